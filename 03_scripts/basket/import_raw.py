@@ -1,0 +1,186 @@
+"""Stage 01: the raw files, typed and split by customer; names of people never pass this point."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from basket import dictionary, generate, tables
+from basket.errors import DataError
+from basket.lookup import Positions
+from basket.project import ORIGINAL_DATA
+from basket.raw import RawData, find
+from basket.read_csv import BadRow, read_departments, read_slices, read_small
+from basket.stage import Stage
+
+BYTES_PER_LINE = 17.8  # of the order lines' file, on average
+
+
+def find_raw_files(stage: Stage) -> RawData:
+    """Find the raw files of this run: what DATA names, else 02_data/original_data."""
+    return find(Path(os.environ.get("BASKET_DATA", ORIGINAL_DATA)), stage.settings.limits)
+
+
+def files_table(raw: RawData) -> pd.DataFrame:
+    """One row per raw file: the table it becomes and its size in bytes, unpacked."""
+    return pd.DataFrame(
+        [(table, file.name, file.size) for table, file in raw.files.items()],
+        columns=["table", "file", "bytes"],
+    )
+
+
+def import_products(stage: Stage, raw: RawData) -> pd.DataFrame:
+    """Read products.csv, one row per row of the file; fabricate prices where the layout has none."""
+    products = _import_small(stage, raw, "raw_products")
+    if "prices" not in products:
+        products["prices"] = generate.fabricate_prices(products).to_numpy("float64")
+        stage.audit.record_check("raw_products", "prices", "column present", "absent",
+                                 "fabricated by the generator: SYNTHETIC COLUMN")
+    stage.write("raw_products", products)
+    return products
+
+
+def import_departments(stage: Stage, raw: RawData) -> pd.DataFrame:
+    """Read departments.csv, one row per department."""
+    found = read_departments(raw.files["raw_departments"])
+    departments = tables.to_pandas("raw_departments", found)
+    stage.audit.record_flow("raw_departments", "read", len(departments), len(departments))
+    stage.write("raw_departments", departments)
+    return departments
+
+
+def import_customers(stage: Stage, raw: RawData, user_ids: np.ndarray) -> pd.DataFrame:
+    """Read customers.csv without names, one row per customer; fabricate them where there is none.
+
+    `user_ids` are the customers who ordered: those to fabricate.
+    """
+    if "raw_customers" in raw.files:
+        customers = _import_small(stage, raw, "raw_customers")
+        _expect_unique(raw.files["raw_customers"].name, "user_id", customers["user_id"].to_numpy())
+    else:
+        customers = _fabricated_customers(user_ids)
+        stage.audit.record_flow("raw_customers", "fabricate", 0, len(customers),
+                                added=len(customers), reason="the layout has no customers.csv")
+        stage.audit.record_check("raw_customers", "all", "table present", "absent",
+                                 "fabricated by the generator: SYNTHETIC COLUMNS")
+    stage.audit.record_wrangling("raw_customers", dropped="First Name, Surnam",
+                                 reason="names of people are not needed and not kept (D-14)")
+    parts = part_count(stage, raw)
+    part = tables.part_of_customer(customers["user_id"].to_numpy(), parts)
+    folder = stage.building("raw_customers")
+    stage.finish("raw_customers", [
+        tables.write_part(folder, "raw_customers", number, customers[part == number])
+        for number in range(parts)
+    ])
+    return customers
+
+
+def _fabricated_customers(user_ids: np.ndarray) -> pd.DataFrame:
+    made = generate.fabricate_customers(user_ids)
+    columns = dictionary.columns_of("raw_customers")
+    joined = pd.to_datetime(made["date_joined"], format="%m/%d/%Y")
+    return made.assign(date_joined=joined).astype({c.name: c.pandas_type for c in columns})[
+        [c.name for c in columns]]
+
+
+def part_count(stage: Stage, raw: RawData) -> int:
+    """In how many parts this delivery's tables are split: about `lines_per_part` lines each."""
+    lines = raw.files["raw_lines"].size / BYTES_PER_LINE
+    return max(1, round(lines / stage.settings.limits.lines_per_part))
+
+
+def import_orders(stage: Stage, raw: RawData) -> tuple[Positions, np.ndarray, np.ndarray]:
+    """Read orders.csv, one row per order, split by customer.
+
+    Returns an index of the orders' ids, the part in which each order lies, and the customers' ids.
+    """
+    parts = part_count(stage, raw)
+    ids, places, users = [], [], []
+
+    def part_of(rows: pa.Table) -> np.ndarray:
+        return tables.part_of_customer(rows["user_id"].to_numpy(), parts)
+
+    for rows, starts in _import_split(stage, raw, "raw_orders", parts, part_of):
+        ids.append(rows["order_id"].to_numpy())
+        places.append(np.repeat(np.arange(parts, dtype=np.int16), np.diff(starts)))
+        users.append(np.unique(rows["user_id"].to_numpy()))
+    order_ids = np.concatenate(ids)
+    _expect_unique(raw.files["raw_orders"].name, "order_id", order_ids)
+    return Positions(order_ids), np.concatenate(places), np.unique(np.concatenate(users))
+
+
+def import_lines(stage: Stage, raw: RawData, orders: Positions, order_parts: np.ndarray) -> int:
+    """Read the order lines, one row per product in an order, split like the orders they belong to.
+
+    A line whose order is not in orders.csv goes to the first part; stage 03 finds it unmatched.
+    Returns the number of lines kept.
+    """
+
+    def part_of(rows: pa.Table) -> np.ndarray:
+        place = orders.find(rows["order_id"].to_numpy())
+        return np.where(place >= 0, order_parts[place], np.int16(0))
+
+    slices = _import_split(stage, raw, "raw_lines", part_count(stage, raw), part_of)
+    return sum(rows.num_rows for rows, _ in slices)
+
+
+def _import_small(stage: Stage, raw: RawData, table: str) -> pd.DataFrame:
+    file = raw.files[table]
+    found = read_small(file, table)
+    _record_read(stage, table, file.name, found.rows.num_rows, found.bad)
+    return tables.to_pandas(table, found.rows)
+
+
+def _import_split(
+    stage: Stage, raw: RawData, table: str, parts: int, part_of: Callable
+) -> Iterator[tuple[pa.Table, np.ndarray]]:
+    """Read a large file and write each row to its customer's part; rows keep the file's order.
+
+    Yields each slice's rows, sorted by part, and where each part starts among them.
+    """
+    file = raw.files[table]
+    bad: list[BadRow] = []
+
+    def sort_by_part(rows: pa.Table) -> tuple[pa.Table, np.ndarray]:
+        if parts == 1:
+            return rows, np.array([0, rows.num_rows])
+        part = part_of(rows).astype(np.int16)
+        order = np.argsort(part, kind="stable")
+        return rows.take(pa.array(order)), np.searchsorted(part[order], np.arange(parts + 1))
+
+    with tables.PartWriters(stage.building(table), table, parts) as writers:
+        for (rows, starts), bad_rows in read_slices(file, table, sort_by_part,
+                                                    stage.settings.limits.threads):
+            bad += bad_rows
+            writers.add(rows, starts)
+            yield rows, starts
+    _record_read(stage, table, file.name, writers.rows, bad)
+    stage.finish(table, writers.described)
+
+
+def _record_read(stage: Stage, table: str, file: str, rows: int, bad: list[BadRow]) -> None:
+    """Record how many rows were read and kept; put the bad ones aside, or stop if they are many."""
+    read = rows + len(bad)
+    allowed = stage.settings.limits.max_quarantined_share
+    if len(bad) > allowed * read:
+        raise DataError(f"{bad[0].file}, line {bad[0].line}: {bad[0].rule}; {len(bad):,} of "
+                        f"{read:,} rows are bad, more than max_quarantined_share ({allowed:g}): "
+                        "correct the file or raise that limit in settings.yml")
+    stage.audit.record_flow(table, "read", read, rows, quarantined=len(bad),
+                            reason="rows that cannot be read are kept in quarantine" if bad else "")
+    stage.audit.record_check(table, "all", "rows that cannot be read", len(bad),
+                             "quarantined" if bad else "none needed")
+    if bad:
+        stage.quarantine(table, pd.DataFrame(bad))
+
+
+def _expect_unique(file: str, column: str, ids: np.ndarray) -> None:
+    """Raise DataError when an id that must be a key stands on several rows."""
+    ordered = np.sort(ids)
+    doubled = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(doubled):
+        raise DataError(f"{file}: column {column}: {doubled[0]} stands on several rows, and so do "
+                        f"{len(np.unique(doubled)) - 1:,} other ids; expected each once")

@@ -1,0 +1,379 @@
+"""Stage 05, first half: the result tables, added up from the parts at the grain each count names.
+
+Lines, orders and customers are never confused: every count says in its column what it counts.
+"""
+
+import numpy as np
+import pandas as pd
+
+from basket.flags import GAPS, gap_counts, median_of_counts, sum_by
+from basket.lookup import Positions
+from basket.settings import Settings
+
+POPULATIONS = ("all", "active")
+GROUPINGS = ("loyalty_flag", "spending_flag", "frequency_flag", "region", "age_group",
+             "income_group", "family_status", "gender", "n_dependants", "profile")
+BUSIEST = ("busiest_day", "busiest_days", "busiest_period_of_day")
+TOTALS = ("orders", "lines", "spend_cents", "priced_lines", "reordered_lines")
+HOURS = 24
+
+
+def add_missing_label(values: pd.Series, missing: str) -> pd.Categorical:
+    """Give a column labels for all its values and, last, the label for missing."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        kept = [label for label in values.cat.categories if label != missing]
+        labels = pd.Categorical(values, categories=[*kept, missing])
+    else:
+        numbers = sorted(values.dropna().unique())
+        labels = pd.Categorical(values.map(str, na_action="ignore"),
+                                categories=[*(str(number) for number in numbers), missing])
+    return labels.fillna(missing)
+
+
+def group_labels(customers: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """One column per grouping, one row per customer: the label of the group each belongs to."""
+    return pd.DataFrame({
+        grouping: add_missing_label(customers[grouping], settings.labels.missing)
+        for grouping in GROUPINGS
+    })
+
+
+def is_active(customers: pd.DataFrame, settings: Settings) -> np.ndarray:
+    """Whether each customer is in the active population."""
+    return (customers["exclusion_flag"] == settings.labels.exclusion_flag[1]).to_numpy()
+
+
+# ---- one part ---------------------------------------------------------------------------------
+
+
+def measure_part(
+    merged: pd.DataFrame, orders: pd.DataFrame, customers: pd.DataFrame, *,
+    range_of_product: np.ndarray, department_ids: np.ndarray, labels: pd.DataFrame,
+    users: Positions, settings: Settings,
+) -> tuple[dict, dict]:
+    """Add up one part: by day and hour, department, price range, product, and gaps by group.
+
+    `labels` are the groups of all customers, `users` where each stands among them. The first axis
+    of every sum is the population: all, active.
+    """
+    customer_of_order = Positions(customers["user_id"].to_numpy()).find(orders["user_id"].to_numpy())
+    active_customer = is_active(customers, settings)
+    active_order = active_customer[customer_of_order]
+    order = Positions(orders["order_id"].to_numpy()).find(merged["order_id"].to_numpy())
+    active_line = active_order[order]
+    group = labels.take(users.find(customers["user_id"].to_numpy()))
+
+    return {}, (
+        by_day_hour(orders, active_order)
+        | by_busiest(orders, active_order)
+        | by_department(merged, order, active_line, customer_of_order, active_order,
+                        active_customer, department_ids, settings)
+        | by_price_range(merged, order, active_line, active_order, range_of_product, settings)
+        | gaps_by_group(orders, customer_of_order, active_order, group)
+    )
+
+
+def both_populations(sum_where, active: np.ndarray) -> np.ndarray:
+    """Stack a sum over all rows and the same sum over the active ones."""
+    return np.stack([sum_where(np.ones(len(active), bool)), sum_where(active)])
+
+
+def by_day_hour(orders: pd.DataFrame, active: np.ndarray) -> dict[str, np.ndarray]:
+    """Orders, lines, cents and priced lines by day x hour: 2 x 4 x 7 x 24."""
+    cell = orders["order_day"].to_numpy("int64") * HOURS + orders["order_hour"].to_numpy()
+    columns = [orders[name].to_numpy() for name in ("lines", "spend_cents", "priced_lines")]
+
+    def sums(rows: np.ndarray) -> np.ndarray:
+        counts = [np.bincount(cell[rows], minlength=7 * HOURS)]
+        counts += [sum_by(cell[rows], column[rows], 7 * HOURS) for column in columns]
+        return np.stack(counts).reshape(4, 7, HOURS)
+
+    return {"day_hour": both_populations(sums, active)}
+
+
+def by_busiest(orders: pd.DataFrame, active: np.ndarray) -> dict[str, np.ndarray]:
+    """Orders and lines by each of the busiest labels: 2 x 2 x labels."""
+
+    def sums_of(flag: str):
+        codes = orders[flag].cat.codes.to_numpy()
+        size = len(orders[flag].cat.categories)
+        lines = orders["lines"].to_numpy()
+        return lambda rows: np.stack([np.bincount(codes[rows], minlength=size),
+                                      sum_by(codes[rows], lines[rows], size)])
+
+    return {flag: both_populations(sums_of(flag), active) for flag in BUSIEST}
+
+
+def by_department(
+    merged: pd.DataFrame, order: np.ndarray, active_line: np.ndarray,
+    customer_of_order: np.ndarray, active_order: np.ndarray, active_customer: np.ndarray,
+    department_ids: np.ndarray, settings: Settings,
+) -> dict:
+    """Customers, orders, lines, cents and reordered lines by department: 2 x 5 x departments.
+
+    And the lines of each customer by department, in the order of the part's customers.
+    """
+    size = len(department_ids)
+    place = Positions(department_ids).find(merged["department_id"].to_numpy())
+    cents = cents_of(merged["price_cents"], settings)
+    reordered = merged["reordered"].to_numpy()
+    customers = len(active_customer)
+
+    lines = np.bincount(customer_of_order[order] * np.int64(size) + place,
+                        minlength=customers * size).reshape(customers, size)
+    ordered = np.zeros((len(active_order), size), bool)
+    ordered[order, place] = True
+
+    def totals(rows: np.ndarray) -> np.ndarray:
+        return np.stack([np.bincount(place[rows], minlength=size),
+                         sum_by(place[rows], cents[rows], size),
+                         sum_by(place[rows], reordered[rows], size)])
+
+    counted = np.stack([
+        np.stack([(lines > 0).sum(axis=0), ordered.sum(axis=0)]),
+        np.stack([(lines[active_customer] > 0).sum(axis=0), ordered[active_order].sum(axis=0)]),
+    ])
+    return {
+        "departments": np.concatenate([counted, both_populations(totals, active_line)], axis=1),
+        "customer_departments": [lines.astype(np.int32)],
+    }
+
+
+def by_price_range(
+    merged: pd.DataFrame, order: np.ndarray, active_line: np.ndarray, active_order: np.ndarray,
+    range_of_product: np.ndarray, settings: Settings,
+) -> dict[str, np.ndarray]:
+    """Orders, lines and cents by price range: 2 x 3 x ranges; and lines by product: 2 x products."""
+    size = int(range_of_product.max()) + 1
+    key = merged["product_key"].to_numpy()
+    place = range_of_product[key]
+    cents = cents_of(merged["price_cents"], settings)
+    ordered = np.zeros((len(active_order), size), bool)
+    ordered[order, place] = True
+
+    def totals(rows: np.ndarray) -> np.ndarray:
+        return np.stack([np.bincount(place[rows], minlength=size),
+                         sum_by(place[rows], cents[rows], size)])
+
+    orders = np.stack([ordered.sum(axis=0), ordered[active_order].sum(axis=0)])[:, None, :]
+    return {
+        "price_ranges": np.concatenate([orders, both_populations(totals, active_line)], axis=1),
+        "product_lines": both_populations(
+            lambda rows: np.bincount(key[rows], minlength=len(range_of_product)), active_line),
+    }
+
+
+def gaps_by_group(
+    orders: pd.DataFrame, customer_of_order: np.ndarray, active: np.ndarray, group: pd.DataFrame
+) -> dict[str, np.ndarray]:
+    """Histogram of days between orders for every group of each grouping: 2 x groups x 31."""
+
+    def sums_of(grouping: str):
+        codes = group[grouping].cat.codes.to_numpy()[customer_of_order].astype(np.int64)
+        size = len(group[grouping].cat.categories)
+        days = orders["days_since_prior_order"]
+        return lambda rows: gap_counts(codes[rows], days[rows], size)
+
+    return {f"gaps_{name}": both_populations(sums_of(name), active) for name in GROUPINGS}
+
+
+def cents_of(price_cents: pd.Series, settings: Settings) -> np.ndarray:
+    """Cents of each line; 0 where the price is missing or above the ceiling."""
+    ceiling = round(100 * settings.thresholds.price_ceiling_dollars)
+    cents = price_cents.fillna(0).to_numpy("int64")
+    return np.where(cents > ceiling, 0, cents)
+
+
+# ---- tables -----------------------------------------------------------------------------------
+
+
+def dollars(cents) -> np.ndarray:
+    """Dollars of whole cents, two decimals."""
+    return np.round(np.asarray(cents) / 100, 2)
+
+
+def per(numerator, denominator) -> np.ndarray:
+    """A mean, share or rate; NaN where there is nothing to divide by."""
+    denominator = np.asarray(denominator, "float64")
+    return np.asarray(numerator, "float64") / np.where(denominator == 0, np.nan, denominator)
+
+
+def orders_by_day(sums: dict, settings: Settings) -> pd.DataFrame:
+    """Orders, lines and spend of each day of the week."""
+    return _by_population(
+        lambda population: _counts_of(sums["day_hour"][population].sum(axis=2)).assign(
+            day=range(7), day_name=settings.day_names),
+        ["day", "day_name", "orders", "lines", "spend"])
+
+
+def orders_by_hour(sums: dict) -> pd.DataFrame:
+    """Orders, lines, spend, and value per order and per item, of each hour of the day."""
+    return _by_population(
+        lambda population: _counts_of(sums["day_hour"][population].sum(axis=1)).assign(
+            hour=range(HOURS)),
+        ["hour", "orders", "lines", "spend", "mean_order_value", "mean_item_price"])
+
+
+def orders_by_day_hour(sums: dict) -> pd.DataFrame:
+    """Orders, lines and spend of each hour of the week."""
+    return _by_population(
+        lambda population: _counts_of(sums["day_hour"][population].reshape(4, -1)).assign(
+            day=np.repeat(range(7), HOURS), hour=np.tile(range(HOURS), 7)),
+        ["day", "hour", "orders", "lines", "spend"])
+
+
+def _counts_of(counts: np.ndarray) -> pd.DataFrame:
+    orders, lines, cents, priced = counts
+    return pd.DataFrame({
+        "orders": orders, "lines": lines, "spend": dollars(cents),
+        "mean_order_value": per(cents / 100, orders), "mean_item_price": per(cents / 100, priced),
+    })
+
+
+def _by_population(table_of, columns: list[str]) -> pd.DataFrame:
+    """Stack a table over both populations; a row without lines is left out."""
+    tables = [table_of(number).assign(population=name) for number, name in enumerate(POPULATIONS)]
+    table = pd.concat(tables, ignore_index=True)
+    return table.loc[table["lines"] > 0, ["population", *columns]].reset_index(drop=True)
+
+
+def price_ranges(sums: dict, products: pd.DataFrame) -> pd.DataFrame:
+    """Products sold, orders, lines and spend of each price range."""
+    labels = products["price_range"].cat.categories
+
+    def of(population: int) -> pd.DataFrame:
+        orders, lines, cents = sums["price_ranges"][population]
+        sold = _products_sold(sums, products, population, "price_range")
+        return pd.DataFrame({"price_range": labels[:len(lines)], "orders": orders, "lines": lines,
+                             "spend": dollars(cents)}).assign(
+            products=lambda table: table["price_range"].map(sold).fillna(0).astype(int))
+
+    return _by_population(of, ["price_range", "products", "orders", "lines", "spend"])
+
+
+def departments(sums: dict, products: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
+    """Products sold, customers, orders, lines, spend and reorder rate of each department."""
+
+    def of(population: int) -> pd.DataFrame:
+        customers, orders, lines, cents, reordered = sums["departments"][population]
+        sold = _products_sold(sums, products, population, "department_id")
+        return names.assign(
+            products=names["department_id"].map(sold).fillna(0).astype(int), customers=customers,
+            orders=orders, lines=lines, spend=dollars(cents), reorder_rate=per(reordered, lines))
+
+    return _by_population(of, ["department_id", "department", "products", "customers", "orders",
+                               "lines", "spend", "reorder_rate"])
+
+
+def _products_sold(sums: dict, products: pd.DataFrame, population: int, by: str) -> pd.Series:
+    sold = products[sums["product_lines"][population] > 0]
+    return sold.groupby(by, observed=True)["product_id"].nunique()
+
+
+def habits(customers: pd.DataFrame, labels: pd.DataFrame, sums: dict,
+           settings: Settings) -> pd.DataFrame:
+    """Ordering habits of every group of each grouping, from customers' totals and gap histograms."""
+    active = is_active(customers, settings)
+    tables = []
+    for number, population in enumerate(POPULATIONS):
+        rows = active if population == "active" else np.ones(len(customers), bool)
+        for grouping in GROUPINGS:
+            groups = labels.loc[rows, grouping]
+            totals = customers.loc[rows, list(TOTALS)].groupby(groups.array, observed=False)
+            table = totals.sum().assign(
+                customers=totals.size(),
+                median_days_between_orders=median_of_counts(sums[f"gaps_{grouping}"][number]),
+            )
+            tables.append(table.rename_axis("group").reset_index().assign(
+                population=population, grouping=grouping))
+    table = pd.concat([table.astype({"group": "str"}) for table in tables], ignore_index=True)
+    spend = table["spend_cents"] / 100
+    table = table.assign(
+        spend=dollars(table["spend_cents"]),
+        mean_order_value=per(spend, table["orders"]),
+        mean_lines_per_order=per(table["lines"], table["orders"]),
+        mean_item_price=per(spend, table["priced_lines"]),
+        reorder_rate=per(table["reordered_lines"], table["lines"]),
+    )
+    return table.loc[table["lines"] > 0, [
+        "population", "grouping", "group", "customers", "orders", "lines", "spend",
+        "mean_order_value", "mean_lines_per_order", "mean_item_price",
+        "median_days_between_orders", "reorder_rate"]].reset_index(drop=True)
+
+
+def department_mix(customers: pd.DataFrame, labels: pd.DataFrame, department_lines: np.ndarray,
+                   names: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Lines of every group by department, their share of the group's lines, and its lift.
+
+    `department_lines` is customers x departments. Lift is the share over the population's share.
+    """
+    active = is_active(customers, settings)
+    tables = []
+    for population in POPULATIONS:
+        rows = active if population == "active" else np.ones(len(customers), bool)
+        overall = department_lines[rows].sum(axis=0)
+        for grouping in GROUPINGS:
+            groups = labels.loc[rows, grouping]
+            lines = pd.DataFrame(department_lines[rows], columns=names["department"].astype("str"))
+            lines = lines.groupby(groups.array, observed=False).sum()
+            share = lines.div(lines.sum(axis=1), axis=0)
+            lift = share / per(overall, overall.sum())
+            tables.append(pd.DataFrame({
+                "population": population,
+                "grouping": grouping,
+                "group": np.repeat(lines.index.astype("str"), lines.shape[1]),
+                "department": np.tile(lines.columns, len(lines)),
+                "lines": lines.to_numpy().ravel(),
+                "share": share.to_numpy().ravel(),
+                "lift": lift.to_numpy().ravel(),
+            }))
+    table = pd.concat(tables, ignore_index=True)
+    return table[table["lines"] > 0].reset_index(drop=True)
+
+
+def flags(customers: pd.DataFrame, labels: pd.DataFrame, orders: pd.DataFrame, sums: dict,
+          ranges: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """How many customers, orders and lines carry each label of each flag.
+
+    `orders` is one row of analysis_orders (for the order of the busiest labels), `ranges` the table
+    price_ranges. A price range belongs to lines, a busiest label to orders: the grains above it
+    are left empty.
+    """
+    active = is_active(customers, settings)
+    tables = []
+    for number, population in enumerate(POPULATIONS):
+        lines = ranges[ranges["population"] == population]
+        tables.append(pd.DataFrame({"population": population, "flag": "price_range",
+                                    "label": lines["price_range"], "lines": lines["lines"]}))
+        for flag in BUSIEST:
+            tables.append(pd.DataFrame({
+                "population": population, "flag": flag, "label": orders[flag].cat.categories,
+                "orders": sums[flag][number][0], "lines": sums[flag][number][1]}))
+        rows = active if population == "active" else np.ones(len(customers), bool)
+        kept = customers.loc[rows]
+        for flag in ("loyalty_flag", "spending_flag", "frequency_flag", "region", "exclusion_flag",
+                     "age_group", "income_group", "family_status", "gender", "n_dependants",
+                     "profile"):
+            by = (kept[flag] if flag == "exclusion_flag" else labels.loc[rows, flag]).array
+            grouped = kept[["orders", "lines"]].groupby(by, observed=False)
+            tables.append(grouped.sum().assign(customers=grouped.size()).rename_axis("label")
+                          .reset_index().assign(population=population, flag=flag))
+    table = pd.concat([table.astype({"label": "str"}) for table in tables], ignore_index=True)
+    table = table.astype({"customers": "Int64", "orders": "Int64", "lines": "int64"})
+    return table.loc[table["lines"] > 0, ["population", "flag", "label", "customers", "orders",
+                                          "lines"]].reset_index(drop=True)
+
+
+# ---- files ------------------------------------------------------------------------------------
+
+
+def to_csv(table: pd.DataFrame) -> str:
+    """A result table as text: money two decimals, other fractions six, missing left empty."""
+    shown = table.copy()
+    for name in shown.columns:
+        if pd.api.types.is_float_dtype(shown[name]):
+            decimals = 2 if name in ("spend",) else 6
+            shown[name] = [
+                "" if pd.isna(value) else f"{value + 0.0:.{decimals}f}" for value in shown[name]
+            ]
+    return shown.to_csv(index=False, lineterminator="\n")

@@ -1,0 +1,127 @@
+"""Stage 03: every order line with its order, product, department and customer.
+
+Lines find their order, product and customer by position in the small tables (basket.lookup), not
+by a merge of wide frames; the tests hold the result against plain pandas merges.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from basket.errors import DataError
+from basket.lookup import Positions
+
+BOTH, LEFT_ONLY = "both", "left_only"
+MERGE_FLAG = pd.CategoricalDtype([BOTH, LEFT_ONLY, "right_only"])
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The products, ready for lines to find them: with departments, and several rows per id."""
+
+    rows: pd.DataFrame
+    ids: Positions
+    first_key: np.ndarray
+    keys_per_id: np.ndarray
+
+    @staticmethod
+    def of(products: pd.DataFrame, departments: pd.DataFrame) -> "Catalogue":
+        """Index products (sorted by product_id) by id; an id may stand on several rows."""
+        rows = products.merge(departments, on="department_id", how="left", validate="many_to_one")
+        ids, first, counts = np.unique(rows["product_id"], return_index=True, return_counts=True)
+        return Catalogue(rows, Positions(ids), first.astype(np.int32), counts.astype(np.int32))
+
+    def find(self, product_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """First product_key of each id and how many rows it has; 0 rows where the id is absent."""
+        place = self.ids.find(product_ids)
+        return self.first_key[place], np.where(place >= 0, self.keys_per_id[place], 0)
+
+
+def merge_part(
+    raw_lines: pd.DataFrame, orders: pd.DataFrame, customers: pd.DataFrame, catalogue: Catalogue
+) -> tuple[dict, dict]:
+    """Merge one part's lines with all that belongs to them: an inner join, counted.
+
+    Returns the merged lines, and the sums: lines read, unmatched by reason, added by doubled ids,
+    kept, the lines of each product_id that have an order, and examples of what did not match.
+    """
+    order_row = Positions(orders["order_id"].to_numpy()).find(raw_lines["order_id"].to_numpy())
+    customer_of_order = Positions(customers["user_id"].to_numpy()).find(orders["user_id"].to_numpy())
+    customer_row = np.where(order_row >= 0, customer_of_order[order_row], -1)
+    first_key, keys = catalogue.find(raw_lines["product_id"].to_numpy())
+
+    has_order, has_product, has_customer = order_row >= 0, keys > 0, customer_row >= 0
+    repeats = np.where(has_order & has_customer, keys, 0)
+    line = np.repeat(np.arange(len(raw_lines)), repeats)
+    nth = np.arange(len(line)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+    product_row = first_key[line] + nth
+
+    merged = pd.concat(
+        [
+            raw_lines.take(line).reset_index(drop=True),
+            orders.drop(columns=["order_id", "is_first_order"]).take(order_row[line])
+            .reset_index(drop=True),
+            catalogue.rows.drop(columns="product_id").take(product_row).reset_index(drop=True),
+            customers.drop(columns="user_id").take(customer_row[line]).reset_index(drop=True),
+        ],
+        axis="columns",
+    ).assign(merge=pd.Categorical.from_codes(np.zeros(len(line), np.int8), dtype=MERGE_FLAG))
+
+    ids = raw_lines["product_id"].to_numpy()
+    return {"merged": merged}, {
+        "read": len(raw_lines),
+        "kept": len(line),
+        "added": int((repeats - 1)[repeats > 1].sum()),
+        "without_order": int((~has_order).sum()),
+        "without_product": int((has_order & ~has_product).sum()),
+        "without_customer": int((has_order & has_product & ~has_customer).sum()),
+        "orders_kept": len(np.unique(order_row[line])),
+        "customers_kept": len(np.unique(customer_row[line])),
+        "examples": [
+            *_example("order_id", "orders.csv among the prior orders",
+                      raw_lines["order_id"].to_numpy()[~has_order]),
+            *_example("product_id", "products.csv", ids[has_order & ~has_product]),
+            *_example("user_id", "customers.csv", orders["user_id"].to_numpy()[
+                order_row[has_order & has_product & ~has_customer]]),
+        ],
+        "lines_of_id": [pd.Series(ids[has_order & has_customer]).value_counts(sort=False)],
+    }
+
+
+def _example(column: str, file: str, ids: np.ndarray) -> list[tuple[str, str, int, int]]:
+    return [(column, file, int(ids.min()), len(ids))] if len(ids) else []
+
+
+def unmatched(sums: dict) -> int:
+    """Lines that lack their order, their product or their customer."""
+    return sums["without_order"] + sums["without_product"] + sums["without_customer"]
+
+
+def require_full_match(sums: dict, lines_file: str) -> None:
+    """Raise DataError, naming the first offender, unless every line matched once."""
+    for column, file, example, lines in sorted(sums["examples"]):
+        raise DataError(
+            f"{lines_file}: column {column}: {example} is not in {file} (and the same for "
+            f"{lines - 1:,} lines more); expected every line to match: correct the files, or run "
+            "RULES=course, which removes and counts such lines"
+        )
+    if sums["added"]:
+        raise DataError(f"{lines_file}: {sums['added']:,} lines match several products; expected "
+                        "each product_id once in products.csv")
+
+
+def merge_flag(sums: dict) -> pd.DataFrame:
+    """How often each value of the merge flag occurs among the lines read, and its share."""
+    counts = {BOTH: sums["read"] - unmatched(sums), LEFT_ONLY: unmatched(sums)}
+    table = pd.DataFrame({"lines": counts}).rename_axis("merge")
+    return table.assign(share=(table["lines"] / sums["read"]).round(6))
+
+
+def flow_under(products: pd.DataFrame, sums: dict) -> dict[str, int]:
+    """Count what these products would do to the lines read: unmatched, added and kept."""
+    lines_of_id = pd.concat(sums["lines_of_id"]).groupby(level=0).sum()
+    keys = products["product_id"].value_counts().reindex(lines_of_id.index, fill_value=0)
+    lost = int(lines_of_id[keys == 0].sum()) + sums["without_order"] + sums["without_customer"]
+    added = int((lines_of_id * (keys - 1).clip(lower=0)).sum())
+    return {"unmatched": lost, "added": added, "kept": sums["read"] - lost + added}

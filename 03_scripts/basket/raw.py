@@ -1,0 +1,231 @@
+"""The raw files as received: which layout, where each file is, and whether its header is right."""
+
+import csv
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from basket.errors import DataError
+from basket.settings import Limits
+
+MARKER = "SYNTHETIC_DATA.json"
+SLICE_BYTES = 16 * 2**20
+
+PEOPLE = ("First Name", "Surnam")  # read and dropped, never stored (D-14)
+ORDERS = ("order_id", "user_id", "eval_set", "order_number", "order_dow", "order_hour_of_day",
+          "days_since_prior_order")
+LINES = ("order_id", "product_id", "add_to_cart_order", "reordered")
+CUSTOMERS = ("user_id", *PEOPLE, "Gender", "STATE", "Age", "date_joined", "n_dependants",
+             "fam_status", "income")
+PRODUCTS = ("product_id", "product_name", "aisle_id", "department_id")
+
+# File and header of each raw table; departments.csv is wide in one layout and long in the other.
+LAYOUTS = {
+    "course": {
+        "raw_products": ("products.csv", (*PRODUCTS, "prices")),
+        "raw_departments": ("departments.csv", None),
+        "raw_customers": ("customers.csv", CUSTOMERS),
+        "raw_orders": ("orders.csv", ORDERS),
+        "raw_lines": ("orders_products_prior.csv", LINES),
+    },
+    "kaggle": {
+        "raw_products": ("products.csv", PRODUCTS),
+        "raw_departments": ("departments.csv", None),
+        "raw_orders": ("orders.csv", ORDERS),
+        "raw_lines": ("order_products__prior.csv", LINES),
+    },
+}
+LINES_FILE = {layout: files["raw_lines"][0] for layout, files in LAYOUTS.items()}
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One raw file, in a folder or in an archive."""
+
+    name: str
+    path: Path
+    member: str | None
+    size: int
+
+    @contextmanager
+    def open(self):
+        """Open the file's bytes, unpacked, from the start."""
+        if self.member is None:
+            with self.path.open("rb", buffering=0) as file:
+                yield file
+        else:
+            with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
+                yield file
+
+    def slices(self, size: int = SLICE_BYTES) -> Iterator[bytes]:
+        """Yield the file in slices of about `size` bytes that end with a line; no BOM."""
+        with self.open() as file:
+            rest = b""
+            first = True
+            while True:
+                try:
+                    read = file.read(size)
+                except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError,
+                        RuntimeError) as error:
+                    raise DataError(f"{self.path.name}: {self.name} cannot be unpacked or read "
+                                    f"({error}); expected a whole file, get it again") from None
+                if first:
+                    read = read.removeprefix(b"\xef\xbb\xbf")
+                    first = False
+                if not read:
+                    break
+                end = read.rfind(b"\n") + 1
+                if end:
+                    yield rest + read[:end]
+                    rest = read[end:]
+                else:
+                    rest += read
+            if rest:
+                yield rest
+
+    def header(self) -> list[str]:
+        """The column names in the first line. Raises DataError when there is none."""
+        first = next(self.slices(64 * 1024), b"")
+        line = first.partition(b"\n")[0].rstrip(b"\r")
+        if not line.strip():
+            raise DataError(f"{self.name}: the file is empty; expected a header and rows")
+        try:
+            return next(csv.reader(io.StringIO(line.decode("utf-8"))))
+        except (UnicodeDecodeError, csv.Error, StopIteration):
+            raise DataError(f"{self.name}: the first line is not readable text; expected a UTF-8 "
+                            "CSV file with a header") from None
+
+
+@dataclass(frozen=True)
+class RawData:
+    """The raw files of one delivery."""
+
+    layout: str
+    files: dict[str, RawFile]
+    synthetic: dict | None
+
+    @property
+    def fabricated(self) -> tuple[str, ...]:
+        """Tables or columns that the delivery lacks and the pipeline fabricates."""
+        return ("products.prices", "customers") if self.layout == "kaggle" else ()
+
+    def hashes(self) -> dict[str, dict]:
+        """Bytes and sha256 of each file, by name, as it lies on disk."""
+        found = {}
+        for file in self.files.values():
+            with file.path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            found[file.path.name] = {"bytes": file.path.stat().st_size, "sha256": digest}
+        return dict(sorted(found.items()))
+
+
+def find(data: Path, limits: Limits) -> RawData:
+    """Find the raw files in a folder or zip archive and check each header.
+
+    Raises DataError, in one line, when the folder does not exist, a file is missing, empty or
+    unreadable, or a header is not what it should be.
+    """
+    candidates = _members(data, limits)
+    layout = next((name for name, file in LINES_FILE.items() if file in candidates), None)
+    if layout is None:
+        raise DataError(
+            f"{data}: {LINES_FILE['course']} is missing; expected the course's files "
+            f"({', '.join(file for file, _ in LAYOUTS['course'].values())}) or Kaggle's "
+            f"({', '.join(file for file, _ in LAYOUTS['kaggle'].values())})"
+        )
+    expected = LAYOUTS[layout]
+    for file, _ in expected.values():
+        if file not in candidates:
+            raise DataError(f"{data}: {file} is missing; expected "
+                            f"{', '.join(name for name, _ in expected.values())}")
+    files = {table: candidates[file] for table, (file, _) in expected.items()}
+    for table, (_, header) in expected.items():
+        check_header(files[table], header)
+    return RawData(layout, files, _synthetic(candidates.get(MARKER)))
+
+
+def check_header(file: RawFile, expected: tuple[str, ...] | None) -> None:
+    """Raise DataError unless the header holds exactly the expected columns, in any order."""
+    found = file.header()
+    doubled = sorted({name for name in found if found.count(name) > 1})
+    if doubled:
+        raise DataError(f"{file.name}: column {doubled[0]} stands {found.count(doubled[0])} times "
+                        "in the header; expected it once")
+    if expected is None:
+        if found[0] != "department_id":
+            raise DataError(f"{file.name}: column department_id is missing; expected it first, "
+                            f"found {_shown(found)}")
+        return
+    for name in expected:
+        if name not in found:
+            raise DataError(f"{file.name}: column {name} is missing; expected "
+                            f"{', '.join(expected)}; found {_shown(found)}")
+    extra = [name for name in found if name not in expected]
+    if extra:
+        raise DataError(f"{file.name}: unexpected column {extra[0] or '(without a name)'}; "
+                        f"expected only {', '.join(expected)}")
+
+
+def _shown(names: list[str]) -> str:
+    text = ", ".join(names)
+    return text if len(text) <= 120 else text[:120] + " …"  # noqa: PLR2004
+
+
+def _members(data: Path, limits: Limits) -> dict[str, RawFile]:
+    """Files with an expected name in a folder or archive; each may itself be a zip of one file."""
+    names = {file for files in LAYOUTS.values() for file, _ in files.values()} | {MARKER}
+    if data.is_dir():
+        found = {}
+        for name in names:
+            if (data / name).is_file():
+                found[name] = RawFile(name, data / name, None, (data / name).stat().st_size)
+            elif (data / name).is_dir():
+                raise DataError(f"{data / name}: is a folder; expected the file {name}")
+            elif (data / f"{name}.zip").is_file():
+                found |= _archived(data / f"{name}.zip", {name}, limits)
+        return found
+    if data.is_file():
+        return _archived(data, names, limits)
+    raise DataError(f"{data}: does not exist; expected a folder or zip file with the raw data")
+
+
+def _archived(path: Path, names: set[str], limits: Limits) -> dict[str, RawFile]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [info for info in archive.infolist()
+                       if Path(info.filename).name in names
+                       and "__MACOSX" not in info.filename and not info.is_dir()]
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise DataError(f"{path}: is not a readable zip file ({error}); expected a folder or zip "
+                        "file with the raw data") from None
+    found: dict[str, RawFile] = {}
+    for info in members:
+        name = Path(info.filename).name
+        if name in found:
+            raise DataError(f"{path}: holds {name} twice ({found[name].member} and "
+                            f"{info.filename}); expected it once")
+        if info.flag_bits & 1:
+            raise DataError(f"{path}: {name} is protected by a password; expected a plain zip file")
+        if info.file_size > info.compress_size * limits.largest_archive_ratio + 2**20:
+            raise DataError(f"{path}: {name} would unpack to {info.file_size:,} bytes, more than "
+                            f"{limits.largest_archive_ratio:g} times its packed size; refused")
+        found[name] = RawFile(name, path, info.filename, info.file_size)
+    total = sum(info.file_size for info in members)
+    if total > limits.largest_archive_gigabytes * 10**9:
+        raise DataError(f"{path}: would unpack to {total:,} bytes, more than "
+                        f"{limits.largest_archive_gigabytes:g} GB; refused")
+    return found
+
+
+def _synthetic(marker: RawFile | None) -> dict | None:
+    if marker is None:
+        return None
+    try:
+        return json.loads(b"".join(marker.slices()))
+    except ValueError:
+        return {"synthetic": True}

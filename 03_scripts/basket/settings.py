@@ -1,0 +1,205 @@
+"""The settings: every adjustable number and label, read from settings.yml and checked."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from basket.errors import SettingsError
+
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
+Names = Annotated[list[str], Field(min_length=2)]
+Steps = Annotated[list[float], Field(min_length=3, max_length=3)]
+
+
+class Section(BaseModel):
+    """A part of the settings: an unknown key is an error, and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Report(Section):
+    """What the report calls itself."""
+
+    title: str
+    subject: str
+    client: str
+    author: str
+    language: str
+
+
+class Thresholds(Section):
+    """Where one label ends and the next begins; the name of each says its unit."""
+
+    price_ceiling_dollars: Positive
+    low_price_up_to_dollars: Positive
+    mid_price_up_to_dollars: Positive
+    low_spender_below_dollars: Positive
+    regular_above_orders: Count
+    loyal_above_orders: Count
+    frequent_up_to_days: Positive
+    non_frequent_above_days: Positive
+    active_from_orders: Count
+    busiest_hours: Annotated[int, Field(ge=1, le=12)]
+    busiest_days: Annotated[int, Field(ge=1, le=3)]
+    middle_age_from_years: Count
+    older_age_from_years: Count
+    middle_income_from_dollars: Positive
+    high_income_from_dollars: Positive
+
+    @model_validator(mode="after")
+    def _in_order(self):
+        for low, high in (
+            ("low_price_up_to_dollars", "mid_price_up_to_dollars"),
+            ("mid_price_up_to_dollars", "price_ceiling_dollars"),
+            ("regular_above_orders", "loyal_above_orders"),
+            ("frequent_up_to_days", "non_frequent_above_days"),
+            ("middle_age_from_years", "older_age_from_years"),
+            ("middle_income_from_dollars", "high_income_from_dollars"),
+        ):
+            if getattr(self, low) >= getattr(self, high):
+                raise ValueError(f"{low} must be below {high}")
+        return self
+
+
+class Labels(Section):
+    """The labels of each flag, in the order in which tables and charts show them."""
+
+    price_range: Names
+    busiest_day: Names
+    busiest_days: Names
+    busiest_period_of_day: Names
+    loyalty_flag: Names
+    spending_flag: Names
+    frequency_flag: Names
+    exclusion_flag: Names
+    age_group: Names
+    income_group: Names
+    missing: str
+    unnamed_product: str
+    damaged_name: str
+
+
+class Rules(Section):
+    """One named set of switches: how the analysis treats the known faults of the data."""
+
+    repair_product_ids: bool
+    keep_unnamed_products: bool
+    every_line_must_match: bool
+    clean_prices_before_flags: bool
+    rank_busiest_by: Literal["orders", "lines"]
+    median_gap_over: Literal["orders", "lines"]
+
+
+class RuleSets(Section):
+    """The two sets of rules (D-02)."""
+
+    corrected: Rules
+    course: Rules
+
+
+class Effects(Section):
+    """The smallest effect called small, medium and large, for each measure of effect."""
+
+    cramers_v: Steps
+    epsilon_squared: Steps
+    cliffs_delta: Steps
+    ratio: Steps
+
+
+class Statistics(Section):
+    """How sure the report must be."""
+
+    confidence: Share
+    significance: Share
+    resamples: Count
+    effects: Effects
+
+
+class Privacy(Section):
+    """What is too small to publish."""
+
+    smallest_group: Count
+
+
+class Generator(Section):
+    """The generated default data set."""
+
+    seed: int
+    scale: Positive
+
+
+class Limits(Section):
+    """Sizes, times and shares that a run keeps within."""
+
+    lines_per_part: Count
+    threads: Count
+    max_quarantined_share: Share
+    memory_share: Share
+    cell_timeout_seconds: Count
+    largest_archive_gigabytes: Positive
+    largest_archive_ratio: Positive
+
+
+class Palette(Section):
+    """The colours of charts and sheets."""
+
+    ink: Colour
+    muted: Colour
+    grid: Colour
+    accent: Colour
+    contrast: Colour
+    third: Colour
+    fourth: Colour
+    paper: Colour
+    warning: Colour
+
+
+class Settings(Section):
+    """All settings."""
+
+    report: Report
+    thresholds: Thresholds
+    labels: Labels
+    day_names: Annotated[list[str], Field(min_length=7, max_length=7)]
+    waking_hours: Annotated[list[Annotated[int, Field(ge=0, le=23)]], Field(min_length=2, max_length=2)]
+    regions: dict[str, list[str]]
+    rules: RuleSets
+    statistics: Statistics
+    privacy: Privacy
+    generator: Generator
+    seed: int
+    limits: Limits
+    palette: Palette
+
+    def rules_named(self, name: str) -> Rules:
+        """Return the set of rules called `name`: corrected or course."""
+        return getattr(self.rules, name)
+
+    def region_of_state(self) -> dict[str, str]:
+        """Map each state to its US Census region."""
+        return {state: region for region, states in self.regions.items() for state in states}
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check a settings file; raise SettingsError that names the key at fault."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read ({error.strerror}); expected a settings file"
+                            ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise SettingsError(f"{path}: is not valid YAML: {reason}") from None
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path}: holds no settings; expected the keys of settings.yml")
+    try:
+        return Settings.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(step) for step in first["loc"]) or "settings"
+        raise SettingsError(f"{path}: {key}: {first['msg']}, found {first['input']!r}") from None

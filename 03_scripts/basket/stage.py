@@ -1,0 +1,225 @@
+"""A stage as its notebook sees it: what it takes and makes, its tables, its audit.
+
+`stages.csv` is the graph: reading or writing a table that it does not name is an error.
+"""
+
+import csv
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from basket import tables
+from basket.audit import Audit
+from basket.errors import BasketError
+from basket.project import ROOT, SCRIPTS, Folders, folders_of_run
+from basket.settings import load_settings
+
+GRAPH = SCRIPTS / "stages.csv"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row of stages.csv."""
+
+    stage: str
+    takes: tuple[str, ...]
+    makes: tuple[str, ...]
+
+
+@cache
+def graph() -> dict[str, Step]:
+    """The stages in their order."""
+    with GRAPH.open(newline="", encoding="utf-8") as file:
+        return {
+            row["stage"]: Step(
+                row["stage"],
+                ("raw files",) if row["takes"] == "raw files" else tuple(row["takes"].split()),
+                tuple(row["makes"].split()),
+            )
+            for row in csv.DictReader(file)
+        }
+
+
+class Stage:
+    """One numbered stage at work: limited to the tables that stages.csv names for it."""
+
+    def __init__(self, name: str, rules: str = "corrected"):
+        """Open the stage `name` under the set of rules `rules` (corrected or course)."""
+        self.name = name
+        self.step = graph()[name]
+        self.folders: Folders = folders_of_run()
+        self.settings = load_settings(Path(os.environ.get("BASKET_SETTINGS", ROOT / "settings.yml")))
+        self.rules_name = rules
+        self.rules = self.settings.rules_named(rules)
+        self.audit = Audit(rules)
+        self.built: dict[str, dict] = {}
+        self._building = self.folders.prepared / ".building" / name
+        shutil.rmtree(self._building, ignore_errors=True)
+
+    def _repr_html_(self) -> str:
+        row = pd.DataFrame({"takes": [", ".join(self.step.takes)],
+                            "makes": [", ".join(self.step.makes)],
+                            "rules": [self.rules_name]}, index=[self.name])
+        return row.to_html()
+
+    # ---- reading ------------------------------------------------------------------------------
+
+    def folder_of(self, table: str) -> Path:
+        """Folder of a published table that this stage takes."""
+        if table not in self.step.takes:
+            raise BasketError(f"{self.name} may not read {table}: stages.csv does not say so")
+        folder = self.folders.prepared / table
+        rules = tables.read_sidecar(folder)["rules"]
+        if rules not in (self.rules_name, "any"):
+            raise BasketError(f"{table} was built under RULES={rules}, this notebook says "
+                              f"{self.rules_name}; run `make report RULES={self.rules_name}`")
+        return folder
+
+    def read(self, table: str, columns: list[str] | None = None) -> pd.DataFrame:
+        """Read a whole table."""
+        return tables.read_table(self.folder_of(table), columns)
+
+    def read_part(self, table: str, part: int = 0, columns: list[str] | None = None):
+        """Read one part of a table: some customers, with all that is theirs."""
+        return tables.read_part(self.folder_of(table), part, columns)
+
+    def parts(self, table: str) -> int:
+        """In how many parts the table is."""
+        return len(tables.read_sidecar(self.folder_of(table))["parts"])
+
+    def rows(self, table: str) -> int:
+        """How many rows the table has."""
+        return tables.read_sidecar(self.folder_of(table))["rows"]
+
+    # ---- making -------------------------------------------------------------------------------
+
+    def building(self, table: str) -> Path:
+        """Empty folder in which a table that this stage makes is written, before it is published."""
+        if table not in self.step.makes:
+            raise BasketError(f"{self.name} may not write {table}: stages.csv does not say so")
+        folder = self._building / table
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def write(self, table: str, frame: pd.DataFrame) -> None:
+        """Write a small table, in one part."""
+        self.finish(table, [tables.write_part(self.building(table), table, 0, frame)])
+
+    def finish(self, table: str, parts: list[dict]) -> None:
+        """Close a table whose parts are all written."""
+        rules = "any" if self.name == "01_import" else self.rules_name
+        self.built[table] = tables.write_sidecar(self.building(table), table, parts, rules)
+
+    def for_each_part(
+        self, function: Callable, takes: Mapping[str, str | tuple[str, list[str]]],
+        makes: tuple[str, ...] = (), **constants,
+    ) -> dict:
+        """Apply a pure function to every part; write the frames it returns, add up its sums.
+
+        `takes` maps each argument to a table, or to (table, columns). `function(**frames,
+        **constants)` returns (frames by table, sums by name); sums are integers or arrays and are
+        added in the order of the parts. The parts run on a pool of threads.
+        """
+        sources = {
+            argument: (self.folder_of(table), columns)
+            for argument, (table, columns) in (
+                (argument, source if isinstance(source, tuple) else (source, None))
+                for argument, source in takes.items()
+            )
+        }
+        folders = {table: self.building(table) for table in makes}
+        parts = range(max(self.parts(folder.name) for folder, _ in sources.values()))
+        with ThreadPoolExecutor(self.settings.limits.threads) as pool:
+            done = list(pool.map(
+                lambda part: run_part(function, part, sources, folders, constants), parts))
+        for table in makes:
+            self.finish(table, [written[table] for written, _ in done])
+        return add_up([sums for _, sums in done])
+
+    def quarantine(self, table: str, rows: pd.DataFrame) -> None:
+        """Keep the rows of a raw table that could not be used: file, line, rule and text."""
+        folder = self._building / "quarantine"
+        folder.mkdir(parents=True, exist_ok=True)
+        rows.to_parquet(folder / f"{table}.parquet", index=False)
+
+    # ---- publishing ---------------------------------------------------------------------------
+
+    def publish(self, **facts) -> pd.DataFrame:
+        """Publish all that the stage made, with its audit and facts; return rows in and out."""
+        missing = [table for table in self.step.makes if table not in self.built]
+        if missing:
+            raise BasketError(f"{self.name} has not made {', '.join(missing)}")
+        for table in self.built:
+            tables.publish(self._building / table, self.folders.prepared / table)
+        if self.name == "01_import":
+            (self._building / "quarantine").mkdir(parents=True, exist_ok=True)
+            tables.publish(self._building / "quarantine", self.folders.prepared / "quarantine")
+        shutil.rmtree(self._building, ignore_errors=True)
+        self.save_record(**facts)
+        return pd.DataFrame(
+            [("takes", t, self.rows(t)) for t in self.step.takes if t != "raw files"]
+            + [("makes", t, self.built[t]["rows"]) for t in self.step.makes],
+            columns=["", "table", "rows"],
+        )
+
+    def save_record(self, **facts) -> None:
+        """Save what this stage did: its audit, and any facts that later stages report."""
+        content = {"stage": self.name, "rules": self.rules_name, "facts": facts,
+                   "flow": self.audit.flow, "checks": self.audit.checks,
+                   "wrangling": self.audit.wrangling}
+        write_json(record_file(self.folders, self.name), content)
+
+
+def run_part(function: Callable, part: int, sources: dict, folders: dict, constants: dict) -> tuple:
+    """Read one part's frames, apply the function, write its frames; return what was written."""
+    frames = {
+        argument: tables.read_part(folder, part, columns)
+        for argument, (folder, columns) in sources.items()
+    }
+    made, sums = function(**frames, **constants)
+    written = {
+        table: tables.write_part(folder, table, part, made[table])
+        for table, folder in folders.items()
+    }
+    return written, sums
+
+
+def add_up(sums: list[dict]) -> dict:
+    """Add the sums of all parts, name by name, in the order of the parts."""
+    total = dict(sums[0])
+    for part in sums[1:]:
+        for name, value in part.items():
+            total[name] = total[name] + value
+    return total
+
+
+def record_file(folders: Folders, stage: str) -> Path:
+    """Where a stage's record stands."""
+    return folders.prepared / f"{stage}.json"
+
+
+def read_record(folders: Folders, stage: str) -> dict:
+    """Read a stage's record; raise a BasketError when the stage has not run yet."""
+    try:
+        return json.loads(record_file(folders, stage).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise BasketError(f"{stage} has not run yet; run `make report` first") from None
+
+
+def write_json(path: Path, content) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1, ensure_ascii=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

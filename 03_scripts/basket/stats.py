@@ -1,0 +1,474 @@
+"""Effects with their intervals and tests, and the verdicts that sentences are written from.
+
+The unit is always the customer: one value, or one row of sums, per customer. Lines of one customer
+resemble each other, and a test that takes them as independent rejects almost every true null.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special, stats
+
+NAN = math.nan
+LABELS = ("small", "medium", "large")
+NO_DIFFERENCE = "no practical difference"
+UNDECIDED = "undecided"
+
+BATCH = 32  # resamples drawn from one seed; another size draws other resamples
+BLOCK = 256  # customers of one group in one small matrix product
+BLOCKS_AT_ONCE = 8  # 2,048 customers: their weights stay in the processor's cache
+DEFINED_SHARE = 0.95  # of the resamples: an interval needs at least so many of them defined
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An effect with its interval and its test; `n` counts customers.
+
+    A comparison that cannot be made has NaN for its limits, statistic and p-value (and effect, but
+    for a ratio of 0): it is no test and does not count among the tests of `false_discovery`.
+    """
+
+    effect_name: str
+    effect: float
+    low: float
+    high: float
+    statistic: float
+    p_value: float
+    n: int
+
+
+def cramers_v(counts: np.ndarray, confidence: float = 0.95) -> Estimate:
+    """Cramér's V, bias-corrected, of an r x c table of customers; from 0 to 1.
+
+    Empty rows and columns are dropped first; fewer than two of either leave NaN. A table that is
+    not two-dimensional or has a negative count raises ValueError. `statistic` is Pearson's
+    chi-squared without continuity correction. V and its limits are from 0 to 1 and in order.
+
+    Sources: Bergsma (2013) for V; the interval holds the noncentralities that do not make the
+    chi-squared unusual (Steiger and Fouladi 1997; Smithson 2003), in the scale of the corrected V.
+    Its lower limit is above 0 only when p < (1 - confidence) / 2.
+    """
+    table = np.asarray(counts, dtype=float)
+    if table.ndim != 2 or not (table >= 0).all():
+        raise ValueError(f"a table of counts has two dimensions and none below 0, found {table}")
+    table = table[table.any(axis=1)][:, table.any(axis=0)]
+    n = table.sum()
+    rows, columns = table.shape
+    if min(rows, columns) < 2:
+        return _no_estimate("cramers_v", n)
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / n
+    chi_squared = float(((table - expected) ** 2 / expected).sum())
+    freedom = (rows - 1) * (columns - 1)
+    # Bergsma's effective number of rows and columns, less one; none is left when n is tiny.
+    room = min((size - 1) - (size - 1) ** 2 / (n - 1) for size in (rows, columns))
+    if room <= 0:
+        return _no_estimate("cramers_v", n)
+    corrected = max(0.0, chi_squared / n - freedom / (n - 1))
+    low, high = _noncentral_interval(chi_squared, freedom, confidence)
+    return Estimate(
+        "cramers_v",
+        *(min(1.0, math.sqrt(part / room)) for part in (corrected, low / n, high / n)),
+        statistic=chi_squared,
+        p_value=float(stats.chi2.sf(chi_squared, freedom)),
+        n=int(n),
+    )
+
+
+def epsilon_squared(
+    values: np.ndarray, groups: np.ndarray, confidence: float = 0.95
+) -> Estimate:
+    """Share of the variance of the ranks that the groups explain (Kruskal-Wallis); from 0 to 1.
+
+    `values` has one number per customer, `groups` an integer code from 0; NaN and code -1 (missing)
+    are dropped. The adjusted form, (H - k + 1) / (n - k) for k groups that occur, not below 0: the
+    plain H / (n - 1) grows with k where nothing differs. Fewer than two groups, no more customers
+    than groups, or values all equal leave NaN. `statistic` is H, corrected for ties.
+
+    Sources: Kruskal and Wallis (1952); Kelley (1935), here on ranks (Tomczak and Tomczak 2014 print
+    it as the eta-squared of H). Interval as for `cramers_v`: it can cover 0, which a bootstrap's
+    does not.
+    """
+    values, groups = np.asarray(values, dtype=float), np.asarray(groups)
+    if values.shape != groups.shape or not np.issubdtype(groups.dtype, np.integer):
+        raise ValueError("one integer code per value is needed")
+    kept = (groups >= 0) & ~np.isnan(values)
+    values, groups = values[kept], groups[kept]
+    n = len(values)
+    sizes = np.bincount(groups)
+    present = sizes > 0
+    k = int(present.sum())
+    if k < 2 or n <= k:
+        return _no_estimate("epsilon_squared", n)
+    ranks = stats.rankdata(values)
+    # The variance of the ranks, which ties reduce; H is the share of it between groups, times n-1.
+    total = ((ranks - (n + 1) / 2) ** 2).sum()
+    if total == 0:
+        return _no_estimate("epsilon_squared", n)
+    mean_ranks = np.bincount(groups, weights=ranks)[present] / sizes[present]
+    between = (sizes[present] * (mean_ranks - (n + 1) / 2) ** 2).sum()
+    h = float((n - 1) * between / total)
+    low, high = _noncentral_interval(h, k - 1, confidence)
+    return Estimate(
+        "epsilon_squared",
+        *(min(1.0, max(0.0, part / (n - k))) for part in (h - k + 1, low, high)),
+        statistic=h,
+        p_value=float(stats.chi2.sf(h, k - 1)),
+        n=n,
+    )
+
+
+def cliffs_delta(a: np.ndarray, b: np.ndarray, confidence: float = 0.95) -> Estimate:
+    """P(a > b) - P(a < b) for a customer of each of two groups; from -1 to 1, above 0: a is higher.
+
+    One number per customer; NaN is dropped. Fewer than two customers in a group, or values all
+    equal, leave NaN. `statistic` is the Mann-Whitney U of `a`, its p-value the normal one with
+    corrections for ties and continuity. No pair is formed: sorting, O(n log n).
+
+    Sources: Cliff (1996) for the unbiased variance, not below (1 - delta**2) / (n m - 1), and for
+    the asymmetric interval, which stays within -1 and 1 (as in Feng and Cliff 2004). Where no value
+    overlaps that variance is 0: then the inner limit is Wilson's (1927) for as many independent
+    pairs as the smaller group has customers.
+    """
+    a, b = (np.sort(np.asarray(x, dtype=float)) for x in (a, b))
+    a, b = a[~np.isnan(a)], b[~np.isnan(b)]
+    n, m = len(a), len(b)
+    pooled = np.sort(np.concatenate([a, b]), kind="stable")  # merges the two sorted runs
+    if min(n, m) < 2 or pooled[0] == pooled[-1]:
+        return _no_estimate("cliffs_delta", n + m)
+    below_a, up_to_a = np.searchsorted(b, a, "left"), np.searchsorted(b, a, "right")
+    below_b, up_to_b = np.searchsorted(a, b, "left"), np.searchsorted(a, b, "right")
+    # For each customer: the share of the other group that it exceeds less the share that exceeds it
+    rows = (below_a + up_to_a - m) / m
+    columns = (n - below_b - up_to_b) / n
+    delta = float(rows.mean())
+    untied_pairs = n * m - float((up_to_a - below_a).sum())
+    variance = (
+        m**2 * ((rows - delta) ** 2).sum()
+        + n**2 * ((columns - delta) ** 2).sum()
+        - (untied_pairs - n * m * delta**2)
+    ) / (n * m * (n - 1) * (m - 1))
+    variance = max(float(variance), (1 - delta**2) / (n * m - 1))
+    low, high = _delta_interval(delta, variance, min(n, m), confidence)
+
+    u = n * m * (1 + delta) / 2
+    ties = np.diff(np.flatnonzero(np.concatenate([[True], pooled[1:] != pooled[:-1], [True]])))
+    ties = ties.astype(float)
+    size = n + m
+    spread = math.sqrt(
+        n * m / 12 * (size + 1 - ((ties**3 - ties) / (size * (size - 1))).sum())
+    )
+    z = (abs(u - n * m / 2) - 0.5) / spread
+    return Estimate(
+        "cliffs_delta", delta, low, high, u, min(1.0, float(2 * stats.norm.sf(z))), size
+    )
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """Sums over the customers of each resample; index 0 of the first axis is the data as observed.
+
+    `everyone` (1 + resamples, columns) adds up all customers, those of no group included; `groups`
+    holds (1 + resamples, groups, columns) for each grouping. An expression such as
+    `groups["region"][..., 0] / groups["region"][..., 1]` or `... / everyone[:, None, 0]` therefore
+    yields the estimate and its resamples together: what `percentile_interval` and `ratio_interval`
+    take.
+    """
+
+    everyone: np.ndarray
+    groups: dict[str, np.ndarray]
+
+
+def bootstrap_sums(
+    sums: np.ndarray,
+    groupings: Mapping[str, np.ndarray],
+    *,
+    resamples: int,
+    seed: int,
+    threads: int,
+) -> Resampled:
+    """Draw customers with replacement and add their rows of `sums`, per group of every grouping.
+
+    `sums` is (customers, columns) of per-customer totals such as cents, orders, lines; each
+    grouping has an integer code per customer, -1 where missing. A grouping has its largest code + 1
+    groups; one without customers sums to 0. The same resamples (n customers out of n, Efron 1979)
+    serve all columns and groupings, and calls with the same seed and number of customers: ratios
+    across columns, groups and calls are of the same customers. Whole numbers add up exactly (below
+    2**53). Threads do not change the result, more resamples leave the first ones as they were; the
+    order of the customers does change it, so pass them sorted by id. Missing or infinite sums,
+    codes of another length, codes below -1 or not integer raise ValueError.
+
+    A resample is a vector of weights: how often each customer was drawn. Customers sorted by group
+    into blocks (the last one of a group padded with a row of zeros) make a group's sums products of
+    small matrices, which numpy hands to BLAS one by one, below the size at which BLAS starts
+    threads of its own. 206,209 customers, 8 columns, 10 groupings, 1,000 resamples, in CPU seconds:
+    this 3.7; one product with a column per group and measure 12; sparse matrix 14; `np.bincount` of
+    the weighted rows 83, of the drawn rows 132. Drawing the weights is 1.0 of the 3.7; numpy's
+    `multinomial` needs 9.3 for it, `poisson` 4.1. 21 columns take 6.1. Memory: about 20 MB a thread
+    and 32 bytes per customer and grouping at most.
+    """
+    sums = np.asarray(sums, dtype=float)
+    if sums.ndim != 2 or not len(sums) or not np.isfinite(sums).all():
+        raise ValueError("sums must have a row per customer and no missing value")
+    n = len(sums)
+    blocks = [_blocks(np.zeros(n, dtype=np.int64))]
+    for name, codes in groupings.items():
+        codes = np.asarray(codes)  # noqa: PLW2901
+        if codes.shape != (n,) or not np.issubdtype(codes.dtype, np.integer) or codes.min() < -1:
+            raise ValueError(f"{name}: one code from 0, or -1, per customer is needed")
+        blocks.append(_blocks(codes))
+    padded = np.vstack([sums, np.zeros(sums.shape[1])])
+
+    def add_up(weights: np.ndarray) -> list[np.ndarray]:
+        return [_weighted_sums(padded, weights, each) for each in blocks]
+
+    def one_batch(batch: tuple[int, np.random.SeedSequence]) -> list[np.ndarray]:
+        size, batch_seed = batch
+        return add_up(_draw_weights(n, size, np.random.default_rng(batch_seed)))
+
+    sizes = [min(BATCH, resamples - start) for start in range(0, resamples, BATCH)]
+    seeds = np.random.SeedSequence(seed).spawn(len(sizes))
+    with ThreadPoolExecutor(threads) as pool:
+        batches = list(pool.map(one_batch, zip(sizes, seeds, strict=True)))
+    observed = add_up(np.ones((n + 1, 1), dtype=np.uint8))
+    everyone, *groups = (np.concatenate(parts) for parts in zip(observed, *batches, strict=True))
+    return Resampled(everyone[:, 0], dict(zip(groupings, groups, strict=True)))
+
+
+def percentile_interval(
+    values: np.ndarray, confidence: float = 0.95
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return estimate, lower and upper limit, each in the unit of `values`, over the first axis.
+
+    `values` is anything computed from `Resampled`: index 0 the estimate, the others its resamples.
+    Resamples in which it is undefined (a group without orders) are left out; where the estimate is
+    undefined or more than 5 % of its resamples are, the limits are NaN. The estimate lies between
+    the limits in practice, but nothing guarantees it. Source: Efron (1979), percentile method; for
+    a ratio in a group of 11 customers such a 95 % interval covers about 90 %.
+    """
+    values = np.asarray(values, dtype=float)
+    values = np.where(np.isfinite(values), values, NAN)
+    estimate, drawn = values[0], values[1:]
+    defined = np.isfinite(estimate) & (np.isfinite(drawn).mean(axis=0) >= DEFINED_SHARE)
+    tail = (1 - confidence) / 2
+    low, high = np.nanquantile(np.where(defined, drawn, 0.0), [tail, 1 - tail], axis=0)
+    return estimate, np.where(defined, low, NAN), np.where(defined, high, NAN)
+
+
+def ratio_interval(ratios: np.ndarray, n: int, confidence: float = 0.95) -> Estimate:
+    """Make an estimate of a ratio: index 0 as observed, then its resamples; 1 is no difference.
+
+    `n` counts the customers that the numerator describes. The limits are those of
+    `percentile_interval`. `statistic` is log(ratio) over its standard error, the bootstrap's
+    standard deviation of the ratio over the ratio (delta method; Efron and Tibshirani 1993), and
+    the p-value is the normal one: counting resamples beyond 1 could not go below 2 / resamples. A
+    ratio of 0 (never seen in the group) or undefined has no limits: resampling cannot tell what was
+    never seen. One that no resample changes has limits but no test.
+    """
+    effect, low, high = (float(x) for x in percentile_interval(ratios, confidence))
+    if not (effect > 0 and math.isfinite(low)):
+        return _no_estimate("ratio", n, effect)
+    drawn = np.asarray(ratios, dtype=float)[1:]
+    relative_error = float(np.std(drawn[np.isfinite(drawn)], ddof=1)) / effect
+    z = math.log(effect) / relative_error if relative_error > 0 else NAN
+    return Estimate("ratio", effect, low, high, z, float(2 * stats.norm.sf(abs(z))), int(n))
+
+
+def false_discovery(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return q for each p: the false discovery rate if all p up to this one count as findings.
+
+    Pass ALL tests of the report at once. NaN stays NaN and is not counted as a test. A p-value
+    outside 0 to 1 raises ValueError. Source: Benjamini and Hochberg (1995).
+    """
+    p = np.asarray(p_values, dtype=float)
+    q = np.full(p.shape, NAN)
+    tested = ~np.isnan(p)
+    if tested.any():
+        q[tested] = stats.false_discovery_control(p[tested])
+    return q
+
+
+def verdict(
+    effect_name: str,
+    effect: float,
+    low: float,
+    high: float,
+    q: float,
+    *,
+    thresholds: Mapping[str, Sequence[float]],
+    significance: float = 0.05,
+) -> str:
+    """Say what the interval of the size of an effect decides.
+
+    `no practical difference` if all of it is below the smallest threshold; else `large`, `medium`
+    or `small` if all of it is at or above that threshold and q is below `significance`; else
+    `undecided`, which a missing limit or q gives too. The size is |effect|; of a ratio r it is
+    max(r, 1 / r). `thresholds` maps the effect's name to (small, medium, large); an unknown name
+    raises KeyError. Source: analysis decisions, from the interval, set before looking.
+    """
+    steps = thresholds[effect_name]
+    if math.isnan(effect):
+        return UNDECIDED
+    least, most = _size_interval(effect_name, low, high)
+    if most < steps[0]:
+        return NO_DIFFERENCE
+    if q < significance:
+        for label, step in reversed(list(zip(LABELS, steps, strict=True))):
+            if least >= step:
+                return label
+    return UNDECIDED
+
+
+def customers_to_decide(
+    effect_name: str,
+    effect: float,
+    low: float,
+    high: float,
+    n: int,
+    *,
+    thresholds: Mapping[str, Sequence[float]],
+) -> int | None:
+    """Return how many customers would decide an undecided verdict, two digits, rounded up.
+
+    The effect is taken to stay what it is while its interval, as wide on both sides as on its wider
+    one, shrinks with 1 / sqrt(n), until it leaves the smallest threshold on one side. Ratios shrink
+    on the log scale, epsilon-squared on that of its root (its width near 0 goes with 1 / n). None
+    if the interval has decided already (also when only q stands in the way), if a limit is missing,
+    or if the effect is the threshold itself, which no number decides.
+    """
+    smallest = thresholds[effect_name][0]
+    least, most = _size_interval(effect_name, low, high)
+    if math.isnan(effect) or not least < smallest <= most:
+        return None
+    scale = {"ratio": np.log, "epsilon_squared": np.sqrt}.get(effect_name, np.asarray)
+    with np.errstate(divide="ignore"):
+        middle, bottom, top, limit = (float(scale(x)) for x in (effect, low, high, smallest))
+    distance = abs(abs(middle) - limit)
+    half_width = max(top - middle, middle - bottom)
+    if distance == 0 or not math.isfinite(half_width):
+        return None
+    customers = n * (half_width / distance) ** 2
+    step = 10 ** max(0, math.floor(math.log10(customers)) - 1)
+    return math.ceil(customers / step) * step
+
+
+def censored_mean(
+    days: np.ndarray, counts: np.ndarray | None = None, censored_at: float = 30
+) -> float:
+    """Mean gap in days, each gap counted up to `censored_at`: the restricted mean.
+
+    `days` are gaps, or the distinct gaps when `counts` says how often each occurs; NaN is dropped;
+    nothing left gives NaN. A gap recorded as `censored_at` was that long OR LONGER, so the mean of
+    the gaps themselves is not in the data; this is the area under the Kaplan-Meier curve up to
+    `censored_at` (Irwin 1949; `scipy.stats.ecdf` of `CensoredData.right_censored`). As all
+    censoring is at that one point, the curve is the plain share of gaps still open, and its area
+    the mean of min(gap, `censored_at`). Word it so: "mean gap, counted up to 30 days"; the true
+    mean is higher. Counts below 0 or of another length raise ValueError.
+    """
+    days = np.asarray(days, dtype=float)
+    counts = np.ones(days.shape) if counts is None else np.asarray(counts, dtype=float)
+    if counts.shape != days.shape or not (counts >= 0).all():
+        raise ValueError("one count from 0 per distinct gap is needed")
+    known = ~np.isnan(days)
+    total = counts[known].sum()
+    if total == 0:
+        return NAN
+    return float((np.minimum(days[known], censored_at) * counts[known]).sum() / total)
+
+
+class _Blocks(NamedTuple):
+    rows: np.ndarray  # positions of customers, group after group, each group padded to whole blocks
+    starts: np.ndarray  # the first block of each group
+
+
+def _blocks(codes: np.ndarray) -> _Blocks:
+    """Arrange customers into blocks of one group each; position len(codes) is the padding."""
+    rows, starts, blocks = [], [], 0
+    for code in range(int(codes.max()) + 1):
+        members = np.flatnonzero(codes == code)
+        needed = max(1, -(-len(members) // BLOCK))  # an empty group has a block of padding
+        padding = np.full(needed * BLOCK - len(members), len(codes))
+        rows.append(np.concatenate([members, padding]))
+        starts.append(blocks)
+        blocks += needed
+    if not rows:  # every code is missing: no group
+        return _Blocks(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+    return _Blocks(np.concatenate(rows), np.array(starts))
+
+
+def _draw_weights(n: int, size: int, random: np.random.Generator) -> np.ndarray:
+    """Return (n + 1, size): how often each of n customers is drawn in n draws; the last row is 0.
+
+    A byte holds any count that occurs: one above 255 has a probability below 1e-500.
+    """
+    weights = np.empty((size, n + 1), dtype=np.uint8)
+    for resample in weights:
+        resample[:] = np.bincount(random.integers(0, n, n), minlength=n + 1)
+    return np.ascontiguousarray(weights.T)
+
+
+def _weighted_sums(sums: np.ndarray, weights: np.ndarray, blocks: _Blocks) -> np.ndarray:
+    """Return (resamples, groups, columns): the sums of each group under each column of weights."""
+    columns, resamples = sums.shape[1], weights.shape[1]
+    chunk = BLOCK * BLOCKS_AT_ONCE
+    as_float = np.empty((chunk, resamples))
+    of_block = np.empty((len(blocks.rows) // BLOCK, columns, resamples))
+    for start in range(0, len(blocks.rows), chunk):
+        rows = blocks.rows[start : start + chunk]
+        as_float[: len(rows)] = np.take(weights, rows, axis=0)
+        np.matmul(
+            np.take(sums, rows, axis=0).reshape(-1, BLOCK, columns).transpose(0, 2, 1),
+            as_float[: len(rows)].reshape(-1, BLOCK, resamples),
+            out=of_block[start // BLOCK : (start + len(rows)) // BLOCK],
+        )
+    if not len(blocks.starts):
+        return np.empty((resamples, 0, columns))
+    return np.moveaxis(np.add.reduceat(of_block, blocks.starts, axis=0), 2, 0)
+
+
+def _no_estimate(effect_name: str, n: float, effect: float = NAN) -> Estimate:
+    return Estimate(effect_name, effect, NAN, NAN, NAN, NAN, int(n))
+
+
+def _noncentral_interval(
+    statistic: float, freedom: int, confidence: float
+) -> tuple[float, float]:
+    """Return the noncentralities under which `statistic` is just not too high or too low."""
+    tail = (1 - confidence) / 2
+    low, high = (
+        float(special.chndtrinc(statistic, freedom, p))
+        if stats.chi2.cdf(statistic, freedom) > p
+        else 0.0  # even without any effect the statistic is not that high
+        for p in (1 - tail, tail)
+    )
+    return low, high
+
+
+def _delta_interval(
+    delta: float, variance: float, smaller: int, confidence: float
+) -> tuple[float, float]:
+    z = float(stats.norm.isf((1 - confidence) / 2))
+    if abs(delta) == 1:
+        inner = (smaller - z**2) / (smaller + z**2)
+        return (inner, 1.0) if delta > 0 else (-1.0, -inner)
+    error = z * math.sqrt(variance)
+    rest = 1 - delta**2
+    half_width = error * math.hypot(rest, error)
+    return tuple(
+        (delta * rest + side * half_width) / (rest + error**2) for side in (-1, 1)
+    )
+
+
+def _size_interval(effect_name: str, low: float, high: float) -> tuple[float, float]:
+    """Turn the interval of an effect into that of its size: |effect|, or max(r, 1 / r)."""
+    if math.isnan(low) or math.isnan(high):
+        return NAN, NAN
+    if effect_name == "ratio":
+        inverse_of_low = 1 / low if low > 0 else math.inf
+        least = 1.0 if low <= 1 <= high else max(low, 1 / high)
+        return least, max(high, inverse_of_low)
+    least = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+    return least, max(abs(low), abs(high))

@@ -1,0 +1,181 @@
+"""Tables on disk: a folder of parquet parts, published whole or not at all.
+
+Orders, lines and customers are split by customer (`user_id` modulo the number of parts, D-12), so
+that whatever is computed per customer or per order stays within one part.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from basket import dictionary
+from basket.errors import BasketError
+
+SIDECAR = "_table.json"
+ROWS_PER_GROUP = 250_000
+
+
+def part_of_customer(user_ids, parts: int):
+    """Number of the part that holds a customer's rows; the same in every table of a run."""
+    return user_ids % parts
+
+
+def part_file(folder: Path, part: int) -> Path:
+    """File of one part."""
+    return folder / f"part-{part:03d}.parquet"
+
+
+def to_arrow(table: str, frame: pd.DataFrame) -> pa.Table:
+    """Turn a frame into the table's stored types, without traces of the library that wrote it."""
+    schema = dictionary.arrow_schema(table)
+    columns = [
+        pa.Array.from_pandas(frame[field.name]).cast(field.type)
+        if pa.types.is_dictionary(field.type)
+        else pa.Array.from_pandas(frame[field.name], type=field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def to_pandas(table: str, stored: pa.Table) -> pd.DataFrame:
+    """Turn stored columns into the types that the dictionary promises."""
+    types = {column.name: column.pandas_type for column in dictionary.columns_of(table)}
+    series = {}
+    for name, values in zip(stored.column_names, stored.unify_dictionaries().columns, strict=True):
+        if types[name][0] == "I":  # integers that may be missing
+            series[name] = pd.Series(pd.array([], dtype=types[name]).dtype.__from_arrow__(values))
+        elif types[name].startswith("datetime"):
+            series[name] = values.cast(pa.timestamp("s")).to_pandas()
+        else:
+            series[name] = values.to_pandas()
+    return pd.DataFrame(series, copy=False)
+
+
+def write_part(folder: Path, table: str, part: int, frame: pd.DataFrame) -> dict:
+    """Check one part against the dictionary and write it; return its rows, bytes and hash."""
+    stored = to_arrow(table, dictionary.validate(table, frame))
+    path = part_file(folder, part)
+    with pq.ParquetWriter(path, stored.schema, write_statistics=False) as writer:
+        writer.write_table(stored, row_group_size=ROWS_PER_GROUP)
+    return describe_part(path, len(frame))
+
+
+class PartWriters:
+    """Writes a table's parts side by side, each in row groups of ROWS_PER_GROUP."""
+
+    def __init__(self, folder: Path, table: str, parts: int):
+        """Open one file per part in an empty folder."""
+        self._folder = folder
+        self._table = table
+        schema = dictionary.arrow_schema(table)
+        self._writers = [
+            pq.ParquetWriter(part_file(folder, part), schema, write_statistics=False)
+            for part in range(parts)
+        ]
+        self._waiting: list[list[pa.Table]] = [[] for _ in range(parts)]
+        self._rows = [0] * parts
+
+    def __enter__(self) -> "PartWriters":
+        """Return the writers."""
+        return self
+
+    def __exit__(self, *error) -> None:
+        """Write what is waiting and close every file."""
+        for part, writer in enumerate(self._writers):
+            self._flush(part)
+            writer.close()
+
+    @property
+    def rows(self) -> int:
+        """Rows added so far."""
+        return sum(self._rows)
+
+    @property
+    def described(self) -> list[dict]:
+        """What the sidecar says of each part, once all are closed."""
+        return [describe_part(part_file(self._folder, part), rows)
+                for part, rows in enumerate(self._rows)]
+
+    def add(self, rows: pa.Table, starts) -> None:
+        """Add rows that are sorted by part; part k is rows[starts[k] : starts[k + 1]]."""
+        for part, writer_rows in enumerate(self._waiting):
+            count = int(starts[part + 1] - starts[part])
+            if count:
+                writer_rows.append(rows.slice(int(starts[part]), count))
+                self._rows[part] += count
+                if sum(waiting.num_rows for waiting in writer_rows) >= ROWS_PER_GROUP:
+                    self._flush(part)
+
+    def _flush(self, part: int) -> None:
+        if not self._waiting[part]:
+            return
+        rows = pa.concat_tables(self._waiting[part]).unify_dictionaries()
+        self._waiting[part].clear()
+        dictionary.validate(self._table, to_pandas(self._table, rows))
+        schema = dictionary.arrow_schema(self._table)
+        self._writers[part].write_table(rows.cast(schema), row_group_size=ROWS_PER_GROUP)
+
+
+def describe_part(path: Path, rows: int) -> dict:
+    """What a table's sidecar says of one part."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        os.fsync(file.fileno())
+    return {"file": path.name, "rows": rows, "bytes": path.stat().st_size, "sha256": digest}
+
+
+def write_sidecar(folder: Path, table: str, parts: Iterable[dict], rules: str) -> dict:
+    """Write what the table holds beside its parts: rows, columns, hash, and under which RULES."""
+    parts = list(parts)
+    joined = "".join(part["sha256"] for part in parts)
+    content = {
+        "table": table,
+        "rules": rules,
+        "rows": sum(part["rows"] for part in parts),
+        "columns": [column.name for column in dictionary.columns_of(table)],
+        "sha256": hashlib.sha256(joined.encode()).hexdigest(),
+        "parts": parts,
+    }
+    (folder / SIDECAR).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return content
+
+
+def read_sidecar(folder: Path) -> dict:
+    """Read what a published table says of itself; raise a BasketError when it is not there."""
+    try:
+        return json.loads((folder / SIDECAR).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise BasketError(
+            f"the table {folder.name} has not been built yet; run `make report` first"
+        ) from None
+
+
+def read_part(folder: Path, part: int, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read one part of a table."""
+    stored = pq.read_table(part_file(folder, part), columns=columns, use_threads=False)
+    return to_pandas(folder.name, stored)
+
+
+def read_table(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a whole table, its parts one after the other."""
+    files = [part_file(folder, part) for part in range(len(read_sidecar(folder)["parts"]))]
+    stored = pa.concat_tables(pq.read_table(file, columns=columns) for file in files)
+    return to_pandas(folder.name, stored)
+
+
+def publish(built: Path, published: Path) -> None:
+    """Put a finished table in its place; what stood there before goes."""
+    published.parent.mkdir(parents=True, exist_ok=True)
+    old = published.with_name(f".{published.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if published.exists():
+        published.rename(old)
+    built.rename(published)
+    shutil.rmtree(old, ignore_errors=True)
