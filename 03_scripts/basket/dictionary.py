@@ -159,3 +159,11 @@ def derivations(settings: Settings) -> list[dict[str, str]]:
         for column in columns()
         if column.source == "derived"
     ]
+
+
+def describe(table: str) -> pd.DataFrame:
+    """The dictionary's rows of one table: column, type, unit and description."""
+    return pd.DataFrame(
+        [(c.name, c.type, c.unit, c.description) for c in columns_of(table)],
+        columns=["column", "type", "unit", "description"],
+    )

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from basket import clean
+from basket.audit import Audit
 from basket.lookup import Positions
 from basket.settings import Rules, Settings
 
@@ -176,6 +177,23 @@ def profile(age: pd.Categorical, n_dependants, income: pd.Categorical,
     codes = (age.codes.astype(int) * 2 + household) * incomes + income.codes
     return categorical(np.where(known, codes, -1), profile_labels(settings),
                        settings.labels.missing)
+
+
+def record_exclusion(audit: Audit, sums: dict, built: dict[str, dict]) -> None:
+    """Record what the active population leaves out, in lines, orders and customers."""
+    reason = "customers with too few orders (exclusion_flag)"
+    lines = int(sums["lines"].sum())
+    customers = built["analysis_customers"]["rows"]
+    for table, rows, removed in (
+        ("merged", lines, sums["low_activity_lines"]),
+        ("analysis_orders", sums["orders"], sums["low_activity_orders"]),
+        ("analysis_customers", customers, built["low_activity_customers"]["rows"]),
+    ):
+        audit.record_flow(table, "active customers", rows, rows - removed, removed=removed,
+                          reason=reason)
+    audit.record_check("analysis_customers", "exclusion_flag", "low activity",
+                       built["low_activity_customers"]["rows"],
+                       "exported as the sample low_activity_customers")
 
 
 # ---- sums and medians -----------------------------------------------------------------------------

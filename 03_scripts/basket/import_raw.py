@@ -184,3 +184,15 @@ def _expect_unique(file: str, column: str, ids: np.ndarray) -> None:
     if len(doubled):
         raise DataError(f"{file}: column {column}: {doubled[0]} stands on several rows, and so do "
                         f"{len(np.unique(doubled)) - 1:,} other ids; expected each once")
+
+
+def overview(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per column: type, missing values, distinct values, smallest and largest."""
+    numbers = frame.select_dtypes(["number", "datetime"])
+    return pd.DataFrame({
+        "type": frame.dtypes.astype("str"),
+        "missing": frame.isna().sum(),
+        "distinct": frame.nunique(),
+        "smallest": numbers.min().map(str),
+        "largest": numbers.max().map(str),
+    }).fillna("").loc[frame.columns]

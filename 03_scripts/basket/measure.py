@@ -3,10 +3,14 @@
 Lines, orders and customers are never confused: every count says in its column what it counts.
 """
 
+from statistics import NormalDist
+
 import numpy as np
 import pandas as pd
 
-from basket.flags import GAPS, gap_counts, median_of_counts, sum_by
+from basket import times
+from basket.arithmetic import HOURS, dollars, per
+from basket.flags import gap_counts, median_of_counts, sum_by
 from basket.lookup import Positions
 from basket.settings import Settings
 
@@ -15,8 +19,6 @@ GROUPINGS = ("loyalty_flag", "spending_flag", "frequency_flag", "region", "age_g
              "income_group", "family_status", "gender", "n_dependants", "profile")
 BUSIEST = ("busiest_day", "busiest_days", "busiest_period_of_day")
 TOTALS = ("orders", "lines", "spend_cents", "priced_lines", "reordered_lines")
-HOURS = 24
-
 
 def add_missing_label(values: pd.Series, missing: str) -> pd.Categorical:
     """Give a column labels for all its values and, last, the label for missing."""
@@ -70,6 +72,11 @@ def measure_part(
                         active_customer, department_ids, settings)
         | by_price_range(merged, order, active_line, active_order, range_of_product, settings)
         | gaps_by_group(orders, customer_of_order, active_order, group)
+        | by_customer_time(orders, customer_of_order, len(customers), settings)
+        | times.time_moments(
+            merged, orders, order, customer_of_order, active_customer,
+            Positions(department_ids).find(merged["department_id"].to_numpy()),
+            len(department_ids), settings)
     )
 
 
@@ -177,6 +184,18 @@ def gaps_by_group(
     return {f"gaps_{name}": both_populations(sums_of(name), active) for name in GROUPINGS}
 
 
+def by_customer_time(orders: pd.DataFrame, customer_of_order: np.ndarray, customers: int,
+                     settings: Settings) -> dict[str, list]:
+    """Each customer's orders by daypart and, last, at the weekend; in the order of the customers."""
+    parts = len(settings.dayparts)
+    daypart = np.array(settings.daypart_of_hour())[orders["order_hour"].to_numpy()]
+    by_part = np.bincount(customer_of_order * np.int64(parts) + daypart,
+                          minlength=customers * parts).reshape(customers, parts)
+    weekend = np.isin(orders["order_day"], settings.weekend_days())
+    return {"customer_times": [np.column_stack(
+        [by_part, sum_by(customer_of_order, weekend, customers)]).astype(np.int32)]}
+
+
 def cents_of(price_cents: pd.Series, settings: Settings) -> np.ndarray:
     """Cents of each line; 0 where the price is missing or above the ceiling."""
     ceiling = round(100 * settings.thresholds.price_ceiling_dollars)
@@ -184,18 +203,13 @@ def cents_of(price_cents: pd.Series, settings: Settings) -> np.ndarray:
     return np.where(cents > ceiling, 0, cents)
 
 
+def department_names(products: pd.DataFrame) -> pd.DataFrame:
+    """The departments that have products: department_id and name, by id."""
+    names = products[["department_id", "department"]].drop_duplicates("department_id")
+    return names.sort_values("department_id", ignore_index=True).astype({"department": "str"})
+
+
 # ---- tables -----------------------------------------------------------------------------------
-
-
-def dollars(cents) -> np.ndarray:
-    """Dollars of whole cents, two decimals."""
-    return np.round(np.asarray(cents) / 100, 2)
-
-
-def per(numerator, denominator) -> np.ndarray:
-    """A mean, share or rate; NaN where there is nothing to divide by."""
-    denominator = np.asarray(denominator, "float64")
-    return np.asarray(numerator, "float64") / np.where(denominator == 0, np.nan, denominator)
 
 
 def orders_by_day(sums: dict, settings: Settings) -> pd.DataFrame:
@@ -331,12 +345,29 @@ def department_mix(customers: pd.DataFrame, labels: pd.DataFrame, department_lin
     return table[table["lines"] > 0].reset_index(drop=True)
 
 
-def flags(customers: pd.DataFrame, labels: pd.DataFrame, orders: pd.DataFrame, sums: dict,
-          ranges: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def result_tables(
+    sums: dict, customers: pd.DataFrame, labels: pd.DataFrame, products: pd.DataFrame,
+    names: pd.DataFrame, department_lines: np.ndarray, settings: Settings,
+) -> dict[str, pd.DataFrame]:
+    """The result tables that count and average, from `flags` to `department_mix`."""
+    ranges = price_ranges(sums, products)
+    return {
+        "flags": flags(customers, labels, sums, ranges, settings),
+        "orders_by_day": orders_by_day(sums, settings),
+        "orders_by_hour": orders_by_hour(sums),
+        "orders_by_day_hour": orders_by_day_hour(sums),
+        "price_ranges": ranges,
+        "departments": departments(sums, products, names),
+        "habits": habits(customers, labels, sums, settings),
+        "department_mix": department_mix(customers, labels, department_lines, names, settings),
+    }
+
+
+def flags(customers: pd.DataFrame, labels: pd.DataFrame, sums: dict, ranges: pd.DataFrame,
+          settings: Settings) -> pd.DataFrame:
     """How many customers, orders and lines carry each label of each flag.
 
-    `orders` is one row of analysis_orders (for the order of the busiest labels), `ranges` the table
-    price_ranges. A price range belongs to lines, a busiest label to orders: the grains above it
+    `ranges` is the table price_ranges. A price range belongs to lines, a busiest label to orders: the grains above it
     are left empty.
     """
     active = is_active(customers, settings)
@@ -347,7 +378,7 @@ def flags(customers: pd.DataFrame, labels: pd.DataFrame, orders: pd.DataFrame, s
                                     "label": lines["price_range"], "lines": lines["lines"]}))
         for flag in BUSIEST:
             tables.append(pd.DataFrame({
-                "population": population, "flag": flag, "label": orders[flag].cat.categories,
+                "population": population, "flag": flag, "label": [*getattr(settings.labels, flag), settings.labels.missing],
                 "orders": sums[flag][number][0], "lines": sums[flag][number][1]}))
         rows = active if population == "active" else np.ones(len(customers), bool)
         kept = customers.loc[rows]
@@ -364,16 +395,26 @@ def flags(customers: pd.DataFrame, labels: pd.DataFrame, orders: pd.DataFrame, s
                                           "lines"]].reset_index(drop=True)
 
 
-# ---- files ------------------------------------------------------------------------------------
+def days_between_orders(sums: dict) -> pd.DataFrame:
+    """Orders of the active population by days since the previous order; 30 means 30 or more."""
+    counts = sums["gaps_loyalty_flag"][1].sum(axis=0)
+    days = np.arange(len(counts))
+    return pd.DataFrame({"days": days, "label": [*map(str, days[:-1]), f"{days[-1]} or more"],
+                         "orders": counts, "share": per(counts, counts.sum())})
 
 
-def to_csv(table: pd.DataFrame) -> str:
-    """A result table as text: money two decimals, other fractions six, missing left empty."""
-    shown = table.copy()
-    for name in shown.columns:
-        if pd.api.types.is_float_dtype(shown[name]):
-            decimals = 2 if name in ("spend",) else 6
-            shown[name] = [
-                "" if pd.isna(value) else f"{value + 0.0:.{decimals}f}" for value in shown[name]
-            ]
-    return shown.to_csv(index=False, lineterminator="\n")
+AGES_PER_ROW = 4  # years
+
+
+def income_by_age(customers: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Mean income of active customers by age, in rows of four years, with a normal interval."""
+    active = customers[is_active(customers, settings) & customers["income"].notna()]
+    first = active["age"] // AGES_PER_ROW * AGES_PER_ROW
+    table = active["income"].astype("float64").groupby(first).agg(["size", "mean", "sem"])
+    half = NormalDist().inv_cdf((1 + settings.statistics.confidence) / 2) * table["sem"]
+    return pd.DataFrame({
+        "ages": [f"{age}-{age + AGES_PER_ROW - 1}" for age in table.index],
+        "customers": table["size"].to_numpy(), "mean_income": table["mean"].to_numpy(),
+        "mean_income_low": (table["mean"] - half).to_numpy(),
+        "mean_income_high": (table["mean"] + half).to_numpy(),
+    })

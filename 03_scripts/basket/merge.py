@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from basket.audit import Audit
 from basket.errors import DataError
 from basket.lookup import Positions
 
 BOTH, LEFT_ONLY = "both", "left_only"
+FLOW_REASON = "lines without an order, product or customer are removed; doubled ids add lines"
 MERGE_FLAG = pd.CategoricalDtype([BOTH, LEFT_ONLY, "right_only"])
 
 
@@ -109,6 +111,17 @@ def require_full_match(sums: dict, lines_file: str) -> None:
     if sums["added"]:
         raise DataError(f"{lines_file}: {sums['added']:,} lines match several products; expected "
                         "each product_id once in products.csv")
+
+
+def record_checks(audit: Audit, sums: dict) -> None:
+    """Record how many lines lacked each of their partners, and how many were added."""
+    for name, partner in (("order", "order_id"), ("product", "product_id"),
+                          ("customer", "user_id")):
+        lines = sums[f"without_{name}"]
+        audit.record_check("merged", partner, f"lines without their {name}", lines,
+                           "removed and counted" if lines else "none needed")
+    audit.record_check("merged", "product_id", "lines added by doubled ids", sums["added"],
+                       "kept and counted" if sums["added"] else "none needed")
 
 
 def merge_flag(sums: dict) -> pd.DataFrame:

@@ -46,6 +46,11 @@ class Folders:
         return self.analysis / "visualizations"
 
     @property
+    def findings(self) -> Path:
+        """The findings."""
+        return self.analysis / "findings.json"
+
+    @property
     def client(self) -> Path:
         """What the client receives."""
         return self.out / "05_sent_to_client"

@@ -11,6 +11,7 @@ from basket.errors import SettingsError
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Hours = Annotated[list[Annotated[int, Field(ge=0, le=23)]], Field(min_length=2, max_length=2)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
 Names = Annotated[list[str], Field(min_length=2)]
 Steps = Annotated[list[float], Field(min_length=3, max_length=3)]
@@ -166,7 +167,9 @@ class Settings(Section):
     thresholds: Thresholds
     labels: Labels
     day_names: Annotated[list[str], Field(min_length=7, max_length=7)]
-    waking_hours: Annotated[list[Annotated[int, Field(ge=0, le=23)]], Field(min_length=2, max_length=2)]
+    waking_hours: Hours
+    window_hours: Annotated[int, Field(ge=1, le=12)]
+    dayparts: dict[str, Hours]
     regions: dict[str, list[str]]
     rules: RuleSets
     statistics: Statistics
@@ -175,6 +178,23 @@ class Settings(Section):
     seed: int
     limits: Limits
     palette: Palette
+
+    @model_validator(mode="after")
+    def _whole_day(self):
+        hours = [hour for first, last in self.dayparts.values() for hour in range(first, last + 1)]
+        if sorted(hours) != list(range(24)):
+            raise ValueError("dayparts must hold each hour from 0 to 23 once")
+        return self
+
+    def daypart_of_hour(self) -> list[int]:
+        """Number of the daypart of each hour, 0 to 23."""
+        bounds = list(self.dayparts.values())
+        return [next(number for number, (first, last) in enumerate(bounds) if first <= hour <= last)
+                for hour in range(24)]
+
+    def weekend_days(self) -> list[int]:
+        """Numbers of the days called Saturday and Sunday."""
+        return [number for number, name in enumerate(self.day_names) if name.startswith("S")]
 
     def rules_named(self, name: str) -> Rules:
         """Return the set of rules called `name`: corrected or course."""

@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ import pandas as pd
 
 from basket import tables
 from basket.audit import Audit
+from basket.csv_text import to_csv
 from basket.errors import BasketError
 from basket.project import ROOT, SCRIPTS, Folders, folders_of_run
+from basket.raw import LINES_FILE
 from basket.settings import load_settings
 
 GRAPH = SCRIPTS / "stages.csv"
@@ -98,6 +101,15 @@ class Stage:
         """How many rows the table has."""
         return tables.read_sidecar(self.folder_of(table))["rows"]
 
+    def lines_file(self) -> str:
+        """Name of the raw file that holds the order lines of this run."""
+        layout = read_record(self.folders, "01_import")["facts"]["layout"]
+        return LINES_FILE[layout]
+
+    def fabricated(self) -> tuple[str, ...]:
+        """Tables or columns that the generator had to supply because the delivery lacks them."""
+        return tuple(read_record(self.folders, "01_import")["facts"]["fabricated"])
+
     # ---- making -------------------------------------------------------------------------------
 
     def building(self, table: str) -> Path:
@@ -143,6 +155,18 @@ class Stage:
             self.finish(table, [written[table] for written, _ in done])
         return add_up([sums for _, sums in done])
 
+    def write_results(self, results: dict[str, pd.DataFrame]) -> None:
+        """Write the result tables of the analysis as CSV files."""
+        folder = self.building("tables")
+        for name, table in results.items():
+            (folder / f"{name}.csv").write_text(to_csv(table), encoding="utf-8")
+        self.built["tables"] = {"rows": sum(len(table) for table in results.values())}
+
+    def write_findings(self, found: list[dict]) -> None:
+        """Write the findings."""
+        write_json(self.building("findings") / "findings.json", found)
+        self.built["findings"] = {"rows": len(found)}
+
     def quarantine(self, table: str, rows: pd.DataFrame) -> None:
         """Keep the rows of a raw table that could not be used: file, line, rule and text."""
         folder = self._building / "quarantine"
@@ -156,25 +180,51 @@ class Stage:
         missing = [table for table in self.step.makes if table not in self.built]
         if missing:
             raise BasketError(f"{self.name} has not made {', '.join(missing)}")
-        for table in self.built:
-            tables.publish(self._building / table, self.folders.prepared / table)
+        for table in self.step.makes:
+            place = self._place_of(table)
+            built = self._building / table
+            tables.publish(built / place.name if place.suffix else built, place)
         if self.name == "01_import":
             (self._building / "quarantine").mkdir(parents=True, exist_ok=True)
             tables.publish(self._building / "quarantine", self.folders.prepared / "quarantine")
         shutil.rmtree(self._building, ignore_errors=True)
-        self.save_record(**facts)
-        return pd.DataFrame(
-            [("takes", t, self.rows(t)) for t in self.step.takes if t != "raw files"]
-            + [("makes", t, self.built[t]["rows"]) for t in self.step.makes],
-            columns=["", "table", "rows"],
-        )
+        self._save_record(facts)
+        self._save_usage()
+        takes = [(table, self.rows(table)) for table in self.step.takes if self._is_table(table)]
+        makes = [(table, self.built[table]["rows"]) for table in self.step.makes]
+        return pd.DataFrame([("takes", *row) for row in takes] + [("makes", *row) for row in makes],
+                            columns=["", "table", "rows"])
 
-    def save_record(self, **facts) -> None:
+    def _is_table(self, name: str) -> bool:
+        return (self.folders.prepared / name / tables.SIDECAR).is_file()
+
+    def _place_of(self, made: str) -> Path:
+        places = {"tables": self.folders.tables, "visualizations": self.folders.visualizations,
+                  "findings": self.folders.findings, "report": self.folders.report}
+        return places.get(made, self.folders.prepared / made)
+
+    def _save_record(self, facts: dict) -> None:
         """Save what this stage did: its audit, and any facts that later stages report."""
         content = {"stage": self.name, "rules": self.rules_name, "facts": facts,
                    "flow": self.audit.flow, "checks": self.audit.checks,
                    "wrangling": self.audit.wrangling}
         write_json(record_file(self.folders, self.name), content)
+
+    def _save_usage(self) -> None:
+        """Save what this stage used, for the line that the run prints; not part of any result."""
+        rows = max(made["rows"] for made in self.built.values())
+        write_json(self.folders.prepared / f"{self.name}.usage.json",
+                   {"rows": rows, "peak_bytes": peak_bytes()})
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has had at once; 0 where the platform does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def run_part(function: Callable, part: int, sources: dict, folders: dict, constants: dict) -> tuple:

@@ -50,7 +50,8 @@ def cramers_v(counts: np.ndarray, confidence: float = 0.95) -> Estimate:
 
     Sources: Bergsma (2013) for V; the interval holds the noncentralities that do not make the
     chi-squared unusual (Steiger and Fouladi 1997; Smithson 2003), in the scale of the corrected V.
-    Its lower limit is above 0 only when p < (1 - confidence) / 2.
+    Its lower limit is above 0 only when p < (1 - confidence) / 2. Simulated coverage of 95 %: 94 to
+    97 up to V = 0.5, more above.
     """
     table = np.asarray(counts, dtype=float)
     if table.ndim != 2 or not (table >= 0).all():
@@ -90,7 +91,7 @@ def epsilon_squared(
 
     Sources: Kruskal and Wallis (1952); Kelley (1935), here on ranks (Tomczak and Tomczak 2014 print
     it as the eta-squared of H). Interval as for `cramers_v`: it can cover 0, which a bootstrap's
-    does not.
+    does not; simulated coverage of 95 %: 95 to 97 up to 0.03, 98 and more above 0.2.
     """
     values, groups = np.asarray(values, dtype=float), np.asarray(groups)
     if values.shape != groups.shape or not np.issubdtype(groups.dtype, np.integer):
@@ -131,7 +132,8 @@ def cliffs_delta(a: np.ndarray, b: np.ndarray, confidence: float = 0.95) -> Esti
     Sources: Cliff (1996) for the unbiased variance, not below (1 - delta**2) / (n m - 1), and for
     the asymmetric interval, which stays within -1 and 1 (as in Feng and Cliff 2004). Where no value
     overlaps that variance is 0: then the inner limit is Wilson's (1927) for as many independent
-    pairs as the smaller group has customers.
+    pairs as the smaller group has customers. Simulated coverage of 95 %: 93 to 95; against a group
+    of 11 customers 93 at delta 0, 88 at 0.7.
     """
     a, b = (np.sort(np.asarray(x, dtype=float)) for x in (a, b))
     a, b = a[~np.isnan(a)], b[~np.isnan(b)]
@@ -173,7 +175,7 @@ class Resampled:
 
     `everyone` (1 + resamples, columns) adds up all customers, those of no group included; `groups`
     holds (1 + resamples, groups, columns) for each grouping. An expression such as
-    `groups["region"][..., 0] / groups["region"][..., 1]` or `... / everyone[:, None, 0]` therefore
+    `groups["region"][..., 0] / groups["region"][..., 1]` or `… / everyone[:, None, 0]` therefore
     yields the estimate and its resamples together: what `percentile_interval` and `ratio_interval`
     take.
     """
@@ -207,8 +209,8 @@ def bootstrap_sums(
     threads of its own. 206,209 customers, 8 columns, 10 groupings, 1,000 resamples, in CPU seconds:
     this 3.7; one product with a column per group and measure 12; sparse matrix 14; `np.bincount` of
     the weighted rows 83, of the drawn rows 132. Drawing the weights is 1.0 of the 3.7; numpy's
-    `multinomial` needs 9.3 for it, `poisson` 4.1. 21 columns take 6.1. Memory: about 20 MB a thread
-    and 32 bytes per customer and grouping at most.
+    `multinomial` needs 9.3 for it, `poisson` 4.1. 21 columns take 6.6. Beyond the arguments it
+    holds two copies of `sums`, 8 bytes per customer and grouping, 70 per customer and thread.
     """
     sums = np.asarray(sums, dtype=float)
     if sums.ndim != 2 or not len(sums) or not np.isfinite(sums).all():
@@ -246,8 +248,8 @@ def percentile_interval(
     `values` is anything computed from `Resampled`: index 0 the estimate, the others its resamples.
     Resamples in which it is undefined (a group without orders) are left out; where the estimate is
     undefined or more than 5 % of its resamples are, the limits are NaN. The estimate lies between
-    the limits in practice, but nothing guarantees it. Source: Efron (1979), percentile method; for
-    a ratio in a group of 11 customers such a 95 % interval covers about 90 %.
+    the limits in practice, but nothing guarantees it. Source: Efron (1979), percentile method. For
+    a ratio of skewed order values 95 % covers 93 % in a group of 80 customers, 89 in 30, 88 in 11.
     """
     values = np.asarray(values, dtype=float)
     values = np.where(np.isfinite(values), values, NAN)
@@ -266,7 +268,8 @@ def ratio_interval(ratios: np.ndarray, n: int, confidence: float = 0.95) -> Esti
     standard deviation of the ratio over the ratio (delta method; Efron and Tibshirani 1993), and
     the p-value is the normal one: counting resamples beyond 1 could not go below 2 / resamples. A
     ratio of 0 (never seen in the group) or undefined has no limits: resampling cannot tell what was
-    never seen. One that no resample changes has limits but no test.
+    never seen. One that no resample changes has limits but no test. At 5 % it rejects 7 % of
+    true nulls in groups of 30 and of 100 customers, 11 % in groups of 11.
     """
     effect, low, high = (float(x) for x in percentile_interval(ratios, confidence))
     if not (effect > 0 and math.isfinite(low)):

@@ -171,8 +171,11 @@ def read_table(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
 
 def publish(built: Path, published: Path) -> None:
-    """Put a finished table in its place; what stood there before goes."""
+    """Put a finished table or file in its place; what stood there before goes."""
     published.parent.mkdir(parents=True, exist_ok=True)
+    if built.is_file():
+        built.replace(published)
+        return
     old = published.with_name(f".{published.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if published.exists():

@@ -1,0 +1,79 @@
+"""The command `basket`; the Makefile's targets are names for it."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from basket.errors import BasketError
+from basket.stage import graph
+
+FOLDER = click.Path(path_type=Path)
+
+
+def _stage_name(_context, _option, value: str | None) -> str | None:
+    """Accept a stage by its name or by its number: 03_merge, 03 or 3."""
+    if value is None:
+        return None
+    for name in graph():
+        if value in (name, name[:2], name[:2].lstrip("0")):
+            return name
+    raise click.BadParameter(f"{value} is no stage; expected one of {', '.join(graph())}")
+
+
+@click.group()
+def main() -> None:
+    """From raw order files to six notebooks and one Excel report."""
+
+
+@main.command()
+@click.option("--data", type=FOLDER, help="Folder or zip with the raw files.")
+@click.option("--out", type=FOLDER, help="Folder that receives all that is built.")
+@click.option("--rules", type=click.Choice(["corrected", "course"]), default="corrected",
+              show_default=True, help="How the known faults of the data are treated.")
+@click.option("--scale", type=click.FloatRange(min=0, min_open=True),
+              help="Size of the generated data; 1 = 206,209 customers.")
+@click.option("--from", "start_from", callback=_stage_name, help="Run again from this stage.")
+@click.option("--settings", "settings_file", type=FOLDER, help="Another settings file.")
+def report(data, out, rules, scale, start_from, settings_file) -> None:
+    """Build the report and all that leads to it; only what has changed."""
+    from basket import pipeline
+
+    path = _run(pipeline.report, data, out, rules, scale, start_from, settings_file)
+    click.echo(f"report: {path}")
+    click.echo(f"pages:  {path.parents[1] / '04_analysis' / 'notebooks' / 'index.html'}")
+
+
+@main.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--scale", type=click.FloatRange(min=0, min_open=True), default=0.05,
+              show_default=True, help="1 = 206,209 customers and about 32 million order lines.")
+@click.option("--seed", type=int, default=2017, show_default=True)
+@click.option("--effects", type=click.Choice(["real", "none"]), default="real", show_default=True,
+              help="Whether what people buy goes with who they are.")
+def generate(folder, scale, seed, effects) -> None:
+    """Generate a data set in the course's exact shape, planted faults included."""
+    from basket import generate as generator
+
+    _run(generator.generate, folder, scale=scale, seed=seed, effects=effects)
+    click.echo(f"generated: {folder}")
+
+
+def _run(function, *arguments, **options):
+    """Call a function; an error that is for people becomes one line and exit code 1."""
+    try:
+        return function(*arguments, **options)
+    except BasketError as error:
+        click.echo(f"basket: {error}", err=True)
+        sys.exit(1)
+    except MemoryError:
+        click.echo("basket: out of memory; give the machine more, or lower lines_per_part in "
+                   "settings.yml", err=True)
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"basket: {where}{error.strerror or error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        click.echo("basket: interrupted; the last good outputs are in place", err=True)
+        sys.exit(1)

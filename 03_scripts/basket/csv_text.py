@@ -1,0 +1,17 @@
+"""Result tables as text: the one way in which numbers are written."""
+
+import pandas as pd
+
+MONEY = ("spend", "spend_per_customer")  # two decimals; all other fractions six
+
+
+def to_csv(table: pd.DataFrame) -> str:
+    """A result table as text: money two decimals, other fractions six, missing left empty."""
+    shown = table.copy()
+    for name in shown.columns:
+        if pd.api.types.is_float_dtype(shown[name]):
+            decimals = 2 if name in MONEY else 6
+            shown[name] = [
+                "" if pd.isna(value) else f"{value + 0.0:.{decimals}f}" for value in shown[name]
+            ]
+    return shown.to_csv(index=False, lineterminator="\n")

@@ -1,0 +1,117 @@
+"""Run one notebook with papermill, so that a failure is seen, named and kept.
+
+papermill's own command calls a run with a killed kernel a success, overwrites the last good notebook
+and only warns of an unknown parameter (D-21).
+"""
+
+import asyncio
+import os
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import nbformat
+import papermill
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+from traitlets import default
+
+from basket.errors import BasketError
+
+PEOPLE_ERRORS = ("BasketError", "DataError", "SettingsError")
+PARAMETERS_ID = "injected-parameters"
+
+
+class ThisPython(AsyncKernelManager):
+    """A kernel of the Python that runs now, whatever kernels the user has installed."""
+
+    @default("transport")
+    def _files_not_ports(self) -> str:
+        return "ipc"
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """The kernel's command."""
+        return KernelSpec(
+            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            display_name="Python 3", language="python",
+        )
+
+
+def execute(source: Path, target: Path, parameters: dict, timeout: int) -> None:
+    """Run the notebook `source` from nothing and put it, executed, at `target`.
+
+    Raises BasketError in two lines, which cell raised what and where the notebook is, when a cell
+    fails, the kernel dies or a cell did not run; `target` then stays as it was.
+    """
+    unknown = set(parameters) - set(papermill.inspect_notebook(str(source)))
+    if unknown:
+        raise BasketError(f"{source.name} has no parameter {', '.join(sorted(unknown))}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.stem}.partial.ipynb")
+    failed = target.with_name(f"{target.stem}.FAILED.ipynb")
+    failed.unlink(missing_ok=True)
+    try:
+        _run(source, partial, parameters, timeout)
+        notebook = nbformat.read(partial, as_version=4)
+        _require_all_cells_run(notebook)
+    except PapermillExecutionError as error:
+        said = error.evalue if error.ename in PEOPLE_ERRORS else f"{error.ename}: {error.evalue}"
+        raise _failure(source, partial, failed, f"cell {error.exec_count}: {said}") from None
+    except DeadKernelError:
+        raise _failure(source, partial, failed,
+                       "the kernel died; it was killed or ran out of memory") from None
+    except CellTimeoutError:
+        raise _failure(source, partial, failed, f"a cell ran longer than {timeout} s "
+                       "(cell_timeout_seconds in settings.yml)") from None
+    except BasketError as error:
+        raise _failure(source, partial, failed, str(error)) from None
+    nbformat.write(_without_traces(notebook), partial)
+    partial.replace(target)
+
+
+def _run(source: Path, partial: Path, parameters: dict, timeout: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="basket-") as runtime, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before = os.environ.get("JUPYTER_RUNTIME_DIR")
+        os.environ["JUPYTER_RUNTIME_DIR"] = runtime  # short: a socket's path has 108 characters
+        try:
+            papermill.execute_notebook(
+                str(source), str(partial), parameters=parameters, kernel_name="python3",
+                kernel_manager_class=ThisPython, progress_bar=False, cwd=str(source.parent),
+                execution_timeout=timeout, start_timeout=120,
+            )
+        except asyncio.CancelledError as error:
+            raise DeadKernelError("the kernel died") from error
+        finally:
+            if before is None:
+                del os.environ["JUPYTER_RUNTIME_DIR"]
+            else:
+                os.environ["JUPYTER_RUNTIME_DIR"] = before
+
+
+def _require_all_cells_run(notebook: nbformat.NotebookNode) -> None:
+    for number, cell in enumerate(notebook.cells, start=1):
+        if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
+            raise BasketError(f"cell {number} did not run: the notebook ended before it")
+
+
+def _failure(source: Path, partial: Path, failed: Path, what: str) -> BasketError:
+    if partial.exists():
+        partial.replace(failed)
+    return BasketError(f"{source.stem}: {' '.join(what.split())}\n  see {failed}")
+
+
+def _without_traces(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Remove what differs from run to run: times, random cell ids, the interpreter's version."""
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata.get("language_info", {}).pop("version", None)
+    for cell in notebook.cells:
+        for key in ("papermill", "execution", "collapsed", "scrolled"):
+            cell.metadata.pop(key, None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.id = PARAMETERS_ID
+    return notebook

@@ -1,0 +1,68 @@
+"""What notebook 05 shows beside its tables: figures with alt text, tests, findings."""
+
+import pandas as pd
+from IPython.display import Markdown, display
+
+from basket import facts
+from basket.audit import CHECKS, FLOW, WRANGLING
+from basket.figures import draw, save
+from basket.privacy import publishable
+from basket.stage import Stage, graph, read_record
+from basket.visuals import all_figures
+
+
+def read_audit(stage: Stage) -> dict[str, pd.DataFrame]:
+    """The audit rows of all earlier stages: row flow, checks, wrangling steps."""
+    earlier = [name for name in graph() if name < stage.name]
+    records = [read_record(stage.folders, name) for name in earlier]
+    return {
+        name: pd.DataFrame([row for record in records for row in record[part]], columns=columns)
+        for name, part, columns in (("population_flow", "flow", FLOW),
+                                    ("consistency_checks", "checks", CHECKS),
+                                    ("wrangling_steps", "wrangling", WRANGLING))
+    }
+
+
+class Gallery:
+    """The figures and findings of this run, ready to be shown one by one."""
+
+    def __init__(self, stage: Stage, results: dict[str, pd.DataFrame], found: list[dict]):
+        """Draw every figure."""
+        self.stage, self.results, self.found = stage, results, found
+        self.figures = all_figures(results, found, stage.settings)
+        banner = facts.banner(stage)
+        self.drawn = {figure.name: draw(figure, stage.settings, banner) for figure in self.figures}
+
+    def show(self, name: str) -> None:
+        """Show one figure, with its text for those who cannot see it."""
+        for figure in self.figures:
+            if figure.name == name:
+                display(self.drawn[name], metadata={"image/png": {"alt": figure.alt}})
+                return
+        display(Markdown(f"*No figure {name}: this data holds too little for it.*"))
+
+    def finding(self, question: str) -> None:
+        """Show the findings of one question."""
+        for finding in self.found:
+            if finding["question"] == question:
+                display(Markdown(
+                    f"> **{finding['headline']}.** {finding['so_what']}\n>\n"
+                    f"> *Do this:* {finding['action']} ({finding['owner']}; confidence "
+                    f"{finding['confidence']})"))
+
+    def tests(self, question: str) -> pd.DataFrame:
+        """The comparisons of one question, largest effects first."""
+        tests = self.results["tests"]
+        return tests[tests["question"] == question].sort_values(
+            ["effect_name", "effect"], ascending=[True, False])[
+            ["grouping", "group_a", "measure", "n", "effect_name", "effect", "effect_low",
+             "effect_high", "p_value", "q_value", "verdict", "customers_to_decide"]].head(20)
+
+    def publishable(self, name: str) -> pd.DataFrame:
+        """A table about groups of customers, small groups suppressed."""
+        return publishable(self.results[name], self.stage.settings)
+
+    def save(self) -> None:
+        """Write the figures and figures.json."""
+        save(self.figures, self.drawn, self.stage.building("visualizations"))
+        self.stage.built["visualizations"] = {"rows": len(self.figures)}

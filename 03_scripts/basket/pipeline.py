@@ -1,0 +1,323 @@
+"""`make report`: the stages in their order, each only when something it depends on has changed.
+
+doit does the staging. What is up to date is asked of the stages' own fingerprints: doit's database
+forgets a stage that finished before a kill and does not notice a tampered file (D-20).
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from doit.cmd_base import ModuleTaskLoader
+from doit.doit_cmd import DoitMain
+from doit.exceptions import TaskFailed
+
+from basket import facts, raw
+from basket.errors import BasketError
+from basket.project import ORIGINAL_DATA, ROOT, SCRIPTS, Folders
+from basket.settings import Settings, load_settings
+from basket.stage import Step, graph, record_file, write_json
+
+SHARED_CODE = [ROOT / "requirements.lock", ROOT / "01_project_management" / "data_dictionary.csv",
+               SCRIPTS / "stages.csv"]
+
+
+@dataclass
+class Run:
+    """One run of the pipeline: its options, its folders, and what each stage said."""
+
+    folders: Folders
+    settings: Settings
+    settings_file: Path
+    rules: str
+    data: raw.RawData
+    data_path: Path
+    start_from: str | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    pages: dict[str, Future] = field(default_factory=dict)
+    error: BasketError | None = None
+
+
+def report(
+    data: Path | None, out: Path | None, rules: str, scale: float | None, start_from: str | None,
+    settings_file: Path | None,
+) -> Path:
+    """Build everything that is not up to date; return the report's path. Raises BasketError."""
+    settings_file = (settings_file or ROOT / "settings.yml").resolve()
+    settings = load_settings(settings_file)
+    folders = Folders(out.resolve() if out else ROOT)
+    with only_run(folders):
+        data_path = (data or _default_data(folders, settings, scale)).resolve()
+        found = raw.find(data_path, settings.limits)
+        _say(facts.describe_data(found))
+        run = Run(folders, settings, settings_file, rules, found, data_path, start_from)
+        _prepare_environment(run)
+        _build(run)
+        facts.write_manifest(run.folders, run.seconds)
+    return folders.report
+
+
+def _default_data(folders: Folders, settings: Settings, scale: float | None) -> Path:
+    """The original data if there is any, else the generated default of the asked size."""
+    from basket import generate
+
+    if any(path.suffix in (".csv", ".zip") for path in ORIGINAL_DATA.glob("*")):
+        if scale is not None:
+            raise BasketError("SCALE is the size of the generated data, but 02_data/original_data "
+                              "holds files; leave SCALE out, or name a generated folder with DATA")
+        archives = list(ORIGINAL_DATA.glob("*.zip"))
+        names = {file for files in raw.LAYOUTS.values() for file, _ in files.values()}
+        whole = [path for path in archives if path.stem not in names]
+        return whole[0] if len(whole) == 1 and not list(ORIGINAL_DATA.glob("*.csv")) \
+            else ORIGINAL_DATA
+    scale = settings.generator.scale if scale is None else scale
+    _say("02_data/original_data holds no data: this report is built from a generated data set, "
+         f"SYNTHETIC DATA of SCALE {scale:g}")
+    folder = folders.generated / f"scale_{scale:g}_seed_{settings.generator.seed}"
+    stamp = folder / "generator.sha256"
+    code = _hash_of(sorted((SCRIPTS / "basket").glob("generate*.py"))
+                    + sorted((SCRIPTS / "basket").glob("*.json")))
+    if not (stamp.is_file() and stamp.read_text(encoding="utf-8") == code):
+        begun = time.perf_counter()
+        shutil.rmtree(folders.generated, ignore_errors=True)
+        generate.generate(folder, scale=scale, seed=settings.generator.seed,
+                          threads=settings.limits.threads)
+        stamp.write_text(code, encoding="utf-8")
+        _say(f"generated    {time.perf_counter() - begun:6.1f} s")
+    return folder
+
+
+def _prepare_environment(run: Run) -> None:
+    """Tell the kernels, which inherit it, where things are; and set the limit on their memory."""
+    os.environ.update(
+        BASKET_OUT=str(run.folders.out), BASKET_DATA=str(run.data_path),
+        BASKET_SETTINGS=str(run.settings_file), PYTHONHASHSEED="0",
+        SOURCE_DATE_EPOCH=str(facts.epoch()),
+    )
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        import psutil
+
+        limit = int(psutil.virtual_memory().total * run.settings.limits.memory_share)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.getrlimit(
+            resource.RLIMIT_DATA)[1]))
+
+
+def _build(run: Run) -> None:
+    """Run the stages through doit; render each executed notebook beside the next stage."""
+    run.folders.prepared.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(1) as beside:
+        def tasks() -> Iterator[dict]:
+            before: list[str] = []
+            for step in graph().values():
+                yield {
+                    "basename": step.stage,
+                    "actions": [(_run_stage, [run, step, beside])],
+                    "uptodate": [lambda step=step: _is_up_to_date(run, step)],
+                    "task_dep": list(before),
+                    "verbosity": 0,
+                }
+                before = [step.stage]
+
+        config = {"dep_file": str(run.folders.prepared / ".doit.json"), "backend": "json",
+                  "reporter": _Quiet}
+        outcome = DoitMain(ModuleTaskLoader({"task_stages": tasks, "DOIT_CONFIG": config})).run(
+            ["run", *graph()])
+        if run.error:
+            raise run.error
+        if outcome:
+            raise BasketError("the stages could not be run; see the messages above")
+        _render_pages(run, beside)
+
+
+class _Quiet:
+    """doit's reporter: the stages say themselves what they do."""
+
+    desc = "says nothing of its own"
+
+    def __init__(self, outstream, options):
+        """Accept what doit passes."""
+
+    def _nothing(self, *_) -> None:
+        """Say nothing."""
+
+    initialize = get_status = execute_task = add_success = skip_ignore = _nothing
+    cleanup_error = teardown_task = complete_run = _nothing
+
+    def skip_uptodate(self, task) -> None:
+        """Say which stage had nothing to do."""
+        if task.name in graph():
+            _say(f"{task.name:<16} up to date")
+
+    def add_failure(self, task, failure) -> None:
+        """Show a failure that no stage has put into words."""
+        if not isinstance(failure, TaskFailed):
+            print(failure.get_msg(), file=sys.stderr)
+
+    def runtime_error(self, message: str) -> None:
+        """Show what doit itself stumbled over."""
+        print(message, file=sys.stderr)
+
+
+def _run_stage(run: Run, step: Step, beside: ThreadPoolExecutor) -> TaskFailed | None:
+    from basket.execute import execute
+
+    begun = time.perf_counter()
+    _done_file(run, step.stage).unlink(missing_ok=True)
+    before = fingerprint(run, step)
+    try:
+        if step.stage == "06_report":
+            facts.write_run_facts(run)
+        execute(SCRIPTS / f"{step.stage}.ipynb", executed(run.folders, step.stage),
+                {"rules": run.rules}, run.settings.limits.cell_timeout_seconds)
+    except BasketError as error:
+        run.error = error
+        return TaskFailed(str(error))
+    write_json(_done_file(run, step.stage), {
+        "fingerprint": before,
+        "outputs": {str(path.relative_to(run.folders.out)): digest
+                    for path, digest in _hashes(_outputs(run, step)).items()},
+    })
+    run.seconds[step.stage] = time.perf_counter() - begun
+    run.pages[step.stage] = beside.submit(_render, run.folders, step.stage)
+    usage = facts.read_usage(run.folders, step.stage)
+    _say(f"{step.stage:<16} {usage['rows']:>12,} rows {run.seconds[step.stage]:7.1f} s "
+         f"{usage['peak_bytes'] / 2**20:8,.0f} MiB")
+    return None
+
+
+def _is_up_to_date(run: Run, step: Step) -> bool:
+    """Whether nothing that the stage depends on, and nothing that it made, has changed."""
+    names = list(graph())
+    if run.start_from and names.index(step.stage) >= names.index(run.start_from):
+        return False
+    try:
+        done = json.loads(_done_file(run, step.stage).read_text(encoding="utf-8"))
+        expected = {run.folders.out / path: digest for path, digest in done["outputs"].items()}
+    except (OSError, ValueError, KeyError, AttributeError):
+        return False
+    return (
+        done.get("fingerprint") == fingerprint(run, step)
+        and set(expected) == set(_outputs(run, step))
+        and _hashes(list(expected)) == expected
+    )
+
+
+def fingerprint(run: Run, step: Step) -> str:
+    """Hash of all that a stage's result depends on: inputs, code, settings, rules, lock."""
+    content = {
+        "stage": step.stage,
+        "rules": run.rules,
+        "settings": run.settings.model_dump(),
+        "code": _hash_of([*sorted((SCRIPTS / "basket").rglob("*.*")), *SHARED_CODE,
+                          SCRIPTS / f"{step.stage}.ipynb"]),
+        "python": sys.version_info[:2],
+        "inputs": {
+            str(path.relative_to(run.folders.out)): digest
+            for table in step.takes if table != "raw files"
+            for path, digest in _hashes(_files_of(run, table)).items()
+        },
+    }
+    if "raw files" in step.takes:
+        content["inputs"] = run.data.hashes() | {"synthetic": run.data.synthetic}
+    if step.stage == "06_report":
+        content["facts"] = facts.run_facts(run)
+        content["records"] = list(_hashes([record_file(run.folders, name) for name in graph()
+                                           if name != step.stage]).values())
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _files_of(run: Run, table: str) -> list[Path]:
+    """The files of a table, or of one of the things that stages 05 and 06 make."""
+    folders = run.folders
+    places = {
+        "tables": lambda: folders.tables.glob("*"),
+        "visualizations": lambda: folders.visualizations.glob("*"),
+        "findings": lambda: folders.analysis.glob("findings.json"),
+        "report": lambda: folders.client.glob(folders.report.name),
+    }
+    found: Callable = places.get(table, lambda: (folders.prepared / table).glob("*"))
+    return sorted(found())
+
+
+def _outputs(run: Run, step: Step) -> list[Path]:
+    made = [path for table in step.makes for path in _files_of(run, table)]
+    more = [record_file(run.folders, step.stage), executed(run.folders, step.stage)]
+    if step.stage == "01_import":
+        more += sorted((run.folders.prepared / "quarantine").glob("*"))
+    return made + more
+
+
+def executed(folders: Folders, stage: str) -> Path:
+    """Where a stage's executed notebook stands."""
+    return folders.notebooks / f"{stage}.ipynb"
+
+
+def _done_file(run: Run, stage: str) -> Path:
+    return run.folders.prepared / f"{stage}.done.json"
+
+
+def _render(folders: Folders, stage: str) -> None:
+    from basket import pages
+
+    pages.render(executed(folders, stage))
+
+
+def _render_pages(run: Run, beside: ThreadPoolExecutor) -> None:
+    """Finish the pages of all stages, and the index that links them."""
+    from basket import pages
+
+    for stage in graph():
+        if stage not in run.pages and not pages.is_current(executed(run.folders, stage)):
+            run.pages[stage] = beside.submit(_render, run.folders, stage)
+    for page in run.pages.values():
+        page.result()
+    if run.pages or not (run.folders.notebooks / "index.html").is_file():
+        pages.write_index(run.folders, run.settings)
+
+
+def _hash_of(paths: list[Path]) -> str:
+    return hashlib.sha256("".join(
+        f"{path.name}{digest}" for path, digest in _hashes(paths).items()).encode()).hexdigest()
+
+
+def _hashes(paths: list[Path]) -> dict[Path, str | None]:
+    """The sha256 of each file; None for one that is not there. Hidden and compiled files are left out."""
+    return {path: file_hash(path) for path in paths
+            if "__pycache__" not in path.parts and not path.name.startswith(".")}
+
+
+def file_hash(path: Path) -> str | None:
+    """The sha256 of a file, None when it is not there."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+@contextlib.contextmanager
+def only_run(folders: Folders) -> Iterator[None]:
+    """Refuse a second run in the same folder while one is at work."""
+    folders.prepared.mkdir(parents=True, exist_ok=True)
+    with (folders.prepared / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BasketError(f"another run is at work in {folders.out}; wait for it to end, or "
+                              "give this one another folder with OUT") from None
+        yield
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

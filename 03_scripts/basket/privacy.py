@@ -1,0 +1,241 @@
+"""Privacy (D-15): what describes customers by their attributes leaves 04_analysis through here.
+
+Only the active population is published. A row that stands for fewer than `smallest_group` customers
+is suppressed, together with as many others as keep it from being worked out: an attacker knows
+every row left visible, every total, and how the groupings hang together (a profile is an age group,
+dependants and an income group; family status follows from dependants). The rows to suppress are
+found by solving the attacker's equations: no set of up to three suppressed rows that stands for
+too few customers may follow from them.
+"""
+
+from collections.abc import Iterable
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from basket.settings import Settings
+
+SUPPRESSED = "suppressed"
+PUBLISHED_POPULATION = "active"
+PAIRS = (("grouping", "group"), ("flag", "label"))
+ATTRIBUTES = frozenset({
+    "loyalty_flag", "spending_flag", "frequency_flag", "region", "exclusion_flag", "age_group",
+    "income_group", "family_status", "gender", "n_dependants", "profile",
+})
+KEYS = frozenset({
+    "population", "grouping", "group", "flag", "label", "department", "department_id", "day",
+    "day_name", "hour", "question", "group_a", "group_b", "measure", "unit", "effect_name",
+    "age_from", "age_to", "income_from", "income_to",
+}) | ATTRIBUTES
+WITHOUT_DEPENDANTS = frozenset({"single", "divorced/widowed"})
+CLOSE = 1e-9
+MANY_HIDDEN = 25  # beyond this, sets of three suppressed rows are too many to look at
+
+
+def describes_customers(table: pd.DataFrame) -> bool:
+    """Whether a result table describes customers by their attributes."""
+    return bool({"grouping", "flag", "customers_relabelled", *ATTRIBUTES} & set(table.columns))
+
+
+def publishable(table: pd.DataFrame, settings: Settings,
+                habits: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return a result table as it may leave 04_analysis.
+
+    A store-wide table (by day, hour, department, product) returns as it is. A table of groups that
+    does not count customers (department_mix, tests) follows the suppression of `habits`.
+    """
+    if not describes_customers(table):
+        return table.copy()
+    shown = table
+    if "population" in shown:
+        shown = shown[shown["population"] == PUBLISHED_POPULATION]
+    shown = shown.reset_index(drop=True)
+    minimum = settings.privacy.smallest_group
+    if "customers_relabelled" in shown:
+        few = shown["customers_relabelled"].between(1, minimum - 1)
+        return _hide(shown, few.to_numpy(), ["customers_relabelled"])
+    if "customers" in shown:
+        hidden = suppressed_rows(shown, minimum)
+    elif shown.empty:
+        hidden = np.zeros(0, bool)
+    elif habits is None:
+        raise ValueError("a table of groups without a count of customers needs the table habits")
+    else:
+        withheld = withheld_groups(habits, settings)
+        if {"grouping", "group", "department"} <= set(shown.columns):
+            shown = _every_department(shown, withheld)
+        hidden = _rows_of(shown, withheld)
+        if "n" in shown:
+            hidden |= (pd.to_numeric(shown["n"]) < minimum).to_numpy()
+    return _hide(shown, hidden, [name for name in shown.columns if name not in KEYS])
+
+
+def withheld_groups(habits: pd.DataFrame, settings: Settings) -> set[tuple[str, str]]:
+    """The (grouping, group) pairs of the active population whose numbers are not published."""
+    active = habits[habits["population"] == PUBLISHED_POPULATION].reset_index(drop=True)
+    hidden = suppressed_rows(active, settings.privacy.smallest_group)
+    rows = active.loc[hidden, ["grouping", "group"]].astype("str")
+    return set(rows.itertuples(index=False, name=None))
+
+
+def _hide(table: pd.DataFrame, hidden: np.ndarray, columns: list[str]) -> pd.DataFrame:
+    if not hidden.any():
+        return table
+    shown = table.astype(dict.fromkeys(columns, object))
+    shown.loc[hidden, columns] = SUPPRESSED
+    return shown
+
+
+def _rows_of(table: pd.DataFrame, withheld: set[tuple[str, str]]) -> np.ndarray:
+    """Rows that tell of a withheld group, as their own group or as one side of a comparison."""
+    hidden = np.zeros(len(table), bool)
+    for column in ("group", "group_a", "group_b"):
+        if column in table:
+            pairs = zip(table["grouping"].astype("str"), table[column].astype("str"), strict=True)
+            hidden |= np.fromiter((pair in withheld for pair in pairs), bool, len(table))
+    return hidden
+
+
+def _every_department(mix: pd.DataFrame, withheld: set[tuple[str, str]]) -> pd.DataFrame:
+    """Give a withheld group a row for every department, so that its rows do not tell what it buys."""
+    departments = list(dict.fromkeys(mix["department"]))
+    pieces = []
+    for (grouping, group), rows in mix.groupby(["grouping", "group"], sort=False):
+        if (str(grouping), str(group)) in withheld:
+            absent = [name for name in departments if name not in set(rows["department"])]
+            more = pd.DataFrame({"department": absent}).assign(grouping=grouping, group=group)
+            if "population" in rows:
+                more["population"] = PUBLISHED_POPULATION
+            rows = pd.concat([rows, more]) if absent else rows
+            place = {name: number for number, name in enumerate(departments)}
+            rows = rows.sort_values("department", key=lambda names: names.map(place))
+        pieces.append(rows)
+    return pd.concat(pieces, ignore_index=True)[list(mix.columns)] if pieces else mix
+
+
+# ---- which rows to suppress -------------------------------------------------------------------
+
+
+def suppressed_rows(table: pd.DataFrame, minimum: int) -> np.ndarray:
+    """Which rows of a table with a column `customers` (one population) are to be suppressed."""
+    customers = pd.to_numeric(table["customers"]).astype("Float64").to_numpy("float64", na_value=0)
+    hidden = (customers > 0) & (customers < minimum)
+    if not hidden.any():
+        return hidden
+    counted = customers > 0
+    weights = np.array([row for row, is_relation in known_sums(table)
+                        if _holds(float(row @ customers), is_relation, minimum)])
+    weights = weights.reshape(-1, len(table))
+    primary = hidden.copy()
+    while True:
+        exposed = exposed_sets(weights, customers, hidden, minimum)
+        if not exposed:
+            break
+        candidates = _neighbours(weights, exposed) & ~hidden & counted
+        if not candidates.any():
+            break
+        best = min(np.flatnonzero(candidates), key=lambda row: (
+            len(exposed_sets(weights, customers, _with(hidden, row), minimum)),
+            customers[row], row))
+        hidden[best] = True
+    if exposed:
+        return hidden
+    for row in sorted(np.flatnonzero(hidden & ~primary), key=lambda row: -customers[row]):
+        fewer = hidden.copy()
+        fewer[row] = False
+        if not exposed_sets(weights, customers, fewer, minimum):
+            hidden = fewer
+    return hidden
+
+
+def _holds(value: float, is_relation: bool, minimum: int) -> bool:
+    """Whether an attacker may use it: a relation that is true; a total large enough to be shown."""
+    return abs(value) < CLOSE if is_relation else value >= minimum
+
+
+def _with(hidden: np.ndarray, row: int) -> np.ndarray:
+    more = hidden.copy()
+    more[row] = True
+    return more
+
+
+def _neighbours(weights: np.ndarray, exposed: list[tuple[int, ...]]) -> np.ndarray:
+    """Rows that stand in an equation with an exposed row."""
+    rows = sorted({row for found in exposed for row in found})
+    touching = (weights[:, rows] != 0).any(axis=1)
+    return (weights[touching] != 0).any(axis=0)
+
+
+def exposed_sets(weights: np.ndarray, customers: np.ndarray, hidden: np.ndarray,
+                 minimum: int) -> list[tuple[int, ...]]:
+    """Sets of hidden rows, of too few customers together, whose sum follows from what is visible.
+
+    A sum follows when its indicator lies in the space spanned by the equations, restricted to the
+    hidden rows.
+    """
+    rows = np.flatnonzero(hidden)
+    if not len(rows):
+        return []
+    matrix = weights[:, rows]
+    free = np.eye(len(rows)) - np.linalg.pinv(matrix) @ matrix
+    found = []
+    for size in range(1, 4 if len(rows) <= MANY_HIDDEN else 3):
+        sets = np.array(list(combinations(range(len(rows)), size)), int).reshape(-1, size)
+        few = customers[rows][sets].sum(axis=1) < minimum
+        sets = sets[few]
+        loose = sum((free[sets[:, i], sets[:, j]] for i in range(size) for j in range(size)),
+                    np.zeros(len(sets)))
+        found += [tuple(int(row) for row in rows[places]) for places in sets[loose < CLOSE]]
+    for equation in matrix:  # and every remainder of a total, however many rows it has
+        rest = np.flatnonzero(equation)
+        if len(rest) and (equation[rest] > 0).all() and customers[rows[rest]].sum() < minimum:
+            found.append(tuple(int(row) for row in rows[rest]))
+    return list(dict.fromkeys(found))
+
+
+# ---- what an attacker knows -------------------------------------------------------------------
+
+
+def known_sums(table: pd.DataFrame) -> list[tuple[np.ndarray, bool]]:
+    """The sums of rows that are known: totals of groupings, margins, and relations between them.
+
+    Each is a row of weights, and whether it is a relation: that one weighs the rows of a grouping
+    against those of another, and is of use only where its sum is 0.
+    """
+    pair = next((pair for pair in PAIRS if set(pair) <= set(table.columns)), None)
+    labels = [name for name in table.columns
+              if name in KEYS - {"population"} and name not in (pair or ())]
+    blocks = [*([pair[0]] if pair else []), *labels]
+    summed = [*([pair[1]] if pair else []), *labels]
+    equations = []
+    for name in summed:
+        fixed = [other for other in [*blocks, *summed] if other != name]
+        fixed = list(dict.fromkeys(fixed))
+        keys = table[fixed].astype("str").agg("|".join, axis=1) if fixed else pd.Series(
+            "", index=table.index)
+        equations += [((keys == key).to_numpy(float), False) for key in keys.unique()]
+    if pair and not labels:
+        equations += _relations(table[pair[0]].astype("str"), table[pair[1]].astype("str"))
+    return equations
+
+
+def _relations(grouping: pd.Series, group: pd.Series) -> Iterable[tuple]:
+    """Profiles against their parts, and family status against dependants."""
+    profiles = grouping == "profile"
+    parts = group.str.split(", ", n=2, expand=True).reindex(columns=range(3))
+    without = (grouping == "n_dependants") & (group == "0")
+    for age in parts.loc[profiles, 0].dropna().unique():
+        yield _relation(profiles & (parts[0] == age), (grouping == "age_group") & (group == age))
+    for income in parts.loc[profiles, 2].dropna().unique():
+        yield _relation(profiles & (parts[2] == income),
+                        (grouping == "income_group") & (group.str.lower() == income))
+    if profiles.any():
+        yield _relation(profiles & (parts[1] == "no dependants"), without)
+    family = grouping == "family_status"
+    if family.any():
+        yield _relation(family & group.isin(WITHOUT_DEPENDANTS), without)
+
+
+def _relation(left: pd.Series, right: pd.Series) -> tuple[np.ndarray, bool]:
+    return left.to_numpy(float) - right.to_numpy(float), True

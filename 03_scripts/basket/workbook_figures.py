@@ -1,0 +1,384 @@
+"""Sheets 6 and 8: every figure beside its question, and the numbers behind each."""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from openpyxl.cell import Cell
+from openpyxl.chart._chart import ChartBase
+from openpyxl.drawing.image import Image
+from openpyxl.drawing.spreadsheet_drawing import AnchorMarker, OneCellAnchor
+from openpyxl.drawing.xdr import XDRPositiveSize2D
+from openpyxl.formatting.rule import ColorScaleRule
+from openpyxl.styles import Alignment
+from openpyxl.utils import get_column_letter
+
+from basket import charts
+from basket.errors import BasketError
+from basket.privacy import SUPPRESSED
+from basket.questions import QUESTIONS, number_of
+from basket.settings import Settings
+from basket.workbook_page import PAGE_HEIGHT, Book, Page, Place, heading, is_number, plain
+
+SHEET = "6. Visualizations"
+DATA_SHEET = "8. Chart data"
+HEAT_COLUMNS = 25
+WIDTHS = (43.0, *([4.0] * HEAT_COLUMNS))
+DATA_WIDTHS = (24.0, *([10.0] * 6), 22.0, *([10.0] * 4))
+LEFT_BAND, RIGHT_BAND = range(1, 7), range(8, 13)  # columns of tables that stand side by side
+PANEL_HEIGHT = 222  # points
+BAR_HEIGHT = 15.5  # points for each bar of a horizontal chart
+IMAGE_DPI = 150
+PIXELS_PER_INCH = 96
+EMU_PER_PIXEL = 9_525
+POINTS_PER_PIXEL = 0.75
+THOUSAND = 1_000
+WIDEST_IN_A_CELL = 4  # characters
+
+
+@dataclass
+class Figure:
+    """A figure as the workbook shows it: what it says, and the numbers that may be shown."""
+
+    spec: dict
+    data: pd.DataFrame
+    hidden: int = 0
+    place: Place | None = None
+    row: int = 0
+    drawn: int = 0
+    title_cell: Cell | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Name of the figure."""
+        return self.spec["name"]
+
+    @property
+    def chart(self) -> dict | None:
+        """How to draw it natively, if at all."""
+        return self.spec.get("chart")
+
+    @property
+    def heat(self) -> dict | None:
+        """Which columns span its heat map, if it is one."""
+        return self.spec.get("heat")
+
+
+def publishable_figures(specs: list[dict], withheld: set[tuple[str, str]], customer_tables: set,
+                        settings: Settings) -> list[Figure]:
+    """The figures in the order of the questions, without the numbers of groups too small to show.
+
+    Rows of such a group go to the end, as `suppressed`, so that a chart can stop above them.
+    """
+    found = []
+    for spec in sorted(specs, key=lambda spec: number_of(spec.get("question", ""))):
+        data = pd.DataFrame(spec["data"]["rows"], columns=spec["data"]["columns"])
+        data = data.astype(object).where(data.notna(), None)
+        figure = Figure(spec, data)
+        if customer_tables & set(spec.get("sources", ())):
+            _suppress(figure, withheld, settings)
+        found.append(figure)
+    return found
+
+
+def _suppress(figure: Figure, withheld: set[tuple[str, str]], settings: Settings) -> None:
+    data = figure.data
+    if "population" in data and (data["population"] == "all").any():
+        raise BasketError(f"figure {figure.name}: shows groups of all customers; groups are "
+                          "published for the active ones only (D-15)")
+    named = {grouping for grouping, _ in withheld} & set(data.columns)
+    hidden = pd.Series(False, index=data.index)
+    for column in data:
+        texts = data[column].astype("str")
+        if named and column not in named:
+            continue
+        if "grouping" in data and column != "grouping":
+            hidden |= pd.Series([pair in withheld for pair in zip(
+                data["grouping"].astype("str"), texts, strict=True)], index=data.index)
+        elif "grouping" not in data:
+            labels = {group for grouping, group in withheld if not named or grouping == column}
+            hidden |= texts.isin(labels) & ~data[column].map(is_number).astype(bool)
+    if "customers" in data:
+        few = pd.to_numeric(data["customers"], errors="coerce")
+        hidden |= few.between(1, settings.privacy.smallest_group - 1)
+    numbers = [c for c in data if any(is_number(plain(value)) for value in data[c])]
+    data.loc[hidden, numbers] = SUPPRESSED
+    for column in data.columns[[column in {g for _, g in withheld} for column in data]]:
+        data[column] = SUPPRESSED
+        hidden |= True
+    figure.hidden = int(hidden.sum())
+    figure.data = pd.concat([data[~hidden], data[hidden]], ignore_index=True)
+    if figure.hidden:
+        figure.notes.append(f"Groups that stand for fewer than {settings.privacy.smallest_group} "
+                            "customers, and those that would give them away, are not shown.")
+
+
+# ---- sheet 8 ----------------------------------------------------------------------------------
+
+
+def write_chart_data(book: Book, figures: list[Figure]) -> Page:
+    """Write the numbers behind every figure, as tables."""
+    page = book.page(DATA_SHEET, "Chart data", DATA_WIDTHS)
+    page.text("Every number behind every figure, as it was drawn. Each is taken from a result table "
+              "in 04_analysis/tables; the source is named below the title.", colour="muted")
+    page.space(4)
+    waiting: Figure | None = None
+    for figure in figures:
+        prepare(figure)
+        width = len(figure.data.columns)
+        if waiting and width <= len(RIGHT_BAND):
+            _write_side_by_side(page, waiting, figure)
+            waiting = None
+            continue
+        if waiting:
+            _write_side_by_side(page, waiting)
+        waiting = figure if width <= len(LEFT_BAND) else None
+        if not waiting:
+            _write_side_by_side(page, figure)
+    if waiting:
+        _write_side_by_side(page, waiting)
+    return page
+
+
+def prepare(figure: Figure) -> None:
+    """Turn a heat map's list into its grid; add how far intervals reach from their values."""
+    if figure.heat:
+        figure.data = heat_grid(figure)
+        return
+    spec = figure.chart
+    if not spec:
+        return
+    if len(spec["series"]) > charts.MOST_SERIES:
+        raise BasketError(f"figure {figure.name}: a chart shows at most {charts.MOST_SERIES} series")
+    used = [spec["x"], *spec["series"]]
+    broken = [any(plain(value) is None or not (is_number(plain(value)) or column == spec["x"])
+                  for column, value in zip(used, row, strict=True))
+              for row in figure.data[used].itertuples(index=False, name=None)]
+    order = pd.Series(broken).astype(int)
+    figure.data = figure.data.iloc[order.argsort(kind="stable")].reset_index(drop=True)
+    figure.drawn = int((order == 0).sum())
+    for name, (low, high) in (spec.get("intervals") or {}).items():
+        for column, above, below in ((charts.below_column(name), name, low),
+                                     (charts.above_column(name), high, name)):
+            figure.data[column] = [
+                round(plain(a) - plain(b), 10) if is_number(plain(a)) and is_number(plain(b)) else a
+                for a, b in zip(figure.data[above], figure.data[below], strict=True)]
+
+
+def heat_grid(figure: Figure) -> pd.DataFrame:
+    """A heat map as rows and columns, the longer side across, headers as text."""
+    heat = figure.heat
+    grid = figure.data.pivot(index=heat["rows"], columns=heat["columns"], values=heat["values"])
+    grid = grid.reindex(index=figure.data[heat["rows"]].unique(),
+                        columns=figure.data[heat["columns"]].unique())
+    rows = heat["rows"]
+    if len(grid) > len(grid.columns) and len(grid) <= HEAT_COLUMNS:
+        grid, rows = grid.T, heat["columns"]
+    if len(grid.columns) > HEAT_COLUMNS:
+        raise BasketError(f"figure {figure.name}: a heat map has at most {HEAT_COLUMNS} columns")
+    grid.columns = [str(plain(name)) for name in grid.columns]
+    return grid.rename_axis(rows).reset_index().astype(object)
+
+
+def _write_side_by_side(page: Page, *figures: Figure) -> None:
+    first = page.row
+    last = first
+    for figure, column in zip(figures, (LEFT_BAND.start, RIGHT_BAND.start), strict=False):
+        page.row = first
+        _write_numbers(page, figure, column, paired=len(figures) > 1)
+        last = max(last, page.row - 1)
+    page.keep(first, last)
+    page.row = last + 1
+    page.space(14)
+
+
+def _write_numbers(page: Page, figure: Figure, column: int, paired: bool) -> None:
+    figure.title_cell = page.write(page.row, column, f"{figure.spec['question']}  {figure.name}",
+                                   font=page.look.font(bold=True))
+    page.set_height(page.row, 18)
+    page.row += 1
+    sources = page.write(page.row, column, "Source: " + ", ".join(figure.spec.get("sources", ())))
+    sources.font = page.look.font("muted")
+    page.set_height(page.row, 15)
+    page.row += 1
+    if figure.heat and len(figure.data.columns) > len(page.widths):
+        page.write(page.row, column, "The numbers are the cells of the heat map on sheet 6.")
+        page.set_height(page.row, 15)
+        page.row += 1
+        return
+    spec = figure.chart or {}
+    formats = {name: spec["number_format"] for name in spec.get("series", ())
+               if spec.get("number_format")}
+    for name, ends in (spec.get("intervals") or {}).items():
+        for other in (*ends, charts.below_column(name), charts.above_column(name)):
+            formats[other] = formats.get(name, "0.00")
+    figure.place = page.table(figure.name, figure.data, column=column, formats=formats)
+
+
+# ---- sheet 6 ----------------------------------------------------------------------------------
+
+
+def write_figures(book: Book, figures: list[Figure], images: Path) -> Page:
+    """Write every figure beside its question."""
+    page = book.page(SHEET, "Visualizations", WIDTHS)
+    page.text("Each figure stands beside the question that it answers; its numbers stand on sheet "
+              f"{DATA_SHEET}.", colour="muted")
+    page.space(4)
+    for figure in figures:
+        figure.row = page.row
+        if figure.heat:
+            _write_heat(page, figure)
+        else:
+            _write_panel(page, figure, images)
+        page.link(figure.title_cell, SHEET, figure.row)
+        page.space(10)
+    return page
+
+
+def _question(figure: Figure) -> tuple[str, str]:
+    question = QUESTIONS.get(figure.spec["question"])
+    label = figure.spec["question"] + (f"  {question.title}" if question else "")
+    return label, question.text if question else ""
+
+
+def _captions(figure: Figure) -> list[tuple[str, dict]]:
+    """What stands beside a figure, from top to bottom, with its font."""
+    spec = figure.spec
+    label, question = _question(figure)
+    so_what = spec["so_what"]
+    return [
+        (label, {"colour": "accent", "size": 11, "bold": True}),
+        (question, {"colour": "ink", "bold": True}),
+        (spec["subtitle"], {"colour": "muted"}),
+        (so_what if so_what.startswith("So what:") else f"So what: {so_what}", {"colour": "ink"}),
+        (" ".join(note for note in figure.notes if note), {"colour": "muted"}),
+        ("Source: " + ", ".join(spec["sources"]) + (
+            f"; numbers on sheet {DATA_SHEET}" if figure.place else ""), {"colour": "muted"}),
+    ]
+
+
+def _write_panel(page: Page, figure: Figure, images: Path) -> None:
+    """The texts in the first column, the chart or image to the right of them."""
+    first, height = page.row, 0.0
+    picture = None if figure.chart else images / figure.spec["image"]
+    texts = _captions(figure)
+    if picture:
+        texts.insert(2, (figure.spec["title"], {"colour": "ink", "bold": True, "size": 11}))
+    for text, look in texts:
+        if not text:
+            continue
+        size, bold = look.get("size", 10), look.get("bold", False)
+        cell = page.wrapped(page.row, 1, text, font=page.look.font(look["colour"], size, bold=bold))
+        page.set_height(page.row, page.heights[page.row] + 3)
+        if text.startswith("Source: ") and figure.place:
+            page.link(cell, DATA_SHEET, figure.place.header - 2, min(figure.place.columns.values()))
+        height += page.heights[page.row]
+        page.row += 1
+    wanted = _panel_height(figure)
+    width = page.pixels(2, len(WIDTHS)) - 12
+    drawing, size = _drawing(figure, picture, page, (width, round(wanted / POINTS_PER_PIXEL)))
+    wanted = min(wanted, size[1] * POINTS_PER_PIXEL) if drawing else 0
+    if height < wanted + 8:
+        page.set_height(page.row, wanted + 8 - height)
+        page.row += 1
+    page.keep(first, page.row - 1)
+    if drawing is None:
+        return
+    drawing.anchor = OneCellAnchor(
+        _from=AnchorMarker(col=1, row=first - 1, colOff=10 * EMU_PER_PIXEL,
+                           rowOff=3 * EMU_PER_PIXEL),
+        ext=XDRPositiveSize2D(size[0] * EMU_PER_PIXEL, size[1] * EMU_PER_PIXEL))
+    if isinstance(drawing, ChartBase):
+        page.sheet.add_chart(drawing)
+    else:
+        page.sheet.add_image(drawing)
+
+
+def _panel_height(figure: Figure) -> float:
+    if figure.chart and figure.chart["kind"] in ("bar", "stacked_bar"):
+        bars = figure.drawn * (len(figure.chart["series"]) if figure.chart["kind"] == "bar" else 1)
+        return min(max(PANEL_HEIGHT, 95 + bars * BAR_HEIGHT), PAGE_HEIGHT - 60)
+    return PANEL_HEIGHT
+
+
+def _drawing(figure: Figure, picture: Path | None, page: Page, room: tuple[int, int]):
+    """The chart or image, and its size in pixels."""
+    if figure.chart:
+        place = figure.place
+        values = figure.data.iloc[:figure.drawn]
+        data = charts.Range(place.sheet, place.first, place.header + figure.drawn, place.columns,
+                            place.header, values)
+        headings = {name: heading(name) for name in figure.data}
+        return charts.build(figure.spec, data, headings, page.book.settings.palette), room
+    if figure.hidden:
+        return None, room  # a picture cannot leave a group out
+    image = Image(picture)
+    image.name, image.alt_text = figure.name, figure.spec["alt"]
+    most = (room[0], PAGE_HEIGHT / POINTS_PER_PIXEL - 80)
+    scale = min(most[0] / image.width, room[1] * 1.25 / image.height, PIXELS_PER_INCH / IMAGE_DPI)
+    size = math.floor(image.width * scale), math.floor(image.height * scale)
+    image.width, image.height = size
+    return image, size
+
+
+def _write_heat(page: Page, figure: Figure) -> None:
+    """A heat map as a formatted range, over the whole width, its texts above."""
+    first = page.row
+    spec = figure.spec
+    label, question = _question(figure)
+    page.text(label, colour="accent", size=11, bold=True)
+    page.text(question, bold=True)
+    page.text(spec["title"], size=11, bold=True)
+    values = [plain(value) for value in figure.data.iloc[:, 1:].to_numpy().ravel()]
+    form, note = heat_format(values)
+    page.text(" ".join([spec["subtitle"], note]).strip(), colour="muted")
+    headers = list(figure.data.columns)
+    turned = headers[1:] if any(len(name) > WIDEST_IN_A_CELL - 1 for name in headers[1:]) else ()
+    place = page.table(f"heat_{figure.name}", figure.data, turned=turned,
+                       formats=dict.fromkeys(headers[1:], form))
+    _shade(page, place, spec["heat"]["values"], values)
+    page.space(3)
+    texts = _captions(figure)
+    page.text(texts[3][0])
+    if texts[4][0]:
+        page.text(texts[4][0], colour="muted")
+    row = page.row
+    page.text(texts[5][0], colour="muted")
+    if figure.place:
+        page.link(page.sheet.cell(row, 1), DATA_SHEET, figure.place.header - 2)
+    page.keep(first, page.row - 1)
+    figure.place = figure.place or place
+
+
+def heat_format(values: list) -> tuple[str, str]:
+    """A format whose numbers fit into a narrow cell, and what the reader must be told of it."""
+    numbers = [abs(value) for value in values if is_number(value)]
+    largest = max(numbers, default=0)
+    if any(not float(value).is_integer() for value in numbers):
+        return ("0%", "Cells in per cent.") if largest <= 1 else ("0.0", "")
+    if largest < THOUSAND:
+        return "0", ""
+    if largest < 100 * THOUSAND:
+        return "0.0,", "Cells in thousands."
+    return "0,", "Cells in thousands."
+
+
+def _shade(page: Page, place: Place, measure: str, values: list) -> None:
+    numbers = [value for value in values if is_number(value)]
+    columns = sorted(place.columns.values())
+    cells = (f"{get_column_letter(columns[1])}{place.first}:"
+             f"{get_column_letter(columns[-1])}{place.last}")
+    accent, contrast = (page.look.fill(name, 0.5).start_color.rgb for name in ("accent", "contrast"))
+    paper = page.look.fill("paper").start_color.rgb
+    if "lift" in measure and min(numbers, default=1) < 1 < max(numbers, default=1):
+        rule = ColorScaleRule(start_type="min", start_color=contrast, mid_type="num", mid_value=1,
+                              mid_color=paper, end_type="max", end_color=accent)
+    else:
+        rule = ColorScaleRule(start_type="min", start_color=paper, end_type="max",
+                              end_color=accent)
+    page.sheet.conditional_formatting.add(cells, rule)
+    for row in page.sheet[cells]:
+        for cell in row:
+            cell.alignment = Alignment(horizontal="center", vertical="center")

@@ -1,0 +1,174 @@
+"""Sheet 9: citation, method, limits, tests, privacy and glossary."""
+
+import pandas as pd
+
+from basket.settings import Settings
+from basket.workbook_page import NOTHING, Book, Page
+from basket.workbook_story import NOTES_SHEET
+
+WIDTHS = (19.0, 15.0, 15.0, 18.0, 9.5, 13.0, 9.0, 9.0, 9.0, 8.5, 8.5, 11.5)
+CITATION = ("“The Instacart Online Grocery Shopping Dataset 2017”, accessed via Kaggle "
+            "(https://www.kaggle.com/competitions/instacart-market-basket-analysis).")
+MOST_TESTS = 60
+EFFECTS = {
+    "cramers_v": "Cramér's V", "epsilon_squared": "epsilon²", "cliffs_delta": "Cliff's delta",
+    "ratio": "ratio", "difference": "difference",
+}
+SHOWN_TESTS = ["grouping", "group_a", "group_b", "measure", "n", "effect_name", "effect",
+               "effect_low", "effect_high", "p_value", "q_value", "verdict"]
+
+
+def write_notes(book: Book, tests: pd.DataFrame | None, facts: dict) -> Page:
+    """Write the notes that let a reader judge the rest."""
+    settings = book.settings
+    page = book.page(NOTES_SHEET, "Notes and glossary", WIDTHS)
+    for title, notes in sections(settings, facts):
+        page.section(title)
+        for term, text in notes:
+            page.term(term, text)
+        page.space(4)
+    _write_tests(page, tests, settings)
+    page.section("Glossary")
+    for term, text in glossary(settings):
+        page.term(term, text)
+    page.space(4)
+    _write_files(page, facts)
+    return page
+
+
+def sections(settings: Settings, facts: dict) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Citation, method, reading help, limits and privacy."""
+    statistics, privacy = settings.statistics, settings.privacy
+    sure = f"{statistics.confidence:.0%}"
+    ceiling = f"{settings.thresholds.price_ceiling_dollars:g}"
+    versions = ", ".join(f"{name} {value}" for name, value in facts.get("versions", {}).items())
+    return [
+        ("Data and citation", [
+            ("Citation", CITATION + " Non-commercial use, with citation."),
+            ("Data of this run", facts["data"]["description"] + "."),
+            ("Fabricated columns", "Customers (gender, state, age, dependants, family status, "
+             "income) and prices were made up for a course and describe no real person and no real "
+             "price. What rests on them shows the method, not the market."),
+            ("RULES", f"{facts['rules']}. The corrected rules repair the known faults of the files; "
+             "the course rules repeat what published analyses print."),
+            ("Versions", versions or NOTHING),
+        ]),
+        ("Method and units", [
+            ("Units", "An order line is a product in an order; an order belongs to a customer. "
+             "Every number names its unit. Busiest means most orders, not most lines."),
+            ("Population", "Active customers have at least "
+             f"{settings.thresholds.active_from_orders} prior orders; findings speak of them unless "
+             "they say otherwise."),
+            ("Money", f"US dollars, summed in whole cents. A price above {ceiling} dollars is "
+             "damage and counts as missing."),
+            ("Tests", "The unit of every test is the customer: one row for each, then the test. "
+             "Effects come first, with their interval; q is the false discovery rate over all "
+             "tests of this report."),
+            ("Verdicts", "No practical difference: the whole interval lies below the smallest "
+             "threshold. Small, medium, large: the whole interval reaches that threshold and q is "
+             f"below {statistics.significance:g}. Undecided: anything else. " + thresholds(settings)),
+        ]),
+        ("How to read an interval", [
+            ("In plain words", f"Were the study repeated with other customers many times, about "
+             f"{sure} of the intervals drawn in this way would hold the true value; a short "
+             "interval is a precise answer, and one that contains “no difference” leaves the "
+             "question open."),
+        ]),
+        ("What this data cannot tell", [
+            ("No dates", "Orders carry a weekday and an hour but no date: no trends, seasons, "
+             "cohorts, churn or lifetime value."),
+            ("Weekdays", f"No official source says which day 0 is; we read it as "
+             f"{settings.day_names[0]} (D-01)."),
+            ("Censored gaps", "A gap of 30 days means 30 or more. Medians below 30 are sound; a "
+             "plain mean is not shown (D-11)."),
+            ("No quantities", "A line says that a product was bought, not how many of it. There "
+             "are no costs, discounts or fees."),
+            ("No causes", "Nothing was varied and no advertisement was recorded: differences "
+             "between groups are not effects of belonging to them."),
+        ]),
+        ("Privacy", [
+            ("Suppression", "A row that describes customers by their attributes and stands for "
+             f"fewer than {privacy.smallest_group} of them is suppressed, together with as many "
+             "others as keep it from being worked out; such tables are published for active "
+             "customers only (D-15)."),
+            ("Never published", "Names of customers and identifiers of customers. Names are "
+             "dropped while the files are read (D-14)."),
+        ]),
+    ]
+
+
+def thresholds(settings: Settings) -> str:
+    """The thresholds of small, medium and large effects, as a sentence."""
+    effects = settings.statistics.effects.model_dump()
+    parts = [f"{EFFECTS[name]} {' / '.join(f'{step:g}' for step in steps)}"
+             for name, steps in effects.items()]
+    return f"Small / medium / large from: {'; '.join(parts)}, or the inverse of a ratio."
+
+
+def glossary(settings: Settings) -> list[tuple[str, str]]:
+    """Words that a reader may not know."""
+    limits = settings.thresholds
+    return [
+        ("Busiest period", f"the {limits.busiest_hours} hours of the day with most orders; as many "
+         "with fewest are the quietest"),
+        ("Cliff's delta", "how much more often a member of one group lies above one of the other "
+         "than below: 0 no difference, 1 or -1 no overlap"),
+        ("Cramér's V", "how strongly two classifications go together: 0 not at all, 1 entirely"),
+        ("epsilon²", "share of the order among customers that their group explains: 0 to 1"),
+        ("Lift", "how many times more often than in the whole population; 1 is no difference"),
+        ("Loyalty", f"new up to {limits.regular_above_orders} orders, loyal above "
+         f"{limits.loyal_above_orders}, regular between"),
+        ("Mean item price", "spend / order lines with a price"),
+        ("Mean order value", "spend / orders"),
+        ("Order line", "a product in an order"),
+        ("Prior order", "an order of a customer before the latest; only these have lines"),
+        ("Profile", "age group, with or without dependants, income group"),
+        ("Reorder rate", "share of order lines whose product the customer had bought before"),
+        ("Support", "share of orders that contain both products"),
+    ]
+
+
+def _write_tests(page: Page, tests: pd.DataFrame | None, settings: Settings) -> None:
+    page.section("Tests: effects with their intervals")
+    if tests is None or tests.empty:
+        page.text("This run holds no tests.")
+        page.space(6)
+        return
+    shown = chosen_tests(tests)
+    if len(shown) < len(tests):
+        page.text(f"All overall comparisons, and the largest pairwise ones: {len(shown)} of "
+                  f"{len(tests)}. The rest stands in 04_analysis/tables/tests.csv.", colour="muted")
+        page.space(3)
+    shown = shown[[name for name in SHOWN_TESTS if name in shown]].copy()
+    for side, empty in (("group_a", "all groups"), ("group_b", NOTHING)):
+        if side in shown:
+            shown[side] = [value or empty for value in shown[side].fillna("")]
+    shown["effect_name"] = [EFFECTS.get(name, name) for name in shown["effect_name"]]
+    for name in ("grouping", "measure"):
+        shown[name] = shown[name].str.replace("_", " ")
+    page.table("tests", shown, headings={"effect_name": "Measure of effect"})
+    page.space(12)
+
+
+def chosen_tests(tests: pd.DataFrame) -> pd.DataFrame:
+    """All overall tests, and the pairwise ones with the largest effects, in their order."""
+    if len(tests) <= MOST_TESTS:
+        return tests
+    overall = tests["group_a"].fillna("").astype("str") == ""
+    effect = pd.to_numeric(tests["effect"], errors="coerce").abs()
+    ranked = effect[~overall].sort_values(ascending=False, kind="stable").index
+    room = max(MOST_TESTS - int(overall.sum()), 0)
+    kept = [*tests.index[overall][:MOST_TESTS], *ranked[:room]]
+    return tests.loc[sorted(kept)].reset_index(drop=True)
+
+
+def _write_files(page: Page, facts: dict) -> None:
+    files = facts["data"].get("files") or {}
+    if not files:
+        return
+    page.section("Files that went in")
+    frame = pd.DataFrame([
+        {"file": name, "bytes": file["bytes"], "sha256": file["sha256"]}
+        for name, file in sorted(files.items())])
+    page.table("input_files", frame, headings={"bytes": "Bytes", "sha256": "sha256"},
+               overflow=("sha256",))

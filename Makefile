@@ -1,0 +1,42 @@
+# Every command of this project. `make` alone prints this help.
+
+VENV := .venv
+PYTHON_RUN := $(VENV)/bin/python
+BASKET := $(VENV)/bin/basket
+
+OPTIONS = $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") \
+	$(if $(RULES),--rules "$(RULES)") $(if $(SCALE),--scale "$(SCALE)") \
+	$(if $(FROM),--from "$(FROM)") $(if $(SETTINGS),--settings "$(SETTINGS)")
+
+.PHONY: help report lab test test-slow lint clean
+
+help: ## show this help
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{printf "%-20s %s\n", $$1, $$2}'
+	@echo
+	@echo "  Variables of report: DATA= folder or zip, OUT= folder for all results,"
+	@echo "  RULES= corrected or course, SCALE= size of the generated data, FROM= stage to"
+	@echo "  run again from, SETTINGS= another settings file"
+
+$(VENV)/installed.lock: requirements.lock pyproject.toml 03_scripts/set_up.sh
+	@sh 03_scripts/set_up.sh
+
+report: $(VENV)/installed.lock ## build the Excel report and all that leads to it
+	@$(BASKET) report $(OPTIONS)
+
+lab: $(VENV)/installed.lock ## open the notebooks in JupyterLab
+	@$(PYTHON_RUN) -m ipykernel install --sys-prefix --name python3 --display-name "Python 3" >/dev/null
+	@$(VENV)/bin/jupyter lab --notebook-dir 03_scripts
+
+test: $(VENV)/installed.lock ## run the tests (under 4 minutes)
+	@$(PYTHON_RUN) -m pytest -q -m "not slow"
+
+test-slow: $(VENV)/installed.lock ## run the slow tests
+	@$(PYTHON_RUN) -m pytest -q -m slow
+
+lint: $(VENV)/installed.lock ## check the style of code and notebooks
+	@$(VENV)/bin/ruff check 03_scripts tests benchmarks
+
+clean: ## remove all that was built; original_data and what was sent stay
+	rm -rf 02_data/prepared_data 04_analysis/notebooks 04_analysis/visualizations 04_analysis/tables
+	rm -f 04_analysis/findings.json 04_analysis/manifest.json 04_analysis/run_facts.json
+	rm -f 05_sent_to_client/instacart_final_report.xlsx

@@ -1,0 +1,278 @@
+"""The pages in a real browser: nothing leaves the page, and it works by phone and by keyboard.
+
+Runs headless Chromium, driven over a pipe; skipped where there is none. BASKET_PAGES names a folder
+of pages, such as 04_analysis/notebooks of a run, to look at besides the pages made here.
+"""
+
+import fcntl
+import itertools
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from basket import pages
+from notebook_maker import usual_cells, write_notebook, write_run
+
+pytestmark = pytest.mark.slow
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+BROWSER = next((found for name in NAMES if (found := shutil.which(name))), None)
+OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+           "--disable-background-networking", "--disable-component-update", "--disable-sync",
+           "--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-pipe",
+           "--host-resolver-rules=MAP * ~NOTFOUND")
+PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+DESKTOP = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+PATIENCE = 60  # seconds
+
+OVERFLOWING = """[...document.querySelectorAll('main *')].filter(element =>
+    element.getBoundingClientRect().right > innerWidth + 1
+    && !element.closest('.scroll, pre, summary')).map(element => element.outerHTML.slice(0, 80))"""
+BROKEN_CONTENTS = """[...document.querySelectorAll('a[href^="#"]')].filter(link =>
+    !document.getElementById(decodeURIComponent(link.hash.slice(1)))).map(link => link.hash)"""
+IMAGES = "[...document.images].map(image => [image.alt, image.naturalWidth])"
+FOCUSED = "document.activeElement.outerHTML.slice(0, 80)"
+
+
+class Browser:
+    """A headless Chromium of our own, spoken to over a pipe."""
+
+    def __init__(self, profile: Path):
+        """Start it with an empty profile."""
+        its_end, self._send = _pipe()
+        self._receive, its_other_end = _pipe()
+
+        def take_pipes() -> None:
+            os.dup2(its_end, 3)
+            os.dup2(its_other_end, 4)
+
+        self._process = subprocess.Popen(
+            [BROWSER, *OPTIONS, f"--user-data-dir={profile}", "about:blank"], close_fds=False,
+            preexec_fn=take_pipes, start_new_session=True,  # noqa: PLW1509 (it only moves two files)
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        os.close(its_end)
+        os.close(its_other_end)
+        self._numbers = itertools.count(1)
+        self._rest = b""
+        self.events: list[dict] = []
+        self.tab: str | None = None
+
+    def call(self, method: str, session: str | None = None, **parameters) -> dict:
+        """Send a command and return its result; what the browser reports meanwhile is kept."""
+        number = next(self._numbers)
+        command = {"id": number, "method": method, "params": parameters}
+        if session:
+            command["sessionId"] = session
+        os.write(self._send, json.dumps(command).encode() + b"\0")
+        while (message := self._next_message()).get("id") != number:
+            self.events.append(message)
+        if "error" in message:
+            raise RuntimeError(f"{method}: {message['error']['message']}")
+        return message["result"]
+
+    def wait_for(self, method: str) -> None:
+        """Wait until the browser has reported an event."""
+        while not any(event.get("method") == method for event in self.events):
+            self.events.append(self._next_message())
+
+    def _next_message(self) -> dict:
+        until = time.monotonic() + PATIENCE
+        while b"\0" not in self._rest:
+            ready, _, _ = select.select([self._receive], [], [], max(0, until - time.monotonic()))
+            piece = os.read(self._receive, 1 << 20) if ready else b""
+            if not piece:
+                raise TimeoutError("the browser does not answer")
+            self._rest += piece
+        message, self._rest = self._rest.split(b"\0", 1)
+        return json.loads(message)
+
+    def close(self) -> None:
+        """End it, and whatever it started."""
+        try:
+            self.call("Browser.close")
+            self._process.wait(10)
+        except (OSError, RuntimeError, TimeoutError, subprocess.TimeoutExpired):
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(10)
+        os.close(self._send)
+        os.close(self._receive)
+
+
+class Tab:
+    """A page, opened in a fresh tab in place of the one before."""
+
+    def __init__(self, browser: Browser, page: Path, screen: dict):
+        """Open the page on a screen of that size and wait until it is loaded."""
+        self._browser = browser
+        if browser.tab:
+            browser.call("Target.closeTarget", targetId=browser.tab)
+        browser.tab = browser.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = browser.call("Target.attachToTarget", targetId=browser.tab,
+                                     flatten=True)["sessionId"]
+        for domain in ("Page", "Network", "Log", "Runtime"):
+            self.call(f"{domain}.enable")
+        self.call("Emulation.setDeviceMetricsOverride", **screen)
+        browser.events.clear()
+        self.call("Page.navigate", url=page.as_uri())
+        browser.wait_for("Page.loadEventFired")
+        self.evaluate("document.fonts.ready.then(() => 1)")
+
+    def call(self, method: str, **parameters) -> dict:
+        """Send a command to this tab."""
+        return self._browser.call(method, self._session, **parameters)
+
+    def evaluate(self, expression: str):
+        """Return the value of an expression in the page."""
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True,
+                           awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def press(self, key: str, code: int, text: str = "") -> None:
+        """Press a key."""
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code,
+                      **({"text": text} if text and kind == "keyDown" else {}))
+
+    def _reported(self, *methods: str) -> list[dict]:
+        return [event["params"] for event in self._browser.events
+                if event.get("sessionId") == self._session and event["method"] in methods]
+
+    def requests(self) -> list[str]:
+        """What the page asked for, other than itself and what it holds."""
+        asked = [event["request"]["url"] for event in self._reported("Network.requestWillBeSent")]
+        assert asked[0].startswith("file:"), "the page's own request was not seen"
+        return [url for url in asked[1:] if not url.startswith("data:")]
+
+    def complaints(self) -> list[str]:
+        """What the page logged: errors, warnings, refusals of its policy."""
+        return [json.dumps(event) for event in self._reported(
+            "Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown")]
+
+
+def _pipe() -> tuple[int, int]:
+    """A pipe whose ends are out of the way of the numbers 3 and 4."""
+    ends = os.pipe()
+    moved = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends]
+    for end in ends:
+        os.close(end)
+    return moved[0], moved[1]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """One browser for all tests."""
+    if BROWSER is None:
+        pytest.skip(f"NO BROWSER: the pages were not looked at; install one of {', '.join(NAMES)}")
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module", params=["made here", "BASKET_PAGES"])
+def folder(request, tmp_path_factory) -> Path:
+    """A folder of pages."""
+    if request.param == "BASKET_PAGES":
+        if not os.environ.get("BASKET_PAGES"):
+            pytest.skip("BASKET_PAGES names no folder of pages")
+        return Path(os.environ["BASKET_PAGES"]).resolve()
+    folders = write_run(tmp_path_factory.mktemp("run"))
+    write_notebook(folders.out, usual_cells())
+    for notebook in folders.notebooks.glob("*.ipynb"):
+        pages.render(notebook)
+    return pages.write_index(folders, pages.settings_of_run()).parent
+
+
+def pages_of(folder: Path) -> list[Path]:
+    """The pages of a folder; there must be some."""
+    found = sorted(folder.glob("*.html"))
+    assert found, folder
+    return found
+
+
+def test_no_request_leaves_a_page_and_none_complains(browser, folder):
+    """The images show and the styles apply, so the policy lets through what belongs to the page."""
+    for page in pages_of(folder):
+        tab = Tab(browser, page, DESKTOP)
+        assert tab.requests() == [], page.name
+        assert tab.complaints() == [], page.name
+        assert tab.evaluate("getComputedStyle(document.body).margin") == "0px", "no style"
+        for alt, width in tab.evaluate(IMAGES):
+            assert alt.strip(), page.name
+            assert width > 0, f"{page.name}: {alt}"
+
+
+def test_a_request_and_a_complaint_would_be_seen(browser, folder, tmp_path):
+    """The same look at a page that has been tampered with."""
+    whole = pages_of(folder)[0].read_text(encoding="utf-8")
+    page = tmp_path / "tampered.html"
+    added = '<img src="http://example.invalid/a.png" alt="x"><script>1</script></main>'
+    page.write_text(whole.replace("</main>", added), encoding="utf-8")
+    complaints = " ".join(Tab(browser, page, DESKTOP).complaints())
+    assert "script-src" in complaints
+    assert "img-src" in complaints
+    no_policy = whole.replace("Content-Security-Policy", "none").replace("</main>", added)
+    page.write_text(no_policy, encoding="utf-8")
+    assert Tab(browser, page, DESKTOP).requests() == ["http://example.invalid/a.png"]
+
+
+def test_contents_links_lead_to_their_sections(browser, folder):
+    """Each visible link of the contents list, followed."""
+    for page in pages_of(folder):
+        tab = Tab(browser, page, DESKTOP)
+        assert tab.evaluate(BROKEN_CONTENTS) == [], page.name
+        for number in range(tab.evaluate("document.querySelectorAll('.wide a').length")):
+            tab.evaluate(f"document.querySelectorAll('.wide a')[{number}].click()")
+            top, seen = tab.evaluate(
+                "[document.querySelector(':target').getBoundingClientRect().top, innerHeight]")
+            assert -1 <= top < seen, f"{page.name}: link {number}"
+
+
+def test_a_page_fits_a_phone(browser, folder):
+    """At 390 pixels only boxes of their own scroll sideways, and the contents list is folded."""
+    for page in pages_of(folder):
+        tab = Tab(browser, page, PHONE)
+        assert tab.evaluate("innerWidth") == PHONE["width"], page.name
+        assert tab.evaluate(OVERFLOWING) == [], page.name
+        assert tab.evaluate("document.documentElement.scrollWidth") == PHONE["width"], page.name
+        assert tab.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") >= 16
+        assert not tab.evaluate("document.querySelector('.wide')?.checkVisibility() ?? false")
+        tab.evaluate("document.querySelectorAll('details').forEach(box => box.open = true)")
+        assert tab.evaluate("document.documentElement.scrollWidth") == PHONE["width"], page.name
+
+
+def test_a_page_works_by_keyboard(browser, folder):
+    """Tab reaches the skip link first and shows where it is; Enter follows, and unfolds code."""
+    for page in pages_of(folder):
+        tab = Tab(browser, page, DESKTOP)
+        tab.press("Tab", 9)
+        assert "skip" in tab.evaluate(FOCUSED), page.name
+        assert tab.evaluate("document.activeElement.getBoundingClientRect().top") >= 0
+        assert tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        tab.press("Enter", 13, "\r")
+        assert 'id="content"' in tab.evaluate(FOCUSED), page.name
+        if tab.evaluate("document.querySelector('.code:not([open]) summary')?.focus(), "
+                        "document.activeElement.localName") == "summary":
+            tab.press("Enter", 13, "\r")
+            assert tab.evaluate("document.activeElement.parentElement.open"), page.name
+
+
+def test_one_switch_shows_all_code(browser, folder):
+    """A box to tick, without a script."""
+    hidden = "document.querySelector('.code:not([open]) pre')?.checkVisibility(" \
+             "{contentVisibilityAuto: true}) ?? null"
+    for page in pages_of(folder):
+        tab = Tab(browser, page, DESKTOP)
+        if tab.evaluate(hidden) is None:
+            continue
+        before = tab.evaluate("document.querySelector('.code:not([open])').offsetHeight")
+        tab.evaluate("document.querySelector('#all-code').click()")
+        after = tab.evaluate("document.querySelector('.code:not([open])').offsetHeight")
+        assert after > before, page.name

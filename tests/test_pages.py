@@ -1,0 +1,343 @@
+"""The pages as text: what they hold, what they must not hold, and when they are made again."""
+
+import os
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from basket import pages
+from basket.errors import BasketError
+from basket.project import ROOT, Folders
+from basket.stage import graph
+from nbformat import v4
+from notebook_maker import (
+    ALT,
+    HOSTILE,
+    code,
+    figure,
+    table,
+    usual_cells,
+    write_notebook,
+    write_run,
+)
+
+
+class Elements(HTMLParser):
+    """The elements of a page with their attributes."""
+
+    def __init__(self, page: Path):
+        """Read the page."""
+        super().__init__()
+        self.found: list[tuple[str, dict]] = []
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        """Keep an element."""
+        self.found.append((tag, dict(attrs)))
+
+    def all(self, *tags: str) -> list[dict]:
+        """The attributes of all elements with such a tag."""
+        return [attributes for tag, attributes in self.found if tag in tags]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> Path:
+    """The page of a notebook that has one of everything."""
+    return pages.render(write_notebook(tmp_path_factory.mktemp("run")))
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory) -> Path:
+    """The index of a run."""
+    folders = write_run(tmp_path_factory.mktemp("run"))
+    return pages.write_index(folders, pages.settings_of_run())
+
+
+def rendered(folder: Path, *cells: dict) -> str:
+    """The page of a notebook that has these cells below its title."""
+    notebook = write_notebook(folder, [v4.new_markdown_cell("# Title"), *cells])
+    return pages.render(notebook).read_text(encoding="utf-8")
+
+
+def test_the_page_stands_beside_the_notebook_and_nothing_else(tmp_path):
+    """No partial file is left."""
+    page = pages.render(write_notebook(tmp_path))
+    files = sorted(file.name for file in page.parent.iterdir())
+    assert files == ["03_merge.html", "03_merge.ipynb"]
+
+
+def test_a_figure_keeps_its_alt_text_and_its_size(page):
+    """Inside the page, with its size, so that nothing jumps while it loads."""
+    (image,) = Elements(page).all("img")
+    assert image["alt"] == ALT
+    assert image["src"].startswith("data:image/png;base64,")
+    assert (image["width"], image["height"]) == ("1200", "700")
+
+
+@pytest.mark.parametrize("alt", [None, "", "  "])
+def test_a_figure_without_alt_text_fails_and_leaves_the_page_as_it_was(tmp_path, alt):
+    """The error names the cell; the earlier page is still there, and known to be out of date."""
+    before = rendered(tmp_path, code("1"))
+    notebook = write_notebook(tmp_path, [v4.new_markdown_cell("# Title"), code("x", figure(alt))])
+    with pytest.raises(ValueError, match=r"03_merge\.ipynb: cell 2: a figure has") as raised:
+        pages.render(notebook)
+    assert isinstance(raised.value, BasketError)
+    assert notebook.with_suffix(".html").read_text(encoding="utf-8") == before
+    assert not pages.is_current(notebook)
+
+
+@pytest.mark.parametrize("source", [
+    "![a chart](chart.png)", "<img src='https://example.org/a.png' alt='a chart'>",
+    "![](data:image/png;base64,AAAA)"])
+def test_an_image_from_elsewhere_or_without_alt_fails(tmp_path, source):
+    """Also when it comes from markdown."""
+    with pytest.raises(pages.PageError, match="cell 2: an image must be part of the notebook"):
+        rendered(tmp_path, v4.new_markdown_cell(source))
+
+
+def test_a_notebook_without_a_title_fails(tmp_path):
+    """The title is the page's only heading of level 1."""
+    with pytest.raises(pages.PageError, match="does not open with a heading"):
+        pages.render(write_notebook(tmp_path, [code("1")]))
+
+
+@pytest.mark.parametrize("made", ["page", "index"])
+def test_a_page_asks_for_nothing_and_runs_nothing(made, request):
+    """No script, no style attribute, no resource from anywhere; links are links."""
+    file = request.getfixturevalue(made)
+    elements = Elements(file)
+    assert not elements.all("script", "iframe", "object", "embed", "base", "form", "video", "audio")
+    assert [link["href"] for link in elements.all("link")] == ["data:,"]
+    for tag, attributes in elements.found:
+        assert not [name for name in attributes if name == "style" or name.startswith("on")], tag
+        assert attributes.get("src", "data:").startswith("data:"), tag
+    (css,) = re.findall(r"<style>(.*?)</style>", file.read_text(encoding="utf-8"), re.DOTALL)
+    assert not re.search(r"url\(|@import|@font-face", css)
+
+
+@pytest.mark.parametrize("made", ["page", "index"])
+def test_a_strict_policy(made, request):
+    """It comes before anything it governs; nothing unsafe is in it."""
+    elements = Elements(request.getfixturevalue(made))
+    policy = next(meta["content"] for meta in elements.all("meta")
+                  if meta.get("http-equiv") == "Content-Security-Policy")
+    assert re.fullmatch(r"default-src 'none'; style-src 'sha256-[\w+/=]{44}'; img-src data:; "
+                        r"base-uri 'none'; form-action 'none'", policy)
+    assert [tag for tag, _ in elements.found][:4] == ["html", "head", "meta", "meta"]
+
+
+@pytest.mark.parametrize("made", ["page", "index"])
+def test_landmarks_language_and_headings_in_order(made, request):
+    """One main, a skip link to it, one heading of level 1 and no level left out."""
+    elements = Elements(request.getfixturevalue(made))
+    assert elements.all("html") == [{"lang": "en-GB"}]
+    assert [main["id"] for main in elements.all("main")] == ["content"]
+    assert elements.all("a")[0] == {"class": "skip", "href": "#content"}
+    assert len(elements.all("header")) == 1
+    levels = [int(tag[1]) for tag, _ in elements.found if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+@pytest.mark.parametrize("made", ["page", "index"])
+def test_every_link_within_a_page_leads_somewhere(made, request):
+    """Ids are unique, also for headings of the same name."""
+    elements = Elements(request.getfixturevalue(made))
+    ids = [attributes["id"] for _, attributes in elements.found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    hrefs = [link["href"] for link in elements.all("a")]
+    targets = {unquote(href[1:]) for href in hrefs if href.startswith("#")}
+    assert len(targets) > 2
+    assert targets <= set(ids)
+
+
+def test_contents_have_the_names_that_jupyter_gives(page):
+    """So a notebook's links work here and there; the page's list takes the place of its own."""
+    links = [unquote(link["href"]) for link in Elements(page).all("a")]
+    assert links.count("#Rows,-in-and-out") == 2  # for a screen and for a phone
+    assert links.count("#Rows,-in-and-out-2") == 2
+    assert "Contents:" not in page.read_text(encoding="utf-8")
+
+
+def test_every_page_links_all_stages_and_says_which_it_is(page):
+    """The line across the pages."""
+    links = Elements(page).all("a")
+    hrefs = [link["href"] for link in links]
+    assert {"index.html", *(f"{stage}.html" for stage in graph())} <= set(hrefs)
+    assert [link["href"] for link in links if link.get("aria-current")] == ["03_merge.html"]
+
+
+def test_code_is_folded_but_the_parameters_of_this_run_are_open(page):
+    """Each under a summary that says what it is."""
+    text = page.read_text(encoding="utf-8")
+    box = r'<details class="code"( open)?>\n<summary>(.*?) <code>(.*?)</code>'
+    assert re.findall(box, text) == [
+        ("", "Default parameters", "rules = &#34;corrected&#34;"),
+        (" open", "Parameters of this run", "rules = &#34;course&#34;"),
+        ("", "Code", "merged = merge.attach_products(lines, products)"),
+        ("", "Code", "show(figure)"),
+        ("", "Code", "1 / 0"),
+    ]
+
+
+def test_money_is_not_taken_for_a_formula(page):
+    """A pair of dollar signs is two amounts."""
+    assert "From $5 to <strong>$10</strong>." in page.read_text(encoding="utf-8")
+
+
+def test_a_table_scrolls_in_its_box_with_numbers_to_the_right(page):
+    """Headings say what they head; pandas' styles and ids are gone."""
+    text = page.read_text(encoding="utf-8")
+    assert text.count('class="scroll"') == 2
+    assert '<th class="number" scope="col">a_column_3</th>' in text
+    assert '<td class="number">1,234</td>' in text
+    assert '<th scope="row">0</th>' in text
+    assert "T_a1b2c" not in text
+
+
+def test_what_differs_between_runs_is_not_shown(tmp_path):
+    """Addresses, the kernel's files, folders, colours, overwritten text, pieces of a stream."""
+    said = (f"/tmp/ipykernel_41/99.py:3: at 0x7f00deadbeef in {tmp_path}{os.sep}02_data/x "
+            f"{ROOT}{os.sep}settings.yml\n10 %\r\x1b[31mdone\x1b[0m\x00")
+    text = rendered(tmp_path, code("x", v4.new_output("stream", name="stdout", text=said[:30]),
+                                   v4.new_output("stream", name="stdout", text=said[30:])))
+    assert '">cell.py:3: at 0x… in 02_data/x settings.yml\ndone\ufffd</pre>' in text
+
+
+def test_errors_and_warnings_show(page):
+    """In boxes of their own."""
+    text = page.read_text(encoding="utf-8")
+    assert '<pre class="error" tabindex="0">ZeroDivisionError: division by zero</pre>' in text
+    assert '<pre class="stderr" tabindex="0">cell.py:3: UserWarning' in text
+
+
+HOSTILE_HTML = ("<table><tr><td onclick='x()' style='color:red'><script>alert(1)</script>"
+                "<a href='javascript:alert(1)'>go</a><svg onload='x()'></svg><!-- x --></td></tr>"
+                "</table><iframe src='https://example.org'></iframe>")
+
+
+@pytest.mark.parametrize("cell", [
+    v4.new_markdown_cell(HOSTILE_HTML),
+    v4.new_markdown_cell(f"Sold: {HOSTILE} <b onclick='x()'>now</b> [go](javascript:alert(1))"),
+    code("x", table(HOSTILE_HTML)),
+    code(f'"{HOSTILE}"', v4.new_output("stream", name="stdout", text=HOSTILE),
+         v4.new_output("display_data", {"text/plain": HOSTILE})),
+], ids=["html in markdown", "markdown", "html output", "text"])
+def test_hostile_text_stays_text(tmp_path, cell):
+    """Nothing of it becomes a script, a handler, a frame or a link that runs something."""
+    rendered(tmp_path, cell)
+    elements = Elements(tmp_path / "04_analysis" / "notebooks" / "03_merge.html")
+    assert not elements.all("script", "iframe", "svg")
+    for _, attributes in elements.found:
+        assert not [name for name in attributes if name == "style" or name.startswith("on")]
+        assert not attributes.get("href", "").startswith("javascript")
+
+
+def test_the_same_notebook_gives_the_same_bytes_wherever_it_is(tmp_path):
+    """No time, no folder, no random name."""
+    one, other = (pages.render(write_notebook(tmp_path / name)) for name in ("one", "a/second"))
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_page_is_current_until_something_changes(tmp_path, monkeypatch):
+    """The notebook, the settings, what the data is, or the page itself."""
+    notebook = write_notebook(tmp_path)
+    assert not pages.is_current(notebook)
+    pages.render(notebook)
+    assert pages.is_current(notebook)
+    settings = tmp_path / "settings.yml"
+    text = (ROOT / "settings.yml").read_text(encoding="utf-8")
+    settings.write_text(text.replace("#0072B2", "#0072B3"), encoding="utf-8")
+    monkeypatch.setenv("BASKET_SETTINGS", str(settings))
+    assert not pages.is_current(notebook)
+    monkeypatch.undo()
+    write_run(tmp_path)
+    write_notebook(tmp_path)
+    assert not pages.is_current(notebook), "the data is synthetic now"
+    pages.render(notebook)
+    assert pages.is_current(notebook)
+    write_notebook(tmp_path, usual_cells()[:-1])
+    assert not pages.is_current(notebook)
+
+
+@pytest.mark.parametrize(("synthetic", "banner"), [
+    ("data", "SYNTHETIC DATA"), ("columns", "SYNTHETIC COLUMNS"), ("no", None)])
+def test_every_page_says_what_is_made_up(tmp_path, synthetic, banner):
+    """Before anything else on the page."""
+    folders = write_run(tmp_path, synthetic)
+    for page in (pages.write_index(folders, pages.settings_of_run()),
+                 pages.render(folders.notebooks / "02_clean.ipynb")):
+        text = page.read_text(encoding="utf-8")
+        if banner:
+            assert text.index(f"<strong>{banner}</strong>") < text.index("<main")
+        else:
+            assert "SYNTHETIC" not in text
+
+
+def test_the_index_without_a_record_of_stage_01_asks_the_facts_of_the_run(tmp_path):
+    """The other place that says so."""
+    folders = write_run(tmp_path)
+    (folders.prepared / "01_import.json").unlink()
+    text = pages.write_index(folders, pages.settings_of_run()).read_text(encoding="utf-8")
+    assert "SYNTHETIC DATA" in text
+
+
+def test_the_index_links_all_there_is(index):
+    """Each link that stays in the run leads to a file, but for those that are written after it."""
+    hrefs = {link["href"] for link in Elements(index).all("a")}
+    assert {"../../05_sent_to_client/instacart_final_report.xlsx", "../findings.json",
+            "../manifest.json", "../tables/orders_by_day.csv",
+            "../visualizations/orders_by_day.png",
+            "05_visualise.html#Q1-When-is-it-busy%3F"} <= hrefs
+    outside = {href for href in hrefs if not href.startswith("#") and not href.endswith(".html")
+               and ".html#" not in href}
+    missing = {href for href in outside if not (index.parent / href).exists()}
+    assert missing == {"../../05_sent_to_client/instacart_final_report.xlsx", "../manifest.json"}
+
+
+def test_the_index_opens_with_the_findings_and_escapes_them(index):
+    """A product's name is text, whatever it says."""
+    text = index.read_text(encoding="utf-8")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; sells most on Saturday" in text
+    assert "Q1 Busiest times · owner: Marketing" in text
+    assert ">&lt;script&gt;alert(1)&lt;/script&gt; leads</a>" in text
+    assert HOSTILE not in text
+    assert text.index('id="findings"') < text.index('id="stages"')
+    assert "two days make a third" in text
+
+
+def test_the_index_shows_rows_of_the_rules_in_force(index):
+    """Rows in and out of each stage; the other rules' are in the report."""
+    text = index.read_text(encoding="utf-8")
+    assert '<td class="number">1,234,567</td>' in text
+    assert "7,654,321" not in text
+    assert "merged (1,234,000 rows)" in text
+
+
+def test_the_index_of_a_run_that_has_nothing_yet(tmp_path):
+    """It says so."""
+    index = pages.write_index(Folders(tmp_path), pages.settings_of_run())
+    text = index.read_text(encoding="utf-8")
+    assert "No findings yet." in text
+    assert "none yet" in text
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, as WCAG defines it."""
+    parts = [int(colour[place:place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4
+                        for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("name", ["ink", "muted", "accent", "fourth"])
+@pytest.mark.parametrize("behind", ["#FFFFFF", "#F6F8FA", "#F1F4F6"])
+def test_text_stands_out(name, behind):
+    """At least 4.5 to 1, code included."""
+    colour = getattr(pages.settings_of_run().palette, name)
+    dark, light = sorted((luminance(colour), luminance(behind)))
+    assert (light + 0.05) / (dark + 0.05) >= 4.5

@@ -1,0 +1,157 @@
+"""Moving thresholds: labels counted by hand, conclusions compared, impossible moves said so."""
+# ruff: noqa: D103 (the name of a test is its sentence)
+
+import numpy as np
+import pandas as pd
+import pytest
+from basket import sensitivity as sens
+from basket.project import ROOT
+from basket.settings import load_settings
+
+SETTINGS = load_settings(ROOT / "settings.yml")
+RULES = SETTINGS.rules.corrected
+HOURS = (np.arange(168).reshape(7, 24) + 1, np.arange(168).reshape(7, 24)[::-1] + 1)
+CONTRACT = ["setting", "base", "changed", "customers_relabelled", "headlines_changed"]
+
+
+def customers():
+    """Five customers near the thresholds of loyalty, frequency, age, income and spending."""
+    return pd.DataFrame({
+        "max_order": [4, 9, 11, 35, 45], "median_days_between_orders": [9.0, 11, 19, np.nan, 30],
+        "spend_cents": [900, 1100, 500, 0, 700], "priced_lines": [1, 1, 1, 0, 1],
+        "age": [20, 39, 40, 64, 80], "n_dependants": [0, 1, 2, 3, 0],
+        "income": pd.array([45_000, 55_000, 90_000, None, 110_000], "Int32"),
+    })
+
+
+def products():
+    return pd.DataFrame({"price_cents": pd.array([450, 550, 1300, None, 1700], "Int32"),
+                         "lines": np.array([10, 20, 30, 40, 50], np.int32)})
+
+
+def run(headline_of=lambda _: {}, settings=SETTINGS, rules=RULES, **changes):
+    table = sens.sensitivity(customers(), products(), HOURS, rules, settings,
+                             headline_of=headline_of, **changes)
+    assert list(table.columns[:5]) == CONTRACT
+    return table
+
+
+def with_thresholds(**changes):
+    content = SETTINGS.model_dump()
+    content["thresholds"].update(changes)
+    return type(SETTINGS).model_validate(content)
+
+
+def test_each_threshold_that_labels_is_moved_both_ways():
+    table = run()
+    known = set(type(SETTINGS.thresholds).model_fields) - {"price_ceiling_dollars"}
+    assert set(table["setting"]) == known
+    assert (table.groupby("setting").size() == 2).all()
+    assert (table["changed"] < table["base"]).tolist() == [True, False] * (len(table) // 2)
+
+
+@pytest.mark.parametrize(("name", "direction", "expected"), [
+    ("loyal_above_orders", -1, 32), ("loyal_above_orders", 1, 48),
+    ("active_from_orders", -1, 4), ("active_from_orders", 1, 6),
+    ("busiest_days", -1, 1), ("busiest_days", 1, 3), ("busiest_hours", 1, 10),
+    ("frequent_up_to_days", 1, 12), ("low_price_up_to_dollars", -1, 4),
+    ("middle_income_from_dollars", 1, 60_000),
+])
+def test_a_fifth_and_at_least_one_step(name, direction, expected):
+    changed = sens.moved(SETTINGS, name, direction)
+    assert getattr(changed.thresholds, name) == expected
+    kept = changed.thresholds.model_dump() | {name: getattr(SETTINGS.thresholds, name)}
+    assert kept == SETTINGS.thresholds.model_dump()
+
+
+def test_dollars_keep_no_floating_noise():
+    settings = with_thresholds(low_price_up_to_dollars=7)
+    changed = sens.moved(settings, "low_price_up_to_dollars", 1)
+    assert changed.thresholds.low_price_up_to_dollars == 8.4
+
+
+def relabelled(table, name):
+    return table.loc[table["setting"] == name, "customers_relabelled"].tolist()
+
+
+def test_relabelled_customers_are_counted_by_hand():
+    table = run()
+    assert relabelled(table, "loyal_above_orders") == [1, 1]  # 35 orders; 45 orders
+    assert relabelled(table, "regular_above_orders") == [1, 1]  # 9; 11
+    assert relabelled(table, "active_from_orders") == [1, 0]  # 4 orders
+    assert relabelled(table, "frequent_up_to_days") == [1, 1]  # 9; 11 days
+    assert relabelled(table, "non_frequent_above_days") == [1, 0]  # 19
+    assert relabelled(table, "low_spender_below_dollars") == [1, 1]  # 9; 11 dollars
+    assert relabelled(table, "middle_age_from_years") == [1, 1]  # 39; 40 years
+    assert relabelled(table, "older_age_from_years") == [1, 0]  # 64
+    assert relabelled(table, "middle_income_from_dollars") == [1, 1]  # 45,000; 55,000
+    assert relabelled(table, "high_income_from_dollars") == [1, 1]  # 90,000; 110,000
+    people = table[table["unit"] == "customers"]
+    assert (people["relabelled"] == people["customers_relabelled"]).all()
+    assert people["share_relabelled"].tolist() == pytest.approx(
+        (people["customers_relabelled"] / 5).tolist())
+
+
+def test_a_customer_whose_profile_alone_moves_is_counted_once():
+    labels = sens.relabel(customers(), SETTINGS)
+    changed = sens.relabel(customers(), sens.moved(SETTINGS, "older_age_from_years", -1))
+    differs = {flag: int((labels[flag].cat.codes != changed[flag].cat.codes).sum())
+               for flag in labels}
+    assert {flag for flag, count in differs.items() if count} == {"age_group"}  # income is missing
+    changed = sens.relabel(customers(), sens.moved(SETTINGS, "middle_age_from_years", 1))
+    assert sens.is_relabelled(labels, changed).tolist() == [False, False, True, False, False]
+    assert labels["profile"][2] != changed["profile"][2]
+
+
+def test_prices_relabel_lines_and_hours_relabel_orders():
+    table = run()
+    lines = table[table["unit"] == "lines"]
+    assert lines["relabelled"].tolist() == [10, 20, 30, 50]
+    assert lines["share_relabelled"].tolist() == pytest.approx(
+        [10 / 150, 20 / 150, 30 / 150, 50 / 150])
+    assert (lines["customers_relabelled"] == 0).all()
+    orders = table[table["setting"] == "busiest_days"]
+    by_day = HOURS[0].sum(axis=1)  # the last two days are the busiest, the first two the slowest
+    assert orders["relabelled"].tolist() == [by_day[5] + by_day[1], by_day[4] + by_day[2]]
+
+
+def test_under_course_rules_the_hours_are_ranked_by_lines():
+    uneven = HOURS[0], HOURS[1][:, ::-1]
+    labels = sens.relabel_hours(*uneven, SETTINGS.rules.course, SETTINGS)
+    assert labels["busiest_day"].iloc[0] == SETTINGS.labels.busiest_day[0]  # day 0 has most lines
+    labels = sens.relabel_hours(*uneven, RULES, SETTINGS)
+    assert labels["busiest_day"].iloc[-1] == SETTINGS.labels.busiest_day[0]
+
+
+def test_headlines_changed_counts_the_conclusions_that_differ():
+    def headline_of(settings):
+        loyal = settings.thresholds.loyal_above_orders
+        conclusions = {"F-01": "small" if loyal <= 40 else "undecided", "F-02": "up"}
+        return conclusions if loyal >= 40 else conclusions | {"F-03": "down"}
+
+    table = run(headline_of)
+    changed = table[table["headlines_changed"] > 0]
+    assert changed["setting"].unique().tolist() == ["loyal_above_orders"]
+    assert changed["headlines_changed"].tolist() == [1, 1]
+
+
+def test_where_no_label_changes_no_conclusion_is_drawn_again():
+    calls = []
+    table = run(lambda settings: calls.append(settings) or {})
+    assert len(calls) == 1 + (table["relabelled"] > 0).sum()
+
+
+def test_a_move_that_settings_do_not_allow_is_left_empty():
+    settings = with_thresholds(middle_age_from_years=60, busiest_days=3)
+    table = run(settings=settings).set_index("setting")
+    up = table.loc["middle_age_from_years"].iloc[1]
+    assert up["base"] == 60
+    assert up[["changed", "customers_relabelled", "headlines_changed", "relabelled"]].isna().all()
+    assert pd.isna(table.loc["busiest_days"].iloc[1]["changed"])
+    assert table.loc["busiest_days"].iloc[0]["changed"] == 2
+
+
+def test_only_the_settings_asked_for_are_moved():
+    table = run(settings_moved=["loyal_above_orders"], move=0.5)
+    assert table["changed"].tolist() == [20, 60]
+    assert str(table["base"].dtype) == "Int64"
