@@ -5,10 +5,11 @@ import json
 from io import BytesIO
 from pathlib import Path
 
-from basket.project import Folders
-from basket.stage import graph
 from nbformat import v4
 from PIL import Image
+
+from basket.project import Folders
+from basket.stage import graph
 
 ALT = "Bars: orders by day. Saturday leads with 19 % of all orders, Wednesday is last."
 HOSTILE = "<script>alert(1)</script>"

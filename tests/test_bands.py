@@ -1,17 +1,18 @@
 """Bands and redundancies: exact against brute force, planted steps found, chance not confirmed."""
-# ruff: noqa: D103 (the name of a test is its sentence)
+
 
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
-from basket import bands
-from basket.project import ROOT
-from basket.settings import load_settings
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+
+from basket import bands
+from basket.project import ROOT
+from basket.settings import load_settings
 
 SETTINGS = load_settings(ROOT / "settings.yml")
 CUTS = bands.course_cuts(SETTINGS)
@@ -150,6 +151,19 @@ def test_steps_by_chance_are_neither_proposed_nor_confirmed():
     assert proposed <= 24
 
 
+def test_a_step_of_the_half_searched_alone_is_not_confirmed():
+    customers = shoppers(4000)
+    searched = bands.quarter_of(customers["user_id"], SETTINGS.seed) < 2
+    noise = np.random.default_rng(8).normal(0, 1, len(customers))
+    measures = pd.DataFrame({"fleeting": noise + 2 * searched * (customers["age"] >= 52)})
+    proposed = run(customers, measures, [("age", "fleeting")]).iloc[1]
+    assert proposed["cuts"] == "52"
+    assert proposed["r2_search_half"] > 0.4
+    assert proposed["r2_confirm_half"] < 0
+    assert proposed["gain_high"] < 0
+    assert proposed["confirmed"] == "no"
+
+
 def test_where_the_course_is_right_the_search_gains_nothing():
     customers = shoppers(8000)
     noise = np.random.default_rng(3).normal(0, 1, len(customers))
@@ -232,6 +246,26 @@ def test_one_attribute_is_named_where_one_is_enough():
     assert (found["determined_by"], found["redundant"]) == ("region", "yes")
     assert found["rule"] == "region Midwest near, region Northeast near, region South near, " \
                             "region West far"
+
+
+def test_a_second_attribute_that_only_fits_noise_is_not_named():
+    customers = shoppers(20_000)
+    rng = np.random.default_rng(9)
+    flipped = rng.random(20_000) < 0.0005
+    customers["street"] = pd.Categorical(rng.integers(0, 5000, 20_000).astype(str))
+    customers["zone"] = np.where((customers["region"] == "West") != flipped, "far", "near")
+    found = bands.redundancy(customers, "zone", ["age", "region", "street"], SETTINGS).iloc[0]
+    assert (found["determined_by"], found["redundant"]) == ("region", "yes")
+
+
+def test_what_is_only_learnt_by_heart_is_no_redundancy():
+    customers = shoppers(3000)
+    rng = np.random.default_rng(10)
+    customers["coin"] = rng.choice(["heads", "tails"], 3000)
+    customers["street"] = pd.Categorical([f"street {n}" for n in rng.integers(0, 900, 3000)])
+    found = bands.redundancy(customers, "coin", ["street", "age"], SETTINGS).iloc[0]
+    assert found["accuracy"] == pytest.approx(0.5, abs=0.06)
+    assert found["redundant"] == "no"
 
 
 def test_noise_in_the_attribute_is_no_redundancy():

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from basket import pages
 from notebook_maker import usual_cells, write_notebook, write_run
 
@@ -245,6 +246,18 @@ def test_a_page_fits_a_phone(browser, folder):
         assert tab.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") >= 16
         assert not tab.evaluate("document.querySelector('.wide')?.checkVisibility() ?? false")
         tab.evaluate("document.querySelectorAll('details').forEach(box => box.open = true)")
+        assert tab.evaluate("document.documentElement.scrollWidth") == PHONE["width"], page.name
+
+
+def test_a_figure_can_be_enlarged_on_a_phone(browser, folder):
+    """It then scrolls in its own box, and the page stays as wide as the screen."""
+    for page in pages_of(folder):
+        tab = Tab(browser, page, PHONE)
+        if not tab.evaluate("document.images.length"):
+            continue
+        whole = tab.evaluate("document.images[0].offsetWidth")
+        tab.evaluate("document.querySelector('.enlarge input').click()")
+        assert whole <= PHONE["width"] < tab.evaluate("document.images[0].offsetWidth")
         assert tab.evaluate("document.documentElement.scrollWidth") == PHONE["width"], page.name
 
 

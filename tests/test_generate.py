@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.csv as pa_csv
 import pytest
+
 from basket.generate import (
     NONE,
     REAL,

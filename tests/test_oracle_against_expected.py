@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from oracle import KEYS, assert_tables_equal, result_tables, row_flow
 
 RULES = ["corrected", "course"]

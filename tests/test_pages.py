@@ -8,11 +8,12 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from nbformat import v4
+
 from basket import pages
 from basket.errors import BasketError
 from basket.project import ROOT, Folders
 from basket.stage import graph
-from nbformat import v4
 from notebook_maker import (
     ALT,
     HOSTILE,
@@ -192,7 +193,7 @@ def test_money_is_not_taken_for_a_formula(page):
 def test_a_table_scrolls_in_its_box_with_numbers_to_the_right(page):
     """Headings say what they head; pandas' styles and ids are gone."""
     text = page.read_text(encoding="utf-8")
-    assert text.count('class="scroll"') == 2
+    assert text.count('<div aria-label="Table') == 2
     assert '<th class="number" scope="col">a_column_3</th>' in text
     assert '<td class="number">1,234</td>' in text
     assert '<th scope="row">0</th>' in text
@@ -316,6 +317,7 @@ def test_the_index_shows_rows_of_the_rules_in_force(index):
     assert '<td class="number">1,234,567</td>' in text
     assert "7,654,321" not in text
     assert "merged (1,234,000 rows)" in text
+    assert "<dd>tables (1), visualizations (1), findings (1)</dd>" in text
 
 
 def test_the_index_of_a_run_that_has_nothing_yet(tmp_path):

@@ -1,9 +1,10 @@
 """Product pairs: against plain pandas, against the bootstrap of customers, and by simulation."""
-# ruff: noqa: D103 (the name of a test is its sentence)
+
 
 import numpy as np
 import pandas as pd
 import pytest
+
 from basket import pairs, stats
 from basket.lookup import Positions
 from basket.project import ROOT

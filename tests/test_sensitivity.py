@@ -1,16 +1,17 @@
 """Moving thresholds: labels counted by hand, conclusions compared, impossible moves said so."""
-# ruff: noqa: D103 (the name of a test is its sentence)
+
 
 import numpy as np
 import pandas as pd
 import pytest
+
 from basket import sensitivity as sens
 from basket.project import ROOT
 from basket.settings import load_settings
 
 SETTINGS = load_settings(ROOT / "settings.yml")
 RULES = SETTINGS.rules.corrected
-HOURS = (np.arange(168).reshape(7, 24) + 1, np.arange(168).reshape(7, 24)[::-1] + 1)
+HOURS = (np.arange(168).reshape(7, 24) + 1, 10 * np.arange(168).reshape(7, 24)[::-1] + 10)
 CONTRACT = ["setting", "base", "changed", "customers_relabelled", "headlines_changed"]
 
 

@@ -1,15 +1,16 @@
 """Effects, intervals and verdicts: against scipy, brute force, known values and simulation."""
-# ruff: noqa: D103 (the name of a test is its sentence)
+
 
 import math
 
 import numpy as np
 import pytest
-from basket import stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats as scipy_stats
+
+from basket import stats
 
 THRESHOLDS = {
     "cramers_v": (0.1, 0.3, 0.5),

@@ -207,7 +207,8 @@ def above_column(name: str) -> str:
 class IntervalBars(ErrorBars):
     """Error bars that are written in the order that the file format asks for."""
 
-    tagname = "errBars"
+    tagname = ErrorBars.tagname
+    __attrs__, __nested__ = ErrorBars.__attrs__, ErrorBars.__nested__
     __elements__ = ("errDir", "errBarType", "errValType", "noEndCap", "plus", "minus", "val",
                     "spPr")
 

@@ -135,7 +135,7 @@ def clean_part(raw_orders: pd.DataFrame, raw_customers: pd.DataFrame) -> tuple[d
         "train_orders": int(by_set.get("train", 0)),
         "test_orders": int(by_set.get("test", 0)),
         "first_orders": int(orders["is_first_order"].sum()),
-        "gaps_at_30": int((orders["days_since_prior_order"] == 30).sum()),  # noqa: PLR2004
+        "gaps_at_30": int((orders["days_since_prior_order"] == 30).sum()),
         "first_not_numbered_1": int((orders["is_first_order"] != (orders["order_number"] == 1)).sum()),
         "customers": len(raw_customers),
     }

@@ -89,7 +89,7 @@ def overall_tests(values: pd.DataFrame, labels: pd.DataFrame, settings: Settings
         codes, names = coded[grouping]
         column = values[measure].to_numpy()
         present = [code for code in range(len(names)) if (codes == code).any()]
-        pair = len(present) == 2  # noqa: PLR2004
+        pair = len(present) == 2
         if pair:
             first, second = present
             found = stats.cliffs_delta(column[codes == first], column[codes == second],
@@ -120,9 +120,13 @@ def association_tests(labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:
 
 def resampled_sums(customers: pd.DataFrame, department_lines: np.ndarray, labels: pd.DataFrame,
                    settings: Settings) -> stats.Resampled:
-    """Bootstrap of customers: totals (as TOTALS) and then lines by department, of every group."""
-    columns = np.column_stack([customers[TOTALS].to_numpy("float64"), department_lines])
-    groupings = {grouping: codes_of(labels, grouping, settings.labels.missing)[0]
+    """Bootstrap of customers: totals (as TOTALS) and then lines by department, of every group.
+
+    Customers are drawn in the order of their ids, so that the number of parts changes nothing.
+    """
+    by_id = np.argsort(customers["user_id"].to_numpy())
+    columns = np.column_stack([customers[TOTALS].to_numpy("float64"), department_lines])[by_id]
+    groupings = {grouping: codes_of(labels, grouping, settings.labels.missing)[0][by_id]
                  for grouping in GROUPINGS}
     return stats.bootstrap_sums(
         columns, groupings, resamples=settings.statistics.resamples, seed=settings.seed,

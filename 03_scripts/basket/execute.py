@@ -83,6 +83,7 @@ def _run(source: Path, partial: Path, parameters: dict, timeout: int) -> None:
                 str(source), str(partial), parameters=parameters, kernel_name="python3",
                 kernel_manager_class=ThisPython, progress_bar=False, cwd=str(source.parent),
                 execution_timeout=timeout, start_timeout=120,
+                request_save_on_cell_execute=False, autosave_cell_every=0,
             )
         except asyncio.CancelledError as error:
             raise DeadKernelError("the kernel died") from error

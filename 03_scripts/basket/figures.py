@@ -4,12 +4,16 @@ A `Figure` holds its numbers, its message and its axes; the image here and the n
 workbook are both drawn from it. Seaborn and matplotlib see aggregated tables only (D-26).
 """
 
+import io
 import json
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
+import matplotlib.figure
+import matplotlib.ticker
+import matplotlib.transforms
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -18,6 +22,7 @@ from basket.settings import Settings
 
 DOTS_PER_INCH = 150
 SIZE = (9.0, 5.0)  # inches
+SHOWN_WIDTH = 900  # pixels in a notebook
 
 
 @dataclass
@@ -60,35 +65,36 @@ class Figure:
         }
 
 
-def draw(figure: Figure, settings: Settings, banner: str = "") -> mpl.figure.Figure:
-    """Draw a figure; `banner` stands on it when the data is not real."""
+def draw(figure: Figure, settings: Settings, banner: str = "") -> bytes:
+    """Draw a figure as PNG; `banner` stands on it when the data is not real."""
     colours = settings.palette
     style = {
         "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": colours.muted,
         "axes.labelcolor": colours.ink, "text.color": colours.ink, "xtick.color": colours.ink,
         "ytick.color": colours.ink, "grid.color": colours.grid, "font.size": 10,
-        "axes.axisbelow": True, "svg.hashsalt": "basket", "figure.facecolor": colours.paper,
+        "axes.axisbelow": True, "figure.facecolor": colours.paper, "text.parse_math": False,
     }
     with mpl.rc_context(style):
-        canvas, axes = plt.subplots(figsize=SIZE, layout="constrained")
+        canvas = mpl.figure.Figure(figsize=SIZE, layout="constrained")
+        canvas.get_layout_engine().set(rect=(0.01, 0.05, 0.98, 0.8), w_pad=0, h_pad=0)
+        axes = canvas.add_subplot()
         KINDS[figure.kind](axes, figure, [colours.accent, colours.contrast, colours.third,
                                           colours.fourth], colours)
-        axes.set_title(figure.title, loc="left", fontsize=14, fontweight="bold", pad=26)
-        axes.annotate(figure.subtitle, (0, 1), (0, 8), xycoords="axes fraction",
-                      textcoords="offset points", color=colours.muted)
-        note = f"Source: {', '.join(figure.sources)}." + (f" {banner}" if banner else "")
-        canvas.text(0.005, -0.01, note, fontsize=8, color=colours.contrast if banner
-                    else colours.muted, va="top")
-        plt.close(canvas)
-    return canvas
+        canvas.text(0.015, 0.975, figure.title, fontsize=14, fontweight="bold", va="top")
+        canvas.text(0.015, 0.915, textwrap.fill(figure.subtitle, 128), color=colours.muted,
+                    va="top")
+        note = f"Source: {', '.join(figure.sources)}." + (f" {banner}." if banner else "")
+        canvas.text(0.015, 0.015, note, fontsize=8,
+                    color=colours.contrast if banner else colours.muted)
+        image = io.BytesIO()
+        canvas.savefig(image, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return image.getvalue()
 
 
-def save(figures: list[Figure], drawn: dict[str, mpl.figure.Figure], folder: Path) -> None:
+def save(figures: list[Figure], images: dict[str, bytes], folder: Path) -> None:
     """Write every figure as PNG, and figures.json with all that is said of them."""
     for figure in figures:
-        drawn[figure.name].savefig(folder / f"{figure.name}.png", dpi=DOTS_PER_INCH,
-                                   bbox_inches="tight", pad_inches=0.15,
-                                   metadata={"Software": None})
+        (folder / f"{figure.name}.png").write_bytes(images[figure.name])
     (folder / "figures.json").write_text(
         json.dumps([figure.record() for figure in figures], indent=1, ensure_ascii=False,
                    default=_plain) + "\n", encoding="utf-8")
@@ -151,7 +157,7 @@ def _bars(axes, figure: Figure, colours: list[str], palette, *, sideways: bool, 
                      error_kw={"ecolor": palette.ink, "lw": 1}, **options)
         if stacked:
             for where, start, value in zip(at, base, values, strict=True):
-                if value > 0.06:  # noqa: PLR2004
+                if value > 0.06:
                     axes.text(start + value / 2, where, f"{value:.0%}", ha="center", va="center",
                               color=palette.paper, fontsize=9)
             base = base + values
@@ -161,16 +167,16 @@ def _bars(axes, figure: Figure, colours: list[str], palette, *, sideways: bool, 
         axes.set(xlabel=figure.y_title, ylabel=figure.x_title, xlim=(0, None))
         _format(axes.xaxis, figure.number_format)
     else:
-        crowded = sum(len(name) for name in names) > 90  # noqa: PLR2004
-        axes.set_xticks(place, names, rotation=30 if crowded and len(names) < 20 else 0,  # noqa: PLR2004
-                        ha="right" if crowded and len(names) < 20 else "center")  # noqa: PLR2004
+        crowded = sum(len(name) for name in names) > 90
+        axes.set_xticks(place, names, rotation=30 if crowded and len(names) < 20 else 0,
+                        ha="right" if crowded and len(names) < 20 else "center")
         axes.set(ylabel=figure.y_title, xlabel=figure.x_title, ylim=(0, None))
         _format(axes.yaxis, figure.number_format)
     _grid(axes, "x" if sideways else "y")
     _reference(axes, figure, palette, sideways)
     if len(figure.series) > 1:
-        axes.legend(frameon=False, ncols=len(figure.series), loc="upper left",
-                    bbox_to_anchor=(0, -0.12 if sideways else -0.14))
+        axes.legend(frameon=False, ncols=len(figure.series), loc="lower left",
+                    bbox_to_anchor=(-0.01, 1.0), borderaxespad=0.1)
 
 
 def _reference(axes, figure: Figure, palette, sideways: bool) -> None:
@@ -189,7 +195,7 @@ def _line(axes, figure: Figure, colours: list[str], palette) -> None:
         if figure.intervals and column in figure.intervals:
             low, high = (figure.data[name].astype("float64") for name in figure.intervals[column])
             axes.fill_between(place, low, high, color=colours[number], alpha=0.18, linewidth=0)
-    step = 1 if len(names) <= 16 else 2  # noqa: PLR2004
+    step = 1 if len(names) <= 16 else 2
     axes.set_xticks(place[::step], names[::step])
     axes.set(xlabel=figure.x_title, ylabel=figure.y_title)
     _format(axes.yaxis, figure.number_format)
@@ -217,13 +223,28 @@ def _dots(axes, figure: Figure, colours: list[str], palette) -> None:
 def _scatter(axes, figure: Figure, colours: list[str], palette) -> None:
     x, y = figure.data[figure.x].astype("float64"), figure.data[figure.series[0]].astype("float64")
     axes.scatter(x, y, color=colours[0], s=36)
-    names = figure.data[figure.data.columns[0]].astype("str")
-    for name, across, up in zip(names, x, y, strict=True):
-        axes.annotate(name, (across, up), (4, 4), textcoords="offset points", fontsize=8)
     axes.set(xlabel=figure.x_title, ylabel=figure.y_title, xlim=(0, None), ylim=(0, None))
     axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
     _format(axes.yaxis, figure.number_format)
     _grid(axes, "both")
+    _name_points(axes, x, y, figure.data[figure.data.columns[0]].astype("str"))
+
+
+def _name_points(axes, x: pd.Series, y: pd.Series, names: pd.Series) -> None:
+    """Write each point's name beside it, at the first side that no other name has taken."""
+    axes.figure.canvas.draw()
+    points = axes.transData.transform(np.column_stack([x, y]))
+    taken = [mpl.transforms.Bbox.from_bounds(left - 5, low - 5, 10, 10) for left, low in points]
+    for name, across, up in sorted(zip(names, x, y, strict=True), key=lambda point: -point[2]):
+        for offset, side, height in (((6, 0), "left", "center"), ((-6, 0), "right", "center"),
+                                     ((0, 6), "center", "bottom"), ((0, -6), "center", "top")):
+            label = axes.annotate(name, (across, up), offset, textcoords="offset points",
+                                  fontsize=8, ha=side, va=height)
+            box = label.get_window_extent().padded(1)
+            if not any(box.overlaps(other) for other in taken) and axes.bbox.containsx(box.x1):
+                taken.append(box)
+                break
+            label.remove()
 
 
 def _heat(axes, figure: Figure, colours: list[str], palette) -> None:
@@ -235,7 +256,7 @@ def _heat(axes, figure: Figure, colours: list[str], palette) -> None:
                 linecolor=palette.paper, cbar_kws={"label": figure.y_title, "format": "{x:,.0f}"})
     axes.set(xlabel=figure.x_title, ylabel="")
     axes.tick_params(length=0)
-    plt.setp(axes.get_yticklabels(), rotation=0)
+    axes.tick_params(axis="y", rotation=0)
 
 
 KINDS = {

@@ -12,8 +12,8 @@ import pandas as pd
 from basket import stats
 from basket.csv_text import MONEY
 from basket.settings import Settings
+from basket.visuals import DECIDED, sells_more
 
-DECIDED = ("small", "medium", "large")
 MARKETING, SALES = "VP of Marketing", "SVP of Sales"
 HABITS = ("mean_order_value", "mean_lines_per_order", "mean_item_price",
           "median_days_between_orders", "orders", "reorder_rate")
@@ -179,11 +179,12 @@ def spending(finding: Finding, seen: Evidence, settings: Settings) -> None:
         low = seen.cell("ratio_low", "spend_by_time", "order_value_ratio_low", "times the mean", **key)
         high = seen.cell("ratio_high", "spend_by_time", "order_value_ratio_high", "times the mean",
                          **key)
-        finding.headline = (f"Most money is spent at {name}; orders at {when} are worth "
+        when = f"{'on' if row['period'] == 'day' else 'at'} {when}"
+        finding.headline = (f"Most money is spent at {name}; orders {when} are worth "
                             f"{ratio:.2f} times the mean")
         finding.so_what = (f"An order is worth ${value:.2f} then (interval {low:.2f} to {high:.2f} "
                            f"times the mean); {share:.1%} of all money is spent at {name}.")
-        finding.action = f"Advertise large baskets at {when}; elsewhere choose times by orders."
+        finding.action = f"Advertise large baskets {when}; elsewhere choose times by orders."
         finding.confidence = "high"
     finding.change_mind = "Quantities, which this data lacks: it counts each product once an order."
 
@@ -191,7 +192,8 @@ def spending(finding: Finding, seen: Evidence, settings: Settings) -> None:
 def goods_by_time(finding: Finding, seen: Evidence, settings: Settings) -> None:
     """What sells more than usual in each part of the day."""
     table = seen.tables["department_times"]
-    strong = table[(table["lift"] > 1) & table["verdict"].isin(DECIDED)]
+    table = table[~table["department"].isin(settings.labels.unnamed_departments)]
+    strong = sells_more(table, settings)
     finding.owner = MARKETING
     if strong.empty:
         best = table.sort_values("lift_low", ascending=False).iloc[0]
@@ -205,7 +207,7 @@ def goods_by_time(finding: Finding, seen: Evidence, settings: Settings) -> None:
         decided = (table["verdict"] == stats.NO_DIFFERENCE).all()
         finding.confidence = "high" if decided else "low"
         return
-    best = strong.sort_values("lift", ascending=False).iloc[0]
+    best = strong.iloc[0]
     key = {"daypart": best["daypart"], "department": best["department"]}
     lift = seen.cell("lift", "department_times", "lift", "times its usual share", **key)
     low = seen.cell("lift_low", "department_times", "lift_low", "times its usual share", **key)
@@ -267,7 +269,7 @@ def popular_departments(finding: Finding, seen: Evidence, settings: Settings) ->
 def small_departments(finding: Finding, seen: Evidence, settings: Settings) -> None:
     """Which department has the lowest share, and why."""
     table = seen.tables["department_reach"]
-    named = table[~table["department"].isin(["missing", "other"])]
+    named = table[~table["department"].isin(settings.labels.unnamed_departments)]
     rank = int(named["rank"].max())
     name = seen.cell("name", "department_reach", "department", "department", rank=rank)
     share = seen.cell("share", "department_reach", "share", "share of lines", rank=rank)
@@ -440,7 +442,8 @@ def by_income(finding: Finding, seen: Evidence, settings: Settings) -> None:
     finding.so_what = ("; ".join(
         f"{department} at {lift:.2f} times the usual share ({low:.2f} to {high:.2f})"
         for _, department, lift, low, high in said)
-        + f". They are {customers:.0%} of active customers.").capitalize()
+        + f". They are {customers:.0%} of active customers.")
+    finding.so_what = finding.so_what[0].upper() + finding.so_what[1:]
     finding.action = (f"Class customers by income first; show {said[0][1]} to {group.lower()} "
                       "customers and steer the rest by their own baskets.")
     finding.owner = MARKETING
@@ -586,8 +589,7 @@ def ad_calendar(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.DataF
     for window in tables["quiet_windows"].sort_values("day").rename(
             columns={"index": "index_value"}).itertuples():
         part = names[dayparts[window.from_hour]]
-        strong = goods[(goods["daypart"] == part) & (goods["lift"] > 1)
-                       & goods["verdict"].isin(DECIDED)].sort_values("lift", ascending=False)
+        strong = sells_more(goods[goods["daypart"] == part], settings)
         offer = strong["department"].iloc[0] if len(strong) else popular.iloc[0]
         why = ("sells above its usual share then" if len(strong)
                else "the most ordered; no department is proven to sell better then")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from basket import dictionary, generate, tables
+from basket import dictionary, tables
 from basket.errors import DataError
 from basket.lookup import Positions
 from basket.project import ORIGINAL_DATA
@@ -36,6 +36,8 @@ def import_products(stage: Stage, raw: RawData) -> pd.DataFrame:
     """Read products.csv, one row per row of the file; fabricate prices where the layout has none."""
     products = _import_small(stage, raw, "raw_products")
     if "prices" not in products:
+        from basket import generate
+
         products["prices"] = generate.fabricate_prices(products).to_numpy("float64")
         stage.audit.record_check("raw_products", "prices", "column present", "absent",
                                  "fabricated by the generator: SYNTHETIC COLUMN")
@@ -79,6 +81,8 @@ def import_customers(stage: Stage, raw: RawData, user_ids: np.ndarray) -> pd.Dat
 
 
 def _fabricated_customers(user_ids: np.ndarray) -> pd.DataFrame:
+    from basket import generate
+
     made = generate.fabricate_customers(user_ids)
     columns = dictionary.columns_of("raw_customers")
     joined = pd.to_datetime(made["date_joined"], format="%m/%d/%Y")

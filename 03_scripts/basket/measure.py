@@ -399,7 +399,7 @@ def days_between_orders(sums: dict) -> pd.DataFrame:
     """Orders of the active population by days since the previous order; 30 means 30 or more."""
     counts = sums["gaps_loyalty_flag"][1].sum(axis=0)
     days = np.arange(len(counts))
-    return pd.DataFrame({"days": days, "label": [*map(str, days[:-1]), f"{days[-1]} or more"],
+    return pd.DataFrame({"days": days, "label": [*map(str, days[:-1]), f"{days[-1]}+"],
                          "orders": counts, "share": per(counts, counts.sum())})
 
 

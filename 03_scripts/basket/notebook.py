@@ -1,11 +1,10 @@
 """What notebook 05 shows beside its tables: figures with alt text, tests, findings."""
 
 import pandas as pd
-from IPython.display import Markdown, display
+from IPython.display import Image, Markdown, display
 
-from basket import facts
+from basket import facts, figures
 from basket.audit import CHECKS, FLOW, WRANGLING
-from basket.figures import draw, save
 from basket.privacy import publishable
 from basket.stage import Stage, graph, read_record
 from basket.visuals import all_figures
@@ -31,13 +30,14 @@ class Gallery:
         self.stage, self.results, self.found = stage, results, found
         self.figures = all_figures(results, found, stage.settings)
         banner = facts.banner(stage)
-        self.drawn = {figure.name: draw(figure, stage.settings, banner) for figure in self.figures}
+        self.images = {figure.name: figures.draw(figure, stage.settings, banner) for figure in self.figures}
 
     def show(self, name: str) -> None:
         """Show one figure, with its text for those who cannot see it."""
         for figure in self.figures:
             if figure.name == name:
-                display(self.drawn[name], metadata={"image/png": {"alt": figure.alt}})
+                image = Image(self.images[name], format="png", width=figures.SHOWN_WIDTH)
+                display(image, metadata={"image/png": {"alt": figure.alt}})
                 return
         display(Markdown(f"*No figure {name}: this data holds too little for it.*"))
 
@@ -64,5 +64,5 @@ class Gallery:
 
     def save(self) -> None:
         """Write the figures and figures.json."""
-        save(self.figures, self.drawn, self.stage.building("visualizations"))
+        figures.save(self.figures, self.images, self.stage.building("visualizations"))
         self.stage.built["visualizations"] = {"rows": len(self.figures)}

@@ -453,6 +453,12 @@ def _stage(folders: Folders, name: str) -> dict:
 
 
 def _with_rows(folders: Folders, table: str) -> str:
+    """A table with its rows; the tables, figures and findings of stage 05 with their number."""
+    many = {"tables": lambda: len(list(folders.tables.glob("*.csv"))),
+            "visualizations": lambda: len(_figures(folders)),
+            "findings": lambda: len(_read_json(folders.analysis / "findings.json", []))}
+    if table in many:
+        return f"{table} ({many[table]()})"
     rows = _read_json(folders.prepared / table / SIDECAR, {}).get("rows")
     return table if rows is None else f"{table} ({rows:,} rows)"
 

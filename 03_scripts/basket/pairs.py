@@ -189,7 +189,9 @@ def product_pairs(pairs: pd.DataFrame, sums: dict, products: pd.DataFrame, setti
 
     `pairs` are the candidates, `sums` those of `describe_part`. Support is a share of the active
     orders; a confidence is the share of the orders with one product that also hold the other.
-    A pair that fewer customers than the smallest group ever bought is left out.
+    A pair that fewer customers than the smallest group ever bought is left out. The first of many
+    pairs owe some of their place to chance: their true lift is more often in the lower half of the
+    interval.
     """
     columns = ["product_a", "product_b", "product_name_a", "product_name_b", "orders_with_both",
                "support", "confidence_a_to_b", "confidence_b_to_a", "lift", "lift_low",
@@ -204,38 +206,29 @@ def pair_buyers(pairs: pd.DataFrame, sums: dict, products: pd.DataFrame, labels:
 
     One row per pair and group that has customers. Lift is that share over the share of all active
     customers; share_low and share_high are Wilson's limits (1927). Who orders more often has more
-    chances to be a buyer: read loyalty groups with that in mind.
+    chances to be a buyer: read loyalty groups with that in mind. The table is exact and describes
+    small groups of customers: it is published through the suppression only.
     """
-    ranked = _ranked(pairs, sums, products, settings).head(limit)
-    z = NormalDist().inv_cdf((1 + settings.statistics.confidence) / 2)
-    tables = []
-    for grouping in groupings:
-        members, buyers = sums[f"members_{grouping}"], sums[f"buyers_{grouping}"]
-        names = labels[grouping].cat.categories.astype("str")
-        tables += [
-            pd.DataFrame({
+    tables = [pd.DataFrame(columns=["product_a", "product_b", "grouping", "group", "customers",
+                                    "buyers", "overall"])]
+    for row in _ranked(pairs, sums, products, settings).head(limit).itertuples():
+        for grouping in groupings:
+            members = sums[f"members_{grouping}"]
+            tables.append(pd.DataFrame({
                 "product_a": row.product_a, "product_b": row.product_b, "grouping": grouping,
-                "group": names, "customers": members, "buyers": buyers[row.Index],
+                "group": labels[grouping].cat.categories.astype("str"), "customers": members,
+                "buyers": sums[f"buyers_{grouping}"][row.Index],
                 "overall": row.customers_with_both / members.sum(),
-            })
-            for row in ranked.itertuples()
-        ]
-    if not tables:
-        tables = [pd.DataFrame(columns=["product_a", "product_b", "grouping", "group", "customers",
-                                        "buyers", "overall"])]
-    table = pd.concat(tables, ignore_index=True).query("customers > 0")
+            }))
+    table = pd.concat(tables[1:] or tables, ignore_index=True)
+    table = table[table["customers"] > 0].reset_index(drop=True)
     n, share = table["customers"], table["buyers"] / table["customers"]
+    z = NormalDist().inv_cdf((1 + settings.statistics.confidence) / 2)
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
-    place = {(row.product_a, row.product_b): rank for rank, row in enumerate(ranked.itertuples())}
-    order = [place[pair] for pair in zip(table["product_a"], table["product_b"], strict=True)]
-    return (
-        table.assign(share=share, lift=share / table["overall"],
-                     share_low=(middle - half).clip(lower=0),
-                     share_high=(middle + half).clip(upper=1))
-        .iloc[np.argsort(order, kind="stable")]
-        .drop(columns="overall").reset_index(drop=True)
-    )
+    return table.assign(
+        share=share, lift=share / table["overall"], share_low=(middle - half).clip(lower=0),
+        share_high=(middle + half).clip(upper=1)).drop(columns="overall")
 
 
 def _ranked(pairs: pd.DataFrame, sums: dict, products: pd.DataFrame,

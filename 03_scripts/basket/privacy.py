@@ -19,15 +19,15 @@ from basket.settings import Settings
 SUPPRESSED = "suppressed"
 PUBLISHED_POPULATION = "active"
 PAIRS = (("grouping", "group"), ("flag", "label"))
+COUNTS = ("buyers", "customers")  # the first that a table has says for how many a row stands
 ATTRIBUTES = frozenset({
     "loyalty_flag", "spending_flag", "frequency_flag", "region", "exclusion_flag", "age_group",
-    "income_group", "family_status", "gender", "n_dependants", "profile",
+    "income_group", "family_status", "gender", "n_dependants", "profile", "ages",
 })
-KEYS = frozenset({
-    "population", "grouping", "group", "flag", "label", "department", "department_id", "day",
-    "day_name", "hour", "question", "group_a", "group_b", "measure", "unit", "effect_name",
-    "age_from", "age_to", "income_from", "income_to",
-}) | ATTRIBUTES
+LABELS = frozenset({"department", "department_id", "day", "day_name", "hour", "daypart"}) | ATTRIBUTES
+CONTEXT = frozenset({"population", "question", "group_a", "group_b", "measure", "unit",
+                     "effect_name", "product_a", "product_b"})
+KEYS = LABELS | CONTEXT | {name for pair in PAIRS for name in pair}
 WITHOUT_DEPENDANTS = frozenset({"single", "divorced/widowed"})
 CLOSE = 1e-9
 MANY_HIDDEN = 25  # beyond this, sets of three suppressed rows are too many to look at
@@ -42,8 +42,9 @@ def publishable(table: pd.DataFrame, settings: Settings,
                 habits: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return a result table as it may leave 04_analysis.
 
-    A store-wide table (by day, hour, department, product) returns as it is. A table of groups that
-    does not count customers (department_mix, tests) follows the suppression of `habits`.
+    A store-wide table (by day, hour, department, product) returns as it is. Whatever `habits` must
+    suppress is suppressed here too; a table of groups that does not count customers
+    (department_mix, tests) cannot do without it.
     """
     if not describes_customers(table):
         return table.copy()
@@ -53,22 +54,34 @@ def publishable(table: pd.DataFrame, settings: Settings,
     shown = shown.reset_index(drop=True)
     minimum = settings.privacy.smallest_group
     if "customers_relabelled" in shown:
-        few = shown["customers_relabelled"].between(1, minimum - 1)
-        return _hide(shown, few.to_numpy(), ["customers_relabelled"])
-    if "customers" in shown:
-        hidden = suppressed_rows(shown, minimum)
-    elif shown.empty:
-        hidden = np.zeros(0, bool)
-    elif habits is None:
+        few = shown["customers_relabelled"].between(1, minimum - 1).to_numpy(bool, na_value=False)
+        return _hide(shown, few, [name for name in shown.columns if "relabelled" in name])
+    if habits is None and not set(COUNTS) & set(shown.columns):
         raise ValueError("a table of groups without a count of customers needs the table habits")
-    else:
+    hidden = suppressed_rows(shown, minimum)
+    if habits is not None:
         withheld = withheld_groups(habits, settings)
         if {"grouping", "group", "department"} <= set(shown.columns):
             shown = _every_department(shown, withheld)
-        hidden = _rows_of(shown, withheld)
-        if "n" in shown:
-            hidden |= (pd.to_numeric(shown["n"]) < minimum).to_numpy()
+            hidden = np.zeros(len(shown), bool)
+        hidden |= _rows_of(shown, withheld)
+    if "n" in shown:
+        hidden |= (pd.to_numeric(shown["n"]) < minimum).to_numpy()
     return _hide(shown, hidden, [name for name in shown.columns if name not in KEYS])
+
+
+def withheld_labels(published: dict[str, pd.DataFrame]) -> set[tuple[str, str]]:
+    """The (grouping, label) pairs that some published table suppresses."""
+    found = set()
+    for table in published.values():
+        rows = table[(table == SUPPRESSED).any(axis=1)]
+        for grouping, label in (*PAIRS, ("grouping", "group_a")):
+            if {grouping, label} <= set(rows.columns):
+                pairs = rows[[grouping, label]].astype("str")
+                found |= set(pairs.itertuples(index=False, name=None))
+        for name in ATTRIBUTES & set(rows.columns):
+            found |= {(name, str(label)) for label in rows[name]}
+    return found
 
 
 def withheld_groups(habits: pd.DataFrame, settings: Settings) -> set[tuple[str, str]]:
@@ -90,36 +103,42 @@ def _hide(table: pd.DataFrame, hidden: np.ndarray, columns: list[str]) -> pd.Dat
 def _rows_of(table: pd.DataFrame, withheld: set[tuple[str, str]]) -> np.ndarray:
     """Rows that tell of a withheld group, as their own group or as one side of a comparison."""
     hidden = np.zeros(len(table), bool)
-    for column in ("group", "group_a", "group_b"):
-        if column in table:
-            pairs = zip(table["grouping"].astype("str"), table[column].astype("str"), strict=True)
+    for grouping, label in (*PAIRS, ("grouping", "group_a"), ("grouping", "group_b")):
+        if {grouping, label} <= set(table.columns):
+            pairs = zip(table[grouping].astype("str"), table[label].astype("str"), strict=True)
             hidden |= np.fromiter((pair in withheld for pair in pairs), bool, len(table))
+    for name in ATTRIBUTES & set(table.columns):
+        labels = {label for grouping, label in withheld if grouping == name}
+        hidden |= table[name].astype("str").isin(labels).to_numpy()
     return hidden
 
 
 def _every_department(mix: pd.DataFrame, withheld: set[tuple[str, str]]) -> pd.DataFrame:
-    """Give a withheld group a row for every department, so that its rows do not tell what it buys."""
-    departments = list(dict.fromkeys(mix["department"]))
+    """Give a withheld group a row for each department, so that its rows do not tell what it buys."""
+    if mix.empty:
+        return mix
+    departments = mix["department"].drop_duplicates()
     pieces = []
-    for (grouping, group), rows in mix.groupby(["grouping", "group"], sort=False):
+    for (grouping, group), rows in mix.groupby(["grouping", "group"], sort=False, observed=True):
         if (str(grouping), str(group)) in withheld:
-            absent = [name for name in departments if name not in set(rows["department"])]
-            more = pd.DataFrame({"department": absent}).assign(grouping=grouping, group=group)
-            if "population" in rows:
-                more["population"] = PUBLISHED_POPULATION
-            rows = pd.concat([rows, more]) if absent else rows
-            place = {name: number for number, name in enumerate(departments)}
-            rows = rows.sort_values("department", key=lambda names: names.map(place))
-        pieces.append(rows)
-    return pd.concat(pieces, ignore_index=True)[list(mix.columns)] if pieces else mix
+            every = departments.to_frame().assign(**{
+                name: rows[name].iloc[0] for name in ("population", "grouping", "group")
+                if name in rows})
+            pieces.append(every.merge(rows, how="left"))
+        else:
+            pieces.append(rows)
+    return pd.concat(pieces, ignore_index=True)[list(mix.columns)]
 
 
 # ---- which rows to suppress -------------------------------------------------------------------
 
 
 def suppressed_rows(table: pd.DataFrame, minimum: int) -> np.ndarray:
-    """Which rows of a table with a column `customers` (one population) are to be suppressed."""
-    customers = pd.to_numeric(table["customers"]).astype("Float64").to_numpy("float64", na_value=0)
+    """Which rows of a table (of one population) its own count of customers says to suppress."""
+    count = next((name for name in COUNTS if name in table), None)
+    if count is None:
+        return np.zeros(len(table), bool)
+    customers = pd.to_numeric(table[count]).astype("Float64").to_numpy("float64", na_value=0)
     hidden = (customers > 0) & (customers < minimum)
     if not hidden.any():
         return hidden
@@ -204,9 +223,9 @@ def known_sums(table: pd.DataFrame) -> list[tuple[np.ndarray, bool]]:
     against those of another, and is of use only where its sum is 0.
     """
     pair = next((pair for pair in PAIRS if set(pair) <= set(table.columns)), None)
-    labels = [name for name in table.columns
-              if name in KEYS - {"population"} and name not in (pair or ())]
-    blocks = [*([pair[0]] if pair else []), *labels]
+    labels = [name for name in table.columns if name in LABELS]
+    blocks = [*([pair[0]] if pair else []), *labels,
+              *(name for name in table.columns if name in CONTEXT)]
     summed = [*([pair[1]] if pair else []), *labels]
     equations = []
     for name in summed:

@@ -173,7 +173,7 @@ def check_header(file: RawFile, expected: tuple[str, ...] | None) -> None:
 
 def _shown(names: list[str]) -> str:
     text = ", ".join(names)
-    return text if len(text) <= 120 else text[:120] + " …"  # noqa: PLR2004
+    return text if len(text) <= 120 else text[:120] + " …"
 
 
 def _members(data: Path, limits: Limits) -> dict[str, RawFile]:

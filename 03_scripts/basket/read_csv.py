@@ -271,14 +271,14 @@ def read_departments(file: RawFile) -> pa.Table:
     text = b"".join(file.slices()).decode("utf-8", errors="replace")
     rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     if rows[0] != ["department_id", "department"]:
-        if len(rows) != 2 or len(rows[0]) != len(rows[1]):  # noqa: PLR2004
+        if len(rows) != 2 or len(rows[0]) != len(rows[1]):
             raise DataError(f"{file.name}: found {len(rows) - 1} rows below a wide header of "
                             f"{len(rows[0])} fields; expected one row with as many names")
         rows = [["department_id", "department"], *zip(rows[0][1:], rows[1][1:], strict=True)]
     _expect_rows(file, len(rows) - 1)
     columns = {column.name: column for column in dictionary.columns_of("raw_departments")}
     for line, row in enumerate(rows[1:], start=2):
-        if len(row) != 2:  # noqa: PLR2004
+        if len(row) != 2:
             raise DataError(f"{file.name}, line {line}: expected 2 fields, found {len(row)}")
         for name, value in zip(rows[0], row, strict=True):
             problem = _problem(columns[name], value)

@@ -83,6 +83,7 @@ class Labels(Section):
     missing: str
     unnamed_product: str
     damaged_name: str
+    unnamed_departments: list[str]
 
 
 class Rules(Section):

@@ -63,6 +63,7 @@ class Stage:
         self.rules = self.settings.rules_named(rules)
         self.audit = Audit(rules)
         self.built: dict[str, dict] = {}
+        pd.set_option("display.max_colwidth", None)
         self._building = self.folders.prepared / ".building" / name
         shutil.rmtree(self._building, ignore_errors=True)
 
@@ -148,12 +149,15 @@ class Stage:
         }
         folders = {table: self.building(table) for table in makes}
         parts = range(max(self.parts(folder.name) for folder, _ in sources.values()))
+        written, total = [], {}
         with ThreadPoolExecutor(self.settings.limits.threads) as pool:
-            done = list(pool.map(
-                lambda part: run_part(function, part, sources, folders, constants), parts))
+            for made, sums in pool.map(
+                    lambda part: run_part(function, part, sources, folders, constants), parts):
+                written.append(made)
+                total = add_up(total, sums)
         for table in makes:
-            self.finish(table, [written[table] for written, _ in done])
-        return add_up([sums for _, sums in done])
+            self.finish(table, [made[table] for made in written])
+        return total
 
     def write_results(self, results: dict[str, pd.DataFrame]) -> None:
         """Write the result tables of the analysis as CSV files."""
@@ -241,13 +245,9 @@ def run_part(function: Callable, part: int, sources: dict, folders: dict, consta
     return written, sums
 
 
-def add_up(sums: list[dict]) -> dict:
-    """Add the sums of all parts, name by name, in the order of the parts."""
-    total = dict(sums[0])
-    for part in sums[1:]:
-        for name, value in part.items():
-            total[name] = total[name] + value
-    return total
+def add_up(total: dict, sums: dict) -> dict:
+    """Add one part's sums to the total, name by name."""
+    return {name: total[name] + value if name in total else value for name, value in sums.items()}
 
 
 def record_file(folders: Folders, stage: str) -> Path:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from basket.flags import sum_by
 from basket.arithmetic import HOURS, dollars, per
+from basket.flags import sum_by
 from basket.moments import Moments
 from basket.settings import Settings
 

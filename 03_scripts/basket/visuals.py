@@ -12,6 +12,17 @@ DECIDED = ("small", "medium", "large")
 ACTIVE = "active customers"
 
 
+def sells_more(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Departments proven to sell more than usual in a daypart, those with most extra lines first.
+
+    Departments that only gather what has no other place (`unnamed_departments`) are left out.
+    """
+    strong = table[(table["lift"] > 1) & table["verdict"].isin(DECIDED)
+                   & ~table["department"].isin(settings.labels.unnamed_departments)]
+    extra = strong["lines"] * (1 - 1 / strong["lift"])
+    return strong.loc[extra.sort_values(ascending=False, kind="stable").index]
+
+
 def all_figures(tables: dict[str, pd.DataFrame], findings: list[dict], settings: Settings
                 ) -> list[Figure]:
     """Every figure for which there is data, with the so-what of the finding it belongs to."""
@@ -81,7 +92,9 @@ def order_value(tables: dict, settings: Settings) -> Figure:
     return Figure(
         "order_value_by_hour", "Q2", "line",
         "The value of an order depends on the hour" if different else
-        "The value of an order hardly depends on the hour",
+        "The value of an order hardly depends on the hour"
+        if (table["verdict"] == stats.NO_DIFFERENCE).all() else
+        "No hour is proven to have another order value than the mean",
         f"Mean value of an order by hour, {ACTIVE}, with 95 % intervals",
         f"Line of mean order value by hour with its interval. The highest estimate is "
         f"${highest['mean_order_value']:.2f} at {highest['hour']:.0f}:00.",
@@ -95,17 +108,19 @@ def departments_by_daypart(tables: dict, settings: Settings) -> Figure:
     table = tables["department_times"]
     wide = table.pivot(index="daypart", columns="department", values="share")
     wide = wide.reindex([part for part in settings.dayparts if part in wide.index])
-    top = table.groupby("department")["lines"].sum().sort_values(ascending=False).index[:3].tolist()
+    popular = table.groupby("department")["lines"].sum().sort_values(ascending=False).index
+    top = list(dict.fromkeys([*sells_more(table, settings)["department"].head(1), *popular]))[:3]
     data = wide[top].assign(**{"all others": 1 - wide[top].sum(axis=1)}).reset_index()
-    strong = table[(table["lift"] > 1) & table["verdict"].isin(DECIDED)]
-    title = ("What people buy hardly changes with the time of day" if strong.empty else
-             f"{strong.sort_values('lift')['department'].iloc[-1].capitalize()} has its own time of day")
+    strong = sells_more(table, settings)
+    title = ("No department is proven to have a time of day of its own" if strong.empty else
+             f"{strong['department'].iloc[0].capitalize()} sells best in the "
+             f"{strong['daypart'].iloc[0].lower()}")
     first = data.iloc[0]
     return Figure(
         "departments_by_daypart", "Q2", "stacked_bar", title,
         f"Share of order lines by department in each part of the day, {ACTIVE}",
-        f"Stacked bars of the departments' shares in each part of the day; {top[0]} is the largest, "
-        f"{first[top[0]]:.1%} in the {str(first['daypart']).lower()}.",
+        f"Stacked bars of the departments' shares in each part of the day; {top[0]} has "
+        f"{first[top[0]]:.1%} of the lines of the {str(first['daypart']).lower()}.",
         ("department_times",), data, "daypart", [*top, "all others"], "Part of the day",
         "Share of order lines", "0%")
 
@@ -330,7 +345,7 @@ def product_pairs(tables: dict, settings: Settings) -> Figure:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 28 else name[:27].rstrip() + "…"  # noqa: PLR2004
+    return name if len(name) <= 28 else name[:27].rstrip() + "…"
 
 
 def sensitivity(tables: dict, settings: Settings) -> Figure:

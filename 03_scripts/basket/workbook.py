@@ -13,7 +13,7 @@ import pandas as pd
 from openpyxl.packaging.custom import StringProperty
 
 from basket.errors import BasketError
-from basket.privacy import SUPPRESSED, describes_customers, publishable, withheld_groups
+from basket.privacy import SUPPRESSED, describes_customers, publishable, withheld_labels
 from basket.project import Folders
 from basket.settings import Settings
 from basket.workbook_figures import publishable_figures, write_chart_data, write_figures
@@ -24,7 +24,7 @@ from basket.workbook_record import write_checks, write_derivations, write_flow, 
 from basket.workbook_story import (
     TILE_WIDTH,
     Evidence,
-    check_findings,
+    publishable_findings,
     write_advice,
     write_summary,
     write_title,
@@ -37,8 +37,8 @@ SHEETS = (
 )
 BANNERS = {
     "no": "",
-    "data": "SYNTHETIC DATA: generated, not real. Every number below describes an invented data set.",
-    "columns": "SYNTHETIC COLUMNS: prices and customers' attributes are fabricated by the generator.",
+    "data": "SYNTHETIC DATA: generated, not real. Every number here describes invented orders.",
+    "columns": "SYNTHETIC COLUMNS: prices and customers are fabricated by the generator, not real.",
 }
 # Columns that hold labels even where every one of them looks like a number.
 TEXTS = frozenset({
@@ -113,9 +113,9 @@ def build(material: Material, settings: Settings, images: Path) -> Book:
         name: publishable(table, settings, tables["habits"])
         for name, table in tables.items() if describes_customers(table)
     }
-    check_findings(material.findings, tables, published)
+    findings = publishable_findings(material.findings, published, settings)
     figures = publishable_figures(
-        material.figures, withheld_groups(tables["habits"], settings), set(published), settings)
+        material.figures, withheld_labels(published), set(published), settings)
     synthetic = facts["data"]["synthetic"]
     book = Book(settings, BANNERS[synthetic])
     book.page(CONTENTS, settings.report.title, (TILE_WIDTH,) * 6)
@@ -124,14 +124,14 @@ def build(material: Material, settings: Settings, images: Path) -> Book:
     write_figures(book, figures, images)
     evidence = Evidence(figures)
     write_title(book, tables, facts)
-    write_summary(book, material.findings, evidence)
+    write_summary(book, findings, evidence)
     write_flow(book, tables["population_flow"], facts["rules"], synthetic)
     write_checks(book, tables["consistency_checks"])
     write_wrangling(book, tables["wrangling_steps"])
     flags = published["flags"]
     write_derivations(book, flags, bool((flags == SUPPRESSED).any(axis=None)))
-    write_advice(book, material.findings, evidence, tables.get("ad_calendar"))
-    write_notes(book, published.get("tests"), facts)
+    write_advice(book, findings, evidence, tables.get("ad_calendar"))
+    write_notes(book, published, facts)
     for page in book.pages.values():
         page.close()
     book.workbook._sheets = [book.pages[name].sheet for name in SHEETS]

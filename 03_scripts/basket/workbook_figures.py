@@ -19,16 +19,16 @@ from basket.errors import BasketError
 from basket.privacy import SUPPRESSED
 from basket.questions import QUESTIONS, number_of
 from basket.settings import Settings
-from basket.workbook_page import PAGE_HEIGHT, Book, Page, Place, heading, is_number, plain
+from basket.workbook_page import Book, Page, Place, heading, is_number, plain
 
 SHEET = "6. Visualizations"
 DATA_SHEET = "8. Chart data"
 HEAT_COLUMNS = 25
-WIDTHS = (43.0, *([4.0] * HEAT_COLUMNS))
-DATA_WIDTHS = (24.0, *([10.0] * 6), 22.0, *([10.0] * 4))
-LEFT_BAND, RIGHT_BAND = range(1, 7), range(8, 13)  # columns of tables that stand side by side
-PANEL_HEIGHT = 222  # points
-BAR_HEIGHT = 15.5  # points for each bar of a horizontal chart
+WIDTHS = (50.0, *([5.4] * HEAT_COLUMNS))
+DATA_WIDTHS = (32.0, *([11.5] * 6), 32.0, *([11.5] * 5))
+LEFT_BAND, RIGHT_BAND = range(1, 7), range(8, 14)  # columns of tables that stand side by side
+PANEL_HEIGHT = 190  # points
+BAR_HEIGHT = 14  # points for each bar of a horizontal chart
 IMAGE_DPI = 150
 PIXELS_PER_INCH = 96
 EMU_PER_PIXEL = 9_525
@@ -88,31 +88,34 @@ def _suppress(figure: Figure, withheld: set[tuple[str, str]], settings: Settings
     if "population" in data and (data["population"] == "all").any():
         raise BasketError(f"figure {figure.name}: shows groups of all customers; groups are "
                           "published for the active ones only (D-15)")
-    named = {grouping for grouping, _ in withheld} & set(data.columns)
-    hidden = pd.Series(False, index=data.index)
-    for column in data:
-        texts = data[column].astype("str")
-        if named and column not in named:
-            continue
-        if "grouping" in data and column != "grouping":
-            hidden |= pd.Series([pair in withheld for pair in zip(
-                data["grouping"].astype("str"), texts, strict=True)], index=data.index)
-        elif "grouping" not in data:
-            labels = {group for grouping, group in withheld if not named or grouping == column}
-            hidden |= texts.isin(labels) & ~data[column].map(is_number).astype(bool)
+    hidden = _rows_of_withheld(data, withheld)
     if "customers" in data:
         few = pd.to_numeric(data["customers"], errors="coerce")
         hidden |= few.between(1, settings.privacy.smallest_group - 1)
-    numbers = [c for c in data if any(is_number(plain(value)) for value in data[c])]
+    numbers = [name for name in data if any(is_number(plain(value)) for value in data[name])]
     data.loc[hidden, numbers] = SUPPRESSED
-    for column in data.columns[[column in {g for _, g in withheld} for column in data]]:
-        data[column] = SUPPRESSED
-        hidden |= True
+    for name in {label for _, label in withheld} & set(data.columns):
+        data[name], hidden = SUPPRESSED, hidden | True
     figure.hidden = int(hidden.sum())
     figure.data = pd.concat([data[~hidden], data[hidden]], ignore_index=True)
     if figure.hidden:
         figure.notes.append(f"Groups that stand for fewer than {settings.privacy.smallest_group} "
                             "customers, and those that would give them away, are not shown.")
+
+
+def _rows_of_withheld(data: pd.DataFrame, withheld: set[tuple[str, str]]) -> pd.Series:
+    """Rows that name a withheld group: in the column of its grouping, or anywhere among the texts."""
+    hidden = pd.Series(False, index=data.index)
+    named = {grouping for grouping, _ in withheld} & set(data.columns)
+    for name in named or data.columns:
+        texts = data[name].astype("str")
+        if "grouping" in data:
+            labels = pd.Series(list(zip(data["grouping"].astype("str"), texts, strict=True)))
+            hidden |= labels.isin(withheld).to_numpy()
+        else:
+            labels = {label for grouping, label in withheld if not named or grouping == name}
+            hidden |= texts.isin(labels) & ~data[name].map(lambda value: is_number(plain(value)))
+    return hidden
 
 
 # ---- sheet 8 ----------------------------------------------------------------------------------
@@ -276,7 +279,7 @@ def _write_panel(page: Page, figure: Figure, images: Path) -> None:
             page.link(cell, DATA_SHEET, figure.place.header - 2, min(figure.place.columns.values()))
         height += page.heights[page.row]
         page.row += 1
-    wanted = _panel_height(figure)
+    wanted = _panel_height(figure, page.page_height)
     width = page.pixels(2, len(WIDTHS)) - 12
     drawing, size = _drawing(figure, picture, page, (width, round(wanted / POINTS_PER_PIXEL)))
     wanted = min(wanted, size[1] * POINTS_PER_PIXEL) if drawing else 0
@@ -296,10 +299,10 @@ def _write_panel(page: Page, figure: Figure, images: Path) -> None:
         page.sheet.add_image(drawing)
 
 
-def _panel_height(figure: Figure) -> float:
+def _panel_height(figure: Figure, page_height: float) -> float:
     if figure.chart and figure.chart["kind"] in ("bar", "stacked_bar"):
         bars = figure.drawn * (len(figure.chart["series"]) if figure.chart["kind"] == "bar" else 1)
-        return min(max(PANEL_HEIGHT, 95 + bars * BAR_HEIGHT), PAGE_HEIGHT - 60)
+        return min(max(PANEL_HEIGHT, 95 + bars * BAR_HEIGHT), page_height - 60)
     return PANEL_HEIGHT
 
 
@@ -316,7 +319,7 @@ def _drawing(figure: Figure, picture: Path | None, page: Page, room: tuple[int, 
         return None, room  # a picture cannot leave a group out
     image = Image(picture)
     image.name, image.alt_text = figure.name, figure.spec["alt"]
-    most = (room[0], PAGE_HEIGHT / POINTS_PER_PIXEL - 80)
+    most = (room[0], page.page_height / POINTS_PER_PIXEL - 80)
     scale = min(most[0] / image.width, room[1] * 1.25 / image.height, PIXELS_PER_INCH / IMAGE_DPI)
     size = math.floor(image.width * scale), math.floor(image.height * scale)
     image.width, image.height = size

@@ -6,7 +6,7 @@ from basket.settings import Settings
 from basket.workbook_page import NOTHING, Book, Page
 from basket.workbook_story import NOTES_SHEET
 
-WIDTHS = (19.0, 15.0, 15.0, 18.0, 9.5, 13.0, 9.0, 9.0, 9.0, 8.5, 8.5, 11.5)
+WIDTHS = (22.0, 26.0, 28.0, 19.0, 12.0, 15.0, 10.0, 10.0, 10.0, 9.0, 9.0, 24.0)
 CITATION = ("“The Instacart Online Grocery Shopping Dataset 2017”, accessed via Kaggle "
             "(https://www.kaggle.com/competitions/instacart-market-basket-analysis).")
 MOST_TESTS = 60
@@ -14,11 +14,12 @@ EFFECTS = {
     "cramers_v": "Cramér's V", "epsilon_squared": "epsilon²", "cliffs_delta": "Cliff's delta",
     "ratio": "ratio", "difference": "difference",
 }
-SHOWN_TESTS = ["grouping", "group_a", "group_b", "measure", "n", "effect_name", "effect",
+SHOWN_TESTS = ["question", "grouping", "measure", "unit", "n", "effect_name", "effect",
                "effect_low", "effect_high", "p_value", "q_value", "verdict"]
+DETAILS = r"(share of|orders (in|at)) "
 
 
-def write_notes(book: Book, tests: pd.DataFrame | None, facts: dict) -> Page:
+def write_notes(book: Book, published: dict[str, pd.DataFrame], facts: dict) -> Page:
     """Write the notes that let a reader judge the rest."""
     settings = book.settings
     page = book.page(NOTES_SHEET, "Notes and glossary", WIDTHS)
@@ -27,7 +28,7 @@ def write_notes(book: Book, tests: pd.DataFrame | None, facts: dict) -> Page:
         for term, text in notes:
             page.term(term, text)
         page.space(4)
-    _write_tests(page, tests, settings)
+    _write_tests(page, published)
     page.section("Glossary")
     for term, text in glossary(settings):
         page.term(term, text)
@@ -128,38 +129,45 @@ def glossary(settings: Settings) -> list[tuple[str, str]]:
     ]
 
 
-def _write_tests(page: Page, tests: pd.DataFrame | None, settings: Settings) -> None:
+def _write_tests(page: Page, published: dict[str, pd.DataFrame]) -> None:
     page.section("Tests: effects with their intervals")
+    tests = published.get("tests")
     if tests is None or tests.empty:
         page.text("This run holds no tests.")
         page.space(6)
         return
-    shown = chosen_tests(tests)
-    if len(shown) < len(tests):
-        page.text(f"All overall comparisons, and the largest pairwise ones: {len(shown)} of "
-                  f"{len(tests)}. The rest stands in 04_analysis/tables/tests.csv.", colour="muted")
+    counts = published.get("verdict_counts")
+    if counts is not None and not counts.empty:
+        page.text("All tests of this report, by verdict.", colour="muted")
         page.space(3)
-    shown = shown[[name for name in SHOWN_TESTS if name in shown]].copy()
-    for side, empty in (("group_a", "all groups"), ("group_b", NOTHING)):
-        if side in shown:
-            shown[side] = [value or empty for value in shown[side].fillna("")]
-    shown["effect_name"] = [EFFECTS.get(name, name) for name in shown["effect_name"]]
-    for name in ("grouping", "measure"):
-        shown[name] = shown[name].str.replace("_", " ")
+        page.table("verdict_counts", _in_words(counts))
+        page.space(10)
+    shown = chosen_tests(tests)
+    page.text(f"The overall comparison of each ordering habit: {len(shown)} of {len(tests)} tests; "
+              "the others stand in 04_analysis/tables/tests.csv. Customers that would decide: how "
+              "many an undecided test would need.", colour="muted")
+    page.space(3)
+    shown = _in_words(shown[[name for name in SHOWN_TESTS if name in shown]])
     page.table("tests", shown, headings={"effect_name": "Measure of effect"})
     page.space(12)
 
 
+def _in_words(table: pd.DataFrame) -> pd.DataFrame:
+    """Labels as a reader sees them."""
+    words = table.copy()
+    for name in ("grouping", "measure"):
+        if name in words:
+            words[name] = words[name].str.replace("_", " ")
+    if "effect_name" in words:
+        words["effect_name"] = [EFFECTS.get(name, name) for name in words["effect_name"]]
+    return words
+
+
 def chosen_tests(tests: pd.DataFrame) -> pd.DataFrame:
-    """All overall tests, and the pairwise ones with the largest effects, in their order."""
-    if len(tests) <= MOST_TESTS:
-        return tests
+    """The overall tests of ordering habits, without the shares of departments and times of day."""
     overall = tests["group_a"].fillna("").astype("str") == ""
-    effect = pd.to_numeric(tests["effect"], errors="coerce").abs()
-    ranked = effect[~overall].sort_values(ascending=False, kind="stable").index
-    room = max(MOST_TESTS - int(overall.sum()), 0)
-    kept = [*tests.index[overall][:MOST_TESTS], *ranked[:room]]
-    return tests.loc[sorted(kept)].reset_index(drop=True)
+    detail = tests["measure"].str.match(DETAILS)
+    return tests[overall & ~detail].head(MOST_TESTS).reset_index(drop=True)
 
 
 def _write_files(page: Page, facts: dict) -> None:

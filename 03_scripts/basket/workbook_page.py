@@ -44,7 +44,9 @@ PAGE_WIDTH = A4_WIDTH - 144 * MARGIN_SIDE
 PAGE_HEIGHT = A4_HEIGHT - 72 * (MARGIN_TOP + MARGIN_BOTTOM) - 8
 PIXELS_PER_WIDTH = 7
 POINTS_PER_PIXEL = 0.75
+SMALLEST_SCALE = 0.7  # of print: 10 points become 7
 CELL_PADDING = 8  # pixels
+INDENT = 9  # pixels
 
 # Widths of Arial's characters, in thousandths of the size; what is not listed counts as `WIDE`.
 WIDTHS = {
@@ -78,6 +80,8 @@ HEADINGS = {
     "rows_removed": "Removed (–)", "rows_quarantined": "Quarantined (–)", "rows_out": "Rows out",
     "p_value": "p", "q_value": "q", "effect_low": "Effect, from", "effect_high": "Effect, to",
     "n": "Customers", "group_a": "Group A", "group_b": "Group B", "hour": "Hour of day",
+    "index": "Times the average window", "index_low": "Interval, from", "index_high": "Interval, to",
+    "customers_to_decide": "Customers that would decide", "day_name": "Day",
 }
 
 
@@ -179,6 +183,8 @@ def _rgb(colour: str) -> tuple[int, ...]:
 class Font(UnorderedFont):
     """A font that is written in the order that the file format asks for."""
 
+    tagname = UnorderedFont.tagname
+    __attrs__, __nested__ = UnorderedFont.__attrs__, UnorderedFont.__nested__
     __elements__ = ("b", "i", "strike", "condense", "extend", "outline", "shadow", "u", "vertAlign",
                     "sz", "color", "name", "family", "charset", "scheme")
 
@@ -272,8 +278,11 @@ class Page:
     def __init__(self, book: Book, name: str, title: str, widths: Sequence[float]):
         """Add the sheet, with its title, the way back and the banner."""
         self.book, self.name, self.widths, self.look = book, name, tuple(widths), book.look
-        if self.pixels(1, len(widths)) * POINTS_PER_PIXEL > PAGE_WIDTH:
-            raise ValueError(f"{name}: the columns are wider than the page")
+        width = self.pixels(1, len(widths)) * POINTS_PER_PIXEL
+        scale = min(1.0, math.floor(100 * PAGE_WIDTH / width) / 100)
+        if scale < SMALLEST_SCALE:
+            raise ValueError(f"{name}: the columns are too wide to be read in print")
+        self.page_height = PAGE_HEIGHT / scale
         self.sheet: Worksheet = book.workbook.create_sheet(name)
         self.row = 1
         self.heights: dict[int, float] = {}
@@ -334,9 +343,9 @@ class Page:
         self.set_height(row, self.height_of(cell.value, column, font))
         return cell
 
-    def height_of(self, text, column: int, font: Font) -> float:
+    def height_of(self, text, column: int, font: Font, indent: int = 0) -> float:
         """Height in points that a text needs in a column."""
-        pixels = self.pixels(column) - CELL_PADDING
+        pixels = self.pixels(column) - CELL_PADDING - indent
         lines = wrap(str(text), pixels, font.size, bool(font.bold))
         return len(lines) * font.size * LINE + 4
 
@@ -434,19 +443,21 @@ class Page:
         font = self.look.font(bold=True)
         align = Alignment(wrap_text=not turned, vertical="bottom",
                           horizontal="center" if turned else "right" if numeric else "left",
+                          indent=1 if numeric and not turned else 0,
                           text_rotation=90 if turned else 0)
         cell = self.write(row, column, title, font=font, align=align)
         cell.fill = self.look.fill("grid", 0.45)
         cell.border = Border(bottom=self.look.side("ink"))
         self.set_height(row, text_width(title, bold=True) * POINTS_PER_PIXEL + 10 if turned
-                        else self.height_of(title, column, font) + 2)
+                        else self.height_of(title, column, font, INDENT if numeric else 0) + 2)
 
     def _body(self, row: int, column: int, value, form: str, numeric: bool, bold: bool,
               wraps: bool) -> Cell:
         font = self.look.font(bold=bold)
         if is_number(value) or (numeric and len(str(value)) <= 12):
-            wide = text_width(shown(value, form)) + CELL_PADDING > self.pixels(column)
-            align = Alignment(horizontal="right", vertical="top", shrink_to_fit=wide or None)
+            wide = text_width(shown(value, form)) + INDENT + CELL_PADDING > self.pixels(column)
+            align = Alignment(horizontal="right", vertical="top", indent=1,
+                              shrink_to_fit=wide or None)
             muted = self.look.font("muted") if not is_number(value) else font
             cell = self.write(row, column, value, font=muted, align=align, number_format=form)
             self.set_height(row, TEXT_SIZE * LINE + 4)
@@ -503,7 +514,7 @@ class Page:
         footer.right.text = "Page &P of &N"
         header.right.text = self.book.banner.split(":")[0].replace("&", "&&")
         for part in (footer.left, footer.center, footer.right, header.right):
-            part.size, part.font, part.color = 9, FONT, self.look.colour("muted")
+            part.size, part.font, part.color = 9, FONT, self.look.colour("muted")[2:]
 
     def breaks(self, last: int) -> list[int]:
         """The rows after which a printed page ends, so that what is kept together stays so."""
@@ -515,7 +526,7 @@ class Page:
             while end + 1 <= last and end + 1 in tied and end + 1 not in self.page_starts:
                 end += 1
             height = sum(self.heights.get(r, 13.5) for r in range(row, end + 1))
-            if row > start and (row in self.page_starts or used + height > PAGE_HEIGHT):
+            if row > start and (row in self.page_starts or used + height > self.page_height):
                 found.append(row - 1)
                 used, start = 0.0, row
             used += height

@@ -15,7 +15,7 @@ CHECKS_SHEET = "3. Consistency checks"
 WRANGLING_SHEET = "4. Wrangling steps"
 DERIVATIONS_SHEET = "5. Column derivations"
 
-FLOW_WIDTHS = (18.0, 16.0, 9.0, 13.0, 12.0, 10.0, 13.0, 12.0, 8.0, 23.0, 12.0)
+FLOW_WIDTHS = (24.0, 19.0, 11.0, 14.0, 13.0, 11.0, 15.0, 13.0, 10.0, 30.0, 14.0)
 PUBLISHED = ROOT / "01_project_management" / "published_figures.csv"
 BOX_COLUMNS = ((1, 2), (4, 5), (7, 8), (10, 11))  # label and number of each box
 ARROW_COLUMNS = (3, 6, 9)
@@ -242,7 +242,7 @@ def write_wrangling(book: Book, steps: pd.DataFrame) -> Page:
 def write_derivations(book: Book, flags: pd.DataFrame, flags_are_withheld: bool) -> Page:
     """Write the rule of each derived column, and how many customers, orders, lines each label has."""
     page = book.page(DERIVATIONS_SHEET, "Column derivations",
-                     (26.0, 30.0, 24.0, 38.0, 14.0, 14.0))
+                     (30.0, 44.0, 26.0, 62.0, 18.0))
     page.text("Each derived column with the rule and the thresholds in force; the wording is filled "
               "from settings.yml, so that it cannot disagree with the code.", colour="muted")
     page.space(4)

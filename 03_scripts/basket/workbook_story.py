@@ -8,9 +8,10 @@ from openpyxl.styles import Alignment, Border
 from basket.errors import BasketError
 from basket.privacy import PUBLISHED_POPULATION, SUPPRESSED
 from basket.questions import QUESTIONS, number_of
+from basket.settings import Settings
 from basket.workbook_figures import SHEET as FIGURES_SHEET
 from basket.workbook_figures import Figure
-from basket.workbook_page import CONTENTS, NOTHING, Book, Page, is_number
+from basket.workbook_page import CONTENTS, NOTHING, Book, Page
 
 SUMMARY_SHEET = "Executive Summary"
 ADVICE_SHEET = "7. Recommendations"
@@ -23,6 +24,8 @@ CHANGE_MIND = {
     "medium": "An interval that crosses the threshold of its verdict, or other cuts (Q12).",
     "low": "More customers: the intervals of its tests are still wide.",
 }
+ADVICE_COLUMNS = ["question", "confidence", "answer", "action", "owner", "size", "change_mind",
+                  "chart", "evidence"]
 CONTENT = {
     SUMMARY_SHEET: "What we found, what it means, and what to do: one row for each message",
     "2. Population Flow": "How many rows came in, were removed or added, and were analysed",
@@ -63,7 +66,7 @@ def tiles(tables: dict[str, pd.DataFrame], synthetic: str) -> list[Tile]:
     who = "active customers"
     customers = people["customers"].iloc[-1] if len(people) else None
     found = [
-        Tile("Customers", customers if is_number(customers) else None, "#,##0", who),
+        Tile("Customers", customers, "#,##0", who),
         Tile("Orders", int(orders), "#,##0", f"prior orders, {who}"),
         Tile("Order lines", int(lines), "#,##0", f"products in orders, {who}"),
     ]
@@ -89,20 +92,20 @@ def write_title(book: Book, tables: dict[str, pd.DataFrame], facts: dict) -> Pag
     report, look = book.settings.report, book.look
     page = book.pages[CONTENTS]
     page.text(report.subject, colour="muted", size=13)
-    page.space(14)
+    page.space(8)
     for label, value in title_facts(report, facts):
         page.write(page.row, 1, label, font=look.font("muted"))
         page.write(page.row, 2, value)
         page.set_height(page.row, 16)
         page.row += 1
-    page.space(16)
+    page.space(12)
     _write_tiles(page, tiles(tables, facts["data"]["synthetic"]))
-    page.space(18)
+    page.space(8)
     page.section("Contents")
     for name, content in CONTENT.items():
         page.link(page.write(page.row, 1, name), name)
         page.write(page.row, 2, content)
-        page.set_height(page.row, 17)
+        page.set_height(page.row, 16)
         page.row += 1
     return page
 
@@ -146,31 +149,42 @@ def _write_tiles(page: Page, found: list[Tile]) -> None:
 # ---- findings ---------------------------------------------------------------------------------
 
 
-def check_findings(findings: list[dict], tables: dict[str, pd.DataFrame],
-                   published: dict[str, pd.DataFrame]) -> None:
-    """Refuse a finding that tells of a group too small to publish, or of another population.
+def publishable_findings(findings: list[dict], published: dict[str, pd.DataFrame],
+                         settings: Settings) -> list[dict]:
+    """Withhold what tells of a group too small to publish; refuse groups of another population.
 
-    A number's `where` is looked up when it names the columns and values of its row.
+    A number's `where` names its column and the values of its row.
     """
-    for finding in findings:
-        for name, number in finding["numbers"].items():
-            table, where = number["table"], number.get("where")
-            if table not in published or table not in tables or not isinstance(where, dict):
-                continue
-            keys = {key: value for key, value in where.items() if key in tables[table]}
-            rows = _matching(published[table], keys)
-            if not keys or (len(rows) and not (rows == SUPPRESSED).any(axis=None)):
-                continue
-            raise BasketError(
-                f"finding {finding['id']}: {name} tells of a group that may not be published "
-                f"({table}, {keys}): too small, or not of the active population (D-15)")
+    return [
+        _withhold(finding, settings) if any(
+            _is_withheld(finding, number, published) for number in finding["numbers"].values())
+        else finding
+        for finding in findings
+    ]
 
 
-def _matching(table: pd.DataFrame, keys: dict) -> pd.DataFrame:
-    rows = pd.Series(True, index=table.index)
-    for key, value in keys.items():
-        rows &= table[key].astype("str") == str(value)
-    return table[rows]
+def _is_withheld(finding: dict, number: dict, published: dict[str, pd.DataFrame]) -> bool:
+    table, where = number["table"], number.get("where")
+    if table not in published or not isinstance(where, dict):
+        return False
+    if where.get("population", PUBLISHED_POPULATION) != PUBLISHED_POPULATION:
+        raise BasketError(f"finding {finding['id']} tells of groups of all customers ({table}); "
+                          "groups are published for the active ones only (D-15)")
+    rows = published[table]
+    for key in set(where) & set(rows.columns):
+        rows = rows[rows[key].astype("str") == str(where[key])]
+    cells = rows[where["column"]] if where.get("column") in rows else rows
+    return bool((cells == SUPPRESSED).to_numpy().any())
+
+
+def _withhold(finding: dict, settings: Settings) -> dict:
+    return finding | {
+        "headline": "Withheld: the answer would tell of too few customers",
+        "so_what": f"It rests on a group of fewer than {settings.privacy.smallest_group} customers, "
+                   "or on one that would give such a group away (D-15).",
+        "action": "Run the analysis again with more customers.", "numbers": {}, "size": "",
+        "confidence": "low", "change_mind": "More customers in the group.",
+    }
 
 
 def confidence(finding: dict) -> str:
@@ -190,10 +204,9 @@ class Evidence:
         row = self.rows.get(finding.get("figure") or "")
         return (FIGURES_SHEET, row) if row else None
 
-    def text(self, finding: dict) -> str:
-        """Name of the figure and of the tables."""
-        figure = "Figure on sheet 6\n" if self.target(finding) else ""
-        return f"{figure}{', '.join(finding['evidence'])}"
+    def chart(self, finding: dict) -> str:
+        """The word that leads to a finding's figure."""
+        return "Chart" if self.target(finding) else NOTHING
 
 
 # ---- Executive Summary ------------------------------------------------------------------------
@@ -201,7 +214,7 @@ class Evidence:
 
 def write_summary(book: Book, findings: list[dict], evidence: Evidence) -> Page:
     """Write one row for each message, in the order of the questions."""
-    page = book.page(SUMMARY_SHEET, "Executive summary", (6.0, 43.0, 33.0, 33.0, 18.0, 12.5))
+    page = book.page(SUMMARY_SHEET, "Executive summary", (5.0, 42.0, 32.0, 32.0, 12.5, 8.0, 21.0))
     ordered = in_order(findings)
     page.text("What we found, what it means, and what to do about it. Answers come first; how they "
               "were reached stands on the sheets behind.", colour="muted")
@@ -209,12 +222,13 @@ def write_summary(book: Book, findings: list[dict], evidence: Evidence) -> Page:
     frame = pd.DataFrame([{
         "question": finding["question"], "finding": finding["headline"],
         "so_what": finding["so_what"], "do_this": finding["action"],
-        "evidence": evidence.text(finding), "confidence": confidence(finding),
-    } for finding in ordered], columns=["question", "finding", "so_what", "do_this", "evidence",
-                                        "confidence"])
+        "confidence": confidence(finding), "chart": evidence.chart(finding),
+        "evidence": ", ".join(finding["evidence"]),
+    } for finding in ordered], columns=["question", "finding", "so_what", "do_this", "confidence",
+                                        "chart", "evidence"])
 
     def link(row: int, column: str):
-        return evidence.target(ordered[row]) if column == "evidence" and ordered else None
+        return evidence.target(ordered[row]) if column == "chart" and ordered else None
 
     place = page.table("key_messages", frame, headings={"question": "Q", "so_what": "So what",
                                                         "do_this": "Do this"}, link=link)
@@ -242,7 +256,7 @@ def write_advice(book: Book, findings: list[dict], evidence: Evidence,
                  calendar: pd.DataFrame | None) -> Page:
     """Write each question with its answer and action; then the ad calendar on a page of its own."""
     page = book.page(ADVICE_SHEET, "Recommendations",
-                     (17.0, 12.0, 34.0, 30.0, 12.0, 13.0, 12.0, 16.0))
+                     (17.0, 15.0, 36.0, 30.0, 12.0, 15.0, 20.0, 9.0, 21.0))
     page.text("Each key question with its answer and what to do; the ad calendar follows on a page "
               "of its own.", colour="muted")
     page.space(6)
@@ -251,25 +265,24 @@ def write_advice(book: Book, findings: list[dict], evidence: Evidence,
         answers = [finding for finding in findings if finding["question"] == name]
         for finding in answers:
             rows.append({
-                "question": f"{name}  {question.title}", "see": evidence.text(finding),
+                "question": f"{name}  {question.title}", "confidence": confidence(finding),
                 "answer": finding["headline"], "action": finding["action"],
                 "owner": finding["owner"], "size": finding.get("size") or NOTHING,
-                "confidence": confidence(finding),
                 "change_mind": finding.get("change_mind") or CHANGE_MIND[finding["confidence"]],
+                "chart": evidence.chart(finding), "evidence": ", ".join(finding["evidence"]),
             })
             targets.append(evidence.target(finding))
         if not answers:
             rows.append({"question": f"{name}  {question.title}",
-                         "see": NOTHING, "answer": "Not answered by this run: its table is absent.",
-                         "action": NOTHING, "owner": NOTHING, "size": NOTHING,
-                         "confidence": NOTHING, "change_mind": NOTHING})
+                         "answer": "Not answered by this run."})
             targets.append(None)
 
     def link(row: int, column: str):
-        return targets[row] if column == "see" else None
+        return targets[row] if column == "chart" else None
 
-    page.table("recommendations", pd.DataFrame(rows), bold_first=True, link=link, headings={
-        "question": "Key question", "see": "Chart and tables", "size": "Size (orders or USD)",
+    frame = pd.DataFrame(rows, columns=ADVICE_COLUMNS).fillna(NOTHING)
+    page.table("recommendations", frame, bold_first=True, link=link, headings={
+        "question": "Key question", "size": "Size (orders or USD)",
         "change_mind": "What would change our mind"})
     _write_calendar(page, calendar)
     return page
@@ -285,7 +298,20 @@ def _write_calendar(page: Page, calendar: pd.DataFrame | None) -> None:
     page.text("Print this page. Each row is a window in which orders are few, the people to "
               "address, and what to offer them.", colour="muted")
     page.space(6)
-    page.table("ad_calendar", calendar[calendar_columns(calendar)], bold_first=True)
+    page.table("ad_calendar", as_printed(calendar), bold_first=True,
+               headings={"offer": "What to offer", "orders": "Orders then"})
+
+
+def as_printed(calendar: pd.DataFrame) -> pd.DataFrame:
+    """The calendar with names for days, and the reason of an offer beside it."""
+    shown = calendar.copy()
+    if "day_name" in shown:
+        shown["day"] = shown.pop("day_name")
+    if "offer_reason" in shown:
+        reasons = shown.pop("offer_reason")
+        shown["offer"] = [f"{offer} ({reason})" if offer and reason else offer
+                          for offer, reason in zip(shown["offer"], reasons, strict=True)]
+    return shown[calendar_columns(shown)]
 
 
 def calendar_columns(calendar: pd.DataFrame) -> list[str]:

@@ -1,0 +1,246 @@
+"""The whole product through its front door: make, the command, the notebooks, what they leave."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from basket.project import ROOT
+from basket.stage import graph
+
+SMALL = "0.004"
+
+
+def copy_of_checkout(target: Path) -> Path:
+    """A copy of the checkout's tracked and new files, under a name with spaces and accents."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
+        capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout: its files cannot be listed")
+    for name in listed.stdout.split("\0"):
+        if name and (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    return target
+
+
+def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True,
+                          env=os.environ | environment, timeout=500, check=False)
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory) -> Path:
+    """A copy of the checkout whose commands run in the environment of these tests."""
+    folder = copy_of_checkout(tmp_path_factory.mktemp("copy") / "données d'épicerie (2017)")
+    binaries = folder / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    for name in ("python", "basket", "ruff", "jupyter"):
+        run = (f'exec "{sys.executable}"' if name == "python" else
+               f'exec "{sys.executable}" -c "import sys; from basket.command import main; main()"')
+        (binaries / name).write_text(
+            f'#!/bin/sh\nPYTHONPATH="{folder}/03_scripts" {run} "$@"\n'.replace("$@\"\n", '$@"\n'))
+        (binaries / name).chmod(0o755)
+    shutil.copy(folder / "requirements.lock", folder / ".venv" / "installed.lock")
+    os.utime(folder / ".venv" / "installed.lock")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(checkout) -> subprocess.CompletedProcess:
+    done = make(checkout, "report", f"SCALE={SMALL}")
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_make_alone_prints_help(checkout):
+    done = make(checkout)
+    assert done.returncode == 0
+    for target in ("report", "test", "lab", "clean"):
+        assert f"make {target}" in done.stdout
+
+
+def test_report_is_built_from_nothing_in_a_folder_with_spaces_and_accents(checkout, built):
+    assert "SYNTHETIC DATA" in built.stderr
+    for stage in graph():
+        assert (checkout / "04_analysis" / "notebooks" / f"{stage}.ipynb").is_file()
+        assert (checkout / "04_analysis" / "notebooks" / f"{stage}.html").is_file()
+    for path in ("05_sent_to_client/instacart_final_report.xlsx", "04_analysis/findings.json",
+                 "04_analysis/manifest.json", "04_analysis/notebooks/index.html",
+                 "04_analysis/tables/habits.csv", "04_analysis/visualizations/figures.json"):
+        assert (checkout / path).stat().st_size > 0, path
+    assert not list(checkout.rglob("*.partial*")) and not list(checkout.rglob("*FAILED*"))
+
+
+def test_every_page_says_synthetic_data(checkout, built):
+    for page in (checkout / "04_analysis" / "notebooks").glob("*.html"):
+        assert "SYNTHETIC DATA" in page.read_text(encoding="utf-8"), page.name
+
+
+def test_a_run_with_nothing_new_does_nothing_and_is_quick(checkout, built):
+    before = hashes(checkout / "04_analysis") | hashes(checkout / "05_sent_to_client")
+    begun = time.perf_counter()
+    done = make(checkout, "report", f"SCALE={SMALL}")
+    seconds = time.perf_counter() - begun
+    assert done.returncode == 0
+    assert done.stderr.count("up to date") == len(graph())
+    assert before == hashes(checkout / "04_analysis") | hashes(checkout / "05_sent_to_client")
+    assert seconds < 6, "two seconds are the aim; this machine may be busy"
+
+
+def test_from_runs_again_from_a_stage(checkout, built):
+    done = make(checkout, "report", f"SCALE={SMALL}", "FROM=6")
+    assert done.returncode == 0
+    assert done.stderr.count("up to date") == len(graph()) - 1
+
+
+def test_a_tampered_table_is_noticed_and_built_again(checkout, built):
+    table = checkout / "02_data" / "prepared_data" / "products" / "part-000.parquet"
+    good = table.read_bytes()
+    table.write_bytes(good[:-20] + b"x" * 20)
+    report = checkout / "05_sent_to_client" / "instacart_final_report.xlsx"
+    before = report.read_bytes()
+    done = make(checkout, "report", f"SCALE={SMALL}")
+    assert done.returncode == 0, done.stderr
+    assert "01_import        up to date" in done.stderr
+    assert "02_clean         up to date" not in done.stderr
+    assert table.read_bytes() == good and report.read_bytes() == before
+
+
+def test_a_failing_cell_names_itself_and_leaves_the_last_good_outputs(checkout, built):
+    source = checkout / "03_scripts" / "06_report.ipynb"
+    good = source.read_text(encoding="utf-8")
+    before = {path: digest for path, digest in hashes(checkout / "04_analysis").items()}
+    notebook = json.loads(good)
+    notebook["cells"].append({"cell_type": "code", "id": "zz", "metadata": {}, "outputs": [],
+                              "execution_count": None, "source": ["raise ValueError('planted')"]})
+    try:
+        source.write_text(json.dumps(notebook), encoding="utf-8")
+        done = make(checkout, "report", f"SCALE={SMALL}")
+        assert done.returncode == 2
+        assert "06_report: cell" in done.stderr and "ValueError: planted" in done.stderr
+        assert "06_report.FAILED.ipynb" in done.stderr and "Traceback" not in done.stderr
+        after = hashes(checkout / "04_analysis")
+        after.pop("notebooks/06_report.FAILED.ipynb")
+        changed = {path for path in before if before[path] != after.get(path)}
+        assert not changed
+    finally:
+        source.write_text(good, encoding="utf-8")
+    assert make(checkout, "report", f"SCALE={SMALL}").returncode == 0
+
+
+@pytest.mark.parametrize(("source", "said"), [
+    ("import os; os._exit(1)", "the kernel died"),
+    ("import sys; sys.exit()", "cell"),
+])
+def test_a_killed_kernel_and_an_early_exit_are_failures(checkout, built, tmp_path, source, said):
+    from basket.errors import BasketError
+    from basket.execute import execute
+
+    notebook = json.loads((ROOT / "03_scripts" / "06_report.ipynb").read_text(encoding="utf-8"))
+    parameters = next(cell for cell in notebook["cells"] if cell["metadata"].get("tags"))
+    plain = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    notebook["cells"] = [parameters, plain | {"id": "a", "source": [source]},
+                         plain | {"id": "b", "source": ["1 + 1"]}]
+    path = tmp_path / "05_visualise.ipynb"
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    target = tmp_path / "executed" / "05_visualise.ipynb"
+    with pytest.raises(BasketError, match=said):
+        execute(path, target, {"rules": "course"}, 60)
+    assert not target.exists()
+    with pytest.raises(BasketError, match="no parameter"):
+        execute(path, target, {"no_such_parameter": 1}, 60)
+
+
+def test_wrong_options_exit_2_and_bad_data_exits_1(tmp_path):
+    def basket(*arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-c", "from basket.command import main; main()", *arguments],
+            capture_output=True, text=True, timeout=60, check=False)
+
+    assert basket("report", "--rules", "other").returncode == 2
+    assert basket("report", "--from", "9").returncode == 2
+    assert basket("nothing").returncode == 2
+    done = basket("report", "--data", str(tmp_path / "absent"), "--out", str(tmp_path / "out"))
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "does not exist" in done.stderr
+
+
+def test_two_runs_in_one_folder_are_refused(tmp_path):
+    from basket.errors import BasketError
+    from basket.pipeline import only_run
+    from basket.project import Folders
+
+    with only_run(Folders(tmp_path)), pytest.raises(BasketError, match="another run"), \
+            only_run(Folders(tmp_path)):
+        pass
+
+
+def test_setting_up_without_a_fit_python_is_one_clear_line(tmp_path):
+    folder = copy_of_checkout(tmp_path / "copy")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("sh", "make", "rm", "printf", "cp"):
+        (tools / name).symlink_to(shutil.which(name))
+    (tools / "python3").write_text("#!/bin/sh\nexit 1\n")
+    (tools / "python3").chmod(0o755)
+    done = make(folder, "report", PATH=str(tools), PYTHON="")
+    assert done.returncode == 2
+    first = done.stderr.splitlines()[0]
+    assert "no Python from 3.11 to 3.13" in first and "make PYTHON=" in first
+
+
+def test_clean_removes_what_was_built_and_nothing_else(tmp_path):
+    folder = copy_of_checkout(tmp_path / "copy")
+    kept = folder / "02_data" / "original_data" / "orders.csv"
+    kept.write_text("mine\n")
+    sent = folder / "05_sent_to_client" / "2017-01-01_instacart_final_report.xlsx"
+    sent.write_bytes(b"sent")
+    before = hashes(folder)
+    for path in ("02_data/prepared_data/x.parquet", "04_analysis/tables/x.csv",
+                 "04_analysis/findings.json", "05_sent_to_client/instacart_final_report.xlsx"):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text("built")
+    assert make(folder, "clean").returncode == 0
+    assert hashes(folder) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("layout", "said"), [
+    ("careerfoundry_layout", "Instacart's data in the course's layout"),
+    ("kaggle_layout", "SYNTHETIC COLUMNS"),
+])
+@pytest.mark.parametrize("rules", ["corrected", "course"])
+def test_report_of_the_real_panel_in_both_layouts(real_data, tmp_path, layout, said, rules):
+    done = subprocess.run(
+        [sys.executable, "-c", "from basket.command import main; main()", "report", "--data",
+         str(real_data / "panel1200" / layout), "--out", str(tmp_path), "--rules", rules],
+        capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stderr
+    assert said in done.stderr
+    flow = (tmp_path / "04_analysis" / "tables" / "population_flow.csv").read_text()
+    assert "corrected,merge,merged,180895,0,0,0,180895" in flow
+    if layout == "careerfoundry_layout":
+        assert "course,merge,merged,180895,12,225,0,180682" in flow
+    assert (tmp_path / "05_sent_to_client" / "instacart_final_report.xlsx").is_file()
+
+
+@pytest.mark.slow
+def test_installation_from_the_lock_on_a_bare_checkout(tmp_path):
+    """`make report` is the only command: it makes its environment, too."""
+    folder = copy_of_checkout(tmp_path / "new machine")
+    done = make(folder, "report", "SCALE=0.003")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "05_sent_to_client" / "instacart_final_report.xlsx").is_file()
