@@ -12,11 +12,12 @@ import yaml
 
 from basket import bands, clean, compare, flags, import_raw, measure, merge, pairs, times
 from basket.generate import generate
+from basket.graph import read_record
 from basket.lookup import Positions
 from basket.project import ROOT, Folders
 from basket.raw import LAYOUTS
 from basket.settings import Settings, load_settings
-from basket.stage import Stage, read_record
+from basket.stage import Stage
 from basket.tables import read_sidecar, read_table
 
 SETTINGS_FILE = ROOT / "settings.yml"

@@ -12,8 +12,8 @@ from nbformat import v4
 
 from basket import pages
 from basket.errors import BasketError
+from basket.graph import graph
 from basket.project import ROOT, Folders
-from basket.stage import graph
 from notebook_maker import (
     ALT,
     HOSTILE,

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from basket.graph import graph
 from basket.project import ROOT
-from basket.stage import graph
 
 SMALL = "0.004"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from basket.graph import graph
 from basket.project import ROOT
-from basket.stage import graph
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -23,7 +23,7 @@ from openpyxl.chart.data_source import (
     StrVal,
 )
 from openpyxl.chart.error_bar import ErrorBars
-from openpyxl.chart.label import DataLabelList
+from openpyxl.chart.label import DataLabel, DataLabelList
 from openpyxl.chart.layout import Layout, ManualLayout
 from openpyxl.chart.legend import Legend
 from openpyxl.chart.marker import Marker
@@ -31,6 +31,7 @@ from openpyxl.chart.series import Series, SeriesLabel, XYSeries
 from openpyxl.chart.shapes import GraphicalProperties
 from openpyxl.chart.text import RichText, Text
 from openpyxl.chart.title import Title
+from openpyxl.descriptors import Typed
 from openpyxl.drawing.line import LineProperties
 from openpyxl.drawing.text import (
     CharacterProperties,
@@ -50,6 +51,8 @@ POINTS = 100  # a chart gives sizes in hundredths of a point
 EMU_PER_POINT = 12_700
 TITLE_SIZE, TEXT_SIZE = 11, 10
 FONT = "Arial"
+LABEL_WIDTH, LABEL_HEIGHT = 0.14, 0.09  # room for a point's name, in shares of the axes
+SMALLEST_PER_CENT = 0.01
 MOST_LABELLED = {"column": 12, "bar": 30}
 
 
@@ -87,7 +90,7 @@ def build(figure: dict, data: Range, headings: dict[str, str], palette: Palette)
         raise ValueError(f"{figure['name']}: no chart of kind {kind}")
     if not 1 <= len(names) <= MOST_SERIES:
         raise ValueError(f"{figure['name']}: a chart shows 1 to {MOST_SERIES} series")
-    style = Style(palette, spec.get("number_format") or "General")
+    style = Style(palette, _distinct(spec.get("number_format") or "General", data, names))
     chart = _empty(kind)
     for name, colour in zip(names, series_colours(palette), strict=False):
         series = _series(kind, data, spec["x"], name, headings.get(name, name), style)
@@ -96,6 +99,8 @@ def build(figure: dict, data: Range, headings: dict[str, str], palette: Palette)
         if interval:
             series.errBars = _error_bars(data, name, kind, palette)
         chart.series.append(series)
+    if kind == "scatter":
+        _name_points(chart.series[0], data, spec, palette)
     chart.title = _title(figure["title"], palette, TITLE_SIZE, bold=True)
     chart.title.layout = Layout(ManualLayout(xMode="edge", yMode="edge", x=0.01, y=0.02))
     chart.legend = _legend(palette) if len(names) > 1 else None
@@ -103,7 +108,7 @@ def build(figure: dict, data: Range, headings: dict[str, str], palette: Palette)
                 and len(data.values) <= MOST_LABELLED.get(kind, 0))
     if labelled:
         chart.dataLabels = _labels(style)
-    _axes(chart, kind, spec, style, gridlines=not labelled)
+    _axes(chart, spec, data, style, gridlines=not labelled)
     if kind == "stacked_bar" and _adds_up_to_one(names, data.values):
         chart.y_axis.scaling.max = 1
     chart.roundedCorners = False
@@ -112,6 +117,18 @@ def build(figure: dict, data: Range, headings: dict[str, str], palette: Palette)
         noFill=True, ln=LineProperties(noFill=True))
     chart.name, chart.alt_text = figure["name"], figure["alt"]
     return chart
+
+
+def precise(number_format: str) -> str:
+    """The format with which a table shows the numbers of a chart: per cent with a decimal."""
+    return "0.0%" if number_format == "0%" else number_format
+
+
+def _distinct(number_format: str, data: Range, names: Sequence[str]) -> str:
+    """The format, with a decimal where per cents would otherwise read 0."""
+    values = [value for name in names for value in _plain(data.values[name])]
+    small = any(0 < value < SMALLEST_PER_CENT for value in values)
+    return precise(number_format) if small else number_format
 
 
 @dataclass(frozen=True)
@@ -223,6 +240,51 @@ def _error_bars(data: Range, name: str, kind: str, palette: Palette) -> ErrorBar
     return bars
 
 
+class PointLabel(DataLabel):
+    """A label with a text of its own, at one point of a series."""
+
+    tagname = DataLabel.tagname
+    tx = Typed(expected_type=Text)
+    __attrs__, __nested__ = DataLabel.__attrs__, DataLabel.__nested__
+    __elements__ = ("idx", "tx", *DataLabel.__elements__[1:])
+
+    def __init__(self, idx: int, text: Text, **options):
+        """Label the point `idx` with `text`."""
+        super().__init__(idx=idx, **options)
+        self.tx = text
+
+
+def _name_points(series, data: Range, spec: dict, palette: Palette) -> None:
+    """Write names beside the points of a scatter, as far as there is room for them."""
+    names = next((column for column in data.values
+                  if all(isinstance(value, str) for value in data.values[column])), None)
+    if names is None:
+        return
+    across, up = (_scaled(data.values[name]) for name in (spec["x"], spec["series"][0]))
+    taken: list[tuple[float, float]] = []
+    labels = []
+    for place in sorted(range(len(up)), key=lambda place: -abs(up[place] - 0.5)):
+        point = across[place], up[place]
+        if any(abs(point[0] - x) < LABEL_WIDTH and abs(point[1] - y) < LABEL_HEIGHT
+               for x, y in taken):
+            continue
+        taken.append(point)
+        text = _title(str(data.values[names].iloc[place]), palette, TEXT_SIZE).tx
+        labels.append(PointLabel(
+            place, text, dLblPos="l" if across[place] > 1 - LABEL_WIDTH else "r", showVal=True,
+            showLegendKey=False, showCatName=False, showSerName=False, showPercent=False,
+            showBubbleSize=False))
+    series.dLbls = DataLabelList(
+        dLbl=sorted(labels, key=lambda label: label.idx), showVal=False, showLegendKey=False,
+        showCatName=False, showSerName=False, showPercent=False, showBubbleSize=False)
+
+
+def _scaled(values: pd.Series) -> list[float]:
+    """Values as places between 0 and 1 of an axis from 0."""
+    numbers = values.astype(float)
+    return list(numbers / (numbers.max() or 1))
+
+
 # ---- texts ------------------------------------------------------------------------------------
 
 
@@ -269,7 +331,8 @@ def _labels(style: Style) -> DataLabelList:
 # ---- axes -------------------------------------------------------------------------------------
 
 
-def _axes(chart: ChartBase, kind: str, spec: dict, style: Style, gridlines: bool) -> None:
+def _axes(chart: ChartBase, spec: dict, data: Range, style: Style, *, gridlines: bool) -> None:
+    kind = spec["kind"]
     sideways = kind in ("bar", "stacked_bar")
     palette = style.palette
     for axis, text, turned in ((chart.x_axis, spec["x_title"], sideways),
@@ -296,8 +359,11 @@ def _axes(chart: ChartBase, kind: str, spec: dict, style: Style, gridlines: bool
         chart.y_axis.crosses = "max"
     if kind == "line":
         chart.x_axis.tickLblSkip = 1
-    if kind == "scatter" and spec.get("x_format"):
-        chart.x_axis.number_format = spec["x_format"]
+    if kind == "scatter":
+        shares = data.values[spec["x"]].astype(float).between(0, 1).all()
+        chart.x_axis.number_format = "0%" if shares else "#,##0"
+        chart.x_axis.numFmt.sourceLinked = False
+        chart.x_axis.scaling.min = chart.y_axis.scaling.min = 0
 
 
 def _adds_up_to_one(names: Sequence[str], values: pd.DataFrame) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from basket.errors import BasketError
-from basket.stage import graph
+from basket.graph import graph
 
 FOLDER = click.Path(path_type=Path)
 

@@ -12,6 +12,7 @@ def to_csv(table: pd.DataFrame) -> str:
         if pd.api.types.is_float_dtype(shown[name]):
             decimals = 2 if name in MONEY else 6
             shown[name] = [
-                "" if pd.isna(value) else f"{value + 0.0:.{decimals}f}" for value in shown[name]
+                "" if pd.isna(value) else f"{round(value, decimals) + 0.0:.{decimals}f}"
+                for value in shown[name]
             ]
     return shown.to_csv(index=False, lineterminator="\n")

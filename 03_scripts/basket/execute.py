@@ -6,6 +6,7 @@ and only warns of an unknown parameter (D-21).
 
 import asyncio
 import os
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -31,6 +32,10 @@ class ThisPython(AsyncKernelManager):
     @default("transport")
     def _files_not_ports(self) -> str:
         return "ipc"
+
+    async def start_kernel(self, **options) -> None:
+        """Start the kernel; what it says outside of cells while it shuts down is of no use."""
+        await super().start_kernel(**options | {"stderr": subprocess.DEVNULL})
 
     @property
     def kernel_spec(self) -> KernelSpec:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 
+from basket.graph import graph, read_record, record_file, write_json
 from basket.project import ROOT, Folders
 from basket.raw import RawData
-from basket.stage import graph, read_record, record_file, write_json
 
 NO_COMMIT = "unknown"
 EPOCH_WITHOUT_COMMIT = 1_483_228_800  # 1 January 2017, the year of the data set

@@ -102,7 +102,10 @@ def unmatched(sums: dict) -> int:
 
 def require_full_match(sums: dict, lines_file: str) -> None:
     """Raise DataError, naming the first offender, unless every line matched once."""
-    for column, file, example, lines in sorted(sums["examples"]):
+    examples = sorted(sums["examples"])
+    if examples:
+        column, file, example, _ = examples[0]
+        lines = sum(found[-1] for found in examples if found[0] == column)
         raise DataError(
             f"{lines_file}: column {column}: {example} is not in {file} (and the same for "
             f"{lines - 1:,} lines more); expected every line to match: correct the files, or run "
@@ -135,6 +138,6 @@ def flow_under(products: pd.DataFrame, sums: dict) -> dict[str, int]:
     """Count what these products would do to the lines read: unmatched, added and kept."""
     lines_of_id = pd.concat(sums["lines_of_id"]).groupby(level=0).sum()
     keys = products["product_id"].value_counts().reindex(lines_of_id.index, fill_value=0)
-    lost = int(lines_of_id[keys == 0].sum()) + sums["without_order"] + sums["without_customer"]
+    lost = sums["read"] - int(lines_of_id[keys > 0].sum())
     added = int((lines_of_id * (keys - 1).clip(lower=0)).sum())
     return {"unmatched": lost, "added": added, "kept": sums["read"] - lost + added}

@@ -5,8 +5,9 @@ from IPython.display import Image, Markdown, display
 
 from basket import facts, figures
 from basket.audit import CHECKS, FLOW, WRANGLING
+from basket.graph import graph, read_record
 from basket.privacy import publishable
-from basket.stage import Stage, graph, read_record
+from basket.stage import Stage
 from basket.visuals import all_figures
 
 

@@ -28,11 +28,10 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers.python import PythonLexer
 
 from basket.errors import BasketError
+from basket.graph import SIDECAR, graph
 from basket.project import ROOT, Folders
 from basket.questions import QUESTIONS, number_of
 from basket.settings import Settings, load_settings
-from basket.stage import graph
-from basket.tables import SIDECAR
 
 TEMPLATES = Path(__file__).parent / "templates"
 PARTS = ("beautifulsoup4", "jinja2", "mistune", "pygments")  # nbconvert brings them

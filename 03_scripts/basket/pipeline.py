@@ -23,9 +23,9 @@ from doit.exceptions import TaskFailed
 
 from basket import facts, raw
 from basket.errors import BasketError
+from basket.graph import Step, graph, record_file, write_json
 from basket.project import ORIGINAL_DATA, ROOT, SCRIPTS, Folders
 from basket.settings import Settings, load_settings
-from basket.stage import Step, graph, record_file, write_json
 
 SHARED_CODE = [ROOT / "requirements.lock", ROOT / "01_project_management" / "data_dictionary.csv",
                SCRIPTS / "stages.csv"]
@@ -68,8 +68,6 @@ def report(
 
 def _default_data(folders: Folders, settings: Settings, scale: float | None) -> Path:
     """The original data if there is any, else the generated default of the asked size."""
-    from basket import generate
-
     if any(path.suffix in (".csv", ".zip") for path in ORIGINAL_DATA.glob("*")):
         if scale is not None:
             raise BasketError("SCALE is the size of the generated data, but 02_data/original_data "
@@ -87,6 +85,8 @@ def _default_data(folders: Folders, settings: Settings, scale: float | None) -> 
     code = _hash_of(sorted((SCRIPTS / "basket").glob("generate*.py"))
                     + sorted((SCRIPTS / "basket").glob("*.json")))
     if not (stamp.is_file() and stamp.read_text(encoding="utf-8") == code):
+        from basket import generate
+
         begun = time.perf_counter()
         shutil.rmtree(folders.generated, ignore_errors=True)
         generate.generate(folder, scale=scale, seed=settings.generator.seed,

@@ -71,16 +71,19 @@ def publishable(table: pd.DataFrame, settings: Settings,
 
 
 def withheld_labels(published: dict[str, pd.DataFrame]) -> set[tuple[str, str]]:
-    """The (grouping, label) pairs that some published table suppresses."""
+    """The (grouping, label) pairs that are suppressed in habits, or in a table of ages or the like.
+
+    Not those of a table with further labels: there, a suppressed row is one of many of its group.
+    """
     found = set()
     for table in published.values():
-        rows = table[(table == SUPPRESSED).any(axis=1)]
-        for grouping, label in (*PAIRS, ("grouping", "group_a")):
-            if {grouping, label} <= set(rows.columns):
-                pairs = rows[[grouping, label]].astype("str")
-                found |= set(pairs.itertuples(index=False, name=None))
-        for name in ATTRIBUTES & set(rows.columns):
-            found |= {(name, str(label)) for label in rows[name]}
+        labels = [name for name in table.columns if name in KEYS - {"population"}]
+        if labels in ([name] for name in ATTRIBUTES):
+            rows = table[(table == SUPPRESSED).any(axis=1)]
+            found |= {(labels[0], str(label)) for label in rows[labels[0]]}
+        elif labels in (list(pair) for pair in PAIRS):
+            rows = table.loc[(table == SUPPRESSED).any(axis=1), labels].astype("str")
+            found |= set(rows.itertuples(index=False, name=None))
     return found
 
 

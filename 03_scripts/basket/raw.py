@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from basket.settings import Limits
 
 MARKER = "SYNTHETIC_DATA.json"
 SLICE_BYTES = 16 * 2**20
+BOM = b"\xef\xbb\xbf"
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError,
+              RuntimeError)  # what a damaged archive or file raises when it is read
 
 PEOPLE = ("First Name", "Surnam")  # read and dropped, never stored (D-14)
 ORDERS = ("order_id", "user_id", "eval_set", "order_number", "order_dow", "order_hour_of_day",
@@ -64,29 +68,27 @@ class RawFile:
 
     def slices(self, size: int = SLICE_BYTES) -> Iterator[bytes]:
         """Yield the file in slices of about `size` bytes that end with a line; no BOM."""
-        with self.open() as file:
-            rest = b""
-            first = True
-            while True:
-                try:
-                    read = file.read(size)
-                except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError,
-                        RuntimeError) as error:
-                    raise DataError(f"{self.path.name}: {self.name} cannot be unpacked or read "
-                                    f"({error}); expected a whole file, get it again") from None
-                if first:
-                    read = read.removeprefix(b"\xef\xbb\xbf")
-                    first = False
-                if not read:
-                    break
-                end = read.rfind(b"\n") + 1
-                if end:
-                    yield rest + read[:end]
-                    rest = read[end:]
-                else:
-                    rest += read
-            if rest:
-                yield rest
+        rest = b""
+        for read in self._pieces(size):
+            end = read.rfind(b"\n") + 1
+            if end:
+                yield rest + read[:end]
+                rest = read[end:]
+            else:
+                rest += read
+        if rest:
+            yield rest
+
+    def _pieces(self, size: int) -> Iterator[bytes]:
+        """Yield the file in pieces of up to `size` bytes, wherever a line ends; no BOM."""
+        try:
+            with self.open() as file:
+                yield file.read(size).removeprefix(BOM)
+                while piece := file.read(size):
+                    yield piece
+        except UNREADABLE as error:
+            raise DataError(f"{self.path.name}: {self.name} cannot be unpacked or read ({error}); "
+                            "expected a whole file, get it again") from None
 
     def header(self) -> list[str]:
         """The column names in the first line. Raises DataError when there is none."""

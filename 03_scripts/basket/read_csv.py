@@ -90,12 +90,13 @@ class Reader:
                 column_types={c.name: _parse_type(c) for c in self.columns},
                 include_columns=[c.name for c in self.columns],
                 null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=True,
-                timestamp_parsers=[DATE_FORMAT],
             ),
         )
         columns = []
         for column in self.columns:
-            values = parsed[column.name].cast(column.arrow_type)
+            values = parsed[column.name]
+            values = _dates(column, values) if column.type == "date" else values.cast(
+                column.arrow_type)
             _check_limits(column, values)
             columns.append(values)
         return pa.Table.from_arrays(columns, schema=dictionary_schema(self.columns))
@@ -103,7 +104,6 @@ class Reader:
     def _row_by_row(self, text: bytes) -> tuple[bytes, list[BadRow], int]:
         """Separate the rows that can be used from those that cannot."""
         known = {column.name: column for column in self.columns}
-        people = [self.header.index(name) for name in PEOPLE if name in self.header]
         decoded = text.decode("utf-8", errors="surrogateescape")
         rows = csv.reader(io.StringIO(decoded, newline=""))
         kept = io.StringIO(newline="")
@@ -120,23 +120,28 @@ class Reader:
             else:
                 rule = self._broken_rule(row, known) if row else None
             if rule:
-                masked = [MASK if place in people and value else value
-                          for place, value in enumerate(row)]
-                shown = ",".join(masked).encode("utf-8", "replace").decode()[:LONGEST_TEXT]
+                shown = ",".join(map(self._masked, row)).encode("utf-8", "replace").decode()
+                shown = shown[:LONGEST_TEXT]
                 bad.append(BadRow(self.file.name, line, rule, shown))
             elif row:
                 writer.writerow(row)
             line = rows.line_num + 1
-        return kept.getvalue().encode("utf-8"), bad, rows.line_num
+        return kept.getvalue().encode("utf-8", errors="surrogateescape"), bad, rows.line_num
 
     def _broken_rule(self, row: list[str], known: dict[str, Column]) -> str | None:
         if len(row) != len(self.header):
             return f"expected {len(self.header)} fields, found {len(row)}"
         for name, value in zip(self.header, row, strict=True):
-            problem = _problem(known[name], value) if name in known else None
-            if problem:
-                return f"{name}: {problem}"
+            column = known.get(name)
+            if column and _problem(column, value):
+                return f"{name}: {_problem(column, value, self._masked)}"
         return None
+
+    def _masked(self, value: str) -> str:
+        """Hide what may be a person's name: in a shifted row it can stand in any field (D-14)."""
+        if not set(PEOPLE) & set(self.header) or not any(map(str.isalpha, value)):
+            return value
+        return value if any(value in column.allowed for column in self.columns) else MASK
 
 
 class _LimitBrokenError(Exception):
@@ -152,15 +157,27 @@ def _parse_type(column: Column) -> pa.DataType:
     """Type in which pyarrow parses the text of a column, before it becomes the stored type."""
     if column.type == "Int8":
         return pa.float32()  # gaps are written like 7.0
-    if column.type == "date":
-        return pa.timestamp("s")
-    if column.type == "category":
+    if column.type in ("category", "date"):  # pyarrow reads 2/30 as 2 March
         return pa.dictionary(pa.int32(), pa.string())
     return column.arrow_type
 
 
+def _dates(column: Column, texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Turn texts into dates; raise when one is no day of the calendar."""
+    days = []
+    for chunk in texts.chunks:
+        distinct = chunk.dictionary.to_pylist()
+        if not all(map(_is_date, distinct)):
+            raise _LimitBrokenError(column.name)
+        dates = [datetime.strptime(text, DATE_FORMAT).date() for text in distinct]
+        days.append(pa.array(dates, column.arrow_type).take(chunk.indices))
+    return pa.chunked_array(days, column.arrow_type)
+
+
 def _check_limits(column: Column, values: pa.ChunkedArray) -> None:
     if column.required and values.null_count:
+        raise _LimitBrokenError(column.name)
+    if column.type == "float64" and pc.any(pc.is_nan(values)).as_py():
         raise _LimitBrokenError(column.name)
     if column.minimum is not None or column.maximum is not None:
         low, high = pc.min_max(values).values()
@@ -185,22 +202,23 @@ def _damaged(text: str) -> str | None:
     return None
 
 
-def _problem(column: Column, value: str) -> str | None:  # noqa: PLR0911
-    """Say what is wrong with a value, or None."""
+def _problem(column: Column, value: str, masked: Callable = str) -> str | None:  # noqa: PLR0911
+    """Say what is wrong with a value, or None; `masked` hides what nobody may read."""
+    found = f"found {masked(value)[:40]!r}"
     if any("\udc80" <= character <= "\udcff" for character in value):
         return "is not UTF-8"
     if value == "":
         return "is missing" if column.required else None
     if column.type == "category":
         if column.allowed and value not in column.allowed:
-            return f"found {value[:40]!r}, expected one of {', '.join(column.allowed)}"
+            return f"{found}, expected one of {', '.join(column.allowed)}"
         return _damaged(value)
     if column.type == "date":
-        return None if _is_date(value) else f"found {value[:40]!r}, expected month/day/year"
+        return None if _is_date(value) else f"{found}, expected month/day/year"
     pattern = {"Int8": WHOLE_WITH_POINT, "float64": DECIMAL}.get(column.type, WHOLE_NUMBER)
     if not pattern.fullmatch(value):
         kind = "a number" if column.type == "float64" else "a whole number"
-        return f"found {value[:40]!r}, expected {kind}"
+        return f"{found}, expected {kind}"
     if column.minimum is not None and float(value) < column.minimum:
         return f"found {value[:40]}, expected {column.minimum:g} or more"
     if column.maximum is not None and float(value) > column.maximum:
@@ -268,7 +286,7 @@ def read_departments(file: RawFile) -> pa.Table:
 
     The course's file is wide: the ids are the header, the names the one row below it.
     """
-    text = b"".join(file.slices()).decode("utf-8", errors="replace")
+    text = b"".join(file.slices()).decode("utf-8", errors="surrogateescape")
     rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     if rows[0] != ["department_id", "department"]:
         if len(rows) != 2 or len(rows[0]) != len(rows[1]):

@@ -1,20 +1,44 @@
 """The settings: every adjustable number and label, read from settings.yml and checked."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from basket.errors import SettingsError
 
-Positive = Annotated[float, Field(gt=0)]
+
+def _rising(values: list[float]) -> list[float]:
+    """Refuse numbers of which one is not above the one before it."""
+    if any(low >= high for low, high in pairwise(values)):
+        raise ValueError("each number must be above the one before it")
+    return values
+
+
+def _different(values: list[str]) -> list[str]:
+    """Refuse a label that stands twice: two groups would become one."""
+    if len(set(values)) < len(values):
+        raise ValueError("each label must stand once")
+    return values
+
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Hours = Annotated[list[Annotated[int, Field(ge=0, le=23)]], Field(min_length=2, max_length=2)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
-Names = Annotated[list[str], Field(min_length=2)]
-Steps = Annotated[list[float], Field(min_length=3, max_length=3)]
+TwoLabels = Annotated[list[str], Field(min_length=2, max_length=2), AfterValidator(_different)]
+ThreeLabels = Annotated[list[str], Field(min_length=3, max_length=3), AfterValidator(_different)]
+Steps = Annotated[list[Positive], Field(min_length=3, max_length=3), AfterValidator(_rising)]
 
 
 class Section(BaseModel):
@@ -70,16 +94,16 @@ class Thresholds(Section):
 class Labels(Section):
     """The labels of each flag, in the order in which tables and charts show them."""
 
-    price_range: Names
-    busiest_day: Names
-    busiest_days: Names
-    busiest_period_of_day: Names
-    loyalty_flag: Names
-    spending_flag: Names
-    frequency_flag: Names
-    exclusion_flag: Names
-    age_group: Names
-    income_group: Names
+    price_range: ThreeLabels
+    busiest_day: ThreeLabels
+    busiest_days: ThreeLabels
+    busiest_period_of_day: ThreeLabels
+    loyalty_flag: ThreeLabels
+    spending_flag: TwoLabels
+    frequency_flag: ThreeLabels
+    exclusion_flag: TwoLabels
+    age_group: ThreeLabels
+    income_group: ThreeLabels
     missing: str
     unnamed_product: str
     damaged_name: str
@@ -185,6 +209,17 @@ class Settings(Section):
         hours = [hour for first, last in self.dayparts.values() for hour in range(first, last + 1)]
         if sorted(hours) != list(range(24)):
             raise ValueError("dayparts must hold each hour from 0 to 23 once")
+        first, last = self.waking_hours
+        if last - first + 1 < self.window_hours:
+            raise ValueError("waking_hours must hold window_hours or more")
+        return self
+
+    @model_validator(mode="after")
+    def _each_state_once(self):
+        states = [state for names in self.regions.values() for state in names]
+        doubled = sorted({state for state in states if states.count(state) > 1})
+        if doubled:
+            raise ValueError(f"regions must hold each state once; {doubled[0]} stands in several")
         return self
 
     def daypart_of_hour(self) -> list[int]:
@@ -223,4 +258,5 @@ def load_settings(path: Path) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(step) for step in first["loc"]) or "settings"
-        raise SettingsError(f"{path}: {key}: {first['msg']}, found {first['input']!r}") from None
+        found = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
+        raise SettingsError(f"{path}: {key}: {first['msg']}{found}") from None

@@ -3,15 +3,11 @@
 `stages.csv` is the graph: reading or writing a table that it does not name is an error.
 """
 
-import csv
-import json
 import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -20,34 +16,10 @@ from basket import tables
 from basket.audit import Audit
 from basket.csv_text import to_csv
 from basket.errors import BasketError
-from basket.project import ROOT, SCRIPTS, Folders, folders_of_run
+from basket.graph import SIDECAR, graph, read_record, record_file, write_json
+from basket.project import ROOT, Folders, folders_of_run
 from basket.raw import LINES_FILE
 from basket.settings import load_settings
-
-GRAPH = SCRIPTS / "stages.csv"
-
-
-@dataclass(frozen=True)
-class Step:
-    """One row of stages.csv."""
-
-    stage: str
-    takes: tuple[str, ...]
-    makes: tuple[str, ...]
-
-
-@cache
-def graph() -> dict[str, Step]:
-    """The stages in their order."""
-    with GRAPH.open(newline="", encoding="utf-8") as file:
-        return {
-            row["stage"]: Step(
-                row["stage"],
-                ("raw files",) if row["takes"] == "raw files" else tuple(row["takes"].split()),
-                tuple(row["makes"].split()),
-            )
-            for row in csv.DictReader(file)
-        }
 
 
 class Stage:
@@ -200,7 +172,7 @@ class Stage:
                             columns=["", "table", "rows"])
 
     def _is_table(self, name: str) -> bool:
-        return (self.folders.prepared / name / tables.SIDECAR).is_file()
+        return (self.folders.prepared / name / SIDECAR).is_file()
 
     def _place_of(self, made: str) -> Path:
         places = {"tables": self.folders.tables, "visualizations": self.folders.visualizations,
@@ -248,28 +220,3 @@ def run_part(function: Callable, part: int, sources: dict, folders: dict, consta
 def add_up(total: dict, sums: dict) -> dict:
     """Add one part's sums to the total, name by name."""
     return {name: total[name] + value if name in total else value for name, value in sums.items()}
-
-
-def record_file(folders: Folders, stage: str) -> Path:
-    """Where a stage's record stands."""
-    return folders.prepared / f"{stage}.json"
-
-
-def read_record(folders: Folders, stage: str) -> dict:
-    """Read a stage's record; raise a BasketError when the stage has not run yet."""
-    try:
-        return json.loads(record_file(folders, stage).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise BasketError(f"{stage} has not run yet; run `make report` first") from None
-
-
-def write_json(path: Path, content) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1, ensure_ascii=False)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

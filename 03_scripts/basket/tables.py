@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from basket import dictionary
 from basket.errors import BasketError
+from basket.graph import SIDECAR
 
-SIDECAR = "_table.json"
 ROWS_PER_GROUP = 250_000
 
 

@@ -24,20 +24,22 @@ from basket.workbook_page import Book, Page, Place, heading, is_number, plain
 SHEET = "6. Visualizations"
 DATA_SHEET = "8. Chart data"
 HEAT_COLUMNS = 25
-WIDTHS = (50.0, *([5.4] * HEAT_COLUMNS))
+WIDTHS = (55.0, *([5.6] * HEAT_COLUMNS))
 DATA_WIDTHS = (32.0, *([11.5] * 6), 32.0, *([11.5] * 5))
 LEFT_BAND, RIGHT_BAND = range(1, 7), range(8, 14)  # columns of tables that stand side by side
-PANEL_HEIGHT = 190  # points
-BAR_HEIGHT = 14  # points for each bar of a horizontal chart
+PANEL_HEIGHT = 198  # points
+BAR_HEIGHT, BARS_BESIDE = 12.5, 90  # points: each bar of a horizontal chart, and the rest
 IMAGE_DPI = 150
 PIXELS_PER_INCH = 96
 EMU_PER_PIXEL = 9_525
 POINTS_PER_PIXEL = 0.75
 THOUSAND = 1_000
 WIDEST_IN_A_CELL = 4  # characters
+COUNTED = ("orders", "lines")
+HIGHER = {"scatter": 1.4, "image": 1.35}  # times the height of a panel
 
 
-@dataclass
+@dataclass(eq=False)
 class Figure:
     """A figure as the workbook shows it: what it says, and the numbers that may be shown."""
 
@@ -127,22 +129,22 @@ def write_chart_data(book: Book, figures: list[Figure]) -> Page:
     page.text("Every number behind every figure, as it was drawn. Each is taken from a result table "
               "in 04_analysis/tables; the source is named below the title.", colour="muted")
     page.space(4)
-    waiting: Figure | None = None
     for figure in figures:
         prepare(figure)
-        width = len(figure.data.columns)
-        if waiting and width <= len(RIGHT_BAND):
-            _write_side_by_side(page, waiting, figure)
-            waiting = None
-            continue
-        if waiting:
-            _write_side_by_side(page, waiting)
-        waiting = figure if width <= len(LEFT_BAND) else None
-        if not waiting:
-            _write_side_by_side(page, figure)
-    if waiting:
-        _write_side_by_side(page, waiting)
+    for shelf in shelves(figures):
+        _write_side_by_side(page, *shelf)
     return page
+
+
+def shelves(figures: list[Figure]) -> list[tuple[Figure, ...]]:
+    """Which tables stand side by side: narrow ones of about the same length, in the order of Q."""
+    narrow = [figure for figure in figures if len(figure.data.columns) <= len(LEFT_BAND)
+              and not figure.heat]
+    narrow.sort(key=lambda figure: -len(figure.data))
+    pairs = [tuple(sorted(narrow[place:place + 2], key=lambda figure: -len(figure.data.columns)))
+             for place in range(0, len(narrow), 2)]
+    wide = [(figure,) for figure in figures if figure not in narrow]
+    return sorted([*pairs, *wide], key=lambda shelf: min(figures.index(one) for one in shelf))
 
 
 def prepare(figure: Figure) -> None:
@@ -150,6 +152,8 @@ def prepare(figure: Figure) -> None:
     if figure.heat:
         figure.data = heat_grid(figure)
         return
+    if figure.hidden and not figure.chart:
+        figure.spec = figure.spec | {"chart": bars_instead(figure)}
     spec = figure.chart
     if not spec:
         return
@@ -170,6 +174,20 @@ def prepare(figure: Figure) -> None:
                 for a, b in zip(figure.data[above], figure.data[below], strict=True)]
 
 
+def bars_instead(figure: Figure) -> dict | None:
+    """A native chart in place of a picture, which cannot leave a group out."""
+    numbers = [name for name in figure.data
+               if any(is_number(plain(value)) for value in figure.data[name])]
+    labels = [name for name in figure.data if name not in numbers]
+    if not numbers or not labels:
+        return None
+    first = numbers[0]
+    ends = [f"{first}_low", f"{first}_high"]
+    return {"kind": "bar", "x": labels[0], "series": [first], "x_title": heading(labels[0]),
+            "y_title": heading(first), "number_format": "0.00",
+            "intervals": {first: ends} if set(ends) <= set(figure.data) else None}
+
+
 def heat_grid(figure: Figure) -> pd.DataFrame:
     """A heat map as rows and columns, the longer side across, headers as text."""
     heat = figure.heat
@@ -181,6 +199,8 @@ def heat_grid(figure: Figure) -> pd.DataFrame:
         grid, rows = grid.T, heat["columns"]
     if len(grid.columns) > HEAT_COLUMNS:
         raise BasketError(f"figure {figure.name}: a heat map has at most {HEAT_COLUMNS} columns")
+    if heat["values"] in COUNTED:
+        grid = grid.fillna(0)  # a cell without orders has no row
     grid.columns = [str(plain(name)) for name in grid.columns]
     return grid.rename_axis(rows).reset_index().astype(object)
 
@@ -190,14 +210,14 @@ def _write_side_by_side(page: Page, *figures: Figure) -> None:
     last = first
     for figure, column in zip(figures, (LEFT_BAND.start, RIGHT_BAND.start), strict=False):
         page.row = first
-        _write_numbers(page, figure, column, paired=len(figures) > 1)
+        _write_numbers(page, figure, column)
         last = max(last, page.row - 1)
     page.keep(first, last)
     page.row = last + 1
     page.space(14)
 
 
-def _write_numbers(page: Page, figure: Figure, column: int, paired: bool) -> None:
+def _write_numbers(page: Page, figure: Figure, column: int) -> None:
     figure.title_cell = page.write(page.row, column, f"{figure.spec['question']}  {figure.name}",
                                    font=page.look.font(bold=True))
     page.set_height(page.row, 18)
@@ -212,12 +232,15 @@ def _write_numbers(page: Page, figure: Figure, column: int, paired: bool) -> Non
         page.row += 1
         return
     spec = figure.chart or {}
-    formats = {name: spec["number_format"] for name in spec.get("series", ())
-               if spec.get("number_format")}
+    precise = charts.precise(spec.get("number_format") or "General")
+    formats = dict.fromkeys(spec.get("series", ()) if precise != "General" else (), precise)
     for name, ends in (spec.get("intervals") or {}).items():
         for other in (*ends, charts.below_column(name), charts.above_column(name)):
             formats[other] = formats.get(name, "0.00")
-    figure.place = page.table(figure.name, figure.data, column=column, formats=formats)
+    ends = {end(name): title for name in spec.get("intervals") or {}
+            for end, title in ((charts.below_column, "Minus"), (charts.above_column, "Plus"))}
+    figure.place = page.table(figure.name, figure.data, column=column, formats=formats,
+                              headings=figure.spec.get("labels", {}) | ends)
 
 
 # ---- sheet 6 ----------------------------------------------------------------------------------
@@ -282,7 +305,7 @@ def _write_panel(page: Page, figure: Figure, images: Path) -> None:
     wanted = _panel_height(figure, page.page_height)
     width = page.pixels(2, len(WIDTHS)) - 12
     drawing, size = _drawing(figure, picture, page, (width, round(wanted / POINTS_PER_PIXEL)))
-    wanted = min(wanted, size[1] * POINTS_PER_PIXEL) if drawing else 0
+    wanted = size[1] * POINTS_PER_PIXEL if drawing else 0
     if height < wanted + 8:
         page.set_height(page.row, wanted + 8 - height)
         page.row += 1
@@ -301,9 +324,10 @@ def _write_panel(page: Page, figure: Figure, images: Path) -> None:
 
 def _panel_height(figure: Figure, page_height: float) -> float:
     if figure.chart and figure.chart["kind"] in ("bar", "stacked_bar"):
-        bars = figure.drawn * (len(figure.chart["series"]) if figure.chart["kind"] == "bar" else 1)
-        return min(max(PANEL_HEIGHT, 95 + bars * BAR_HEIGHT), page_height - 60)
-    return PANEL_HEIGHT
+        series = len(figure.chart["series"]) if figure.chart["kind"] == "bar" else 1
+        bars = figure.drawn * (1 + 0.7 * (series - 1))
+        return min(max(PANEL_HEIGHT, BARS_BESIDE + bars * BAR_HEIGHT), page_height - 60)
+    return PANEL_HEIGHT * HIGHER.get(figure.chart["kind"] if figure.chart else "image", 1)
 
 
 def _drawing(figure: Figure, picture: Path | None, page: Page, room: tuple[int, int]):
@@ -313,14 +337,11 @@ def _drawing(figure: Figure, picture: Path | None, page: Page, room: tuple[int, 
         values = figure.data.iloc[:figure.drawn]
         data = charts.Range(place.sheet, place.first, place.header + figure.drawn, place.columns,
                             place.header, values)
-        headings = {name: heading(name) for name in figure.data}
+        headings = {name: heading(name) for name in figure.data} | figure.spec.get("labels", {})
         return charts.build(figure.spec, data, headings, page.book.settings.palette), room
-    if figure.hidden:
-        return None, room  # a picture cannot leave a group out
     image = Image(picture)
     image.name, image.alt_text = figure.name, figure.spec["alt"]
-    most = (room[0], page.page_height / POINTS_PER_PIXEL - 80)
-    scale = min(most[0] / image.width, room[1] * 1.25 / image.height, PIXELS_PER_INCH / IMAGE_DPI)
+    scale = min(room[0] / image.width, room[1] / image.height, PIXELS_PER_INCH / IMAGE_DPI)
     size = math.floor(image.width * scale), math.floor(image.height * scale)
     image.width, image.height = size
     return image, size

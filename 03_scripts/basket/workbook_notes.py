@@ -6,7 +6,7 @@ from basket.settings import Settings
 from basket.workbook_page import NOTHING, Book, Page
 from basket.workbook_story import NOTES_SHEET
 
-WIDTHS = (22.0, 26.0, 28.0, 19.0, 12.0, 15.0, 10.0, 10.0, 10.0, 9.0, 9.0, 24.0)
+WIDTHS = (22.0, 26.0, 28.0, 19.0, 12.5, 15.0, 13.0, 10.0, 10.0, 9.5, 9.5, 25.0)
 CITATION = ("“The Instacart Online Grocery Shopping Dataset 2017”, accessed via Kaggle "
             "(https://www.kaggle.com/competitions/instacart-market-basket-analysis).")
 MOST_TESTS = 60

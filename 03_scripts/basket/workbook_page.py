@@ -39,7 +39,7 @@ CONTENTS = "1. Title Page"
 
 # A4 landscape, in points; a column of width 1 is 7 pixels, a pixel 0.75 points.
 A4_WIDTH, A4_HEIGHT = 841.9, 595.3
-MARGIN_SIDE, MARGIN_TOP, MARGIN_BOTTOM = 0.5, 0.6, 0.65  # inches
+MARGIN_SIDE, MARGIN_TOP, MARGIN_BOTTOM = 0.5, 0.55, 0.55  # inches
 PAGE_WIDTH = A4_WIDTH - 144 * MARGIN_SIDE
 PAGE_HEIGHT = A4_HEIGHT - 72 * (MARGIN_TOP + MARGIN_BOTTOM) - 8
 PIXELS_PER_WIDTH = 7
@@ -340,14 +340,14 @@ class Page:
         font = font or self.look.font()
         align = Alignment(wrap_text=True, vertical="top", **alignment)
         cell = self.write(row, column, text, font=font, align=align)
-        self.set_height(row, self.height_of(cell.value, column, font))
+        self.set_height(row, self.height_of(cell.value, column, font, align.indent))
         return cell
 
-    def height_of(self, text, column: int, font: Font, indent: int = 0) -> float:
-        """Height in points that a text needs in a column."""
-        pixels = self.pixels(column) - CELL_PADDING - indent
+    def height_of(self, text, column: int, font: Font, indent: float = 0) -> float:
+        """Height in points that a text needs in a column, so many steps indented."""
+        pixels = self.pixels(column) - CELL_PADDING - INDENT * indent
         lines = wrap(str(text), pixels, font.size, bool(font.bold))
-        return len(lines) * font.size * LINE + 4
+        return len(lines) * font.size * LINE + 3
 
     def space(self, points: float = 10) -> None:
         """Leave an empty row."""
@@ -357,6 +357,11 @@ class Page:
     def new_page(self) -> None:
         """Start a new printed page with the next row."""
         self.page_starts.add(self.row)
+
+    def repeat(self, row: int) -> None:
+        """Print a row again on top of every page of this sheet."""
+        self.sheet.print_title_rows = f"{row}:{row}"
+        self.page_height -= self.heights[row]
 
     def keep(self, first: int, last: int) -> None:
         """Keep rows on one printed page."""
@@ -380,7 +385,7 @@ class Page:
             self.sheet.cell(self.row, column).style = "Heading 2"
         self.sheet.cell(self.row, 1, clean_text(text))
         self.set_height(self.row, 24)
-        self.keep(self.row, self.row + 3)
+        self.keep(self.row, self.row + 5)
         self.row += 1
         self.space(5)
         return self.row - 2
@@ -424,11 +429,13 @@ class Page:
         for offset, (label, title) in enumerate(zip(frame.columns, titles, strict=True)):
             values = [plain(value) for value in frame[label]]
             numeric = any(is_number(value) for value in values)
-            self._header(header, column + offset, title, numeric, label in turned)
+            self._header(header, column + offset, title, numeric, label in turned,
+                         0 if offset == 0 else 1)
             form = (formats or {}).get(label) or number_format(str(label), values)
             for number, value in enumerate(values):
                 cell = self._body(header + 1 + number, column + offset, value, form, numeric,
-                                  bold=bold_first and offset == 0, wraps=label not in overflow)
+                                  bold=bold_first and offset == 0, wraps=label not in overflow,
+                                  indent=0 if offset == 0 else 1)
                 target = link(number, str(label)) if link else None
                 if target:
                     self.link(cell, *target)
@@ -439,20 +446,21 @@ class Page:
         return Place(self.name, header, last, {
             str(label): column + offset for offset, label in enumerate(frame.columns)})
 
-    def _header(self, row: int, column: int, title: str, numeric: bool, turned: bool) -> None:
+    def _header(self, row: int, column: int, title: str, numeric: bool, turned: bool,
+                indent: int) -> None:
         font = self.look.font(bold=True)
         align = Alignment(wrap_text=not turned, vertical="bottom",
                           horizontal="center" if turned else "right" if numeric else "left",
-                          indent=1 if numeric and not turned else 0,
+                          indent=0 if turned else 1 if numeric else indent,
                           text_rotation=90 if turned else 0)
         cell = self.write(row, column, title, font=font, align=align)
         cell.fill = self.look.fill("grid", 0.45)
         cell.border = Border(bottom=self.look.side("ink"))
         self.set_height(row, text_width(title, bold=True) * POINTS_PER_PIXEL + 10 if turned
-                        else self.height_of(title, column, font, INDENT if numeric else 0) + 2)
+                        else self.height_of(title, column, font, align.indent) + 2)
 
     def _body(self, row: int, column: int, value, form: str, numeric: bool, bold: bool,
-              wraps: bool) -> Cell:
+              wraps: bool, indent: int) -> Cell:
         font = self.look.font(bold=bold)
         if is_number(value) or (numeric and len(str(value)) <= 12):
             wide = text_width(shown(value, form)) + INDENT + CELL_PADDING > self.pixels(column)
@@ -460,11 +468,13 @@ class Page:
                               shrink_to_fit=wide or None)
             muted = self.look.font("muted") if not is_number(value) else font
             cell = self.write(row, column, value, font=muted, align=align, number_format=form)
-            self.set_height(row, TEXT_SIZE * LINE + 4)
+            self.set_height(row, TEXT_SIZE * LINE + 3)
         elif wraps:
-            cell = self.wrapped(row, column, str(value), font=font)
+            cell = self.wrapped(row, column, str(value), font=font, horizontal="left",
+                                indent=indent)
         else:
-            cell = self.write(row, column, value, font=font)
+            cell = self.write(row, column, value, font=font, align=Alignment(
+                horizontal="left", vertical="top", indent=indent))
         cell.border = self.look.under
         return cell
 

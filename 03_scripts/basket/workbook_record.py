@@ -4,7 +4,9 @@ import csv
 from dataclasses import dataclass
 
 import pandas as pd
+from openpyxl.formatting.rule import DataBarRule
 from openpyxl.styles import Alignment, Border
+from openpyxl.utils import get_column_letter
 
 from basket import dictionary
 from basket.project import ROOT
@@ -158,7 +160,7 @@ def _box(page: Page, row: int, columns: tuple[int, int], title: str, items: list
                 left=line if side == 0 else None, right=line if side == 1 else None,
                 top=line if offset == 0 else None, bottom=line if offset == height else None)
         page.set_height(row + offset, 19)
-    middle = Alignment(vertical="center", indent=1)
+    middle = Alignment(horizontal="left", vertical="center", indent=1)
     page.write(row, columns[0], title, font=look.font(bold=True, size=11), align=middle)
     for offset, (label, value) in enumerate(items, 1):
         page.write(row + offset, columns[0], label, font=look.font("muted"), align=middle)
@@ -218,7 +220,8 @@ def write_checks(book: Book, checks: pd.DataFrame) -> Page:
               colour="muted")
     page.space(4)
     shown = checks.assign(found=[_number_if_one(value) for value in checks["found"]])
-    page.table("consistency_checks", shown, filters=True)
+    place = page.table("consistency_checks", shown, filters=True)
+    page.repeat(place.header)
     return page
 
 
@@ -232,7 +235,8 @@ def write_wrangling(book: Book, steps: pd.DataFrame) -> Page:
     page = book.page(WRANGLING_SHEET, "Wrangling steps", (20.0, 30.0, 32.0, 30.0, 34.0))
     page.text("Columns dropped, renamed or given another type, with the reason.", colour="muted")
     page.space(4)
-    page.table("wrangling_steps", steps, filters=True)
+    place = page.table("wrangling_steps", steps, filters=True)
+    page.repeat(place.header)
     return page
 
 
@@ -241,14 +245,15 @@ def write_wrangling(book: Book, steps: pd.DataFrame) -> Page:
 
 def write_derivations(book: Book, flags: pd.DataFrame, flags_are_withheld: bool) -> Page:
     """Write the rule of each derived column, and how many customers, orders, lines each label has."""
-    page = book.page(DERIVATIONS_SHEET, "Column derivations",
-                     (30.0, 44.0, 26.0, 62.0, 18.0))
+    page = book.page(DERIVATIONS_SHEET, "Column derivations", (24.0, 36.0, 30.0, 16.0, 62.0))
     page.text("Each derived column with the rule and the thresholds in force; the wording is filled "
-              "from settings.yml, so that it cannot disagree with the code.", colour="muted")
+              "from settings.yml and cannot disagree with the code.", colour="muted")
     page.space(4)
     rules = pd.DataFrame(dictionary.derivations(book.settings))
-    page.table("column_derivations", rules[["column", "table", "derived_from", "condition", "unit"]],
-               headings={"table": "Tables", "condition": "Rule"}, bold_first=True, filters=True)
+    rules["table"] = [tables.split()[0] for tables in rules["table"]]
+    page.table("column_derivations", rules[["table", "column", "derived_from", "unit", "condition"]],
+               headings={"table": "First table", "column": "New column", "condition": "Rule"},
+               filters=True)
     page.space(12)
     if flags.empty:
         return page
@@ -259,5 +264,9 @@ def write_derivations(book: Book, flags: pd.DataFrame, flags_are_withheld: bool)
         page.text(f"suppressed: fewer than {book.settings.privacy.smallest_group} customers, or a "
                   "row that would give such a group away (sheet 9).", colour="muted")
     page.space(3)
-    page.table("flags", flags[["flag", "label", "customers", "orders", "lines"]])
+    place = page.table("flags", flags[["flag", "label", "customers", "orders", "lines"]])
+    bars = DataBarRule("num", 0, "max", None, page.look.colour("accent"), minLength=0,
+                       maxLength=85)
+    letter = get_column_letter(place.columns["lines"])
+    page.sheet.conditional_formatting.add(f"{letter}{place.first}:{letter}{place.last}", bars)
     return page

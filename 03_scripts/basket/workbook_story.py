@@ -214,7 +214,7 @@ class Evidence:
 
 def write_summary(book: Book, findings: list[dict], evidence: Evidence) -> Page:
     """Write one row for each message, in the order of the questions."""
-    page = book.page(SUMMARY_SHEET, "Executive summary", (5.0, 42.0, 32.0, 32.0, 12.5, 8.0, 21.0))
+    page = book.page(SUMMARY_SHEET, "Executive summary", (5.5, 47.0, 42.0, 34.0, 14.5, 9.0, 21.0))
     ordered = in_order(findings)
     page.text("What we found, what it means, and what to do about it. Answers come first; how they "
               "were reached stands on the sheets behind.", colour="muted")
@@ -235,8 +235,9 @@ def write_summary(book: Book, findings: list[dict], evidence: Evidence) -> Page:
     for row in range(place.first, place.last + 1):
         page.sheet.cell(row, 2).font = page.look.font(bold=True)
         page.set_height(row, page.height_of(page.sheet.cell(row, 2).value, 2,
-                                            page.look.font(bold=True)) + 6)
+                                            page.look.font(bold=True)) + 4)
     page.sheet.freeze_panes = page.sheet.cell(place.first, 1)
+    page.repeat(place.header)
     page.space(6)
     page.text("●●● High: the whole interval supports the verdict.   ●●○ Medium: it holds here, and "
               "depends on a cut or an assumption.   ●○○ Low: a hint, not yet a result.",

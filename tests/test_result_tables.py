@@ -1,0 +1,231 @@
+"""The result tables against the oracle's SQL, the real panel, and themselves in other parts."""
+
+import pandas as pd
+import pytest
+
+from basket.csv_text import to_csv
+from basket.measure import GROUPINGS
+from oracle import KEYS, assert_tables_equal, result_tables, row_flow
+
+RULES = ["corrected", "course"]
+TABLES = list(KEYS)
+CHANGED = {
+    "price_ceiling_dollars": 20, "low_price_up_to_dollars": 4.2, "mid_price_up_to_dollars": 12.5,
+    "low_spender_below_dollars": 8, "regular_above_orders": 8, "loyal_above_orders": 25,
+    "frequent_up_to_days": 7, "non_frequent_above_days": 14, "active_from_orders": 7,
+    "busiest_hours": 5, "busiest_days": 3, "middle_age_from_years": 30,
+    "older_age_from_years": 50, "middle_income_from_dollars": 70_000,
+    "high_income_from_dollars": 90_000,
+}
+
+
+@pytest.fixture(scope="module")
+def expected_of():
+    """Give a function that asks the oracle once per data, RULES and thresholds."""
+    answers = {}
+
+    def expected(data, rules, **thresholds):
+        key = (data, rules, *sorted(thresholds.items()))
+        if key not in answers:
+            answers[key] = result_tables(data, rules, thresholds)
+        return answers[key]
+
+    return expected
+
+
+def without_profiles(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the profiles: they are ours to define, the oracle has none."""
+    for column in {"grouping", "flag"} & set(table.columns):
+        table = table[table[column] != "profile"]
+    return table
+
+
+def assert_as_expected(actual: dict, expected: dict, table: str) -> None:
+    """Hold one result table against the oracle's, in both directions."""
+    assert_tables_equal(without_profiles(actual[table]), expected[table], KEYS[table],
+                        table=table, both_ways=True)
+
+
+# ---- against the oracle -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("rules", RULES)
+def test_generated_data_gives_what_the_oracle_says(built, expected_of, generated, rules, table):
+    assert_as_expected(built(generated, rules).results, expected_of(generated, rules), table)
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("rules", RULES)
+def test_the_real_panel_gives_what_the_oracle_says(built, expected_of, panel, rules, table):
+    assert_as_expected(built(panel, rules).results, expected_of(panel, rules), table)
+
+
+@pytest.mark.parametrize("rules", RULES)
+def test_changed_thresholds_reach_every_table(built, expected_of, generated, rules):
+    actual = built(generated, rules, **CHANGED).results
+    for table in TABLES:
+        assert_as_expected(actual, expected_of(generated, rules, **CHANGED), table)
+
+
+def test_the_changed_thresholds_move_every_label_so_none_can_be_ignored_unseen(
+    expected_of, generated
+):
+    usual, changed = (
+        expected_of(generated, "corrected", **thresholds)["flags"].set_index(KEYS["flags"])["lines"]
+        for thresholds in ({}, CHANGED))
+    for flag in ("price_range", "busiest_days", "busiest_period_of_day", "loyalty_flag",
+                 "spending_flag", "frequency_flag", "exclusion_flag", "age_group", "income_group"):
+        for label, lines in usual["all", flag].items():
+            assert label == "(missing)" or changed["all", flag, label] != lines, (flag, label)
+    assert changed["all", "price_range", "(missing)"] > usual["all", "price_range", "(missing)"]
+
+
+@pytest.mark.parametrize("table", sorted(set(KEYS) - {"department_mix"}))
+@pytest.mark.parametrize("rules", RULES)
+def test_the_real_panel_gives_the_results_known_from_another_sql(
+    built, real_data, panel, rules, table
+):
+    path = real_data / "panel1200_expected" / rules / f"{table}.csv"
+    expected = pd.read_csv(path, dtype=str, keep_default_na=False)
+    assert len(expected)
+    assert_tables_equal(built(panel, rules).results[table], expected, KEYS[table], table=table)
+
+
+def test_the_two_sets_of_rules_differ(built, generated):
+    corrected, course = (built(generated, rules).results for rules in RULES)
+    for table in TABLES:
+        assert to_csv(corrected[table]) != to_csv(course[table]), table
+
+
+@pytest.mark.parametrize("population", ["all", "active"])
+def test_profiles_hold_the_same_customers_as_the_regions(built, generated, population):
+    flags = built(generated, "corrected").results["flags"].query("population == @population")
+    sums = flags.groupby("flag")[["customers", "orders", "lines"]].sum()
+    assert (flags["flag"] == "profile").sum() > 10
+    assert sums.loc["profile"].tolist() == sums.loc["region"].tolist()
+
+
+# ---- row flow -----------------------------------------------------------------------------------
+
+
+KNOWN_FLOW = {
+    "corrected": {"rows_in": 180_895, "rows_removed": 0, "rows_added": 0, "rows_out": 180_895},
+    "course": {"rows_in": 180_895, "rows_removed": 225, "rows_added": 12, "rows_out": 180_682},
+}
+KNOWN_ORDERS = {"corrected": 18_774, "course": 18_773}
+
+
+def merge_flow(run, rules: str) -> dict[str, int]:
+    """Give the row of the merge's flow that stage 03 recorded for a set of rules."""
+    (row,) = [row for row in run.record("03_merge")["flow"]
+              if row["step"] == "merge" and row["rules"] == rules]
+    return {name: value for name, value in row.items()
+            if name in ("rows_in", "rows_removed", "rows_added", "rows_out")}
+
+
+@pytest.mark.parametrize("rules", RULES)
+def test_the_panels_lines_orders_and_customers_are_the_known_ones(built, panel, rules):
+    run = built(panel, rules)
+    assert merge_flow(run, rules) == KNOWN_FLOW[rules]
+    assert run.sidecar("merged")["rows"] == KNOWN_FLOW[rules]["rows_out"]
+    assert run.record("03_merge")["facts"] == {"orders": KNOWN_ORDERS[rules], "customers": 1_200}
+    assert run.sidecar("analysis_orders")["rows"] == KNOWN_ORDERS[rules]
+    assert run.sidecar("analysis_customers")["rows"] == 1_200
+
+
+def test_every_line_of_the_panel_matches_under_corrected_rules(built, panel):
+    assert (built(panel, "corrected").table("merged")["merge"] == "both").all()
+
+
+@pytest.mark.parametrize("rules", RULES)
+@pytest.mark.parametrize("data", ["generated", "panel"])
+def test_the_flow_under_the_other_rules_is_what_a_run_under_them_gives(
+    built, request, data, rules
+):
+    data = request.getfixturevalue(data)
+    other = next(name for name in RULES if name != rules)
+    assert merge_flow(built(data, rules), other) == merge_flow(built(data, other), other)
+
+
+@pytest.mark.parametrize("rules", RULES)
+@pytest.mark.parametrize("data", ["generated", "panel"])
+def test_the_oracle_counts_the_same_row_flow(built, request, data, rules):
+    data = request.getfixturevalue(data)
+    run, expected = built(data, rules), row_flow(data, rules)
+    assert merge_flow(run, rules) == {
+        "rows_in": expected["lines_read"], "rows_removed": expected["lines_unmatched"],
+        "rows_added": expected["lines_added"], "rows_out": expected["lines_kept"]}
+    (active,) = [row for row in run.record("04_derive_flags")["flow"] if row["table"] == "merged"]
+    assert active["rows_out"] == expected["lines_active"]
+    assert active["rows_removed"] == expected["lines_excluded"]
+    assert run.sidecar("low_activity_customers")["rows"] == (
+        expected["customers_kept"] - expected["customers_active"])
+
+
+@pytest.mark.parametrize("rules", RULES)
+def test_every_recorded_flow_adds_up(built, generated, rules):
+    run = built(generated, rules)
+    rows = [row for stage in ("01_import", "02_clean", "03_merge", "04_derive_flags")
+            for row in run.record(stage)["flow"]]
+    assert len(rows) > 10
+    for row in rows:
+        assert row["rows_in"] + row["rows_added"] == (
+            row["rows_out"] + row["rows_removed"] + row["rows_quarantined"]), row
+        if row["rules"] == "corrected" and row["step"] != "fabricate":
+            assert row["rows_added"] == 0, row
+
+
+# ---- any number of parts ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parts", [3, 7])
+@pytest.mark.parametrize("rules", RULES)
+def test_the_number_of_parts_changes_no_character_of_any_table(built, generated, rules, parts):
+    whole, split = built(generated, rules), built(generated, rules, parts)
+    for name, table in whole.all_results.items():
+        assert to_csv(split.all_results[name]) == to_csv(table), name
+    assert {"tests", "quiet_windows", "spend_by_time", "department_times", "product_pairs"} < set(
+        whole.all_results)
+
+
+def test_the_number_of_parts_changes_no_character_on_real_data(built, panel):
+    whole, split = built(panel, "corrected"), built(panel, "corrected", 3)
+    for name, table in whole.all_results.items():
+        assert len(table), name
+        assert to_csv(split.all_results[name]) == to_csv(table), name
+
+
+def test_a_customers_rows_lie_in_one_part_of_every_table(built, generated):
+    run = built(generated, "corrected", 3)
+    stage = run.open("05_visualise")
+    users = [{table: set(stage.read_part(table, part)["user_id"])
+              for table in ("merged", "analysis_orders", "analysis_customers")}
+             for part in range(3)]
+    for part in users:
+        assert part["merged"] == part["analysis_orders"] == part["analysis_customers"]
+    assert not users[0]["merged"] & users[1]["merged"]
+
+
+# ---- what the tables must be in themselves ------------------------------------------------------
+
+
+def test_every_grouping_is_in_flags_habits_and_department_mix(built, generated):
+    results = built(generated, "corrected").results
+    assert set(results["habits"]["grouping"]) == set(GROUPINGS)
+    assert set(results["department_mix"]["grouping"]) == set(GROUPINGS)
+    assert set(results["flags"]["flag"]) == {
+        *GROUPINGS, "exclusion_flag", "price_range", "busiest_day", "busiest_days",
+        "busiest_period_of_day"}
+
+
+def test_no_cell_without_lines_has_a_row(built, generated):
+    for name, table in built(generated, "course").results.items():
+        assert (table["lines"] > 0).all(), name
+
+
+def test_written_tables_have_two_decimals_for_money_and_six_for_other_fractions():
+    table = pd.DataFrame({"orders": [1, 2], "spend": [10.0, 2.5], "share": [1 / 3, None],
+                          "effect": [-1e-9, 0.5]})
+    assert to_csv(table) == ("orders,spend,share,effect\n"
+                             "1,10.00,0.333333,0.000000\n2,2.50,,0.500000\n")
