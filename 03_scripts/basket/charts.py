@@ -79,7 +79,8 @@ class Range:
 
 def series_colours(palette: Palette) -> list[str]:
     """Colours of a chart's series, in their order."""
-    return [getattr(palette, name).lstrip("#") for name in ("accent", "contrast", "third", "fourth")]
+    names = ("accent", "contrast", "third", "fourth")
+    return [getattr(palette, name).lstrip("#") for name in names]
 
 
 def build(figure: dict, data: Range, headings: dict[str, str], palette: Palette) -> ChartBase:
@@ -188,7 +189,7 @@ def _categories(data: Range, name: str) -> AxDataSource:
 
 def _plain(values: pd.Series) -> list:
     plain = [value.item() if hasattr(value, "item") else value for value in values]
-    return [None if value is None or value != value else value for value in plain]
+    return [None if pd.isna(value) else value for value in plain]
 
 
 def _colour(series, kind: str, colour: str, palette: Palette) -> None:

@@ -59,6 +59,17 @@ def generate(folder, scale, seed, effects) -> None:
     click.echo(f"generated: {folder}")
 
 
+@main.command()
+@click.option("--out", type=FOLDER, help="Folder that was delivered, if not this checkout.")
+def verify(out) -> None:
+    """Check every file against the manifest, and every number of the findings against its table."""
+    from basket.project import ROOT, Folders
+    from basket.verify import verify as check
+
+    done = _run(check, Folders(out.resolve() if out else ROOT))
+    click.echo(f"verified: {done['files']:,} files and {done['numbers']:,} numbers")
+
+
 def _run(function, *arguments, **options):
     """Call a function; an error that is for people becomes one line and exit code 1."""
     try:

@@ -33,6 +33,10 @@ class ThisPython(AsyncKernelManager):
     def _files_not_ports(self) -> str:
         return "ipc"
 
+    @default("ip")
+    def _in_the_folder_of_this_run(self) -> str:
+        return str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / "socket")
+
     async def start_kernel(self, **options) -> None:
         """Start the kernel; what it says outside of cells while it shuts down is of no use."""
         await super().start_kernel(**options | {"stderr": subprocess.DEVNULL})

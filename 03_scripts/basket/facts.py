@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 
-from basket.graph import graph, read_record, record_file, write_json
+from basket.graph import file_hash, graph, read_record, record_file, write_json
 from basket.project import ROOT, Folders
 from basket.raw import RawData
 
@@ -125,13 +125,17 @@ def write_manifest(folders: Folders, seconds: dict[str, float]) -> None:
     stages = {}
     for stage in graph():
         done = json.loads((folders.prepared / f"{stage}.done.json").read_text(encoding="utf-8"))
-        stages[stage] = {"outputs": done["outputs"], "fingerprint": done["fingerprint"]}
+        stages[stage] = {"fingerprint": done["fingerprint"], "outputs": done["outputs"]}
+    pages = sorted(folders.notebooks.glob("*.html"))
+    files = {name: digest for stage in stages.values() for name, digest in stage["outputs"].items()}
+    files |= {str(page.relative_to(folders.out)): file_hash(page) for page in pages}
     record = json.loads(record_file(folders, "01_import").read_text(encoding="utf-8"))
     write_json(path, {
         **facts,
         "quarantined": {row["table"]: row["rows_quarantined"] for row in record["flow"]
                         if row["step"] == "read"},
-        "stages": stages,
+        "fingerprints": {stage: done["fingerprint"] for stage, done in stages.items()},
+        "files": dict(sorted(files.items())),
         "seconds": {stage: round(seconds.get(stage, earlier.get(stage, 0)), 2) for stage in graph()},
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     })

@@ -1,6 +1,7 @@
 """The graph of stages, read from stages.csv, and the record that each stage leaves."""
 
 import csv
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -60,3 +61,12 @@ def write_json(path: Path, content) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
+
+
+def file_hash(path: Path) -> str | None:
+    """The sha256 of a file, None when it is not there."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

@@ -23,7 +23,7 @@ from doit.exceptions import TaskFailed
 
 from basket import facts, raw
 from basket.errors import BasketError
-from basket.graph import Step, graph, record_file, write_json
+from basket.graph import Step, file_hash, graph, record_file, write_json
 from basket.project import ORIGINAL_DATA, ROOT, SCRIPTS, Folders
 from basket.settings import Settings, load_settings
 
@@ -295,15 +295,6 @@ def _hashes(paths: list[Path]) -> dict[Path, str | None]:
     """The sha256 of each file; None for one that is not there. Hidden and compiled files are left out."""
     return {path: file_hash(path) for path in paths
             if "__pycache__" not in path.parts and not path.name.startswith(".")}
-
-
-def file_hash(path: Path) -> str | None:
-    """The sha256 of a file, None when it is not there."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
 
 
 @contextlib.contextmanager

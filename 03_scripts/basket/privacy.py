@@ -24,7 +24,7 @@ ATTRIBUTES = frozenset({
     "loyalty_flag", "spending_flag", "frequency_flag", "region", "exclusion_flag", "age_group",
     "income_group", "family_status", "gender", "n_dependants", "profile", "ages",
 })
-LABELS = frozenset({"department", "department_id", "day", "day_name", "hour", "daypart"}) | ATTRIBUTES
+LABELS = ATTRIBUTES | {"department", "department_id", "day", "day_name", "hour", "daypart"}
 CONTEXT = frozenset({"population", "question", "group_a", "group_b", "measure", "unit",
                      "effect_name", "product_a", "product_b"})
 KEYS = LABELS | CONTEXT | {name for pair in PAIRS for name in pair}
@@ -117,7 +117,7 @@ def _rows_of(table: pd.DataFrame, withheld: set[tuple[str, str]]) -> np.ndarray:
 
 
 def _every_department(mix: pd.DataFrame, withheld: set[tuple[str, str]]) -> pd.DataFrame:
-    """Give a withheld group a row for each department, so that its rows do not tell what it buys."""
+    """Give a withheld group a row for each department: its rows must not tell what it buys."""
     if mix.empty:
         return mix
     departments = mix["department"].drop_duplicates()

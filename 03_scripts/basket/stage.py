@@ -6,7 +6,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -121,12 +121,11 @@ class Stage:
         }
         folders = {table: self.building(table) for table in makes}
         parts = range(max(self.parts(folder.name) for folder, _ in sources.values()))
-        written, total = [], {}
+        written = []
         with ThreadPoolExecutor(self.settings.limits.threads) as pool:
-            for made, sums in pool.map(
-                    lambda part: run_part(function, part, sources, folders, constants), parts):
-                written.append(made)
-                total = add_up(total, sums)
+            done = pool.map(
+                lambda part: run_part(function, part, sources, folders, constants), parts)
+            total = add_up(_sums_only(done, written))
         for table in makes:
             self.finish(table, [made[table] for made in written])
         return total
@@ -217,6 +216,17 @@ def run_part(function: Callable, part: int, sources: dict, folders: dict, consta
     return written, sums
 
 
-def add_up(total: dict, sums: dict) -> dict:
-    """Add one part's sums to the total, name by name."""
-    return {name: total[name] + value if name in total else value for name, value in sums.items()}
+def add_up(sums: Iterable[dict]) -> dict:
+    """Add the sums of all parts, name by name, in the order of the parts, as they arrive."""
+    total: dict = {}
+    for part in sums:
+        total = {name: total[name] + value if name in total else value
+                 for name, value in part.items()}
+    return total
+
+
+def _sums_only(done: Iterable[tuple[dict, dict]], written: list[dict]) -> Iterator[dict]:
+    """Pass the sums on, part by part, and note what each part has written."""
+    for made, sums in done:
+        written.append(made)
+        yield sums

@@ -116,8 +116,7 @@ def build(material: Material, settings: Settings, images: Path) -> Book:
     findings = publishable_findings(material.findings, published, settings)
     figures = publishable_figures(
         material.figures, withheld_labels(published), set(published), settings)
-    synthetic = facts["data"]["synthetic"]
-    book = Book(settings, BANNERS[synthetic])
+    book = Book(settings, BANNERS[facts["data"]["synthetic"]])
     book.page(CONTENTS, settings.report.title, (TILE_WIDTH,) * 6)
 
     write_chart_data(book, figures)
@@ -125,7 +124,7 @@ def build(material: Material, settings: Settings, images: Path) -> Book:
     evidence = Evidence(figures)
     write_title(book, tables, facts)
     write_summary(book, findings, evidence)
-    write_flow(book, tables["population_flow"], facts["rules"], synthetic)
+    write_flow(book, tables["population_flow"], facts)
     write_checks(book, tables["consistency_checks"])
     write_wrangling(book, tables["wrangling_steps"])
     flags = published["flags"]

@@ -29,6 +29,7 @@ DATA_WIDTHS = (32.0, *([11.5] * 6), 32.0, *([11.5] * 5))
 LEFT_BAND, RIGHT_BAND = range(1, 7), range(8, 14)  # columns of tables that stand side by side
 PANEL_HEIGHT = 198  # points
 BAR_HEIGHT, BARS_BESIDE = 12.5, 90  # points: each bar of a horizontal chart, and the rest
+HEAD_HEIGHT, SHELF_HEIGHT, ROW_HEIGHT = 110, 95, 16  # points: of sheet 8, of what frames a table
 IMAGE_DPI = 150
 PIXELS_PER_INCH = 96
 EMU_PER_PIXEL = 9_525
@@ -106,7 +107,7 @@ def _suppress(figure: Figure, withheld: set[tuple[str, str]], settings: Settings
 
 
 def _rows_of_withheld(data: pd.DataFrame, withheld: set[tuple[str, str]]) -> pd.Series:
-    """Rows that name a withheld group: in the column of its grouping, or anywhere among the texts."""
+    """Rows that name a withheld group, in the column of its grouping or anywhere in the texts."""
     hidden = pd.Series(False, index=data.index)
     named = {grouping for grouping, _ in withheld} & set(data.columns)
     for name in named or data.columns:
@@ -126,14 +127,38 @@ def _rows_of_withheld(data: pd.DataFrame, withheld: set[tuple[str, str]]) -> pd.
 def write_chart_data(book: Book, figures: list[Figure]) -> Page:
     """Write the numbers behind every figure, as tables."""
     page = book.page(DATA_SHEET, "Chart data", DATA_WIDTHS)
-    page.text("Every number behind every figure, as it was drawn. Each is taken from a result table "
-              "in 04_analysis/tables; the source is named below the title.", colour="muted")
+    page.text("Every number behind every figure, as it was drawn. Each is taken from a result "
+              "table in 04_analysis/tables; the source is named below the title.", colour="muted")
     page.space(4)
     for figure in figures:
         prepare(figure)
-    for shelf in shelves(figures):
+    for shelf in in_pages(shelves(figures), page.page_height):
         _write_side_by_side(page, *shelf)
     return page
+
+
+def in_pages(waiting: list[tuple[Figure, ...]], page_height: float) -> list[tuple[Figure, ...]]:
+    """Order the shelves so that each page is filled: the next one, and whatever fits below it."""
+    waiting, ordered, room = list(waiting), [], page_height - HEAD_HEIGHT
+    while waiting:
+        fits = [shelf for shelf in waiting if _shelf_height(shelf) <= room]
+        if not fits:
+            room = page_height
+            fits = waiting
+        ordered.append(fits[0])
+        room -= _shelf_height(fits[0])
+        waiting.remove(fits[0])
+    return ordered
+
+
+def _shelf_height(shelf: tuple[Figure, ...]) -> float:
+    return max(SHELF_HEIGHT + ROW_HEIGHT * (0 if _stands_on_sheet_6(figure) else len(figure.data))
+               for figure in shelf)
+
+
+def _stands_on_sheet_6(figure: Figure) -> bool:
+    """Whether a heat map is too wide for sheet 8; its cells on sheet 6 hold the same numbers."""
+    return bool(figure.heat) and len(figure.data.columns) > len(DATA_WIDTHS)
 
 
 def shelves(figures: list[Figure]) -> list[tuple[Figure, ...]]:
@@ -158,7 +183,8 @@ def prepare(figure: Figure) -> None:
     if not spec:
         return
     if len(spec["series"]) > charts.MOST_SERIES:
-        raise BasketError(f"figure {figure.name}: a chart shows at most {charts.MOST_SERIES} series")
+        raise BasketError(f"figure {figure.name}: a chart shows at most {charts.MOST_SERIES} "
+                          "series")
     used = [spec["x"], *spec["series"]]
     broken = [any(plain(value) is None or not (is_number(plain(value)) or column == spec["x"])
                   for column, value in zip(used, row, strict=True))
@@ -226,7 +252,7 @@ def _write_numbers(page: Page, figure: Figure, column: int) -> None:
     sources.font = page.look.font("muted")
     page.set_height(page.row, 15)
     page.row += 1
-    if figure.heat and len(figure.data.columns) > len(page.widths):
+    if _stands_on_sheet_6(figure):
         page.write(page.row, column, "The numbers are the cells of the heat map on sheet 6.")
         page.set_height(page.row, 15)
         page.row += 1
@@ -394,8 +420,9 @@ def _shade(page: Page, place: Place, measure: str, values: list) -> None:
     columns = sorted(place.columns.values())
     cells = (f"{get_column_letter(columns[1])}{place.first}:"
              f"{get_column_letter(columns[-1])}{place.last}")
-    accent, contrast = (page.look.fill(name, 0.5).start_color.rgb for name in ("accent", "contrast"))
-    paper = page.look.fill("paper").start_color.rgb
+    accent, contrast, paper = (
+        page.look.fill(name, share).start_color.rgb
+        for name, share in (("accent", 0.5), ("contrast", 0.5), ("paper", 1)))
     if "lift" in measure and min(numbers, default=1) < 1 < max(numbers, default=1):
         rule = ColorScaleRule(start_type="min", start_color=contrast, mid_type="num", mid_value=1,
                               mid_color=paper, end_type="max", end_color=accent)

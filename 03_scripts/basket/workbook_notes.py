@@ -9,6 +9,7 @@ from basket.workbook_story import NOTES_SHEET
 WIDTHS = (22.0, 26.0, 28.0, 19.0, 12.5, 15.0, 13.0, 10.0, 10.0, 9.5, 9.5, 25.0)
 CITATION = ("“The Instacart Online Grocery Shopping Dataset 2017”, accessed via Kaggle "
             "(https://www.kaggle.com/competitions/instacart-market-basket-analysis).")
+RIGHT_HALF = 6  # column in which the right half of the glossary begins
 MOST_TESTS = 60
 EFFECTS = {
     "cramers_v": "Cramér's V", "epsilon_squared": "epsilon²", "cliffs_delta": "Cliff's delta",
@@ -30,10 +31,15 @@ def write_notes(book: Book, published: dict[str, pd.DataFrame], facts: dict) -> 
         page.space(4)
     _write_tests(page, published)
     page.section("Glossary")
-    for term, text in glossary(settings):
-        page.term(term, text)
-    page.space(4)
-    _write_files(page, facts)
+    words = glossary(settings)
+    half = -(-len(words) // 2)
+    first = page.row
+    for place, (term, text) in enumerate(words):
+        column, page.row = (1, first + place) if place < half else (RIGHT_HALF, first + place - half)
+        page.write(page.row, column, term, font=page.look.font(bold=True))
+        page.write(page.row, column + 1, text)
+        page.set_height(page.row, 17)
+    page.row = first + half
     return page
 
 
@@ -50,16 +56,16 @@ def sections(settings: Settings, facts: dict) -> list[tuple[str, list[tuple[str,
             ("Fabricated columns", "Customers (gender, state, age, dependants, family status, "
              "income) and prices were made up for a course and describe no real person and no real "
              "price. What rests on them shows the method, not the market."),
-            ("RULES", f"{facts['rules']}. The corrected rules repair the known faults of the files; "
-             "the course rules repeat what published analyses print."),
+            ("RULES", f"{facts['rules']}. The corrected rules repair the known faults of the "
+             "files; the course rules repeat what published analyses print."),
             ("Versions", versions or NOTHING),
         ]),
         ("Method and units", [
             ("Units", "An order line is a product in an order; an order belongs to a customer. "
              "Every number names its unit. Busiest means most orders, not most lines."),
             ("Population", "Active customers have at least "
-             f"{settings.thresholds.active_from_orders} prior orders; findings speak of them unless "
-             "they say otherwise."),
+             f"{settings.thresholds.active_from_orders} prior orders; findings speak of them "
+             "unless they say otherwise."),
             ("Money", f"US dollars, summed in whole cents. A price above {ceiling} dollars is "
              "damage and counts as missing."),
             ("Tests", "The unit of every test is the customer: one row for each, then the test. "
@@ -67,7 +73,8 @@ def sections(settings: Settings, facts: dict) -> list[tuple[str, list[tuple[str,
              "tests of this report."),
             ("Verdicts", "No practical difference: the whole interval lies below the smallest "
              "threshold. Small, medium, large: the whole interval reaches that threshold and q is "
-             f"below {statistics.significance:g}. Undecided: anything else. " + thresholds(settings)),
+             f"below {statistics.significance:g}. Undecided: anything else. "
+             + thresholds(settings)),
         ]),
         ("How to read an interval", [
             ("In plain words", f"Were the study repeated with other customers many times, about "
@@ -140,7 +147,7 @@ def _write_tests(page: Page, published: dict[str, pd.DataFrame]) -> None:
     if counts is not None and not counts.empty:
         page.text("All tests of this report, by verdict.", colour="muted")
         page.space(3)
-        page.table("verdict_counts", _in_words(counts))
+        page.table("verdict_counts", _in_words(counts), dense=True)
         page.space(10)
     shown = chosen_tests(tests)
     page.text(f"The overall comparison of each ordering habit: {len(shown)} of {len(tests)} tests; "
@@ -148,7 +155,7 @@ def _write_tests(page: Page, published: dict[str, pd.DataFrame]) -> None:
               "many an undecided test would need.", colour="muted")
     page.space(3)
     shown = _in_words(shown[[name for name in SHOWN_TESTS if name in shown]])
-    page.table("tests", shown, headings={"effect_name": "Measure of effect"})
+    page.table("tests", shown, headings={"effect_name": "Measure of effect"}, dense=True)
     page.space(12)
 
 
@@ -168,15 +175,3 @@ def chosen_tests(tests: pd.DataFrame) -> pd.DataFrame:
     overall = tests["group_a"].fillna("").astype("str") == ""
     detail = tests["measure"].str.match(DETAILS)
     return tests[overall & ~detail].head(MOST_TESTS).reset_index(drop=True)
-
-
-def _write_files(page: Page, facts: dict) -> None:
-    files = facts["data"].get("files") or {}
-    if not files:
-        return
-    page.section("Files that went in")
-    frame = pd.DataFrame([
-        {"file": name, "bytes": file["bytes"], "sha256": file["sha256"]}
-        for name, file in sorted(files.items())])
-    page.table("input_files", frame, headings={"bytes": "Bytes", "sha256": "sha256"},
-               overflow=("sha256",))

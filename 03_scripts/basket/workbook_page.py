@@ -47,6 +47,7 @@ POINTS_PER_PIXEL = 0.75
 SMALLEST_SCALE = 0.7  # of print: 10 points become 7
 CELL_PADDING = 8  # pixels
 INDENT = 9  # pixels
+ROW_PADDING = 3  # points
 
 # Widths of Arial's characters, in thousandths of the size; what is not listed counts as `WIDE`.
 WIDTHS = {
@@ -80,7 +81,8 @@ HEADINGS = {
     "rows_removed": "Removed (–)", "rows_quarantined": "Quarantined (–)", "rows_out": "Rows out",
     "p_value": "p", "q_value": "q", "effect_low": "Effect, from", "effect_high": "Effect, to",
     "n": "Customers", "group_a": "Group A", "group_b": "Group B", "hour": "Hour of day",
-    "index": "Times the average window", "index_low": "Interval, from", "index_high": "Interval, to",
+    "index": "Times the average window", "index_low": "Interval, from",
+    "index_high": "Interval, to",
     "customers_to_decide": "Customers that would decide", "day_name": "Day",
 }
 
@@ -347,7 +349,7 @@ class Page:
         """Height in points that a text needs in a column, so many steps indented."""
         pixels = self.pixels(column) - CELL_PADDING - INDENT * indent
         lines = wrap(str(text), pixels, font.size, bool(font.bold))
-        return len(lines) * font.size * LINE + 3
+        return len(lines) * font.size * LINE + ROW_PADDING
 
     def space(self, points: float = 10) -> None:
         """Leave an empty row."""
@@ -411,13 +413,13 @@ class Page:
         self, name: str, frame: pd.DataFrame, *, column: int = 1, headings: dict | None = None,
         formats: dict | None = None, filters: bool = False, bold_first: bool = False,
         link: Callable[[int, str], tuple[str, int] | None] | None = None,
-        turned: Sequence[str] = (), overflow: Sequence[str] = (),
+        turned: Sequence[str] = (), overflow: Sequence[str] = (), dense: bool = False,
     ) -> Place:
         """Write a table as an Excel table `tbl_<name>`; return where it stands.
 
         `link(row number, column name)` says where a cell leads: (page, row). The headers of
         `turned` columns are written upwards; texts of a last column that may `overflow` run over
-        the empty cells to the right.
+        the empty cells to the right. The rows of a `dense` table are as low as its texts allow.
         """
         if len(frame) > LONGEST_TABLE:
             raise BasketError(f"the table {name} has {len(frame):,} rows; the workbook shows at "
@@ -440,6 +442,8 @@ class Page:
                 if target:
                     self.link(cell, *target)
         last = header + len(frame)
+        for row in range(header + 1, last + 1) if dense else ():
+            self.heights[row] -= ROW_PADDING - 1
         self._add_table(name, titles, column, header, last, filters)
         self.keep(header, min(header + 2, last))
         self.row = last + 1
@@ -468,7 +472,7 @@ class Page:
                               shrink_to_fit=wide or None)
             muted = self.look.font("muted") if not is_number(value) else font
             cell = self.write(row, column, value, font=muted, align=align, number_format=form)
-            self.set_height(row, TEXT_SIZE * LINE + 3)
+            self.set_height(row, TEXT_SIZE * LINE + ROW_PADDING)
         elif wraps:
             cell = self.wrapped(row, column, str(value), font=font, horizontal="left",
                                 indent=indent)

@@ -1,4 +1,4 @@
-"""Sheets 2 to 5: the record of the work. Where the rows went, what was checked, changed, derived."""
+"""Sheets 2 to 5: the record of the work: where rows went, what was checked, changed, derived."""
 
 import csv
 from dataclasses import dataclass
@@ -91,8 +91,9 @@ COMPARED = {
 # ---- 2. Population flow -----------------------------------------------------------------------
 
 
-def write_flow(book: Book, flow: pd.DataFrame, rules: str, synthetic: str) -> Page:
-    """Write the boxes, the reconciliation, and the comparison with the published figures."""
+def write_flow(book: Book, flow: pd.DataFrame, facts: dict) -> Page:
+    """Write the boxes, the reconciliation, the published figures beside ours, and the files."""
+    rules, data = facts["rules"], facts["data"]
     page = book.page(FLOW_SHEET, "Population flow", FLOW_WIDTHS)
     ours = flow[flow["rules"].isin([rules, "any"])]
     page.text(f"How many rows each step took in and gave on, under RULES={rules}. All = merged; "
@@ -111,8 +112,19 @@ def write_flow(book: Book, flow: pd.DataFrame, rules: str, synthetic: str) -> Pa
                   "removed or added; they are counted in this run and need no second one.",
                   colour="muted")
     page.space(10)
-    _write_published(page, ours, rules, synthetic)
+    _write_published(page, ours, rules, data["synthetic"])
+    _write_files(page, data.get("files") or {})
     return page
+
+
+def _write_files(page: Page, files: dict[str, dict]) -> None:
+    if not files:
+        return
+    page.space(12)
+    page.section("The files as received")
+    rows = [(name, file["bytes"], file["sha256"]) for name, file in sorted(files.items())]
+    page.table("input_files", pd.DataFrame(rows, columns=["file", "bytes", "sha256"]),
+               headings={"sha256": "sha256"}, overflow=("sha256",))
 
 
 def look_up(flow: pd.DataFrame, figure: Figure) -> int | None:
@@ -176,7 +188,8 @@ def reconciled(flow: pd.DataFrame) -> pd.DataFrame:
                - numbers["rows_quarantined"] == numbers["rows_out"])
     return pd.DataFrame({
         "step": flow["step"], "table": flow["table"], "rules": flow["rules"],
-        **{name: numbers[name] for name in numbers}, "adds_up": adds_up.map({True: "yes", False: "NO"}),
+        **{name: numbers[name] for name in numbers},
+        "adds_up": adds_up.map({True: "yes", False: "NO"}),
         "reason": flow["reason"],
     }).reset_index(drop=True)
 
@@ -244,14 +257,15 @@ def write_wrangling(book: Book, steps: pd.DataFrame) -> Page:
 
 
 def write_derivations(book: Book, flags: pd.DataFrame, flags_are_withheld: bool) -> Page:
-    """Write the rule of each derived column, and how many customers, orders, lines each label has."""
+    """Write the rule of each derived column, and how often each label occurs at each grain."""
     page = book.page(DERIVATIONS_SHEET, "Column derivations", (24.0, 36.0, 30.0, 16.0, 62.0))
-    page.text("Each derived column with the rule and the thresholds in force; the wording is filled "
-              "from settings.yml and cannot disagree with the code.", colour="muted")
+    page.text("Each derived column with the rule and the thresholds in force; the wording is "
+              "filled from settings.yml and cannot disagree with the code.", colour="muted")
     page.space(4)
     rules = pd.DataFrame(dictionary.derivations(book.settings))
     rules["table"] = [tables.split()[0] for tables in rules["table"]]
-    page.table("column_derivations", rules[["table", "column", "derived_from", "unit", "condition"]],
+    columns = ["table", "column", "derived_from", "unit", "condition"]
+    page.table("column_derivations", rules[columns],
                headings={"table": "First table", "column": "New column", "condition": "Rule"},
                filters=True)
     page.space(12)

@@ -180,8 +180,8 @@ def _is_withheld(finding: dict, number: dict, published: dict[str, pd.DataFrame]
 def _withhold(finding: dict, settings: Settings) -> dict:
     return finding | {
         "headline": "Withheld: the answer would tell of too few customers",
-        "so_what": f"It rests on a group of fewer than {settings.privacy.smallest_group} customers, "
-                   "or on one that would give such a group away (D-15).",
+        "so_what": f"It rests on a group of fewer than {settings.privacy.smallest_group} "
+                   "customers, or on one that would give such a group away (D-15).",
         "action": "Run the analysis again with more customers.", "numbers": {}, "size": "",
         "confidence": "low", "change_mind": "More customers in the group.",
     }

@@ -1,0 +1,364 @@
+"""Cleaning fault by fault, and the merge against plain pandas merges."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+
+from basket import clean, merge
+from basket.audit import Audit
+from basket.errors import BasketError, DataError
+from basket.project import ROOT
+from basket.settings import load_settings
+
+SETTINGS = load_settings(ROOT / "settings.yml")
+RULES = ["corrected", "course"]
+
+
+def raw_products(*rows) -> pd.DataFrame:
+    """Write products as (id, name, price in dollars); aisle and department follow from the id."""
+    ids, names, prices = zip(*rows, strict=True)
+    return pd.DataFrame({
+        "product_id": np.array(ids, np.int32), "product_name": pd.Categorical(names),
+        "aisle_id": np.ones(len(ids), np.int16), "department_id": np.ones(len(ids), np.int16),
+        "prices": np.array(prices, np.float64)})
+
+
+def cleaned(raw: pd.DataFrame, rules: str = "corrected") -> pd.DataFrame:
+    return clean.products(raw, SETTINGS.rules_named(rules), SETTINGS.thresholds, SETTINGS.labels)
+
+
+def pairs_of(products: pd.DataFrame) -> list[tuple]:
+    return list(zip(products["product_id"], products["product_name"], strict=True))
+
+
+# ---- products -----------------------------------------------------------------------------------
+
+
+def test_the_first_row_of_a_doubled_id_takes_the_absent_id_before_it():
+    raw = raw_products((3, "a", 1), (7, "first", 2), (7, "second", 3), (8, "b", 4))
+    assert pairs_of(cleaned(raw)) == [(3, "a"), (6, "first"), (7, "second"), (8, "b")]
+
+
+@pytest.mark.parametrize("rows", [
+    [(6, "a", 1), (7, "first", 2), (7, "second", 3)],  # 6 is not absent
+    [(7, "first", 1), (7, "second", 2), (7, "third", 3)],  # two would stay on 7
+    [(1, "first", 1), (1, "second", 2)],  # there is no id 0
+])
+def test_a_doubled_id_that_cannot_be_repaired_stops_the_run_and_is_named(rows):
+    with pytest.raises(DataError, match=rf"products.csv: column product_id: {rows[-1][0]} stands"):
+        cleaned(raw_products(*rows))
+
+
+def test_course_rules_leave_a_doubled_id_on_both_products_with_keys_of_their_own():
+    found = cleaned(raw_products((7, "first", 2), (7, "second", 3), (2, "a", 1)), "course")
+    assert pairs_of(found) == [(2, "a"), (7, "first"), (7, "second")]
+    assert found["product_key"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("rules", RULES)
+def test_rows_that_repeat_another_in_every_column_are_dropped(rules):
+    raw = raw_products((4, "a", 1), (5, "b", 2), (5, "b", 2), (9, "c", 3), (9, "c", 3))
+    assert pairs_of(cleaned(raw, rules)) == [(4, "a"), (5, "b"), (9, "c")]
+
+
+def test_a_row_that_differs_in_its_price_alone_is_no_exact_duplicate():
+    raw = raw_products((4, "a", 1), (5, "b", 2), (5, "b", 2.5))
+    with pytest.raises(DataError, match="5 stands on several products"):
+        cleaned(raw)
+    assert len(cleaned(raw, "course")) == 3
+
+
+@pytest.mark.parametrize(("rules", "expected"), [
+    ("corrected", [(1, "(unnamed)"), (2, "(damaged name)"), (3, "None"), (4, "nan"), (5, "(unnamed)")]),
+    ("course", [(2, "#NAME?"), (3, "None"), (4, "nan")]),
+])
+def test_nameless_and_damaged_names_are_labelled_and_a_product_called_none_stays(rules, expected):
+    raw = raw_products((1, None, 1), (2, "#NAME?", 2), (3, "None", 3), (4, "nan", 4), (5, None, 5))
+    assert pairs_of(cleaned(raw, rules)) == expected
+
+
+def test_nameless_products_that_repeat_each_other_are_one_product():
+    assert pairs_of(cleaned(raw_products((1, None, 1), (1, None, 1)))) == [(1, "(unnamed)")]
+
+
+@pytest.mark.parametrize(("dollars", "cents"), [
+    (0.0, 0), (1.0, 100), (1.1, 110), (4.35, 435), (8.2, 820), (0.1 + 0.2, 30), (19.99, 1999),
+    (9.999, 1000), (14_900.0, 1_490_000), (99_999.0, 9_999_900), (np.nan, None),
+])
+def test_dollars_become_whole_cents_without_float_noise(dollars, cents):
+    found = clean.to_cents(pd.Series([dollars], dtype="float64"))
+    assert found.dtype == "Int32"
+    assert found.tolist() == [pd.NA if cents is None else cents]
+
+
+@pytest.mark.parametrize(("dollars", "is_kept"), [
+    (99.99, True), (100.0, True), (100.01, False), (14_900.0, False), (99_999.0, False)])
+def test_a_price_above_100_dollars_is_no_price(dollars, is_kept):
+    corrected = cleaned(raw_products((1, "a", dollars)))["price_cents"]
+    assert corrected.notna().tolist() == [is_kept]
+    course = cleaned(raw_products((1, "a", dollars)), "course")["price_cents"]
+    assert course.tolist() == [round(100 * dollars)]  # the flags still see it
+
+
+def test_cleaning_leaves_its_argument_alone():
+    raw = raw_products((7, None, 1), (7, "second", 9999), (2, "#NAME?", 1))
+    before = raw.copy(deep=True)
+    cleaned(raw)
+    pd.testing.assert_frame_equal(raw, before)
+
+
+@pytest.mark.parametrize("rules", RULES)
+def test_products_are_sorted_by_id_and_keep_the_files_order_within_one(rules):
+    found = cleaned(raw_products((9, "z", 1), (4, "second?", 1), (2, "a", 1)), rules)
+    assert found["product_id"].tolist() == [2, 4, 9]
+    assert found["product_key"].tolist() == [0, 1, 2]
+
+
+def test_a_product_in_an_unknown_department_is_named():
+    products = cleaned(raw_products((3, "a", 1)))
+    with pytest.raises(DataError, match="department_id: 1 of product 3 is not in departments.csv"):
+        clean.require_departments(products, pd.DataFrame({"department_id": [2]}))
+
+
+@pytest.mark.parametrize("rules", RULES)
+def test_the_products_that_each_rule_removes_are_recorded_and_add_up(rules):
+    raw = raw_products((1, None, 1), (5, "b", 2), (5, "b", 2), (7, "c", 3), (7, "d", 4))
+    audit = Audit(rules)
+    clean.record_product_flow(audit, rules, raw, SETTINGS)
+    flow = audit.flow_table()
+    assert flow["rows_removed"].tolist() == ([0, 1] if rules == "corrected" else [1, 1])
+    assert flow["rows_in"].iloc[0] == 5
+    assert flow["rows_out"].iloc[-1] == len(cleaned(raw, rules))
+
+
+# ---- orders and customers -----------------------------------------------------------------------
+
+
+def raw_orders() -> pd.DataFrame:
+    return pd.DataFrame({
+        "order_id": np.array([13, 11, 12, 21, 22], np.int32),
+        "user_id": np.array([1, 1, 1, 2, 2], np.int32),
+        "eval_set": pd.Categorical(["train", "prior", "prior", "prior", "test"]),
+        "order_number": np.array([3, 1, 2, 1, 2], np.int16),
+        "order_dow": np.array([0, 1, 2, 3, 4], np.int8),
+        "order_hour_of_day": np.array([8, 9, 10, 11, 12], np.int8),
+        "days_since_prior_order": pd.array([5, None, 30, None, 7], "Int8")})
+
+
+def raw_customers() -> pd.DataFrame:
+    return pd.DataFrame({"user_id": np.array([2, 1], np.int32), "Gender": ["Male", "Female"],
+                         "STATE": ["Ohio", "Texas"], "Age": [30, 40], "fam_status": ["x", "y"]})
+
+
+def test_only_prior_orders_are_kept_in_the_order_of_each_customers_history():
+    frames, counts = clean.clean_part(raw_orders(), raw_customers())
+    orders = frames["orders"]
+    assert orders["order_id"].tolist() == [11, 12, 21]
+    assert orders["is_first_order"].tolist() == [True, False, True]
+    assert orders["days_since_prior_order"].tolist() == [pd.NA, 30, pd.NA]
+    assert "eval_set" not in orders
+    assert frames["customers"]["user_id"].tolist() == [1, 2]
+    assert {"gender", "state", "age", "family_status"} < set(frames["customers"])
+    assert counts == {"orders": 5, "prior_orders": 3, "train_orders": 1, "test_orders": 1,
+                      "first_orders": 2, "gaps_at_30": 1, "first_not_numbered_1": 0,
+                      "customers": 2}
+
+
+def test_a_missing_gap_on_a_later_order_is_counted_not_filled():
+    damaged = raw_orders()
+    damaged.loc[2, "days_since_prior_order"] = pd.NA
+    frames, counts = clean.clean_part(damaged, raw_customers())
+    assert counts["first_not_numbered_1"] == 1
+    assert frames["orders"]["days_since_prior_order"].isna().all()
+
+
+# ---- the merge, against plain pandas merges -----------------------------------------------------
+
+
+@st.composite
+def deliveries(draw, complete: bool = False):
+    """Draw lines, orders, customers, products and departments; `complete` if every line matches."""
+    users = draw(st.lists(st.integers(1, 5), min_size=1, max_size=5, unique=True))
+    order_ids = draw(st.lists(st.integers(1, 12), min_size=1, max_size=8, unique=True))
+    user_of_order = [draw(st.sampled_from(users if complete else range(1, 6))) for _ in order_ids]
+    product_ids = sorted(draw(st.lists(st.integers(1, 6), min_size=1, max_size=8, unique=complete)))
+    line_orders = st.sampled_from(order_ids) if complete else st.integers(1, 13)
+    line_products = st.sampled_from(product_ids) if complete else st.integers(1, 7)
+    lines = draw(st.lists(st.tuples(line_orders, line_products), max_size=30))
+    orders = pd.DataFrame({
+        "order_id": np.array(order_ids, np.int32), "user_id": np.array(user_of_order, np.int32),
+        "order_number": np.arange(1, len(order_ids) + 1, dtype=np.int16),
+        "order_day": np.arange(len(order_ids), dtype=np.int8) % 7, "is_first_order": False})
+    customers = pd.DataFrame({"user_id": np.array(users, np.int32),
+                              "age": np.array([20 + user for user in users], np.int16)})
+    products = pd.DataFrame({
+        "product_id": np.array(product_ids, np.int32),
+        "product_key": np.arange(len(product_ids), dtype=np.int32),
+        "department_id": np.array([number % 3 for number in product_ids], np.int16)})
+    departments = pd.DataFrame({"department_id": np.arange(3, dtype=np.int16),
+                                "department": pd.Categorical(["a", "b", "c"])})
+    raw_lines = pd.DataFrame(lines, columns=["order_id", "product_id"]).astype("int32").assign(
+        add_to_cart_order=np.arange(1, len(lines) + 1, dtype=np.int16),
+        reordered=np.arange(len(lines), dtype=np.int8) % 2)
+    return raw_lines, orders, customers, products, departments
+
+
+def merged_plainly(raw_lines, orders, customers, products, departments) -> pd.DataFrame:
+    """Merge as one would on a whiteboard: inner joins, one after the other."""
+    return (
+        raw_lines.merge(orders.drop(columns="is_first_order"), on="order_id")
+        .merge(products.merge(departments, on="department_id"), on="product_id")
+        .merge(customers, on="user_id")
+        .assign(merge="both")
+    )
+
+
+def as_rows(frame: pd.DataFrame) -> list[tuple]:
+    columns = sorted(frame.columns)
+    return sorted(map(tuple, frame[columns].astype(object).to_numpy().tolist()))
+
+
+@given(deliveries())
+@effort(deadline=None, max_examples=60)
+def test_the_merge_is_that_of_plain_pandas_with_unmatched_lines_and_doubled_ids(delivery):
+    raw_lines, orders, customers, products, departments = delivery
+    frames, sums = merge.merge_part(raw_lines, orders, customers,
+                                    merge.Catalogue.of(products, departments))
+    expected = merged_plainly(*delivery)
+    found = frames["merged"]
+    assert sorted(found.columns) == sorted(expected.columns)
+    assert as_rows(found) == as_rows(expected)
+    assert sums["orders_kept"] == expected["order_id"].nunique()
+    assert sums["customers_kept"] == expected["user_id"].nunique()
+
+
+@given(deliveries())
+@effort(deadline=None, max_examples=60)
+def test_lines_read_and_added_are_always_those_kept_and_unmatched(delivery):
+    raw_lines, orders, customers, products, departments = delivery
+    frames, sums = merge.merge_part(raw_lines, orders, customers,
+                                    merge.Catalogue.of(products, departments))
+    assert sums["read"] == len(raw_lines)
+    assert sums["kept"] == len(frames["merged"])
+    assert sums["read"] + sums["added"] == sums["kept"] + merge.unmatched(sums)
+    flag = merge.merge_flag(sums)["lines"] if len(raw_lines) else pd.Series([0])
+    assert flag.sum() == sums["read"]
+
+
+@given(deliveries(), deliveries())
+@effort(deadline=None, max_examples=60)
+def test_the_flow_under_other_products_is_what_merging_with_them_gives(delivery, other):
+    raw_lines, orders, customers, products, departments = delivery
+    _, sums = merge.merge_part(raw_lines, orders, customers,
+                               merge.Catalogue.of(products, departments))
+    for catalogue in (products, other[3]):
+        expected = merged_plainly(raw_lines, orders, customers, catalogue, departments)
+        flow = merge.flow_under(catalogue, sums)
+        assert flow["kept"] == len(expected)
+        assert flow["unmatched"] == len(raw_lines) - expected["add_to_cart_order"].nunique()
+        assert flow["kept"] == sums["read"] - flow["unmatched"] + flow["added"]
+
+
+@given(deliveries(), st.randoms(use_true_random=False))
+@effort(deadline=None, max_examples=30)
+def test_the_order_of_the_rows_of_any_table_is_irrelevant(delivery, random):
+    raw_lines, orders, customers, products, departments = delivery
+    seed = random.randrange(2**16)
+    shuffled = [frame.sample(frac=1, random_state=seed).reset_index(drop=True)
+                for frame in (raw_lines, orders, customers)]
+    catalogue = merge.Catalogue.of(products, departments)
+    left, left_sums = merge.merge_part(raw_lines, orders, customers, catalogue)
+    right, right_sums = merge.merge_part(*shuffled, catalogue)
+    assert as_rows(left["merged"]) == as_rows(right["merged"])
+    for name in ("kept", "added", "without_order", "without_product", "without_customer"):
+        assert left_sums[name] == right_sums[name]
+
+
+@given(deliveries(complete=True))
+@effort(deadline=None, max_examples=30)
+def test_complete_data_matches_fully_and_adds_nothing(delivery):
+    raw_lines, orders, customers, products, departments = delivery
+    _, sums = merge.merge_part(raw_lines, orders, customers,
+                               merge.Catalogue.of(products, departments))
+    merge.require_full_match(sums, "lines.csv")
+    assert sums["kept"] == sums["read"]
+
+
+# ---- what does not match is named ---------------------------------------------------------------
+
+
+def small_delivery():
+    """Write two orders of two customers with three lines of two products."""
+    return {
+        "raw_lines": pd.DataFrame({
+            "order_id": np.array([1, 1, 2], np.int32), "product_id": np.array([5, 6, 6], np.int32),
+            "add_to_cart_order": np.array([1, 2, 1], np.int16),
+            "reordered": np.zeros(3, np.int8)}),
+        "orders": pd.DataFrame({
+            "order_id": np.array([1, 2], np.int32), "user_id": np.array([10, 20], np.int32),
+            "is_first_order": [True, True]}),
+        "customers": pd.DataFrame({"user_id": np.array([10, 20], np.int32), "age": [30, 40]}),
+    }
+
+
+PRODUCTS = pd.DataFrame({"product_id": np.array([5, 6], np.int32), "product_key": [0, 1],
+                         "department_id": [1, 1]})
+DEPARTMENTS = pd.DataFrame({"department_id": [1], "department": ["a"]})
+
+
+@pytest.mark.parametrize(("table", "row", "message"), [
+    ("orders", 1, r"lines.csv: column order_id: 2 is not in orders.csv .* 0 lines more"),
+    ("customers", 0, r"lines.csv: column user_id: 10 is not in customers.csv .* 1 lines more"),
+])
+def test_a_line_without_its_order_or_customer_is_named(table, row, message):
+    delivery = small_delivery()
+    delivery[table] = delivery[table].drop(index=row).reset_index(drop=True)
+    _, sums = merge.merge_part(**delivery, catalogue=merge.Catalogue.of(PRODUCTS, DEPARTMENTS))
+    with pytest.raises(DataError, match=message):
+        merge.require_full_match(sums, "lines.csv")
+
+
+def test_a_line_without_its_product_is_named_with_the_lines_of_every_part():
+    catalogue = merge.Catalogue.of(PRODUCTS.head(1), DEPARTMENTS)
+    _, sums = merge.merge_part(**small_delivery(), catalogue=catalogue)
+    twice = {name: value + value for name, value in sums.items()}
+    with pytest.raises(DataError, match=r"product_id: 6 is not in products.csv .* 3 lines more"):
+        merge.require_full_match(twice, "lines.csv")
+
+
+def test_a_product_id_on_two_products_is_refused_where_every_line_must_match_once():
+    products = pd.concat([PRODUCTS, PRODUCTS.tail(1).assign(product_key=2)], ignore_index=True)
+    _, sums = merge.merge_part(**small_delivery(),
+                               catalogue=merge.Catalogue.of(products, DEPARTMENTS))
+    assert sums["added"] == 2
+    with pytest.raises(DataError, match="2 lines match several products"):
+        merge.require_full_match(sums, "lines.csv")
+
+
+def test_a_line_that_lacks_product_and_customer_is_lost_once():
+    delivery = small_delivery()
+    delivery["customers"] = delivery["customers"].tail(1)
+    catalogue = merge.Catalogue.of(PRODUCTS.tail(1), DEPARTMENTS)
+    _, sums = merge.merge_part(**delivery, catalogue=catalogue)
+    assert (sums["without_product"], sums["without_customer"], sums["kept"]) == (1, 1, 1)
+    assert merge.flow_under(PRODUCTS.tail(1), sums) == {"unmatched": 2, "added": 0, "kept": 1}
+
+
+# ---- the audit ----------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99), st.integers(0, 99),
+       st.integers(1, 9))
+def test_a_flow_that_does_not_add_up_cannot_be_recorded(kept, added, removed, quarantined, wrong):
+    audit = Audit("corrected")
+    rows_in = kept + removed + quarantined
+    audit.record_flow("t", "s", rows_in, kept + added, added=added, removed=removed,
+                      quarantined=quarantined)
+    for step in (wrong, -wrong):
+        with pytest.raises(BasketError, match="rows do not add up"):
+            audit.record_flow("t", "s", rows_in + step, kept + added, added=added,
+                              removed=removed, quarantined=quarantined)
+    assert len(audit.flow) == 1

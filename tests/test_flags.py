@@ -1,0 +1,323 @@
+"""Every flag at its boundaries, and the sums, medians and lookups that the flags rest on."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+
+from basket import flags, measure
+from basket import lookup as lookup_module
+from basket.lookup import Positions
+from basket.project import ROOT
+from basket.settings import load_settings
+
+SETTINGS = load_settings(ROOT / "settings.yml")
+MISSING = "(missing)"
+
+
+def cents(values) -> pd.Series:
+    return pd.Series(values, dtype="Int32")
+
+
+# ---- boundaries ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("price_cents", "expected"), [
+    (0, "Low-range product"), (499, "Low-range product"), (500, "Low-range product"),
+    (501, "Mid-range product"), (1500, "Mid-range product"), (1501, "High-range product"),
+    (10_000, "High-range product"), (9_999_900, "High-range product"), (None, MISSING),
+])
+def test_a_price_up_to_5_is_low_up_to_15_mid_and_above_high(price_cents, expected):
+    assert list(flags.price_range(cents([price_cents]), SETTINGS)) == [expected]
+
+
+@pytest.mark.parametrize(("orders", "expected"), [
+    (1, "New customer"), (10, "New customer"), (11, "Regular customer"), (40, "Regular customer"),
+    (41, "Loyal customer"), (100, "Loyal customer"),
+])
+def test_more_than_10_orders_is_regular_and_more_than_40_loyal(orders, expected):
+    assert list(flags.loyalty_flag(np.array([orders], np.int16), SETTINGS)) == [expected]
+
+
+@pytest.mark.parametrize(("orders", "expected"), [
+    (1, "Low activity"), (4, "Low activity"), (5, "Active"), (100, "Active"),
+])
+def test_fewer_than_5_orders_is_low_activity(orders, expected):
+    assert list(flags.exclusion_flag(np.array([orders]), SETTINGS)) == [expected]
+
+
+@pytest.mark.parametrize(("median_days", "expected"), [
+    (0.0, "Frequent customer"), (10.0, "Frequent customer"), (10.5, "Regular customer"),
+    (20.0, "Regular customer"), (20.5, "Non-frequent customer"), (30.0, "Non-frequent customer"),
+    (np.nan, MISSING),
+])
+def test_a_median_gap_up_to_10_days_is_frequent_and_above_20_non_frequent(median_days, expected):
+    assert list(flags.frequency_flag([median_days], SETTINGS)) == [expected]
+
+
+@pytest.mark.parametrize(("total_cents", "priced_lines", "expected"), [
+    (999, 1, "Low spender"), (1000, 1, "High spender"), (1001, 1, "High spender"),
+    (2999, 3, "Low spender"), (3000, 3, "High spender"), (3001, 3, "High spender"),
+    (999_999_999, 1_000_000, "Low spender"), (1_000_000_000, 1_000_000, "High spender"),
+    (0, 1, "Low spender"), (0, 0, MISSING),
+])
+def test_a_mean_item_price_below_10_is_low_and_exactly_10_high(total_cents, priced_lines, expected):
+    assert list(flags.spending_flag([total_cents], [priced_lines], SETTINGS)) == [expected]
+
+
+@pytest.mark.parametrize(("age", "expected"), [
+    (18, "18-39"), (39, "18-39"), (40, "40-64"), (64, "40-64"), (65, "65+"), (81, "65+"),
+    (np.nan, MISSING),
+])
+def test_age_groups_begin_at_40_and_65(age, expected):
+    assert list(flags.age_group([age], SETTINGS)) == [expected]
+
+
+@pytest.mark.parametrize(("income", "expected"), [
+    (0, "Low income"), (49_999, "Low income"), (49_999.99, "Low income"),
+    (50_000, "Middle income"), (99_999, "Middle income"), (99_999.99, "Middle income"),
+    (100_000, "High income"), (593_901, "High income"), (np.nan, MISSING),
+])
+def test_income_groups_begin_at_50000_and_100000(income, expected):
+    assert list(flags.income_group([income], SETTINGS)) == [expected]
+
+
+@pytest.mark.parametrize(("state", "expected"), [
+    ("Delaware", "South"), ("District of Columbia", "South"), ("Maryland", "South"),
+    ("Pennsylvania", "Northeast"), ("Ohio", "Midwest"), ("Missouri", "Midwest"),
+    ("Oklahoma", "South"), ("New Mexico", "West"), ("Alaska", "West"), ("Hawaii", "West"),
+    ("Puerto Rico", MISSING), (None, MISSING),
+])
+def test_regions_are_those_of_the_census_bureau(state, expected):
+    states = pd.Series(["Texas", state], dtype="category")
+    assert list(flags.region(states, SETTINGS)) == ["South", expected]
+
+
+def test_the_51_states_are_in_four_regions():
+    sizes = {region: len(states) for region, states in SETTINGS.regions.items()}
+    assert sizes == {"Northeast": 9, "Midwest": 12, "South": 17, "West": 13}
+
+
+@pytest.mark.parametrize(("age", "dependants", "income", "expected"), [
+    (39, 0, 49_999, "18-39, no dependants, low income"),
+    (40, 1, 50_000, "40-64, with dependants, middle income"),
+    (65, 3, 100_000, "65+, with dependants, high income"),
+    (65, 0, np.nan, MISSING), (np.nan, 0, 60_000, MISSING),
+])
+def test_a_profile_is_age_group_dependants_and_income_group(age, dependants, income, expected):
+    found = flags.profile(flags.age_group([age], SETTINGS), [dependants],
+                          flags.income_group([income], SETTINGS), SETTINGS)
+    assert list(found) == [expected]
+    assert len(flags.profile_labels(SETTINGS)) == len(set(flags.profile_labels(SETTINGS))) == 18
+
+
+def test_every_flag_has_its_labels_in_the_order_of_the_settings_and_missing_last():
+    found = flags.loyalty_flag([1, 11, 41], SETTINGS)
+    assert list(found.categories) == [*SETTINGS.labels.loyalty_flag, MISSING]
+
+
+# ---- busiest ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("counts", "most", "fewest", "expected"), [
+    ([5, 9, 1, 4], 1, 1, [1, 0, 2, 1]),
+    ([7, 7, 3, 3], 1, 1, [0, 1, 2, 1]),  # ties go to the lower number
+    ([4, 4, 4, 4], 1, 1, [0, 2, 1, 1]),  # the busiest is taken before the slowest
+    ([4, 4, 4, 4], 2, 2, [0, 0, 2, 2]),
+    ([4, 4, 4], 2, 2, [0, 0, 2]),
+    ([0, 3, 0, 2, 1], 1, 1, [1, 0, 1, 1, 2]),  # a day without any order is no slowest day
+    ([0, 0, 6], 1, 1, [1, 1, 0]),
+    ([0, 0, 0], 1, 1, [1, 1, 1]),
+])
+def test_busiest_come_before_slowest_and_ties_go_to_the_lower_number(
+    counts, most, fewest, expected
+):
+    assert flags.rank_busiest(np.array(counts), most, fewest).tolist() == expected
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=24), st.integers(1, 12),
+       st.integers(1, 12))
+def test_busiest_are_never_fewer_than_the_rest_and_slowest_never_more(counts, most, fewest):
+    counts = np.array(counts)
+    codes = flags.rank_busiest(counts, most, fewest)
+    with_orders = int((counts > 0).sum())
+    assert (codes == 0).sum() == min(most, with_orders)
+    assert (codes == 2).sum() == min(fewest, with_orders - (codes == 0).sum())
+    assert (codes[counts == 0] == 1).all()
+    rest = counts[(codes != 0) & (counts > 0)]
+    if len(rest):
+        assert counts[codes == 0].min() >= rest.max()
+    if (codes == 2).any():
+        assert counts[codes == 2].max() <= counts[(codes != 2) & (counts > 0)].min(
+            initial=counts.max())
+
+
+@pytest.mark.parametrize(("rank_by", "expected"), [("orders", 0), ("lines", 6)])
+def test_days_are_ranked_by_orders_or_by_lines_as_the_rules_say(rank_by, expected):
+    orders, lines = np.ones((7, 24), np.int64), np.ones((7, 24), np.int64)
+    orders[0, 0], lines[6, 0] = 50, 900
+    rules = SETTINGS.rules.corrected.model_copy(update={"rank_busiest_by": rank_by})
+    labels = flags.busiest_labels(orders, lines, rules, SETTINGS)
+    assert list(labels["busiest_day"]).index("Busiest day") == expected
+    assert list(labels["busiest_days"]).count("Busiest days") == 2
+    assert list(labels["busiest_period_of_day"]).count("Most orders") == 8
+    assert list(labels["busiest_period_of_day"]).count("Fewest orders") == 8
+
+
+# ---- missing labels -----------------------------------------------------------------------------
+
+
+def test_missing_attributes_are_a_group_of_their_own_called_missing():
+    numbers = measure.add_missing_label(pd.Series([2, None, 10], dtype="Int16"), MISSING)
+    assert list(numbers) == ["2", MISSING, "10"]
+    assert list(numbers.categories) == ["2", "10", MISSING]
+    texts = measure.add_missing_label(pd.Series(["Male", None], dtype="category"), MISSING)
+    assert list(texts) == ["Male", MISSING]
+    known = flags.income_group([60_000, np.nan], SETTINGS)
+    again = measure.add_missing_label(pd.Series(known), MISSING)
+    assert list(again) == ["Middle income", MISSING]
+    assert list(again.categories) == list(known.categories)
+
+
+# ---- medians, sums, lookups ---------------------------------------------------------------------
+
+
+GAPS = st.lists(st.integers(0, 30), max_size=40)
+
+
+@given(st.lists(GAPS, min_size=1, max_size=6))
+def test_the_median_of_a_histogram_is_numpys_median_of_the_values(customers):
+    group = np.repeat(np.arange(len(customers)), [len(gaps) for gaps in customers])
+    days = pd.Series([day for gaps in customers for day in gaps], dtype="Int8")
+    found = flags.median_of_counts(flags.gap_counts(group, days, len(customers)))
+    expected = [np.median(gaps) if gaps else np.nan for gaps in customers]
+    np.testing.assert_array_equal(found, expected)
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9)), max_size=30))
+def test_the_weighted_median_is_numpys_median_of_repeated_values(orders):
+    days = pd.Series([day for day, _ in orders], dtype="Int8")
+    lines = np.array([lines for _, lines in orders], np.int64)
+    counts = flags.gap_counts(np.zeros(len(orders), np.int64), days, 1, lines)
+    repeated = np.repeat(days.to_numpy("float64"), lines)
+    expected = np.median(repeated) if len(repeated) else np.nan
+    np.testing.assert_array_equal(flags.median_of_counts(counts), [expected])
+
+
+def test_missing_gaps_are_left_out_of_the_median():
+    days = pd.Series([None, 8, None, 4, 30], dtype="Int8")
+    counts = flags.gap_counts(np.array([0, 0, 1, 0, 0]), days, 2)
+    np.testing.assert_array_equal(flags.median_of_counts(counts), [8.0, np.nan])
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2**31 - 1)), max_size=50))
+def test_sums_by_group_are_those_of_plain_integers(rows):
+    group = np.array([group for group, _ in rows], np.int64)
+    values = np.array([value for _, value in rows], np.int64)
+    found = flags.sum_by(group, values, 6)
+    assert found.dtype == np.int64
+    assert found.tolist() == [sum(value for g, value in rows if g == number) for number in range(6)]
+
+
+IDS = st.lists(st.integers(1, 2**31 - 1), unique=True, min_size=1, max_size=30)
+
+
+@pytest.mark.parametrize("spare", [10_000_000, 0], ids=["dense", "sparse"])
+@given(ids=IDS, others=IDS, data=st.data())
+@effort(deadline=None)
+def test_positions_are_those_of_a_dictionary(spare, ids, others, data):
+    """Ids are scaled down for the dense index, which is as long as the largest id."""
+    if spare:
+        ids, others = ({number % 1000 + 1 for number in each} for each in (ids, others))
+    wanted = data.draw(st.lists(st.sampled_from([*ids, *others]), max_size=40))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lookup_module, "SPARE_IDS", spare)
+        found = Positions(np.array([*ids], np.int32)).find(np.array(wanted, np.int32))
+    place = {number: position for position, number in enumerate(ids)}
+    assert found.tolist() == [place.get(number, -1) for number in wanted]
+
+
+def test_an_index_of_no_ids_finds_nothing():
+    assert Positions(np.array([], np.int32)).find(np.array([1, 5], np.int32)).tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize("largest", [40, 20_000_000], ids=["dense", "sparse"])
+def test_positions_are_those_of_a_merge(largest):
+    rng = np.random.default_rng(1)
+    ids = rng.choice(largest, 30, replace=False) + 1
+    wanted = np.concatenate([rng.choice(ids, 20), [1, largest + 1, largest + 500]])
+    merged = pd.DataFrame({"id": wanted}).merge(
+        pd.DataFrame({"id": ids, "place": range(30)}), on="id", how="left")
+    assert Positions(ids).find(wanted).tolist() == merged["place"].fillna(-1).astype(int).tolist()
+
+
+# ---- parts --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def one_part(built, generated):
+    """Give 200 customers with their orders and lines, and what else derive_part takes."""
+    run = built(generated, "course")
+    customers = run.table("customers").head(200)
+    orders = run.table("orders")
+    orders = orders[orders["user_id"].isin(customers["user_id"])].reset_index(drop=True)
+    merged = run.table("merged")
+    merged = merged[merged["user_id"].isin(customers["user_id"])].reset_index(drop=True)
+    counts = flags.count_by_day_hour(merged, orders)[1]
+    rules = SETTINGS.rules.course
+    constants = {
+        "products": run.sidecar("products")["rows"], "rules": rules, "settings": SETTINGS,
+        "busiest": flags.busiest_labels(counts["orders"], counts["lines"], rules, SETTINGS)}
+    return merged, orders, customers, constants
+
+
+def derive_in_parts(one_part, part_of_user: dict[int, int], parts: int):
+    merged, orders, customers, constants = one_part
+    done = []
+    for part in range(parts):
+        rows = [frame[frame["user_id"].map(part_of_user) == part].reset_index(drop=True)
+                for frame in (merged, orders, customers)]
+        done.append(flags.derive_part(*rows, **constants))
+    frames = {table: pd.concat([made[table] for made, _ in done])
+              for table in ("analysis_orders", "analysis_customers", "low_activity_customers")}
+    return frames, {name: sum(sums[name] for _, sums in done) for name in done[0][1]}
+
+
+@given(seed=st.integers(0, 2**16), parts=st.integers(1, 5))
+@effort(deadline=None, max_examples=8)
+def test_however_customers_are_split_the_flags_and_totals_are_the_same(one_part, seed, parts):
+    users = one_part[2]["user_id"]
+    part = np.random.default_rng(seed).integers(0, parts, len(users))
+    frames, sums = derive_in_parts(one_part, dict(zip(users, part, strict=True)), parts)
+    whole, whole_sums = derive_in_parts(one_part, dict.fromkeys(users, 0), 1)
+    for name, value in whole_sums.items():
+        np.testing.assert_array_equal(sums[name], value)
+    for table, key in (("analysis_orders", "order_id"), ("analysis_customers", "user_id"),
+                       ("low_activity_customers", "user_id")):
+        assert len(whole[table])
+        pd.testing.assert_frame_equal(
+            frames[table].sort_values(key, ignore_index=True),
+            whole[table].sort_values(key, ignore_index=True))
+
+
+def test_an_order_without_lines_counts_for_nobody(one_part):
+    merged, orders, customers, constants = one_part
+    gone = orders.loc[orders["user_id"] == customers["user_id"].iloc[0], "order_id"]
+    fewer = merged[~merged["order_id"].isin(gone)].reset_index(drop=True)
+    frames, sums = flags.derive_part(fewer, orders, customers, **constants)
+    assert not frames["analysis_orders"]["order_id"].isin(gone).any()
+    assert customers["user_id"].iloc[0] not in set(frames["analysis_customers"]["user_id"])
+    assert sums["orders"] == len(frames["analysis_orders"])
+
+
+def test_flags_and_sums_do_not_depend_on_the_order_of_the_lines(one_part):
+    merged, orders, customers, constants = one_part
+    shuffled = merged.sample(frac=1, random_state=7).reset_index(drop=True)
+    left, right = (flags.derive_part(lines, orders, customers, **constants)
+                   for lines in (merged, shuffled))
+    for table, frame in left[0].items():
+        pd.testing.assert_frame_equal(frame, right[0][table])
+    for name, value in left[1].items():
+        np.testing.assert_array_equal(value, right[1][name])
