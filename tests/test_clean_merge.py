@@ -72,7 +72,8 @@ def test_a_row_that_differs_in_its_price_alone_is_no_exact_duplicate():
 
 
 @pytest.mark.parametrize(("rules", "expected"), [
-    ("corrected", [(1, "(unnamed)"), (2, "(damaged name)"), (3, "None"), (4, "nan"), (5, "(unnamed)")]),
+    ("corrected", [(1, "(unnamed)"), (2, "(damaged name)"), (3, "None"), (4, "nan"),
+                   (5, "(unnamed)")]),
     ("course", [(2, "#NAME?"), (3, "None"), (4, "nan")]),
 ])
 def test_nameless_and_damaged_names_are_labelled_and_a_product_called_none_stays(rules, expected):
@@ -119,7 +120,7 @@ def test_products_are_sorted_by_id_and_keep_the_files_order_within_one(rules):
 
 def test_a_product_in_an_unknown_department_is_named():
     products = cleaned(raw_products((3, "a", 1)))
-    with pytest.raises(DataError, match="department_id: 1 of product 3 is not in departments.csv"):
+    with pytest.raises(DataError, match=r"1 of product 3 is not in departments\.csv"):
         clean.require_departments(products, pd.DataFrame({"department_id": [2]}))
 
 

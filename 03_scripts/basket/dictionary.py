@@ -116,7 +116,7 @@ def schema(table: str):
             found.append(pandera.Check.isin(column.allowed, n_failure_cases=20))
         return found
 
-    return pandera.DataFrameSchema(
+    made = pandera.DataFrameSchema(
         {
             c.name: pandera.Column(c.pandas_type, checks(c), nullable=not c.required)
             for c in columns_of(table)
@@ -124,6 +124,9 @@ def schema(table: str):
         strict=True,
         name=table,
     )
+    # pandera loads its checks at the first use, which must not happen on two threads at once.
+    made.validate(pd.DataFrame({c.name: pd.Series(dtype=c.pandas_type) for c in columns_of(table)}))
+    return made
 
 
 def validate(table: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -144,7 +147,7 @@ def derivations(settings: Settings) -> list[dict[str, str]]:
     """One row per derived column, its rule worded with the thresholds in force."""
     words = settings.thresholds.model_dump() | settings.labels.model_dump()
     words = {
-        key: f"{value:,g}" if isinstance(value, int | float) else value
+        key: f"{value:,.10g}" if isinstance(value, int | float) else value
         for key, value in words.items()
     } | {"busiest_days": str(settings.thresholds.busiest_days), "day_0": settings.day_names[0]}
     return [

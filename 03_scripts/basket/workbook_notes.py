@@ -6,7 +6,7 @@ from basket.settings import Settings
 from basket.workbook_page import NOTHING, Book, Page
 from basket.workbook_story import NOTES_SHEET
 
-WIDTHS = (22.0, 26.0, 28.0, 19.0, 12.5, 15.0, 13.0, 10.0, 10.0, 9.5, 9.5, 25.0)
+WIDTHS = (22.0, 26.0, 28.0, 19.0, 12.5, 17.0, 13.0, 10.0, 10.0, 9.5, 9.5, 25.0)
 CITATION = ("“The Instacart Online Grocery Shopping Dataset 2017”, accessed via Kaggle "
             "(https://www.kaggle.com/competitions/instacart-market-basket-analysis).")
 RIGHT_HALF = 6  # column in which the right half of the glossary begins
@@ -119,8 +119,7 @@ def glossary(settings: Settings) -> list[tuple[str, str]]:
     return [
         ("Busiest period", f"the {limits.busiest_hours} hours of the day with most orders; as many "
          "with fewest are the quietest"),
-        ("Cliff's delta", "how much more often a member of one group lies above one of the other "
-         "than below: 0 no difference, 1 or -1 no overlap"),
+        ("Cliff's delta", "how far one group lies above another: 0 not at all, 1 or -1 entirely"),
         ("Cramér's V", "how strongly two classifications go together: 0 not at all, 1 entirely"),
         ("epsilon²", "share of the order among customers that their group explains: 0 to 1"),
         ("Lift", "how many times more often than in the whole population; 1 is no difference"),

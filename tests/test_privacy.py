@@ -1,0 +1,287 @@
+"""Suppression: what leaves 04_analysis tells of no group of too few customers."""
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from basket import privacy
+from basket.settings import load_settings
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+SETTINGS = load_settings(Path(__file__).resolve().parents[1] / "settings.yml")
+LEAST = SETTINGS.privacy.smallest_group
+AGES, INCOMES = SETTINGS.labels.age_group, SETTINGS.labels.income_group
+HOUSEHOLDS = ("no dependants", "with dependants")
+FAMILIES = {"no dependants": ("single", "divorced/widowed"),
+            "with dependants": ("married", "living with parents and siblings")}
+KEYS = ["population", "grouping", "group"]
+
+
+def habits(**groupings):
+    """A table of habits with the given customers by group."""
+    rows = [("active", grouping, group, customers, customers * 3, customers * 30)
+            for grouping, groups in groupings.items() for group, customers in groups.items()]
+    return pd.DataFrame(rows, columns=[*KEYS, "customers", "orders", "lines"])
+
+
+def hidden(table):
+    """The groups whose rows are suppressed."""
+    rows = table[table["customers"] == privacy.SUPPRESSED]
+    return set(zip(rows["grouping"], rows["group"], strict=True))
+
+
+def published(table):
+    return privacy.publishable(table, SETTINGS)
+
+
+# --- plain cases
+
+
+def test_a_small_group_goes_together_with_the_next_smallest():
+    table = published(habits(region={"West": 7, "South": 300, "Midwest": 12, "Northeast": 90}))
+    assert hidden(table) == {("region", "West"), ("region", "Midwest")}
+    rows = table[table["group"].isin(["West", "Midwest"])]
+    assert (rows[["customers", "orders", "lines"]] == privacy.SUPPRESSED).all(axis=None)
+
+
+def test_the_boundary_is_ten_against_eleven():
+    assert not hidden(published(habits(region={"West": 11, "South": 40})))
+    assert ("region", "West") in hidden(published(habits(region={"West": 10, "South": 40})))
+
+
+def test_two_small_groups_whose_sum_is_small_take_a_third_with_them():
+    table = published(habits(region={"West": 2, "South": 3, "Midwest": 50, "Northeast": 90}))
+    assert hidden(table) == {("region", name) for name in ("West", "South", "Midwest")}
+
+
+def test_two_small_groups_of_enough_customers_suffice():
+    table = published(habits(region={"West": 6, "South": 5, "Midwest": 50, "Northeast": 90}))
+    assert hidden(table) == {("region", "West"), ("region", "South")}
+
+
+def test_other_groupings_stay_as_they_are():
+    table = published(habits(region={"West": 7, "South": 93}, gender={"Male": 40, "Female": 60}))
+    assert {grouping for grouping, _ in hidden(table)} == {"region"}
+
+
+def test_only_the_active_population_is_published():
+    table = habits(region={"West": 50, "South": 93})
+    both = pd.concat([table, table.assign(population="all")])
+    assert set(published(both)["population"]) == {"active"}
+
+
+def test_store_wide_tables_return_as_they_are():
+    table = pd.DataFrame({"population": ["all", "active"], "department": ["bulk", "bulk"],
+                          "customers": [3, 2], "lines": [4, 3]})
+    pd.testing.assert_frame_equal(published(table), table)
+
+
+def test_a_flag_of_orders_has_no_customers_and_is_not_suppressed():
+    table = pd.DataFrame({
+        "population": "active", "flag": ["busiest_day", "busiest_day", "region", "region"],
+        "label": ["Busiest day", "Least busy", "West", "South"],
+        "customers": pd.array([None, None, 50, 60], "Int64"), "orders": [5, 9, 150, 160],
+        "lines": [50, 90, 1500, 1600]})
+    assert not (published(table) == privacy.SUPPRESSED).any(axis=None)
+
+
+def test_a_group_hidden_among_habits_is_hidden_everywhere():
+    base = habits(region={"West": 7, "South": 93, "Midwest": 12, "Northeast": 100})
+    flags = base.rename(columns={"grouping": "flag", "group": "label"})
+    profiles = pd.DataFrame({"region": ["West", "South"], "share": [0.1, 0.9]})
+    tests = pd.DataFrame({
+        "population": "active", "grouping": "region", "group_a": ["West", "South", ""],
+        "group_b": ["South", "Northeast", ""], "measure": "reorder_rate", "n": [100, 193, 212],
+        "effect": [0.1, 0.2, 0.3], "verdict": "small"})
+    shown = {name: privacy.publishable(table, SETTINGS, base)
+             for name, table in {"flags": flags, "profiles": profiles, "tests": tests}.items()}
+    assert list(shown["flags"]["customers"] == privacy.SUPPRESSED) == [True, False, True, False]
+    assert list(shown["profiles"]["share"] == privacy.SUPPRESSED) == [True, False]
+    assert list(shown["tests"]["effect"] == privacy.SUPPRESSED) == [True, False, False]
+    assert list(shown["tests"]["verdict"] == privacy.SUPPRESSED) == [True, False, False]
+
+
+def test_a_comparison_of_too_few_customers_is_not_published():
+    base = habits(region={"West": 70, "South": 93})
+    tests = pd.DataFrame({"grouping": ["region within age"] * 2, "group_a": "", "group_b": "",
+                          "n": [10, 11], "effect": [0.1, 0.2]})
+    shown = privacy.publishable(tests, SETTINGS, base)
+    assert list(shown["effect"] == privacy.SUPPRESSED) == [True, False]
+
+
+def test_department_mix_hides_which_departments_a_hidden_group_buys_from():
+    base = habits(region={"West": 7, "South": 93, "Midwest": 12, "Northeast": 100})
+    mix = pd.DataFrame(
+        [("active", "region", group, department, 5, 0.1, 1.0)
+         for group, department in [("West", "bulk"), ("South", "bulk"), ("South", "produce"),
+                                   ("Midwest", "produce"), ("Northeast", "bulk"),
+                                   ("Northeast", "produce")]],
+        columns=[*KEYS, "department", "lines", "share", "lift"])
+    shown = privacy.publishable(mix, SETTINGS, base)
+    rows = shown[shown["group"].isin(["West", "Midwest"])]
+    assert len(rows) == 4
+    assert (rows[["lines", "share", "lift"]] == privacy.SUPPRESSED).all(axis=None)
+    assert not (shown[shown["group"] == "South"] == privacy.SUPPRESSED).any(axis=None)
+
+
+def test_a_table_of_groups_without_counts_needs_habits():
+    mix = pd.DataFrame({"grouping": ["region"], "group": ["West"], "share": [0.1]})
+    with pytest.raises(ValueError, match="habits"):
+        published(mix)
+
+
+def test_buyers_count_where_a_table_has_them():
+    pairs = pd.DataFrame({
+        "product_a": 1, "product_b": 2, "grouping": "region",
+        "group": ["West", "South", "Midwest"], "customers": [50, 60, 70], "buyers": [3, 20, 30],
+        "share": [0.06, 0.33, 0.43]})
+    assert list(published(pairs)["buyers"] == privacy.SUPPRESSED) == [True, True, False]
+
+
+def test_few_relabelled_customers_are_not_counted():
+    table = pd.DataFrame({"setting": ["a", "b", "c"], "customers_relabelled": [0, 10, 11],
+                          "share_relabelled": [0.0, 0.01, 0.02]})
+    shown = published(table)
+    assert list(shown["customers_relabelled"]) == [0, privacy.SUPPRESSED, 11]
+    assert list(shown["share_relabelled"]) == [0.0, privacy.SUPPRESSED, 0.02]
+
+
+def test_withheld_labels_come_from_tables_of_groups_only():
+    base = published(habits(region={"West": 7, "South": 93, "Midwest": 12}))
+    ages = published(pd.DataFrame({"ages": ["16-19", "20-23", "24-27"], "customers": [3, 40, 50]}))
+    pairs = published(pd.DataFrame({
+        "product_a": 1, "product_b": 2, "grouping": "gender", "group": ["Male", "Female"],
+        "buyers": [3, 20]}))
+    assert privacy.withheld_labels({"habits": base, "ages": ages, "pairs": pairs}) == {
+        ("region", "West"), ("region", "Midwest"), ("ages", "16-19"), ("ages", "20-23")}
+
+
+# --- the attack: fill in by subtraction whatever follows from totals and relations
+
+
+def sums_that_an_attacker_knows(table):
+    """Sets of rows with a known sum, written down by hand: (rows added, rows subtracted, sum)."""
+    where = {(row.grouping, row.group): place for place, row in enumerate(table.itertuples())}
+    total = table.loc[table["grouping"] == "gender", "customers"].sum()
+    sums = []
+    for grouping in table["grouping"].unique():
+        sums.append(([place for key, place in where.items() if key[0] == grouping], [], total))
+    profiles = [key for key in where if key[0] == "profile"]
+    relations = [
+        ([key for key in profiles if key[1].startswith(f"{age}, ")], [("age_group", age)])
+        for age in AGES
+    ] + [
+        ([key for key in profiles if key[1].endswith(f", {income.lower()}")],
+         [("income_group", income)]) for income in INCOMES
+    ] + [
+        ([key for key in profiles if f", {household}, " in key[1]],
+         [key for key in where if key[0] == "n_dependants"
+          and (key[1] == "0") == (household == HOUSEHOLDS[0])]) for household in HOUSEHOLDS
+    ] + [
+        ([key for key in where if key[0] == "family_status" and key[1] in FAMILIES[household]],
+         [key for key in where if key[0] == "n_dependants"
+          and (key[1] == "0") == (household == HOUSEHOLDS[0])]) for household in HOUSEHOLDS
+    ]
+    for left, right in relations:
+        sums.append(([where[key] for key in left], [where[key] for key in right if key in where],
+                     0))
+    return sums
+
+
+def attack(table, shown):
+    """Subtract until nothing more follows; return the rows that were worked out, with values."""
+    known = {place: value for place, value in enumerate(shown["customers"])
+             if value != privacy.SUPPRESSED}
+    found = {}
+    while True:
+        news = {}
+        for plus, minus, total in sums_that_an_attacker_knows(table):
+            unknown = [place for place in [*plus, *minus] if place not in known]
+            if len(unknown) == 1:
+                rest = total - sum(known.get(place, 0) for place in plus)
+                rest += sum(known.get(place, 0) for place in minus)
+                news[unknown[0]] = rest if unknown[0] in plus else -rest
+        if not news:
+            return found
+        known |= news
+        found |= news
+
+
+def population(cells):
+    """Habits of a population given as customers by age, household and income."""
+    everyone = list(product(AGES, HOUSEHOLDS, INCOMES))
+    frame = pd.DataFrame(everyone, columns=["age_group", "household", "income_group"])
+    frame["customers"] = cells[:len(everyone)]
+    frame["profile"] = [f"{age}, {household}, {income.lower()}"
+                        for age, household, income in everyone]
+    rng = np.random.default_rng(sum(cells))
+    without = frame["household"] == HOUSEHOLDS[0]
+    splits = {}
+    for grouping, household, labels in (
+            ("n_dependants", HOUSEHOLDS[1], ("1", "2", "3")),
+            ("family_status", HOUSEHOLDS[0], FAMILIES[HOUSEHOLDS[0]]),
+            ("family_status", HOUSEHOLDS[1], FAMILIES[HOUSEHOLDS[1]])):
+        count = int(frame.loc[without == (household == HOUSEHOLDS[0]), "customers"].sum())
+        parts = rng.multinomial(count, [1 / len(labels)] * len(labels))
+        splits.setdefault(grouping, {}).update(zip(labels, map(int, parts), strict=True))
+    splits["n_dependants"]["0"] = int(frame.loc[without, "customers"].sum())
+    total = int(frame["customers"].sum())
+    groupings = {name: frame.groupby(name)["customers"].sum().to_dict()
+                 for name in ("age_group", "income_group", "profile")}
+    groupings |= splits | {"gender": {"Male": total // 2, "Female": total - total // 2}}
+    table = habits(**groupings)
+    return table[table["customers"] > 0].reset_index(drop=True)
+
+
+counts = st.one_of(st.integers(0, 14), st.integers(0, 60), st.just(0))
+
+
+@hypothesis_settings(max_examples=60, deadline=None)
+@given(st.lists(counts, min_size=18, max_size=18).filter(lambda cells: sum(cells) >= 2 * LEAST))
+def test_no_small_group_follows_from_what_is_published(cells):
+    table = population(cells)
+    shown = published(table)
+    small = table["customers"] < LEAST
+    assert (shown.loc[small, "customers"] == privacy.SUPPRESSED).all()
+    worked_out = attack(table, shown)
+    assert all(table["customers"][place] >= LEAST for place in worked_out), worked_out
+    known = shown["customers"].where(shown["customers"] != privacy.SUPPRESSED)
+    for plus, minus, total in sums_that_an_attacker_knows(table):
+        rest = [place for place in plus if pd.isna(known[place])]
+        if rest and not any(pd.isna(known[place]) for place in minus):
+            left = total + known[minus].sum() - known[plus].sum()
+            assert left == table["customers"][rest].sum() >= LEAST
+
+
+@hypothesis_settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 40), min_size=2, max_size=7)
+       .filter(lambda sizes: sum(sizes) >= LEAST))
+def test_what_remains_of_a_total_is_never_small(sizes):
+    table = habits(region={f"region {number}": size for number, size in enumerate(sizes)})
+    shown = published(table)["customers"]
+    rest = table["customers"][shown == privacy.SUPPRESSED]
+    assert (len(rest) == 0) == (min(sizes) >= LEAST)
+    assert len(rest) != 1 or len(sizes) == 1
+    assert len(rest) == 0 or rest.sum() >= LEAST
+
+
+def test_the_attack_finds_what_a_naive_suppression_leaves_open():
+    table = population([2, 70, 30, 60, 160, 12, 15, 26, 66, 43, 92, 190, 13, 15, 52, 19, 54, 147])
+    naive = table.astype({"customers": object})
+    naive.loc[table["customers"] < LEAST, "customers"] = privacy.SUPPRESSED
+    assert attack(table, naive)
+    assert not attack(table, published(table))
+
+
+def test_flags_and_habits_hide_the_same_groups():
+    table = population([2, 70, 3, 60, 160, 9, 15, 26, 66, 43, 92, 190, 13, 15, 52, 19, 54, 147])
+    flags = table.rename(columns={"grouping": "flag", "group": "label"})
+    extra = pd.DataFrame([("active", "exclusion_flag", "Active", 1036, 1, 1)],
+                         columns=flags.columns)
+    shown = privacy.publishable(pd.concat([flags, extra], ignore_index=True), SETTINGS)
+    assert hidden(shown.rename(columns={"flag": "grouping", "label": "group"})) == hidden(
+        published(table))
