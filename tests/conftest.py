@@ -13,7 +13,6 @@ import yaml
 from basket import bands, clean, compare, flags, import_raw, measure, merge, pairs, times
 from basket.generate import generate
 from basket.graph import read_record
-from basket.graph import read_record
 from basket.lookup import Positions
 from basket.project import ROOT, Folders
 from basket.raw import LAYOUTS

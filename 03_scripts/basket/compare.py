@@ -183,20 +183,33 @@ def within_tests(values: pd.DataFrame, customers: pd.DataFrame, labels: pd.DataF
                  redundant: str, within: list[str], settings: Settings) -> pd.DataFrame:
     """Test a redundant attribute where it still can differ: within groups of what determines it.
 
-    Each measure is replaced by its rank within a stratum, centred; strata in which the attribute
-    has one value say nothing and are left out.
+    Each stratum (a band of age or income, a number of dependants) is tested by itself, on the
+    ordering habits: strata differ in size and in what is usual, so their ranks cannot be pooled.
+    Strata in which only one group is large enough to be published say nothing and are left out.
     """
     rows = []
     codes, _ = codes_of(labels, redundant, settings.labels.missing)
     strata = np.column_stack([_stratum(customers[name], settings) for name in within])
-    _, stratum = np.unique(strata, axis=0, return_inverse=True)
-    mixed = pd.Series(codes).groupby(stratum).transform("nunique").to_numpy() > 1
-    for measure in values:
-        ranks = values[measure].groupby(stratum).rank(pct=True).to_numpy()
-        found = stats.epsilon_squared(ranks[mixed], codes[mixed], settings.statistics.confidence)
-        rows.append(row("Q8", f"{redundant} within {' and '.join(within)}", "", "", measure,
-                        unit_of(measure), found))
+    for stratum in np.unique(strata, axis=0):
+        inside = (strata == stratum).all(axis=1)
+        sizes = np.bincount(codes[inside & (codes >= 0)], minlength=1)
+        kept = np.flatnonzero(sizes >= settings.privacy.smallest_group)
+        if len(kept) < 2:
+            continue
+        chosen = inside & np.isin(codes, kept)
+        name = ", ".join(f"{attribute} {_stratum_name(attribute, number, settings)}"
+                         for attribute, number in zip(within, stratum, strict=True))
+        for measure in UNITS:
+            found = stats.epsilon_squared(values[measure].to_numpy()[chosen], codes[chosen],
+                                          settings.statistics.confidence)
+            rows.append(row("Q8", f"{redundant} within {name}", "", "", measure, unit_of(measure),
+                            found))
     return pd.DataFrame(rows)
+
+
+def _stratum_name(attribute: str, number: int, settings: Settings) -> str:
+    bands = {"age": settings.labels.age_group, "income": settings.labels.income_group}
+    return bands[attribute][number] if attribute in bands else str(number)
 
 
 def _stratum(values: pd.Series, settings: Settings) -> np.ndarray:
@@ -207,7 +220,7 @@ def _stratum(values: pd.Series, settings: Settings) -> np.ndarray:
                          thresholds.high_income_from_dollars]}.get(values.name)
     if bounds is not None:
         return np.searchsorted(bounds, values.to_numpy("float64", na_value=np.nan), side="right")
-    return pd.factorize(values)[0]
+    return pd.factorize(values, sort=True)[0]
 
 
 def row(question: str, grouping: str, group_a: str, group_b: str, measure: str, unit: str,

@@ -131,14 +131,15 @@ def schema(table: str):
 
 def validate(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with the table's columns in order; raise when it breaks the dictionary."""
-    from pandera.errors import SchemaError
+    from pandera.errors import SchemaError, SchemaErrors
 
     from basket.errors import BasketError
 
     try:
         schema(table).validate(frame)
-    except SchemaError as error:
-        reason = " ".join(str(error).split())[:300]
+    except (SchemaError, SchemaErrors) as error:
+        first = error.schema_errors[0] if isinstance(error, SchemaErrors) else error
+        reason = " ".join(str(first).split())[:300]
         raise BasketError(f"{table}: breaks data_dictionary.csv: {reason}") from None
     return frame[[c.name for c in columns_of(table)]]
 

@@ -1,0 +1,283 @@
+"""The two homes of facts: settings that name the key at fault, a dictionary that binds tables."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from basket import dictionary
+from basket.errors import BasketError, SettingsError
+from basket.graph import graph
+from basket.settings import load_settings
+from conftest import SETTINGS_FILE, write_settings
+
+SETTINGS = load_settings(SETTINGS_FILE)
+NOT_TABLES = {"tables", "visualizations", "findings", "report"}
+ON_REQUEST = {"flat_lines"}  # written by `basket flat`, not by a stage
+
+
+# ---- settings -----------------------------------------------------------------------------------
+
+
+def refused(path) -> str:
+    """Load bad settings; give what the error says, which is one line that begins with the file."""
+    with pytest.raises(SettingsError) as error:
+        load_settings(path)
+    said = str(error.value)
+    assert said.startswith(f"{path}: ")
+    assert "\n" not in said
+    assert len(said) < 400
+    return said.removeprefix(f"{path}: ")
+
+
+@pytest.mark.parametrize(("key", "value", "said"), [
+    ("thresholds.loyal_above_order", 40, "thresholds.loyal_above_order: Extra inputs"),
+    ("colours", {}, "colours: Extra inputs"),
+    ("rules.careful", {}, "rules.careful: Extra inputs"),
+    ("thresholds.loyal_above_orders", "forty", "thresholds.loyal_above_orders: Input should be a"),
+    ("thresholds.loyal_above_orders", 40.5, "thresholds.loyal_above_orders: Input should be a val"),
+    ("thresholds.loyal_above_orders", None, "thresholds.loyal_above_orders: Input should be a val"),
+    ("thresholds.price_ceiling_dollars", -1, "thresholds.price_ceiling_dollars: Input should be g"),
+    ("thresholds.price_ceiling_dollars", float("inf"), "thresholds.price_ceiling_dollars: Input"),
+    ("thresholds.price_ceiling_dollars", float("nan"), "thresholds.price_ceiling_dollars: Input"),
+    ("thresholds.busiest_days", 4, "thresholds.busiest_days: Input should be less than or equal"),
+    ("thresholds.busiest_hours", 13, "thresholds.busiest_hours: Input should be less than or eq"),
+    ("thresholds.active_from_orders", 0, "thresholds.active_from_orders: Input should be greater"),
+    ("rules.course.rank_busiest_by", "rows", "rules.course.rank_busiest_by: Input should be 'ord"),
+    ("rules.corrected.repair_product_ids", "perhaps", "rules.corrected.repair_product_ids: Input"),
+    ("limits.max_quarantined_share", 1.5, "limits.max_quarantined_share: Input should be less"),
+    ("limits.lines_per_part", 0, "limits.lines_per_part: Input should be greater than 0"),
+    ("statistics.confidence", 2, "statistics.confidence: Input should be less than or equal to 1"),
+    ("day_names", ["Mon"] * 6, "day_names: List should have at least 7 items"),
+    ("labels.loyalty_flag", ["New", "Loyal"], "labels.loyalty_flag: List should have at least 3"),
+    ("labels.price_range", list("abcd"), "labels.price_range: List should have at most 3 items"),
+    ("labels.spending_flag", ["Same", "Same"], "labels.spending_flag: Value error, each label mu"),
+    ("palette.ink", "black", "palette.ink: String should match pattern"),
+])
+def test_a_bad_value_is_named_by_its_key(tmp_path, key, value, said):
+    assert refused(write_settings(tmp_path / "s.yml", {key: value})).startswith(said)
+
+
+@pytest.mark.parametrize(("low", "high"), [
+    ("low_price_up_to_dollars", "mid_price_up_to_dollars"),
+    ("mid_price_up_to_dollars", "price_ceiling_dollars"),
+    ("regular_above_orders", "loyal_above_orders"),
+    ("frequent_up_to_days", "non_frequent_above_days"),
+    ("middle_age_from_years", "older_age_from_years"),
+    ("middle_income_from_dollars", "high_income_from_dollars"),
+])
+@pytest.mark.parametrize("above", [0, 1])
+def test_thresholds_out_of_order_are_refused_with_both_names(tmp_path, low, high, above):
+    value = getattr(SETTINGS.thresholds, high) + above
+    said = refused(write_settings(tmp_path / "s.yml", {f"thresholds.{low}": value}))
+    assert said == f"thresholds: Value error, {low} must be below {high}"
+
+
+@pytest.mark.parametrize(("dayparts", "is_whole"), [
+    ({"Day": [0, 11], "Evening": [12, 23]}, True),
+    ({"Day": [0, 11], "Evening": [13, 23]}, False),  # 12 belongs to none
+    ({"Day": [0, 12], "Evening": [12, 23]}, False),  # 12 belongs to both
+    ({"Day": [6, 23], "Night": [0, 4]}, False),
+    ({"Day": [0, 11], "Evening": [23, 12]}, False),
+])
+def test_dayparts_must_hold_every_hour_once(tmp_path, dayparts, is_whole):
+    path = write_settings(tmp_path / "s.yml", {"dayparts": dayparts})
+    if is_whole:
+        assert load_settings(path).daypart_of_hour() == [0] * 12 + [1] * 12
+    else:
+        assert "dayparts must hold each hour from 0 to 23 once" in refused(path)
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"waking_hours": [22, 7]}, "waking_hours must hold window_hours or more"),
+    ({"waking_hours": [8, 9], "window_hours": 3}, "waking_hours must hold window_hours or more"),
+    ({"waking_hours": [8, 24]}, "waking_hours.1: Input should be less than or equal to 23"),
+    ({"regions.West": ["Ohio"]}, "each state once; Ohio stands in several"),
+    ({"statistics.effects.cramers_v": [0.3, 0.1, 0.5]},
+     "statistics.effects.cramers_v: Value error, each number must be above the one before it"),
+])
+def test_settings_that_contradict_each_other_are_refused(tmp_path, changes, said):
+    assert said in refused(write_settings(tmp_path / "s.yml", changes))
+
+
+def test_a_missing_key_is_named(tmp_path):
+    content = yaml.safe_load(SETTINGS_FILE.read_text(encoding="utf-8"))
+    del content["thresholds"]["busiest_hours"]
+    path = tmp_path / "s.yml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    assert refused(path) == "thresholds.busiest_hours: Field required"
+
+
+@pytest.mark.parametrize(("content", "said"), [
+    (b"thresholds: [unclosed", "is not valid YAML"),
+    (b"\xff\xfe\x00", "is not valid YAML"),
+    (b"", "holds no settings"), (b"- a\n- b\n", "holds no settings"),
+])
+def test_a_file_that_holds_no_settings_is_refused(tmp_path, content, said):
+    path = tmp_path / "s.yml"
+    path.write_bytes(content)
+    assert refused(path).startswith(said)
+
+
+def test_settings_that_are_not_there_are_refused(tmp_path):
+    assert refused(tmp_path / "none.yml").startswith("cannot be read (No such file")
+
+
+def test_settings_cannot_be_changed_after_loading():
+    with pytest.raises(ValueError, match="frozen"):
+        SETTINGS.thresholds.loyal_above_orders = 41
+
+
+def test_both_sets_of_rules_differ_in_every_switch():
+    corrected, course = SETTINGS.rules.corrected.model_dump(), SETTINGS.rules.course.model_dump()
+    assert [name for name in corrected if corrected[name] == course[name]] == []
+
+
+# ---- the dictionary and the tables --------------------------------------------------------------
+
+
+STAGE_TABLES = sorted({name for step in graph().values() for name in step.makes} - NOT_TABLES)
+
+
+def test_the_tables_of_the_dictionary_are_those_that_the_stages_make():
+    named = {table for column in dictionary.columns() for table in column.tables}
+    assert named - ON_REQUEST == set(STAGE_TABLES)
+
+
+@pytest.mark.parametrize("table", STAGE_TABLES)
+def test_every_written_column_is_in_the_dictionary_and_every_entry_is_written(
+    built, generated, table
+):
+    run = built(generated, "corrected")
+    entries = [column.name for column in dictionary.columns_of(table)]
+    assert run.sidecar(table)["columns"] == entries
+    for file in sorted((run.folders.prepared / table).glob("*.parquet")):
+        schema = pq.read_schema(file)
+        assert schema.names == entries
+        assert schema.remove_metadata().equals(dictionary.arrow_schema(table))
+
+
+@pytest.mark.parametrize("table", STAGE_TABLES)
+def test_a_table_read_back_has_the_types_that_the_dictionary_promises(built, generated, table):
+    frame = built(generated, "corrected").table(table)
+    promised = {column.name: column.pandas_type for column in dictionary.columns_of(table)}
+    assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == promised
+    pd.testing.assert_frame_equal(dictionary.validate(table, frame), frame)
+
+
+def test_every_written_table_is_one_of_the_dictionarys(built, generated):
+    prepared = built(generated, "corrected").folders.prepared
+    written = {file.parent.name for file in prepared.rglob("*.parquet")}
+    assert written == set(STAGE_TABLES)
+
+
+def test_each_column_stands_once_and_says_what_it_is():
+    names = [column.name for column in dictionary.columns()]
+    assert len(names) == len(set(names))
+    for column in dictionary.columns():
+        assert column.description and column.source, column.name
+        assert (column.type in dictionary.ARROW_TYPES) == bool(column.tables), column.name
+        assert (column.source == "derived") == bool(column.derivation), column.name
+        if None not in (column.minimum, column.maximum):
+            assert column.minimum < column.maximum, column.name
+
+
+def test_what_a_column_is_derived_from_is_a_column():
+    names = {column.name for column in dictionary.columns()}
+    for column in dictionary.columns():
+        if column.source == "derived":
+            assert set(column.derived_from.split()) <= names, column.name
+
+
+# ---- what the dictionary refuses ----------------------------------------------------------------
+
+
+@pytest.fixture
+def orders(built, generated) -> pd.DataFrame:
+    """Give some rows of raw_orders, where the values of its columns are checked."""
+    return built(generated, "corrected").table("raw_orders").head(50)
+
+
+def test_sound_rows_pass_and_come_back_in_the_dictionarys_order(orders):
+    turned = orders[orders.columns[::-1]]
+    assert list(dictionary.validate("raw_orders", turned)) == list(orders.columns)
+
+
+@pytest.mark.parametrize(("damage", "named"), [
+    (lambda t: t.assign(colour=1), "colour"),
+    (lambda t: t.drop(columns="order_dow"), "order_dow"),
+    (lambda t: t.rename(columns={"order_dow": "order_day"}), "order_day"),
+    (lambda t: t.astype({"order_id": "int64"}), "order_id"),
+    (lambda t: t.astype({"order_id": "float64"}), "order_id"),
+    (lambda t: t.astype({"eval_set": "str"}), "eval_set"),
+    (lambda t: t.assign(order_dow=np.int8(7)), "order_dow"),
+    (lambda t: t.assign(order_dow=np.int8(-1)), "order_dow"),
+    (lambda t: t.assign(order_hour_of_day=np.int8(24)), "order_hour_of_day"),
+    (lambda t: t.assign(order_id=np.int32(0)), "order_id"),
+    (lambda t: t.assign(days_since_prior_order=pd.array([31] * len(t), "Int8")),
+     "days_since_prior_order"),
+    (lambda t: t.assign(eval_set=pd.Categorical(["later"] * len(t))), "eval_set"),
+    (lambda t: t.assign(eval_set=pd.Categorical([None] * len(t), ["prior"])), "eval_set"),
+])
+def test_a_frame_that_breaks_the_dictionary_is_refused_and_the_column_named(
+    orders, damage, named
+):
+    with pytest.raises(BasketError, match="raw_orders: breaks data_dictionary.csv") as error:  # noqa: RUF043
+        dictionary.validate("raw_orders", damage(orders))
+    assert named in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_one_bad_value_among_many_is_enough(orders):
+    one = orders.copy()
+    one.loc[17, "order_dow"] = 9
+    with pytest.raises(BasketError, match="order_dow"):
+        dictionary.validate("raw_orders", one)
+
+
+def test_a_table_that_the_dictionary_does_not_know_is_refused():
+    with pytest.raises(KeyError, match="no column for the table lunches"):
+        dictionary.columns_of("lunches")
+
+
+# ---- wording ------------------------------------------------------------------------------------
+
+
+def test_every_derived_column_has_its_rule_and_no_placeholder_is_left():
+    rows = dictionary.derivations(SETTINGS)
+    assert {row["column"] for row in rows} == {
+        column.name for column in dictionary.columns() if column.source == "derived"}
+    for row in rows:
+        assert row["condition"] and row["description"], row["column"]
+        assert not re.search(r"[{}]", row["condition"] + row["description"]), row["column"]
+
+
+@pytest.mark.parametrize("name", list(type(SETTINGS.thresholds).model_fields))
+def test_a_changed_threshold_changes_the_wording(name):
+    value = getattr(SETTINGS.thresholds, name)
+    changed = SETTINGS.model_copy(update={
+        "thresholds": SETTINGS.thresholds.model_copy(update={name: value + 1})})
+    before, after = dictionary.derivations(SETTINGS), dictionary.derivations(changed)
+    moved = [row["condition"] for row, old in zip(after, before, strict=True) if row != old]
+    assert moved
+    assert all(f"{value + 1:,g}" in condition for condition in moved)
+
+
+def test_large_thresholds_are_worded_in_full():
+    changed = SETTINGS.model_copy(update={"thresholds": SETTINGS.thresholds.model_copy(
+        update={"high_income_from_dollars": 1_250_000.0, "low_price_up_to_dollars": 4.25})})
+    words = {row["column"]: row["condition"] for row in dictionary.derivations(changed)}
+    assert "1,250,000 dollars and more" in words["income_group"]
+    assert "up to 4.25 low" in words["price_range"]
+
+
+def test_no_threshold_is_typed_into_the_dictionary():
+    numbers = {f"{value:g}" for name, value in SETTINGS.thresholds.model_dump().items()
+               if not name.startswith("busiest")}
+    for column in dictionary.columns():
+        words = column.derivation.replace("prices x 100", "") + column.description
+        typed = numbers & set(re.findall(r"(?<![\d-])\d+", words))
+        assert not typed, column.name
