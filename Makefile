@@ -8,7 +8,7 @@ OPTIONS = $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") \
 	$(if $(RULES),--rules "$(RULES)") $(if $(SCALE),--scale "$(SCALE)") \
 	$(if $(FROM),--from "$(FROM)") $(if $(SETTINGS),--settings "$(SETTINGS)")
 
-.PHONY: help report lab test test-slow lint clean
+.PHONY: help report lab test test-slow lint verify send clean
 
 help: ## show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{printf "%-20s %s\n", $$1, $$2}'
@@ -35,6 +35,12 @@ test-slow: $(VENV)/installed.lock ## run the slow tests
 
 lint: $(VENV)/installed.lock ## check the style of code and notebooks
 	@$(VENV)/bin/ruff check 03_scripts tests benchmarks
+
+verify: $(VENV)/installed.lock ## check files against the manifest, numbers against the tables
+	@$(BASKET) verify $(if $(OUT),--out "$(OUT)")
+
+send: $(VENV)/installed.lock ## put a dated copy of the report aside and log it: make send TO="..."
+	@$(BASKET) send --to "$(TO)" $(if $(OUT),--out "$(OUT)") $(if $(ALLOW_SYNTHETIC),--allow-synthetic)
 
 clean: ## remove all that was built; original_data and what was sent stay
 	rm -rf 02_data/prepared_data 04_analysis/notebooks 04_analysis/visualizations 04_analysis/tables

@@ -217,6 +217,81 @@ def test_clean_removes_what_was_built_and_nothing_else(tmp_path):
     assert hashes(folder) == before
 
 
+def test_verify_names_the_first_file_or_number_that_differs(checkout, built):
+    assert "verified:" in make(checkout, "verify").stdout
+    table = checkout / "04_analysis" / "tables" / "busiest_times.csv"
+    findings = checkout / "04_analysis" / "findings.json"
+    for path, old, new, said in (
+        (table, "busiest", "busyest", "04_analysis/tables/busiest_times.csv"),
+        (findings, '"headline": "', '"headline": "About 12345 times: ', "04_analysis/findings.json"),
+    ):
+        good = path.read_text(encoding="utf-8")
+        path.write_text(good.replace(old, new), encoding="utf-8")
+        done = make(checkout, "verify")
+        path.write_text(good, encoding="utf-8")
+        assert done.returncode == 2 and said in done.stderr.splitlines()[0]
+
+
+def test_verify_finds_a_number_that_is_in_no_table(checkout, built):
+    from basket.errors import BasketError
+    from basket.project import Folders
+    from basket.verify import verify_findings
+
+    path = checkout / "04_analysis" / "findings.json"
+    good = path.read_text(encoding="utf-8")
+    assert verify_findings(Folders(checkout)) > 40
+    first = json.loads(good)
+    name, number = next((name, number) for name, number in first[0]["numbers"].items()
+                        if isinstance(number["value"], float))
+    try:
+        changed = json.loads(good)
+        changed[0]["numbers"][name]["value"] = number["value"] + 0.001
+        path.write_text(json.dumps(changed), encoding="utf-8")
+        with pytest.raises(BasketError, match=f"F01: {name} is"):
+            verify_findings(Folders(checkout))
+        changed = json.loads(good)
+        changed[0]["headline"] += " and 77.7% more"
+        path.write_text(json.dumps(changed), encoding="utf-8")
+        with pytest.raises(BasketError, match="the headline says 77.7"):
+            verify_findings(Folders(checkout))
+    finally:
+        path.write_text(good, encoding="utf-8")
+
+
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", "-c", "user.name=test", "-c", "user.email=test@example.org",
+                    *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def test_send_copies_logs_and_refuses_what_cannot_be_traced(checkout, built):
+    refused = make(checkout, "send", "TO=the client")
+    assert refused.returncode == 2 and "not under version control" in refused.stderr
+    git(checkout, "init", "--quiet")
+    git(checkout, "add", "--all")
+    git(checkout, "commit", "--quiet", "--message", "all of it")
+    assert "another commit" in make(checkout, "send", "TO=the client").stderr
+    assert make(checkout, "report", f"SCALE={SMALL}").returncode == 0
+    assert "SYNTHETIC DATA" in make(checkout, "send", "TO=the client").stderr
+
+    for _ in range(2):  # sending again, and what was sent before, are no obstacle
+        done = make(checkout, "send", "TO=the client | marketing", "ALLOW_SYNTHETIC=1")
+        assert done.returncode == 0, done.stderr
+    sent = sorted((checkout / "05_sent_to_client").glob("20*_instacart_final_report.xlsx"))
+    assert len(sent) == 1
+    digest = hashlib.sha256(sent[0].read_bytes()).hexdigest()
+    rows = (checkout / "05_sent_to_client" / "log.md").read_text().splitlines()[-2:]
+    assert all(digest in row and "the client / marketing" in row for row in rows)
+
+    table = checkout / "04_analysis" / "tables" / "habits.csv"
+    good = table.read_bytes()
+    table.write_bytes(good + b"x")
+    assert "habits.csv" in make(checkout, "send", "TO=x", "ALLOW_SYNTHETIC=1").stderr
+    table.write_bytes(good)
+    (checkout / "settings.yml").open("a").write("# changed\n")
+    assert "changed since the last commit" in make(
+        checkout, "send", "TO=x", "ALLOW_SYNTHETIC=1").stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("layout", "said"), [
     ("careerfoundry_layout", "Instacart's data in the course's layout"),

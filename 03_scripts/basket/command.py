@@ -70,6 +70,19 @@ def verify(out) -> None:
     click.echo(f"verified: {done['files']:,} files and {done['numbers']:,} numbers")
 
 
+@main.command()
+@click.option("--to", "recipient", required=True, help="Who receives the report.")
+@click.option("--out", type=FOLDER, help="Folder that was built, if not this checkout.")
+@click.option("--allow-synthetic", is_flag=True, help="Send a report on generated data.")
+def send(recipient, out, allow_synthetic) -> None:
+    """Put a dated copy of the report aside and log what was sent, to whom, from which commit."""
+    from basket.project import ROOT, Folders
+    from basket.send import send as send_report
+
+    target = _run(send_report, Folders(out.resolve() if out else ROOT), recipient, allow_synthetic)
+    click.echo(f"sent: {target}")
+
+
 def _run(function, *arguments, **options):
     """Call a function; an error that is for people becomes one line and exit code 1."""
     try:

@@ -220,7 +220,7 @@ def _stratum(values: pd.Series, settings: Settings) -> np.ndarray:
                          thresholds.high_income_from_dollars]}.get(values.name)
     if bounds is not None:
         return np.searchsorted(bounds, values.to_numpy("float64", na_value=np.nan), side="right")
-    return pd.factorize(values, sort=True)[0]
+    return values.to_numpy() if pd.api.types.is_numeric_dtype(values) else pd.factorize(values)[0]
 
 
 def row(question: str, grouping: str, group_a: str, group_b: str, measure: str, unit: str,

@@ -33,9 +33,8 @@ def commit() -> str:
 
 @cache
 def is_dirty() -> bool:
-    """Whether tracked files differ from the commit; the log of what was sent does not count."""
-    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".",
-                   ":!05_sent_to_client")
+    """Whether files differ from the commit or are new; what was sent and its log do not count."""
+    changed = _git("status", "--porcelain", "--", ".", ":!05_sent_to_client")
     return bool(changed)
 
 

@@ -150,19 +150,18 @@ def suppressed_rows(table: pd.DataFrame, minimum: int) -> np.ndarray:
                         if _holds(float(row @ customers), is_relation, minimum)])
     weights = weights.reshape(-1, len(table))
     primary = hidden.copy()
-    while True:
-        exposed = exposed_sets(weights, customers, hidden, minimum)
-        if not exposed:
-            break
-        candidates = _neighbours(weights, exposed) & ~hidden & counted
+    while exposed := exposed_sets(weights, customers, hidden, minimum):
+        candidates = _neighbours(weights, exposed, counted & ~hidden)
         if not candidates.any():
-            break
-        best = min(np.flatnonzero(candidates), key=lambda row: (
-            len(exposed_sets(weights, customers, _with(hidden, row), minimum)),
-            customers[row], row))
-        hidden[best] = True
-    if exposed:
-        return hidden
+            return hidden
+        rows = np.flatnonzero(candidates)
+        hidden[rows[np.argmin(customers[rows])]] = True
+    return _show_again(weights, customers, hidden, primary, minimum)
+
+
+def _show_again(weights: np.ndarray, customers: np.ndarray, hidden: np.ndarray,
+                primary: np.ndarray, minimum: int) -> np.ndarray:
+    """Show those rows again, the largest first, that turn out not to be needed."""
     for row in sorted(np.flatnonzero(hidden & ~primary), key=lambda row: -customers[row]):
         fewer = hidden.copy()
         fewer[row] = False
@@ -176,17 +175,17 @@ def _holds(value: float, is_relation: bool, minimum: int) -> bool:
     return abs(value) < CLOSE if is_relation else value >= minimum
 
 
-def _with(hidden: np.ndarray, row: int) -> np.ndarray:
-    more = hidden.copy()
-    more[row] = True
-    return more
-
-
-def _neighbours(weights: np.ndarray, exposed: list[tuple[int, ...]]) -> np.ndarray:
-    """Rows that stand in an equation with an exposed row."""
-    rows = sorted({row for found in exposed for row in found})
-    touching = (weights[:, rows] != 0).any(axis=1)
-    return (weights[touching] != 0).any(axis=0)
+def _neighbours(weights: np.ndarray, exposed: list[tuple[int, ...]],
+                wanted: np.ndarray) -> np.ndarray:
+    """The wanted rows that stand in an equation with an exposed row, or else nearest to one."""
+    reached = np.zeros(len(wanted), bool)
+    reached[[row for found in exposed for row in found]] = True
+    while True:
+        touching = (weights[:, reached] != 0).any(axis=1)
+        further = reached | (weights[touching] != 0).any(axis=0)
+        if (further & wanted).any() or (further == reached).all():
+            return further & wanted
+        reached = further
 
 
 def exposed_sets(weights: np.ndarray, customers: np.ndarray, hidden: np.ndarray,
@@ -252,11 +251,13 @@ def _relations(grouping: pd.Series, group: pd.Series) -> Iterable[tuple]:
     for income in parts.loc[profiles, 2].dropna().unique():
         yield _relation(profiles & (parts[2] == income),
                         (grouping == "income_group") & (group.str.lower() == income))
-    if profiles.any():
-        yield _relation(profiles & (parts[1] == "no dependants"), without)
+    with_some = (grouping == "n_dependants") & (group != "0")
+    single = group.isin(WITHOUT_DEPENDANTS)
     family = grouping == "family_status"
-    if family.any():
-        yield _relation(family & group.isin(WITHOUT_DEPENDANTS), without)
+    for rows, is_without in ((profiles, parts[1] == "no dependants"), (family, single)):
+        if rows.any():
+            yield _relation(rows & is_without, without)
+            yield _relation(rows & ~is_without, with_some)
 
 
 def _relation(left: pd.Series, right: pd.Series) -> tuple[np.ndarray, bool]:
