@@ -166,6 +166,16 @@ def test_days_are_ranked_by_orders_or_by_lines_as_the_rules_say(rank_by, expecte
     assert list(labels["busiest_period_of_day"]).count("Fewest orders") == 8
 
 
+def test_an_order_without_lines_makes_no_day_busier():
+    orders = pd.DataFrame({"order_id": [1, 2, 3], "order_day": np.array([0, 6, 6], np.int8),
+                           "order_hour": np.array([5, 23, 23], np.int8)})
+    _, counts = flags.count_by_day_hour(pd.DataFrame({"order_id": [1, 1, 3]}), orders)
+    assert counts["orders"].shape == counts["lines"].shape == (7, 24)
+    assert (counts["orders"][0, 5], counts["lines"][0, 5]) == (1, 2)
+    assert (counts["orders"][6, 23], counts["lines"][6, 23]) == (1, 1)
+    assert counts["orders"].sum() == 2
+
+
 # ---- missing labels -----------------------------------------------------------------------------
 
 

@@ -249,6 +249,12 @@ def test_no_name_of_a_person_is_in_any_file_that_the_stages_write(tmp_path):
     assert CANARY.encode() in (data / "customers.csv").read_bytes()
 
 
+def test_an_error_about_a_missing_header_names_nobody(tmp_path):
+    with pytest.raises(DataError, match=r"customers\.csv: column user_id is missing") as error:
+        find(write(tmp_path / "data", customers=CUSTOMERS[1:]), LIMITS)
+    assert CANARY not in str(error.value)
+
+
 def test_an_error_about_a_bad_row_names_nobody(tmp_path):
     damaged = [*CUSTOMERS, f"3,{CANARY},{CANARY},{CANARY},Texas,40,1/1/2017,3,married,99999"]
     with pytest.raises(DataError, match=r"customers.csv, line 4: Gender: found '\*\*\*'") as error:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -178,6 +179,25 @@ def test_wrong_options_exit_2_and_bad_data_exits_1(tmp_path):
     assert done.stderr.count("\n") == 1 and "does not exist" in done.stderr
 
 
+@pytest.mark.parametrize("stage", ["01_import", "03_merge"])
+def test_a_notebook_run_by_hand_works_on_the_last_built_tables(checkout, built, stage):
+    script = (
+        "import sys, nbformat\nfrom nbclient import NotebookClient\n"
+        "from basket.execute import ThisPython\n"
+        f"notebook = nbformat.read('{stage}.ipynb', as_version=4)\n"
+        "NotebookClient(notebook, kernel_manager_class=ThisPython, timeout=120).execute()\n"
+        "print(len([c for c in notebook.cells if c.get('execution_count')]))\n")
+    with tempfile.TemporaryDirectory(prefix="run-") as runtime:
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=checkout / "03_scripts", capture_output=True,
+            text=True, timeout=200, check=False,
+            env=os.environ | {"PYTHONPATH": str(checkout / "03_scripts"),
+                              "JUPYTER_RUNTIME_DIR": runtime})
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 5
+    assert make(checkout, "report", f"SCALE={SMALL}").returncode == 0
+
+
 def test_two_runs_in_one_folder_are_refused(tmp_path):
     from basket.errors import BasketError
     from basket.pipeline import only_run
@@ -188,18 +208,23 @@ def test_two_runs_in_one_folder_are_refused(tmp_path):
         pass
 
 
-def test_setting_up_without_a_fit_python_is_one_clear_line(tmp_path):
+@pytest.mark.parametrize(("python", "said"), [
+    ("exit 1", "no Python from 3.11 to 3.13"),
+    ('test "$1" = -c', "python3 cannot make a virtual environment"),
+])
+def test_a_python_that_is_too_old_or_lacks_venv_is_one_clear_line(tmp_path, python, said):
     folder = copy_of_checkout(tmp_path / "copy")
     tools = tmp_path / "bin"
     tools.mkdir()
     for name in ("sh", "make", "rm", "printf", "cp"):
         (tools / name).symlink_to(shutil.which(name))
-    (tools / "python3").write_text("#!/bin/sh\nexit 1\n")
+    (tools / "python3").write_text(f"#!/bin/sh\n{python}\n")
     (tools / "python3").chmod(0o755)
     done = make(folder, "report", PATH=str(tools), PYTHON="")
     assert done.returncode == 2
     first = done.stderr.splitlines()[0]
-    assert "no Python from 3.11 to 3.13" in first and "make PYTHON=" in first
+    assert said in first and "make PYTHON=" in first
+    assert not (folder / ".venv").exists()
 
 
 def test_clean_removes_what_was_built_and_nothing_else(tmp_path):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 from zipfile import ZipFile
@@ -117,8 +118,9 @@ class Finished:
                 for anchor in self.xml(target):
                     properties = next(anchor.iter(f"{X}cNvPr"))
                     blip = next(anchor.iter(f"{A}blip"), None)
-                    image = self.relations(target)[blip.get(f"{R}embed")] if blip is not None else ""
-                    yield sheet, properties, anchor, image
+                    images = self.relations(target)
+                    yield (sheet, properties, anchor,
+                           images[blip.get(f"{R}embed")] if blip is not None else "")
 
     def cells(self):
         """Every cell that holds something, with its sheet."""
@@ -180,9 +182,9 @@ def sheets_are_the_ten(done: Finished) -> None:
         assert sheet["A1"].value, f"'{sheet.title}'!A1: no title"
         assert sheet["A1"].style == "Heading 1", f"'{sheet.title}'!A1: {sheet['A1'].style}"
         assert not sheet.merged_cells.ranges, f"'{sheet.title}'!{sheet.merged_cells}: merged"
-        for kind, dimensions in (("row", sheet.row_dimensions), ("column", sheet.column_dimensions)):
+        for dimensions in (sheet.row_dimensions, sheet.column_dimensions):
             for key, one in dimensions.items():
-                assert not one.hidden, f"'{sheet.title}': {kind} {key} hidden"
+                assert not one.hidden, f"'{sheet.title}': {key} hidden"
 
 
 def links_resolve(done: Finished) -> None:
@@ -194,7 +196,7 @@ def links_resolve(done: Finished) -> None:
             assert match and not link.target, f"{at(sheet, link.ref)}: link to {link.location}"
             name, row = match[1], int(match[3])
             assert name in reached, f"{at(sheet, link.ref)}: no sheet {name}"
-            assert row <= done.book[name].max_row, f"{at(sheet, link.ref)}: {link.location} is empty"
+            assert row <= done.book[name].max_row, f"{at(sheet, link.ref)}: {link.location}: empty"
             assert sheet[link.ref].value, f"{at(sheet, link.ref)}: a link without a text"
             reached[sheet.title].add(name)
     assert reached[SHEETS[0]] >= set(SHEETS[1:]), f"{SHEETS[0]}: links to {reached[SHEETS[0]]} only"
@@ -439,7 +441,7 @@ def prints_well(done: Finished) -> None:
         starts = [1, *(one.id + 1 for one in sheet.row_breaks.brk), bottom + 1]
         pages += len(starts) - 1
         room = _page_height(sheet)
-        for first, after in zip(starts, starts[1:], strict=False):
+        for first, after in pairwise(starts):
             height = sum(_height(sheet, row) for row in range(first, after))
             assert height <= room, f"{where}: rows {first} to {after - 1} do not fit on a page"
         for owner, properties, anchor, _ in done.drawings():
@@ -713,8 +715,8 @@ def nobody_is_named(done: Finished) -> None:
     """No name of a customer and no identifier of one."""
     for sheet, cell in done.cells():
         if isinstance(cell.value, str):
-            found = [name for name in done.names if re.search(rf"\b{re.escape(name)}\b", cell.value)]
-            assert not found, f"{at(sheet, cell)}: names a customer"
+            named = any(re.search(rf"\b{re.escape(name)}\b", cell.value) for name in done.names)
+            assert not named, f"{at(sheet, cell)}: names a customer"
     for sheet in done.book.worksheets:
         for table in sheet.tables.values():
             for column in table.tableColumns:

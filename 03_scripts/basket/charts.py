@@ -51,7 +51,8 @@ POINTS = 100  # a chart gives sizes in hundredths of a point
 EMU_PER_POINT = 12_700
 TITLE_SIZE, TEXT_SIZE = 11, 10
 FONT = "Arial"
-LABEL_WIDTH, LABEL_HEIGHT = 0.14, 0.09  # room for a point's name, in shares of the axes
+# Room for a point's name and half of a point, in shares of the axes.
+LABEL_WIDTH, LABEL_HEIGHT, POINT_WIDTH = 0.14, 0.07, 0.008
 SMALLEST_PER_CENT = 0.01
 MOST_LABELLED = {"column": 12, "bar": 30}
 
@@ -262,22 +263,32 @@ def _name_points(series, data: Range, spec: dict, palette: Palette) -> None:
     if names is None:
         return
     across, up = (_scaled(data.values[name]) for name in (spec["x"], spec["series"][0]))
-    taken: list[tuple[float, float]] = []
     labels = []
-    for place in sorted(range(len(up)), key=lambda place: -abs(up[place] - 0.5)):
-        point = across[place], up[place]
-        if any(abs(point[0] - x) < LABEL_WIDTH and abs(point[1] - y) < LABEL_HEIGHT
-               for x, y in taken):
-            continue
-        taken.append(point)
+    for place, side in sides_with_room(across, up).items():
         text = _title(str(data.values[names].iloc[place]), palette, TEXT_SIZE).tx
         labels.append(PointLabel(
-            place, text, dLblPos="l" if across[place] > 1 - LABEL_WIDTH else "r", showVal=True,
-            showLegendKey=False, showCatName=False, showSerName=False, showPercent=False,
-            showBubbleSize=False))
+            place, text, dLblPos=side, showVal=True, showLegendKey=False, showCatName=False,
+            showSerName=False, showPercent=False, showBubbleSize=False))
     series.dLbls = DataLabelList(
         dLbl=sorted(labels, key=lambda label: label.idx), showVal=False, showLegendKey=False,
         showCatName=False, showSerName=False, showPercent=False, showBubbleSize=False)
+
+
+def sides_with_room(across: list[float], up: list[float]) -> dict[int, str]:
+    """On which side of a point (r, l) its name hides no other point and no other name."""
+    taken = [(x - POINT_WIDTH, x + POINT_WIDTH, y) for x, y in zip(across, up, strict=True)]
+    found = {}
+    for place in sorted(range(len(up)), key=lambda place: -abs(up[place] - 0.5)):
+        x, y = across[place], up[place]
+        for side, box in (("r", (x + POINT_WIDTH, x + LABEL_WIDTH)),
+                          ("l", (x - LABEL_WIDTH, x - POINT_WIDTH))):
+            free = not any(box[0] < right and left < box[1] and abs(y - other) < LABEL_HEIGHT
+                           for left, right, other in taken)
+            if free and min(box) >= 0 and max(box) <= 1:
+                found[place] = side
+                taken.append((*box, y))
+                break
+    return found
 
 
 def _scaled(values: pd.Series) -> list[float]:
@@ -363,6 +374,7 @@ def _axes(chart: ChartBase, spec: dict, data: Range, style: Style, *, gridlines:
     if kind == "scatter":
         shares = data.values[spec["x"]].astype(float).between(0, 1).all()
         chart.x_axis.number_format = "0%" if shares else "#,##0"
+        chart.x_axis.scaling.max = 1 if shares else None
         chart.x_axis.numFmt.sourceLinked = False
         chart.x_axis.scaling.min = chart.y_axis.scaling.min = 0
 

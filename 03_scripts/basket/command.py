@@ -1,5 +1,6 @@
 """The command `basket`; the Makefile's targets are names for it."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -68,6 +69,18 @@ def verify(out) -> None:
 
     done = _run(check, Folders(out.resolve() if out else ROOT))
     click.echo(f"verified: {done['files']:,} files and {done['numbers']:,} numbers")
+
+
+@main.command()
+@click.option("--out", type=FOLDER, help="Folder that was built, if not this checkout.")
+def flat(out) -> None:
+    """Write the flat flagged data set: one wide row per order line, in prepared_data/flat_lines."""
+    from basket.flat import write_flat
+
+    if out:
+        os.environ["BASKET_OUT"] = str(out.resolve())
+    rows = _run(write_flat)
+    click.echo(f"flat_lines: {rows:,} order lines")
 
 
 @main.command()

@@ -4,19 +4,20 @@ Lines of one customer resemble each other, so a test that takes lines as indepen
 every true null (D-09). Every comparison gives its effect first, then its interval, then p, then q.
 """
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 
 from basket import stats
-from basket.measure import GROUPINGS, is_active
+from basket.measure import is_active
 from basket.settings import Settings
 from basket.stats import Estimate
 
 TESTS = ["question", "population", "grouping", "group_a", "group_b", "measure", "unit", "n",
          "statistic", "effect_name", "effect", "effect_low", "effect_high", "p_value", "q_value",
-         "verdict", "customers_to_decide"]
+         "verdict", "for_headline", "customers_to_decide"]
 QUESTION_OF = {"loyalty_flag": "Q6", "region": "Q7", "age_group": "Q8", "family_status": "Q8",
                "income_group": "Q9", "gender": "Q9", "n_dependants": "Q9", "profile": "Q10"}
 DEMOGRAPHIC = ("region", "age_group", "family_status", "income_group", "gender", "n_dependants",
@@ -27,6 +28,7 @@ RATIOS = {  # measure of a group: unit, numerator, denominator
     "mean_item_price": ("US dollars an item", "spend_cents", "priced_lines"),
     "reorder_rate": ("share of order lines", "reordered_lines", "lines"),
 }
+LIFT = "lift of the share of order lines"
 TOTALS = ["spend_cents", "orders", "lines", "priced_lines", "reordered_lines"]
 
 
@@ -52,13 +54,18 @@ def measures(customers: pd.DataFrame, department_lines: np.ndarray, customer_tim
     timing = pd.DataFrame(customer_times / orders[:, None], columns=[
         *(f"orders in the {name.lower()}" for name in settings.dayparts), "orders at the weekend"])
     shares = pd.DataFrame(department_lines / lines[:, None],
-                          columns=[f"share of {name}" for name in departments])
+                          columns=[share_of(name) for name in departments])
     return pd.concat([habits, timing, shares], axis="columns")
 
 
 UNITS = {"orders": "orders", "mean_order_value": "US dollars an order",
          "mean_lines_per_order": "order lines an order", "mean_item_price": "US dollars an item",
          "median_days_between_orders": "days", "reorder_rate": "share of order lines"}
+
+
+def share_of(department):
+    """Name of the measure of a department's share of a customer's lines."""
+    return "share of " + department
 
 
 def unit_of(measure: str) -> str:
@@ -118,55 +125,70 @@ def association_tests(labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def resampled_sums(customers: pd.DataFrame, department_lines: np.ndarray, labels: pd.DataFrame,
+def customer_sums(customers: pd.DataFrame, values: pd.DataFrame, department_lines: np.ndarray,
+                  departments: list[str]) -> pd.DataFrame:
+    """What ratios are made of, one row per customer: totals, orders by time, lines by department."""
+    orders = customers["orders"].to_numpy("float64")
+    by_time = {name: np.rint(values[name].to_numpy() * orders) for name in times_of(values)}
+    lines = {lines_of(name): department_lines[:, number]
+             for number, name in enumerate(departments)}
+    totals = {name: customers[name].to_numpy() for name in TOTALS}
+    return pd.DataFrame(totals | by_time | lines, dtype="float64")
+
+
+def times_of(values: pd.DataFrame) -> list[str]:
+    """The measures that are shares of orders at some time."""
+    return [name for name in values if unit_of(name) == "share of orders"]
+
+
+def lines_of(department: str) -> str:
+    """Name of the column of a department's lines."""
+    return f"lines of {department}"
+
+
+def resampled_sums(sums: pd.DataFrame, customers: pd.DataFrame, labels: pd.DataFrame,
                    settings: Settings) -> stats.Resampled:
-    """Bootstrap of customers: totals (as TOTALS) and then lines by department, of every group.
+    """Bootstrap of customers: every column of `sums`, of all and of every group.
 
     Customers are drawn in the order of their ids, so that the number of parts changes nothing.
     """
     by_id = np.argsort(customers["user_id"].to_numpy())
-    columns = np.column_stack([customers[TOTALS].to_numpy("float64"), department_lines])[by_id]
     groupings = {grouping: codes_of(labels, grouping, settings.labels.missing)[0][by_id]
-                 for grouping in GROUPINGS}
+                 for grouping in QUESTION_OF}
     return stats.bootstrap_sums(
-        columns, groupings, resamples=settings.statistics.resamples, seed=settings.seed,
-        threads=settings.limits.threads)
+        sums.to_numpy()[by_id], groupings, resamples=settings.statistics.resamples,
+        seed=settings.seed, threads=settings.limits.threads)
 
 
-def ratio_tests(resampled: stats.Resampled, labels: pd.DataFrame,
+def ratio_tests(ratios: Mapping[str, tuple[str, str, str]], sums: pd.DataFrame,
+                resampled: stats.Resampled, labels: pd.DataFrame,
                 settings: Settings) -> pd.DataFrame:
-    """How each group's means compare with those of all customers, as a ratio."""
-    rows = []
-    place = {name: number for number, name in enumerate(TOTALS)}
-    for grouping, question in QUESTION_OF.items():
-        _, names = codes_of(labels, grouping, settings.labels.missing)
-        sizes = labels[grouping].value_counts()
-        for measure, (unit, above, below) in RATIOS.items():
-            ratios = _against_everyone(resampled, grouping, place[above], place[below])
-            for number, name in enumerate(names[:ratios.shape[1]]):
-                if sizes[name]:
-                    found = stats.ratio_interval(ratios[:, number], int(sizes[name]),
-                                                 settings.statistics.confidence)
-                    rows.append(row(question, grouping, name, "all customers", measure, unit, found))
-    return pd.DataFrame(rows)
+    """How each group's ratios compare with those of all customers, as a ratio again.
 
-
-def department_lifts(resampled: stats.Resampled, labels: pd.DataFrame, departments: list[str],
-                     settings: Settings) -> pd.DataFrame:
-    """Lift of each department in each group: its share of the group's lines over that of all."""
+    `ratios` gives the unit, the column above and the column below of each measure.
+    """
     rows = []
-    lines = TOTALS.index("lines")
-    for grouping, question in QUESTION_OF.items():
-        _, names = codes_of(labels, grouping, settings.labels.missing)
-        sizes = labels[grouping].value_counts()
-        for number, department in enumerate(departments):
-            ratios = _against_everyone(resampled, grouping, len(TOTALS) + number, lines)
-            for group, name in enumerate(names[:ratios.shape[1]]):
-                if sizes[name]:
-                    found = stats.ratio_interval(ratios[:, group], int(sizes[name]),
-                                                 settings.statistics.confidence)
-                    rows.append(row(question, grouping, name, "all customers", department,
-                                    "lift of the share of order lines", found))
+    place = {name: number for number, name in enumerate(sums)}
+    coded = {grouping: codes_of(labels, grouping, settings.labels.missing)
+             for grouping in QUESTION_OF}
+    groupings = {grouping: codes for grouping, (codes, _) in coded.items()}
+
+    def test(each: tuple[str, str, str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        return stats.ratio_tests(sums[each[1]].to_numpy(), sums[each[2]].to_numpy(), groupings)
+
+    with ThreadPoolExecutor(settings.limits.threads) as pool:
+        tested = list(pool.map(test, ratios.values()))
+    for grouping, (codes, names) in coded.items():
+        sizes = np.bincount(codes[codes >= 0], minlength=len(names))
+        for (measure, (unit, above, below)), found in zip(ratios.items(), tested, strict=True):
+            drawn = _against_everyone(resampled, grouping, place[above], place[below])
+            z, p_values = found[grouping]
+            rows += [
+                row(QUESTION_OF[grouping], grouping, names[group], "all customers", measure, unit,
+                    stats.ratio_interval(drawn[:, group], sizes[group], z[group], p_values[group],
+                                         settings.statistics.confidence))
+                for group in np.flatnonzero(sizes)
+            ]
     return pd.DataFrame(rows)
 
 
@@ -189,16 +211,18 @@ def within_tests(values: pd.DataFrame, customers: pd.DataFrame, labels: pd.DataF
     """
     rows = []
     codes, _ = codes_of(labels, redundant, settings.labels.missing)
-    strata = np.column_stack([_stratum(customers[name], settings) for name in within])
-    for stratum in np.unique(strata, axis=0):
-        inside = (strata == stratum).all(axis=1)
+    known = customers[within].notna().all(axis=1).to_numpy()
+    strata = np.array(list(zip(*(_strata(customers[name], settings) for name in within),
+                               strict=True)))
+    for stratum in np.unique(strata[known], axis=0):
+        inside = known & (strata == stratum).all(axis=1)
         sizes = np.bincount(codes[inside & (codes >= 0)], minlength=1)
         kept = np.flatnonzero(sizes >= settings.privacy.smallest_group)
         if len(kept) < 2:
             continue
         chosen = inside & np.isin(codes, kept)
-        name = ", ".join(f"{attribute} {_stratum_name(attribute, number, settings)}"
-                         for attribute, number in zip(within, stratum, strict=True))
+        name = ", ".join(f"{attribute} {band}"
+                         for attribute, band in zip(within, stratum, strict=True))
         for measure in UNITS:
             found = stats.epsilon_squared(values[measure].to_numpy()[chosen], codes[chosen],
                                           settings.statistics.confidence)
@@ -207,20 +231,20 @@ def within_tests(values: pd.DataFrame, customers: pd.DataFrame, labels: pd.DataF
     return pd.DataFrame(rows)
 
 
-def _stratum_name(attribute: str, number: int, settings: Settings) -> str:
-    bands = {"age": settings.labels.age_group, "income": settings.labels.income_group}
-    return bands[attribute][number] if attribute in bands else str(number)
-
-
-def _stratum(values: pd.Series, settings: Settings) -> np.ndarray:
-    """Number of the stratum of each customer; ages and incomes in the bands of settings."""
-    thresholds = settings.thresholds
-    bounds = {"age": [thresholds.middle_age_from_years, thresholds.older_age_from_years],
-              "income": [thresholds.middle_income_from_dollars,
-                         thresholds.high_income_from_dollars]}.get(values.name)
-    if bounds is not None:
-        return np.searchsorted(bounds, values.to_numpy("float64", na_value=np.nan), side="right")
-    return values.to_numpy() if pd.api.types.is_numeric_dtype(values) else pd.factorize(values)[0]
+def _strata(values: pd.Series, settings: Settings) -> np.ndarray:
+    """Name of the stratum of each customer; ages and incomes in the bands of settings."""
+    thresholds, labels = settings.thresholds, settings.labels
+    bands = {
+        "age": (thresholds.middle_age_from_years, thresholds.older_age_from_years,
+                labels.age_group),
+        "income": (thresholds.middle_income_from_dollars, thresholds.high_income_from_dollars,
+                   labels.income_group),
+    }
+    if values.name not in bands:
+        return values.astype("str").to_numpy()
+    *bounds, names = bands[values.name]
+    numbers = values.to_numpy("float64", na_value=np.nan)
+    return np.array(names)[np.searchsorted(bounds, numbers, side="right")]
 
 
 def row(question: str, grouping: str, group_a: str, group_b: str, measure: str, unit: str,
@@ -244,25 +268,28 @@ def all_comparisons(
     with q and verdict.
     """
     departments = list(names["department"].astype("str"))
-    resampled = resampled_sums(customers, department_lines, labels, settings)
+    sums = customer_sums(customers, values, department_lines, departments)
+    resampled = resampled_sums(sums, customers, labels, settings)
+    of_times = {name: ("share of orders", name, "orders") for name in times_of(values)}
+    lifts = {name: (LIFT, lines_of(name), "lines") for name in departments}
     redundant = results["redundancy"].query("redundant == 'yes'")
     parts = {
         "tests": pd.concat([
             association_tests(labels, settings), overall_tests(values, labels, settings),
-            ratio_tests(resampled, labels, settings),
+            ratio_tests(RATIOS | of_times, sums, resampled, labels, settings),
             *(within_tests(values, customers, labels, told.attribute, told.determined_by.split(", "),
                            settings)
               for told in redundant.itertuples() if told.attribute in labels),
         ], ignore_index=True),
-        "department_lifts": department_lifts(resampled, labels, departments, settings),
+        "department_lifts": ratio_tests(lifts, sums, resampled, labels, settings),
         "spend_by_time": _as_ratios(results["spend_by_time"], "order_value_ratio", len(customers)),
         "department_times": _as_ratios(results["department_times"], "lift", len(customers)),
     }
     judged = judge(pd.concat(parts, names=["table"]), settings)
     made = {name: judged.loc[name].reset_index(drop=True) for name in parts}
     for name in ("spend_by_time", "department_times"):
-        made[name] = results[name].assign(q_value=made[name]["q_value"],
-                                          verdict=made[name]["verdict"])
+        made[name] = results[name].assign(
+            **{column: made[name][column] for column in ("q_value", "verdict", "for_headline")})
     return made
 
 
@@ -273,7 +300,14 @@ def _as_ratios(table: pd.DataFrame, ratio: str, customers: int) -> pd.DataFrame:
 
 
 def judge(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Give ALL comparisons of the report together their q and their verdict."""
+    """Give ALL comparisons of the report together their q and their verdict.
+
+    A false discovery rate lets a few in a hundred claims be false, and a headline picks the most
+    extreme of many. So `for_headline` is yes only where the verdict is small, medium or large and
+    the difference survives Bonferroni's correction over all comparisons of the report: its own
+    p-value, or that of the overall test of the same grouping and measure, which says that the
+    groups differ in it; the verdict of the one group then says which way.
+    """
     effects = settings.statistics.effects.model_dump()
     judged = comparisons.assign(q_value=stats.false_discovery(comparisons["p_value"]))
     limits = judged[["effect_name", "effect", "effect_low", "effect_high"]].to_numpy()
@@ -281,12 +315,26 @@ def judge(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFrame:
         stats.verdict(*each, q, thresholds=effects, significance=settings.statistics.significance)
         for each, q in zip(limits, judged["q_value"], strict=True)
     ]
+    strict = settings.statistics.significance / max(1, judged["p_value"].notna().sum())
+    least = np.fmin(judged["p_value"], _of_overall_test(judged))
+    stands = judged["verdict"].isin(stats.LABELS) & (least < strict)
+    judged["for_headline"] = np.where(stands, "yes", "no")
     needed = [
         stats.customers_to_decide(*each, n, thresholds=effects) if verdict == stats.UNDECIDED
         else None
         for each, n, verdict in zip(limits, judged["n"], judged["verdict"], strict=True)
     ]
     return judged.assign(customers_to_decide=pd.array(needed, dtype="Int64"))[TESTS]
+
+
+def _of_overall_test(judged: pd.DataFrame) -> pd.Series:
+    """The p-value of the overall test of each comparison's grouping and measure; NaN without one."""
+    is_lift = judged["unit"] == LIFT
+    measure = judged["measure"].where(~is_lift, share_of(judged["measure"]))
+    keys = pd.MultiIndex.from_arrays([judged["grouping"], measure])
+    overall = pd.Series(judged["p_value"].to_numpy(), keys)[
+        (judged["effect_name"] != "ratio").to_numpy()]
+    return pd.Series(overall.reindex(keys).to_numpy(), judged.index)
 
 
 def conclusions_under(customers: pd.DataFrame, values: pd.DataFrame, relabel, settings: Settings):

@@ -61,7 +61,7 @@ class Figure:
             "subtitle": self.subtitle, "so_what": self.so_what, "alt": self.alt,
             "image": f"{self.name}.png", "sources": list(self.sources),
             "data": {"columns": list(self.data.columns), "rows": rows},
-            "chart": chart if self.native else None, "heat": self.heat,
+            "chart": chart if self.native else None, "heat": self.heat, "labels": self.labels,
         }
 
 

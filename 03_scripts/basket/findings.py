@@ -12,7 +12,7 @@ import pandas as pd
 from basket import stats
 from basket.csv_text import MONEY
 from basket.settings import Settings
-from basket.visuals import DECIDED, sells_more
+from basket.visuals import sells_more
 
 MARKETING, SALES = "VP of Marketing", "SVP of Sales"
 HABITS = ("mean_order_value", "mean_lines_per_order", "mean_item_price",
@@ -162,13 +162,14 @@ def spending(finding: Finding, seen: Evidence, settings: Settings) -> None:
     name = seen.cell("hour", "spend_by_time", "name", "hour", period="hour", key=top)
     share = seen.cell("spend_share", "spend_by_time", "spend_share", "share of spend",
                       period="hour", key=top)
-    different = table[table["verdict"].isin(DECIDED)].sort_values("order_value_ratio")
+    different = table[table["for_headline"] == "yes"].sort_values("order_value_ratio")
     if different.empty:
-        finding.headline = (f"Most money is spent at {name}, {share:.1%} of it; the value of an "
-                            "order hardly depends on the time")
+        same = (table["verdict"] == stats.NO_DIFFERENCE).all()
+        finding.headline = (f"Most money is spent at {name}, {share:.1%} of it; " + (
+            "the value of an order hardly depends on the time" if same else
+            "no time is proven to hold orders of another value"))
         finding.so_what = "Spend follows the number of orders: no hour or day is proven to hold bigger baskets."
-        undecided = (table["verdict"] == stats.UNDECIDED).any()
-        finding.confidence = "medium" if undecided else "high"
+        finding.confidence = "high" if same else "medium"
         finding.action = "Choose advertising times by the number of orders, not by basket value."
     else:
         row = different.iloc[-1]
@@ -184,7 +185,9 @@ def spending(finding: Finding, seen: Evidence, settings: Settings) -> None:
                             f"{ratio:.2f} times the mean")
         finding.so_what = (f"An order is worth ${value:.2f} then (interval {low:.2f} to {high:.2f} "
                            f"times the mean); {share:.1%} of all money is spent at {name}.")
-        finding.action = f"Advertise large baskets {when}; elsewhere choose times by orders."
+        finding.action = (f"Advertise large baskets {when}; elsewhere choose times by orders."
+                          if ratio > 1 else
+                          f"Do not advertise large baskets {when}; choose times by orders.")
         finding.confidence = "high"
     finding.change_mind = "Quantities, which this data lacks: it counts each product once an order."
 
@@ -356,8 +359,8 @@ def _whether_groups_differ(finding: Finding, seen: Evidence, grouping: str, word
                     & (table["effect_name"] != "ratio")]
     if overall.empty:
         raise LookupError(f"no test of {grouping}")
-    decided = overall[overall["verdict"].isin(DECIDED)].sort_values("effect", ascending=False)
-    undecided = overall[overall["verdict"] == stats.UNDECIDED]
+    decided = overall[overall["for_headline"] == "yes"].sort_values("effect", ascending=False)
+    undecided = overall[overall["verdict"] != stats.NO_DIFFERENCE]
     largest = overall.sort_values("effect", ascending=False, key=abs).iloc[0]
     shown = decided.iloc[0] if len(decided) else undecided.iloc[0] if len(undecided) else largest
     key = {"grouping": grouping, "measure": shown["measure"], "effect_name": shown["effect_name"]}
@@ -410,8 +413,9 @@ def by_family(finding: Finding, seen: Evidence, settings: Settings) -> None:
 def by_income(finding: Finding, seen: Evidence, settings: Settings) -> None:
     """Which classification the demographics suggest: income and what is bought."""
     table = seen.tables["department_lifts"]
-    mine = table[(table["grouping"] == "income_group") & table["verdict"].isin(DECIDED)
-                 & (table["n"] >= settings.privacy.smallest_group)]
+    mine = table[(table["grouping"] == "income_group") & (table["for_headline"] == "yes")
+                 & (table["n"] >= settings.privacy.smallest_group)
+                 & ~table["measure"].isin(settings.labels.unnamed_departments)]
     if mine.empty:
         _whether_groups_differ(finding, seen, "income_group", "income", "income groups")
         finding.change_mind = "More customers."
@@ -444,8 +448,9 @@ def by_income(finding: Finding, seen: Evidence, settings: Settings) -> None:
         for _, department, lift, low, high in said)
         + f". They are {customers:.0%} of active customers.")
     finding.so_what = finding.so_what[0].upper() + finding.so_what[1:]
-    finding.action = (f"Class customers by income first; show {said[0][1]} to {group.lower()} "
-                      "customers and steer the rest by their own baskets.")
+    finding.action = (
+        f"Class customers by income first; {'show' if len(more) else 'do not push'} {said[0][1]} to "
+        f"{group.lower()} customers and steer the rest by their own baskets.")
     finding.owner = MARKETING
     finding.confidence = "high"
     finding.change_mind = "Real incomes: those of this data were fabricated for a course."
@@ -484,7 +489,7 @@ def profiles(finding: Finding, seen: Evidence, settings: Settings) -> None:
                       profile=largest)
     customers = seen.cell("largest_customers", "profiles", "customers", "customers", profile=largest)
     spend = seen.cell("largest_spend", "profiles", "spend", "US dollars", profile=largest)
-    decided = table[table["order_value_verdict"].isin(DECIDED)]
+    decided = table[table["order_value_for_headline"] == "yes"]
     finding.owner = MARKETING
     finding.size = f"${spend:,.0f} of spend comes from the largest profile."
     if decided.empty:
@@ -504,6 +509,12 @@ def profiles(finding: Finding, seen: Evidence, settings: Settings) -> None:
                            f"${value:.2f}.")
         finding.confidence = "high"
         finding.action = "Put campaign money behind the largest profile; offer the other what it buys."
+    timed = table[table["top_time"] != ""].sort_values("top_time_ratio", ascending=False)
+    if len(timed):
+        key = {"profile": timed.iloc[0]["profile"]}
+        time = seen.cell("time", "profiles", "top_time", "time", **key)
+        often = seen.cell("time_ratio", "profiles", "top_time_ratio", "times the usual share", **key)
+        finding.so_what += f" “{key['profile']}” has {often:.2f} times the usual share of {time}."
     finding.change_mind = "A campaign by profile that does not beat the same money spent on everyone."
 
 

@@ -98,8 +98,9 @@ def profiles(habits: pd.DataFrame, shares: pd.DataFrame, tests: pd.DataFrame,
              lifts: pd.DataFrame) -> pd.DataFrame:
     """One row per profile, active: size, value, frequency, and the goods it buys more of.
 
-    `order_value_ratio` compares with all customers. `top_department` is the one with the highest
-    lift whose interval lies above 1 at the verdict `small` or more; empty where there is none.
+    Ratios compare with all customers. `top_department` is the one with the highest lift, `top_time`
+    the time with the highest ratio of shares of orders, among those above 1 that may carry a
+    headline; empty where there is none.
     """
     table = shares[shares["grouping"] == "profile"].drop(columns="grouping")
     table = table.rename(columns={"group": "profile"})
@@ -111,16 +112,22 @@ def profiles(habits: pd.DataFrame, shares: pd.DataFrame, tests: pd.DataFrame,
                   & (tests["group_b"] != "")]
     table = table.merge(value.rename(columns={
         "group_a": "profile", "effect": "order_value_ratio", "effect_low": "order_value_ratio_low",
-        "effect_high": "order_value_ratio_high", "verdict": "order_value_verdict"})[
+        "effect_high": "order_value_ratio_high", "verdict": "order_value_verdict",
+        "for_headline": "order_value_for_headline"})[
         ["profile", "order_value_ratio", "order_value_ratio_low", "order_value_ratio_high",
-         "order_value_verdict"]], on="profile", how="left")
-    strong = lifts[(lifts["grouping"] == "profile") & (lifts["effect_low"] > 1)
-                   & lifts["verdict"].isin(["small", "medium", "large"])]
+         "order_value_verdict", "order_value_for_headline"]], on="profile", how="left")
+    times = tests[(tests["effect_name"] == "ratio") & (tests["unit"] == "share of orders")]
+    table = table.merge(_highest(lifts, "top_department", "top_lift"), on="profile", how="left")
+    table = table.merge(_highest(times, "top_time", "top_time_ratio"), on="profile", how="left")
+    names = table[["top_department", "top_time"]].astype("object").fillna("")
+    return table.assign(**names).sort_values("spend", ascending=False, ignore_index=True)
+
+
+def _highest(ratios: pd.DataFrame, name: str, ratio: str) -> pd.DataFrame:
+    """Of each profile, the measure with the highest ratio above 1 that may carry a headline."""
+    strong = ratios[(ratios["grouping"] == "profile") & (ratios["effect"] > 1)
+                    & (ratios["for_headline"] == "yes")]
     best = strong.sort_values("effect", ascending=False).drop_duplicates("group_a")
-    table = table.merge(best.rename(columns={
-        "group_a": "profile", "measure": "top_department", "effect": "top_lift",
-        "effect_low": "top_lift_low", "effect_high": "top_lift_high"})[
-        ["profile", "top_department", "top_lift", "top_lift_low", "top_lift_high"]],
-        on="profile", how="left")
-    return table.assign(top_department=table["top_department"].astype("object").fillna("")
-                        ).sort_values("spend", ascending=False, ignore_index=True)
+    columns = {"group_a": "profile", "measure": name, "effect": ratio,
+               "effect_low": f"{ratio}_low", "effect_high": f"{ratio}_high"}
+    return best.rename(columns=columns)[list(columns.values())]

@@ -12,7 +12,7 @@ from basket import dictionary, tables
 from basket.errors import DataError
 from basket.lookup import Positions
 from basket.project import ORIGINAL_DATA
-from basket.raw import RawData, find
+from basket.raw import RawData, find, has_data
 from basket.read_csv import BadRow, read_departments, read_slices, read_small
 from basket.stage import Stage
 
@@ -20,8 +20,13 @@ BYTES_PER_LINE = 17.8  # of the order lines' file, on average
 
 
 def find_raw_files(stage: Stage) -> RawData:
-    """Find the raw files of this run: what DATA names, else 02_data/original_data."""
-    return find(Path(os.environ.get("BASKET_DATA", ORIGINAL_DATA)), stage.settings.limits)
+    """Find the raw files of this run: what DATA names.
+
+    A notebook run by hand takes 02_data/original_data, or what the last run generated.
+    """
+    generated = sorted(stage.folders.generated.glob("*"))
+    by_hand = generated[0] if generated and not has_data(ORIGINAL_DATA) else ORIGINAL_DATA
+    return find(Path(os.environ.get("BASKET_DATA", by_hand)), stage.settings.limits)
 
 
 def files_table(raw: RawData) -> pd.DataFrame:

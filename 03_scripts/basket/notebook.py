@@ -61,7 +61,7 @@ class Gallery:
 
     def publishable(self, name: str) -> pd.DataFrame:
         """A table about groups of customers, small groups suppressed."""
-        return publishable(self.results[name], self.stage.settings)
+        return publishable(self.results[name], self.stage.settings, self.results["habits"])
 
     def save(self) -> None:
         """Write the figures and figures.json."""

@@ -68,7 +68,7 @@ def report(
 
 def _default_data(folders: Folders, settings: Settings, scale: float | None) -> Path:
     """The original data if there is any, else the generated default of the asked size."""
-    if any(path.suffix in (".csv", ".zip") for path in ORIGINAL_DATA.glob("*")):
+    if raw.has_data(ORIGINAL_DATA):
         if scale is not None:
             raise BasketError("SCALE is the size of the generated data, but 02_data/original_data "
                               "holds files; leave SCALE out, or name a generated folder with DATA")

@@ -126,6 +126,11 @@ class RawData:
         return dict(sorted(found.items()))
 
 
+def has_data(folder: Path) -> bool:
+    """Whether anything that could be raw data has been put into a folder."""
+    return any(path.suffix in (".csv", ".zip") for path in folder.glob("*"))
+
+
 def find(data: Path, limits: Limits) -> RawData:
     """Find the raw files in a folder or zip archive and check each header.
 
@@ -165,8 +170,9 @@ def check_header(file: RawFile, expected: tuple[str, ...] | None) -> None:
         return
     for name in expected:
         if name not in found:
+            seen = "" if PEOPLE[0] in expected else f"; found {_shown(found)}"  # may be a person
             raise DataError(f"{file.name}: column {name} is missing; expected "
-                            f"{', '.join(expected)}; found {_shown(found)}")
+                            f"{', '.join(expected)}{seen}")
     extra = [name for name in found if name not in expected]
     if extra:
         raise DataError(f"{file.name}: unexpected column {extra[0] or '(without a name)'}; "

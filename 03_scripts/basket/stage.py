@@ -16,7 +16,7 @@ from basket import dictionary, tables
 from basket.audit import Audit
 from basket.csv_text import to_csv
 from basket.errors import BasketError
-from basket.graph import SIDECAR, graph, read_record, record_file, write_json
+from basket.graph import SIDECAR, Step, graph, read_record, record_file, write_json
 from basket.project import ROOT, Folders, folders_of_run
 from basket.raw import LINES_FILE
 from basket.settings import load_settings
@@ -25,10 +25,13 @@ from basket.settings import load_settings
 class Stage:
     """One numbered stage at work: limited to the tables that stages.csv names for it."""
 
-    def __init__(self, name: str, rules: str = "corrected"):
-        """Open the stage `name` under the set of rules `rules` (corrected or course)."""
+    def __init__(self, name: str, rules: str = "corrected", step: Step | None = None):
+        """Open the stage `name` under the set of rules `rules` (corrected or course).
+
+        `step` says what it takes and makes where stages.csv does not: for work outside notebooks.
+        """
         self.name = name
-        self.step = graph()[name]
+        self.step = step or graph()[name]
         self.folders: Folders = folders_of_run()
         self.settings = load_settings(Path(os.environ.get("BASKET_SETTINGS", ROOT / "settings.yml")))
         self.rules_name = rules

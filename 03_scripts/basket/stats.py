@@ -21,6 +21,7 @@ UNDECIDED = "undecided"
 BATCH = 32  # resamples drawn from one seed; another size draws other resamples
 BLOCK = 256  # customers of one group in one small matrix product
 BLOCKS_AT_ONCE = 8  # 2,048 customers: their weights stay in the processor's cache
+TAIL, MIDDLE = 1_000, 2_000  # of sorted values: how many stay single at each end, means between
 DEFINED_SHARE = 0.95  # of the resamples: an interval needs at least so many of them defined
 
 
@@ -260,24 +261,62 @@ def percentile_interval(
     return estimate, np.where(defined, low, NAN), np.where(defined, high, NAN)
 
 
-def ratio_interval(ratios: np.ndarray, n: int, confidence: float = 0.95) -> Estimate:
+def ratio_tests(
+    above: np.ndarray, below: np.ndarray, groupings: Mapping[str, np.ndarray]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Test each group's ratio of sums against everyone's: z and p of every group, by grouping.
+
+    `above` and `below` have one number per customer; groupings are as of `bootstrap_sums`, and who
+    is in no group counts among everyone. A customer moves the comparison by d = above - r * below,
+    with everyone's ratio r. The p-value asks how often so many customers, drawn at random from all,
+    would have a sum of d as far out on that side, twice: a permutation test, which takes nothing
+    from the group itself, whose own few heavy customers make its error look small. `z` is the sum
+    in its standard deviations. A group of all customers, and a ratio that does not vary, are NaN.
+
+    The tail is Skovgaard's double saddlepoint for a sample without replacement (Booth and Butler
+    1990), from |z| = 1; below, the normal one. Simulated on generated customers, groups of 12 to
+    400, ordinary and rare departments: 0.05 and 0.01 are met within a fifth and 0.001 within a
+    half, where a normal p-value from the bootstrap's standard deviation is ten times too small.
+    More than 4,000 customers are put together in the middle of the d, not in its tails.
+    """
+    above, below = np.asarray(above, dtype=float), np.asarray(below, dtype=float)
+    n = len(above)
+    everyone = below.sum()
+    d = above - above.sum() / everyone * below if everyone else np.zeros(n)
+    squares = float((d**2).sum())
+    d = d / math.sqrt(squares / n) if squares else d
+    values, counts = _alike_together(np.sort(d))
+    found = {}
+    for name, codes in groupings.items():
+        known = codes >= 0
+        sizes, sums = np.bincount(codes[known]), np.bincount(codes[known], d[known])
+        variance = sizes * (n - sizes) / max(1, n - 1)
+        z = np.full(len(sizes), NAN)
+        tested = (variance > 0) & (squares > 0)
+        z[tested] = sums[tested] / np.sqrt(variance[tested])
+        p_values = 2 * stats.norm.sf(abs(z))
+        for group in np.flatnonzero(abs(z) >= 1):
+            side = math.copysign(1, z[group])
+            tail = _saddlepoint_tail(side * values, counts, int(sizes[group]), side * sums[group])
+            p_values[group] = min(1.0, 2 * tail)
+        found[name] = z, p_values
+    return found
+
+
+def ratio_interval(
+    ratios: np.ndarray, n: int, z: float, p_value: float, confidence: float = 0.95
+) -> Estimate:
     """Make an estimate of a ratio: index 0 as observed, then its resamples; 1 is no difference.
 
     `n` counts the customers that the numerator describes. The limits are those of
-    `percentile_interval`. `statistic` is log(ratio) over its standard error, the bootstrap's
-    standard deviation of the ratio over the ratio (delta method; Efron and Tibshirani 1993), and
-    the p-value is the normal one: counting resamples beyond 1 could not go below 2 / resamples. A
-    ratio of 0 (never seen in the group) or undefined has no limits: resampling cannot tell what was
-    never seen. One that no resample changes has limits but no test. At 5 % it rejects 7 % of
-    true nulls in groups of 30 and of 100 customers, 11 % in groups of 11.
+    `percentile_interval`, z and the p-value those of `ratio_tests`: the resamples give none, as
+    counting those beyond 1 could not go below 2 / resamples. A ratio of 0 (never seen in the group)
+    or undefined has no limits and no test: resampling cannot tell what was never seen.
     """
     effect, low, high = (float(x) for x in percentile_interval(ratios, confidence))
     if not (effect > 0 and math.isfinite(low)):
         return _no_estimate("ratio", n, effect)
-    drawn = np.asarray(ratios, dtype=float)[1:]
-    relative_error = float(np.std(drawn[np.isfinite(drawn)], ddof=1)) / effect
-    z = math.log(effect) / relative_error if relative_error > 0 else NAN
-    return Estimate("ratio", effect, low, high, z, float(2 * stats.norm.sf(abs(z))), int(n))
+    return Estimate("ratio", effect, low, high, float(z), float(p_value), int(n))
 
 
 def false_discovery(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -380,6 +419,62 @@ def censored_mean(
     if total == 0:
         return NAN
     return float((np.minimum(days[known], censored_at) * counts[known]).sum() / total)
+
+
+def _alike_together(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shorten sorted values to a few thousand means with counts; the tails stay as they are."""
+    n = len(values)
+    if n <= 2 * TAIL + MIDDLE:
+        return values, np.ones(n)
+    starts = np.concatenate([
+        np.arange(TAIL), np.linspace(TAIL, n - TAIL, MIDDLE, endpoint=False).astype(np.int64),
+        np.arange(n - TAIL, n)])
+    counts = np.diff(starts, append=n)
+    return np.add.reduceat(values, starts) / counts, counts
+
+
+def _saddlepoint_tail(values: np.ndarray, counts: np.ndarray, size: int, total: float) -> float:
+    """Chance that `size` of the customers, drawn without replacement, sum to `total` or more.
+
+    `values` add up to 0 with a mean square of 1, each held by `counts` customers. Each customer is
+    in with odds that rise by exp(u + v * value), so that the expected number is `size` and the
+    expected sum `total`; Newton's method finds u and v. NaN where no such odds exist.
+    """
+    n = counts.sum()
+    share = size / n
+    log_odds = math.log(share / (1 - share))
+    goal = np.array([size, total])
+    point, height = np.zeros(2), 0.0
+
+    def height_at(point: np.ndarray) -> float:
+        chance = share * np.expm1(np.minimum(point[0] + point[1] * values, 700))
+        return float(counts @ np.log1p(chance) - point @ goal)
+
+    for _ in range(50):
+        inside = special.expit(log_odds + point[0] + point[1] * values)
+        gradient = np.array([counts @ inside, counts @ (inside * values)]) - goal
+        spread = counts * inside * (1 - inside)
+        cross = spread @ values
+        curvature = np.array([[spread.sum(), cross], [cross, spread @ values**2]])
+        determinant = np.linalg.det(curvature)
+        if not determinant > 0:
+            return NAN
+        step = np.linalg.solve(curvature, -gradient)
+        gain = -float(gradient @ step)
+        if gain < 1e-12:
+            break
+        length = 1.0
+        while height_at(point + length * step) > height - 1e-4 * length * gain and length > 1e-6:
+            length /= 2
+        point = point + length * step
+        height = height_at(point)
+    else:
+        return NAN
+    w = math.copysign(math.sqrt(max(0.0, -2 * height)), point[1])
+    u = point[1] * math.sqrt(determinant / (n * share * (1 - share)))
+    if w == 0 or u == 0:
+        return NAN
+    return float(stats.norm.sf(w) + stats.norm.pdf(w) * (1 / u - 1 / w))
 
 
 class _Blocks(NamedTuple):

@@ -8,16 +8,16 @@ from basket.arithmetic import per
 from basket.figures import Figure
 from basket.settings import Settings
 
-DECIDED = ("small", "medium", "large")
 ACTIVE = "active customers"
 
 
 def sells_more(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Departments proven to sell more than usual in a daypart, those with most extra lines first.
+    """Departments that sell more than usual in a daypart, those with most extra lines first.
 
-    Departments that only gather what has no other place (`unnamed_departments`) are left out.
+    Only what may carry a headline counts; departments that gather what has no other place
+    (`unnamed_departments`) are left out.
     """
-    strong = table[(table["lift"] > 1) & table["verdict"].isin(DECIDED)
+    strong = table[(table["lift"] > 1) & (table["for_headline"] == "yes")
                    & ~table["department"].isin(settings.labels.unnamed_departments)]
     extra = strong["lines"] * (1 - 1 / strong["lift"])
     return strong.loc[extra.sort_values(ascending=False, kind="stable").index]
@@ -27,6 +27,7 @@ def all_figures(tables: dict[str, pd.DataFrame], findings: list[dict], settings:
                 ) -> list[Figure]:
     """Every figure for which there is data, with the so-what of the finding it belongs to."""
     so_what = {finding["figure"]: finding["so_what"] for finding in findings if finding["figure"]}
+    of_question = {finding["question"]: finding["so_what"] for finding in reversed(findings)}
     made = []
     for function in FIGURES:
         try:
@@ -35,13 +36,9 @@ def all_figures(tables: dict[str, pd.DataFrame], findings: list[dict], settings:
             continue  # too little data for this figure; its finding says so
         if figure.data.empty:
             continue
-        figure.so_what = so_what.get(figure.name, _default_so_what(figure))
+        figure.so_what = so_what.get(figure.name) or of_question[figure.question]
         made.append(figure)
     return made
-
-
-def _default_so_what(figure: Figure) -> str:
-    return f"Read with {', '.join(figure.sources)}."
 
 
 def heat_map(tables: dict, settings: Settings) -> Figure:
@@ -87,7 +84,7 @@ def order_value(tables: dict, settings: Settings) -> Figure:
     table = tables["spend_by_time"].query("period == 'hour'")
     data = table[["key", "mean_order_value", "mean_order_value_low", "mean_order_value_high"]]
     data = data.rename(columns={"key": "hour"}).reset_index(drop=True)
-    different = table["verdict"].isin(DECIDED).any()
+    different = (table["for_headline"] == "yes").any()
     highest = data.sort_values("mean_order_value").iloc[-1]
     return Figure(
         "order_value_by_hour", "Q2", "line",
@@ -253,8 +250,9 @@ def effects_by_attribute(tables: dict, settings: Settings) -> Figure:
     table = tables["tests"]
     table = table[(table["measure"] == "mean_order_value") & (table["effect_name"] == "epsilon_squared")
                   & ~table["grouping"].str.contains(" within ")]
-    data = table.sort_values("effect", ascending=False)[
-        ["grouping", "effect", "effect_low", "effect_high"]].reset_index(drop=True)
+    table = table.sort_values("effect", ascending=False)
+    tells = table["for_headline"].iloc[0] == "yes"
+    data = table[["grouping", "effect", "effect_low", "effect_high"]].reset_index(drop=True)
     data["grouping"] = data["grouping"].str.replace("_", " ")
     smallest = settings.statistics.effects.epsilon_squared[0]
     first = data.iloc[0]
@@ -262,7 +260,8 @@ def effects_by_attribute(tables: dict, settings: Settings) -> Figure:
     return Figure(
         "effects_by_attribute", "Q8", "bar",
         "No attribute tells in practice what an order is worth" if none else
-        f"{first['grouping'].capitalize()} tells most about what an order is worth",
+        f"{first['grouping'].capitalize()} tells most about what an order is worth" if tells else
+        "No attribute is proven to tell what an order is worth",
         f"Epsilon squared of order value by attribute, {ACTIVE}, with 95 % intervals; "
         f"below {smallest:g} (dashed) a difference does not matter",
         f"Bars of epsilon squared with intervals; the largest, {first['grouping']}, is "
@@ -287,7 +286,8 @@ def goods_by_income(tables: dict, settings: Settings) -> Figure:
     top = data.iloc[0]
     return Figure(
         "goods_by_income", "Q9", "bar", "Income goes with what is in the basket"
-        if table["verdict"].isin(DECIDED).any() else "Income tells little about the basket",
+        if (table["for_headline"] == "yes").any() else
+        "No department is proven to sell more or less by income",
         f"Lift: a department's share of the group's lines over its share of all, {ACTIVE}; "
         "1 (dashed) is the mean",
         f"Bars of lift by income group for the departments that differ most; in {top['department']} "
@@ -316,9 +316,11 @@ def profiles(tables: dict, settings: Settings) -> Figure:
     data = _ratios(tables, "profile", settings).sort_values("ratio", ascending=False,
                                                             ignore_index=True)
     first, last = data.iloc[0], data.iloc[-1]
+    differs = (tables["profiles"]["order_value_for_headline"] == "yes").any()
     return Figure(
         "profiles", "Q10", "dots",
-        f"Order value by profile runs from {last['ratio']:.2f} to {first['ratio']:.2f} times the mean",
+        f"Order value by profile runs from {last['ratio']:.2f} to {first['ratio']:.2f} times the mean"
+        if differs else "No profile's order value is proven to differ from the mean",
         f"Mean order value by profile, times that of all {ACTIVE}, with 95 % intervals",
         f"Dots with intervals for each profile, from {first['ratio']:.2f} times the mean "
         f"({first['group']}) to {last['ratio']:.2f} ({last['group']}).",

@@ -19,7 +19,7 @@ from basket.settings import Settings
 from basket.workbook_figures import publishable_figures, write_chart_data, write_figures
 from basket.workbook_file import date_of, to_bytes, write_whole
 from basket.workbook_notes import write_notes
-from basket.workbook_page import CONTENTS, Book
+from basket.workbook_page import CONTENTS, Book, clean_text
 from basket.workbook_record import write_checks, write_derivations, write_flow, write_wrangling
 from basket.workbook_story import (
     TILE_WIDTH,
@@ -73,9 +73,18 @@ def read_material(folders: Folders) -> Material:
 
 def _read_json(path: Path):
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return _cleaned(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         raise BasketError(f"{path}: absent or unreadable; run `make report`") from None
+
+
+def _cleaned(value):
+    """The same content without the characters that a workbook cannot hold."""
+    if isinstance(value, dict):
+        return {key: _cleaned(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(one) for one in value]
+    return clean_text(value) if isinstance(value, str) else value
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -25,7 +25,7 @@ SHEET = "6. Visualizations"
 DATA_SHEET = "8. Chart data"
 HEAT_COLUMNS = 25
 WIDTHS = (55.0, *([5.6] * HEAT_COLUMNS))
-DATA_WIDTHS = (32.0, *([11.5] * 6), 32.0, *([11.5] * 5))
+DATA_WIDTHS = (37.5, *([11.5] * 6), 37.5, *([11.5] * 5))
 LEFT_BAND, RIGHT_BAND = range(1, 7), range(8, 14)  # columns of tables that stand side by side
 PANEL_HEIGHT = 198  # points
 BAR_HEIGHT, BARS_BESIDE = 12.5, 90  # points: each bar of a horizontal chart, and the rest
@@ -34,7 +34,7 @@ IMAGE_DPI = 150
 PIXELS_PER_INCH = 96
 EMU_PER_PIXEL = 9_525
 POINTS_PER_PIXEL = 0.75
-THOUSAND = 1_000
+MOST_IN_A_CELL = 10_000
 WIDEST_IN_A_CELL = 4  # characters
 COUNTED = ("orders", "lines")
 HIGHER = {"scatter": 1.4, "image": 1.35}  # times the height of a panel
@@ -383,7 +383,8 @@ def _write_heat(page: Page, figure: Figure) -> None:
     page.text(spec["title"], size=11, bold=True)
     values = [plain(value) for value in figure.data.iloc[:, 1:].to_numpy().ravel()]
     form, note = heat_format(values)
-    page.text(" ".join([spec["subtitle"], note]).strip(), colour="muted")
+    page.text(f"{spec['subtitle'].rstrip('.')}. {note}".strip() if note else spec["subtitle"],
+              colour="muted")
     headers = list(figure.data.columns)
     turned = headers[1:] if any(len(name) > WIDEST_IN_A_CELL - 1 for name in headers[1:]) else ()
     place = page.table(f"heat_{figure.name}", figure.data, turned=turned,
@@ -408,11 +409,9 @@ def heat_format(values: list) -> tuple[str, str]:
     largest = max(numbers, default=0)
     if any(not float(value).is_integer() for value in numbers):
         return ("0%", "Cells in per cent.") if largest <= 1 else ("0.0", "")
-    if largest < THOUSAND:
-        return "0", ""
-    if largest < 100 * THOUSAND:
-        return "0.0,", "Cells in thousands."
-    return "0,", "Cells in thousands."
+    if largest < MOST_IN_A_CELL:
+        return "#,##0", ""
+    return ("0.0," if largest < 10 * MOST_IN_A_CELL else "0,"), "Cells in thousands."
 
 
 def _shade(page: Page, place: Place, measure: str, values: list) -> None:

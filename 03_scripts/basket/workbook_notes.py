@@ -6,7 +6,7 @@ from basket.settings import Settings
 from basket.workbook_page import NOTHING, Book, Page
 from basket.workbook_story import NOTES_SHEET
 
-WIDTHS = (22.0, 26.0, 28.0, 19.0, 12.5, 17.0, 13.0, 10.0, 10.0, 9.5, 9.5, 25.0)
+WIDTHS = (22.0, 26.0, 29.0, 22.0, 12.5, 17.0, 13.0, 10.0, 10.0, 9.5, 9.5, 25.0)
 CITATION = ("“The Instacart Online Grocery Shopping Dataset 2017”, accessed via Kaggle "
             "(https://www.kaggle.com/competitions/instacart-market-basket-analysis).")
 RIGHT_HALF = 6  # column in which the right half of the glossary begins
@@ -28,17 +28,17 @@ def write_notes(book: Book, published: dict[str, pd.DataFrame], facts: dict) -> 
         page.section(title)
         for term, text in notes:
             page.term(term, text)
-        page.space(4)
     _write_tests(page, published)
     page.section("Glossary")
     words = glossary(settings)
     half = -(-len(words) // 2)
     first = page.row
     for place, (term, text) in enumerate(words):
-        column, page.row = (1, first + place) if place < half else (RIGHT_HALF, first + place - half)
+        column = 1 if place < half else RIGHT_HALF
+        page.row = first + place % half
         page.write(page.row, column, term, font=page.look.font(bold=True))
         page.write(page.row, column + 1, text)
-        page.set_height(page.row, 17)
+        page.set_height(page.row, 15)
     page.row = first + half
     return page
 
@@ -147,7 +147,7 @@ def _write_tests(page: Page, published: dict[str, pd.DataFrame]) -> None:
         page.text("All tests of this report, by verdict.", colour="muted")
         page.space(3)
         page.table("verdict_counts", _in_words(counts), dense=True)
-        page.space(10)
+        page.space(6)
     shown = chosen_tests(tests)
     page.text(f"The overall comparison of each ordering habit: {len(shown)} of {len(tests)} tests; "
               "the others stand in 04_analysis/tables/tests.csv. Customers that would decide: how "
@@ -155,7 +155,7 @@ def _write_tests(page: Page, published: dict[str, pd.DataFrame]) -> None:
     page.space(3)
     shown = _in_words(shown[[name for name in SHOWN_TESTS if name in shown]])
     page.table("tests", shown, headings={"effect_name": "Measure of effect"}, dense=True)
-    page.space(12)
+    page.space(6)
 
 
 def _in_words(table: pd.DataFrame) -> pd.DataFrame:
@@ -170,7 +170,7 @@ def _in_words(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def chosen_tests(tests: pd.DataFrame) -> pd.DataFrame:
-    """The overall tests of ordering habits, without the shares of departments and times of day."""
+    """The overall tests of ordering habits, without departments, times of day and strata."""
     overall = tests["group_a"].fillna("").astype("str") == ""
-    detail = tests["measure"].str.match(DETAILS)
+    detail = tests["measure"].str.match(DETAILS) | tests["grouping"].str.contains(" within ")
     return tests[overall & ~detail].head(MOST_TESTS).reset_index(drop=True)

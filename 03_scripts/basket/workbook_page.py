@@ -48,6 +48,7 @@ SMALLEST_SCALE = 0.7  # of print: 10 points become 7
 CELL_PADDING = 8  # pixels
 INDENT = 9  # pixels
 ROW_PADDING = 3  # points
+SAFE = 0.95  # programs measure text a little differently
 
 # Widths of Arial's characters, in thousandths of the size; what is not listed counts as `WIDE`.
 WIDTHS = {
@@ -347,7 +348,7 @@ class Page:
 
     def height_of(self, text, column: int, font: Font, indent: float = 0) -> float:
         """Height in points that a text needs in a column, so many steps indented."""
-        pixels = self.pixels(column) - CELL_PADDING - INDENT * indent
+        pixels = (self.pixels(column) - CELL_PADDING - INDENT * indent) * SAFE
         lines = wrap(str(text), pixels, font.size, bool(font.bold))
         return len(lines) * font.size * LINE + ROW_PADDING
 
@@ -386,16 +387,16 @@ class Page:
         for column in range(1, len(self.widths) + 1):
             self.sheet.cell(self.row, column).style = "Heading 2"
         self.sheet.cell(self.row, 1, clean_text(text))
-        self.set_height(self.row, 24)
+        self.set_height(self.row, 22)
         self.keep(self.row, self.row + 5)
         self.row += 1
-        self.space(5)
+        self.space(4)
         return self.row - 2
 
     def text(self, text: str, *, colour: str = "ink", bold: bool = False, size: float = TEXT_SIZE,
              column: int = 1) -> None:
         """A paragraph as lines that run over the empty cells to the right."""
-        pixels = (self.pixels(column, len(self.widths)) - CELL_PADDING) * 0.97
+        pixels = (self.pixels(column, len(self.widths)) - CELL_PADDING) * SAFE
         for line in wrap(clean_text(text), pixels, size, bold):
             self.write(self.row, column, line, font=self.look.font(colour, size, bold=bold))
             self.set_height(self.row, size * LINE + 2)
@@ -407,7 +408,7 @@ class Page:
         self.write(first, 1, term, font=self.look.font(bold=True))
         self.text(text, column=column)
         self.keep(first, self.row - 1)
-        self.space(3)
+        self.space(1.5)
 
     def table(
         self, name: str, frame: pd.DataFrame, *, column: int = 1, headings: dict | None = None,

@@ -258,7 +258,7 @@ def write_wrangling(book: Book, steps: pd.DataFrame) -> Page:
 
 def write_derivations(book: Book, flags: pd.DataFrame, flags_are_withheld: bool) -> Page:
     """Write the rule of each derived column, and how often each label occurs at each grain."""
-    page = book.page(DERIVATIONS_SHEET, "Column derivations", (24.0, 36.0, 30.0, 16.0, 62.0))
+    page = book.page(DERIVATIONS_SHEET, "Column derivations", (25.0, 38.0, 32.0, 17.0, 82.0))
     page.text("Each derived column with the rule and the thresholds in force; the wording is "
               "filled from settings.yml and cannot disagree with the code.", colour="muted")
     page.space(4)
