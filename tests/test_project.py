@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,9 @@ def stage_table() -> str:
 
 
 def tracked_files() -> list[Path]:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True,
-                            check=False)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     if listed.returncode:
         pytest.skip("not a git checkout: the files under version control cannot be listed")
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
@@ -69,38 +71,55 @@ def test_source_notebooks_are_stripped_and_have_one_parameters_cell(stage):
 def test_the_first_four_notebooks_load_neither_seaborn_nor_scipy(stage):
     """Importing them costs more than the work at small sizes."""
     notebook = json.loads((ROOT / "03_scripts" / f"{stage}.ipynb").read_text(encoding="utf-8"))
-    imports = [line for cell in notebook["cells"] if cell["cell_type"] == "code"
-               for line in "".join(cell["source"]).splitlines() if re.match(r"(from|import) ", line)]
-    script = "\n".join([*imports, "import sys",
-                        "print([m for m in ('seaborn', 'scipy', 'matplotlib') if m in sys.modules])"])
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
-                          check=False)
+    imports = [
+        line
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "code"
+        for line in "".join(cell["source"]).splitlines()
+        if re.match(r"(from|import) ", line)
+    ]
+    script = "\n".join(
+        [
+            *imports,
+            "import sys",
+            "print([m for m in ('seaborn', 'scipy', 'matplotlib') if m in sys.modules])",
+        ]
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
 def locked() -> dict[str, str]:
     text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    return {name.lower(): version for name, version in
-            re.findall(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)", text, re.M)}
+    return {
+        name.lower(): version
+        for name, version in re.findall(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)", text, re.M)
+    }
 
 
 def test_lock_holds_every_dependency_with_hashes_and_names_no_host():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     names = {re.split(r"[<>=\[;]", name)[0].strip().lower() for name in wanted}
     assert names <= set(locked())
     text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     for block in re.split(r"\n(?=[A-Za-z0-9])", text):
         if "==" in block.splitlines()[0] and not block.startswith("#"):
             assert "--hash=sha256:" in block, block.splitlines()[0]
-    assert not re.search(r"https?://|--index|--find-links|--extra-index", "\n".join(
-        line for line in text.splitlines() if not line.startswith("#")))
+    assert not re.search(
+        r"https?://|--index|--find-links|--extra-index",
+        "\n".join(line for line in text.splitlines() if not line.startswith("#")),
+    )
 
 
 def test_every_dependency_is_justified_in_the_decisions():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
-    decisions = (ROOT / "01_project_management" / "decisions.md").read_text(encoding="utf-8").lower()
+    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    decisions = (
+        (ROOT / "01_project_management" / "decisions.md").read_text(encoding="utf-8").lower()
+    )
     for name in wanted:
         plain = re.split(r"[<>=\[;]", name)[0].strip().lower()
         assert plain in decisions, f"{plain} has no line in decisions.md"
@@ -111,7 +130,10 @@ def test_environment_yml_holds_python_pip_and_the_lock_alone():
 
     content = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     assert content["dependencies"] == [
-        "python >=3.11,<3.14", "pip", {"pip": ["--require-hashes", "-r requirements.lock"]}]
+        "python >=3.11,<3.14",
+        "pip",
+        {"pip": ["--require-hashes", "-r requirements.lock"]},
+    ]
 
 
 def test_no_tracked_file_names_a_path_of_one_machine():
@@ -135,22 +157,28 @@ def test_no_built_file_is_tracked():
 
 def test_no_pickle_anywhere_in_the_package():
     for path in (ROOT / "03_scripts" / "basket").rglob("*.py"):
-        assert not re.search(r"\bpickle\b|joblib|read_pickle", path.read_text(encoding="utf-8")), path
+        assert not re.search(r"\bpickle\b|joblib|read_pickle", path.read_text(encoding="utf-8")), (
+            path
+        )
 
 
 def test_decisions_that_notebooks_quote_exist():
     decisions = (ROOT / "01_project_management" / "decisions.md").read_text(encoding="utf-8")
     numbers = set(re.findall(r"\bD-(\d\d)\b", decisions))
     quoted = set()
-    for path in [*(ROOT / "03_scripts").glob("*.ipynb"), ROOT / "settings.yml",
-                 *(ROOT / "03_scripts" / "basket").glob("*.py")]:
+    for path in [
+        *(ROOT / "03_scripts").glob("*.ipynb"),
+        ROOT / "settings.yml",
+        *(ROOT / "03_scripts" / "basket").glob("*.py"),
+    ]:
         quoted |= set(re.findall(r"\bD-(\d\d)\b", path.read_text(encoding="utf-8")))
     assert quoted and quoted <= numbers, quoted - numbers
 
 
 def test_published_figures_are_a_table_with_their_rules():
     with (ROOT / "01_project_management" / "published_figures.csv").open(
-            newline="", encoding="utf-8") as file:
+        newline="", encoding="utf-8"
+    ) as file:
         rows = list(csv.DictReader(file))
     assert len({row["figure"] for row in rows}) == 73
     assert {row["produced_by"] for row in rows} == {"raw", "course", "corrected", "variant"}

@@ -31,8 +31,10 @@ def repair_doubled_ids(products: pd.DataFrame) -> pd.DataFrame:
     repaired = products.assign(product_id=ids.mask(is_first_of_several & is_absent_before, ids - 1))
     still = repaired.loc[repaired["product_id"].duplicated(), "product_id"]
     if len(still):
-        raise DataError(f"products.csv: column product_id: {still.iloc[0]} stands on several "
-                        "products; expected each id once, or the id before it to be absent")
+        raise DataError(
+            f"products.csv: column product_id: {still.iloc[0]} stands on several "
+            "products; expected each id once, or the id before it to be absent"
+        )
     return repaired
 
 
@@ -73,20 +75,35 @@ def products(
     return kept.assign(product_key=kept.index.astype("int32"))
 
 
-def record_product_flow(audit: Audit, rules: str, raw_products: pd.DataFrame,
-                        settings: Settings) -> None:
+def record_product_flow(
+    audit: Audit, rules: str, raw_products: pd.DataFrame, settings: Settings
+) -> None:
     """Record how many products each step removes under one set of rules."""
     switches = settings.rules_named(rules)
     named = raw_products if switches.keep_unnamed_products else drop_nameless(raw_products)
     distinct = drop_exact_duplicates(named)
     kept = products(raw_products, switches, settings.thresholds, settings.labels)
     removed = len(raw_products) - len(named)
-    audit.record_flow("products", "drop nameless", len(raw_products), len(named), removed=removed,
-                      rules=rules, reason="a product without a name is dropped" if removed else
-                      f"kept as {settings.labels.unnamed_product}")
-    audit.record_flow("products", "drop exact duplicates", len(named), len(kept),
-                      removed=len(named) - len(distinct), rules=rules,
-                      reason="rows that repeat another in every column")
+    audit.record_flow(
+        "products",
+        "drop nameless",
+        len(raw_products),
+        len(named),
+        removed=removed,
+        rules=rules,
+        reason="a product without a name is dropped"
+        if removed
+        else f"kept as {settings.labels.unnamed_product}",
+    )
+    audit.record_flow(
+        "products",
+        "drop exact duplicates",
+        len(named),
+        len(kept),
+        removed=len(named) - len(distinct),
+        rules=rules,
+        reason="rows that repeat another in every column",
+    )
 
 
 def departments(raw_departments: pd.DataFrame) -> pd.DataFrame:
@@ -136,33 +153,63 @@ def clean_part(raw_orders: pd.DataFrame, raw_customers: pd.DataFrame) -> tuple[d
         "test_orders": int(by_set.get("test", 0)),
         "first_orders": int(orders["is_first_order"].sum()),
         "gaps_at_30": int((orders["days_since_prior_order"] == 30).sum()),
-        "first_not_numbered_1": int((orders["is_first_order"] != (orders["order_number"] == 1)).sum()),
+        "first_not_numbered_1": int(
+            (orders["is_first_order"] != (orders["order_number"] == 1)).sum()
+        ),
         "customers": len(raw_customers),
     }
 
 
 def record_orders(audit: Audit, counts: dict[str, int]) -> None:
     """Record what was looked for in orders and customers, and what was renamed."""
-    audit.record_check("orders", "days_since_prior_order", "missing", counts["first_orders"],
-                       "left missing: a first order has no order before it")
-    audit.record_check("orders", "days_since_prior_order", "censored at 30", counts["gaps_at_30"],
-                       "kept: 30 means 30 or more; medians are shown, not means")
-    audit.record_check("orders", "order_number", "missing gap on another order than the first",
-                       counts["first_not_numbered_1"], "none needed")
-    audit.record_check("customers", "user_id", "customers received", counts["customers"],
-                       "none needed")
-    audit.record_wrangling("products", renamed="prices → price_cents",
-                           type_changed="prices: dollars → whole cents",
-                           reason="sums and means of money must not depend on rounding (D-03)")
-    audit.record_wrangling("orders", dropped="eval_set",
-                           renamed=_pairs(ORDER_NAMES),
-                           type_changed="days_since_prior_order: decimal → whole days",
-                           reason="only prior orders are left; names say what a column holds")
-    audit.record_wrangling("customers", renamed=_pairs(CUSTOMER_NAMES),
-                           type_changed="date_joined: text → date",
-                           reason="one style of names; types that can be checked")
-    audit.record_wrangling("departments", type_changed="wide → one row per department",
-                           reason="one department per row can be joined")
+    audit.record_check(
+        "orders",
+        "days_since_prior_order",
+        "missing",
+        counts["first_orders"],
+        "left missing: a first order has no order before it",
+    )
+    audit.record_check(
+        "orders",
+        "days_since_prior_order",
+        "censored at 30",
+        counts["gaps_at_30"],
+        "kept: 30 means 30 or more; medians are shown, not means",
+    )
+    audit.record_check(
+        "orders",
+        "order_number",
+        "missing gap on another order than the first",
+        counts["first_not_numbered_1"],
+        "none needed",
+    )
+    audit.record_check(
+        "customers", "user_id", "customers received", counts["customers"], "none needed"
+    )
+    audit.record_wrangling(
+        "products",
+        renamed="prices → price_cents",
+        type_changed="prices: dollars → whole cents",
+        reason="sums and means of money must not depend on rounding (D-03)",
+    )
+    audit.record_wrangling(
+        "orders",
+        dropped="eval_set",
+        renamed=_pairs(ORDER_NAMES),
+        type_changed="days_since_prior_order: decimal → whole days",
+        reason="only prior orders are left; names say what a column holds",
+    )
+    audit.record_wrangling(
+        "customers",
+        renamed=_pairs(CUSTOMER_NAMES),
+        type_changed="date_joined: text → date",
+        reason="one style of names; types that can be checked",
+    )
+    audit.record_wrangling(
+        "departments",
+        type_changed="wide → one row per department",
+        reason="one department per row can be joined",
+    )
 
 
 def _pairs(names: dict[str, str]) -> str:

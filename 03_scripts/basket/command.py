@@ -30,10 +30,18 @@ def main() -> None:
 @main.command()
 @click.option("--data", type=FOLDER, help="Folder or zip with the raw files.")
 @click.option("--out", type=FOLDER, help="Folder that receives all that is built.")
-@click.option("--rules", type=click.Choice(["corrected", "course"]), default="corrected",
-              show_default=True, help="How the known faults of the data are treated.")
-@click.option("--scale", type=click.FloatRange(min=0, min_open=True),
-              help="Size of the generated data; 1 = 206,209 customers.")
+@click.option(
+    "--rules",
+    type=click.Choice(["corrected", "course"]),
+    default="corrected",
+    show_default=True,
+    help="How the known faults of the data are treated.",
+)
+@click.option(
+    "--scale",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Size of the generated data; 1 = 206,209 customers.",
+)
 @click.option("--from", "start_from", callback=_stage_name, help="Run again from this stage.")
 @click.option("--settings", "settings_file", type=FOLDER, help="Another settings file.")
 def report(data, out, rules, scale, start_from, settings_file) -> None:
@@ -47,11 +55,21 @@ def report(data, out, rules, scale, start_from, settings_file) -> None:
 
 @main.command()
 @click.argument("folder", type=FOLDER)
-@click.option("--scale", type=click.FloatRange(min=0, min_open=True), default=0.05,
-              show_default=True, help="1 = 206,209 customers and about 32 million order lines.")
+@click.option(
+    "--scale",
+    type=click.FloatRange(min=0, min_open=True),
+    default=0.05,
+    show_default=True,
+    help="1 = 206,209 customers and about 32 million order lines.",
+)
 @click.option("--seed", type=int, default=2017, show_default=True)
-@click.option("--effects", type=click.Choice(["real", "none"]), default="real", show_default=True,
-              help="Whether what people buy goes with who they are.")
+@click.option(
+    "--effects",
+    type=click.Choice(["real", "none"]),
+    default="real",
+    show_default=True,
+    help="Whether what people buy goes with who they are.",
+)
 def generate(folder, scale, seed, effects) -> None:
     """Generate a data set in the course's exact shape, planted faults included."""
     from basket import generate as generator
@@ -104,8 +122,10 @@ def _run(function, *arguments, **options):
         click.echo(f"basket: {error}", err=True)
         sys.exit(1)
     except MemoryError:
-        click.echo("basket: out of memory; give the machine more, or lower lines_per_part in "
-                   "settings.yml", err=True)
+        click.echo(
+            "basket: out of memory; give the machine more, or lower lines_per_part in settings.yml",
+            err=True,
+        )
         sys.exit(1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

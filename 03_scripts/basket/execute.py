@@ -1,7 +1,7 @@
 """Run one notebook with papermill, so that a failure is seen, named and kept.
 
-papermill's own command calls a run with a killed kernel a success, overwrites the last good notebook
-and only warns of an unknown parameter (D-21).
+papermill's own command calls a run with a killed kernel a success, overwrites the last good
+notebook and only warns of an unknown parameter (D-21).
 """
 
 import asyncio
@@ -46,7 +46,8 @@ class ThisPython(AsyncKernelManager):
         """The kernel's command."""
         return KernelSpec(
             argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            display_name="Python 3", language="python",
+            display_name="Python 3",
+            language="python",
         )
 
 
@@ -71,11 +72,16 @@ def execute(source: Path, target: Path, parameters: dict, timeout: int) -> None:
         said = error.evalue if error.ename in PEOPLE_ERRORS else f"{error.ename}: {error.evalue}"
         raise _failure(source, partial, failed, f"cell {error.exec_count}: {said}") from None
     except DeadKernelError:
-        raise _failure(source, partial, failed,
-                       "the kernel died; it was killed or ran out of memory") from None
+        raise _failure(
+            source, partial, failed, "the kernel died; it was killed or ran out of memory"
+        ) from None
     except CellTimeoutError:
-        raise _failure(source, partial, failed, f"a cell ran longer than {timeout} s "
-                       "(cell_timeout_seconds in settings.yml)") from None
+        raise _failure(
+            source,
+            partial,
+            failed,
+            f"a cell ran longer than {timeout} s (cell_timeout_seconds in settings.yml)",
+        ) from None
     except BasketError as error:
         raise _failure(source, partial, failed, str(error)) from None
     nbformat.write(_without_traces(notebook), partial)
@@ -89,10 +95,17 @@ def _run(source: Path, partial: Path, parameters: dict, timeout: int) -> None:
         os.environ["JUPYTER_RUNTIME_DIR"] = runtime  # short: a socket's path has 108 characters
         try:
             papermill.execute_notebook(
-                str(source), str(partial), parameters=parameters, kernel_name="python3",
-                kernel_manager_class=ThisPython, progress_bar=False, cwd=str(source.parent),
-                execution_timeout=timeout, start_timeout=120,
-                request_save_on_cell_execute=False, autosave_cell_every=0,
+                str(source),
+                str(partial),
+                parameters=parameters,
+                kernel_name="python3",
+                kernel_manager_class=ThisPython,
+                progress_bar=False,
+                cwd=str(source.parent),
+                execution_timeout=timeout,
+                start_timeout=120,
+                request_save_on_cell_execute=False,
+                autosave_cell_every=0,
             )
         except asyncio.CancelledError as error:
             raise DeadKernelError("the kernel died") from error

@@ -1,4 +1,4 @@
-"""Facts about a run: what the report may say of it, and the manifest of all that went in and out."""
+"""Facts about a run: what the report may say of it, and the manifest of what went in and out."""
 
 import json
 import os
@@ -18,8 +18,13 @@ PACKAGES = ("pandas", "numpy", "pyarrow", "scipy", "matplotlib", "seaborn", "ope
 
 def _git(*arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True,
-                              check=True, timeout=20)
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=20,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
@@ -53,20 +58,27 @@ def describe_data(data: RawData) -> str:
         size = f" of SCALE {scale:g}" if isinstance(scale, int | float) else ""
         return f"SYNTHETIC DATA: a generated data set{size} in the course's layout"
     if data.fabricated:
-        return ("Instacart's data in Kaggle's layout; SYNTHETIC COLUMNS: the prices and the "
-                "customers are fabricated by the generator")
+        return (
+            "Instacart's data in Kaggle's layout; SYNTHETIC COLUMNS: the prices and the "
+            "customers are fabricated by the generator"
+        )
     return "Instacart's data in the course's layout"
 
 
 def banner(stage) -> str:
     """What stands on every figure of a run whose data is not real."""
     arrived = read_record(stage.folders, "01_import")["facts"]
-    return ("SYNTHETIC DATA" if arrived["synthetic"] else
-            "SYNTHETIC COLUMNS: prices and customers" if arrived["fabricated"] else "")
+    return (
+        "SYNTHETIC DATA"
+        if arrived["synthetic"]
+        else "SYNTHETIC COLUMNS: prices and customers"
+        if arrived["fabricated"]
+        else ""
+    )
 
 
 def run_facts(run) -> dict:
-    """What the report may say of a run: data, rules, versions and commit; no time of day, no path."""
+    """What the report may say of a run: data, rules, versions and commit; no time, no path."""
     files = run.data.hashes()
     return {
         "rules": run.rules,
@@ -77,7 +89,11 @@ def run_facts(run) -> dict:
         "epoch": epoch(),
         "data": {
             "layout": run.data.layout,
-            "synthetic": "data" if run.data.synthetic else "columns" if run.data.fabricated else "no",
+            "synthetic": "data"
+            if run.data.synthetic
+            else "columns"
+            if run.data.fabricated
+            else "no",
             "description": describe_data(run.data),
             "sha256": _joined(files),
             "files": files,
@@ -89,8 +105,9 @@ def run_facts(run) -> dict:
 def _joined(files: dict[str, dict]) -> str:
     from hashlib import sha256
 
-    return sha256("".join(f"{name}{file['sha256']}" for name, file in files.items())
-                  .encode()).hexdigest()
+    return sha256(
+        "".join(f"{name}{file['sha256']}" for name, file in files.items()).encode()
+    ).hexdigest()
 
 
 def write_run_facts(run) -> None:
@@ -129,12 +146,20 @@ def write_manifest(folders: Folders, seconds: dict[str, float]) -> None:
     files = {name: digest for stage in stages.values() for name, digest in stage["outputs"].items()}
     files |= {str(page.relative_to(folders.out)): file_hash(page) for page in pages}
     record = json.loads(record_file(folders, "01_import").read_text(encoding="utf-8"))
-    write_json(path, {
-        **facts,
-        "quarantined": {row["table"]: row["rows_quarantined"] for row in record["flow"]
-                        if row["step"] == "read"},
-        "fingerprints": {stage: done["fingerprint"] for stage, done in stages.items()},
-        "files": dict(sorted(files.items())),
-        "seconds": {stage: round(seconds.get(stage, earlier.get(stage, 0)), 2) for stage in graph()},
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-    })
+    write_json(
+        path,
+        {
+            **facts,
+            "quarantined": {
+                row["table"]: row["rows_quarantined"]
+                for row in record["flow"]
+                if row["step"] == "read"
+            },
+            "fingerprints": {stage: done["fingerprint"] for stage, done in stages.items()},
+            "files": dict(sorted(files.items())),
+            "seconds": {
+                stage: round(seconds.get(stage, earlier.get(stage, 0)), 2) for stage in graph()
+            },
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    )

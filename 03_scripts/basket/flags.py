@@ -21,8 +21,9 @@ def categorical(codes: np.ndarray, labels: list[str], missing: str) -> pd.Catego
     return pd.Categorical.from_codes(codes, categories=[*labels, missing])
 
 
-def banded(values, lower_bounds: list[float], labels: list[str], missing: str, *,
-           bound_belongs: str) -> pd.Categorical:
+def banded(
+    values, lower_bounds: list[float], labels: list[str], missing: str, *, bound_belongs: str
+) -> pd.Categorical:
     """Label values by bands; each bound belongs to the band `below` or `above` it.
 
     One label more than bounds. NaN is labelled missing.
@@ -38,10 +39,17 @@ def banded(values, lower_bounds: list[float], labels: list[str], missing: str, *
 
 def price_range(price_cents: pd.Series, settings: Settings) -> pd.Categorical:
     """Up to 5 dollars low, up to 15 mid, above high. Source: the course's ranges, field's rule."""
-    bounds = [round(100 * settings.thresholds.low_price_up_to_dollars),
-              round(100 * settings.thresholds.mid_price_up_to_dollars)]
-    return banded(price_cents.astype("Float64").to_numpy("float64", na_value=np.nan), bounds,
-                  settings.labels.price_range, settings.labels.missing, bound_belongs="below")
+    bounds = [
+        round(100 * settings.thresholds.low_price_up_to_dollars),
+        round(100 * settings.thresholds.mid_price_up_to_dollars),
+    ]
+    return banded(
+        price_cents.astype("Float64").to_numpy("float64", na_value=np.nan),
+        bounds,
+        settings.labels.price_range,
+        settings.labels.missing,
+        bound_belongs="below",
+    )
 
 
 def analysis_products(
@@ -91,8 +99,9 @@ def busiest_labels(
     return {
         "busiest_day": categorical(rank_busiest(by_day, 1, 1), labels.busiest_day, missing),
         "busiest_days": categorical(rank_busiest(by_day, days, days), labels.busiest_days, missing),
-        "busiest_period_of_day": categorical(rank_busiest(by_hour, hours, hours),
-                                             labels.busiest_period_of_day, missing),
+        "busiest_period_of_day": categorical(
+            rank_busiest(by_hour, hours, hours), labels.busiest_period_of_day, missing
+        ),
     }
 
 
@@ -112,12 +121,17 @@ def count_by_day_hour(merged: pd.DataFrame, orders: pd.DataFrame) -> tuple[dict,
 def loyalty_flag(max_order, settings: Settings) -> pd.Categorical:
     """More than 40 orders loyal, more than 10 regular, else new."""
     bounds = [settings.thresholds.regular_above_orders, settings.thresholds.loyal_above_orders]
-    return banded(max_order, bounds, settings.labels.loyalty_flag, settings.labels.missing,
-                  bound_belongs="below")
+    return banded(
+        max_order,
+        bounds,
+        settings.labels.loyalty_flag,
+        settings.labels.missing,
+        bound_belongs="below",
+    )
 
 
 def spending_flag(price_sum_cents, priced_lines, settings: Settings) -> pd.Categorical:
-    """Mean item price below 10 dollars low, else high; compared as whole cents, so 10.00 is high."""
+    """Mean item price below 10 dollars low, else high; in whole cents, so 10.00 is high."""
     total, lines = np.asarray(price_sum_cents), np.asarray(priced_lines)
     cents = round(100 * settings.thresholds.low_spender_below_dollars)
     codes = np.where(lines == 0, -1, np.where(total < cents * lines, 0, 1))
@@ -127,56 +141,76 @@ def spending_flag(price_sum_cents, priced_lines, settings: Settings) -> pd.Categ
 def frequency_flag(median_days, settings: Settings) -> pd.Categorical:
     """Median gap up to 10 days frequent, up to 20 regular, above non-frequent."""
     bounds = [settings.thresholds.frequent_up_to_days, settings.thresholds.non_frequent_above_days]
-    return banded(median_days, bounds, settings.labels.frequency_flag, settings.labels.missing,
-                  bound_belongs="below")
+    return banded(
+        median_days,
+        bounds,
+        settings.labels.frequency_flag,
+        settings.labels.missing,
+        bound_belongs="below",
+    )
 
 
 def exclusion_flag(max_order, settings: Settings) -> pd.Categorical:
     """Fewer than 5 orders low activity, else active."""
-    return banded(max_order, [settings.thresholds.active_from_orders],
-                  settings.labels.exclusion_flag, settings.labels.missing, bound_belongs="above")
+    return banded(
+        max_order,
+        [settings.thresholds.active_from_orders],
+        settings.labels.exclusion_flag,
+        settings.labels.missing,
+        bound_belongs="above",
+    )
 
 
 def age_group(age, settings: Settings) -> pd.Categorical:
     """Age in three groups; each bound opens the next group."""
     bounds = [settings.thresholds.middle_age_from_years, settings.thresholds.older_age_from_years]
-    return banded(age, bounds, settings.labels.age_group, settings.labels.missing,
-                  bound_belongs="above")
+    return banded(
+        age, bounds, settings.labels.age_group, settings.labels.missing, bound_belongs="above"
+    )
 
 
 def income_group(income, settings: Settings) -> pd.Categorical:
     """Income in three groups; each bound opens the next group."""
-    bounds = [settings.thresholds.middle_income_from_dollars,
-              settings.thresholds.high_income_from_dollars]
-    return banded(income, bounds, settings.labels.income_group, settings.labels.missing,
-                  bound_belongs="above")
+    bounds = [
+        settings.thresholds.middle_income_from_dollars,
+        settings.thresholds.high_income_from_dollars,
+    ]
+    return banded(
+        income, bounds, settings.labels.income_group, settings.labels.missing, bound_belongs="above"
+    )
 
 
 def region(state: pd.Series, settings: Settings) -> pd.Categorical:
     """US Census Bureau region of the state; a state it does not know is missing."""
     names = list(settings.regions)
     of_state = settings.region_of_state()
-    codes = [names.index(of_state[name]) if name in of_state else -1
-             for name in state.cat.categories]
+    codes = [
+        names.index(of_state[name]) if name in of_state else -1 for name in state.cat.categories
+    ]
     return categorical(np.array([*codes, -1])[state.cat.codes], names, settings.labels.missing)
 
 
 def profile_labels(settings: Settings) -> list[str]:
     """The profiles: age group x dependants x income group (D-24)."""
-    return [f"{age}, {household}, {income.lower()}" for age in settings.labels.age_group
-            for household in ("no dependants", "with dependants")
-            for income in settings.labels.income_group]
+    return [
+        f"{age}, {household}, {income.lower()}"
+        for age in settings.labels.age_group
+        for household in ("no dependants", "with dependants")
+        for income in settings.labels.income_group
+    ]
 
 
-def profile(age: pd.Categorical, n_dependants, income: pd.Categorical,
-            settings: Settings) -> pd.Categorical:
+def profile(
+    age: pd.Categorical, n_dependants, income: pd.Categorical, settings: Settings
+) -> pd.Categorical:
     """Put each customer into one readable profile; missing where age or income group is."""
     incomes = len(settings.labels.income_group)
     known = (age.codes < len(settings.labels.age_group)) & (income.codes < incomes)
     household = (np.asarray(n_dependants) > 0).astype(int)
     codes = (age.codes.astype(int) * 2 + household) * incomes + income.codes
-    return categorical(np.where(known, codes, -1), profile_labels(settings),
-                       settings.labels.missing)
+    return categorical(
+        np.where(known, codes, -1), profile_labels(settings), settings.labels.missing
+    )
 
 
 def record_exclusion(audit: Audit, sums: dict, built: dict[str, dict]) -> None:
@@ -189,14 +223,19 @@ def record_exclusion(audit: Audit, sums: dict, built: dict[str, dict]) -> None:
         ("analysis_orders", sums["orders"], sums["low_activity_orders"]),
         ("analysis_customers", customers, built["low_activity_customers"]["rows"]),
     ):
-        audit.record_flow(table, "active customers", rows, rows - removed, removed=removed,
-                          reason=reason)
-    audit.record_check("analysis_customers", "exclusion_flag", "low activity",
-                       built["low_activity_customers"]["rows"],
-                       "exported as the sample low_activity_customers")
+        audit.record_flow(
+            table, "active customers", rows, rows - removed, removed=removed, reason=reason
+        )
+    audit.record_check(
+        "analysis_customers",
+        "exclusion_flag",
+        "low activity",
+        built["low_activity_customers"]["rows"],
+        "exported as the sample low_activity_customers",
+    )
 
 
-# ---- sums and medians -----------------------------------------------------------------------------
+# ---- sums and medians ---------------------------------------------------------------------------
 
 
 def sum_by(group: np.ndarray, values: np.ndarray, groups: int) -> np.ndarray:
@@ -226,8 +265,14 @@ def median_of_counts(counts: np.ndarray) -> np.ndarray:
 
 
 def derive_part(
-    merged: pd.DataFrame, orders: pd.DataFrame, customers: pd.DataFrame, *, products: int,
-    busiest: dict[str, pd.Categorical], rules: Rules, settings: Settings,
+    merged: pd.DataFrame,
+    orders: pd.DataFrame,
+    customers: pd.DataFrame,
+    *,
+    products: int,
+    busiest: dict[str, pd.Categorical],
+    rules: Rules,
+    settings: Settings,
 ) -> tuple[dict, dict]:
     """Derive the flags of one part's orders and customers, and add up its sales by product.
 
@@ -284,16 +329,26 @@ def _label_customers(
     index = Positions(customers["user_id"].to_numpy())
     place = index.find(orders["user_id"].to_numpy())
     size = len(customers)
-    totals = {name: sum_by(place, orders[name].to_numpy(), size)
-              for name in ("lines", "priced_lines", "spend_cents", "reordered_lines",
-                           "seen_cents", "seen_lines")}
+    totals = {
+        name: sum_by(place, orders[name].to_numpy(), size)
+        for name in (
+            "lines",
+            "priced_lines",
+            "spend_cents",
+            "reordered_lines",
+            "seen_cents",
+            "seen_lines",
+        )
+    }
     max_order = np.zeros(size, np.int16)
     np.maximum.at(max_order, place, orders["order_number"].to_numpy())
     weights = orders["lines"].to_numpy() if rules.median_gap_over == "lines" else None
     median = median_of_counts(gap_counts(place, orders["days_since_prior_order"], size, weights))
 
-    age, income = age_group(customers["age"], settings), income_group(_floats(customers["income"]),
-                                                                      settings)
+    age, income = (
+        age_group(customers["age"], settings),
+        income_group(_floats(customers["income"]), settings),
+    )
     labelled = customers.assign(
         region=region(customers["state"], settings),
         age_group=age,

@@ -1,4 +1,4 @@
-"""`basket flat`: the flat flagged data set, one wide row per order line, for whoever wants one table."""
+"""`basket flat`: the flat flagged data set, one wide row per order line."""
 
 import numpy as np
 import pandas as pd
@@ -9,13 +9,20 @@ from basket.lookup import Positions
 from basket.project import folders_of_run
 from basket.stage import Stage
 
-FLAT = Step("flat", ("merged", "analysis_products", "analysis_orders", "analysis_customers"),
-            ("flat_lines",))
+FLAT = Step(
+    "flat",
+    ("merged", "analysis_products", "analysis_orders", "analysis_customers"),
+    ("flat_lines",),
+)
 
 
-def flatten_part(merged: pd.DataFrame, orders: pd.DataFrame, customers: pd.DataFrame,
-                 range_of_product: pd.Categorical) -> tuple[dict, dict]:
-    """Give each merged line of one part the flags of its product, order and customer, by position."""
+def flatten_part(
+    merged: pd.DataFrame,
+    orders: pd.DataFrame,
+    customers: pd.DataFrame,
+    range_of_product: pd.Categorical,
+) -> tuple[dict, dict]:
+    """Give each merged line of one part the flags of its product, order and customer."""
     order = Positions(orders["order_id"].to_numpy()).find(merged["order_id"].to_numpy())
     customer = Positions(customers["user_id"].to_numpy()).find(merged["user_id"].to_numpy())
     wanted = {column.name for column in dictionary.columns_of("flat_lines")}
@@ -35,6 +42,8 @@ def write_flat() -> int:
     sums = stage.for_each_part(
         flatten_part,
         {"merged": "merged", "orders": "analysis_orders", "customers": "analysis_customers"},
-        makes=("flat_lines",), range_of_product=ranges)
+        makes=("flat_lines",),
+        range_of_product=ranges,
+    )
     stage.publish()
     return int(sums["lines"])

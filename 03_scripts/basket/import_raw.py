@@ -38,14 +38,19 @@ def files_table(raw: RawData) -> pd.DataFrame:
 
 
 def import_products(stage: Stage, raw: RawData) -> pd.DataFrame:
-    """Read products.csv, one row per row of the file; fabricate prices where the layout has none."""
+    """Read products.csv, one row per row of the file; fabricate missing prices."""
     products = _import_small(stage, raw, "raw_products")
     if "prices" not in products:
         from basket import generate
 
         products["prices"] = generate.fabricate_prices(products).to_numpy("float64")
-        stage.audit.record_check("raw_products", "prices", "column present", "absent",
-                                 "fabricated by the generator: SYNTHETIC COLUMN")
+        stage.audit.record_check(
+            "raw_products",
+            "prices",
+            "column present",
+            "absent",
+            "fabricated by the generator: SYNTHETIC COLUMN",
+        )
     stage.write("raw_products", products)
     return products
 
@@ -69,19 +74,36 @@ def import_customers(stage: Stage, raw: RawData, user_ids: np.ndarray) -> pd.Dat
         _expect_unique(raw.files["raw_customers"].name, "user_id", customers["user_id"].to_numpy())
     else:
         customers = _fabricated_customers(user_ids)
-        stage.audit.record_flow("raw_customers", "fabricate", 0, len(customers),
-                                added=len(customers), reason="the layout has no customers.csv")
-        stage.audit.record_check("raw_customers", "all", "table present", "absent",
-                                 "fabricated by the generator: SYNTHETIC COLUMNS")
-    stage.audit.record_wrangling("raw_customers", dropped="First Name, Surnam",
-                                 reason="names of people are not needed and not kept (D-14)")
+        stage.audit.record_flow(
+            "raw_customers",
+            "fabricate",
+            0,
+            len(customers),
+            added=len(customers),
+            reason="the layout has no customers.csv",
+        )
+        stage.audit.record_check(
+            "raw_customers",
+            "all",
+            "table present",
+            "absent",
+            "fabricated by the generator: SYNTHETIC COLUMNS",
+        )
+    stage.audit.record_wrangling(
+        "raw_customers",
+        dropped="First Name, Surnam",
+        reason="names of people are not needed and not kept (D-14)",
+    )
     parts = part_count(stage, raw)
     part = tables.part_of_customer(customers["user_id"].to_numpy(), parts)
     folder = stage.building("raw_customers")
-    stage.finish("raw_customers", [
-        tables.write_part(folder, "raw_customers", number, customers[part == number])
-        for number in range(parts)
-    ])
+    stage.finish(
+        "raw_customers",
+        [
+            tables.write_part(folder, "raw_customers", number, customers[part == number])
+            for number in range(parts)
+        ],
+    )
     return customers
 
 
@@ -92,7 +114,8 @@ def _fabricated_customers(user_ids: np.ndarray) -> pd.DataFrame:
     columns = dictionary.columns_of("raw_customers")
     joined = pd.to_datetime(made["date_joined"], format="%m/%d/%Y")
     return made.assign(date_joined=joined).astype({c.name: c.pandas_type for c in columns})[
-        [c.name for c in columns]]
+        [c.name for c in columns]
+    ]
 
 
 def part_count(stage: Stage, raw: RawData) -> int:
@@ -161,8 +184,9 @@ def _import_split(
         return rows.take(pa.array(order)), np.searchsorted(part[order], np.arange(parts + 1))
 
     with tables.PartWriters(stage.building(table), table, parts) as writers:
-        for (rows, starts), bad_rows in read_slices(file, table, sort_by_part,
-                                                    stage.settings.limits.threads):
+        for (rows, starts), bad_rows in read_slices(
+            file, table, sort_by_part, stage.settings.limits.threads
+        ):
             bad += bad_rows
             writers.add(rows, starts)
             yield rows, starts
@@ -175,13 +199,22 @@ def _record_read(stage: Stage, table: str, file: str, rows: int, bad: list[BadRo
     read = rows + len(bad)
     allowed = stage.settings.limits.max_quarantined_share
     if len(bad) > allowed * read:
-        raise DataError(f"{bad[0].file}, line {bad[0].line}: {bad[0].rule}; {len(bad):,} of "
-                        f"{read:,} rows are bad, more than max_quarantined_share ({allowed:g}): "
-                        "correct the file or raise that limit in settings.yml")
-    stage.audit.record_flow(table, "read", read, rows, quarantined=len(bad),
-                            reason="rows that cannot be read are kept in quarantine" if bad else "")
-    stage.audit.record_check(table, "all", "rows that cannot be read", len(bad),
-                             "quarantined" if bad else "none needed")
+        raise DataError(
+            f"{bad[0].file}, line {bad[0].line}: {bad[0].rule}; {len(bad):,} of "
+            f"{read:,} rows are bad, more than max_quarantined_share ({allowed:g}): "
+            "correct the file or raise that limit in settings.yml"
+        )
+    stage.audit.record_flow(
+        table,
+        "read",
+        read,
+        rows,
+        quarantined=len(bad),
+        reason="rows that cannot be read are kept in quarantine" if bad else "",
+    )
+    stage.audit.record_check(
+        table, "all", "rows that cannot be read", len(bad), "quarantined" if bad else "none needed"
+    )
     if bad:
         stage.quarantine(table, pd.DataFrame(bad))
 
@@ -191,17 +224,25 @@ def _expect_unique(file: str, column: str, ids: np.ndarray) -> None:
     ordered = np.sort(ids)
     doubled = ordered[1:][ordered[1:] == ordered[:-1]]
     if len(doubled):
-        raise DataError(f"{file}: column {column}: {doubled[0]} stands on several rows, and so do "
-                        f"{len(np.unique(doubled)) - 1:,} other ids; expected each once")
+        raise DataError(
+            f"{file}: column {column}: {doubled[0]} stands on several rows, and so do "
+            f"{len(np.unique(doubled)) - 1:,} other ids; expected each once"
+        )
 
 
 def overview(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per column: type, missing values, distinct values, smallest and largest."""
     numbers = frame.select_dtypes(["number", "datetime"])
-    return pd.DataFrame({
-        "type": frame.dtypes.astype("str"),
-        "missing": frame.isna().sum(),
-        "distinct": frame.nunique(),
-        "smallest": numbers.min().map(str),
-        "largest": numbers.max().map(str),
-    }).fillna("").loc[frame.columns]
+    return (
+        pd.DataFrame(
+            {
+                "type": frame.dtypes.astype("str"),
+                "missing": frame.isna().sum(),
+                "distinct": frame.nunique(),
+                "smallest": numbers.min().map(str),
+                "largest": numbers.max().map(str),
+            }
+        )
+        .fillna("")
+        .loc[frame.columns]
+    )

@@ -15,10 +15,21 @@ from basket.lookup import Positions
 from basket.settings import Settings
 
 POPULATIONS = ("all", "active")
-GROUPINGS = ("loyalty_flag", "spending_flag", "frequency_flag", "region", "age_group",
-             "income_group", "family_status", "gender", "n_dependants", "profile")
+GROUPINGS = (
+    "loyalty_flag",
+    "spending_flag",
+    "frequency_flag",
+    "region",
+    "age_group",
+    "income_group",
+    "family_status",
+    "gender",
+    "n_dependants",
+    "profile",
+)
 BUSIEST = ("busiest_day", "busiest_days", "busiest_period_of_day")
 TOTALS = ("orders", "lines", "spend_cents", "priced_lines", "reordered_lines")
+
 
 def add_missing_label(values: pd.Series, missing: str) -> pd.Categorical:
     """Give a column labels for all its values and, last, the label for missing."""
@@ -27,17 +38,21 @@ def add_missing_label(values: pd.Series, missing: str) -> pd.Categorical:
         labels = pd.Categorical(values, categories=[*kept, missing])
     else:
         numbers = sorted(values.dropna().unique())
-        labels = pd.Categorical(values.map(str, na_action="ignore"),
-                                categories=[*(str(number) for number in numbers), missing])
+        labels = pd.Categorical(
+            values.map(str, na_action="ignore"),
+            categories=[*(str(number) for number in numbers), missing],
+        )
     return labels.fillna(missing)
 
 
 def group_labels(customers: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """One column per grouping, one row per customer: the label of the group each belongs to."""
-    return pd.DataFrame({
-        grouping: add_missing_label(customers[grouping], settings.labels.missing)
-        for grouping in GROUPINGS
-    })
+    return pd.DataFrame(
+        {
+            grouping: add_missing_label(customers[grouping], settings.labels.missing)
+            for grouping in GROUPINGS
+        }
+    )
 
 
 def is_active(customers: pd.DataFrame, settings: Settings) -> np.ndarray:
@@ -49,16 +64,24 @@ def is_active(customers: pd.DataFrame, settings: Settings) -> np.ndarray:
 
 
 def measure_part(
-    merged: pd.DataFrame, orders: pd.DataFrame, customers: pd.DataFrame, *,
-    range_of_product: np.ndarray, department_ids: np.ndarray, labels: pd.DataFrame,
-    users: Positions, settings: Settings,
+    merged: pd.DataFrame,
+    orders: pd.DataFrame,
+    customers: pd.DataFrame,
+    *,
+    range_of_product: np.ndarray,
+    department_ids: np.ndarray,
+    labels: pd.DataFrame,
+    users: Positions,
+    settings: Settings,
 ) -> tuple[dict, dict]:
     """Add up one part: by day and hour, department, price range, product, and gaps by group.
 
     `labels` are the groups of all customers, `users` where each stands among them. The first axis
     of every sum is the population: all, active.
     """
-    customer_of_order = Positions(customers["user_id"].to_numpy()).find(orders["user_id"].to_numpy())
+    customer_of_order = Positions(customers["user_id"].to_numpy()).find(
+        orders["user_id"].to_numpy()
+    )
     active_customer = is_active(customers, settings)
     active_order = active_customer[customer_of_order]
     order = Positions(orders["order_id"].to_numpy()).find(merged["order_id"].to_numpy())
@@ -68,15 +91,29 @@ def measure_part(
     return {}, (
         by_day_hour(orders, active_order)
         | by_busiest(orders, active_order)
-        | by_department(merged, order, active_line, customer_of_order, active_order,
-                        active_customer, department_ids, settings)
+        | by_department(
+            merged,
+            order,
+            active_line,
+            customer_of_order,
+            active_order,
+            active_customer,
+            department_ids,
+            settings,
+        )
         | by_price_range(merged, order, active_line, active_order, range_of_product, settings)
         | gaps_by_group(orders, customer_of_order, active_order, group)
         | by_customer_time(orders, customer_of_order, len(customers), settings)
         | times.time_moments(
-            merged, orders, order, customer_of_order, active_customer,
+            merged,
+            orders,
+            order,
+            customer_of_order,
+            active_customer,
             Positions(department_ids).find(merged["department_id"].to_numpy()),
-            len(department_ids), settings)
+            len(department_ids),
+            settings,
+        )
     )
 
 
@@ -105,16 +142,22 @@ def by_busiest(orders: pd.DataFrame, active: np.ndarray) -> dict[str, np.ndarray
         codes = orders[flag].cat.codes.to_numpy()
         size = len(orders[flag].cat.categories)
         lines = orders["lines"].to_numpy()
-        return lambda rows: np.stack([np.bincount(codes[rows], minlength=size),
-                                      sum_by(codes[rows], lines[rows], size)])
+        return lambda rows: np.stack(
+            [np.bincount(codes[rows], minlength=size), sum_by(codes[rows], lines[rows], size)]
+        )
 
     return {flag: both_populations(sums_of(flag), active) for flag in BUSIEST}
 
 
 def by_department(
-    merged: pd.DataFrame, order: np.ndarray, active_line: np.ndarray,
-    customer_of_order: np.ndarray, active_order: np.ndarray, active_customer: np.ndarray,
-    department_ids: np.ndarray, settings: Settings,
+    merged: pd.DataFrame,
+    order: np.ndarray,
+    active_line: np.ndarray,
+    customer_of_order: np.ndarray,
+    active_order: np.ndarray,
+    active_customer: np.ndarray,
+    department_ids: np.ndarray,
+    settings: Settings,
 ) -> dict:
     """Customers, orders, lines, cents and reordered lines by department: 2 x 5 x departments.
 
@@ -126,20 +169,27 @@ def by_department(
     reordered = merged["reordered"].to_numpy()
     customers = len(active_customer)
 
-    lines = np.bincount(customer_of_order[order] * np.int64(size) + place,
-                        minlength=customers * size).reshape(customers, size)
+    lines = np.bincount(
+        customer_of_order[order] * np.int64(size) + place, minlength=customers * size
+    ).reshape(customers, size)
     ordered = np.zeros((len(active_order), size), bool)
     ordered[order, place] = True
 
     def totals(rows: np.ndarray) -> np.ndarray:
-        return np.stack([np.bincount(place[rows], minlength=size),
-                         sum_by(place[rows], cents[rows], size),
-                         sum_by(place[rows], reordered[rows], size)])
+        return np.stack(
+            [
+                np.bincount(place[rows], minlength=size),
+                sum_by(place[rows], cents[rows], size),
+                sum_by(place[rows], reordered[rows], size),
+            ]
+        )
 
-    counted = np.stack([
-        np.stack([(lines > 0).sum(axis=0), ordered.sum(axis=0)]),
-        np.stack([(lines[active_customer] > 0).sum(axis=0), ordered[active_order].sum(axis=0)]),
-    ])
+    counted = np.stack(
+        [
+            np.stack([(lines > 0).sum(axis=0), ordered.sum(axis=0)]),
+            np.stack([(lines[active_customer] > 0).sum(axis=0), ordered[active_order].sum(axis=0)]),
+        ]
+    )
     return {
         "departments": np.concatenate([counted, both_populations(totals, active_line)], axis=1),
         "customer_departments": [lines.astype(np.int32)],
@@ -147,10 +197,14 @@ def by_department(
 
 
 def by_price_range(
-    merged: pd.DataFrame, order: np.ndarray, active_line: np.ndarray, active_order: np.ndarray,
-    range_of_product: np.ndarray, settings: Settings,
+    merged: pd.DataFrame,
+    order: np.ndarray,
+    active_line: np.ndarray,
+    active_order: np.ndarray,
+    range_of_product: np.ndarray,
+    settings: Settings,
 ) -> dict[str, np.ndarray]:
-    """Orders, lines and cents by price range: 2 x 3 x ranges; and lines by product: 2 x products."""
+    """Orders, lines and cents by price range: 2 x 3 x ranges; lines by product: 2 x products."""
     size = int(range_of_product.max()) + 1
     key = merged["product_key"].to_numpy()
     place = range_of_product[key]
@@ -159,14 +213,16 @@ def by_price_range(
     ordered[order, place] = True
 
     def totals(rows: np.ndarray) -> np.ndarray:
-        return np.stack([np.bincount(place[rows], minlength=size),
-                         sum_by(place[rows], cents[rows], size)])
+        return np.stack(
+            [np.bincount(place[rows], minlength=size), sum_by(place[rows], cents[rows], size)]
+        )
 
     orders = np.stack([ordered.sum(axis=0), ordered[active_order].sum(axis=0)])[:, None, :]
     return {
         "price_ranges": np.concatenate([orders, both_populations(totals, active_line)], axis=1),
         "product_lines": both_populations(
-            lambda rows: np.bincount(key[rows], minlength=len(range_of_product)), active_line),
+            lambda rows: np.bincount(key[rows], minlength=len(range_of_product)), active_line
+        ),
     }
 
 
@@ -184,16 +240,23 @@ def gaps_by_group(
     return {f"gaps_{name}": both_populations(sums_of(name), active) for name in GROUPINGS}
 
 
-def by_customer_time(orders: pd.DataFrame, customer_of_order: np.ndarray, customers: int,
-                     settings: Settings) -> dict[str, list]:
-    """Each customer's orders by daypart and, last, at the weekend; in the order of the customers."""
+def by_customer_time(
+    orders: pd.DataFrame, customer_of_order: np.ndarray, customers: int, settings: Settings
+) -> dict[str, list]:
+    """Each customer's orders by daypart and, last, at the weekend, in the customers' order."""
     parts = len(settings.dayparts)
     daypart = np.array(settings.daypart_of_hour())[orders["order_hour"].to_numpy()]
-    by_part = np.bincount(customer_of_order * np.int64(parts) + daypart,
-                          minlength=customers * parts).reshape(customers, parts)
+    by_part = np.bincount(
+        customer_of_order * np.int64(parts) + daypart, minlength=customers * parts
+    ).reshape(customers, parts)
     weekend = np.isin(orders["order_day"], settings.weekend_days())
-    return {"customer_times": [np.column_stack(
-        [by_part, sum_by(customer_of_order, weekend, customers)]).astype(np.int32)]}
+    return {
+        "customer_times": [
+            np.column_stack([by_part, sum_by(customer_of_order, weekend, customers)]).astype(
+                np.int32
+            )
+        ]
+    }
 
 
 def cents_of(price_cents: pd.Series, settings: Settings) -> np.ndarray:
@@ -216,32 +279,43 @@ def orders_by_day(sums: dict, settings: Settings) -> pd.DataFrame:
     """Orders, lines and spend of each day of the week."""
     return _by_population(
         lambda population: _counts_of(sums["day_hour"][population].sum(axis=2)).assign(
-            day=range(7), day_name=settings.day_names),
-        ["day", "day_name", "orders", "lines", "spend"])
+            day=range(7), day_name=settings.day_names
+        ),
+        ["day", "day_name", "orders", "lines", "spend"],
+    )
 
 
 def orders_by_hour(sums: dict) -> pd.DataFrame:
     """Orders, lines, spend, and value per order and per item, of each hour of the day."""
     return _by_population(
         lambda population: _counts_of(sums["day_hour"][population].sum(axis=1)).assign(
-            hour=range(HOURS)),
-        ["hour", "orders", "lines", "spend", "mean_order_value", "mean_item_price"])
+            hour=range(HOURS)
+        ),
+        ["hour", "orders", "lines", "spend", "mean_order_value", "mean_item_price"],
+    )
 
 
 def orders_by_day_hour(sums: dict) -> pd.DataFrame:
     """Orders, lines and spend of each hour of the week."""
     return _by_population(
         lambda population: _counts_of(sums["day_hour"][population].reshape(4, -1)).assign(
-            day=np.repeat(range(7), HOURS), hour=np.tile(range(HOURS), 7)),
-        ["day", "hour", "orders", "lines", "spend"])
+            day=np.repeat(range(7), HOURS), hour=np.tile(range(HOURS), 7)
+        ),
+        ["day", "hour", "orders", "lines", "spend"],
+    )
 
 
 def _counts_of(counts: np.ndarray) -> pd.DataFrame:
     orders, lines, cents, priced = counts
-    return pd.DataFrame({
-        "orders": orders, "lines": lines, "spend": dollars(cents),
-        "mean_order_value": per(cents / 100, orders), "mean_item_price": per(cents / 100, priced),
-    })
+    return pd.DataFrame(
+        {
+            "orders": orders,
+            "lines": lines,
+            "spend": dollars(cents),
+            "mean_order_value": per(cents / 100, orders),
+            "mean_item_price": per(cents / 100, priced),
+        }
+    )
 
 
 def _by_population(table_of, columns: list[str]) -> pd.DataFrame:
@@ -258,9 +332,14 @@ def price_ranges(sums: dict, products: pd.DataFrame) -> pd.DataFrame:
     def of(population: int) -> pd.DataFrame:
         orders, lines, cents = sums["price_ranges"][population]
         sold = _products_sold(sums, products, population, "price_range")
-        return pd.DataFrame({"price_range": labels[:len(lines)], "orders": orders, "lines": lines,
-                             "spend": dollars(cents)}).assign(
-            products=lambda table: table["price_range"].map(sold).fillna(0).astype(int))
+        return pd.DataFrame(
+            {
+                "price_range": labels[: len(lines)],
+                "orders": orders,
+                "lines": lines,
+                "spend": dollars(cents),
+            }
+        ).assign(products=lambda table: table["price_range"].map(sold).fillna(0).astype(int))
 
     return _by_population(of, ["price_range", "products", "orders", "lines", "spend"])
 
@@ -272,11 +351,27 @@ def departments(sums: dict, products: pd.DataFrame, names: pd.DataFrame) -> pd.D
         customers, orders, lines, cents, reordered = sums["departments"][population]
         sold = _products_sold(sums, products, population, "department_id")
         return names.assign(
-            products=names["department_id"].map(sold).fillna(0).astype(int), customers=customers,
-            orders=orders, lines=lines, spend=dollars(cents), reorder_rate=per(reordered, lines))
+            products=names["department_id"].map(sold).fillna(0).astype(int),
+            customers=customers,
+            orders=orders,
+            lines=lines,
+            spend=dollars(cents),
+            reorder_rate=per(reordered, lines),
+        )
 
-    return _by_population(of, ["department_id", "department", "products", "customers", "orders",
-                               "lines", "spend", "reorder_rate"])
+    return _by_population(
+        of,
+        [
+            "department_id",
+            "department",
+            "products",
+            "customers",
+            "orders",
+            "lines",
+            "spend",
+            "reorder_rate",
+        ],
+    )
 
 
 def _products_sold(sums: dict, products: pd.DataFrame, population: int, by: str) -> pd.Series:
@@ -284,9 +379,10 @@ def _products_sold(sums: dict, products: pd.DataFrame, population: int, by: str)
     return sold.groupby(by, observed=True)["product_id"].nunique()
 
 
-def habits(customers: pd.DataFrame, labels: pd.DataFrame, sums: dict,
-           settings: Settings) -> pd.DataFrame:
-    """Ordering habits of every group of each grouping, from customers' totals and gap histograms."""
+def habits(
+    customers: pd.DataFrame, labels: pd.DataFrame, sums: dict, settings: Settings
+) -> pd.DataFrame:
+    """Ordering habits of every group, from customers' totals and gap histograms."""
     active = is_active(customers, settings)
     tables = []
     for number, population in enumerate(POPULATIONS):
@@ -298,8 +394,11 @@ def habits(customers: pd.DataFrame, labels: pd.DataFrame, sums: dict,
                 customers=totals.size(),
                 median_days_between_orders=median_of_counts(sums[f"gaps_{grouping}"][number]),
             )
-            tables.append(table.rename_axis("group").reset_index().assign(
-                population=population, grouping=grouping))
+            tables.append(
+                table.rename_axis("group")
+                .reset_index()
+                .assign(population=population, grouping=grouping)
+            )
     table = pd.concat([table.astype({"group": "str"}) for table in tables], ignore_index=True)
     spend = table["spend_cents"] / 100
     table = table.assign(
@@ -309,14 +408,32 @@ def habits(customers: pd.DataFrame, labels: pd.DataFrame, sums: dict,
         mean_item_price=per(spend, table["priced_lines"]),
         reorder_rate=per(table["reordered_lines"], table["lines"]),
     )
-    return table.loc[table["lines"] > 0, [
-        "population", "grouping", "group", "customers", "orders", "lines", "spend",
-        "mean_order_value", "mean_lines_per_order", "mean_item_price",
-        "median_days_between_orders", "reorder_rate"]].reset_index(drop=True)
+    return table.loc[
+        table["lines"] > 0,
+        [
+            "population",
+            "grouping",
+            "group",
+            "customers",
+            "orders",
+            "lines",
+            "spend",
+            "mean_order_value",
+            "mean_lines_per_order",
+            "mean_item_price",
+            "median_days_between_orders",
+            "reorder_rate",
+        ],
+    ].reset_index(drop=True)
 
 
-def department_mix(customers: pd.DataFrame, labels: pd.DataFrame, department_lines: np.ndarray,
-                   names: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def department_mix(
+    customers: pd.DataFrame,
+    labels: pd.DataFrame,
+    department_lines: np.ndarray,
+    names: pd.DataFrame,
+    settings: Settings,
+) -> pd.DataFrame:
     """Lines of every group by department, their share of the group's lines, and its lift.
 
     `department_lines` is customers x departments. Lift is the share over the population's share.
@@ -332,22 +449,31 @@ def department_mix(customers: pd.DataFrame, labels: pd.DataFrame, department_lin
             lines = lines.groupby(groups.array, observed=False).sum()
             share = lines.div(lines.sum(axis=1), axis=0)
             lift = share / per(overall, overall.sum())
-            tables.append(pd.DataFrame({
-                "population": population,
-                "grouping": grouping,
-                "group": np.repeat(lines.index.astype("str"), lines.shape[1]),
-                "department": np.tile(lines.columns, len(lines)),
-                "lines": lines.to_numpy().ravel(),
-                "share": share.to_numpy().ravel(),
-                "lift": lift.to_numpy().ravel(),
-            }))
+            tables.append(
+                pd.DataFrame(
+                    {
+                        "population": population,
+                        "grouping": grouping,
+                        "group": np.repeat(lines.index.astype("str"), lines.shape[1]),
+                        "department": np.tile(lines.columns, len(lines)),
+                        "lines": lines.to_numpy().ravel(),
+                        "share": share.to_numpy().ravel(),
+                        "lift": lift.to_numpy().ravel(),
+                    }
+                )
+            )
     table = pd.concat(tables, ignore_index=True)
     return table[table["lines"] > 0].reset_index(drop=True)
 
 
 def result_tables(
-    sums: dict, customers: pd.DataFrame, labels: pd.DataFrame, products: pd.DataFrame,
-    names: pd.DataFrame, department_lines: np.ndarray, settings: Settings,
+    sums: dict,
+    customers: pd.DataFrame,
+    labels: pd.DataFrame,
+    products: pd.DataFrame,
+    names: pd.DataFrame,
+    department_lines: np.ndarray,
+    settings: Settings,
 ) -> dict[str, pd.DataFrame]:
     """The result tables that count and average, from `flags` to `department_mix`."""
     ranges = price_ranges(sums, products)
@@ -363,44 +489,88 @@ def result_tables(
     }
 
 
-def flags(customers: pd.DataFrame, labels: pd.DataFrame, sums: dict, ranges: pd.DataFrame,
-          settings: Settings) -> pd.DataFrame:
+def flags(
+    customers: pd.DataFrame,
+    labels: pd.DataFrame,
+    sums: dict,
+    ranges: pd.DataFrame,
+    settings: Settings,
+) -> pd.DataFrame:
     """How many customers, orders and lines carry each label of each flag.
 
-    `ranges` is the table price_ranges. A price range belongs to lines, a busiest label to orders: the grains above it
+    `ranges` is the table price_ranges. A price range belongs to lines, a busiest label to orders:
+    the grains above it
     are left empty.
     """
     active = is_active(customers, settings)
     tables = []
     for number, population in enumerate(POPULATIONS):
         lines = ranges[ranges["population"] == population]
-        tables.append(pd.DataFrame({"population": population, "flag": "price_range",
-                                    "label": lines["price_range"], "lines": lines["lines"]}))
+        tables.append(
+            pd.DataFrame(
+                {
+                    "population": population,
+                    "flag": "price_range",
+                    "label": lines["price_range"],
+                    "lines": lines["lines"],
+                }
+            )
+        )
         for flag in BUSIEST:
-            tables.append(pd.DataFrame({
-                "population": population, "flag": flag, "label": [*getattr(settings.labels, flag), settings.labels.missing],
-                "orders": sums[flag][number][0], "lines": sums[flag][number][1]}))
+            tables.append(
+                pd.DataFrame(
+                    {
+                        "population": population,
+                        "flag": flag,
+                        "label": [*getattr(settings.labels, flag), settings.labels.missing],
+                        "orders": sums[flag][number][0],
+                        "lines": sums[flag][number][1],
+                    }
+                )
+            )
         rows = active if population == "active" else np.ones(len(customers), bool)
         kept = customers.loc[rows]
-        for flag in ("loyalty_flag", "spending_flag", "frequency_flag", "region", "exclusion_flag",
-                     "age_group", "income_group", "family_status", "gender", "n_dependants",
-                     "profile"):
+        for flag in (
+            "loyalty_flag",
+            "spending_flag",
+            "frequency_flag",
+            "region",
+            "exclusion_flag",
+            "age_group",
+            "income_group",
+            "family_status",
+            "gender",
+            "n_dependants",
+            "profile",
+        ):
             by = (kept[flag] if flag == "exclusion_flag" else labels.loc[rows, flag]).array
             grouped = kept[["orders", "lines"]].groupby(by, observed=False)
-            tables.append(grouped.sum().assign(customers=grouped.size()).rename_axis("label")
-                          .reset_index().assign(population=population, flag=flag))
+            tables.append(
+                grouped.sum()
+                .assign(customers=grouped.size())
+                .rename_axis("label")
+                .reset_index()
+                .assign(population=population, flag=flag)
+            )
     table = pd.concat([table.astype({"label": "str"}) for table in tables], ignore_index=True)
     table = table.astype({"customers": "Int64", "orders": "Int64", "lines": "int64"})
-    return table.loc[table["lines"] > 0, ["population", "flag", "label", "customers", "orders",
-                                          "lines"]].reset_index(drop=True)
+    return table.loc[
+        table["lines"] > 0, ["population", "flag", "label", "customers", "orders", "lines"]
+    ].reset_index(drop=True)
 
 
 def days_between_orders(sums: dict) -> pd.DataFrame:
     """Orders of the active population by days since the previous order; 30 means 30 or more."""
     counts = sums["gaps_loyalty_flag"][1].sum(axis=0)
     days = np.arange(len(counts))
-    return pd.DataFrame({"days": days, "label": [*map(str, days[:-1]), f"{days[-1]}+"],
-                         "orders": counts, "share": per(counts, counts.sum())})
+    return pd.DataFrame(
+        {
+            "days": days,
+            "label": [*map(str, days[:-1]), f"{days[-1]}+"],
+            "orders": counts,
+            "share": per(counts, counts.sum()),
+        }
+    )
 
 
 AGES_PER_ROW = 4  # years
@@ -412,9 +582,12 @@ def income_by_age(customers: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     first = active["age"] // AGES_PER_ROW * AGES_PER_ROW
     table = active["income"].astype("float64").groupby(first).agg(["size", "mean", "sem"])
     half = NormalDist().inv_cdf((1 + settings.statistics.confidence) / 2) * table["sem"]
-    return pd.DataFrame({
-        "ages": [f"{age}-{age + AGES_PER_ROW - 1}" for age in table.index],
-        "customers": table["size"].to_numpy(), "mean_income": table["mean"].to_numpy(),
-        "mean_income_low": (table["mean"] - half).to_numpy(),
-        "mean_income_high": (table["mean"] + half).to_numpy(),
-    })
+    return pd.DataFrame(
+        {
+            "ages": [f"{age}-{age + AGES_PER_ROW - 1}" for age in table.index],
+            "customers": table["size"].to_numpy(),
+            "mean_income": table["mean"].to_numpy(),
+            "mean_income_low": (table["mean"] - half).to_numpy(),
+            "mean_income_high": (table["mean"] + half).to_numpy(),
+        }
+    )

@@ -49,7 +49,9 @@ def merge_part(
     kept, the lines of each product_id that have an order, and examples of what did not match.
     """
     order_row = Positions(orders["order_id"].to_numpy()).find(raw_lines["order_id"].to_numpy())
-    customer_of_order = Positions(customers["user_id"].to_numpy()).find(orders["user_id"].to_numpy())
+    customer_of_order = Positions(customers["user_id"].to_numpy()).find(
+        orders["user_id"].to_numpy()
+    )
     customer_row = np.where(order_row >= 0, customer_of_order[order_row], -1)
     first_key, keys = catalogue.find(raw_lines["product_id"].to_numpy())
 
@@ -62,7 +64,8 @@ def merge_part(
     merged = pd.concat(
         [
             raw_lines.take(line).reset_index(drop=True),
-            orders.drop(columns=["order_id", "is_first_order"]).take(order_row[line])
+            orders.drop(columns=["order_id", "is_first_order"])
+            .take(order_row[line])
             .reset_index(drop=True),
             catalogue.rows.drop(columns="product_id").take(product_row).reset_index(drop=True),
             customers.drop(columns="user_id").take(customer_row[line]).reset_index(drop=True),
@@ -81,11 +84,17 @@ def merge_part(
         "orders_kept": len(np.unique(order_row[line])),
         "customers_kept": len(np.unique(customer_row[line])),
         "examples": [
-            *_example("order_id", "orders.csv among the prior orders",
-                      raw_lines["order_id"].to_numpy()[~has_order]),
+            *_example(
+                "order_id",
+                "orders.csv among the prior orders",
+                raw_lines["order_id"].to_numpy()[~has_order],
+            ),
             *_example("product_id", "products.csv", ids[has_order & ~has_product]),
-            *_example("user_id", "customers.csv", orders["user_id"].to_numpy()[
-                order_row[has_order & has_product & ~has_customer]]),
+            *_example(
+                "user_id",
+                "customers.csv",
+                orders["user_id"].to_numpy()[order_row[has_order & has_product & ~has_customer]],
+            ),
         ],
         "lines_of_id": [pd.Series(ids[has_order & has_customer]).value_counts(sort=False)],
     }
@@ -112,19 +121,34 @@ def require_full_match(sums: dict, lines_file: str) -> None:
             "RULES=course, which removes and counts such lines"
         )
     if sums["added"]:
-        raise DataError(f"{lines_file}: {sums['added']:,} lines match several products; expected "
-                        "each product_id once in products.csv")
+        raise DataError(
+            f"{lines_file}: {sums['added']:,} lines match several products; expected "
+            "each product_id once in products.csv"
+        )
 
 
 def record_checks(audit: Audit, sums: dict) -> None:
     """Record how many lines lacked each of their partners, and how many were added."""
-    for name, partner in (("order", "order_id"), ("product", "product_id"),
-                          ("customer", "user_id")):
+    for name, partner in (
+        ("order", "order_id"),
+        ("product", "product_id"),
+        ("customer", "user_id"),
+    ):
         lines = sums[f"without_{name}"]
-        audit.record_check("merged", partner, f"lines without their {name}", lines,
-                           "removed and counted" if lines else "none needed")
-    audit.record_check("merged", "product_id", "lines added by doubled ids", sums["added"],
-                       "kept and counted" if sums["added"] else "none needed")
+        audit.record_check(
+            "merged",
+            partner,
+            f"lines without their {name}",
+            lines,
+            "removed and counted" if lines else "none needed",
+        )
+    audit.record_check(
+        "merged",
+        "product_id",
+        "lines added by doubled ids",
+        sums["added"],
+        "kept and counted" if sums["added"] else "none needed",
+    )
 
 
 def merge_flag(sums: dict) -> pd.DataFrame:

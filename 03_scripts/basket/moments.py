@@ -30,8 +30,9 @@ class Moments:
         """Moments of the customers of both."""
         return Moments(self.n + other.n, self.sums + other.sums, self.products + other.products)
 
-    def ratio(self, above: list[np.ndarray], below: list[np.ndarray], confidence: float
-              ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def ratio(
+        self, above: list[np.ndarray], below: list[np.ndarray], confidence: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Product of the sums `above` over those `below`, with its interval.
 
         Each of `above` and `below` is m x k: row i weighs the k columns into the sum that ratio i
@@ -50,7 +51,11 @@ class Moments:
             variance *= self.n / max(self.n - 1, 1)
             error = np.sqrt(np.maximum(variance, 0))
             width = error * norm.ppf((1 + confidence) / 2)
-            found = (np.exp(log_ratio), np.exp(log_ratio - width), np.exp(log_ratio + width),
-                     2 * norm.sf(np.abs(log_ratio) / error))
+            found = (
+                np.exp(log_ratio),
+                np.exp(log_ratio - width),
+                np.exp(log_ratio + width),
+                2 * norm.sf(np.abs(log_ratio) / error),
+            )
         known = np.isfinite(log_ratio) & np.isfinite(error)
         return tuple(np.where(known, values, np.nan) for values in found)

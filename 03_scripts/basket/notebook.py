@@ -17,9 +17,11 @@ def read_audit(stage: Stage) -> dict[str, pd.DataFrame]:
     records = [read_record(stage.folders, name) for name in earlier]
     return {
         name: pd.DataFrame([row for record in records for row in record[part]], columns=columns)
-        for name, part, columns in (("population_flow", "flow", FLOW),
-                                    ("consistency_checks", "checks", CHECKS),
-                                    ("wrangling_steps", "wrangling", WRANGLING))
+        for name, part, columns in (
+            ("population_flow", "flow", FLOW),
+            ("consistency_checks", "checks", CHECKS),
+            ("wrangling_steps", "wrangling", WRANGLING),
+        )
     }
 
 
@@ -31,7 +33,9 @@ class Gallery:
         self.stage, self.results, self.found = stage, results, found
         self.figures = all_figures(results, found, stage.settings)
         banner = facts.banner(stage)
-        self.images = {figure.name: figures.draw(figure, stage.settings, banner) for figure in self.figures}
+        self.images = {
+            figure.name: figures.draw(figure, stage.settings, banner) for figure in self.figures
+        }
 
     def show(self, name: str) -> None:
         """Show one figure, with its text for those who cannot see it."""
@@ -46,18 +50,37 @@ class Gallery:
         """Show the findings of one question."""
         for finding in self.found:
             if finding["question"] == question:
-                display(Markdown(
-                    f"> **{finding['headline']}.** {finding['so_what']}\n>\n"
-                    f"> *Do this:* {finding['action']} ({finding['owner']}; confidence "
-                    f"{finding['confidence']})"))
+                display(
+                    Markdown(
+                        f"> **{finding['headline']}.** {finding['so_what']}\n>\n"
+                        f"> *Do this:* {finding['action']} ({finding['owner']}; confidence "
+                        f"{finding['confidence']})"
+                    )
+                )
 
     def tests(self, question: str) -> pd.DataFrame:
         """The comparisons of one question, largest effects first."""
         tests = self.results["tests"]
-        return tests[tests["question"] == question].sort_values(
-            ["effect_name", "effect"], ascending=[True, False])[
-            ["grouping", "group_a", "measure", "n", "effect_name", "effect", "effect_low",
-             "effect_high", "p_value", "q_value", "verdict", "customers_to_decide"]].head(20)
+        return (
+            tests[tests["question"] == question]
+            .sort_values(["effect_name", "effect"], ascending=[True, False])[
+                [
+                    "grouping",
+                    "group_a",
+                    "measure",
+                    "n",
+                    "effect_name",
+                    "effect",
+                    "effect_low",
+                    "effect_high",
+                    "p_value",
+                    "q_value",
+                    "verdict",
+                    "customers_to_decide",
+                ]
+            ]
+            .head(20)
+        )
 
     def publishable(self, name: str) -> pd.DataFrame:
         """A table about groups of customers, small groups suppressed."""

@@ -27,8 +27,11 @@ from basket.graph import Step, file_hash, graph, record_file, write_json
 from basket.project import ORIGINAL_DATA, ROOT, SCRIPTS, Folders
 from basket.settings import Settings, load_settings
 
-SHARED_CODE = [ROOT / "requirements.lock", ROOT / "01_project_management" / "data_dictionary.csv",
-               SCRIPTS / "stages.csv"]
+SHARED_CODE = [
+    ROOT / "requirements.lock",
+    ROOT / "01_project_management" / "data_dictionary.csv",
+    SCRIPTS / "stages.csv",
+]
 
 
 @dataclass
@@ -48,7 +51,11 @@ class Run:
 
 
 def report(
-    data: Path | None, out: Path | None, rules: str, scale: float | None, start_from: str | None,
+    data: Path | None,
+    out: Path | None,
+    rules: str,
+    scale: float | None,
+    start_from: str | None,
     settings_file: Path | None,
 ) -> Path:
     """Build everything that is not up to date; return the report's path. Raises BasketError."""
@@ -70,27 +77,35 @@ def _default_data(folders: Folders, settings: Settings, scale: float | None) -> 
     """The original data if there is any, else the generated default of the asked size."""
     if raw.has_data(ORIGINAL_DATA):
         if scale is not None:
-            raise BasketError("SCALE is the size of the generated data, but 02_data/original_data "
-                              "holds files; leave SCALE out, or name a generated folder with DATA")
+            raise BasketError(
+                "SCALE is the size of the generated data, but 02_data/original_data "
+                "holds files; leave SCALE out, or name a generated folder with DATA"
+            )
         archives = list(ORIGINAL_DATA.glob("*.zip"))
         names = {file for files in raw.LAYOUTS.values() for file, _ in files.values()}
         whole = [path for path in archives if path.stem not in names]
-        return whole[0] if len(whole) == 1 and not list(ORIGINAL_DATA.glob("*.csv")) \
-            else ORIGINAL_DATA
+        return (
+            whole[0] if len(whole) == 1 and not list(ORIGINAL_DATA.glob("*.csv")) else ORIGINAL_DATA
+        )
     scale = settings.generator.scale if scale is None else scale
-    _say("02_data/original_data holds no data: this report is built from a generated data set, "
-         f"SYNTHETIC DATA of SCALE {scale:g}")
+    _say(
+        "02_data/original_data holds no data: this report is built from a generated data set, "
+        f"SYNTHETIC DATA of SCALE {scale:g}"
+    )
     folder = folders.generated / f"scale_{scale:g}_seed_{settings.generator.seed}"
     stamp = folder / "generator.sha256"
-    code = _hash_of(sorted((SCRIPTS / "basket").glob("generate*.py"))
-                    + sorted((SCRIPTS / "basket").glob("*.json")))
+    code = _hash_of(
+        sorted((SCRIPTS / "basket").glob("generate*.py"))
+        + sorted((SCRIPTS / "basket").glob("*.json"))
+    )
     if not (stamp.is_file() and stamp.read_text(encoding="utf-8") == code):
         from basket import generate
 
         begun = time.perf_counter()
         shutil.rmtree(folders.generated, ignore_errors=True)
-        generate.generate(folder, scale=scale, seed=settings.generator.seed,
-                          threads=settings.limits.threads)
+        generate.generate(
+            folder, scale=scale, seed=settings.generator.seed, threads=settings.limits.threads
+        )
         stamp.write_text(code, encoding="utf-8")
         _say(f"generated    {time.perf_counter() - begun:6.1f} s")
     return folder
@@ -99,8 +114,10 @@ def _default_data(folders: Folders, settings: Settings, scale: float | None) -> 
 def _prepare_environment(run: Run) -> None:
     """Tell the kernels, which inherit it, where things are; and set the limit on their memory."""
     os.environ.update(
-        BASKET_OUT=str(run.folders.out), BASKET_DATA=str(run.data_path),
-        BASKET_SETTINGS=str(run.settings_file), PYTHONHASHSEED="0",
+        BASKET_OUT=str(run.folders.out),
+        BASKET_DATA=str(run.data_path),
+        BASKET_SETTINGS=str(run.settings_file),
+        PYTHONHASHSEED="0",
         SOURCE_DATE_EPOCH=str(facts.epoch()),
     )
     with contextlib.suppress(ImportError, ValueError, OSError):
@@ -109,14 +126,16 @@ def _prepare_environment(run: Run) -> None:
         import psutil
 
         limit = int(psutil.virtual_memory().total * run.settings.limits.memory_share)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.getrlimit(
-            resource.RLIMIT_DATA)[1]))
+        resource.setrlimit(
+            resource.RLIMIT_DATA, (limit, resource.getrlimit(resource.RLIMIT_DATA)[1])
+        )
 
 
 def _build(run: Run) -> None:
     """Run the stages through doit; render each executed notebook beside the next stage."""
     run.folders.prepared.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(1) as beside:
+
         def tasks() -> Iterator[dict]:
             before: list[str] = []
             for step in graph().values():
@@ -129,10 +148,14 @@ def _build(run: Run) -> None:
                 }
                 before = [step.stage]
 
-        config = {"dep_file": str(run.folders.prepared / ".doit.json"), "backend": "json",
-                  "reporter": _Quiet}
+        config = {
+            "dep_file": str(run.folders.prepared / ".doit.json"),
+            "backend": "json",
+            "reporter": _Quiet,
+        }
         outcome = DoitMain(ModuleTaskLoader({"task_stages": tasks, "DOIT_CONFIG": config})).run(
-            ["run", *graph()])
+            ["run", *graph()]
+        )
         if run.error:
             raise run.error
         if outcome:
@@ -178,21 +201,32 @@ def _run_stage(run: Run, step: Step, beside: ThreadPoolExecutor) -> TaskFailed |
     try:
         if step.stage == "06_report":
             facts.write_run_facts(run)
-        execute(SCRIPTS / f"{step.stage}.ipynb", executed(run.folders, step.stage),
-                {"rules": run.rules}, run.settings.limits.cell_timeout_seconds)
+        execute(
+            SCRIPTS / f"{step.stage}.ipynb",
+            executed(run.folders, step.stage),
+            {"rules": run.rules},
+            run.settings.limits.cell_timeout_seconds,
+        )
     except BasketError as error:
         run.error = error
         return TaskFailed(str(error))
-    write_json(_done_file(run, step.stage), {
-        "fingerprint": before,
-        "outputs": {str(path.relative_to(run.folders.out)): digest
-                    for path, digest in _hashes(_outputs(run, step)).items()},
-    })
+    write_json(
+        _done_file(run, step.stage),
+        {
+            "fingerprint": before,
+            "outputs": {
+                str(path.relative_to(run.folders.out)): digest
+                for path, digest in _hashes(_outputs(run, step)).items()
+            },
+        },
+    )
     run.seconds[step.stage] = time.perf_counter() - begun
     run.pages[step.stage] = beside.submit(_render, run.folders, step.stage)
     usage = facts.read_usage(run.folders, step.stage)
-    _say(f"{step.stage:<16} {usage['rows']:>12,} rows {run.seconds[step.stage]:7.1f} s "
-         f"{usage['peak_bytes'] / 2**20:8,.0f} MiB")
+    _say(
+        f"{step.stage:<16} {usage['rows']:>12,} rows {run.seconds[step.stage]:7.1f} s "
+        f"{usage['peak_bytes'] / 2**20:8,.0f} MiB"
+    )
     return None
 
 
@@ -219,12 +253,18 @@ def fingerprint(run: Run, step: Step) -> str:
         "stage": step.stage,
         "rules": run.rules,
         "settings": run.settings.model_dump(),
-        "code": _hash_of([*sorted((SCRIPTS / "basket").rglob("*.*")), *SHARED_CODE,
-                          SCRIPTS / f"{step.stage}.ipynb"]),
+        "code": _hash_of(
+            [
+                *sorted((SCRIPTS / "basket").rglob("*.*")),
+                *SHARED_CODE,
+                SCRIPTS / f"{step.stage}.ipynb",
+            ]
+        ),
         "python": sys.version_info[:2],
         "inputs": {
             str(path.relative_to(run.folders.out)): digest
-            for table in step.takes if table != "raw files"
+            for table in step.takes
+            if table != "raw files"
             for path, digest in _hashes(_files_of(run, table)).items()
         },
     }
@@ -232,8 +272,11 @@ def fingerprint(run: Run, step: Step) -> str:
         content["inputs"] = run.data.hashes() | {"synthetic": run.data.synthetic}
     if step.stage == "06_report":
         content["facts"] = facts.run_facts(run)
-        content["records"] = list(_hashes([record_file(run.folders, name) for name in graph()
-                                           if name != step.stage]).values())
+        content["records"] = list(
+            _hashes(
+                [record_file(run.folders, name) for name in graph() if name != step.stage]
+            ).values()
+        )
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -287,14 +330,18 @@ def _render_pages(run: Run, beside: ThreadPoolExecutor) -> None:
 
 
 def _hash_of(paths: list[Path]) -> str:
-    return hashlib.sha256("".join(
-        f"{path.name}{digest}" for path, digest in _hashes(paths).items()).encode()).hexdigest()
+    return hashlib.sha256(
+        "".join(f"{path.name}{digest}" for path, digest in _hashes(paths).items()).encode()
+    ).hexdigest()
 
 
 def _hashes(paths: list[Path]) -> dict[Path, str | None]:
-    """The sha256 of each file; None for one that is not there. Hidden and compiled files are left out."""
-    return {path: file_hash(path) for path in paths
-            if "__pycache__" not in path.parts and not path.name.startswith(".")}
+    """The sha256 of each file, None for one that is not there; no hidden or compiled files."""
+    return {
+        path: file_hash(path)
+        for path in paths
+        if "__pycache__" not in path.parts and not path.name.startswith(".")
+    }
 
 
 @contextlib.contextmanager
@@ -305,8 +352,10 @@ def only_run(folders: Folders) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BasketError(f"another run is at work in {folders.out}; wait for it to end, or "
-                              "give this one another folder with OUT") from None
+            raise BasketError(
+                f"another run is at work in {folders.out}; wait for it to end, or "
+                "give this one another folder with OUT"
+            ) from None
         yield
 
 

@@ -11,7 +11,7 @@ ORIGINAL_DATA = ROOT / "02_data" / "original_data"
 
 @dataclass(frozen=True)
 class Folders:
-    """The folders that a run writes to, all below `out` (the checkout, unless OUT says otherwise)."""
+    """The folders that a run writes to, all below `out` (the checkout, or what OUT says)."""
 
     out: Path = ROOT
 

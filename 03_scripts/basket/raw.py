@@ -17,15 +17,38 @@ from basket.settings import Limits
 MARKER = "SYNTHETIC_DATA.json"
 SLICE_BYTES = 16 * 2**20
 BOM = b"\xef\xbb\xbf"
-UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError,
-              RuntimeError)  # what a damaged archive or file raises when it is read
+UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+)  # what a damaged archive or file raises when it is read
 
 PEOPLE = ("First Name", "Surnam")  # read and dropped, never stored (D-14)
-ORDERS = ("order_id", "user_id", "eval_set", "order_number", "order_dow", "order_hour_of_day",
-          "days_since_prior_order")
+ORDERS = (
+    "order_id",
+    "user_id",
+    "eval_set",
+    "order_number",
+    "order_dow",
+    "order_hour_of_day",
+    "days_since_prior_order",
+)
 LINES = ("order_id", "product_id", "add_to_cart_order", "reordered")
-CUSTOMERS = ("user_id", *PEOPLE, "Gender", "STATE", "Age", "date_joined", "n_dependants",
-             "fam_status", "income")
+CUSTOMERS = (
+    "user_id",
+    *PEOPLE,
+    "Gender",
+    "STATE",
+    "Age",
+    "date_joined",
+    "n_dependants",
+    "fam_status",
+    "income",
+)
 PRODUCTS = ("product_id", "product_name", "aisle_id", "department_id")
 
 # File and header of each raw table; departments.csv is wide in one layout and long in the other.
@@ -87,8 +110,10 @@ class RawFile:
                 while piece := file.read(size):
                     yield piece
         except UNREADABLE as error:
-            raise DataError(f"{self.path.name}: {self.name} cannot be unpacked or read ({error}); "
-                            "expected a whole file, get it again") from None
+            raise DataError(
+                f"{self.path.name}: {self.name} cannot be unpacked or read ({error}); "
+                "expected a whole file, get it again"
+            ) from None
 
     def header(self) -> list[str]:
         """The column names in the first line. Raises DataError when there is none."""
@@ -99,8 +124,10 @@ class RawFile:
         try:
             return next(csv.reader(io.StringIO(line.decode("utf-8"))))
         except (UnicodeDecodeError, csv.Error, StopIteration):
-            raise DataError(f"{self.name}: the first line is not readable text; expected a UTF-8 "
-                            "CSV file with a header") from None
+            raise DataError(
+                f"{self.name}: the first line is not readable text; expected a UTF-8 "
+                "CSV file with a header"
+            ) from None
 
 
 @dataclass(frozen=True)
@@ -148,8 +175,10 @@ def find(data: Path, limits: Limits) -> RawData:
     expected = LAYOUTS[layout]
     for file, _ in expected.values():
         if file not in candidates:
-            raise DataError(f"{data}: {file} is missing; expected "
-                            f"{', '.join(name for name, _ in expected.values())}")
+            raise DataError(
+                f"{data}: {file} is missing; expected "
+                f"{', '.join(name for name, _ in expected.values())}"
+            )
     files = {table: candidates[file] for table, (file, _) in expected.items()}
     for table, (_, header) in expected.items():
         check_header(files[table], header)
@@ -161,22 +190,29 @@ def check_header(file: RawFile, expected: tuple[str, ...] | None) -> None:
     found = file.header()
     doubled = sorted({name for name in found if found.count(name) > 1})
     if doubled:
-        raise DataError(f"{file.name}: column {doubled[0]} stands {found.count(doubled[0])} times "
-                        "in the header; expected it once")
+        raise DataError(
+            f"{file.name}: column {doubled[0]} stands {found.count(doubled[0])} times "
+            "in the header; expected it once"
+        )
     if expected is None:
         if found[0] != "department_id":
-            raise DataError(f"{file.name}: column department_id is missing; expected it first, "
-                            f"found {_shown(found)}")
+            raise DataError(
+                f"{file.name}: column department_id is missing; expected it first, "
+                f"found {_shown(found)}"
+            )
         return
     for name in expected:
         if name not in found:
             seen = "" if PEOPLE[0] in expected else f"; found {_shown(found)}"  # may be a person
-            raise DataError(f"{file.name}: column {name} is missing; expected "
-                            f"{', '.join(expected)}{seen}")
+            raise DataError(
+                f"{file.name}: column {name} is missing; expected {', '.join(expected)}{seen}"
+            )
     extra = [name for name in found if name not in expected]
     if extra:
-        raise DataError(f"{file.name}: unexpected column {extra[0] or '(without a name)'}; "
-                        f"expected only {', '.join(expected)}")
+        raise DataError(
+            f"{file.name}: unexpected column {extra[0] or '(without a name)'}; "
+            f"expected only {', '.join(expected)}"
+        )
 
 
 def _shown(names: list[str]) -> str:
@@ -205,28 +241,40 @@ def _members(data: Path, limits: Limits) -> dict[str, RawFile]:
 def _archived(path: Path, names: set[str], limits: Limits) -> dict[str, RawFile]:
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [info for info in archive.infolist()
-                       if Path(info.filename).name in names
-                       and "__MACOSX" not in info.filename and not info.is_dir()]
+            members = [
+                info
+                for info in archive.infolist()
+                if Path(info.filename).name in names
+                and "__MACOSX" not in info.filename
+                and not info.is_dir()
+            ]
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise DataError(f"{path}: is not a readable zip file ({error}); expected a folder or zip "
-                        "file with the raw data") from None
+        raise DataError(
+            f"{path}: is not a readable zip file ({error}); expected a folder or zip "
+            "file with the raw data"
+        ) from None
     found: dict[str, RawFile] = {}
     for info in members:
         name = Path(info.filename).name
         if name in found:
-            raise DataError(f"{path}: holds {name} twice ({found[name].member} and "
-                            f"{info.filename}); expected it once")
+            raise DataError(
+                f"{path}: holds {name} twice ({found[name].member} and "
+                f"{info.filename}); expected it once"
+            )
         if info.flag_bits & 1:
             raise DataError(f"{path}: {name} is protected by a password; expected a plain zip file")
         if info.file_size > info.compress_size * limits.largest_archive_ratio + 2**20:
-            raise DataError(f"{path}: {name} would unpack to {info.file_size:,} bytes, more than "
-                            f"{limits.largest_archive_ratio:g} times its packed size; refused")
+            raise DataError(
+                f"{path}: {name} would unpack to {info.file_size:,} bytes, more than "
+                f"{limits.largest_archive_ratio:g} times its packed size; refused"
+            )
         found[name] = RawFile(name, path, info.filename, info.file_size)
     total = sum(info.file_size for info in members)
     if total > limits.largest_archive_gigabytes * 10**9:
-        raise DataError(f"{path}: would unpack to {total:,} bytes, more than "
-                        f"{limits.largest_archive_gigabytes:g} GB; refused")
+        raise DataError(
+            f"{path}: would unpack to {total:,} bytes, more than "
+            f"{limits.largest_archive_gigabytes:g} GB; refused"
+        )
     return found
 
 

@@ -83,20 +83,26 @@ class Reader:
             return dictionary_schema(self.columns).empty_table()
         parsed = pa_csv.read_csv(
             pa.py_buffer(text),
-            pa_csv.ReadOptions(column_names=list(self.header), use_threads=False,
-                               block_size=max(len(text) + 1, 1024)),
+            pa_csv.ReadOptions(
+                column_names=list(self.header),
+                use_threads=False,
+                block_size=max(len(text) + 1, 1024),
+            ),
             pa_csv.ParseOptions(newlines_in_values=many_lines, ignore_empty_lines=False),
             pa_csv.ConvertOptions(
                 column_types={c.name: _parse_type(c) for c in self.columns},
                 include_columns=[c.name for c in self.columns],
-                null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=True,
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
             ),
         )
         columns = []
         for column in self.columns:
             values = parsed[column.name]
-            values = _dates(column, values) if column.type == "date" else values.cast(
-                column.arrow_type)
+            values = (
+                _dates(column, values) if column.type == "date" else values.cast(column.arrow_type)
+            )
             _check_limits(column, values)
             columns.append(values)
         return pa.Table.from_arrays(columns, schema=dictionary_schema(self.columns))
@@ -256,7 +262,9 @@ def read_slices(file: RawFile, table: str, work: Callable, threads: int) -> Iter
     rows = 0
     line = 2
     with ThreadPoolExecutor(threads) as pool:
-        for result, found in _in_order(pool, parse, _without_first_line(file.slices()), threads + 1):
+        for result, found in _in_order(
+            pool, parse, _without_first_line(file.slices()), threads + 1
+        ):
             yield result, found.bad_from(line)
             line += found.lines
             rows += found.rows.num_rows + len(found.bad)
@@ -290,8 +298,10 @@ def read_departments(file: RawFile) -> pa.Table:
     rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     if rows[0] != ["department_id", "department"]:
         if len(rows) != 2 or len(rows[0]) != len(rows[1]):
-            raise DataError(f"{file.name}: found {len(rows) - 1} rows below a wide header of "
-                            f"{len(rows[0])} fields; expected one row with as many names")
+            raise DataError(
+                f"{file.name}: found {len(rows) - 1} rows below a wide header of "
+                f"{len(rows[0])} fields; expected one row with as many names"
+            )
         rows = [["department_id", "department"], *zip(rows[0][1:], rows[1][1:], strict=True)]
     _expect_rows(file, len(rows) - 1)
     columns = {column.name: column for column in dictionary.columns_of("raw_departments")}
@@ -305,10 +315,16 @@ def read_departments(file: RawFile) -> pa.Table:
     ids = [int(row[0]) for row in rows[1:]]
     if len(set(ids)) < len(ids):
         doubled = next(number for number in ids if ids.count(number) > 1)
-        raise DataError(f"{file.name}: department_id {doubled} stands on several departments; "
-                        "expected each id once")
-    return pa.table({"department_id": pa.array(ids, pa.int16()),
-                     "department": pa.array([row[1] for row in rows[1:]]).dictionary_encode()})
+        raise DataError(
+            f"{file.name}: department_id {doubled} stands on several departments; "
+            "expected each id once"
+        )
+    return pa.table(
+        {
+            "department_id": pa.array(ids, pa.int16()),
+            "department": pa.array([row[1] for row in rows[1:]]).dictionary_encode(),
+        }
+    )
 
 
 def _without_header(text: bytes) -> bytes:

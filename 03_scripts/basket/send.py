@@ -22,25 +22,33 @@ def send(folders: Folders, recipient: str, allow_synthetic: bool) -> Path:
     that is allowed, and a folder that does not verify.
     """
     if facts.commit() == facts.NO_COMMIT:
-        raise BasketError("this folder is not under version control: what is sent could not be "
-                          "traced to a commit; send from a git checkout")
+        raise BasketError(
+            "this folder is not under version control: what is sent could not be "
+            "traced to a commit; send from a git checkout"
+        )
     if facts.is_dirty():
-        raise BasketError("files have changed since the last commit; commit them, run "
-                          "`make report`, then send")
+        raise BasketError(
+            "files have changed since the last commit; commit them, run `make report`, then send"
+        )
     verify(folders)
     made = json.loads((folders.analysis / "run_facts.json").read_text(encoding="utf-8"))
     if made["commit"] != facts.commit() or made["dirty"]:
-        raise BasketError("the report was built from another commit or with changes; run "
-                          "`make report`, then send")
+        raise BasketError(
+            "the report was built from another commit or with changes; run `make report`, then send"
+        )
     if made["data"]["synthetic"] != "no" and not allow_synthetic:
-        raise BasketError(f"{made['data']['description']}: not sent; add --allow-synthetic if the "
-                          "recipient knows (make send ALLOW_SYNTHETIC=1)")
+        raise BasketError(
+            f"{made['data']['description']}: not sent; add --allow-synthetic if the "
+            "recipient knows (make send ALLOW_SYNTHETIC=1)"
+        )
     now = datetime.now(UTC)
     target = folders.client / f"{now:%Y-%m-%d}_{folders.report.name}"
     digest = file_hash(folders.report)
     if target.exists() and file_hash(target) != digest:
-        raise BasketError(f"{target.name} was sent today with other content; rename that copy "
-                          "and its row in log.md, then send")
+        raise BasketError(
+            f"{target.name} was sent today with other content; rename that copy "
+            "and its row in log.md, then send"
+        )
     shutil.copyfile(folders.report, target)
     _log(folders.client / LOG, now, target.name, recipient, made, digest)
     return target
@@ -48,7 +56,9 @@ def send(folders: Folders, recipient: str, allow_synthetic: bool) -> Path:
 
 def _log(path: Path, now: datetime, name: str, recipient: str, made: dict, digest: str) -> None:
     clean = " ".join(recipient.replace("|", "/").split())
-    row = (f"| {now:%Y-%m-%d} | {name} | {clean} | {made['commit'][:12]} | "
-           f"{made['data']['sha256']} | {digest} |\n")
+    row = (
+        f"| {now:%Y-%m-%d} | {name} | {clean} | {made['commit'][:12]} | "
+        f"{made['data']['sha256']} | {digest} |\n"
+    )
     with path.open("a", encoding="utf-8") as log:
         log.write(row)

@@ -33,7 +33,9 @@ class Stage:
         self.name = name
         self.step = step or graph()[name]
         self.folders: Folders = folders_of_run()
-        self.settings = load_settings(Path(os.environ.get("BASKET_SETTINGS", ROOT / "settings.yml")))
+        self.settings = load_settings(
+            Path(os.environ.get("BASKET_SETTINGS", ROOT / "settings.yml"))
+        )
         self.rules_name = rules
         self.rules = self.settings.rules_named(rules)
         self.audit = Audit(rules)
@@ -43,9 +45,14 @@ class Stage:
         shutil.rmtree(self._building, ignore_errors=True)
 
     def _repr_html_(self) -> str:
-        row = pd.DataFrame({"takes": [", ".join(self.step.takes)],
-                            "makes": [", ".join(self.step.makes)],
-                            "rules": [self.rules_name]}, index=[self.name])
+        row = pd.DataFrame(
+            {
+                "takes": [", ".join(self.step.takes)],
+                "makes": [", ".join(self.step.makes)],
+                "rules": [self.rules_name],
+            },
+            index=[self.name],
+        )
         return row.to_html()
 
     # ---- reading ------------------------------------------------------------------------------
@@ -57,8 +64,10 @@ class Stage:
         folder = self.folders.prepared / table
         rules = tables.read_sidecar(folder)["rules"]
         if rules not in (self.rules_name, "any"):
-            raise BasketError(f"{table} was built under RULES={rules}, this notebook says "
-                              f"{self.rules_name}; run `make report RULES={self.rules_name}`")
+            raise BasketError(
+                f"{table} was built under RULES={rules}, this notebook says "
+                f"{self.rules_name}; run `make report RULES={self.rules_name}`"
+            )
         return folder
 
     def read(self, table: str, columns: list[str] | None = None) -> pd.DataFrame:
@@ -89,7 +98,7 @@ class Stage:
     # ---- making -------------------------------------------------------------------------------
 
     def building(self, table: str) -> Path:
-        """Empty folder in which a table that this stage makes is written, before it is published."""
+        """Folder in which a table that this stage makes is written before it is published."""
         if table not in self.step.makes:
             raise BasketError(f"{self.name} may not write {table}: stages.csv does not say so")
         folder = self._building / table
@@ -106,8 +115,11 @@ class Stage:
         self.built[table] = tables.write_sidecar(self.building(table), table, parts, rules)
 
     def for_each_part(
-        self, function: Callable, takes: Mapping[str, str | tuple[str, list[str]]],
-        makes: tuple[str, ...] = (), **constants,
+        self,
+        function: Callable,
+        takes: Mapping[str, str | tuple[str, list[str]]],
+        makes: tuple[str, ...] = (),
+        **constants,
     ) -> dict:
         """Apply a pure function to every part; write the frames it returns, add up its sums.
 
@@ -129,7 +141,8 @@ class Stage:
         written = []
         with ThreadPoolExecutor(self.settings.limits.threads) as pool:
             done = pool.map(
-                lambda part: run_part(function, part, sources, folders, constants), parts)
+                lambda part: run_part(function, part, sources, folders, constants), parts
+            )
             total = add_up(_sums_only(done, written))
         for table in makes:
             self.finish(table, [made[table] for made in written])
@@ -172,29 +185,42 @@ class Stage:
         self._save_usage()
         takes = [(table, self.rows(table)) for table in self.step.takes if self._is_table(table)]
         makes = [(table, self.built[table]["rows"]) for table in self.step.makes]
-        return pd.DataFrame([("takes", *row) for row in takes] + [("makes", *row) for row in makes],
-                            columns=["", "table", "rows"])
+        return pd.DataFrame(
+            [("takes", *row) for row in takes] + [("makes", *row) for row in makes],
+            columns=["", "table", "rows"],
+        )
 
     def _is_table(self, name: str) -> bool:
         return (self.folders.prepared / name / SIDECAR).is_file()
 
     def _place_of(self, made: str) -> Path:
-        places = {"tables": self.folders.tables, "visualizations": self.folders.visualizations,
-                  "findings": self.folders.findings, "report": self.folders.report}
+        places = {
+            "tables": self.folders.tables,
+            "visualizations": self.folders.visualizations,
+            "findings": self.folders.findings,
+            "report": self.folders.report,
+        }
         return places.get(made, self.folders.prepared / made)
 
     def _save_record(self, facts: dict) -> None:
         """Save what this stage did: its audit, and any facts that later stages report."""
-        content = {"stage": self.name, "rules": self.rules_name, "facts": facts,
-                   "flow": self.audit.flow, "checks": self.audit.checks,
-                   "wrangling": self.audit.wrangling}
+        content = {
+            "stage": self.name,
+            "rules": self.rules_name,
+            "facts": facts,
+            "flow": self.audit.flow,
+            "checks": self.audit.checks,
+            "wrangling": self.audit.wrangling,
+        }
         write_json(record_file(self.folders, self.name), content)
 
     def _save_usage(self) -> None:
         """Save what this stage used, for the line that the run prints; not part of any result."""
         rows = max(made["rows"] for made in self.built.values())
-        write_json(self.folders.prepared / f"{self.name}.usage.json",
-                   {"rows": rows, "peak_bytes": peak_bytes()})
+        write_json(
+            self.folders.prepared / f"{self.name}.usage.json",
+            {"rows": rows, "peak_bytes": peak_bytes()},
+        )
 
 
 def peak_bytes() -> int:
@@ -225,8 +251,9 @@ def add_up(sums: Iterable[dict]) -> dict:
     """Add the sums of all parts, name by name, in the order of the parts, as they arrive."""
     total: dict = {}
     for part in sums:
-        total = {name: total[name] + value if name in total else value
-                 for name, value in part.items()}
+        total = {
+            name: total[name] + value if name in total else value for name, value in part.items()
+        }
     return total
 
 

@@ -100,8 +100,10 @@ class PartWriters:
     @property
     def described(self) -> list[dict]:
         """What the sidecar says of each part, once all are closed."""
-        return [describe_part(part_file(self._folder, part), rows)
-                for part, rows in enumerate(self._rows)]
+        return [
+            describe_part(part_file(self._folder, part), rows)
+            for part, rows in enumerate(self._rows)
+        ]
 
     def add(self, rows: pa.Table, starts) -> None:
         """Add rows that are sorted by part; part k is rows[starts[k] : starts[k + 1]]."""

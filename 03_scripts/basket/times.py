@@ -56,8 +56,14 @@ class Columns:
 
 
 def customer_columns(
-    orders: pd.DataFrame, merged: pd.DataFrame, order: np.ndarray, customer_of_order: np.ndarray,
-    department: np.ndarray, departments: int, customers: int, settings: Settings,
+    orders: pd.DataFrame,
+    merged: pd.DataFrame,
+    order: np.ndarray,
+    customer_of_order: np.ndarray,
+    department: np.ndarray,
+    departments: int,
+    customers: int,
+    settings: Settings,
 ) -> np.ndarray:
     """Per-customer sums of one part, customers x columns as `Columns` names them."""
     day, hour = orders["order_day"].to_numpy("int64"), orders["order_hour"].to_numpy("int64")
@@ -69,24 +75,43 @@ def customer_columns(
 
     def table(column: np.ndarray, columns: int, values: np.ndarray) -> np.ndarray:
         return sum_by(customer * columns + column, values, customers * columns).reshape(
-            customers, columns)
+            customers, columns
+        )
 
     ones = np.ones(len(orders), np.int64)
-    return np.hstack([
-        table(day * HOURS + hour, CELLS, ones),
-        table(hour, HOURS, cents), table(day, 7, cents),
-        table(hour, HOURS, priced), table(day, 7, priced),
-        np.bincount(cell_of_line, minlength=customers * size).reshape(customers, size),
-    ])
+    return np.hstack(
+        [
+            table(day * HOURS + hour, CELLS, ones),
+            table(hour, HOURS, cents),
+            table(day, 7, cents),
+            table(hour, HOURS, priced),
+            table(day, 7, priced),
+            np.bincount(cell_of_line, minlength=customers * size).reshape(customers, size),
+        ]
+    )
 
 
 def time_moments(
-    merged: pd.DataFrame, orders: pd.DataFrame, order: np.ndarray, customer_of_order: np.ndarray,
-    active_customer: np.ndarray, department: np.ndarray, departments: int, settings: Settings,
+    merged: pd.DataFrame,
+    orders: pd.DataFrame,
+    order: np.ndarray,
+    customer_of_order: np.ndarray,
+    active_customer: np.ndarray,
+    department: np.ndarray,
+    departments: int,
+    settings: Settings,
 ) -> dict[str, Moments]:
     """Moments of the active customers of one part."""
-    columns = customer_columns(orders, merged, order, customer_of_order, department, departments,
-                               len(active_customer), settings)
+    columns = customer_columns(
+        orders,
+        merged,
+        order,
+        customer_of_order,
+        department,
+        departments,
+        len(active_customer),
+        settings,
+    )
     return {"time_moments": Moments.of(columns[active_customer])}
 
 
@@ -106,17 +131,25 @@ def order_index(moments: Moments, columns: Columns, settings: Settings) -> pd.Da
         ("hour", columns.orders_by_hour, None, np.arange(HOURS)),
         ("day_hour", columns.orders, np.repeat(np.arange(7), HOURS), np.tile(np.arange(HOURS), 7)),
     ):
-        share, low, high, _ = moments.ratio([weights], [np.repeat(everything, len(weights), axis=0)],
-                                         confidence)
+        share, low, high, _ = moments.ratio(
+            [weights], [np.repeat(everything, len(weights), axis=0)], confidence
+        )
         cells = len(weights)
-        tables.append(pd.DataFrame({
-            "population": "active", "period": period,
-            "day": pd.array([pd.NA] * cells if day is None else day, dtype="Int64"),
-            "hour": pd.array([pd.NA] * cells if hour is None else hour, dtype="Int64"),
-            "orders": np.rint(weights @ moments.sums).astype("int64"),
-            "share": share, "index": share * cells, "index_low": low * cells,
-            "index_high": high * cells,
-        }))
+        tables.append(
+            pd.DataFrame(
+                {
+                    "population": "active",
+                    "period": period,
+                    "day": pd.array([pd.NA] * cells if day is None else day, dtype="Int64"),
+                    "hour": pd.array([pd.NA] * cells if hour is None else hour, dtype="Int64"),
+                    "orders": np.rint(weights @ moments.sums).astype("int64"),
+                    "share": share,
+                    "index": share * cells,
+                    "index_low": low * cells,
+                    "index_high": high * cells,
+                }
+            )
+        )
     table = pd.concat(tables, ignore_index=True)
     names = dict(enumerate(settings.day_names))
     table.insert(3, "day_name", table["day"].map(names).fillna(""))
@@ -133,20 +166,45 @@ def quiet_windows(moments: Moments, columns: Columns, settings: Settings) -> pd.
     length = settings.window_hours
     starts = range(first, last - length + 2)
     by_cell = columns.orders.reshape(7, HOURS, -1)
-    waking = by_cell[:, first:last + 1].sum(axis=(0, 1), keepdims=False)[None, :]
+    waking = by_cell[:, first : last + 1].sum(axis=(0, 1), keepdims=False)[None, :]
     rows = []
     for day in range(7):
-        totals = [by_cell[day, start:start + length].sum(axis=0) @ moments.sums for start in starts]
+        totals = [
+            by_cell[day, start : start + length].sum(axis=0) @ moments.sums for start in starts
+        ]
         start = starts[int(np.argmin(totals))]
-        weights = by_cell[day, start:start + length].sum(axis=0)[None, :]
-        share, low, high, _ = (float(x[0]) for x in moments.ratio(
-            [weights], [waking], settings.statistics.confidence))
+        weights = by_cell[day, start : start + length].sum(axis=0)[None, :]
+        share, low, high, _ = (
+            float(x[0]) for x in moments.ratio([weights], [waking], settings.statistics.confidence)
+        )
         windows = 7 * (last - first + 1) / length
-        rows.append((day, settings.day_names[day], start, start + length,
-                     round(float((weights @ moments.sums)[0])), share, share * windows,
-                     low * windows, high * windows))
-    table = pd.DataFrame(rows, columns=["day", "day_name", "from_hour", "to_hour", "orders", "share",
-                                        "index", "index_low", "index_high"])
+        rows.append(
+            (
+                day,
+                settings.day_names[day],
+                start,
+                start + length,
+                round(float((weights @ moments.sums)[0])),
+                share,
+                share * windows,
+                low * windows,
+                high * windows,
+            )
+        )
+    table = pd.DataFrame(
+        rows,
+        columns=[
+            "day",
+            "day_name",
+            "from_hour",
+            "to_hour",
+            "orders",
+            "share",
+            "index",
+            "index_low",
+            "index_high",
+        ],
+    )
     table = table.assign(is_quiet=np.where(table["index_high"] < 1, "yes", "no"))
     table = table.sort_values(["index", "day"], ignore_index=True)
     table.insert(0, "rank", table.index + 1)
@@ -171,31 +229,44 @@ def spend_by_time(moments: Moments, columns: Columns, settings: Settings) -> pd.
 
         value, value_low, value_high, _ = moments.ratio([spend], [orders], confidence)
         ratio, low, high, p_value = moments.ratio(
-            [spend, whole(orders)], [orders, whole(spend)], confidence)
+            [spend, whole(orders)], [orders, whole(spend)], confidence
+        )
         item, item_low, item_high, _ = moments.ratio(
-            [spend, whole(priced)], [priced, whole(spend)], confidence)
+            [spend, whole(priced)], [priced, whole(spend)], confidence
+        )
         cents = np.rint(spend @ moments.sums)
-        names = (settings.day_names if period == "day"
-                 else [f"{hour}:00" for hour in range(HOURS)])
-        tables.append(pd.DataFrame({
-            "population": "active", "period": period, "key": range(cells), "name": names,
-            "orders": np.rint(orders @ moments.sums).astype("int64"), "spend": dollars(cents),
-            "spend_share": per(cents, cents.sum()),
-            "mean_order_value": value / 100, "mean_order_value_low": value_low / 100,
-            "mean_order_value_high": value_high / 100,
-            "order_value_ratio": ratio, "order_value_ratio_low": low,
-            "order_value_ratio_high": high,
-            "mean_item_price": per(cents / 100, priced @ moments.sums),
-            "item_price_ratio": item, "item_price_ratio_low": item_low,
-            "item_price_ratio_high": item_high,
-            "p_value": p_value,
-        }))
+        names = settings.day_names if period == "day" else [f"{hour}:00" for hour in range(HOURS)]
+        tables.append(
+            pd.DataFrame(
+                {
+                    "population": "active",
+                    "period": period,
+                    "key": range(cells),
+                    "name": names,
+                    "orders": np.rint(orders @ moments.sums).astype("int64"),
+                    "spend": dollars(cents),
+                    "spend_share": per(cents, cents.sum()),
+                    "mean_order_value": value / 100,
+                    "mean_order_value_low": value_low / 100,
+                    "mean_order_value_high": value_high / 100,
+                    "order_value_ratio": ratio,
+                    "order_value_ratio_low": low,
+                    "order_value_ratio_high": high,
+                    "mean_item_price": per(cents / 100, priced @ moments.sums),
+                    "item_price_ratio": item,
+                    "item_price_ratio_low": item_low,
+                    "item_price_ratio_high": item_high,
+                    "p_value": p_value,
+                }
+            )
+        )
     table = pd.concat(tables, ignore_index=True)
     return table[table["orders"] > 0].reset_index(drop=True)
 
 
-def department_times(moments: Moments, columns: Columns, names: pd.DataFrame,
-                     settings: Settings) -> pd.DataFrame:
+def department_times(
+    moments: Moments, columns: Columns, names: pd.DataFrame, settings: Settings
+) -> pd.DataFrame:
     """Lines of each department in each daypart, and its lift over the whole day, active.
 
     `lift` is the department's share of the daypart's lines over its share of all lines.
@@ -209,17 +280,22 @@ def department_times(moments: Moments, columns: Columns, names: pd.DataFrame,
     lift, low, high, p_value = moments.ratio(
         [spread(lines), spread(lines.sum(axis=(0, 1), keepdims=True))],
         [spread(lines.sum(axis=1, keepdims=True)), spread(lines.sum(axis=0, keepdims=True))],
-        settings.statistics.confidence)
+        settings.statistics.confidence,
+    )
     totals = np.rint(lines @ moments.sums).astype("int64")
-    table = pd.DataFrame({
-        "population": "active",
-        "daypart": np.repeat(list(settings.dayparts), columns.departments),
-        "department": np.tile(names["department"].astype("str"), columns.dayparts),
-        "lines": totals.ravel(),
-        "share": per(totals, totals.sum(axis=1, keepdims=True)).ravel(),
-        "lift": lift, "lift_low": low, "lift_high": high,
-        "p_value": p_value,
-    })
+    table = pd.DataFrame(
+        {
+            "population": "active",
+            "daypart": np.repeat(list(settings.dayparts), columns.departments),
+            "department": np.tile(names["department"].astype("str"), columns.dayparts),
+            "lines": totals.ravel(),
+            "share": per(totals, totals.sum(axis=1, keepdims=True)).ravel(),
+            "lift": lift,
+            "lift_low": low,
+            "lift_high": high,
+            "p_value": p_value,
+        }
+    )
     return table[table["lines"] > 0].reset_index(drop=True)
 
 
@@ -237,18 +313,45 @@ def busiest_times(moments: Moments, columns: Columns, settings: Settings) -> pd.
         ("hours", columns.orders_by_hour, settings.thresholds.busiest_hours, None),
     ):
         orders = weights @ moments.sums
-        for rank, order in (("busiest", np.argsort(-orders, kind="stable")),
-                            ("slowest", np.argsort(orders, kind="stable"))):
+        for rank, order in (
+            ("busiest", np.argsort(-orders, kind="stable")),
+            ("slowest", np.argsort(orders, kind="stable")),
+        ):
             chosen = np.sort(order[:count])
             picked = weights[chosen].sum(axis=0)[None, :]
-            share, low, high, _ = (float(x[0]) for x in moments.ratio(
-                [picked], [everything], confidence))
+            share, low, high, _ = (
+                float(x[0]) for x in moments.ratio([picked], [everything], confidence)
+            )
             factor = len(weights) / count
-            rows.append((period, rank, spoken(chosen, names), int(chosen[0]), int(chosen[-1]),
-                         round(float((picked @ moments.sums)[0])), share, share * factor,
-                         low * factor, high * factor))
-    return pd.DataFrame(rows, columns=["period", "rank", "names", "first", "last", "orders", "share",
-                                       "index", "index_low", "index_high"])
+            rows.append(
+                (
+                    period,
+                    rank,
+                    spoken(chosen, names),
+                    int(chosen[0]),
+                    int(chosen[-1]),
+                    round(float((picked @ moments.sums)[0])),
+                    share,
+                    share * factor,
+                    low * factor,
+                    high * factor,
+                )
+            )
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "period",
+            "rank",
+            "names",
+            "first",
+            "last",
+            "orders",
+            "share",
+            "index",
+            "index_low",
+            "index_high",
+        ],
+    )
 
 
 def spoken(numbers: np.ndarray, names: list[str] | None) -> str:

@@ -14,7 +14,7 @@ DECIMALS = (0, 1, 2, 3, 4)
 
 
 def verify(folders: Folders) -> dict[str, int]:
-    """Check a delivered folder; return how much was checked, or raise BasketError at the first fault.
+    """Check a delivered folder; return how much was checked, raise BasketError at a fault.
 
     Every file that the manifest lists must have its hash. Every number of the findings must equal
     the table cell that it names, and every number in a sentence must be one of those.
@@ -31,8 +31,9 @@ def verify_files(folders: Folders) -> int:
         found = file_hash(folders.out / name)
         if found != expected:
             state = "is missing" if found is None else f"has sha256 {found[:12]}…"
-            raise BasketError(f"{name}: {state}; the manifest says {expected[:12]}…: run "
-                              "`make report` again")
+            raise BasketError(
+                f"{name}: {state}; the manifest says {expected[:12]}…: run `make report` again"
+            )
     return len(manifest["files"])
 
 
@@ -44,42 +45,57 @@ def verify_findings(folders: Folders) -> int:
         for name, number in finding["numbers"].items():
             cell = _cell(folders, number["table"], number["where"], f"{finding['id']}: {name}")
             if not _equal(cell, number["value"]):
-                raise BasketError(f"findings.json: {finding['id']}: {name} is {number['value']}, "
-                                  f"but {number['table']}.csv says {cell} where "
-                                  f"{_worded(number['where'])}")
+                raise BasketError(
+                    f"findings.json: {finding['id']}: {name} is {number['value']}, "
+                    f"but {number['table']}.csv says {cell} where "
+                    f"{_worded(number['where'])}"
+                )
             checked += 1
         for part in ("headline", "so_what", "action", "size"):
             for shown in unexplained(finding[part], finding["numbers"]):
-                raise BasketError(f"findings.json: {finding['id']}: the {part} says {shown}, which "
-                                  "is none of the finding's numbers")
+                raise BasketError(
+                    f"findings.json: {finding['id']}: the {part} says {shown}, which "
+                    "is none of the finding's numbers"
+                )
     return checked
 
 
 def unexplained(sentence: str, numbers: dict[str, dict]) -> list[str]:
     """The numbers of a sentence that are no rounded value, and no part of a text, in `numbers`."""
     values = [number["value"] for number in numbers.values()]
-    texts = " ".join([*(value for value in values if isinstance(value, str)),
-                      *(str(key) for number in numbers.values()
-                        for key in number["where"].values())])
+    texts = " ".join(
+        [
+            *(value for value in values if isinstance(value, str)),
+            *(str(key) for number in numbers.values() for key in number["where"].values()),
+        ]
+    )
     spoken = set(NUMBER.findall(texts))
     for value in values:
         if isinstance(value, int | float):
-            spoken |= {f"{shown:,.{decimals}f}" for shown in (value, 100 * value)
-                       for decimals in DECIMALS} | {f"{value:g}"}
+            spoken |= {
+                f"{shown:,.{decimals}f}" for shown in (value, 100 * value) for decimals in DECIMALS
+            } | {f"{value:g}"}
     sentence = sentence.replace(":00", "")  # hours of the day are whole
-    return [shown for shown in NUMBER.findall(sentence)
-            if shown not in spoken and shown.rstrip(",") not in spoken]
+    return [
+        shown
+        for shown in NUMBER.findall(sentence)
+        if shown not in spoken and shown.rstrip(",") not in spoken
+    ]
 
 
 def _cell(folders: Folders, table: str, where: dict[str, str], name: str) -> str:
     keys = {key: value for key, value in where.items() if key != "column"}
     try:
         with (folders.tables / f"{table}.csv").open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file)
-                    if all(_equal(row[key], value) for key, value in keys.items())]
+            rows = [
+                row
+                for row in csv.DictReader(file)
+                if all(_equal(row[key], value) for key, value in keys.items())
+            ]
             if len(rows) != 1:
-                raise BasketError(f"{table}.csv: {name}: {len(rows)} rows where {_worded(where)}; "
-                                  "expected one")
+                raise BasketError(
+                    f"{table}.csv: {name}: {len(rows)} rows where {_worded(where)}; expected one"
+                )
             return rows[0][where["column"]]
     except (OSError, KeyError) as error:
         raise BasketError(f"{table}.csv: {name}: cannot be looked up ({error})") from None
