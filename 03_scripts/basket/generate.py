@@ -122,11 +122,14 @@ def fabricate_prices(products: pd.DataFrame) -> pd.Series:
     """Price of each product in dollars, one decimal, from `product_id` and `department_id` alone.
 
     Prices are spread evenly from 1 to 15, snacks 1.6 to 7, meat and seafood 8 to 25, as in the
-    course's file (complete file); its two absurd prices are not repeated here.
+    course's file (complete file); its two absurd prices are not repeated here. A department that
+    the real data lacks is priced like most.
     """
     departments = real()["departments"]
-    lowest, highest = np.array([[0, 0], *(fact["price"] for fact in departments)]).T
+    most = departments[0]["price"]
+    lowest, highest = np.array([most, *(fact["price"] for fact in departments)]).T
     department = products["department_id"].to_numpy(dtype=np.int64)
+    department = np.where((department > 0) & (department < len(lowest)), department, 0)
     low, high = lowest[department], highest[department]
     spread = _uniform(products["product_id"].to_numpy(dtype=np.uint64), "label")
     return pd.Series(np.round(low + spread * (high - low), 1), products.index, name="prices")

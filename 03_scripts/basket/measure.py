@@ -499,8 +499,7 @@ def flags(
     """How many customers, orders and lines carry each label of each flag.
 
     `ranges` is the table price_ranges. A price range belongs to lines, a busiest label to orders:
-    the grains above it
-    are left empty.
+    the grains above it are left empty.
     """
     active = is_active(customers, settings)
     tables = []
