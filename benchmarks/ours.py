@@ -3,8 +3,8 @@
     python benchmarks/ours.py DATA OUT
 
 The same functions in the same order as the notebooks call them, under RULES=corrected. Stage 05's
-pass over the lines also prepares the tests (customers' dayparts, moments of the times); that is part
-of the function and of the measured time.
+pass over the lines also prepares the tests (customers' dayparts, moments of the times); that is
+part of the function and of the measured time.
 """
 
 import json

@@ -652,3 +652,19 @@ def test_the_overview_of_a_table_shows_no_customers_row():
     assert seen.loc["age", ["missing", "distinct", "smallest", "largest"]].tolist() == [
         0, 2, "30", "40"]
     assert seen.loc["state", "smallest"] == ""
+
+
+def test_an_archive_of_zipped_files_as_downloaded_is_read_like_the_files(generated, tmp_path):
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    with zipfile.ZipFile(tmp_path / "download.zip", "w") as archive:
+        for path in sorted(generated.iterdir()):
+            if path.suffix == ".csv":
+                with zipfile.ZipFile(inner / f"{path.name}.zip", "w", zipfile.ZIP_DEFLATED) as one:
+                    one.write(path, path.name)
+                archive.write(inner / f"{path.name}.zip", f"{path.name}.zip")
+    limits = load_settings(ROOT / "settings.yml").limits
+    plain, zipped = find(generated, limits), find(tmp_path / "download.zip", limits)
+    assert zipped.layout == plain.layout
+    for table, file in plain.files.items():
+        assert b"".join(zipped.files[table].slices()) == b"".join(file.slices()), table

@@ -304,9 +304,9 @@ def judge(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFrame:
 
     A false discovery rate lets a few in a hundred claims be false, and a headline picks the most
     extreme of many. So `for_headline` is yes only where the verdict is small, medium or large and
-    the difference survives Bonferroni's correction over all comparisons of the report: its own
-    p-value, or that of the overall test of the same grouping and measure, which says that the
-    groups differ in it; the verdict of the one group then says which way.
+    the difference survives Bonferroni's correction over all comparisons of the report. For the
+    ratio of one group that is asked of the overall test of its grouping and measure, which goes by
+    ranks, so that a few heavy customers cannot carry a headline; its own verdict says which way.
     """
     effects = settings.statistics.effects.model_dump()
     judged = comparisons.assign(q_value=stats.false_discovery(comparisons["p_value"]))
@@ -316,8 +316,8 @@ def judge(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFrame:
         for each, q in zip(limits, judged["q_value"], strict=True)
     ]
     strict = settings.statistics.significance / max(1, judged["p_value"].notna().sum())
-    least = np.fmin(judged["p_value"], _of_overall_test(judged))
-    stands = judged["verdict"].isin(stats.LABELS) & (least < strict)
+    asked = _of_overall_test(judged).fillna(judged["p_value"])
+    stands = judged["verdict"].isin(stats.LABELS) & (asked < strict)
     judged["for_headline"] = np.where(stands, "yes", "no")
     needed = [
         stats.customers_to_decide(*each, n, thresholds=effects) if verdict == stats.UNDECIDED

@@ -7,7 +7,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,22 +72,22 @@ LINES_FILE = {layout: files["raw_lines"][0] for layout, files in LAYOUTS.items()
 
 @dataclass(frozen=True)
 class RawFile:
-    """One raw file, in a folder or in an archive."""
+    """One raw file: in a folder, in an archive, or in an archive within an archive."""
 
     name: str
     path: Path
-    member: str | None
+    members: tuple[str, ...]
     size: int
 
     @contextmanager
     def open(self):
         """Open the file's bytes, unpacked, from the start."""
-        if self.member is None:
-            with self.path.open("rb", buffering=0) as file:
-                yield file
-        else:
-            with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
-                yield file
+        with ExitStack() as opened:
+            file = opened.enter_context(self.path.open("rb", buffering=0))
+            for member in self.members:
+                archive = opened.enter_context(zipfile.ZipFile(file))
+                file = opened.enter_context(archive.open(member))
+            yield file
 
     def slices(self, size: int = SLICE_BYTES) -> Iterator[bytes]:
         """Yield the file in slices of about `size` bytes that end with a line; no BOM."""
@@ -146,10 +146,10 @@ class RawData:
     def hashes(self) -> dict[str, dict]:
         """Bytes and sha256 of each file, by name, as it lies on disk."""
         found = {}
-        for file in self.files.values():
-            with file.path.open("rb") as stream:
+        for path in {file.path for file in self.files.values()}:
+            with path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            found[file.path.name] = {"bytes": file.path.stat().st_size, "sha256": digest}
+            found[path.name] = {"bytes": path.stat().st_size, "sha256": digest}
         return dict(sorted(found.items()))
 
 
@@ -227,7 +227,7 @@ def _members(data: Path, limits: Limits) -> dict[str, RawFile]:
         found = {}
         for name in names:
             if (data / name).is_file():
-                found[name] = RawFile(name, data / name, None, (data / name).stat().st_size)
+                found[name] = RawFile(name, data / name, (), (data / name).stat().st_size)
             elif (data / name).is_dir():
                 raise DataError(f"{data / name}: is a folder; expected the file {name}")
             elif (data / f"{name}.zip").is_file():
@@ -239,43 +239,59 @@ def _members(data: Path, limits: Limits) -> dict[str, RawFile]:
 
 
 def _archived(path: Path, names: set[str], limits: Limits) -> dict[str, RawFile]:
+    """Files with an expected name in an archive, or zipped one by one within it."""
+    found: dict[str, RawFile] = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [
-                info
-                for info in archive.infolist()
-                if Path(info.filename).name in names
-                and "__MACOSX" not in info.filename
-                and not info.is_dir()
-            ]
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+            for info in _expected(archive, names | {f"{name}.zip" for name in names}):
+                _refuse_protected_or_bloated(path, info, limits)
+                members = [(info, (info.filename,))]
+                if info.filename.endswith(".zip"):
+                    with archive.open(info) as file, zipfile.ZipFile(file) as inner:
+                        members = [(each, (info.filename, each.filename))
+                                   for each in _expected(inner, names)]
+                for member, way in members:
+                    _refuse_protected_or_bloated(path, member, limits)
+                    name = Path(member.filename).name
+                    if name in found:
+                        raise DataError(
+                            f"{path}: holds {name} twice ({'/'.join(found[name].members)} and "
+                            f"{'/'.join(way)}); expected it once"
+                        )
+                    found[name] = RawFile(name, path, way, member.file_size)
+    except UNREADABLE as error:
         raise DataError(
             f"{path}: is not a readable zip file ({error}); expected a folder or zip "
             "file with the raw data"
         ) from None
-    found: dict[str, RawFile] = {}
-    for info in members:
-        name = Path(info.filename).name
-        if name in found:
-            raise DataError(
-                f"{path}: holds {name} twice ({found[name].member} and "
-                f"{info.filename}); expected it once"
-            )
-        if info.flag_bits & 1:
-            raise DataError(f"{path}: {name} is protected by a password; expected a plain zip file")
-        if info.file_size > info.compress_size * limits.largest_archive_ratio + 2**20:
-            raise DataError(
-                f"{path}: {name} would unpack to {info.file_size:,} bytes, more than "
-                f"{limits.largest_archive_ratio:g} times its packed size; refused"
-            )
-        found[name] = RawFile(name, path, info.filename, info.file_size)
-    total = sum(info.file_size for info in members)
+    total = sum(file.size for file in found.values())
     if total > limits.largest_archive_gigabytes * 10**9:
         raise DataError(
             f"{path}: would unpack to {total:,} bytes, more than "
             f"{limits.largest_archive_gigabytes:g} GB; refused"
         )
     return found
+
+
+def _expected(archive: zipfile.ZipFile, names: set[str]) -> list[zipfile.ZipInfo]:
+    return [
+        info
+        for info in archive.infolist()
+        if Path(info.filename).name in names
+        and "__MACOSX" not in info.filename
+        and not info.is_dir()
+    ]
+
+
+def _refuse_protected_or_bloated(path: Path, info: zipfile.ZipInfo, limits: Limits) -> None:
+    name = Path(info.filename).name
+    if info.flag_bits & 1:
+        raise DataError(f"{path}: {name} is protected by a password; expected a plain zip file")
+    if info.file_size > info.compress_size * limits.largest_archive_ratio + 2**20:
+        raise DataError(
+            f"{path}: {name} would unpack to {info.file_size:,} bytes, more than "
+            f"{limits.largest_archive_ratio:g} times its packed size; refused"
+        )
 
 
 def _synthetic(marker: RawFile | None) -> dict | None:

@@ -1,0 +1,365 @@
+"""Does the analysis keep quiet where nothing is, and find what is there?
+
+Whole analyses of small generated sets, in-process, through the package's own functions. Seeds and
+counts stand in each test; `pytest -s` prints the rates. About 3 minutes on 2 processors.
+"""
+
+import multiprocessing
+import re
+import tempfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from shutil import copytree
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import Measured, Run, run_stages
+
+from basket import bands, compare, findings, goods, measure, stats, times
+from basket.generate import Effects, fabricate_customers, generate
+
+pytestmark = pytest.mark.slow
+
+SMALL = 0.005  # of the customers: 1,031, of whom some 813 are active
+LARGE = 0.1  # 20,621 customers
+NULL_SEEDS = range(1, 41)
+MUTANT_SEEDS = range(1, 11)
+PLANTED_SEEDS = range(1, 21)
+SHUFFLE_SEEDS = range(1, 4)
+
+# Not family_status: it restates age and dependants. Not profile: it is made of the others.
+DEMOGRAPHIC = ["region", "age_group", "income_group", "gender", "n_dependants"]
+DEMOGRAPHIC_QUESTIONS = ["Q7", "Q8", "Q9", "Q10"]
+A_CLAIM = re.compile("differs by|goes with what is bought|times the mean value|times the usual share"
+                     r"|has steps at .* of (?!income$)")  # income is no habit: its step is planted
+
+
+def parallel(function: Callable, tasks: Iterable) -> list:
+    """Call the function for each task in two processes."""
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(function, tasks))
+
+
+def analysed(run: Run) -> tuple[dict[str, pd.DataFrame], list[dict]]:
+    """The tables of stage 05 that compare customers, in its order, and the findings."""
+    measured = Measured(run.open("05_visualise"))
+    settings, names, moments = measured.settings, measured.names, measured.sums["time_moments"]
+    results = measured.counted()
+    active, values = of_customers(measured)
+    columns = times.Columns(len(settings.dayparts), len(names))
+    customers, lines = measured.customers[active], measured.department_lines[active]
+    results["spend_by_time"] = times.spend_by_time(moments, columns, settings)
+    results["department_times"] = times.department_times(moments, columns, names, settings)
+    results["redundancy"] = bands.redundancies(customers, settings)
+    results |= compare.all_comparisons(
+        customers, values[active], measured.labels[active], lines, names, results, settings)
+    results["busiest_times"] = times.busiest_times(moments, columns, settings)
+    results["group_shares"] = goods.group_shares(results["habits"])
+    results["profiles"] = goods.profiles(
+        results["habits"], results["group_shares"], results["tests"], results["department_lifts"])
+    means = bands.customer_measures(customers, lines, names)
+    results["bands"] = bands.bands(
+        customers, means, bands.course_cuts(settings), settings, bands.asked(means))
+    return results, findings.compose(results, settings, ())
+
+
+def of_customers(measured: Measured) -> tuple[np.ndarray, pd.DataFrame]:
+    """Who is active, and each customer's measures."""
+    settings = measured.settings
+    values = compare.measures(
+        measured.customers, measured.department_lines,
+        np.concatenate(measured.sums["customer_times"]), list(measured.names["department"]),
+        settings)
+    return measure.is_active(measured.customers, settings), values
+
+
+def comparisons(results: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Every comparison of groups of customers, with its kind."""
+    lifts = results["department_lifts"].assign(kind="lift of a department")
+    tests = results["tests"]
+    return pd.concat([tests.assign(kind=tests["effect_name"]), lifts], ignore_index=True)
+
+
+def claims(found: list[dict]) -> list[str]:
+    """The sentences of the demographic findings that claim a difference in what customers do."""
+    said = [f"{finding[part]}" for finding in found if finding["question"] in DEMOGRAPHIC_QUESTIONS
+            for part in ("headline", "so_what")]
+    unanswered = [sentence for sentence in said if sentence.startswith("Not answered")]
+    assert not unanswered, unanswered
+    return [sentence for sentence in said if A_CLAIM.search(sentence)]
+
+
+def null_run(seed: int) -> tuple[pd.DataFrame, list[str], list[float]]:
+    """One data set without effects: its comparisons, its claims, and the p-values of the mutant."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = stages_on(Path(folder), seed, SMALL, "none")
+        results, found = analysed(run)
+        mutant = p_values_of_lines(run) if seed in MUTANT_SEEDS else []
+        return comparisons(results).assign(seed=seed), claims(found), mutant
+
+
+def stages_on(folder: Path, seed: int, scale: float, effects: Effects | str) -> Run:
+    generate(folder / "data", scale=scale, seed=seed, effects=effects)
+    return run_stages(folder / "data", folder / "out", "corrected")
+
+
+def p_values_of_lines(run: Run) -> list[float]:
+    """The mutant: each order line an observation, with its price and the value of its order."""
+    lines = run.table("merged")[["order_id", "price_cents"]]
+    lines = lines.merge(run.table("analysis_orders")[["order_id", "user_id", "spend_cents"]])
+    lines = lines.merge(run.table("analysis_customers")[["user_id", *DEMOGRAPHIC]])
+    return [
+        stats.epsilon_squared(lines[value].to_numpy("float64", na_value=np.nan),
+                              pd.factorize(lines[grouping])[0]).p_value
+        for value in ("price_cents", "spend_cents") for grouping in DEMOGRAPHIC
+    ]
+
+
+# ---- nothing there --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def null_runs() -> list:
+    """Analyse the 40 data sets without effects."""
+    return parallel(null_run, NULL_SEEDS)
+
+
+def test_true_nulls_are_rejected_as_often_as_the_level_says(null_runs):
+    """Seeds 1 to 40, 1,031 customers each, no effects: raw p < 0.05 in 3 to 7 % of the tests.
+
+    25,800 comparisons of five demographic attributes. Cramér's V has only 200 of them, whose share
+    has a standard error of 1.5 %: 1 to 9 %.
+    """
+    table = pd.concat([table for table, _, _ in null_runs])
+    table = table[table["grouping"].isin(DEMOGRAPHIC) & table["p_value"].notna()]
+    rejected = (table["p_value"] < 0.05).groupby(table["kind"]).agg(["size", "mean"])
+    print(f"\n{rejected}\nall: {(table['p_value'] < 0.05).mean():.4f} of {len(table):,}")
+    assert set(rejected.index) == {"cramers_v", "epsilon_squared", "cliffs_delta", "ratio",
+                                   "lift of a department"}
+    assert 0.03 <= (table["p_value"] < 0.05).mean() <= 0.07
+    assert rejected.drop("cramers_v")["mean"].between(0.03, 0.07).all()
+    assert 0.01 <= rejected.loc["cramers_v", "mean"] <= 0.09
+
+
+def test_rejection_keeps_to_the_level_far_out_and_in_small_groups_and_departments(null_runs):
+    """The same 40 seeds, with profiles, down to 11 customers: what the tables call significant.
+
+    Few heavy customers make a ratio's bootstrap error look small; its p-value must not follow.
+    """
+    table = pd.concat([table for table, _, _ in null_runs])
+    table = table[table["grouping"].isin([*DEMOGRAPHIC, "profile"]) & (table["n"] >= 11)
+                  & (table["effect_name"] == "ratio") & table["p_value"].notna()]
+    small = pd.cut(table["n"], [0, 30, 100, 1_000], labels=["11-30", "31-100", "above 100"])
+    shares = pd.DataFrame({level: (table["p_value"] < level).groupby(small, observed=True).mean()
+                           for level in (0.05, 0.01, 0.001)}).assign(tests=small.value_counts())
+    print(f"\n{shares}")
+    assert shares[0.05].between(0.03, 0.07).all()
+    assert (shares[0.01] < 0.02).all()
+    assert (shares[0.001] < 0.003).all()
+    decided = table["verdict"].isin(stats.LABELS).sum()
+    print(f"verdicts small, medium or large: {decided} in {len(NULL_SEEDS)} runs")
+    assert decided <= len(NULL_SEEDS)
+
+
+def test_no_headline_claims_a_difference_where_there_is_none(null_runs):
+    """The same 40 seeds: no demographic finding claims anything, no comparison may carry a headline.
+
+    Here with family_status and profile: they restate attributes that have no effect either.
+    """
+    said = [(seed, sentence) for seed, (_, sentences, _) in zip(NULL_SEEDS, null_runs, strict=True)
+            for sentence in sentences]
+    table = pd.concat([table for table, _, _ in null_runs])
+    table = table[table["grouping"].isin([*DEMOGRAPHIC, "family_status", "profile"])
+                  | table["grouping"].str.contains(" within ")]
+    headlines = table[table["for_headline"] == "yes"]
+    found = (table["q_value"] < 0.05).sum()
+    print(f"\nclaims: {len(said)}; fit for a headline: {len(headlines)}, q < 0.05: {found} "
+          f"of {len(table):,}")
+    assert said == []
+    assert headlines.empty, headlines
+
+
+def test_the_guard_rejects_an_analysis_whose_unit_is_the_order_line(null_runs):
+    """Seeds 1 to 10, 100 tests: lines as observations are far outside the 3 to 7 %."""
+    p_values = np.concatenate([mutant for _, _, mutant in null_runs])
+    share = (p_values < 0.05).mean()
+    print(f"\nlines as the unit: {share:.3f} of {len(p_values)} true nulls rejected")
+    assert len(p_values) == 2 * len(DEMOGRAPHIC) * len(MUTANT_SEEDS)
+    assert share > 0.5
+
+
+@pytest.fixture(scope="module")
+def large_null() -> tuple:
+    """A data set of 20,621 customers without effects: tables, findings, and what truths need."""
+    return parallel(large_null_run, [1])[0]
+
+
+def large_null_run(seed: int) -> tuple:
+    with tempfile.TemporaryDirectory() as folder:
+        run = stages_on(Path(folder), seed, LARGE, "none")
+        results, found = analysed(run)
+        wanted = ("tests", "department_lifts", "group_shares")
+        return {name: results[name] for name in wanted}, found
+
+
+def test_with_20_000_customers_region_makes_no_practical_difference(large_null):
+    """Seed 1 at scale 0.1: decided, not undecided, for every ordering habit."""
+    results, found = large_null
+    tests = results["tests"]
+    habits = tests[(tests["grouping"] == "region") & tests["measure"].isin(findings.HABITS)
+                   & (tests["effect_name"] == "epsilon_squared")]
+    print(f"\n{habits[['measure', 'n', 'effect', 'effect_high', 'verdict']]}")
+    assert len(habits) == len(findings.HABITS)
+    assert (habits["verdict"] == stats.NO_DIFFERENCE).all()
+    assert [finding["headline"] for finding in found if finding["question"] == "Q7"] == [
+        "There is no practical difference in ordering habits between regions"]
+    assert claims(found) == []
+
+
+# ---- something there ------------------------------------------------------------------------------
+
+SOUTH = Effects(income=False, region_spend=("South", 1.08))
+PRODUCE = Effects(income=False, loyal_produce=1.2)
+OWLS = Effects(income=False, night_owls=0.5)
+YOUNG_ALONE = "18-39, no dependants, middle income"  # the largest of the profiles with night owls
+
+
+def planted_run(task: tuple[int, Effects]) -> pd.DataFrame:
+    """The ratios of every group in a data set with a planted effect."""
+    seed, effects = task
+    with tempfile.TemporaryDirectory() as folder:
+        measured = Measured(stages_on(Path(folder), seed, SMALL, effects).open("05_visualise"))
+    active, values = of_customers(measured)
+    customers, labels = measured.customers[active], measured.labels[active]
+    departments = list(measured.names["department"])
+    sums = compare.customer_sums(
+        customers, values[active], measured.department_lines[active], departments)
+    resampled = compare.resampled_sums(sums, customers, labels, measured.settings)
+    ratios = {
+        "mean_order_value": compare.RATIOS["mean_order_value"],
+        "orders in the evening": ("share of orders", "orders in the evening", "orders"),
+        "produce": (compare.LIFT, compare.lines_of("produce"), "lines"),
+    }
+    return compare.ratio_tests(ratios, sums, resampled, labels, measured.settings)
+
+
+def hits(effects: Effects, group: str, measure: str, truth: float) -> tuple[int, int, int]:
+    """In how many seeds the ratio is above 1, its interval covers the truth, and both."""
+    rows = []
+    for table in parallel(planted_run, [(seed, effects) for seed in PLANTED_SEEDS]):
+        chosen = table[(table["group_a"] == group) & (table["measure"] == measure)]
+        rows.append(chosen.iloc[0])
+    rows = pd.DataFrame(rows)
+    right = rows["effect"] > 1
+    covers = (rows["effect_low"] <= truth) & (truth <= rows["effect_high"])
+    print(f"\n{group}, {measure}: truth {truth:.3f}, mean estimate {rows['effect'].mean():.3f}, "
+          f"customers {rows['n'].mean():.0f}; of {len(rows)} seeds right sign {right.sum()}, "
+          f"covered {covers.sum()}, p < 0.05 {(rows['p_value'] < 0.05).sum()}")
+    return right.sum(), covers.sum(), (right & covers).sum()
+
+
+ENOUGH = 0.8 * len(PLANTED_SEEDS)
+
+
+def test_a_region_that_spends_8_percent_more_is_found():
+    """Seeds 1 to 20: a third of all customers are in the South (17 of 51 states).
+
+    Against all customers, themselves included, 1.08 is 1.08 / (1 + 0.08 / 3).
+    """
+    truth = 1.08 / (1 + 0.08 * 17 / 51)
+    assert min(hits(SOUTH, "South", "mean_order_value", truth)) >= ENOUGH
+
+
+def test_loyal_customers_that_buy_more_produce_are_found(large_null):
+    """Seeds 1 to 20: 1.2 times the produce share that loyal customers have without the effect.
+
+    That share, and the share of all lines that are theirs, come from the data set without effects
+    at scale 0.1: a lift of L and a share w become 1.2 L / (1 + 0.2 w L).
+    """
+    results, _ = large_null
+    lifts = results["department_lifts"]
+    shares = results["group_shares"].set_index(["grouping", "group"])
+    share = shares.loc[("loyalty_flag", "Loyal customer"), "share_of_lines"]
+    lift = lifts.loc[(lifts["group_a"] == "Loyal customer") & (lifts["measure"] == "produce"),
+                     "effect"].iloc[0]
+    truth = 1.2 * lift / (1 + 0.2 * share * lift)
+    assert min(hits(PRODUCE, "Loyal customer", "produce", truth)) >= ENOUGH
+
+
+def test_night_owls_are_found_by_their_share_of_evening_orders():
+    """Seeds 1 to 20: half of the customers aged 18 to 39 without dependants order from 20:00 on.
+
+    With e of everybody's orders from 18:00 on and a share f of such customers, a profile of theirs
+    has (1 + e) / 2 of its orders then, and all customers e + f (1 - e) / 2.
+    """
+    by_hour = np.array(evening_orders())
+    usual = by_hour[18:].sum() / by_hour.sum()
+    people = fabricate_customers(np.arange(1, 206_210))
+    able = ((people["Age"] <= 39) & (people["n_dependants"] == 0)).mean()
+    truth = (1 + usual) / 2 / (usual + able * (1 - usual) / 2)
+    assert min(hits(OWLS, YOUNG_ALONE, "orders in the evening", truth)) >= ENOUGH
+
+
+def evening_orders() -> list[int]:
+    """Orders by hour that the generator follows."""
+    from basket.generate_shopping import real
+
+    return np.sum(real()["orders_by_day_and_hour"], axis=0).tolist()
+
+
+# ---- real customers -------------------------------------------------------------------------------
+
+
+def test_the_real_panel_shows_what_is_true_of_it(panel: Path, tmp_path: Path):
+    """1,200 real customers: income and goods, the restated attribute, the busy times, no region."""
+    results, found = analysed(run_stages(panel, tmp_path, "corrected"))
+    lifts = results["department_lifts"]
+    low = lifts[(lifts["grouping"] == "income_group") & (lifts["group_a"] == "Low income")]
+    low = low.set_index("measure").loc[["snacks", "meat seafood"]]
+    print(f"\n{low[['n', 'effect', 'effect_low', 'effect_high', 'q_value', 'verdict']]}")
+    assert low["verdict"].isin(stats.LABELS).all()
+    assert low.loc["snacks", "effect_low"] > 1 > low.loc["meat seafood", "effect_high"]
+    assert "buy more snacks and less meat seafood" in " ".join(f["headline"] for f in found)
+
+    redundancy = results["redundancy"].set_index("attribute")["redundant"]
+    assert redundancy.to_dict().pop("family_status") == "yes"
+    assert (redundancy.drop("family_status") == "no").all()
+
+    busiest = results["busiest_times"].query("rank == 'busiest'").set_index("period")["names"]
+    assert busiest.to_dict() == {"days": "Saturday and Sunday", "hours": "9 to 16"}
+
+    table = comparisons(results)
+    region = table[table["grouping"] == "region"]
+    print(region["verdict"].value_counts())
+    assert set(region["verdict"]) == {stats.UNDECIDED, stats.NO_DIFFERENCE}
+
+
+@pytest.mark.parametrize("seed", SHUFFLE_SEEDS)
+def test_shuffled_demographics_carry_no_headline(seed: int, shuffle_of: Path, tmp_path: Path):
+    """Three shuffles of who is who: real customers where there are some, else generated ones."""
+    data = tmp_path / "data"
+    copytree(shuffle_of, data)
+    people = pd.read_csv(data / "customers.csv", dtype=str, keep_default_na=False)
+    order = np.random.default_rng(seed).permutation(len(people))
+    others = people.columns.drop("user_id")
+    people[others] = people[others].to_numpy()[order]
+    people.to_csv(data / "customers.csv", index=False)
+    results, found = analysed(run_stages(data, tmp_path / "out", "corrected"))
+    table = comparisons(results)
+    table = table[table["grouping"].isin([*DEMOGRAPHIC, "family_status", "profile"])]
+    print(f"\nshuffle {seed}: p < 0.05 in {(table['p_value'] < 0.05).mean():.3f} "
+          f"of {len(table)} comparisons")
+    assert claims(found) == []
+    assert (table["for_headline"] == "no").all()
+
+
+@pytest.fixture(scope="module")
+def shuffle_of(request, generated: Path) -> Path:
+    """Give real customers, or generated ones whose habits depend on income."""
+    try:
+        return request.getfixturevalue("panel")
+    except pytest.skip.Exception:
+        print("\nNOT RUN against real data: BASKET_REAL_DATA is not set; generated data instead")
+        return generated
