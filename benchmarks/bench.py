@@ -51,7 +51,7 @@ def measure(command: list[str]) -> Measured:
     """Run a command to its end; raise SystemExit with what it said when it fails.
 
     CPU and memory are those of the process and of the children that it waited for: their sum, and
-    the largest. This process has to stay small: Linux counts its memory as the child's at the start.
+    the largest. This process has to stay small: Linux counts its memory as the child's at first.
     """
     with tempfile.TemporaryFile() as said:
         begun = time.perf_counter()

@@ -390,25 +390,85 @@ def test_percentile_interval_leaves_out_undefined_resamples_and_gives_up_on_many
     assert np.isnan([low[2], high[2], estimate[3], low[3], high[3]]).all()
 
 
-def test_ratio_interval_of_a_lognormal_ratio_has_its_known_z():
+def test_ratio_interval_of_a_lognormal_ratio():
     random = np.random.default_rng(4)
     ratios = np.concatenate([[1.2], np.exp(np.log(1.2) + 0.05 * random.standard_normal(5_000))])
-    estimate = stats.ratio_interval(ratios, n=700)
+    estimate = stats.ratio_interval(ratios, n=700, z=3.6, p_value=0.0003)
     assert (estimate.effect_name, estimate.effect, estimate.n) == ("ratio", 1.2, 700)
-    assert estimate.statistic == pytest.approx(math.log(1.2) / 0.05, rel=0.03)
+    assert (estimate.statistic, estimate.p_value) == (3.6, 0.0003)
     assert interval(estimate) == pytest.approx(
         (1.2 * math.exp(-0.098), 1.2 * math.exp(0.098)), rel=0.01
     )
 
 
-def test_ratio_interval_of_what_was_never_seen_or_never_changes_is_no_test():
-    never = stats.ratio_interval(np.zeros(101), n=12)
+def test_ratio_interval_of_what_was_never_seen_is_no_test():
+    never = stats.ratio_interval(np.zeros(101), n=12, z=-1.0, p_value=0.3)
     assert never.effect == 0
     assert np.isnan([never.low, never.high, never.p_value]).all()
-    assert np.isnan(plain(stats.ratio_interval(np.full(101, math.nan), n=12))).all()
-    same = stats.ratio_interval(np.ones(101), n=12)
+    undefined = stats.ratio_interval(np.full(101, math.nan), n=12, z=-1.0, p_value=0.3)
+    assert np.isnan(plain(undefined)).all()
+    same = stats.ratio_interval(np.ones(101), n=12, z=math.nan, p_value=math.nan)
     assert interval(same) == (1, 1)
     assert math.isnan(same.p_value)
+
+
+def skewed_shoppers(random, n):
+    """Return lines of a rare department and all lines of n customers: most buy none, few a lot."""
+    below = 5.0 + random.geometric(0.05, n)
+    return random.poisson(below * random.gamma(0.05, 1, n)).astype(float), below
+
+
+@pytest.mark.parametrize("size", [12, 40, 150, 260])
+@pytest.mark.parametrize("extreme", [0.975, 0.99, 0.998])
+def test_p_value_of_a_ratio_is_the_share_of_random_groups_that_are_as_extreme(size, extreme):
+    random = np.random.default_rng(size)
+    above, below = skewed_shoppers(random, 300)
+    d = above - above.sum() / below.sum() * below
+    draws = np.array([random.permutation(300) for _ in range(40_000)])
+    sums = d[draws[:, :size]].sum(axis=1)
+    chosen = np.argsort(sums)[[round((1 - extreme) * 40_000), round(extreme * 40_000) - 1]]
+    for place, tail in zip(chosen, (sums <= sums[chosen[0]], sums >= sums[chosen[1]]), strict=True):
+        codes = np.ones(300, dtype=int)
+        codes[draws[place, :size]] = 0
+        z, p_values = stats.ratio_tests(above, below, {"g": codes})["g"]
+        assert z[0] == pytest.approx(sums[place] / sums.std(), rel=0.03)
+        assert p_values[0] == pytest.approx(2 * tail.mean(), rel=0.3)
+        assert z[1] == pytest.approx(-z[0])  # what is left is as extreme on the other side
+        assert p_values[1] == pytest.approx(p_values[0], rel=0.02)
+
+
+def test_p_value_of_a_share_is_the_hypergeometric_one():
+    above, codes = np.repeat([1.0, 0.0], [60, 340]), np.ones(400, dtype=int)
+    codes[np.r_[0:16, 100:144]] = 0  # 16 of the 60 in a group of 60 where 9 are expected
+    _, p_values = stats.ratio_tests(above, np.ones(400), {"g": codes})["g"]
+    exact = scipy_stats.hypergeom(400, 60, 60)
+    assert p_values[0] == pytest.approx(2 * (exact.sf(16) + exact.pmf(16) / 2), rel=0.1)
+
+
+def test_ratio_tests_of_nothing_to_compare_are_nan():
+    codes = {"all": np.zeros(50, dtype=int), "none": np.full(50, -1), "some": np.arange(50) % 5 - 1}
+    above = np.arange(50.0)
+    found = stats.ratio_tests(above, np.ones(50), codes)
+    assert np.isnan(found["all"]).all()
+    assert found["none"][0].size == 0
+    assert np.isfinite(found["some"]).all()
+    assert found["some"][1].size == 4
+    for same in (np.zeros(50), np.full(50, 2.0)):  # a ratio that does not vary
+        assert np.isnan(stats.ratio_tests(same, np.ones(50), codes)["some"]).all()
+    assert np.isnan(stats.ratio_tests(above, np.zeros(50), codes)["some"]).all()
+
+
+def test_ratio_tests_of_many_customers_are_those_without_shortening(monkeypatch):
+    random = np.random.default_rng(8)
+    above, below = skewed_shoppers(random, 20_000)
+    codes = {"g": np.minimum(random.integers(0, 300, 20_000), 3)}
+    above[codes["g"] == 0] *= 5
+    short = stats.ratio_tests(above, below, codes)["g"]
+    monkeypatch.setattr(stats, "TAIL", 20_000)
+    whole = stats.ratio_tests(above, below, codes)["g"]
+    assert short[0] == pytest.approx(whole[0])
+    assert short[1] == pytest.approx(whole[1], rel=1e-3)
+    assert short[1][0] < 0.01
 
 
 # --- q, verdicts, customers to decide
@@ -632,7 +692,8 @@ def lift_estimates(random, group_size, n, simulations):
         )
         with np.errstate(invalid="ignore"):  # a resample without any of a group's 11 customers
             value = result.groups["g"][..., 0] / result.groups["g"][..., 1]
-        estimates.append(stats.ratio_interval(value[:, 0] / value[:, 1], n=group_size))
+        ratios = value[:, 0] / value[:, 1]
+        estimates.append(stats.ratio_interval(ratios, n=group_size, z=math.nan, p_value=math.nan))
     return estimates
 
 
@@ -648,17 +709,14 @@ def test_interval_of_a_ratio_in_the_smallest_published_group_covers_nearly_as_of
     assert 0.85 <= coverage(estimates, 1.2) <= 0.95
 
 
-def test_p_value_of_a_ratio_rejects_a_true_null_about_as_often_as_it_says():
+@pytest.mark.parametrize("size", [12, 100])
+def test_p_value_of_a_ratio_rejects_a_true_null_as_often_as_it_says(size):
     random = np.random.default_rng(16)
-    codes = np.repeat([0, 1], [100, 300])
-    p_values = []
-    for seed in range(250):
-        orders = random.geometric(0.1, 400)
-        sums = np.column_stack([orders * random.lognormal(8, 0.4, 400), orders])
-        result = stats.bootstrap_sums(sums, {"g": codes}, resamples=200, seed=seed, threads=2)
-        value = result.groups["g"][..., 0] / result.groups["g"][..., 1]
-        p_values.append(stats.ratio_interval(value[:, 0] / value[:, 1], n=100).p_value)
-    assert 0.02 <= np.mean(np.array(p_values) < 0.05) <= 0.09
+    codes = {"g": (np.arange(400) >= size).astype(int)}
+    p_values = np.array([stats.ratio_tests(*skewed_shoppers(random, 400), codes)["g"][1][0]
+                         for _ in range(2_000)])
+    assert 0.04 <= np.mean(p_values < 0.05) <= 0.06
+    assert np.mean(p_values < 0.01) <= 0.016
 
 
 def null_rejections(random, simulations, unit):
