@@ -15,13 +15,45 @@ from basket.measure import is_active
 from basket.settings import Settings
 from basket.stats import Estimate
 
-TESTS = ["question", "population", "grouping", "group_a", "group_b", "measure", "unit", "n",
-         "statistic", "effect_name", "effect", "effect_low", "effect_high", "p_value", "q_value",
-         "verdict", "for_headline", "customers_to_decide"]
-QUESTION_OF = {"loyalty_flag": "Q6", "region": "Q7", "age_group": "Q8", "family_status": "Q8",
-               "income_group": "Q9", "gender": "Q9", "n_dependants": "Q9", "profile": "Q10"}
-DEMOGRAPHIC = ("region", "age_group", "family_status", "income_group", "gender", "n_dependants",
-               "profile")
+TESTS = [
+    "question",
+    "population",
+    "grouping",
+    "group_a",
+    "group_b",
+    "measure",
+    "unit",
+    "n",
+    "statistic",
+    "effect_name",
+    "effect",
+    "effect_low",
+    "effect_high",
+    "p_value",
+    "q_value",
+    "verdict",
+    "for_headline",
+    "customers_to_decide",
+]
+QUESTION_OF = {
+    "loyalty_flag": "Q6",
+    "region": "Q7",
+    "age_group": "Q8",
+    "family_status": "Q8",
+    "income_group": "Q9",
+    "gender": "Q9",
+    "n_dependants": "Q9",
+    "profile": "Q10",
+}
+DEMOGRAPHIC = (
+    "region",
+    "age_group",
+    "family_status",
+    "income_group",
+    "gender",
+    "n_dependants",
+    "profile",
+)
 RATIOS = {  # measure of a group: unit, numerator, denominator
     "mean_order_value": ("US dollars an order", "spend_cents", "orders"),
     "mean_lines_per_order": ("order lines an order", "lines", "orders"),
@@ -32,8 +64,13 @@ LIFT = "lift of the share of order lines"
 TOTALS = ["spend_cents", "orders", "lines", "priced_lines", "reordered_lines"]
 
 
-def measures(customers: pd.DataFrame, department_lines: np.ndarray, customer_times: np.ndarray,
-             departments: list[str], settings: Settings) -> pd.DataFrame:
+def measures(
+    customers: pd.DataFrame,
+    department_lines: np.ndarray,
+    customer_times: np.ndarray,
+    departments: list[str],
+    settings: Settings,
+) -> pd.DataFrame:
     """One row per customer: each measure of ordering habits, and each department's share of lines.
 
     `customer_times` are the customer's orders by daypart and, last, at the weekend. A measure that
@@ -43,24 +80,37 @@ def measures(customers: pd.DataFrame, department_lines: np.ndarray, customer_tim
     priced = customers["priced_lines"].to_numpy("float64")
     orders = customers["orders"].to_numpy("float64")
     spend = customers["spend_cents"].to_numpy("float64") / 100
-    habits = pd.DataFrame({
-        "orders": orders,
-        "mean_order_value": spend / orders,
-        "mean_lines_per_order": lines / orders,
-        "mean_item_price": spend / np.where(priced == 0, np.nan, priced),
-        "median_days_between_orders": customers["median_days_between_orders"].to_numpy(),
-        "reorder_rate": customers["reordered_lines"].to_numpy() / lines,
-    })
-    timing = pd.DataFrame(customer_times / orders[:, None], columns=[
-        *(f"orders in the {name.lower()}" for name in settings.dayparts), "orders at the weekend"])
-    shares = pd.DataFrame(department_lines / lines[:, None],
-                          columns=[share_of(name) for name in departments])
+    habits = pd.DataFrame(
+        {
+            "orders": orders,
+            "mean_order_value": spend / orders,
+            "mean_lines_per_order": lines / orders,
+            "mean_item_price": spend / np.where(priced == 0, np.nan, priced),
+            "median_days_between_orders": customers["median_days_between_orders"].to_numpy(),
+            "reorder_rate": customers["reordered_lines"].to_numpy() / lines,
+        }
+    )
+    timing = pd.DataFrame(
+        customer_times / orders[:, None],
+        columns=[
+            *(f"orders in the {name.lower()}" for name in settings.dayparts),
+            "orders at the weekend",
+        ],
+    )
+    shares = pd.DataFrame(
+        department_lines / lines[:, None], columns=[share_of(name) for name in departments]
+    )
     return pd.concat([habits, timing, shares], axis="columns")
 
 
-UNITS = {"orders": "orders", "mean_order_value": "US dollars an order",
-         "mean_lines_per_order": "order lines an order", "mean_item_price": "US dollars an item",
-         "median_days_between_orders": "days", "reorder_rate": "share of order lines"}
+UNITS = {
+    "orders": "orders",
+    "mean_order_value": "US dollars an order",
+    "mean_lines_per_order": "order lines an order",
+    "mean_item_price": "US dollars an item",
+    "median_days_between_orders": "days",
+    "reorder_rate": "share of order lines",
+}
 
 
 def share_of(department):
@@ -70,8 +120,9 @@ def share_of(department):
 
 def unit_of(measure: str) -> str:
     """Unit of a measure."""
-    return UNITS.get(measure, "share of orders" if measure.startswith("orders ")
-                     else "share of order lines")
+    return UNITS.get(
+        measure, "share of orders" if measure.startswith("orders ") else "share of order lines"
+    )
 
 
 def codes_of(labels: pd.DataFrame, grouping: str, missing: str) -> tuple[np.ndarray, list[str]]:
@@ -86,10 +137,15 @@ def overall_tests(values: pd.DataFrame, labels: pd.DataFrame, settings: Settings
 
     Kruskal-Wallis with epsilon squared; between two groups, Cliff's delta.
     """
-    jobs = [(grouping, measure) for grouping in QUESTION_OF for measure in values
-            if not (grouping == "loyalty_flag" and measure == "orders")]
-    coded = {grouping: codes_of(labels, grouping, settings.labels.missing)
-             for grouping in QUESTION_OF}
+    jobs = [
+        (grouping, measure)
+        for grouping in QUESTION_OF
+        for measure in values
+        if not (grouping == "loyalty_flag" and measure == "orders")
+    ]
+    coded = {
+        grouping: codes_of(labels, grouping, settings.labels.missing) for grouping in QUESTION_OF
+    }
 
     def test(job: tuple[str, str]) -> dict:
         grouping, measure = job
@@ -99,13 +155,20 @@ def overall_tests(values: pd.DataFrame, labels: pd.DataFrame, settings: Settings
         pair = len(present) == 2
         if pair:
             first, second = present
-            found = stats.cliffs_delta(column[codes == first], column[codes == second],
-                                       settings.statistics.confidence)
+            found = stats.cliffs_delta(
+                column[codes == first], column[codes == second], settings.statistics.confidence
+            )
         else:
             found = stats.epsilon_squared(column, codes, settings.statistics.confidence)
-        return row(QUESTION_OF[grouping], grouping, names[present[0]] if pair else "",
-                   names[present[1]] if pair else "", measure,
-                   unit_of(measure), found)
+        return row(
+            QUESTION_OF[grouping],
+            grouping,
+            names[present[0]] if pair else "",
+            names[present[1]] if pair else "",
+            measure,
+            unit_of(measure),
+            found,
+        )
 
     with ThreadPoolExecutor(settings.limits.threads) as pool:
         return pd.DataFrame(list(pool.map(test, jobs)))
@@ -120,18 +183,30 @@ def association_tests(labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:
         known = (loyalty >= 0) & (codes >= 0)
         counts = np.zeros((loyalty.max() + 1, len(names)), np.int64)
         np.add.at(counts, (loyalty[known], codes[known]), 1)
-        rows.append(row("Q5", grouping, "", "", "loyalty_flag", "customers",
-                        stats.cramers_v(counts, settings.statistics.confidence)))
+        rows.append(
+            row(
+                "Q5",
+                grouping,
+                "",
+                "",
+                "loyalty_flag",
+                "customers",
+                stats.cramers_v(counts, settings.statistics.confidence),
+            )
+        )
     return pd.DataFrame(rows)
 
 
-def customer_sums(customers: pd.DataFrame, values: pd.DataFrame, department_lines: np.ndarray,
-                  departments: list[str]) -> pd.DataFrame:
-    """What ratios are made of, one row per customer: totals, orders by time, lines by department."""
+def customer_sums(
+    customers: pd.DataFrame,
+    values: pd.DataFrame,
+    department_lines: np.ndarray,
+    departments: list[str],
+) -> pd.DataFrame:
+    """What ratios are made of, a row per customer: totals, orders by time, lines by department."""
     orders = customers["orders"].to_numpy("float64")
     by_time = {name: np.rint(values[name].to_numpy() * orders) for name in times_of(values)}
-    lines = {lines_of(name): department_lines[:, number]
-             for number, name in enumerate(departments)}
+    lines = {lines_of(name): department_lines[:, number] for number, name in enumerate(departments)}
     totals = {name: customers[name].to_numpy() for name in TOTALS}
     return pd.DataFrame(totals | by_time | lines, dtype="float64")
 
@@ -146,31 +221,43 @@ def lines_of(department: str) -> str:
     return f"lines of {department}"
 
 
-def resampled_sums(sums: pd.DataFrame, customers: pd.DataFrame, labels: pd.DataFrame,
-                   settings: Settings) -> stats.Resampled:
+def resampled_sums(
+    sums: pd.DataFrame, customers: pd.DataFrame, labels: pd.DataFrame, settings: Settings
+) -> stats.Resampled:
     """Bootstrap of customers: every column of `sums`, of all and of every group.
 
     Customers are drawn in the order of their ids, so that the number of parts changes nothing.
     """
     by_id = np.argsort(customers["user_id"].to_numpy())
-    groupings = {grouping: codes_of(labels, grouping, settings.labels.missing)[0][by_id]
-                 for grouping in QUESTION_OF}
+    groupings = {
+        grouping: codes_of(labels, grouping, settings.labels.missing)[0][by_id]
+        for grouping in QUESTION_OF
+    }
     return stats.bootstrap_sums(
-        sums.to_numpy()[by_id], groupings, resamples=settings.statistics.resamples,
-        seed=settings.seed, threads=settings.limits.threads)
+        sums.to_numpy()[by_id],
+        groupings,
+        resamples=settings.statistics.resamples,
+        seed=settings.seed,
+        threads=settings.limits.threads,
+    )
 
 
-def ratio_tests(ratios: Mapping[str, tuple[str, str, str]], sums: pd.DataFrame,
-                resampled: stats.Resampled, labels: pd.DataFrame,
-                settings: Settings) -> pd.DataFrame:
+def ratio_tests(
+    ratios: Mapping[str, tuple[str, str, str]],
+    sums: pd.DataFrame,
+    resampled: stats.Resampled,
+    labels: pd.DataFrame,
+    settings: Settings,
+) -> pd.DataFrame:
     """How each group's ratios compare with those of all customers, as a ratio again.
 
     `ratios` gives the unit, the column above and the column below of each measure.
     """
     rows = []
     place = {name: number for number, name in enumerate(sums)}
-    coded = {grouping: codes_of(labels, grouping, settings.labels.missing)
-             for grouping in QUESTION_OF}
+    coded = {
+        grouping: codes_of(labels, grouping, settings.labels.missing) for grouping in QUESTION_OF
+    }
     groupings = {grouping: codes for grouping, (codes, _) in coded.items()}
 
     def test(each: tuple[str, str, str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -184,16 +271,29 @@ def ratio_tests(ratios: Mapping[str, tuple[str, str, str]], sums: pd.DataFrame,
             drawn = _against_everyone(resampled, grouping, place[above], place[below])
             z, p_values = found[grouping]
             rows += [
-                row(QUESTION_OF[grouping], grouping, names[group], "all customers", measure, unit,
-                    stats.ratio_interval(drawn[:, group], sizes[group], z[group], p_values[group],
-                                         settings.statistics.confidence))
+                row(
+                    QUESTION_OF[grouping],
+                    grouping,
+                    names[group],
+                    "all customers",
+                    measure,
+                    unit,
+                    stats.ratio_interval(
+                        drawn[:, group],
+                        sizes[group],
+                        z[group],
+                        p_values[group],
+                        settings.statistics.confidence,
+                    ),
+                )
                 for group in np.flatnonzero(sizes)
             ]
     return pd.DataFrame(rows)
 
 
-def _against_everyone(resampled: stats.Resampled, grouping: str, above: int, below: int
-                      ) -> np.ndarray:
+def _against_everyone(
+    resampled: stats.Resampled, grouping: str, above: int, below: int
+) -> np.ndarray:
     sums = resampled.groups[grouping]
     with np.errstate(divide="ignore", invalid="ignore"):
         group = sums[..., above] / sums[..., below]
@@ -201,8 +301,14 @@ def _against_everyone(resampled: stats.Resampled, grouping: str, above: int, bel
         return group / everyone[:, None]
 
 
-def within_tests(values: pd.DataFrame, customers: pd.DataFrame, labels: pd.DataFrame,
-                 redundant: str, within: list[str], settings: Settings) -> pd.DataFrame:
+def within_tests(
+    values: pd.DataFrame,
+    customers: pd.DataFrame,
+    labels: pd.DataFrame,
+    redundant: str,
+    within: list[str],
+    settings: Settings,
+) -> pd.DataFrame:
     """Test a redundant attribute where it still can differ: within groups of what determines it.
 
     Each stratum (a band of age or income, a number of dependants) is tested by itself, on the
@@ -212,8 +318,9 @@ def within_tests(values: pd.DataFrame, customers: pd.DataFrame, labels: pd.DataF
     rows = []
     codes, _ = codes_of(labels, redundant, settings.labels.missing)
     known = customers[within].notna().all(axis=1).to_numpy()
-    strata = np.array(list(zip(*(_strata(customers[name], settings) for name in within),
-                               strict=True)))
+    strata = np.array(
+        list(zip(*(_strata(customers[name], settings) for name in within), strict=True))
+    )
     for stratum in np.unique(strata[known], axis=0):
         inside = known & (strata == stratum).all(axis=1)
         sizes = np.bincount(codes[inside & (codes >= 0)], minlength=1)
@@ -221,13 +328,16 @@ def within_tests(values: pd.DataFrame, customers: pd.DataFrame, labels: pd.DataF
         if len(kept) < 2:
             continue
         chosen = inside & np.isin(codes, kept)
-        name = ", ".join(f"{attribute} {band}"
-                         for attribute, band in zip(within, stratum, strict=True))
+        name = ", ".join(
+            f"{attribute} {band}" for attribute, band in zip(within, stratum, strict=True)
+        )
         for measure in UNITS:
-            found = stats.epsilon_squared(values[measure].to_numpy()[chosen], codes[chosen],
-                                          settings.statistics.confidence)
-            rows.append(row("Q8", f"{redundant} within {name}", "", "", measure, unit_of(measure),
-                            found))
+            found = stats.epsilon_squared(
+                values[measure].to_numpy()[chosen], codes[chosen], settings.statistics.confidence
+            )
+            rows.append(
+                row("Q8", f"{redundant} within {name}", "", "", measure, unit_of(measure), found)
+            )
     return pd.DataFrame(rows)
 
 
@@ -235,10 +345,16 @@ def _strata(values: pd.Series, settings: Settings) -> np.ndarray:
     """Name of the stratum of each customer; ages and incomes in the bands of settings."""
     thresholds, labels = settings.thresholds, settings.labels
     bands = {
-        "age": (thresholds.middle_age_from_years, thresholds.older_age_from_years,
-                labels.age_group),
-        "income": (thresholds.middle_income_from_dollars, thresholds.high_income_from_dollars,
-                   labels.income_group),
+        "age": (
+            thresholds.middle_age_from_years,
+            thresholds.older_age_from_years,
+            labels.age_group,
+        ),
+        "income": (
+            thresholds.middle_income_from_dollars,
+            thresholds.high_income_from_dollars,
+            labels.income_group,
+        ),
     }
     if values.name not in bands:
         return values.astype("str").to_numpy()
@@ -247,18 +363,41 @@ def _strata(values: pd.Series, settings: Settings) -> np.ndarray:
     return np.array(names)[np.searchsorted(bounds, numbers, side="right")]
 
 
-def row(question: str, grouping: str, group_a: str, group_b: str, measure: str, unit: str,
-        found: Estimate) -> dict:
+def row(
+    question: str,
+    grouping: str,
+    group_a: str,
+    group_b: str,
+    measure: str,
+    unit: str,
+    found: Estimate,
+) -> dict:
     """One comparison of the active population, before all of them are judged together."""
-    return {"question": question, "population": "active", "grouping": grouping, "group_a": group_a,
-            "group_b": group_b, "measure": measure, "unit": unit, "n": found.n,
-            "statistic": found.statistic, "effect_name": found.effect_name, "effect": found.effect,
-            "effect_low": found.low, "effect_high": found.high, "p_value": found.p_value}
+    return {
+        "question": question,
+        "population": "active",
+        "grouping": grouping,
+        "group_a": group_a,
+        "group_b": group_b,
+        "measure": measure,
+        "unit": unit,
+        "n": found.n,
+        "statistic": found.statistic,
+        "effect_name": found.effect_name,
+        "effect": found.effect,
+        "effect_low": found.low,
+        "effect_high": found.high,
+        "p_value": found.p_value,
+    }
 
 
 def all_comparisons(
-    customers: pd.DataFrame, values: pd.DataFrame, labels: pd.DataFrame,
-    department_lines: np.ndarray, names: pd.DataFrame, results: dict[str, pd.DataFrame],
+    customers: pd.DataFrame,
+    values: pd.DataFrame,
+    labels: pd.DataFrame,
+    department_lines: np.ndarray,
+    names: pd.DataFrame,
+    results: dict[str, pd.DataFrame],
     settings: Settings,
 ) -> dict[str, pd.DataFrame]:
     """Make every comparison of the report, and judge all of them together.
@@ -274,13 +413,26 @@ def all_comparisons(
     lifts = {name: (LIFT, lines_of(name), "lines") for name in departments}
     redundant = results["redundancy"].query("redundant == 'yes'")
     parts = {
-        "tests": pd.concat([
-            association_tests(labels, settings), overall_tests(values, labels, settings),
-            ratio_tests(RATIOS | of_times, sums, resampled, labels, settings),
-            *(within_tests(values, customers, labels, told.attribute, told.determined_by.split(", "),
-                           settings)
-              for told in redundant.itertuples() if told.attribute in labels),
-        ], ignore_index=True),
+        "tests": pd.concat(
+            [
+                association_tests(labels, settings),
+                overall_tests(values, labels, settings),
+                ratio_tests(RATIOS | of_times, sums, resampled, labels, settings),
+                *(
+                    within_tests(
+                        values,
+                        customers,
+                        labels,
+                        told.attribute,
+                        told.determined_by.split(", "),
+                        settings,
+                    )
+                    for told in redundant.itertuples()
+                    if told.attribute in labels
+                ),
+            ],
+            ignore_index=True,
+        ),
         "department_lifts": ratio_tests(lifts, sums, resampled, labels, settings),
         "spend_by_time": _as_ratios(results["spend_by_time"], "order_value_ratio", len(customers)),
         "department_times": _as_ratios(results["department_times"], "lift", len(customers)),
@@ -289,14 +441,22 @@ def all_comparisons(
     made = {name: judged.loc[name].reset_index(drop=True) for name in parts}
     for name in ("spend_by_time", "department_times"):
         made[name] = results[name].assign(
-            **{column: made[name][column] for column in ("q_value", "verdict", "for_headline")})
+            **{column: made[name][column] for column in ("q_value", "verdict", "for_headline")}
+        )
     return made
 
 
 def _as_ratios(table: pd.DataFrame, ratio: str, customers: int) -> pd.DataFrame:
-    return pd.DataFrame({
-        "effect_name": "ratio", "effect": table[ratio], "effect_low": table[f"{ratio}_low"],
-        "effect_high": table[f"{ratio}_high"], "p_value": table["p_value"], "n": customers})
+    return pd.DataFrame(
+        {
+            "effect_name": "ratio",
+            "effect": table[ratio],
+            "effect_low": table[f"{ratio}_low"],
+            "effect_high": table[f"{ratio}_high"],
+            "p_value": table["p_value"],
+            "n": customers,
+        }
+    )
 
 
 def judge(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -320,7 +480,8 @@ def judge(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     stands = judged["verdict"].isin(stats.LABELS) & (asked < strict)
     judged["for_headline"] = np.where(stands, "yes", "no")
     needed = [
-        stats.customers_to_decide(*each, n, thresholds=effects) if verdict == stats.UNDECIDED
+        stats.customers_to_decide(*each, n, thresholds=effects)
+        if verdict == stats.UNDECIDED
         else None
         for each, n, verdict in zip(limits, judged["n"], judged["verdict"], strict=True)
     ]
@@ -328,12 +489,13 @@ def judge(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFrame:
 
 
 def _of_overall_test(judged: pd.DataFrame) -> pd.Series:
-    """The p-value of the overall test of each comparison's grouping and measure; NaN without one."""
+    """The p-value of the overall test of each comparison's grouping and measure, or NaN."""
     is_lift = judged["unit"] == LIFT
     measure = judged["measure"].where(~is_lift, share_of(judged["measure"]))
     keys = pd.MultiIndex.from_arrays([judged["grouping"], measure])
     overall = pd.Series(judged["p_value"].to_numpy(), keys)[
-        (judged["effect_name"] != "ratio").to_numpy()]
+        (judged["effect_name"] != "ratio").to_numpy()
+    ]
     return pd.Series(overall.reindex(keys).to_numpy(), judged.index)
 
 
@@ -343,8 +505,16 @@ def conclusions_under(customers: pd.DataFrame, values: pd.DataFrame, relabel, se
     `relabel(customers, settings)` labels all customers anew; `values` are their measures. Each
     grouping that a threshold cuts is tested on the measures that the findings rest on.
     """
-    measured = [name for name in ("mean_order_value", "mean_item_price", "share of snacks",
-                                  "share of meat seafood") if name in values]
+    measured = [
+        name
+        for name in (
+            "mean_order_value",
+            "mean_item_price",
+            "share of snacks",
+            "share of meat seafood",
+        )
+        if name in values
+    ]
     effects = settings.statistics.effects.model_dump()
     known: dict[tuple, str] = {}
 
@@ -359,11 +529,17 @@ def conclusions_under(customers: pd.DataFrame, values: pd.DataFrame, relabel, se
                 key = (measure, codes.tobytes())
                 if key not in known:
                     estimate = stats.epsilon_squared(
-                        values[measure].to_numpy()[active], codes, settings.statistics.confidence)
+                        values[measure].to_numpy()[active], codes, settings.statistics.confidence
+                    )
                     known[key] = stats.verdict(
-                        estimate.effect_name, estimate.effect, estimate.low, estimate.high,
-                        estimate.p_value, thresholds=effects,
-                        significance=settings.statistics.significance)
+                        estimate.effect_name,
+                        estimate.effect,
+                        estimate.low,
+                        estimate.high,
+                        estimate.p_value,
+                        thresholds=effects,
+                        significance=settings.statistics.significance,
+                    )
                 found[grouping, measure] = known[key]
         return found
 

@@ -15,12 +15,21 @@ from basket.settings import Settings
 from basket.visuals import sells_more
 
 MARKETING, SALES = "VP of Marketing", "SVP of Sales"
-HABITS = ("mean_order_value", "mean_lines_per_order", "mean_item_price",
-          "median_days_between_orders", "orders", "reorder_rate")
+HABITS = (
+    "mean_order_value",
+    "mean_lines_per_order",
+    "mean_item_price",
+    "median_days_between_orders",
+    "orders",
+    "reorder_rate",
+)
 IN_WORDS = {
-    "mean_order_value": "order value", "mean_lines_per_order": "lines per order",
-    "mean_item_price": "item price", "median_days_between_orders": "days between orders",
-    "orders": "number of orders", "reorder_rate": "reorder rate",
+    "mean_order_value": "order value",
+    "mean_lines_per_order": "lines per order",
+    "mean_item_price": "item price",
+    "median_days_between_orders": "days between orders",
+    "orders": "number of orders",
+    "reorder_rate": "reorder rate",
 }
 
 
@@ -51,7 +60,7 @@ class Evidence:
         self.finding = finding
 
     def cell(self, name: str, table: str, column: str, unit: str, **where):
-        """Return the one cell of `column` in the row that `where` names, and note where it stands."""
+        """Return the one cell of `column` in the row that `where` names; note where it stands."""
         frame = self.tables[table]
         rows = frame
         for key, value in where.items():
@@ -63,16 +72,21 @@ class Evidence:
         if isinstance(value, float):
             value = round(value, 2 if column in MONEY else 6)  # as the table is written
         keys = {key: str(value) for key, value in where.items()}
-        self.finding.numbers[name] = {"value": value, "unit": unit, "table": table,
-                                      "where": {"column": column, **keys}}
+        self.finding.numbers[name] = {
+            "value": value,
+            "unit": unit,
+            "table": table,
+            "where": {"column": column, **keys},
+        }
         if table not in self.finding.evidence:
             self.finding.evidence.append(table)
         return value
 
 
-def compose(tables: dict[str, pd.DataFrame], settings: Settings, fabricated: tuple[str, ...]
-            ) -> list[dict]:
-    """All findings, question by question. `fabricated` are tables and columns not to conclude from."""
+def compose(
+    tables: dict[str, pd.DataFrame], settings: Settings, fabricated: tuple[str, ...]
+) -> list[dict]:
+    """All findings, question by question; none concludes from what is `fabricated`."""
     made = []
     for number, (question, needs, function, figure) in enumerate(FINDINGS, start=1):
         finding = Finding(f"F{number:02d}", question, figure=figure)
@@ -90,8 +104,9 @@ def compose(tables: dict[str, pd.DataFrame], settings: Settings, fabricated: tup
 
 
 def _not_answered(finding: Finding, columns: list[str]) -> None:
-    what = " and ".join("the prices" if name == "products.prices" else "the customers"
-                        for name in columns)
+    what = " and ".join(
+        "the prices" if name == "products.prices" else "the customers" for name in columns
+    )
     finding.headline = f"Not answered: {what} of this data are fabricated"
     finding.so_what = "A conclusion from made-up columns would say nothing about real customers."
     finding.action = "Run the analysis again with real prices and customers."
@@ -107,24 +122,43 @@ def _cannot_be_said(finding: Finding, error: Exception) -> None:
     finding.figure = ""
 
 
-# ---- Q1 -------------------------------------------------------------------------------------------
+# ---- Q1 --------------------------------------------------------------------------------------
 
 
 def busiest(finding: Finding, seen: Evidence, settings: Settings) -> None:
     """Which days and hours take most orders."""
-    days = seen.cell("busiest_days", "busiest_times", "names", "days", period="days", rank="busiest")
-    share = seen.cell("days_share", "busiest_times", "share", "share of orders", period="days",
-                      rank="busiest")
-    hours = seen.cell("busiest_hours", "busiest_times", "names", "hours of the day", period="hours",
-                      rank="busiest")
-    hour_share = seen.cell("hours_share", "busiest_times", "share", "share of orders",
-                           period="hours", rank="busiest")
-    low = seen.cell("days_index_low", "busiest_times", "index_low", "times the average",
-                    period="days", rank="busiest")
-    finding.headline = (f"{days} are the busiest days, and hours {hours} take {hour_share:.0%} of "
-                        "all orders")
-    finding.so_what = (f"These days take {share:.1%} of the week's orders; customers are in the app "
-                       "then anyway, so an advertisement wins little.")
+    days = seen.cell(
+        "busiest_days", "busiest_times", "names", "days", period="days", rank="busiest"
+    )
+    share = seen.cell(
+        "days_share", "busiest_times", "share", "share of orders", period="days", rank="busiest"
+    )
+    hours = seen.cell(
+        "busiest_hours",
+        "busiest_times",
+        "names",
+        "hours of the day",
+        period="hours",
+        rank="busiest",
+    )
+    hour_share = seen.cell(
+        "hours_share", "busiest_times", "share", "share of orders", period="hours", rank="busiest"
+    )
+    low = seen.cell(
+        "days_index_low",
+        "busiest_times",
+        "index_low",
+        "times the average",
+        period="days",
+        rank="busiest",
+    )
+    finding.headline = (
+        f"{days} are the busiest days, and hours {hours} take {hour_share:.0%} of all orders"
+    )
+    finding.so_what = (
+        f"These days take {share:.1%} of the week's orders; customers are in the app "
+        "then anyway, so an advertisement wins little."
+    )
     finding.action = "Keep capacity and service for these hours; do not pay for reach in them."
     finding.owner = SALES
     finding.confidence = "high" if low > 1 else "low"
@@ -138,20 +172,27 @@ def quiet(finding: Finding, seen: Evidence, settings: Settings) -> None:
     end = seen.cell("to_hour", "quiet_windows", "to_hour", "hour", rank=1)
     index = seen.cell("index", "quiet_windows", "index", "times the average window", rank=1)
     low = seen.cell("index_low", "quiet_windows", "index_low", "times the average window", rank=1)
-    high = seen.cell("index_high", "quiet_windows", "index_high", "times the average window",
-                     rank=1)
+    high = seen.cell(
+        "index_high", "quiet_windows", "index_high", "times the average window", rank=1
+    )
     orders = seen.cell("orders", "quiet_windows", "orders", "orders", rank=1)
-    finding.headline = (f"The quietest waking window is {day} {start}:00 to {end}:00, with "
-                        f"{index:.2f} times the orders of an average one")
-    finding.so_what = (f"The interval runs from {low:.2f} to {high:.2f}: people are awake and not "
-                       "ordering, which is when an advertisement can add an order.")
-    finding.action = "Schedule advertisements by the ad calendar, quietest window of each day first."
+    finding.headline = (
+        f"The quietest waking window is {day} {start}:00 to {end}:00, with "
+        f"{index:.2f} times the orders of an average one"
+    )
+    finding.so_what = (
+        f"The interval runs from {low:.2f} to {high:.2f}: people are awake and not "
+        "ordering, which is when an advertisement can add an order."
+    )
+    finding.action = (
+        "Schedule advertisements by the ad calendar, quietest window of each day first."
+    )
     finding.size = f"{orders:,} orders fall into this window today."
     finding.confidence = "high" if high < 1 else "low"
     finding.change_mind = "A trial in which the quiet windows bring no more orders than busy ones."
 
 
-# ---- Q2 -------------------------------------------------------------------------------------------
+# ---- Q2 --------------------------------------------------------------------------------------
 
 
 def spending(finding: Finding, seen: Evidence, settings: Settings) -> None:
@@ -160,15 +201,20 @@ def spending(finding: Finding, seen: Evidence, settings: Settings) -> None:
     hours = table[table["period"] == "hour"]
     top = hours.sort_values(["spend", "key"], ascending=[False, True])["key"].iloc[0]
     name = seen.cell("hour", "spend_by_time", "name", "hour", period="hour", key=top)
-    share = seen.cell("spend_share", "spend_by_time", "spend_share", "share of spend",
-                      period="hour", key=top)
+    share = seen.cell(
+        "spend_share", "spend_by_time", "spend_share", "share of spend", period="hour", key=top
+    )
     different = table[table["for_headline"] == "yes"].sort_values("order_value_ratio")
     if different.empty:
         same = (table["verdict"] == stats.NO_DIFFERENCE).all()
-        finding.headline = (f"Most money is spent at {name}, {share:.1%} of it; " + (
-            "the value of an order hardly depends on the time" if same else
-            "no time is proven to hold orders of another value"))
-        finding.so_what = "Spend follows the number of orders: no hour or day is proven to hold bigger baskets."
+        finding.headline = f"Most money is spent at {name}, {share:.1%} of it; " + (
+            "the value of an order hardly depends on the time"
+            if same
+            else "no time is proven to hold orders of another value"
+        )
+        finding.so_what = (
+            "Spend follows the number of orders: no hour or day is proven to hold bigger baskets."
+        )
         finding.confidence = "high" if same else "medium"
         finding.action = "Choose advertising times by the number of orders, not by basket value."
     else:
@@ -177,17 +223,25 @@ def spending(finding: Finding, seen: Evidence, settings: Settings) -> None:
         when = seen.cell("when", "spend_by_time", "name", "time", **key)
         value = seen.cell("order_value", "spend_by_time", "mean_order_value", "US dollars", **key)
         ratio = seen.cell("ratio", "spend_by_time", "order_value_ratio", "times the mean", **key)
-        low = seen.cell("ratio_low", "spend_by_time", "order_value_ratio_low", "times the mean", **key)
-        high = seen.cell("ratio_high", "spend_by_time", "order_value_ratio_high", "times the mean",
-                         **key)
+        low = seen.cell(
+            "ratio_low", "spend_by_time", "order_value_ratio_low", "times the mean", **key
+        )
+        high = seen.cell(
+            "ratio_high", "spend_by_time", "order_value_ratio_high", "times the mean", **key
+        )
         when = f"{'on' if row['period'] == 'day' else 'at'} {when}"
-        finding.headline = (f"Most money is spent at {name}; orders {when} are worth "
-                            f"{ratio:.2f} times the mean")
-        finding.so_what = (f"An order is worth ${value:.2f} then (interval {low:.2f} to {high:.2f} "
-                           f"times the mean); {share:.1%} of all money is spent at {name}.")
-        finding.action = (f"Advertise large baskets {when}; elsewhere choose times by orders."
-                          if ratio > 1 else
-                          f"Do not advertise large baskets {when}; choose times by orders.")
+        finding.headline = (
+            f"Most money is spent at {name}; orders {when} are worth {ratio:.2f} times the mean"
+        )
+        finding.so_what = (
+            f"An order is worth ${value:.2f} then (interval {low:.2f} to {high:.2f} "
+            f"times the mean); {share:.1%} of all money is spent at {name}."
+        )
+        finding.action = (
+            f"Advertise large baskets {when}; elsewhere choose times by orders."
+            if ratio > 1
+            else f"Do not advertise large baskets {when}; choose times by orders."
+        )
         finding.confidence = "high"
     finding.change_mind = "Quantities, which this data lacks: it counts each product once an order."
 
@@ -202,11 +256,17 @@ def goods_by_time(finding: Finding, seen: Evidence, settings: Settings) -> None:
         best = table.sort_values("lift_low", ascending=False).iloc[0]
         key = {"daypart": best["daypart"], "department": best["department"]}
         lift = seen.cell("lift", "department_times", "lift", "times its usual share", **key)
-        high = seen.cell("lift_high", "department_times", "lift_high", "times its usual share", **key)
+        high = seen.cell(
+            "lift_high", "department_times", "lift_high", "times its usual share", **key
+        )
         finding.headline = "No department is proven to sell more than usual in a part of the day"
-        finding.so_what = (f"The most likely one, {best['department']} in the "
-                           f"{best['daypart'].lower()}, has a lift of {lift:.2f}, at most {high:.2f}.")
-        finding.action = "Advertise the same departments all day; choose them by who sees the advertisement."
+        finding.so_what = (
+            f"The most likely one, {best['department']} in the "
+            f"{best['daypart'].lower()}, has a lift of {lift:.2f}, at most {high:.2f}."
+        )
+        finding.action = (
+            "Advertise the same departments all day; choose them by who sees the advertisement."
+        )
         decided = (table["verdict"] == stats.NO_DIFFERENCE).all()
         finding.confidence = "high" if decided else "low"
         return
@@ -215,8 +275,10 @@ def goods_by_time(finding: Finding, seen: Evidence, settings: Settings) -> None:
     lift = seen.cell("lift", "department_times", "lift", "times its usual share", **key)
     low = seen.cell("lift_low", "department_times", "lift_low", "times its usual share", **key)
     lines = seen.cell("lines", "department_times", "lines", "order lines", **key)
-    finding.headline = (f"In the {best['daypart'].lower()}, {best['department']} sells "
-                        f"{lift:.2f} times its usual share")
+    finding.headline = (
+        f"In the {best['daypart'].lower()}, {best['department']} sells "
+        f"{lift:.2f} times its usual share"
+    )
     finding.so_what = f"The interval begins at {low:.2f}; {lines:,} order lines are of this kind."
     finding.action = f"Offer {best['department']} in {best['daypart'].lower()} advertisements."
     finding.size = f"{lines:,} order lines."
@@ -224,7 +286,7 @@ def goods_by_time(finding: Finding, seen: Evidence, settings: Settings) -> None:
     finding.change_mind = "A campaign in that part of the day that moves other departments as much."
 
 
-# ---- Q3, Q4 ---------------------------------------------------------------------------------------
+# ---- Q3, Q4 ----------------------------------------------------------------------------------
 
 
 def price_ranges(finding: Finding, seen: Evidence, settings: Settings) -> None:
@@ -232,19 +294,47 @@ def price_ranges(finding: Finding, seen: Evidence, settings: Settings) -> None:
     middle = {"method": "course", "band": "2 of 3"}
     lines = seen.cell("middle_lines", "price_bands", "share_of_lines", "share of lines", **middle)
     spend = seen.cell("middle_spend", "price_bands", "share_of_spend", "share of spend", **middle)
-    top_spend = seen.cell("high_spend", "price_bands", "share_of_spend", "share of spend",
-                          method="course", band="3 of 3")
-    low = seen.cell("equal_spend_low", "price_bands", "up_to_dollars", "US dollars",
-                    method="equal spend", band="1 of 3")
-    high = seen.cell("equal_spend_high", "price_bands", "up_to_dollars", "US dollars",
-                     method="equal spend", band="2 of 3")
-    moved = seen.cell("relabelled", "price_bands", "share_relabelled", "share of lines",
-                      method="equal spend", band="1 of 3")
-    finding.headline = (f"The usual mid range holds {spend:.0%} of all money; cuts at ${low:.2f} and "
-                        f"${high:.2f} would split it evenly")
-    finding.so_what = (f"With {lines:.0%} of the lines in one range and {top_spend:.1%} of the money "
-                       f"in the highest, the usual ranges hardly direct effort; the even ones move "
-                       f"{moved:.0%} of the lines.")
+    top_spend = seen.cell(
+        "high_spend",
+        "price_bands",
+        "share_of_spend",
+        "share of spend",
+        method="course",
+        band="3 of 3",
+    )
+    low = seen.cell(
+        "equal_spend_low",
+        "price_bands",
+        "up_to_dollars",
+        "US dollars",
+        method="equal spend",
+        band="1 of 3",
+    )
+    high = seen.cell(
+        "equal_spend_high",
+        "price_bands",
+        "up_to_dollars",
+        "US dollars",
+        method="equal spend",
+        band="2 of 3",
+    )
+    moved = seen.cell(
+        "relabelled",
+        "price_bands",
+        "share_relabelled",
+        "share of lines",
+        method="equal spend",
+        band="1 of 3",
+    )
+    finding.headline = (
+        f"The usual mid range holds {spend:.0%} of all money; cuts at ${low:.2f} and "
+        f"${high:.2f} would split it evenly"
+    )
+    finding.so_what = (
+        f"With {lines:.0%} of the lines in one range and {top_spend:.1%} of the money "
+        f"in the highest, the usual ranges hardly direct effort; the even ones move "
+        f"{moved:.0%} of the lines."
+    )
     finding.action = "Plan by the ranges of equal spend; keep the usual ones for comparison."
     finding.owner = SALES
     finding.confidence = "medium"
@@ -259,11 +349,17 @@ def popular_departments(finding: Finding, seen: Evidence, settings: Settings) ->
     share2 = seen.cell("second_share", "department_reach", "share", "share of lines", rank=2)
     reach = seen.cell("first_reach", "department_reach", "reach", "share of customers", rank=1)
     again = seen.cell("first_reorder", "department_reach", "reorder_rate", "share of lines", rank=1)
-    finding.headline = (f"{first.capitalize()} and {second} lead with {share:.0%} and {share2:.0%} "
-                        "of all order lines")
-    finding.so_what = (f"{reach:.0%} of customers buy {first}, and {again:.0%} of those lines are "
-                       "reorders: it brings people back.")
-    finding.action = f"Use {first} and {second} as the reason to return; advertise others beside them."
+    finding.headline = (
+        f"{first.capitalize()} and {second} lead with {share:.0%} and {share2:.0%} "
+        "of all order lines"
+    )
+    finding.so_what = (
+        f"{reach:.0%} of customers buy {first}, and {again:.0%} of those lines are "
+        "reorders: it brings people back."
+    )
+    finding.action = (
+        f"Use {first} and {second} as the reason to return; advertise others beside them."
+    )
     finding.owner = SALES
     finding.confidence = "high"
     finding.change_mind = "Margins: a popular department may earn little."
@@ -279,37 +375,59 @@ def small_departments(finding: Finding, seen: Evidence, settings: Settings) -> N
     reach = seen.cell("reach", "department_reach", "reach", "share of customers", rank=rank)
     often = seen.cell("often", "department_reach", "orders_per_buyer", "orders a buyer", rank=rank)
     reason = seen.cell("reason", "department_reach", "main_reason", "reason", rank=rank)
-    typical = seen.cell("reach_against_typical", "department_reach", "reach_against_typical",
-                        "times typical", rank=rank)
+    typical = seen.cell(
+        "reach_against_typical",
+        "department_reach",
+        "reach_against_typical",
+        "times typical",
+        rank=rank,
+    )
     finding.headline = f"{name.capitalize()} has the lowest share, {share:.2%}, through {reason}"
-    finding.so_what = (f"{reach:.1%} of customers ever buy it, {typical:.2f} times a typical "
-                       f"department, and those who do have {often:.1f} orders with it.")
-    finding.action = (f"To grow {name}, win first buyers; a discount for those who buy it already "
-                      "would change little." if "how many customers" in reason else
-                      f"To grow {name}, bring its buyers back: reminders and subscriptions.")
+    finding.so_what = (
+        f"{reach:.1%} of customers ever buy it, {typical:.2f} times a typical "
+        f"department, and those who do have {often:.1f} orders with it."
+    )
+    finding.action = (
+        f"To grow {name}, win first buyers; a discount for those who buy it already "
+        "would change little."
+        if "how many customers" in reason
+        else f"To grow {name}, bring its buyers back: reminders and subscriptions."
+    )
     finding.owner = SALES
     finding.confidence = "high"
     finding.change_mind = "Products that are missing from the range: demand that could not be met."
 
 
-# ---- Q5 to Q10 ------------------------------------------------------------------------------------
+# ---- Q5 to Q10 -------------------------------------------------------------------------------
 
 
 def loyalty(finding: Finding, seen: Evidence, settings: Settings) -> None:
     """How loyal customers are."""
-    new, regular, loyal = settings.labels.loyalty_flag
+    new, _, loyal = settings.labels.loyalty_flag
     key = {"grouping": "loyalty_flag", "group": loyal}
-    share = seen.cell("loyal_customers", "group_shares", "share_of_customers",
-                      "share of active customers", **key)
+    share = seen.cell(
+        "loyal_customers", "group_shares", "share_of_customers", "share of active customers", **key
+    )
     orders = seen.cell("loyal_orders", "group_shares", "share_of_orders", "share of orders", **key)
     spend = seen.cell("loyal_spend", "group_shares", "spend", "US dollars", **key)
-    fresh = seen.cell("new_customers", "group_shares", "share_of_customers",
-                      "share of active customers", grouping="loyalty_flag", group=new)
-    finding.headline = (f"{loyal}s are {share:.1%} of active customers and place {orders:.1%} of "
-                        "their orders")
-    finding.so_what = (f"{fresh:.0%} of active customers are still new: most of the growth lies in "
-                       "bringing them to their next orders.")
-    finding.action = "Reward the loyal; spend acquisition money on second and third orders of the new."
+    fresh = seen.cell(
+        "new_customers",
+        "group_shares",
+        "share_of_customers",
+        "share of active customers",
+        grouping="loyalty_flag",
+        group=new,
+    )
+    finding.headline = (
+        f"{loyal}s are {share:.1%} of active customers and place {orders:.1%} of their orders"
+    )
+    finding.so_what = (
+        f"{fresh:.0%} of active customers are still new: most of the growth lies in "
+        "bringing them to their next orders."
+    )
+    finding.action = (
+        "Reward the loyal; spend acquisition money on second and third orders of the new."
+    )
     finding.size = f"${spend:,.0f} of spend comes from loyal customers."
     finding.confidence = "high"
     finding.change_mind = "Dates: without them, a new customer may simply have joined late."
@@ -318,21 +436,45 @@ def loyalty(finding: Finding, seen: Evidence, settings: Settings) -> None:
 def habits_by_loyalty(finding: Finding, seen: Evidence, settings: Settings) -> None:
     """How habits differ with loyalty."""
     new, _, loyal = settings.labels.loyalty_flag
-    gap_loyal = seen.cell("loyal_gap", "habits", "median_days_between_orders", "days",
-                          population="active", grouping="loyalty_flag", group=loyal)
-    gap_new = seen.cell("new_gap", "habits", "median_days_between_orders", "days",
-                        population="active", grouping="loyalty_flag", group=new)
-    key = {"grouping": "loyalty_flag", "group_a": loyal, "measure": "mean_order_value",
-           "group_b": "all customers"}
+    gap_loyal = seen.cell(
+        "loyal_gap",
+        "habits",
+        "median_days_between_orders",
+        "days",
+        population="active",
+        grouping="loyalty_flag",
+        group=loyal,
+    )
+    gap_new = seen.cell(
+        "new_gap",
+        "habits",
+        "median_days_between_orders",
+        "days",
+        population="active",
+        grouping="loyalty_flag",
+        group=new,
+    )
+    key = {
+        "grouping": "loyalty_flag",
+        "group_a": loyal,
+        "measure": "mean_order_value",
+        "group_b": "all customers",
+    }
     ratio = seen.cell("value_ratio", "tests", "effect", "times the mean", **key)
     low = seen.cell("value_low", "tests", "effect_low", "times the mean", **key)
     high = seen.cell("value_high", "tests", "effect_high", "times the mean", **key)
     verdict = seen.cell("value_verdict", "tests", "verdict", "verdict", **key)
-    finding.headline = (f"Loyal customers order every {gap_loyal:g} days against {gap_new:g} for new "
-                        f"ones; {_value_words(verdict, ratio)}")
-    finding.so_what = (f"An order of theirs is worth {ratio:.2f} times the mean ({low:.2f} to "
-                       f"{high:.2f}): loyalty shows in how often people order.")
-    finding.action = "Aim loyalty offers at shortening the gap to the next order, not at bigger baskets."
+    finding.headline = (
+        f"Loyal customers order every {gap_loyal:g} days against {gap_new:g} for new "
+        f"ones; {_value_words(verdict, ratio)}"
+    )
+    finding.so_what = (
+        f"An order of theirs is worth {ratio:.2f} times the mean ({low:.2f} to "
+        f"{high:.2f}): loyalty shows in how often people order."
+    )
+    finding.action = (
+        "Aim loyalty offers at shortening the gap to the next order, not at bigger baskets."
+    )
     finding.confidence = "high" if verdict != stats.UNDECIDED else "medium"
     finding.change_mind = "A trial in which a bigger-basket offer raises yearly spend more."
 
@@ -351,12 +493,16 @@ def by_region(finding: Finding, seen: Evidence, settings: Settings) -> None:
     finding.change_mind = "More customers, or deliveries and competitors by region."
 
 
-def _whether_groups_differ(finding: Finding, seen: Evidence, grouping: str, word: str,
-                           plural: str) -> None:
+def _whether_groups_differ(
+    finding: Finding, seen: Evidence, grouping: str, word: str, plural: str
+) -> None:
     """Say which ordering habits differ between the groups of one attribute."""
     table = seen.tables["tests"]
-    overall = table[(table["grouping"] == grouping) & table["measure"].isin(HABITS)
-                    & (table["effect_name"] != "ratio")]
+    overall = table[
+        (table["grouping"] == grouping)
+        & table["measure"].isin(HABITS)
+        & (table["effect_name"] != "ratio")
+    ]
     if overall.empty:
         raise LookupError(f"no test of {grouping}")
     decided = overall[overall["for_headline"] == "yes"].sort_values("effect", ascending=False)
@@ -373,7 +519,9 @@ def _whether_groups_differ(finding: Finding, seen: Evidence, grouping: str, word
     interval = f"{name} {effect:.3f}, interval {low:.3f} to {high:.3f}, {number:,} customers"
     finding.owner = MARKETING
     if len(decided):
-        finding.headline = f"{measure.capitalize()} differs by {word}: a {shown['verdict']} difference"
+        finding.headline = (
+            f"{measure.capitalize()} differs by {word}: a {shown['verdict']} difference"
+        )
         finding.so_what = f"The groups are not alike ({interval})."
         finding.action = f"Tailor offers by {word} where {measure} matters."
         finding.confidence = "high"
@@ -399,23 +547,40 @@ def by_family(finding: Finding, seen: Evidence, settings: Settings) -> None:
     status = table[table["attribute"] == "family_status"]
     _whether_groups_differ(finding, seen, "age_group", "age", "age groups")
     if len(status) and status["redundant"].iloc[0] == "yes":
-        accuracy = seen.cell("accuracy", "redundancy", "accuracy", "share of customers",
-                             attribute="family_status")
-        others = seen.cell("determined_by", "redundancy", "determined_by", "attributes",
-                           attribute="family_status").replace("n_dependants", "dependants")
-        finding.headline = (f"Family status only restates {others}; "
-                            f"{finding.headline[0].lower()}{finding.headline[1:]}")
-        finding.so_what = (f"For {accuracy:.1%} of customers kept aside it follows from {others}, so "
-                           f"it adds nothing of its own. {finding.so_what}")
+        accuracy = seen.cell(
+            "accuracy", "redundancy", "accuracy", "share of customers", attribute="family_status"
+        )
+        others = (
+            seen.cell(
+                "determined_by",
+                "redundancy",
+                "determined_by",
+                "attributes",
+                attribute="family_status",
+            )
+            .replace("n_dependants", "dependants")
+            .replace(", ", " and ")
+        )
+        finding.headline = (
+            f"Family status only restates {others}; "
+            f"{finding.headline[0].lower()}{finding.headline[1:]}"
+        )
+        finding.so_what = (
+            f"For {accuracy:.1%} of customers kept aside it follows from {others}, so "
+            f"it adds nothing of its own. {finding.so_what}"
+        )
     finding.change_mind = "A survey in which family status is asked, not derived."
 
 
 def by_income(finding: Finding, seen: Evidence, settings: Settings) -> None:
     """Which classification the demographics suggest: income and what is bought."""
     table = seen.tables["department_lifts"]
-    mine = table[(table["grouping"] == "income_group") & (table["for_headline"] == "yes")
-                 & (table["n"] >= settings.privacy.smallest_group)
-                 & ~table["measure"].isin(settings.labels.unnamed_departments)]
+    mine = table[
+        (table["grouping"] == "income_group")
+        & (table["for_headline"] == "yes")
+        & (table["n"] >= settings.privacy.smallest_group)
+        & ~table["measure"].isin(settings.labels.unnamed_departments)
+    ]
     if mine.empty:
         _whether_groups_differ(finding, seen, "income_group", "income", "income groups")
         finding.change_mind = "More customers."
@@ -432,25 +597,37 @@ def by_income(finding: Finding, seen: Evidence, settings: Settings) -> None:
         if len(rows):
             department = rows["measure"].iloc[0]
             key = {"grouping": "income_group", "group_a": group, "measure": department}
-            lift = seen.cell(f"{name}_lift", "department_lifts", "effect", "times the mean share", **key)
-            low = seen.cell(f"{name}_low", "department_lifts", "effect_low", "times the mean share",
-                            **key)
-            high = seen.cell(f"{name}_high", "department_lifts", "effect_high",
-                             "times the mean share", **key)
+            lift = seen.cell(
+                f"{name}_lift", "department_lifts", "effect", "times the mean share", **key
+            )
+            low = seen.cell(
+                f"{name}_low", "department_lifts", "effect_low", "times the mean share", **key
+            )
+            high = seen.cell(
+                f"{name}_high", "department_lifts", "effect_high", "times the mean share", **key
+            )
             said.append((word, department, lift, low, high))
     key = {"grouping": "income_group", "group": group}
-    customers = seen.cell("customers", "group_shares", "share_of_customers",
-                          "share of active customers", **key)
-    finding.headline = (f"Income goes with what is bought: {group.lower()} customers buy "
-                        + " and ".join(f"{word} {department}" for word, department, *_ in said))
-    finding.so_what = ("; ".join(
-        f"{department} at {lift:.2f} times the usual share ({low:.2f} to {high:.2f})"
-        for _, department, lift, low, high in said)
-        + f". They are {customers:.0%} of active customers.")
+    customers = seen.cell(
+        "customers", "group_shares", "share_of_customers", "share of active customers", **key
+    )
+    finding.headline = (
+        f"Income goes with what is bought: {group.lower()} customers buy "
+        + " and ".join(f"{word} {department}" for word, department, *_ in said)
+    )
+    finding.so_what = (
+        "; ".join(
+            f"{department} at {lift:.2f} times the usual share ({low:.2f} to {high:.2f})"
+            for _, department, lift, low, high in said
+        )
+        + f". They are {customers:.0%} of active customers."
+    )
     finding.so_what = finding.so_what[0].upper() + finding.so_what[1:]
     finding.action = (
-        f"Class customers by income first; {'show' if len(more) else 'do not push'} {said[0][1]} to "
-        f"{group.lower()} customers and steer the rest by their own baskets.")
+        f"Class customers by income first; {'show' if len(more) else 'do not push'} {said[0][1]} "
+        "to "
+        f"{group.lower()} customers and steer the rest by their own baskets."
+    )
     finding.owner = MARKETING
     finding.confidence = "high"
     finding.change_mind = "Real incomes: those of this data were fabricated for a course."
@@ -462,7 +639,9 @@ def steps(finding: Finding, seen: Evidence, settings: Settings) -> None:
     confirmed = table[(table["method"] == "proposed") & (table["confirmed"] == "yes")]
     if confirmed.empty:
         finding.headline = "No step in age or income is confirmed on customers kept aside"
-        finding.so_what = "What looked like a step on one half of the customers was not there on the other."
+        finding.so_what = (
+            "What looked like a step on one half of the customers was not there on the other."
+        )
         finding.action = "Keep the usual age and income groups; do not build others."
         finding.confidence = "medium"
         finding.evidence.append("bands")
@@ -471,8 +650,11 @@ def steps(finding: Finding, seen: Evidence, settings: Settings) -> None:
     key = {"attribute": best["attribute"], "measure": best["measure"], "method": "proposed"}
     cuts = seen.cell("cuts", "bands", "cuts", best["attribute"], **key)
     explained = seen.cell("r2", "bands", "r2_confirm_half", "share of variance", **key)
-    finding.headline = (f"{best['attribute'].capitalize()} has steps at {cuts}: they explain "
-                        f"{explained:.0%} of {best['measure'].replace('_', ' ')}")
+    steps_at = f"steps at {cuts}: they explain" if "," in cuts else f"a step at {cuts}: it explains"
+    finding.headline = (
+        f"{best['attribute'].capitalize()} has {steps_at} {explained:.0%} of "
+        f"{best['measure'].replace('_', ' ')}"
+    )
     finding.so_what = "Found on half of the customers, confirmed on the other half."
     finding.action = f"Cut {best['attribute']} at {cuts} when classing customers."
     finding.owner = MARKETING
@@ -485,37 +667,55 @@ def profiles(finding: Finding, seen: Evidence, settings: Settings) -> None:
     table = seen.tables["profiles"]
     table = table[table["customers"] >= settings.privacy.smallest_group]
     largest = table.sort_values("spend", ascending=False).iloc[0]["profile"]
-    share = seen.cell("largest_spend_share", "profiles", "share_of_spend", "share of spend",
-                      profile=largest)
-    customers = seen.cell("largest_customers", "profiles", "customers", "customers", profile=largest)
+    share = seen.cell(
+        "largest_spend_share", "profiles", "share_of_spend", "share of spend", profile=largest
+    )
+    customers = seen.cell(
+        "largest_customers", "profiles", "customers", "customers", profile=largest
+    )
     spend = seen.cell("largest_spend", "profiles", "spend", "US dollars", profile=largest)
     decided = table[table["order_value_for_headline"] == "yes"]
     finding.owner = MARKETING
     finding.size = f"${spend:,.0f} of spend comes from the largest profile."
     if decided.empty:
-        finding.headline = (f"The profile “{largest}” spends most, {share:.0%} of the total; no "
-                            "profile's order value is proven to differ")
+        finding.headline = (
+            f"The profile “{largest}” spends most, {share:.0%} of the total; no "
+            "profile's order value is proven to differ"
+        )
         finding.so_what = f"Its size makes it so: {customers:,} customers."
         finding.confidence = "medium"
         finding.action = "Choose profiles by size and goods, not by basket value."
     else:
         lowest = decided.sort_values("order_value_ratio").iloc[0]["profile"]
-        value = seen.cell("lowest_value", "profiles", "mean_order_value", "US dollars", profile=lowest)
-        ratio = seen.cell("lowest_ratio", "profiles", "order_value_ratio", "times the mean",
-                          profile=lowest)
-        finding.headline = (f"The profile “{largest}” spends most, {share:.0%} of the total; “{lowest}” "
-                            f"has orders of {ratio:.2f} times the mean value")
-        finding.so_what = (f"The first has {customers:,} customers; an order of the second is worth "
-                           f"${value:.2f}.")
+        value = seen.cell(
+            "lowest_value", "profiles", "mean_order_value", "US dollars", profile=lowest
+        )
+        ratio = seen.cell(
+            "lowest_ratio", "profiles", "order_value_ratio", "times the mean", profile=lowest
+        )
+        finding.headline = (
+            f"The profile “{largest}” spends most, {share:.0%} of the total; “{lowest}” "
+            f"has orders of {ratio:.2f} times the mean value"
+        )
+        finding.so_what = (
+            f"The first has {customers:,} customers; an order of the second is worth ${value:.2f}."
+        )
         finding.confidence = "high"
-        finding.action = "Put campaign money behind the largest profile; offer the other what it buys."
+        finding.action = (
+            "Put campaign money behind the largest profile; offer the other what it buys."
+        )
     timed = table[table["top_time"] != ""].sort_values("top_time_ratio", ascending=False)
     if len(timed):
         key = {"profile": timed.iloc[0]["profile"]}
         time = seen.cell("time", "profiles", "top_time", "time", **key)
-        often = seen.cell("time_ratio", "profiles", "top_time_ratio", "times the usual share", **key)
-        finding.so_what += f" “{key['profile']}” has {often:.2f} times the usual share of {time}."
-    finding.change_mind = "A campaign by profile that does not beat the same money spent on everyone."
+        often = seen.cell(
+            "time_ratio", "profiles", "top_time_ratio", "times the usual share", **key
+        )
+        name = key["profile"]
+        finding.so_what += f" “{name}” has {often:.2f} times the usual share of {time}."
+    finding.change_mind = (
+        "A campaign by profile that does not beat the same money spent on everyone."
+    )
 
 
 def pairs(finding: Finding, seen: Evidence, settings: Settings) -> None:
@@ -536,7 +736,9 @@ def pairs(finding: Finding, seen: Evidence, settings: Settings) -> None:
     finding.owner = SALES
     finding.size = f"{orders:,} orders hold both."
     finding.confidence = "high" if low > 1 else "low"
-    finding.change_mind = "Two sizes or flavours of one product: then they are a choice, not a pair."
+    finding.change_mind = (
+        "Two sizes or flavours of one product: then they are a choice, not a pair."
+    )
 
 
 def sensitivity(finding: Finding, seen: Evidence, settings: Settings) -> None:
@@ -554,13 +756,16 @@ def sensitivity(finding: Finding, seen: Evidence, settings: Settings) -> None:
         finding.confidence = "high"
         finding.action = "Use the thresholds as they are."
     else:
-        settings_named = ", ".join(dict.fromkeys(
-            setting.replace("_", " ") for setting in affected["setting"]))
-        finding.headline = f"Conclusions depend on: {settings_named}"
+        settings_named = ", ".join(
+            dict.fromkeys(setting.replace("_", " ") for setting in affected["setting"])
+        )
+        finding.headline = f"Conclusions depend on these thresholds: {settings_named}"
         finding.confidence = "medium"
         finding.action = "Agree on these thresholds with those who act on the labels."
-    finding.so_what = (f"The most sensitive label: {name} from {base:g} to {changed:g} gives {moved:,} "
-                       "customers another one.")
+    finding.so_what = (
+        f"The most sensitive label: {name} from {base:g} to {changed:g} gives {moved:,} "
+        "customers another one."
+    )
     finding.owner = MARKETING
     finding.change_mind = "A business reason for other thresholds."
 
@@ -587,7 +792,7 @@ FINDINGS = (  # question, what it must not rest on when fabricated, the function
 
 
 def ad_calendar(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.DataFrame:
-    """One row per day of the week: when to advertise, to whom, and what to offer, with its evidence.
+    """One row per day of the week: when to advertise, to whom, what to offer, on what evidence.
 
     The window is the day's quietest in waking hours. The offer is the department with the highest
     proven lift in that part of the day, else the most ordered one.
@@ -597,19 +802,33 @@ def ad_calendar(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.DataF
     goods = tables["department_times"]
     popular = tables["department_reach"].sort_values("rank")["department"]
     rows = []
-    for window in tables["quiet_windows"].sort_values("day").rename(
-            columns={"index": "index_value"}).itertuples():
+    for window in (
+        tables["quiet_windows"]
+        .sort_values("day")
+        .rename(columns={"index": "index_value"})
+        .itertuples()
+    ):
         part = names[dayparts[window.from_hour]]
         strong = sells_more(goods[goods["daypart"] == part], settings)
         offer = strong["department"].iloc[0] if len(strong) else popular.iloc[0]
-        why = ("sells above its usual share then" if len(strong)
-               else "the most ordered; no department is proven to sell better then")
-        rows.append({
-            "day": window.day, "day_name": window.day_name,
-            "window": f"{window.from_hour}:00 to {window.to_hour}:00",
-            "audience": "all active customers", "offer": offer, "offer_reason": why,
-            "orders": window.orders, "index": window.index_value, "index_low": window.index_low,
-            "index_high": window.index_high,
-            "evidence": "quiet_windows, department_times",
-        })
+        why = (
+            "sells above its usual share then"
+            if len(strong)
+            else "the most ordered; no department is proven to sell better then"
+        )
+        rows.append(
+            {
+                "day": window.day,
+                "day_name": window.day_name,
+                "window": f"{window.from_hour}:00 to {window.to_hour}:00",
+                "audience": "all active customers",
+                "offer": offer,
+                "offer_reason": why,
+                "orders": window.orders,
+                "index": window.index_value,
+                "index_low": window.index_low,
+                "index_high": window.index_high,
+                "evidence": "quiet_windows, department_times",
+            }
+        )
     return pd.DataFrame(rows)
