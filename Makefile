@@ -8,7 +8,7 @@ OPTIONS = $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") \
 	$(if $(RULES),--rules "$(RULES)") $(if $(SCALE),--scale "$(SCALE)") \
 	$(if $(FROM),--from "$(FROM)") $(if $(SETTINGS),--settings "$(SETTINGS)")
 
-.PHONY: help report lab test test-slow lint verify send clean
+.PHONY: help report lab test test-slow lint bench verify send clean
 
 help: ## show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{printf "%-20s %s\n", $$1, $$2}'
@@ -35,6 +35,10 @@ test-slow: $(VENV)/installed.lock ## run the slow tests
 
 lint: $(VENV)/installed.lock ## check the style of code and notebooks
 	@$(VENV)/bin/ruff check 03_scripts tests benchmarks
+
+bench: $(VENV)/installed.lock ## measure time and memory against a DuckDB script: SCALE=, ROUNDS=
+	@$(PYTHON_RUN) benchmarks/bench.py $(if $(SCALE),--scale "$(SCALE)") \
+		$(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(SHUFFLED),--shuffled)
 
 verify: $(VENV)/installed.lock ## check files against the manifest, numbers against the tables
 	@$(BASKET) verify $(if $(OUT),--out "$(OUT)")

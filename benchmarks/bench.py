@@ -241,8 +241,9 @@ def main() -> None:
     agreement = compare(outs["ours"], outs["peer"])
     text = section(options, rounds, whole, peaks, agreement, load)
     print(f"\n{text}")
+    head = "" if options.results.exists() else "# Results of `make bench`, oldest first\n"
     with options.results.open("a", encoding="utf-8") as file:
-        file.write(f"\n{text}")
+        file.write(f"{head}\n{text}")
     for out in outs.values():
         shutil.rmtree(out)
 

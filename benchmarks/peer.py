@@ -493,7 +493,8 @@ def main(data: str, out: str) -> None:
     for folder in ("prepared", "tables"):
         (Path(out) / folder).mkdir(parents=True, exist_ok=True)
     os.chdir(out)
-    connection = duckdb.connect(config={"threads": THREADS, "preserve_insertion_order": False})
+    config = {"threads": THREADS, "preserve_insertion_order": False}
+    connection = duckdb.connect(config=config)
     connection.execute(f"SET file_search_path = '{source}'")
     create_states(connection)
     for step, (script, tables) in STEPS.items():

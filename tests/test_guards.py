@@ -4,8 +4,11 @@ Whole analyses of small generated sets, in-process, through the package's own fu
 counts stand in each test; `pytest -s` prints the rates. About 3 minutes on 2 processors.
 """
 
+import json
 import multiprocessing
 import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -354,13 +357,7 @@ def test_the_real_panel_shows_what_is_true_of_it(panel: Path, tmp_path: Path):
 @pytest.mark.parametrize("seed", SHUFFLE_SEEDS)
 def test_shuffled_demographics_carry_no_headline(seed: int, shuffle_of: Path, tmp_path: Path):
     """Three shuffles of who is who: real customers where there are some, else generated ones."""
-    data = tmp_path / "data"
-    copytree(shuffle_of, data)
-    people = pd.read_csv(data / "customers.csv", dtype=str, keep_default_na=False)
-    order = np.random.default_rng(seed).permutation(len(people))
-    others = people.columns.drop("user_id")
-    people[others] = people[others].to_numpy()[order]
-    people.to_csv(data / "customers.csv", index=False)
+    data = shuffled(shuffle_of, tmp_path / "data", seed)
     results, found = analysed(run_stages(data, tmp_path / "out", "corrected"))
     table = comparisons(results)
     table = table[table["grouping"].isin([*DEMOGRAPHIC, "family_status", "profile"])]
@@ -368,6 +365,34 @@ def test_shuffled_demographics_carry_no_headline(seed: int, shuffle_of: Path, tm
           f"of {len(table)} comparisons")
     assert claims(found) + steps(results) == []
     assert (table["for_headline"] == "no").all()
+
+
+@pytest.mark.parametrize("seed", [11, 12, 13])
+def test_a_whole_report_on_shuffled_demographics_claims_nothing(
+    seed: int, shuffle_of: Path, tmp_path: Path
+):
+    """Three whole reports through the command: what the reader would see makes no claim."""
+    data = shuffled(shuffle_of, tmp_path / "data", seed)
+    done = subprocess.run(
+        [sys.executable, "-c", "from basket.command import main; main()", "report", "--data",
+         str(data), "--out", str(tmp_path / "out")],
+        capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    written = tmp_path / "out" / "04_analysis" / "findings.json"
+    found = json.loads(written.read_text(encoding="utf-8"))
+    assert {finding["question"] for finding in found} >= {"Q7", "Q8", "Q9", "Q10"}
+    assert claims(found) == []
+
+
+def shuffled(source: Path, target: Path, seed: int) -> Path:
+    """A copy of the data in which each customer has another customer's demographics."""
+    copytree(source, target)
+    people = pd.read_csv(target / "customers.csv", dtype=str, keep_default_na=False)
+    order = np.random.default_rng(seed).permutation(len(people))
+    others = people.columns.drop("user_id")
+    people[others] = people[others].to_numpy()[order]
+    people.to_csv(target / "customers.csv", index=False)
+    return target
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,31 @@
+"""The benchmark runs, both sides agree, and what was measured is written down."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from basket.project import ROOT
+
+pytest.importorskip("duckdb")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", [[], ["--shuffled"]], ids=["ordered", "shuffled"])
+def test_a_small_benchmark_ends_well_and_is_written_down(tmp_path, order):
+    results = tmp_path / "results.md"
+    results.write_text("# Earlier results\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "bench.py"), "--scale", "0.003", "--rounds", "1",
+         "--folder", str(tmp_path / "data"), "--results", str(results), *order],
+        capture_output=True, text=True, check=False, timeout=600,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = results.read_text(encoding="utf-8")
+    assert text.startswith("# Earlier results\n\n## ")
+    assert "8 result tables agree cell by cell, 15 prepared tables in rows and columns" in text
+    for step in ("import", "clean", "merge", "derive", "results", "flat"):
+        assert re.search(rf"^\| {step}, s \| [0-9.]+ \| [0-9.]+ \| [0-9.]+ \|$", text, re.M), step
+    assert len(re.findall(r"\| (aim met|met|missed) \|$", text, re.M)) == 4
+    assert ("random order" in text) == bool(order)
