@@ -1,7 +1,6 @@
 """The pages in a real browser: nothing leaves the page, and it works by phone and by keyboard.
 
-Runs headless Chromium, driven over a pipe; skipped where there is none. BASKET_PAGES names a folder
-of pages, such as 04_analysis/notebooks of a run, to look at besides the pages made here.
+Runs headless Chromium, driven over a pipe; skipped where there is none.
 """
 
 import fcntl
@@ -12,6 +11,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -177,13 +177,16 @@ def browser(tmp_path_factory):
     browser.close()
 
 
-@pytest.fixture(scope="module", params=["made here", "BASKET_PAGES"])
-def folder(request, tmp_path_factory) -> Path:
-    """A folder of pages."""
-    if request.param == "BASKET_PAGES":
-        if not os.environ.get("BASKET_PAGES"):
-            pytest.skip("BASKET_PAGES names no folder of pages")
-        return Path(os.environ["BASKET_PAGES"]).resolve()
+@pytest.fixture(scope="module", params=["made here", "of a report"])
+def folder(request, browser, tmp_path_factory) -> Path:
+    """A folder of pages: a few made for this test, and those of a whole small report."""
+    if request.param == "of a report":
+        out = tmp_path_factory.mktemp("report")
+        done = subprocess.run(
+            [sys.executable, "-c", "from basket.command import main; main()", "report", "--scale",
+             "0.004", "--out", str(out)], capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr
+        return out / "04_analysis" / "notebooks"
     folders = write_run(tmp_path_factory.mktemp("run"))
     write_notebook(folders.out, usual_cells())
     for notebook in folders.notebooks.glob("*.ipynb"):
