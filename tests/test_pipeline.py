@@ -426,6 +426,35 @@ def test_report_of_the_real_panel_in_both_layouts(real_data, tmp_path, layout, s
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("case", ["nobody is active", "columns of one value"])
+def test_a_report_is_made_of_data_that_holds_too_little(tmp_path, case):
+    import pandas as pd
+
+    from basket.generate import generate
+
+    generate(tmp_path / "data", scale=0.003)
+    settings = (ROOT / "settings.yml").read_text(encoding="utf-8")
+    if case == "nobody is active":
+        settings = settings.replace("active_from_orders: 5 ", "active_from_orders: 900 ")
+    else:
+        people = pd.read_csv(tmp_path / "data" / "customers.csv", dtype=str, keep_default_na=False)
+        one = {"Gender": "Female", "STATE": "Texas", "n_dependants": "0", "fam_status": "single"}
+        people.assign(**one).to_csv(tmp_path / "data" / "customers.csv", index=False)
+    (tmp_path / "settings.yml").write_text(settings, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", "from basket.command import main; main()", "report", "--data",
+         str(tmp_path / "data"), "--out", str(tmp_path / "out"), "--settings",
+         str(tmp_path / "settings.yml")], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "out" / "04_analysis" / "findings.json").read_text())
+    said = [finding["headline"] for finding in found]
+    unanswered = [headline for headline in said if headline.startswith("Not answered")]
+    assert len(unanswered) == (len(said) if case == "nobody is active" else 0), said
+    assert not [headline for headline in said if "differs by" in headline]
+    assert (tmp_path / "out" / "05_sent_to_client" / "instacart_final_report.xlsx").is_file()
+
+
+@pytest.mark.slow
 def test_installation_from_the_lock_on_a_bare_checkout(tmp_path):
     """`make report` is the only command: it makes its environment, too."""
     folder = copy_of_checkout(tmp_path / "new machine")

@@ -418,6 +418,9 @@ def redundancies(customers: pd.DataFrame, settings: Settings,
 
     Age and income are told as their groups (age_group, income_group) and tell as numbers.
     """
+    if customers.empty:
+        return pd.DataFrame(columns=["attribute", "determined_by", "customers", "accuracy",
+                                     "baseline", "entropy_explained", "redundant", "rule"])
     codes = {name: coded(customers[name]) for name in attributes}
     searched = quarter_of(customers["user_id"], settings.seed) < 2
     tables = []

@@ -404,8 +404,16 @@ def all_comparisons(
 
     `customers`, `values`, `labels` and `department_lines` are those of the active customers, row by
     row. Returns the tables tests and department_lifts, and those of `results` that compare times,
-    with q and verdict.
+    with q and verdict; nothing is compared where no customer is active.
     """
+    if customers.empty:
+        nothing = {"q_value": np.nan, "verdict": stats.UNDECIDED, "for_headline": "no"}
+        return {
+            "tests": pd.DataFrame(columns=TESTS),
+            "department_lifts": pd.DataFrame(columns=TESTS),
+            "spend_by_time": results["spend_by_time"].assign(**nothing),
+            "department_times": results["department_times"].assign(**nothing),
+        }
     departments = list(names["department"].astype("str"))
     sums = customer_sums(customers, values, department_lines, departments)
     resampled = resampled_sums(sums, customers, labels, settings)

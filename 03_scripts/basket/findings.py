@@ -93,12 +93,15 @@ def compose(
         unusable = [name for name in fabricated if name in needs]
         if unusable:
             _not_answered(finding, unusable)
+        elif tables["group_shares"].empty:
+            _cannot_be_said(finding, "No customer has enough orders to count as active.")
         else:
             try:
                 function(finding, Evidence(tables, finding), settings)
-            except (LookupError, IndexError) as error:
-                finding.numbers.clear()
-                _cannot_be_said(finding, error)
+            except (LookupError, IndexError):
+                _cannot_be_said(
+                    finding, "The tables behind this question have no row to compare with."
+                )
         made.append(asdict(finding))
     return made
 
@@ -114,9 +117,10 @@ def _not_answered(finding: Finding, columns: list[str]) -> None:
     finding.figure = ""
 
 
-def _cannot_be_said(finding: Finding, error: Exception) -> None:
+def _cannot_be_said(finding: Finding, reason: str) -> None:
+    finding.numbers.clear()
     finding.headline = "Not answered: this data holds too little to say"
-    finding.so_what = "The tables behind this question have no row to compare with."
+    finding.so_what = reason
     finding.action = "Run the analysis again with more data."
     finding.confidence = "low"
     finding.figure = ""
@@ -805,6 +809,10 @@ def ad_calendar(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.DataF
     names = list(settings.dayparts)
     goods = tables["department_times"]
     popular = tables["department_reach"].sort_values("rank")["department"]
+    columns = ["day", "day_name", "window", "audience", "offer", "offer_reason", "orders", "index",
+               "index_low", "index_high", "evidence"]
+    if popular.empty:
+        return pd.DataFrame(columns=columns)
     rows = []
     for window in (
         tables["quiet_windows"]
@@ -835,4 +843,4 @@ def ad_calendar(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.DataF
                 "evidence": "quiet_windows, department_times",
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=columns)

@@ -30,6 +30,8 @@ def all_figures(
     tables: dict[str, pd.DataFrame], findings: list[dict], settings: Settings
 ) -> list[Figure]:
     """Every figure for which there is data, with the so-what of the finding it belongs to."""
+    if tables["group_shares"].empty:
+        return []  # nobody is active: there is nothing to draw, and the findings say so
     so_what = {finding["figure"]: finding["so_what"] for finding in findings if finding["figure"]}
     of_question = {finding["question"]: finding["so_what"] for finding in reversed(findings)}
     made = []
