@@ -507,6 +507,7 @@ def _whether_groups_differ(
         & table["measure"].isin(HABITS)
         & (table["effect_name"] != "ratio")
     ]
+    overall = overall[overall["effect"].notna()]  # a single group has nothing to differ from
     if overall.empty:
         raise LookupError(f"no test of {grouping}")
     decided = overall[overall["for_headline"] == "yes"].sort_values(
