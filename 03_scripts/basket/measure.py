@@ -75,6 +75,7 @@ def measure_part(
     settings: Settings,
 ) -> tuple[dict, dict]:
     """Add up one part for the tables that count (`count_part`) and for the tests of times."""
+    placed = customer_of_order, order = places(merged, orders, customers)
     _, counts = count_part(
         merged,
         orders,
@@ -84,8 +85,8 @@ def measure_part(
         labels=labels,
         users=users,
         settings=settings,
+        placed=placed,
     )
-    customer_of_order, order = places(merged, orders, customers)
     return {}, (
         counts
         | by_customer_time(orders, customer_of_order, len(customers), settings)
@@ -112,13 +113,15 @@ def count_part(
     labels: pd.DataFrame,
     users: Positions,
     settings: Settings,
+    placed: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[dict, dict]:
     """Count one part: by day and hour, department, price range, product, and gaps by group.
 
-    `labels` are the groups of all customers, `users` where each stands among them. The first axis
-    of every sum is the population: all, active.
+    `labels` are the groups of all customers, `users` where each stands among them, `placed` what
+    `places` says of this part, if it has been asked. The first axis of every sum is the population:
+    all, active.
     """
-    customer_of_order, order = places(merged, orders, customers)
+    customer_of_order, order = placed or places(merged, orders, customers)
     active_customer = is_active(customers, settings)
     active_order = active_customer[customer_of_order]
     sold = by_product(merged, active_order[order], len(range_of_product))
