@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from basket import dictionary, tables
+from basket import tables
 from basket.audit import Audit
 from basket.csv_text import to_csv
 from basket.errors import BasketError
@@ -135,8 +135,6 @@ class Stage:
             )
         }
         folders = {table: self.building(table) for table in makes}
-        for table in makes:
-            dictionary.schema(table)  # made once, here, and not on several threads at once
         parts = range(max(self.parts(folder.name) for folder, _ in sources.values()))
         written = []
         with ThreadPoolExecutor(self.settings.limits.threads) as pool:
