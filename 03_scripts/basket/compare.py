@@ -143,6 +143,7 @@ def overall_tests(values: pd.DataFrame, labels: pd.DataFrame, settings: Settings
         for measure in values
         if not (grouping == "loyalty_flag" and measure == "orders")
     ]
+    ordered = {measure: stats.Ordered.of(column) for measure, column in values.items()}
     coded = {
         grouping: codes_of(labels, grouping, settings.labels.missing) for grouping in QUESTION_OF
     }
@@ -150,16 +151,18 @@ def overall_tests(values: pd.DataFrame, labels: pd.DataFrame, settings: Settings
     def test(job: tuple[str, str]) -> dict:
         grouping, measure = job
         codes, names = coded[grouping]
-        column = values[measure].to_numpy()
         present = [code for code in range(len(names)) if (codes == code).any()]
         pair = len(present) == 2
         if pair:
             first, second = present
+            column = values[measure].to_numpy()
             found = stats.cliffs_delta(
                 column[codes == first], column[codes == second], settings.statistics.confidence
             )
         else:
-            found = stats.epsilon_squared(column, codes, settings.statistics.confidence)
+            found = stats.epsilon_squared(
+                ordered[measure], codes, settings.statistics.confidence
+            )
         return row(
             QUESTION_OF[grouping],
             grouping,
@@ -524,6 +527,7 @@ def conclusions_under(customers: pd.DataFrame, values: pd.DataFrame, relabel, se
         if name in values
     ]
     effects = settings.statistics.effects.model_dump()
+    ordered = {measure: stats.Ordered.of(values[measure]) for measure in measured}
     known: dict[tuple, str] = {}
 
     def conclude(changed: Settings) -> dict[tuple[str, str], str]:
@@ -532,12 +536,12 @@ def conclusions_under(customers: pd.DataFrame, values: pd.DataFrame, relabel, se
         found = {}
         for grouping in ("loyalty_flag", "age_group", "income_group"):
             codes, _ = codes_of(labels, grouping, changed.labels.missing)
-            codes = codes[active]
+            codes = np.where(active, codes, -1)
             for measure in measured:
                 key = (measure, codes.tobytes())
                 if key not in known:
                     estimate = stats.epsilon_squared(
-                        values[measure].to_numpy()[active], codes, settings.statistics.confidence
+                        ordered[measure], codes, settings.statistics.confidence
                     )
                     known[key] = stats.verdict(
                         estimate.effect_name,

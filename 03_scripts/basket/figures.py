@@ -17,6 +17,7 @@ import matplotlib.transforms
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from basket.settings import Settings
 
@@ -97,7 +98,8 @@ def draw(figure: Figure, settings: Settings, banner: str = "") -> bytes:
         "text.parse_math": False,
     }
     with mpl.rc_context(style):
-        canvas = mpl.figure.Figure(figsize=SIZE, layout="constrained")
+        canvas = mpl.figure.Figure(figsize=SIZE, dpi=DOTS_PER_INCH, layout="constrained")
+        FigureCanvasAgg(canvas)  # a canvas for any format makes a new renderer at every question
         canvas.get_layout_engine().set(rect=(0.01, 0.05, 0.98, 0.8), w_pad=0, h_pad=0)
         axes = canvas.add_subplot()
         KINDS[figure.kind](
@@ -112,7 +114,7 @@ def draw(figure: Figure, settings: Settings, banner: str = "") -> bytes:
             0.015, 0.015, note, fontsize=8, color=colours.contrast if banner else colours.muted
         )
         image = io.BytesIO()
-        canvas.savefig(image, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+        canvas.savefig(image, format="png", metadata={"Software": None})
     return image.getvalue()
 
 
