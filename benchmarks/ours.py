@@ -69,10 +69,10 @@ def derive_stage() -> None:
     products = stage.read("products")
     sums = stage.for_each_part(
         flags.derive_part,
-        {"merged": ("merged", ["order_id", "product_key", "price_cents", "reordered"]),
+        {"merged": ("merged", ["order_id", "product_key", "reordered"]),
          "orders": "orders", "customers": "customers"},
         makes=("analysis_orders", "analysis_customers", "low_activity_customers"),
-        products=len(products), busiest=busiest, rules=stage.rules, settings=stage.settings)
+        prices=products["price_cents"], busiest=busiest, rules=stage.rules, settings=stage.settings)
     stage.write("analysis_products", flags.analysis_products(
         products, stage.read("departments"), sums, stage.settings))
     stage.publish()
@@ -86,11 +86,9 @@ def result_tables() -> None:
     labels = measure.group_labels(customers, stage.settings)
     sums = stage.for_each_part(
         measure.count_part,
-        {"merged": ("merged", ["order_id", "product_key", "department_id", "price_cents",
-                               "reordered"]),
+        {"merged": ("merged", ["order_id", "product_key", "reordered"]),
          "orders": "analysis_orders", "customers": "analysis_customers"},
-        range_of_product=products["price_range"].cat.codes.to_numpy(),
-        department_ids=names["department_id"].to_numpy(), labels=labels,
+        goods=measure.Goods.of(products, names), labels=labels,
         users=Positions(customers["user_id"].to_numpy()), settings=stage.settings)
     results = measure.result_tables(sums, customers, labels, products, names,
                                     np.concatenate(sums["customer_departments"]), stage.settings)

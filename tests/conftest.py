@@ -21,7 +21,7 @@ from basket.stage import Stage
 from basket.tables import read_sidecar, read_table
 
 SETTINGS_FILE = ROOT / "settings.yml"
-COLUMNS_FOR_SUMS = ["order_id", "product_key", "department_id", "price_cents", "reordered"]
+COLUMNS_FOR_SUMS = ["order_id", "product_key", "reordered"]
 
 
 # ---- data -------------------------------------------------------------------------------------
@@ -151,8 +151,7 @@ class Measured:
             measure.measure_part,
             {"merged": ("merged", COLUMNS_FOR_SUMS), "orders": "analysis_orders",
              "customers": "analysis_customers"},
-            range_of_product=self.products["price_range"].cat.codes.to_numpy(),
-            department_ids=self.names["department_id"].to_numpy(), labels=self.labels,
+            goods=measure.Goods.of(self.products, self.names), labels=self.labels,
             users=self.everyone, settings=self.settings)
         self.department_lines = np.concatenate(self.sums["customer_departments"])
 
@@ -276,10 +275,10 @@ def flag_stage(run: Run) -> None:
     products = stage.read("products")
     sums = stage.for_each_part(
         flags.derive_part,
-        {"merged": ("merged", ["order_id", "product_key", "price_cents", "reordered"]),
+        {"merged": ("merged", ["order_id", "product_key", "reordered"]),
          "orders": "orders", "customers": "customers"},
         makes=("analysis_orders", "analysis_customers", "low_activity_customers"),
-        products=len(products), busiest=busiest, rules=stage.rules, settings=stage.settings)
+        prices=products["price_cents"], busiest=busiest, rules=stage.rules, settings=stage.settings)
     stage.write("analysis_products", flags.analysis_products(
         products, stage.read("departments"), sums, stage.settings))
     flags.record_exclusion(stage.audit, sums, stage.built)

@@ -278,7 +278,7 @@ def one_part(built, generated):
     counts = flags.count_by_day_hour(merged, orders)[1]
     rules = SETTINGS.rules.course
     constants = {
-        "products": run.sidecar("products")["rows"], "rules": rules, "settings": SETTINGS,
+        "prices": run.table("products")["price_cents"], "rules": rules, "settings": SETTINGS,
         "busiest": flags.busiest_labels(counts["orders"], counts["lines"], rules, SETTINGS)}
     return merged, orders, customers, constants
 

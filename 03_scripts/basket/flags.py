@@ -9,7 +9,7 @@ import pandas as pd
 
 from basket import clean
 from basket.audit import Audit
-from basket.lookup import Positions
+from basket.lookup import OrdersOfLines, Positions
 from basket.settings import Rules, Settings
 
 GAPS = 31  # days_since_prior_order takes the values 0 to 30
@@ -107,7 +107,7 @@ def busiest_labels(
 
 def count_by_day_hour(merged: pd.DataFrame, orders: pd.DataFrame) -> tuple[dict, dict]:
     """Count one part's orders and lines by day x hour: two arrays of 7 x 24."""
-    lines = lines_of_orders(merged, orders)
+    lines = orders_of(merged, orders).count()
     cell = orders["order_day"].to_numpy().astype(np.int64) * 24 + orders["order_hour"].to_numpy()
     return {}, {
         "orders": sum_by(cell, lines > 0, 7 * 24).reshape(7, 24),
@@ -243,10 +243,10 @@ def sum_by(group: np.ndarray, values: np.ndarray, groups: int) -> np.ndarray:
     return np.bincount(group, weights=values, minlength=groups).astype(np.int64)
 
 
-def lines_of_orders(merged: pd.DataFrame, orders: pd.DataFrame) -> np.ndarray:
-    """Number of merged lines of each order."""
-    place = Positions(orders["order_id"].to_numpy()).find(merged["order_id"].to_numpy())
-    return np.bincount(place, minlength=len(orders))
+def orders_of(merged: pd.DataFrame, orders: pd.DataFrame) -> OrdersOfLines:
+    """Which of a part's orders each merged line belongs to."""
+    ids = Positions(orders["order_id"].to_numpy())
+    return OrdersOfLines(ids, merged["order_id"].to_numpy(), len(orders))
 
 
 def median_of_counts(counts: np.ndarray) -> np.ndarray:
@@ -269,35 +269,36 @@ def derive_part(
     orders: pd.DataFrame,
     customers: pd.DataFrame,
     *,
-    products: int,
+    prices: pd.Series,
     busiest: dict[str, pd.Categorical],
     rules: Rules,
     settings: Settings,
 ) -> tuple[dict, dict]:
     """Derive the flags of one part's orders and customers, and add up its sales by product.
 
-    An order or customer counts where it has at least one line (D-07). Returns analysis_orders,
-    analysis_customers and low_activity_customers, and sums by product_key.
+    An order or customer counts where it has at least one line (D-07). `prices` are the cents of
+    each product, by product_key. Returns analysis_orders, analysis_customers and
+    low_activity_customers, and sums by product_key.
     """
-    order = Positions(orders["order_id"].to_numpy()).find(merged["order_id"].to_numpy())
-    seen = merged["price_cents"]
-    cleaned = clean.without_absurd_prices(seen, settings.thresholds)
-    cents, is_priced = cleaned.fillna(0).to_numpy("int64"), cleaned.notna().to_numpy()
+    order = orders_of(merged, orders)
+    key = merged["product_key"].to_numpy("intp")
     reordered = merged["reordered"].to_numpy()
+    cents, is_priced = _filled(clean.without_absurd_prices(prices, settings.thresholds))
+    seen_cents, is_seen = _filled(prices)
 
     totals = orders.assign(
-        lines=np.bincount(order, minlength=len(orders)),
-        priced_lines=sum_by(order, is_priced, len(orders)),
-        spend_cents=sum_by(order, cents, len(orders)),
-        reordered_lines=sum_by(order, reordered, len(orders)),
-        seen_cents=sum_by(order, seen.fillna(0).to_numpy("int64"), len(orders)),
-        seen_lines=sum_by(order, seen.notna().to_numpy(), len(orders)),
+        lines=order.count(),
+        priced_lines=order.sum(is_priced.take(key)),
+        spend_cents=order.sum(cents.take(key)),
+        reordered_lines=order.sum(reordered),
+        seen_cents=order.sum(seen_cents.take(key)),
+        seen_lines=order.sum(is_seen.take(key)),
     )
     has_lines = totals["lines"].to_numpy() > 0
     analysis_orders = _label_orders(totals[has_lines].reset_index(drop=True), busiest)
     analysis_customers = _label_customers(analysis_orders, customers, rules, settings)
 
-    key = merged["product_key"].to_numpy()
+    sold = np.bincount(key, minlength=len(prices))
     low = settings.labels.exclusion_flag[0]
     is_low = (analysis_customers["exclusion_flag"] == low).to_numpy()
     return {
@@ -305,9 +306,9 @@ def derive_part(
         "analysis_customers": analysis_customers,
         "low_activity_customers": analysis_customers[is_low],
     }, {
-        "lines": np.bincount(key, minlength=products),
-        "reordered_lines": sum_by(key, reordered, products),
-        "spend_cents": sum_by(key, cents, products),
+        "lines": sold,
+        "reordered_lines": np.bincount(key[reordered == 1], minlength=len(prices)),
+        "spend_cents": sold * cents,
         "low_activity_lines": int(analysis_customers.loc[is_low, "lines"].sum()),
         "orders": len(analysis_orders),
         "low_activity_orders": int(analysis_customers.loc[is_low, "orders"].sum()),
@@ -375,6 +376,11 @@ def gap_counts(group: np.ndarray, days: pd.Series, groups: int, weights=None) ->
     cell = group[known] * GAPS + days[known].to_numpy("int64")
     counts = np.bincount(cell, None if weights is None else weights[known], groups * GAPS)
     return counts.astype(np.int64).reshape(groups, GAPS)
+
+
+def _filled(prices: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Cents of each product, 0 where its price is missing; and whether it has a price."""
+    return prices.fillna(0).to_numpy("int64"), prices.notna().to_numpy()
 
 
 def _floats(values: pd.Series) -> np.ndarray:

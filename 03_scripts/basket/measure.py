@@ -3,6 +3,7 @@
 Lines, orders and customers are never confused: every count says in its column what it counts.
 """
 
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 from basket import times
 from basket.arithmetic import HOURS, dollars, per
-from basket.flags import gap_counts, median_of_counts, sum_by
+from basket.flags import gap_counts, median_of_counts, orders_of, sum_by
 from basket.lookup import Positions
 from basket.settings import Settings
 
@@ -63,41 +64,75 @@ def is_active(customers: pd.DataFrame, settings: Settings) -> np.ndarray:
 # ---- one part ---------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Goods:
+    """What order lines take from their products, by product_key, so that no line carries it."""
+
+    department: np.ndarray  # its place among `department_names`
+    price_range: np.ndarray  # its place among the labels
+    cents: np.ndarray  # 0 where the price is missing
+    departments: int
+
+    @staticmethod
+    def of(products: pd.DataFrame, names: pd.DataFrame) -> "Goods":
+        """From analysis_products and its `department_names`."""
+        departments = Positions(names["department_id"].to_numpy())
+        return Goods(
+            departments.find(products["department_id"].to_numpy()),
+            products["price_range"].cat.codes.to_numpy("intp"),
+            products["price_cents"].fillna(0).to_numpy("int64"),
+            len(names),
+        )
+
+    @property
+    def ranges(self) -> int:
+        """Number of price ranges that occur, those below the highest included."""
+        return int(self.price_range.max()) + 1
+
+
+class Part:
+    """One part's tables, and where its lines find their orders and its orders their customers."""
+
+    def __init__(
+        self,
+        merged: pd.DataFrame,
+        orders: pd.DataFrame,
+        customers: pd.DataFrame,
+        settings: Settings,
+    ):
+        """Find them."""
+        self.orders, self.customers, self.settings = orders, customers, settings
+        self.product = merged["product_key"].to_numpy("intp")
+        self.reordered = merged["reordered"].to_numpy()
+        self.order = orders_of(merged, orders)
+        users = Positions(customers["user_id"].to_numpy())
+        self.customer_of_order = users.find(orders["user_id"].to_numpy())
+        self.active_customer = is_active(customers, settings)
+        self.active_order = self.active_customer[self.customer_of_order]
+
+
 def measure_part(
     merged: pd.DataFrame,
     orders: pd.DataFrame,
     customers: pd.DataFrame,
     *,
-    range_of_product: np.ndarray,
-    department_ids: np.ndarray,
+    goods: Goods,
     labels: pd.DataFrame,
     users: Positions,
     settings: Settings,
 ) -> tuple[dict, dict]:
     """Add up one part for the tables that count (`count_part`) and for the tests of times."""
-    placed = customer_of_order, order = places(merged, orders, customers)
-    _, counts = count_part(
-        merged,
-        orders,
-        customers,
-        range_of_product=range_of_product,
-        department_ids=department_ids,
-        labels=labels,
-        users=users,
-        settings=settings,
-        placed=placed,
-    )
+    part = Part(merged, orders, customers, settings)
     return {}, (
-        counts
-        | by_customer_time(orders, customer_of_order, len(customers), settings)
+        _count(part, goods, labels, users)
+        | by_customer_time(part)
         | times.time_moments(
-            merged,
             orders,
-            order,
-            customer_of_order,
-            is_active(customers, settings),
-            Positions(department_ids).find(merged["department_id"].to_numpy()),
-            len(department_ids),
+            part.order,
+            part.customer_of_order,
+            part.active_customer,
+            goods.department.take(part.product),
+            goods.departments,
             settings,
         )
     )
@@ -108,50 +143,29 @@ def count_part(
     orders: pd.DataFrame,
     customers: pd.DataFrame,
     *,
-    range_of_product: np.ndarray,
-    department_ids: np.ndarray,
+    goods: Goods,
     labels: pd.DataFrame,
     users: Positions,
     settings: Settings,
-    placed: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[dict, dict]:
     """Count one part: by day and hour, department, price range, product, and gaps by group.
 
-    `labels` are the groups of all customers, `users` where each stands among them, `placed` what
-    `places` says of this part, if it has been asked. The first axis of every sum is the population:
-    all, active.
+    `labels` are the groups of all customers, `users` where each stands among them. The first axis
+    of every sum is the population: all, active.
     """
-    customer_of_order, order = placed or places(merged, orders, customers)
-    active_customer = is_active(customers, settings)
-    active_order = active_customer[customer_of_order]
-    sold = by_product(merged, active_order[order], len(range_of_product))
-    group = labels.take(users.find(customers["user_id"].to_numpy()))
+    return {}, _count(Part(merged, orders, customers, settings), goods, labels, users)
 
-    return {}, (
-        by_day_hour(orders, active_order)
-        | by_busiest(orders, active_order)
-        | by_department(
-            merged,
-            order,
-            sold,
-            customer_of_order,
-            active_order,
-            active_customer,
-            department_ids,
-            settings,
-        )
-        | by_price_range(merged, order, sold, active_order, range_of_product, settings)
-        | gaps_by_group(orders, customer_of_order, active_order, group)
+
+def _count(part: Part, goods: Goods, labels: pd.DataFrame, users: Positions) -> dict:
+    sold = by_product(part, len(goods.cents))
+    group = labels.take(users.find(part.customers["user_id"].to_numpy()))
+    return (
+        by_day_hour(part)
+        | by_busiest(part)
+        | by_department(part, sold, goods)
+        | by_price_range(part, sold, goods)
+        | gaps_by_group(part, group)
     )
-
-
-def places(
-    merged: pd.DataFrame, orders: pd.DataFrame, customers: pd.DataFrame
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where each order's customer stands in the part, and where each line's order."""
-    users = Positions(customers["user_id"].to_numpy())
-    ids = Positions(orders["order_id"].to_numpy())
-    return users.find(orders["user_id"].to_numpy()), ids.find(merged["order_id"].to_numpy())
 
 
 def both_populations(counts: np.ndarray) -> np.ndarray:
@@ -159,10 +173,11 @@ def both_populations(counts: np.ndarray) -> np.ndarray:
     return np.stack([counts.sum(axis=0), counts[1]])
 
 
-def by_day_hour(orders: pd.DataFrame, active: np.ndarray) -> dict[str, np.ndarray]:
+def by_day_hour(part: Part) -> dict[str, np.ndarray]:
     """Orders, lines, cents and priced lines by day x hour: 2 x 4 x 7 x 24."""
+    orders = part.orders
     cell = orders["order_day"].to_numpy("int64") * HOURS + orders["order_hour"].to_numpy()
-    cell += active * 7 * HOURS
+    cell += part.active_order * 7 * HOURS
     size = 2 * 7 * HOURS
     counts = [np.bincount(cell, minlength=size)]
     counts += [
@@ -173,12 +188,13 @@ def by_day_hour(orders: pd.DataFrame, active: np.ndarray) -> dict[str, np.ndarra
     return {"day_hour": both_populations(by_active)}
 
 
-def by_busiest(orders: pd.DataFrame, active: np.ndarray) -> dict[str, np.ndarray]:
+def by_busiest(part: Part) -> dict[str, np.ndarray]:
     """Orders and lines by each of the busiest labels: 2 x 2 x labels."""
+    orders = part.orders
 
     def sums_of(flag: str) -> np.ndarray:
         size = len(orders[flag].cat.categories)
-        cell = active * size + orders[flag].cat.codes.to_numpy()
+        cell = part.active_order * size + orders[flag].cat.codes.to_numpy()
         counts = np.bincount(cell, minlength=2 * size)
         lines = sum_by(cell, orders["lines"].to_numpy(), 2 * size)
         return both_populations(np.stack([counts, lines]).reshape(2, 2, size).swapaxes(0, 1))
@@ -186,21 +202,13 @@ def by_busiest(orders: pd.DataFrame, active: np.ndarray) -> dict[str, np.ndarray
     return {flag: sums_of(flag) for flag in BUSIEST}
 
 
-def by_product(
-    merged: pd.DataFrame, active_line: np.ndarray, products: int
-) -> tuple[np.ndarray, np.ndarray]:
+def by_product(part: Part, products: int) -> tuple[np.ndarray, np.ndarray]:
     """Lines and reordered lines by product, each 2 x products."""
-    cell = active_line * np.int64(products) + merged["product_key"].to_numpy()
-    lines = np.bincount(cell, minlength=2 * products)
-    reordered = np.bincount(cell[merged["reordered"].to_numpy() == 1], minlength=2 * products)
-    return tuple(both_populations(counts.reshape(2, -1)) for counts in (lines, reordered))
-
-
-def of_product(merged: pd.DataFrame, values: np.ndarray, products: int) -> np.ndarray:
-    """What the lines say of their products, by product_key; 0 for a product without lines."""
-    found = np.zeros(products, values.dtype)
-    found[merged["product_key"].to_numpy()] = values
-    return found
+    cell = part.order.of_line(part.active_order * 2 * products)
+    cell += part.product
+    cell += part.reordered * np.int64(products)
+    counts = np.bincount(cell, minlength=4 * products).reshape(2, 2, products)
+    return both_populations(counts.sum(axis=1)), both_populations(counts[:, 1])
 
 
 def roll_up(group: np.ndarray, values: np.ndarray, groups: int) -> np.ndarray:
@@ -208,76 +216,60 @@ def roll_up(group: np.ndarray, values: np.ndarray, groups: int) -> np.ndarray:
     return np.stack([sum_by(group, counts, groups) for counts in values])
 
 
-def by_department(
-    merged: pd.DataFrame,
-    order: np.ndarray,
-    sold: tuple[np.ndarray, np.ndarray],
-    customer_of_order: np.ndarray,
-    active_order: np.ndarray,
-    active_customer: np.ndarray,
-    department_ids: np.ndarray,
-    settings: Settings,
-) -> dict:
+def orders_with(part: Part, group: np.ndarray, groups: int) -> np.ndarray:
+    """Orders that hold a product of each group of products: 2 x groups."""
+    holds = np.zeros(len(part.orders) * groups, bool)
+    holds[part.order.of_line(np.arange(len(part.orders)) * groups) + group.take(part.product)] = 1
+    holds = holds.reshape(-1, groups)
+    return np.stack([holds.sum(axis=0), holds[part.active_order].sum(axis=0)])
+
+
+def by_department(part: Part, sold: tuple[np.ndarray, np.ndarray], goods: Goods) -> dict:
     """Customers, orders, lines, cents and reordered lines by department: 2 x 5 x departments.
 
     And the lines of each customer by department, in the order of the part's customers. `sold` are
     lines and reordered lines by product.
     """
-    size = len(department_ids)
-    place = Positions(department_ids).find(merged["department_id"].to_numpy())
-    customers = len(active_customer)
-
-    lines = np.bincount(
-        customer_of_order[order] * np.int64(size) + place, minlength=customers * size
-    ).reshape(customers, size)
-    ordered = np.zeros((len(active_order), size), bool)
-    ordered[order, place] = True
+    size, customers = goods.departments, len(part.customers)
+    cell = part.order.of_line(part.customer_of_order * size) + goods.department.take(part.product)
+    lines = np.bincount(cell, minlength=customers * size).reshape(customers, size)
+    buyers = np.stack([(lines > 0).sum(axis=0), (lines[part.active_customer] > 0).sum(axis=0)])
 
     sold_lines, reordered = sold
-    products = sold_lines.shape[1]
-    group = of_product(merged, place, products)
-    cents = of_product(merged, cents_of(merged["price_cents"], settings), products)
-    totals = [
-        roll_up(group, counts, size) for counts in (sold_lines, sold_lines * cents, reordered)
+    columns = [
+        buyers,
+        orders_with(part, goods.department, size),
+        *(
+            roll_up(goods.department, counts, size)
+            for counts in (sold_lines, sold_lines * goods.cents, reordered)
+        ),
     ]
-    counted = np.stack(
-        [
-            np.stack([(lines > 0).sum(axis=0), ordered.sum(axis=0)]),
-            np.stack([(lines[active_customer] > 0).sum(axis=0), ordered[active_order].sum(axis=0)]),
-        ]
-    )
     return {
-        "departments": np.concatenate([counted, np.stack(totals, axis=1)], axis=1),
+        "departments": np.stack(columns, axis=1),
         "customer_departments": [lines.astype(np.int32)],
     }
 
 
 def by_price_range(
-    merged: pd.DataFrame,
-    order: np.ndarray,
-    sold: tuple[np.ndarray, np.ndarray],
-    active_order: np.ndarray,
-    range_of_product: np.ndarray,
-    settings: Settings,
+    part: Part, sold: tuple[np.ndarray, np.ndarray], goods: Goods
 ) -> dict[str, np.ndarray]:
     """Orders, lines and cents by price range: 2 x 3 x ranges; lines by product: 2 x products."""
-    size = int(range_of_product.max()) + 1
-    ordered = np.zeros((len(active_order), size), bool)
-    ordered[order, range_of_product[merged["product_key"].to_numpy()]] = True
-    orders = np.stack([ordered.sum(axis=0), ordered[active_order].sum(axis=0)])
     lines = sold[0]
-    cents = of_product(merged, cents_of(merged["price_cents"], settings), lines.shape[1])
-    totals = [roll_up(range_of_product, counts, size) for counts in (lines, lines * cents)]
-    return {"price_ranges": np.stack([orders, *totals], axis=1), "product_lines": lines}
+    columns = [
+        orders_with(part, goods.price_range, goods.ranges),
+        *(
+            roll_up(goods.price_range, counts, goods.ranges)
+            for counts in (lines, lines * goods.cents)
+        ),
+    ]
+    return {"price_ranges": np.stack(columns, axis=1), "product_lines": lines}
 
 
-def gaps_by_group(
-    orders: pd.DataFrame, customer_of_order: np.ndarray, active: np.ndarray, group: pd.DataFrame
-) -> dict[str, np.ndarray]:
+def gaps_by_group(part: Part, group: pd.DataFrame) -> dict[str, np.ndarray]:
     """Histogram of days between orders for every group of each grouping: 2 x groups x 31."""
-    known = orders["days_since_prior_order"].notna().to_numpy()
-    days = orders.loc[known, "days_since_prior_order"]
-    customer, active = customer_of_order[known], active[known]
+    known = part.orders["days_since_prior_order"].notna().to_numpy()
+    days = part.orders.loc[known, "days_since_prior_order"]
+    customer, active = part.customer_of_order[known], part.active_order[known]
 
     def counts_of(grouping: str) -> np.ndarray:
         size = len(group[grouping].cat.categories)
@@ -289,30 +281,22 @@ def gaps_by_group(
     return {f"gaps_{name}": counts_of(name) for name in GROUPINGS}
 
 
-def by_customer_time(
-    orders: pd.DataFrame, customer_of_order: np.ndarray, customers: int, settings: Settings
-) -> dict[str, list]:
+def by_customer_time(part: Part) -> dict[str, list]:
     """Each customer's orders by daypart and, last, at the weekend, in the customers' order."""
+    settings, customers = part.settings, len(part.customers)
     parts = len(settings.dayparts)
-    daypart = np.array(settings.daypart_of_hour())[orders["order_hour"].to_numpy()]
+    daypart = np.array(settings.daypart_of_hour())[part.orders["order_hour"].to_numpy()]
     by_part = np.bincount(
-        customer_of_order * np.int64(parts) + daypart, minlength=customers * parts
+        part.customer_of_order * parts + daypart, minlength=customers * parts
     ).reshape(customers, parts)
-    weekend = np.isin(orders["order_day"], settings.weekend_days())
+    weekend = np.isin(part.orders["order_day"], settings.weekend_days())
     return {
         "customer_times": [
-            np.column_stack([by_part, sum_by(customer_of_order, weekend, customers)]).astype(
-                np.int32
-            )
+            np.column_stack(
+                [by_part, sum_by(part.customer_of_order, weekend, customers)]
+            ).astype(np.int32)
         ]
     }
-
-
-def cents_of(price_cents: pd.Series, settings: Settings) -> np.ndarray:
-    """Cents of each line; 0 where the price is missing or above the ceiling."""
-    ceiling = round(100 * settings.thresholds.price_ceiling_dollars)
-    cents = price_cents.fillna(0).to_numpy("int64")
-    return np.where(cents > ceiling, 0, cents)
 
 
 def department_names(products: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from basket.audit import Audit
 from basket.errors import DataError
-from basket.lookup import Positions
+from basket.lookup import OrdersOfLines, Positions, repeated
 
 BOTH, LEFT_ONLY = "both", "left_only"
 FLOW_REASON = "lines without an order, product or customer are removed; doubled ids add lines"
@@ -32,12 +32,14 @@ class Catalogue:
         """Index products (sorted by product_id) by id; an id may stand on several rows."""
         rows = products.merge(departments, on="department_id", how="left", validate="many_to_one")
         ids, first, counts = np.unique(rows["product_id"], return_index=True, return_counts=True)
-        return Catalogue(rows, Positions(ids), first.astype(np.int32), counts.astype(np.int32))
+        return Catalogue(rows, Positions(ids), first, counts)
 
     def find(self, product_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """First product_key of each id and how many rows it has; 0 rows where the id is absent."""
         place = self.ids.find(product_ids)
-        return self.first_key[place], np.where(place >= 0, self.keys_per_id[place], 0)
+        keys = self.keys_per_id.take(place)
+        keys[place < 0] = 0
+        return self.first_key.take(place), keys
 
 
 def merge_part(
@@ -48,30 +50,37 @@ def merge_part(
     Returns the merged lines, and the sums: lines read, unmatched by reason, added by doubled ids,
     kept, the lines of each product_id that have an order, and examples of what did not match.
     """
-    order_row = Positions(orders["order_id"].to_numpy()).find(raw_lines["order_id"].to_numpy())
+    run = OrdersOfLines(
+        Positions(orders["order_id"].to_numpy()), raw_lines["order_id"].to_numpy(), len(orders)
+    )
     customer_of_order = Positions(customers["user_id"].to_numpy()).find(
         orders["user_id"].to_numpy()
     )
-    customer_row = np.where(order_row >= 0, customer_of_order[order_row], -1)
+    customer_of_run = np.append(customer_of_order, -1)[run.row]
     first_key, keys = catalogue.find(raw_lines["product_id"].to_numpy())
 
-    has_order, has_product, has_customer = order_row >= 0, keys > 0, customer_row >= 0
+    has_order = np.repeat(run.row >= 0, run.lengths)
+    has_customer = np.repeat(customer_of_run >= 0, run.lengths)
+    has_product = keys > 0
     repeats = np.where(has_order & has_customer, keys, 0)
     if (repeats == 1).all():  # every line matches once, as in sound data: no line moves
-        line, product_row = slice(None), first_key
+        lines, product_row, kept_of_run = raw_lines, first_key, run.lengths
     else:
         line = np.repeat(np.arange(len(raw_lines)), repeats)
         nth = np.arange(len(line)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-        product_row = first_key[line] + nth
+        lines, product_row = raw_lines.take(line), first_key[line] + nth
+        kept_of_run = run.sum_of_runs(repeats)
     kept = len(product_row)
 
-    sources = (
-        (raw_lines, line),
-        (orders.drop(columns=["order_id", "is_first_order"]), order_row[line]),
-        (catalogue.rows.drop(columns="product_id"), product_row),
-        (customers.drop(columns="user_id"), customer_row[line]),
-    )
-    columns = {name: frame[name].array[rows] for frame, rows in sources for name in frame}
+    columns = {name: lines[name].array for name in lines}
+    for frame, rows in (
+        (orders.drop(columns=["order_id", "is_first_order"]), run.row),
+        (customers.drop(columns="user_id"), customer_of_run),
+    ):
+        for name in frame:
+            columns[name] = repeated(frame[name].array.take(rows), kept_of_run)
+    for name in catalogue.rows.columns.drop("product_id"):
+        columns[name] = catalogue.rows[name].array.take(product_row)
     columns["merge"] = pd.Categorical.from_codes(np.zeros(kept, np.int8), dtype=MERGE_FLAG)
     merged = pd.DataFrame(columns, copy=False)
 
@@ -83,8 +92,8 @@ def merge_part(
         "without_order": int((~has_order).sum()),
         "without_product": int((has_order & ~has_product).sum()),
         "without_customer": int((has_order & has_product & ~has_customer).sum()),
-        "orders_kept": int(np.count_nonzero(np.bincount(order_row[line]))),
-        "customers_kept": int(np.count_nonzero(np.bincount(customer_row[line]))),
+        "orders_kept": _distinct(run.row[kept_of_run > 0]),
+        "customers_kept": _distinct(customer_of_run[kept_of_run > 0]),
         "examples": [
             *_example(
                 "order_id",
@@ -95,11 +104,17 @@ def merge_part(
             *_example(
                 "user_id",
                 "customers.csv",
-                orders["user_id"].to_numpy()[order_row[has_order & has_product & ~has_customer]],
+                np.repeat(np.append(orders["user_id"], -1)[run.row], run.lengths)[
+                    has_order & has_product & ~has_customer
+                ],
             ),
         ],
         "lines_of_id": [pd.Series(ids[has_order & has_customer]).value_counts(sort=False)],
     }
+
+
+def _distinct(rows: np.ndarray) -> int:
+    return int(np.count_nonzero(np.bincount(rows)))
 
 
 def _example(column: str, file: str, ids: np.ndarray) -> list[tuple[str, str, int, int]]:

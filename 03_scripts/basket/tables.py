@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -37,12 +38,22 @@ def to_arrow(table: str, frame: pd.DataFrame) -> pa.Table:
     """Turn a frame into the table's stored types, without traces of the library that wrote it."""
     schema = dictionary.arrow_schema(table)
     columns = [
-        pa.Array.from_pandas(frame[field.name]).cast(field.type)
+        _labels(frame[field.name].array)
         if pa.types.is_dictionary(field.type)
         else pa.Array.from_pandas(frame[field.name], type=field.type)
         for field in schema
     ]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _labels(values: pd.Categorical) -> pa.DictionaryArray:
+    codes = values.codes.astype(np.int32)
+    missing = codes < 0
+    return pa.DictionaryArray.from_arrays(
+        pa.array(codes, mask=missing if missing.any() else None),
+        pa.array(values.categories, pa.string()),
+        safe=False,
+    )
 
 
 def to_pandas(table: str, stored: pa.Table) -> pd.DataFrame:
@@ -69,9 +80,22 @@ def write_part(folder: Path, table: str, part: int, frame: pd.DataFrame) -> dict
 
 
 def _writer(path: Path, table: str, schema: pa.Schema) -> pq.ParquetWriter:
-    """Open a part for writing. Ids and amounts, nearly all distinct, are not worth a dictionary."""
-    repeating = [c.name for c in dictionary.columns_of(table) if c.type not in ("int32", "int64")]
-    return pq.ParquetWriter(path, schema, write_statistics=False, use_dictionary=repeating)
+    """Open a part for writing: labels as dictionaries, numbers as split bytes, all under LZ4.
+
+    Split bytes (BYTE_STREAM_SPLIT) cost a number 4 ns where a dictionary costs 10, and take no more
+    room; every reader of parquet 2.11 knows them (D-33).
+    """
+    columns = dictionary.columns_of(table)
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="lz4",
+        write_statistics=False,
+        use_dictionary=[c.name for c in columns if c.type == "category"],
+        column_encoding={
+            c.name: "BYTE_STREAM_SPLIT" for c in columns if c.type not in ("category", "bool")
+        },
+    )
 
 
 class PartWriters:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from basket.arithmetic import HOURS, dollars, per
-from basket.flags import sum_by
+from basket.lookup import OrdersOfLines
 from basket.moments import Moments
 from basket.settings import Settings
 
@@ -57,44 +57,42 @@ class Columns:
 
 def customer_columns(
     orders: pd.DataFrame,
-    merged: pd.DataFrame,
-    order: np.ndarray,
+    order: OrdersOfLines,
     customer_of_order: np.ndarray,
     department: np.ndarray,
     departments: int,
     customers: int,
     settings: Settings,
 ) -> np.ndarray:
-    """Per-customer sums of one part, customers x columns as `Columns` names them."""
+    """Per-customer sums of one part, customers x columns as `Columns` names them.
+
+    `order` says which order each line belongs to, `department` which department.
+    """
     day, hour = orders["order_day"].to_numpy("int64"), orders["order_hour"].to_numpy("int64")
-    customer = customer_of_order.astype(np.int64)
     cents, priced = orders["spend_cents"].to_numpy(), orders["priced_lines"].to_numpy()
-    daypart = np.array(settings.daypart_of_hour())[hour][order]
+    daypart = np.array(settings.daypart_of_hour())[hour]
     size = len(settings.dayparts) * departments
-    cell_of_line = customer[order] * size + daypart * departments + department
+    lines = order.of_line(customer_of_order * size + daypart * departments) + department
 
-    def table(column: np.ndarray, columns: int, values: np.ndarray) -> np.ndarray:
-        return sum_by(customer * columns + column, values, customers * columns).reshape(
-            customers, columns
-        )
+    def table(column: np.ndarray, columns: int, values: np.ndarray | None = None) -> np.ndarray:
+        cell = customer_of_order * columns + column
+        return np.bincount(cell, values, customers * columns).reshape(customers, columns)
 
-    ones = np.ones(len(orders), np.int64)
     return np.hstack(
         [
-            table(day * HOURS + hour, CELLS, ones),
+            table(day * HOURS + hour, CELLS),
             table(hour, HOURS, cents),
             table(day, 7, cents),
             table(hour, HOURS, priced),
             table(day, 7, priced),
-            np.bincount(cell_of_line, minlength=customers * size).reshape(customers, size),
+            np.bincount(lines, minlength=customers * size).reshape(customers, size),
         ]
     )
 
 
 def time_moments(
-    merged: pd.DataFrame,
     orders: pd.DataFrame,
-    order: np.ndarray,
+    order: OrdersOfLines,
     customer_of_order: np.ndarray,
     active_customer: np.ndarray,
     department: np.ndarray,
@@ -104,7 +102,6 @@ def time_moments(
     """Moments of the active customers of one part."""
     columns = customer_columns(
         orders,
-        merged,
         order,
         customer_of_order,
         department,
