@@ -610,36 +610,6 @@ def test_customers_to_decide_holds_for_real_intervals_of_more_customers(effect, 
         assert decided != "undecided"
 
 
-# --- censored gaps
-
-
-def test_censored_mean_is_the_area_under_scipys_survival_curve():
-    random = np.random.default_rng(6)
-    days = np.minimum(random.integers(1, 60, 400), 30).astype(float)
-    data = scipy_stats.CensoredData.right_censored(days, days >= 30)
-    survival = scipy_stats.ecdf(data).sf
-    steps = np.concatenate([[0.0], survival.quantiles, [30.0]])
-    open_share = np.concatenate([[1.0], survival.probabilities])
-    area = (np.diff(steps) * open_share).sum()
-    assert stats.censored_mean(days) == pytest.approx(area)
-
-
-def test_censored_mean_takes_counts_cuts_longer_gaps_and_drops_missing():
-    days = np.array([3.0, 3, 30, math.nan, 7, 45])
-    expected = (3 + 3 + 30 + 7 + 30) / 5
-    assert stats.censored_mean(days) == pytest.approx(expected)
-    counted = stats.censored_mean(np.array([3, 7, 30, math.nan]), np.array([2, 1, 2, 9]))
-    assert counted == pytest.approx(expected)
-    assert stats.censored_mean(np.array([5.0, 9.0]), censored_at=6) == 5.5
-    assert stats.censored_mean(np.array([1.0, 2.0]), np.array([10**9, 10**9])) == 1.5
-    assert math.isnan(stats.censored_mean(np.array([math.nan])))
-    with pytest.raises(ValueError, match="one count"):
-        stats.censored_mean(np.array([1.0, 2.0]), np.array([1]))
-
-
-# --- simulations: coverage, calibration
-
-
 def coverage(estimates, truth):
     return np.mean([e.low <= truth <= e.high for e in estimates])
 

@@ -9,7 +9,7 @@ linearised variance of a ratio under cluster sampling, Cochran (1977), Sampling 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class Moments:
             variance = np.einsum("ij,jk,ik->i", gradient, centred, gradient, optimize=True)
             variance *= self.n / max(self.n - 1, 1)
             error = np.sqrt(np.maximum(variance, 0))
-            width = error * norm.ppf((1 + confidence) / 2)
+            width = error * ndtri((1 + confidence) / 2)
             found = (
                 np.exp(log_ratio),
                 np.exp(log_ratio - width),
                 np.exp(log_ratio + width),
-                2 * norm.sf(np.abs(log_ratio) / error),
+                2 * ndtr(-np.abs(log_ratio) / error),
             )
         known = np.isfinite(log_ratio) & np.isfinite(error)
         return tuple(np.where(known, values, np.nan) for values in found)

@@ -415,30 +415,6 @@ def customers_to_decide(
     return math.ceil(customers / step) * step
 
 
-def censored_mean(
-    days: np.ndarray, counts: np.ndarray | None = None, censored_at: float = 30
-) -> float:
-    """Mean gap in days, each gap counted up to `censored_at`: the restricted mean.
-
-    `days` are gaps, or the distinct gaps when `counts` says how often each occurs; NaN is dropped;
-    nothing left gives NaN. A gap recorded as `censored_at` was that long OR LONGER, so the mean of
-    the gaps themselves is not in the data; this is the area under the Kaplan-Meier curve up to
-    `censored_at` (Irwin 1949; `scipy.stats.ecdf` of `CensoredData.right_censored`). As all
-    censoring is at that one point, the curve is the plain share of gaps still open, and its area
-    the mean of min(gap, `censored_at`). Word it so: "mean gap, counted up to 30 days"; the true
-    mean is higher. Counts below 0 or of another length raise ValueError.
-    """
-    days = np.asarray(days, dtype=float)
-    counts = np.ones(days.shape) if counts is None else np.asarray(counts, dtype=float)
-    if counts.shape != days.shape or not (counts >= 0).all():
-        raise ValueError("one count from 0 per distinct gap is needed")
-    known = ~np.isnan(days)
-    total = counts[known].sum()
-    if total == 0:
-        return NAN
-    return float((np.minimum(days[known], censored_at) * counts[known]).sum() / total)
-
-
 def _alike_together(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Shorten sorted values to a few thousand means with counts; the tails stay as they are."""
     n = len(values)
