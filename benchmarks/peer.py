@@ -18,7 +18,7 @@ import duckdb
 
 THREADS = 2
 PARQUET = ("FORMAT parquet, ROW_GROUP_SIZE 250000, DICTIONARY_SIZE_LIMIT 1000, "
-           "WRITE_BLOOM_FILTER false")
+           "WRITE_BLOOM_FILTER false, PARQUET_VERSION v2")
 GROUPINGS = ("loyalty_flag", "spending_flag", "frequency_flag", "region", "age_group",
              "income_group", "family_status", "gender", "n_dependants", "profile")
 FLAGS = (*GROUPINGS, "exclusion_flag")
