@@ -6,7 +6,8 @@ BASKET := $(VENV)/bin/basket
 
 OPTIONS = $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") \
 	$(if $(RULES),--rules "$(RULES)") $(if $(SCALE),--scale "$(SCALE)") \
-	$(if $(FROM),--from "$(FROM)") $(if $(SETTINGS),--settings "$(SETTINGS)")
+	$(if $(FROM),--from "$(FROM)") $(if $(SETTINGS),--settings "$(SETTINGS)") \
+	$(if $(SCHEDULER),--scheduler "$(SCHEDULER)")
 
 .PHONY: help report lab test test-slow lint bench verify send clean
 
@@ -15,7 +16,8 @@ help: ## show this help
 	@echo
 	@echo "  Variables of report: DATA= folder or zip, OUT= folder for all results,"
 	@echo "  RULES= corrected or course, SCALE= size of the generated data, FROM= stage to"
-	@echo "  run again from, SETTINGS= another settings file"
+	@echo "  run again from, SETTINGS= another settings file, SCHEDULER= address of a"
+	@echo "  Dask cluster that does the work: tcp://host:port"
 
 $(VENV)/installed.lock: requirements.lock pyproject.toml 03_scripts/set_up.sh
 	@sh 03_scripts/set_up.sh

@@ -44,11 +44,12 @@ def main() -> None:
 )
 @click.option("--from", "start_from", callback=_stage_name, help="Run again from this stage.")
 @click.option("--settings", "settings_file", type=FOLDER, help="Another settings file.")
-def report(data, out, rules, scale, start_from, settings_file) -> None:
+@click.option("--scheduler", help="Address of a Dask cluster that does the work: tcp://host:port.")
+def report(data, out, rules, scale, start_from, settings_file, scheduler) -> None:
     """Build the report and all that leads to it; only what has changed."""
     from basket import pipeline
 
-    path = _run(pipeline.report, data, out, rules, scale, start_from, settings_file)
+    path = _run(pipeline.report, data, out, rules, scale, start_from, settings_file, scheduler)
     click.echo(f"report: {path}")
     click.echo(f"pages:  {path.parents[1] / '04_analysis' / 'notebooks' / 'index.html'}")
 

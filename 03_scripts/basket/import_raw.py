@@ -1,8 +1,9 @@
 """Stage 01: the raw files, typed and split by customer; names of people never pass this point."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,17 @@ from basket import dictionary, tables
 from basket.errors import DataError
 from basket.lookup import Positions
 from basket.project import ORIGINAL_DATA
-from basket.raw import RawData, find, has_data
-from basket.read_csv import BadRow, read_departments, read_slices, read_small
+from basket.raw import SLICE_BYTES, RawData, RawFile, find, has_data
+from basket.read_csv import (
+    BadRow,
+    Reader,
+    expect_rows,
+    numbered,
+    read_departments,
+    read_slices,
+    read_small,
+)
+from basket.split import cut, join_part, split_slice
 from basket.stage import Stage
 
 BYTES_PER_LINE = 17.8  # of the order lines' file, on average
@@ -135,7 +145,8 @@ def import_orders(stage: Stage, raw: RawData) -> tuple[Positions, np.ndarray, np
     def part_of(rows: pa.Table) -> np.ndarray:
         return tables.part_of_customer(rows["user_id"].to_numpy(), parts)
 
-    for rows, starts in _import_split(stage, raw, "raw_orders", parts, part_of):
+    columns = ["order_id", "user_id"]
+    for rows, starts in _import_split(stage, raw, "raw_orders", part_of, columns):
         ids.append(rows["order_id"].to_numpy())
         places.append(np.repeat(np.arange(parts, dtype=np.int16), np.diff(starts)))
         users.append(np.unique(rows["user_id"].to_numpy()))
@@ -155,8 +166,8 @@ def import_lines(stage: Stage, raw: RawData, orders: Positions, order_parts: np.
         place = orders.find(rows["order_id"].to_numpy())
         return np.where(place >= 0, order_parts[place], np.int16(0))
 
-    slices = _import_split(stage, raw, "raw_lines", part_count(stage, raw), part_of)
-    return sum(rows.num_rows for rows, _ in slices)
+    slices = _import_split(stage, raw, "raw_lines", part_of, columns=[])
+    return sum(int(starts[-1]) for _, starts in slices)
 
 
 def _import_small(stage: Stage, raw: RawData, table: str) -> pd.DataFrame:
@@ -167,14 +178,14 @@ def _import_small(stage: Stage, raw: RawData, table: str) -> pd.DataFrame:
 
 
 def _import_split(
-    stage: Stage, raw: RawData, table: str, parts: int, part_of: Callable
-) -> Iterator[tuple[pa.Table, np.ndarray]]:
+    stage: Stage, raw: RawData, table: str, part_of: Callable, columns: list[str]
+) -> Generator[tuple[pa.Table, np.ndarray]]:
     """Read a large file and write each row to its customer's part; rows keep the file's order.
 
-    Yields each slice's rows, sorted by part, and where each part starts among them.
+    Yields some columns of each slice's rows, sorted by part, and where each part starts among them.
     """
     file = raw.files[table]
-    bad: list[BadRow] = []
+    parts = part_count(stage, raw)
 
     def sort_by_part(rows: pa.Table) -> tuple[pa.Table, np.ndarray]:
         if parts == 1:
@@ -183,15 +194,73 @@ def _import_split(
         order = np.argsort(part, kind="stable")
         return rows.take(pa.array(order)), np.searchsorted(part[order], np.arange(parts + 1))
 
+    bad: list[BadRow] = []
+    split = _split_on_cluster if stage.scheduler and not file.members else _split_here
+    with stage.writing():
+        described = yield from split(stage, file, table, parts, sort_by_part, columns, bad)
+    rows = sum(part["rows"] for part in described)
+    expect_rows(file, rows + len(bad))
+    _record_read(stage, table, file.name, rows, bad)
+    stage.finish(table, described)
+
+
+def _split_here(
+    stage: Stage,
+    file: RawFile,
+    table: str,
+    parts: int,
+    sort_by_part: Callable,
+    columns: list[str],
+    bad: list[BadRow],
+) -> Generator:
+    """Split on this machine: one thread writes the parts while others read ahead."""
+    slices = -(-file.size // SLICE_BYTES)
     with tables.PartWriters(stage.building(table), table, parts) as writers:
-        for (rows, starts), bad_rows in read_slices(
-            file, table, sort_by_part, stage.settings.limits.threads
-        ):
-            bad += bad_rows
+        read = read_slices(file, table, sort_by_part, stage.settings.limits.threads)
+        for number, ((rows, starts), found) in enumerate(read, start=1):
+            bad += found
             writers.add(rows, starts)
-            yield rows, starts
-    _record_read(stage, table, file.name, writers.rows, bad)
-    stage.finish(table, writers.described)
+            stage.note_progress(f"{file.name}, slice", number, slices)
+            yield rows.select(columns), starts
+    return writers.described
+
+
+def _split_on_cluster(
+    stage: Stage,
+    file: RawFile,
+    table: str,
+    parts: int,
+    sort_by_part: Callable,
+    columns: list[str],
+    bad: list[BadRow],
+) -> Generator:
+    """Split on a cluster: workers read slices, then put the parts together."""
+    folder = stage.building(table)
+    reader = Reader(file, table, tuple(file.header()))
+    places = cut(file)
+    with TemporaryDirectory(dir=folder.parent, prefix="slices-") as slices:
+        split = stage.in_order(
+            split_slice,
+            places,
+            f"{file.name}, slice",
+            reader=reader,
+            sort_by_part=sort_by_part,
+            folder=Path(slices),
+            columns=columns,
+        )
+        for result, found in numbered(split):
+            bad += found
+            yield result
+        joined = stage.in_order(
+            join_part,
+            range(parts),
+            f"{table}, part",
+            table=table,
+            places=places,
+            slices=Path(slices),
+            folder=folder,
+        )
+        return list(joined)
 
 
 def _record_read(stage: Stage, table: str, file: str, rows: int, bad: list[BadRow]) -> None:

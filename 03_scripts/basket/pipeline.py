@@ -21,7 +21,7 @@ from doit.cmd_base import ModuleTaskLoader
 from doit.doit_cmd import DoitMain
 from doit.exceptions import TaskFailed
 
-from basket import facts, raw
+from basket import cluster, facts, progress, raw
 from basket.errors import BasketError
 from basket.graph import Step, file_hash, graph, record_file, write_json
 from basket.project import ORIGINAL_DATA, ROOT, SCRIPTS, Folders
@@ -57,17 +57,22 @@ def report(
     scale: float | None,
     start_from: str | None,
     settings_file: Path | None,
+    scheduler: str | None = None,
 ) -> Path:
     """Build everything that is not up to date; return the report's path. Raises BasketError."""
     settings_file = (settings_file or ROOT / "settings.yml").resolve()
     settings = load_settings(settings_file)
     folders = Folders(out.resolve() if out else ROOT)
     with only_run(folders):
+        if scheduler:
+            _say(cluster.check(scheduler))
         data_path = (data or _default_data(folders, settings, scale)).resolve()
         found = raw.find(data_path, settings.limits)
         _say(facts.describe_data(found))
         run = Run(folders, settings, settings_file, rules, found, data_path, start_from)
         _prepare_environment(run)
+        if scheduler:
+            _hand_over_to(scheduler, run)
         _build(run)
         facts.write_manifest(run.folders, run.seconds)
     return folders.report
@@ -119,6 +124,7 @@ def _prepare_environment(run: Run) -> None:
         BASKET_SETTINGS=str(run.settings_file),
         PYTHONHASHSEED="0",
         SOURCE_DATE_EPOCH=str(facts.epoch()),
+        BASKET_SCHEDULER="",
     )
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
@@ -129,6 +135,15 @@ def _prepare_environment(run: Run) -> None:
         resource.setrlimit(
             resource.RLIMIT_DATA, (limit, resource.getrlimit(resource.RLIMIT_DATA)[1])
         )
+
+
+def _hand_over_to(scheduler: str, run: Run) -> None:
+    """Have the stages, which inherit it, work on the cluster; check that it sees what they do."""
+    plain = [file for file in run.data.files.values() if not file.members]
+    if len(plain) < len(run.data.files):
+        _say("the data is packed: this machine unpacks and splits it, the cluster does the rest")
+    cluster.check_folders(scheduler, run.folders.prepared, [file.path for file in plain])
+    os.environ["BASKET_SCHEDULER"] = scheduler
 
 
 def _build(run: Run) -> None:
@@ -201,12 +216,13 @@ def _run_stage(run: Run, step: Step, beside: ThreadPoolExecutor) -> TaskFailed |
     try:
         if step.stage == "06_report":
             facts.write_run_facts(run)
-        execute(
-            SCRIPTS / f"{step.stage}.ipynb",
-            executed(run.folders, step.stage),
-            {"rules": run.rules},
-            run.settings.limits.cell_timeout_seconds,
-        )
+        with progress.bar(run.folders, step.stage):
+            execute(
+                SCRIPTS / f"{step.stage}.ipynb",
+                executed(run.folders, step.stage),
+                {"rules": run.rules},
+                run.settings.limits.cell_timeout_seconds,
+            )
     except BasketError as error:
         run.error = error
         return TaskFailed(str(error))

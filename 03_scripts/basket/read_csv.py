@@ -50,10 +50,6 @@ class Slice:
     bad: list[BadRow]
     lines: int
 
-    def bad_from(self, first_line: int) -> list[BadRow]:
-        """The bad rows with their line numbers in the file, for a slice that begins there."""
-        return [replace(row, line=row.line + first_line - 1) for row in self.bad]
-
 
 @dataclass(frozen=True)
 class Reader:
@@ -243,8 +239,8 @@ def read_small(file: RawFile, table: str) -> Slice:
     """Read a whole file at once: products or customers, whose quoted text may hold line breaks."""
     reader = Reader(file, table, tuple(file.header()))
     found = reader.parse(_without_header(b"".join(file.slices())), many_lines=True)
-    _expect_rows(file, found.rows.num_rows + len(found.bad))
-    return replace(found, bad=found.bad_from(2))
+    expect_rows(file, found.rows.num_rows + len(found.bad))
+    return replace(found, bad=_shifted(found.bad, 2))
 
 
 def read_slices(file: RawFile, table: str, work: Callable, threads: int) -> Iterator[tuple]:
@@ -257,18 +253,23 @@ def read_slices(file: RawFile, table: str, work: Callable, threads: int) -> Iter
 
     def parse(text: bytes) -> tuple:
         found = reader.parse(text)
-        return work(found.rows), found
+        return work(found.rows), found.bad, found.lines
 
-    rows = 0
-    line = 2
     with ThreadPoolExecutor(threads) as pool:
-        for result, found in _in_order(
-            pool, parse, _without_first_line(file.slices()), threads + 1
-        ):
-            yield result, found.bad_from(line)
-            line += found.lines
-            rows += found.rows.num_rows + len(found.bad)
-    _expect_rows(file, rows)
+        yield from numbered(_in_order(pool, parse, _without_first_line(file.slices()), threads + 1))
+
+
+def numbered(slices: Iterable[tuple]) -> Iterator[tuple]:
+    """Give the bad rows of slices, (result, bad rows, lines) each, their line in the file."""
+    begins = 2
+    for result, bad, lines in slices:
+        yield result, _shifted(bad, begins)
+        begins += lines
+
+
+def _shifted(bad: list[BadRow], first_line: int) -> list[BadRow]:
+    """The bad rows of a text that begins in this line of its file."""
+    return [replace(row, line=row.line + first_line - 1) for row in bad]
 
 
 def _in_order(pool: ThreadPoolExecutor, work: Callable, items: Iterable, ahead: int) -> Iterator:
@@ -303,7 +304,7 @@ def read_departments(file: RawFile) -> pa.Table:
                 f"{len(rows[0])} fields; expected one row with as many names"
             )
         rows = [["department_id", "department"], *zip(rows[0][1:], rows[1][1:], strict=True)]
-    _expect_rows(file, len(rows) - 1)
+    expect_rows(file, len(rows) - 1)
     columns = {column.name: column for column in dictionary.columns_of("raw_departments")}
     for line, row in enumerate(rows[1:], start=2):
         if len(row) != 2:
@@ -331,6 +332,7 @@ def _without_header(text: bytes) -> bytes:
     return text.partition(b"\n")[2]
 
 
-def _expect_rows(file: RawFile, rows: int) -> None:
+def expect_rows(file: RawFile, rows: int) -> None:
+    """Raise DataError when a file holds nothing but its header."""
     if rows == 0:
         raise DataError(f"{file.name}: the file holds a header and no rows; expected rows")

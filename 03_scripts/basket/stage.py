@@ -3,16 +3,21 @@
 `stages.csv` is the graph: reading or writing a table that it does not name is an error.
 """
 
+import errno
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from basket import tables
+from basket import progress, tables
 from basket.audit import Audit
 from basket.csv_text import to_csv
 from basket.errors import BasketError
@@ -41,8 +46,14 @@ class Stage:
         self.audit = Audit(rules)
         self.built: dict[str, dict] = {}
         pd.set_option("display.max_colwidth", None)
-        self._building = self.folders.prepared / ".building" / name
-        shutil.rmtree(self._building, ignore_errors=True)
+        self.scheduler = os.environ.get("BASKET_SCHEDULER")
+        self._progress = progress.progress_file(self.folders, name)
+        shutil.rmtree(self._progress.parent, ignore_errors=True)
+        self._building = self._progress.parent / uuid.uuid4().hex  # not where an earlier run wrote
+
+    def __repr__(self) -> str:
+        """The stage in a line: the same in every run, as an executed notebook keeps it."""
+        return f"Stage {self.name}, RULES={self.rules_name}"
 
     def _repr_html_(self) -> str:
         row = pd.DataFrame(
@@ -105,9 +116,25 @@ class Stage:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Say of a full disk where it is and what to do, and free what this stage has half made."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            shutil.rmtree(self._building, ignore_errors=True)
+            raise BasketError(
+                f"{self.folders.prepared}: no room left on the disk; make room there, or name a "
+                "folder on a larger one with OUT, and run again; the tables published before are "
+                "in place"
+            ) from None
+
     def write(self, table: str, frame: pd.DataFrame) -> None:
         """Write a small table, in one part."""
-        self.finish(table, [tables.write_part(self.building(table), table, 0, frame)])
+        with self.writing():
+            self.finish(table, [tables.write_part(self.building(table), table, 0, frame)])
 
     def finish(self, table: str, parts: list[dict]) -> None:
         """Close a table whose parts are all written."""
@@ -125,7 +152,7 @@ class Stage:
 
         `takes` maps each argument to a table, or to (table, columns). `function(**frames,
         **constants)` returns (frames by table, sums by name); sums are integers or arrays and are
-        added in the order of the parts. The parts run on a pool of threads.
+        added in the order of the parts. The parts run on a pool of threads, or on a cluster.
         """
         sources = {
             argument: (self.folder_of(table), columns)
@@ -137,20 +164,46 @@ class Stage:
         folders = {table: self.building(table) for table in makes}
         parts = range(max(self.parts(folder.name) for folder, _ in sources.values()))
         written = []
-        with ThreadPoolExecutor(self.settings.limits.threads) as pool:
-            done = pool.map(
-                lambda part: run_part(function, part, sources, folders, constants), parts
+        with self.writing():
+            done = self.in_order(
+                run_part,
+                parts,
+                f"{function.__name__}, part",
+                function=function,
+                sources=sources,
+                folders=folders,
+                constants=constants,
             )
             total = add_up(_sums_only(done, written))
         for table in makes:
             self.finish(table, [made[table] for made in written])
         return total
 
+    def in_order(self, function: Callable, items: Sequence, what: str, /, **constants) -> Iterator:
+        """Yield `function(item, **constants)` for each item, in their order, as they are finished.
+
+        They run on a pool of threads, or on the cluster of this run; `what` names an item.
+        """
+        if self.scheduler:
+            from basket import cluster
+
+            done = cluster.in_order(self.scheduler, function, items, constants, what)
+        else:
+            done = _on_threads(self.settings.limits.threads, function, items, constants)
+        for number, result in enumerate(done, start=1):
+            self.note_progress(what, number, len(items))
+            yield result
+
+    def note_progress(self, what: str, done: int, total: int) -> None:
+        """Note that so many items are finished, for the bar that the run shows."""
+        progress.note(self._progress, what, done, total)
+
     def write_results(self, results: dict[str, pd.DataFrame]) -> None:
         """Write the result tables of the analysis as CSV files."""
         folder = self.building("tables")
-        for name, table in results.items():
-            (folder / f"{name}.csv").write_text(to_csv(table), encoding="utf-8")
+        with self.writing():
+            for name, table in results.items():
+                (folder / f"{name}.csv").write_text(to_csv(table), encoding="utf-8")
         self.built["tables"] = {"rows": sum(len(table) for table in results.values())}
 
     def write_findings(self, found: list[dict]) -> None:
@@ -178,7 +231,7 @@ class Stage:
         if self.name == "01_import":
             (self._building / "quarantine").mkdir(parents=True, exist_ok=True)
             tables.publish(self._building / "quarantine", self.folders.prepared / "quarantine")
-        shutil.rmtree(self._building, ignore_errors=True)
+        shutil.rmtree(self._progress.parent, ignore_errors=True)
         self._save_record(facts)
         self._save_usage()
         takes = [(table, self.rows(table)) for table in self.step.takes if self._is_table(table)]
@@ -231,17 +284,26 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def run_part(function: Callable, part: int, sources: dict, folders: dict, constants: dict) -> tuple:
-    """Read one part's frames, apply the function, write its frames; return what was written."""
+def _on_threads(threads: int, function: Callable, items: Sequence, constants: dict) -> Iterator:
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(partial(function, **constants), items)
+
+
+def run_part(part: int, function: Callable, sources: dict, folders: dict, constants: dict) -> tuple:
+    """Read one part's frames, apply the function, write its frames; return what was written.
+
+    Each file is written aside and moved in when it is whole: done twice, it does no harm.
+    """
     frames = {
         argument: tables.read_part(folder, part, columns)
         for argument, (folder, columns) in sources.items()
     }
     made, sums = function(**frames, **constants)
-    written = {
-        table: tables.write_part(folder, table, part, made[table])
-        for table, folder in folders.items()
-    }
+    written = {}
+    for table, folder in folders.items():
+        with TemporaryDirectory(dir=folder.parent, prefix="attempt-") as attempt:
+            written[table] = tables.write_part(Path(attempt), table, part, made[table])
+            tables.part_file(Path(attempt), part).replace(tables.part_file(folder, part))
     return written, sums
 
 

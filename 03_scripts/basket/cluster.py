@@ -1,0 +1,215 @@
+"""Work on a Dask cluster: the functions that run on threads here, submitted to its workers.
+
+Scheduling, retries after a lost worker, spilling and the dashboard are Dask's (D-29). The workers
+must have this package at this version and see OUT and DATA under the same paths.
+"""
+
+import hashlib
+import os
+import tempfile
+import uuid
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from platform import python_version_tuple
+
+from basket.errors import BasketError
+from basket.graph import file_hash
+from basket.project import ROOT, SCRIPTS
+
+CONNECT_SECONDS = 8
+WORKERS_SECONDS = 30  # without any worker, at the start or half-way
+ASK_SECONDS = 5
+PACKAGES = ("numpy", "pandas", "pyarrow", "dask", "distributed")
+QUIET = {
+    "logging": {"distributed": "critical", "distributed.client": "critical"},
+    "distributed.admin.large-graph-warning-threshold": "1 GiB",
+}  # whatever Dask says on stderr would stand in the executed notebook
+
+
+@contextmanager
+def connected(address: str) -> Iterator:
+    """Connect to the scheduler at `address`; raises BasketError when none answers in 8 s."""
+    try:
+        import dask
+
+        dask.config.set(QUIET)
+        from distributed import Client
+    except ImportError:
+        raise BasketError(
+            "SCHEDULER needs the packages dask and distributed, which are not installed; install "
+            "them: .venv/bin/python -m pip install -r requirements.lock"
+        ) from None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of other versions, which `check` puts into a sentence
+            client = Client(address, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError, TypeError):
+        raise BasketError(
+            f"no Dask scheduler answers at {address}; start one there (`dask scheduler`), name "
+            "another with SCHEDULER=tcp://host:port, or leave SCHEDULER out to work on this machine"
+        ) from None
+    try:
+        yield client
+    finally:
+        client.close(timeout=CONNECT_SECONDS)
+
+
+def in_order(
+    address: str, function: Callable, items: Sequence, constants: dict, what: str
+) -> Iterator:
+    """Yield `function(item, **constants)` for each item, in their order; workers compute them.
+
+    `what` says in errors what an item is ("merge_part, part"). A worker that dies is Dask's to
+    replace, so the function may run twice for one item.
+    """
+    with connected(address) as client:
+        held = client.submit(dict, constants, pure=False)  # one task: made again if a worker dies
+        _wait_for(client, held)
+        client.replicate([held])
+        futures = client.map(
+            _call, items, function=function, constants=held, pure=False, key=function.__name__
+        )
+        for number, future in enumerate(futures, start=1):
+            yield _result(client, future, f"{what} {number} of {len(items)}")
+            future.release()
+
+
+def _call(item, function: Callable, constants: dict):
+    return function(item, **constants)
+
+
+def _result(client, future, what: str):
+    """The result of a task; raises BasketError where the cluster could not compute it."""
+    from distributed import KilledWorker
+    from distributed.comm import CommClosedError
+
+    address = client.scheduler.address
+    try:
+        _wait_for(client, future)
+        return future.result()
+    except KilledWorker as error:
+        raise BasketError(
+            f"{what}: {error.allowed_failures + 1} workers died while they computed it, most "
+            "likely out of memory; give the workers more memory or fewer threads, or lower "
+            "lines_per_part in settings.yml"
+        ) from None
+    except MemoryError:
+        raise BasketError(
+            f"{what}: a worker ran out of memory; give the workers more memory or fewer threads, "
+            "or lower lines_per_part in settings.yml"
+        ) from None
+    except (CancelledError, CommClosedError):
+        raise BasketError(
+            f"{what}: the scheduler at {address} was lost; start it again and run `make report`, "
+            "which goes on from the last finished stage"
+        ) from None
+
+
+def _wait_for(client, future) -> None:
+    """Wait until a task has ended, for as long as there are workers."""
+    from distributed import wait
+
+    while not future.done():
+        try:
+            wait(future, timeout=ASK_SECONDS)
+        except TimeoutError:
+            _require_workers(client)
+
+
+def _require_workers(client) -> None:
+    try:
+        client.wait_for_workers(1, timeout=WORKERS_SECONDS)
+    except TimeoutError:
+        raise BasketError(
+            f"the scheduler at {client.scheduler.address} has had no worker for "
+            f"{WORKERS_SECONDS} s; start some: `dask worker {client.scheduler.address}`"
+        ) from None
+
+
+# ---- before the first stage ---------------------------------------------------------------------
+
+
+def check(address: str) -> str:
+    """Check that the scheduler answers and that its workers have what runs here.
+
+    Returns one line for the user: how many workers, and the address of the dashboard. Raises
+    BasketError, in one line, naming the first worker with another Python, package or version.
+    """
+    with connected(address) as client:
+        _require_workers(client)
+        here = installation()
+        workers = client.run(installation, on_error="return")
+        for worker, there in sorted(workers.items()):
+            if isinstance(there, Exception):
+                raise BasketError(
+                    f"worker {worker} does not have this version of basket ({there}); start the "
+                    "workers from a checkout of the same commit, with its .venv"
+                )
+            for name, value in here.items():
+                if there.get(name) != value:
+                    raise BasketError(
+                        f"worker {worker} has {name} {there.get(name)}, expected {value} as here; "
+                        "start the workers from a checkout of the same commit, with its .venv"
+                    )
+        return f"cluster of {len(workers)} worker(s) at {address}, dashboard: " + (
+            client.dashboard_link or "none"
+        )
+
+
+@cache
+def installation() -> dict[str, str]:
+    """What must be the same on all machines: Python, the packages that compute, this package."""
+    code = [
+        *sorted((SCRIPTS / "basket").glob("*.py")),
+        ROOT / "01_project_management" / "data_dictionary.csv",
+    ]
+    digest = hashlib.sha256("".join(f"{path.name}{file_hash(path)}" for path in code).encode())
+    return {
+        "Python": ".".join(python_version_tuple()[:2]),
+        **{package: version(package) for package in PACKAGES},
+        "basket": f"{version('basket')} ({digest.hexdigest()[:12]})",
+    }
+
+
+def check_folders(address: str, out: Path, files: Sequence[Path]) -> None:
+    """Check that every worker writes to this very `out` and reads these very files.
+
+    Raises BasketError, in one line, naming the first worker that does not, and the path.
+    """
+    token = uuid.uuid4().hex
+    with connected(address) as client, tempfile.NamedTemporaryFile("w", dir=out) as proof:
+        proof.write(token)
+        proof.flush()
+        sizes = {str(path): path.stat().st_size for path in files}
+        found = client.run(_unseen, proof.name, token, sizes)
+        for worker, path in sorted(found.items()):
+            if path:
+                raise BasketError(
+                    f"worker {worker} cannot use {path} as this machine does; OUT and DATA must "
+                    "lie on a file system that all workers share, under the same path"
+                )
+
+
+def _unseen(proof: str, token: str, sizes: dict[str, int]) -> str | None:
+    """The first path that this process does not see as the asking one does, or None."""
+    folder = os.path.dirname(proof)
+    try:
+        if Path(proof).read_text(encoding="utf-8") != token:
+            return folder
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError:
+        return folder
+    for path, size in sizes.items():
+        try:
+            with open(path, "rb"):
+                if os.stat(path).st_size != size:
+                    return path
+        except OSError:
+            return path
+    return None
