@@ -4,6 +4,7 @@ Scheduling, retries after a lost worker, spilling and the dashboard are Dask's (
 must have this package at this version and see OUT and DATA under the same paths.
 """
 
+import asyncio
 import hashlib
 import os
 import tempfile
@@ -21,42 +22,53 @@ from basket.errors import BasketError
 from basket.graph import file_hash
 from basket.project import ROOT, SCRIPTS
 
-CONNECT_SECONDS = 8
+CONNECT_SECONDS = 6  # Dask's own 30 are too long to look at nothing
 WORKERS_SECONDS = 30  # without any worker, at the start or half-way
 ASK_SECONDS = 5
 PACKAGES = ("numpy", "pandas", "pyarrow", "dask", "distributed")
 QUIET = {
     "logging": {"distributed": "critical", "distributed.client": "critical"},
     "distributed.admin.large-graph-warning-threshold": "1 GiB",
-}  # whatever Dask says on stderr would stand in the executed notebook
+}  # what Dask says on stderr would stand in the executed notebook
+FAILS_TO_CONNECT = (OSError, ValueError, TypeError, MemoryError)  # by what may listen there instead
 
 
-@contextmanager
-def connected(address: str) -> Iterator:
-    """Connect to the scheduler at `address`; raises BasketError when none answers in 8 s."""
+def _distributed():
+    """Import Dask's cluster client, told to be quiet; raises BasketError when it is not there."""
     try:
         import dask
 
         dask.config.set(QUIET)
-        from distributed import Client
+        import distributed
     except ImportError:
         raise BasketError(
             "SCHEDULER needs the packages dask and distributed, which are not installed; install "
             "them: .venv/bin/python -m pip install -r requirements.lock"
         ) from None
+    return distributed
+
+
+@contextmanager
+def connected(address: str) -> Iterator:
+    """Connect to the scheduler at `address`; raises BasketError when none answers in time."""
+    distributed = _distributed()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of other versions, which `check` puts into a sentence
-            client = Client(address, timeout=CONNECT_SECONDS)
-    except (OSError, ValueError, TypeError):
-        raise BasketError(
-            f"no Dask scheduler answers at {address}; start one there (`dask scheduler`), name "
-            "another with SCHEDULER=tcp://host:port, or leave SCHEDULER out to work on this machine"
-        ) from None
+            client = distributed.Client(address, timeout=CONNECT_SECONDS)
+    except FAILS_TO_CONNECT:
+        raise _nobody_at(address) from None
     try:
         yield client
     finally:
         client.close(timeout=CONNECT_SECONDS)
+
+
+def _nobody_at(address: str) -> BasketError:
+    return BasketError(
+        f"no Dask scheduler answers at {address}; start one there (`dask scheduler`), name another "
+        "with SCHEDULER=tcp://host:port, or leave SCHEDULER out to work on this machine"
+    )
 
 
 def in_order(
@@ -70,7 +82,7 @@ def in_order(
     with connected(address) as client:
         held = client.submit(dict, constants, pure=False)  # one task: made again if a worker dies
         _wait_for(client, held)
-        client.replicate([held])
+        client.replicate(held)  # else the first worker, which has it, gets all of a few parts
         futures = client.map(
             _call, items, function=function, constants=held, pure=False, key=function.__name__
         )
@@ -85,16 +97,14 @@ def _call(item, function: Callable, constants: dict):
 
 def _result(client, future, what: str):
     """The result of a task; raises BasketError where the cluster could not compute it."""
-    from distributed import KilledWorker
-    from distributed.comm import CommClosedError
-
+    distributed = _distributed()
     address = client.scheduler.address
     try:
         _wait_for(client, future)
         return future.result()
-    except KilledWorker as error:
+    except distributed.KilledWorker as error:
         raise BasketError(
-            f"{what}: {error.allowed_failures + 1} workers died while they computed it, most "
+            f"{what}: {error.allowed_failures + 1} worker(s) died while they computed it, most "
             "likely out of memory; give the workers more memory or fewer threads, or lower "
             "lines_per_part in settings.yml"
         ) from None
@@ -103,7 +113,7 @@ def _result(client, future, what: str):
             f"{what}: a worker ran out of memory; give the workers more memory or fewer threads, "
             "or lower lines_per_part in settings.yml"
         ) from None
-    except (CancelledError, CommClosedError):
+    except (CancelledError, distributed.comm.CommClosedError):
         raise BasketError(
             f"{what}: the scheduler at {address} was lost; start it again and run `make report`, "
             "which goes on from the last finished stage"
@@ -112,11 +122,10 @@ def _result(client, future, what: str):
 
 def _wait_for(client, future) -> None:
     """Wait until a task has ended, for as long as there are workers."""
-    from distributed import wait
-
+    distributed = _distributed()
     while not future.done():
         try:
-            wait(future, timeout=ASK_SECONDS)
+            distributed.wait(future, timeout=ASK_SECONDS)
         except TimeoutError:
             _require_workers(client)
 
@@ -140,6 +149,7 @@ def check(address: str) -> str:
     Returns one line for the user: how many workers, and the address of the dashboard. Raises
     BasketError, in one line, naming the first worker with another Python, package or version.
     """
+    _require_scheduler(address)
     with connected(address) as client:
         _require_workers(client)
         here = installation()
@@ -161,9 +171,27 @@ def check(address: str) -> str:
         )
 
 
+def _require_scheduler(address: str) -> None:
+    """Raise BasketError unless a scheduler answers in time, whatever else may listen there."""
+    distributed = _distributed()
+
+    async def greet() -> None:  # Client alone waits for ever where another server listens
+        arguments = distributed.Security().get_connection_args("client")
+        greeting = distributed.comm.connect(address, **arguments)
+        await (await asyncio.wait_for(greeting, CONNECT_SECONDS)).close()
+
+    try:
+        asyncio.run(greet())
+    except FAILS_TO_CONNECT:
+        raise _nobody_at(address) from None
+
+
 @cache
 def installation() -> dict[str, str]:
-    """What must be the same on all machines: Python, the packages that compute, this package."""
+    """What must be the same on all machines: Python, the packages that compute, this package.
+
+    Asked first when a worker loads this package, and remembered: its files may change later.
+    """
     code = [
         *sorted((SCRIPTS / "basket").glob("*.py")),
         ROOT / "01_project_management" / "data_dictionary.csv",

@@ -52,8 +52,8 @@ class Stage:
         self._building = self._progress.parent / uuid.uuid4().hex  # not where an earlier run wrote
 
     def __repr__(self) -> str:
-        """The stage in a line: the same in every run, as an executed notebook keeps it."""
-        return f"Stage {self.name}, RULES={self.rules_name}"
+        """Name the stage without its address in memory, which differs from run to run."""
+        return f"Stage({self.name!r}, rules={self.rules_name!r})"
 
     def _repr_html_(self) -> str:
         row = pd.DataFrame(

@@ -1,0 +1,503 @@
+"""Parts on a Dask cluster, on threads, on a full disk: the same results, or one clear line."""
+
+import contextlib
+import hashlib
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from basket import cluster, progress, split, stage, tables
+from basket.errors import BasketError
+from basket.generate import generate
+from basket.graph import Step, graph
+from basket.project import ROOT, Folders
+from basket.raw import LAYOUTS, RawFile
+from conftest import Run, import_stage, lines_per_part, run_stages, write_settings
+
+BASKET = [sys.executable, "-c", "from basket.command import main; main()"]
+NOT_A_RESULT = re.compile(r"usage\.json|manifest\.json|\.done\.json|\.lock|\.doit")
+LINES = LAYOUTS["course"]["raw_lines"][0]
+
+
+# ---- a cluster of processes on this machine -----------------------------------------------------
+
+
+class Cluster:
+    """One scheduler and its workers, each a process of its own on 127.0.0.1."""
+
+    def __init__(self, folder: Path, **scheduler_settings: str):
+        """Start the scheduler; workers are added one by one."""
+        self.folder = folder
+        self.workers: list[subprocess.Popen] = []
+        self._file = folder / "scheduler.json"
+        self.scheduler = self._start(
+            ["scheduler", "--host", "127.0.0.1", "--port", "0", "--dashboard-address",
+             "127.0.0.1:0", "--scheduler-file", str(self._file)], scheduler_settings)
+        wait_until(self._file.exists, "the scheduler has not started")
+        self.address = re.search(r"tcp://[\d.:]+", self._file.read_text())[0]
+
+    def _start(self, arguments: list[str], settings: dict[str, str]) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, "-m", "dask", *arguments], cwd=self.folder,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)} | settings)
+
+    def add_worker(self, **settings: str) -> subprocess.Popen:
+        """Start a worker without a nanny: killed, it stays away."""
+        worker = self._start(
+            ["worker", self.address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny",
+             "--no-dashboard", "--memory-limit", "0", "--local-directory", str(self.folder)],
+            settings)
+        self.workers.append(worker)
+        return worker
+
+    def end(self) -> None:
+        """End the processes that were started here."""
+        for process in [*self.workers, self.scheduler]:
+            process.kill()
+            process.wait(20)
+
+
+@contextlib.contextmanager
+def running(folder: Path, workers: int, **scheduler_settings: str):
+    started = Cluster(folder, **scheduler_settings)
+    try:
+        for _ in range(workers):
+            started.add_worker()
+        with cluster.connected(started.address) as client:
+            if workers:
+                client.wait_for_workers(workers, timeout=60)
+        yield started
+    finally:
+        started.end()
+
+
+@pytest.fixture
+def two_workers(tmp_path):
+    """Give a cluster of two workers that retries nothing."""
+    settings = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+    with running(tmp_path, 2, **settings) as started:
+        yield started
+
+
+def wait_until(happens, otherwise: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < end, otherwise
+        time.sleep(0.02)
+
+
+def report(*arguments: str, **options) -> subprocess.Popen:
+    return subprocess.Popen([*BASKET, "report", *arguments], text=True, stdout=subprocess.PIPE,
+                            **{"stderr": subprocess.PIPE} | options)
+
+
+@contextlib.contextmanager
+def terminal():
+    """Give the screen of a terminal, to write to, and what was seen on it so far."""
+    keyboard, screen = pty.openpty()
+    seen: list[bytes] = []
+
+    def read() -> None:
+        with contextlib.suppress(OSError):  # nobody writes any more
+            while found := os.read(keyboard, 4096):
+                seen.append(found)
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        yield screen, seen
+    finally:
+        os.close(screen)
+
+
+def text_of(seen: list[bytes]) -> str:
+    return b"".join(seen).decode()
+
+
+def hashes(out: Path) -> dict[str, str]:
+    """The hash of every file of a run that is a result; times and fingerprints are none."""
+    return {
+        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(out.rglob("*"))
+        if path.is_file() and not NOT_A_RESULT.search(path.name)
+    }
+
+
+# ---- results ------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_cluster_that_loses_a_worker_builds_the_same_files(tmp_path):
+    """The run on this machine has a terminal, and that leaves no trace in the files either."""
+    data = tmp_path / "data"
+    generate(data, scale=0.03)
+    settings = write_settings(tmp_path / "settings.yml",
+                              {"limits.lines_per_part": lines_per_part(data, 6)})
+    options = ["--data", str(data), "--settings", str(settings)]
+    with terminal() as (screen, seen):
+        here = report(*options, "--out", str(tmp_path / "here"), stderr=screen)
+    with running(tmp_path, 2) as two:
+        out = tmp_path / "there"
+        there = report(*options, "--out", str(out), "--scheduler", two.address)
+        building = out / "02_data" / "prepared_data" / ".building"
+        wait_until(lambda: list(building.glob("03_merge/*/merged/part-*.parquet")),
+                   "no part was merged", 200)
+        two.workers[0].kill()
+        _, said = there.communicate(timeout=300)
+    assert there.returncode == 0, said
+    assert here.wait(300) == 0
+    assert re.match(r"cluster of 2 worker\(s\) at tcp://\S+, dashboard: http://127.0.0.1:\d+", said)
+
+    expected = hashes(tmp_path / "here")
+    assert sum("merged/part" in path for path in expected) == 6
+    assert sum(path.startswith("04_analysis/tables/") for path in expected) > 20
+    assert hashes(out) == expected
+    assert not list(building.iterdir())
+
+    stage_lines = r"(?m)^.*\r?(0\d_\w+) +[\d,]+ rows"
+    shown = text_of(seen)
+    assert re.search(r"03_merge +\[[#.]{24}\] merge_part, part \d of 6", shown)
+    assert re.findall(stage_lines, said) == re.findall(stage_lines, shown) == list(graph())
+    assert "[#" not in said and "[." not in said  # no bar where there is no terminal
+
+
+@given(st.binary(max_size=200), st.integers(1, 60))
+def test_workers_read_the_slices_that_one_machine_reads(tmp_path_factory, content, size):
+    content = b"header\n" + content.replace(b"\r", b"\n")
+    path = tmp_path_factory.getbasetemp() / "cut.csv"
+    path.write_bytes(content)
+    file = RawFile("cut.csv", path, (), len(content))
+    slices = [content[begin:end] for begin, end in split.cut(file, size)]
+    assert slices == list(file.slices(size))
+
+
+def test_parts_put_together_from_slices_are_those_read_in_one_go(generated, tmp_path, monkeypatch):
+    """As on a cluster, with slices far smaller than a part; a bad row keeps its line number."""
+    data = shutil.copytree(generated, tmp_path / "data")
+    with (data / LINES).open("a") as file:
+        file.write("1,x,1,0\n")
+    size = (data / LINES).stat().st_size // 5
+    monkeypatch.setattr(RawFile.slices, "__defaults__", (size,))
+    monkeypatch.setattr(split.cut, "__defaults__", (size,))
+    settings = write_settings(tmp_path / "settings.yml",
+                              {"limits.lines_per_part": lines_per_part(data, 3)})
+    monkeypatch.setenv("BASKET_DATA", str(data))
+    import_stage(Run(tmp_path / "here", "corrected", settings))
+
+    used = []
+
+    def on_threads(address, function, items, constants, what):
+        used.append((address, function.__name__, len(items)))
+        return stage._on_threads(2, function, items, constants)
+
+    monkeypatch.setattr(cluster, "in_order", on_threads)
+    monkeypatch.setenv("BASKET_SCHEDULER", "tcp://there")
+    import_stage(Run(tmp_path / "there", "corrected", settings))
+    assert ("tcp://there", "split_slice", 6) in used and ("tcp://there", "join_part", 3) in used
+    assert hashes(tmp_path / "here") == hashes(tmp_path / "there")
+    bad = pd.read_parquet(
+        tmp_path / "there" / "02_data" / "prepared_data" / "quarantine" / "raw_lines.parquet")
+    assert bad["line"].tolist() == [(data / LINES).read_bytes().count(b"\n")]
+
+
+def test_a_packed_file_is_split_on_this_machine(generated, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "in_order", None)
+    monkeypatch.setenv("BASKET_SCHEDULER", "tcp://there")
+    shutil.make_archive(str(tmp_path / "data"), "zip", generated)
+    monkeypatch.setenv("BASKET_DATA", str(tmp_path / "data.zip"))
+    run = Run(tmp_path / "out", "corrected", ROOT / "settings.yml")
+    import_stage(run)
+    assert run.sidecar("raw_lines")["rows"] > 100_000
+
+
+# ---- a cluster that cannot be used --------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_no_scheduler_there_is_one_line_within_ten_seconds(tmp_path):
+    begun = time.monotonic()
+    done = report("--out", str(tmp_path), "--scheduler", "tcp://127.0.0.1:9")
+    _, said = done.communicate(timeout=60)
+    assert time.monotonic() - begun < 10
+    assert done.returncode == 1
+    assert said.count("\n") == 1 and "tcp://127.0.0.1:9;" in said and "leave SCHEDULER out" in said
+    assert not list((tmp_path / "02_data" / "prepared_data").glob("generated_data"))
+
+
+@pytest.mark.parametrize("address", ["nowhere", "http://127.0.0.1:80", "tcp://127.0.0.1"])
+def test_what_is_no_address_of_a_scheduler_is_one_line(address, monkeypatch):
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
+    with pytest.raises(BasketError, match=f"no Dask scheduler answers at {address};"):
+        cluster.check(address)
+
+
+@pytest.mark.parametrize("says", [b"", b"HTTP/1.0 400 Bad request\r\n\r\n"])
+def test_another_server_at_the_address_is_one_line(says, monkeypatch):
+    import socket
+
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = []
+
+        def answer() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    taken.append(server.accept()[0])
+                    taken[-1].sendall(says)
+
+        threading.Thread(target=answer, daemon=True).start()
+        begun = time.monotonic()
+        with pytest.raises(BasketError, match="no Dask scheduler answers"):
+            cluster.check(f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        assert time.monotonic() - begun < 5
+    assert taken
+
+
+def test_without_dask_one_line_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(BasketError, match=r"pip install -r requirements\.lock"):
+        cluster.check("tcp://127.0.0.1:9")
+
+
+@pytest.mark.slow
+def test_workers_must_be_there_be_the_same_and_see_the_same_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "WORKERS_SECONDS", 1)
+    with running(tmp_path, 0) as started:
+        with pytest.raises(BasketError, match="has had no worker for 1 s; start some"):
+            cluster.check(started.address)
+        monkeypatch.setattr(cluster, "WORKERS_SECONDS", 60)
+
+        for change, said in (
+            ("# another version\n", "has basket 1"),
+            (None, "does not have this version of basket"),
+        ):
+            other = tmp_path / "other" / "03_scripts"
+            shutil.copytree(ROOT / "03_scripts", other)
+            shutil.copytree(ROOT / "01_project_management", other.parent / "01_project_management")
+            if change:
+                with (other / "basket" / "clean.py").open("a") as file:
+                    file.write(change)
+            else:
+                (other / "basket" / "cluster.py").unlink()
+            worker = started.add_worker(PYTHONPATH=str(other))
+            with pytest.raises(BasketError, match=said) as raised:
+                cluster.check(started.address)
+            assert "checkout of the same commit" in str(raised.value)
+            worker.kill()
+            worker.wait(20)
+            shutil.rmtree(other.parent)
+
+        started.add_worker()
+        assert "cluster of 1 worker(s)" in cluster.check(started.address)
+        seen = tmp_path / "seen.csv"
+        seen.write_text("x")
+        cluster.check_folders(started.address, tmp_path, [seen])
+        monkeypatch.setattr(cluster, "_unseen", unseen_elsewhere)
+        with pytest.raises(BasketError, match=f"cannot use {tmp_path} as this machine does"):
+            cluster.check_folders(started.address, tmp_path, [seen])
+
+
+def unseen_elsewhere(proof: str, token: str, sizes: dict) -> str | None:
+    """As on a worker whose folder of that name is another one."""
+    return cluster._unseen(proof, token + "x", sizes)
+
+
+def test_a_worker_names_the_path_that_it_does_not_see(tmp_path):
+    proof, data = tmp_path / "proof", tmp_path / "orders.csv"
+    proof.write_text("token")
+    data.write_text("12345")
+    sizes = {str(data): 5}
+    assert cluster._unseen(str(proof), "token", sizes) is None
+    assert cluster._unseen(str(proof), "another", sizes) == str(tmp_path)
+    elsewhere = tmp_path / "absent"
+    assert cluster._unseen(str(elsewhere / "proof"), "token", {}) == str(elsewhere)
+    assert cluster._unseen(str(proof), "token", {str(data): 6}) == str(data)
+    assert cluster._unseen(str(proof), "token", {str(tmp_path / "x"): 6}) == str(tmp_path / "x")
+
+
+# ---- a cluster that fails half-way --------------------------------------------------------------
+
+
+def kills_its_worker(number: int, deadly: int) -> int:
+    if number == deadly:
+        time.sleep(1)  # the others are done by then
+        os._exit(1)
+    return number
+
+
+def sleeps(number: int, seconds: float) -> int:
+    time.sleep(seconds)
+    return number
+
+
+@pytest.mark.slow
+def test_a_part_that_kills_its_workers_is_named_and_so_is_a_cluster_without_any(
+        two_workers, monkeypatch):
+    monkeypatch.setattr(cluster, "WORKERS_SECONDS", 2)
+    monkeypatch.setattr(cluster, "ASK_SECONDS", 0.5)
+    work = cluster.in_order(two_workers.address, kills_its_worker, range(4), {"deadly": 3},
+                            "merge_part, part")
+    with pytest.raises(BasketError, match=r"merge_part, part 4 of 4: 1 worker.* died"):
+        list(work)
+    for worker in two_workers.workers:
+        worker.kill()
+        worker.wait(20)
+    with pytest.raises(BasketError, match="has had no worker for 2 s"):
+        list(cluster.in_order(two_workers.address, sleeps, range(3), {"seconds": 0}, "part"))
+
+
+@pytest.mark.slow
+def test_a_lost_scheduler_is_one_line(two_workers, monkeypatch):
+    monkeypatch.setattr(cluster, "ASK_SECONDS", 0.5)
+    work = cluster.in_order(two_workers.address, sleeps, range(9), {"seconds": 0.5}, "pass, part")
+    assert next(work) == 0
+    two_workers.scheduler.kill()
+    with pytest.raises(BasketError, match=r"pass, part \d of 9: the scheduler at .* was lost"):
+        list(work)
+
+
+# ---- a full disk --------------------------------------------------------------------------------
+
+
+def twice(numbers: pd.DataFrame) -> tuple[dict, dict]:
+    return {"raw_orders": numbers}, {"rows": len(numbers)}
+
+
+def test_a_full_disk_is_one_line_and_what_was_published_stays(generated, tmp_path, monkeypatch):
+    run = run_stages(generated, tmp_path, "corrected")
+    before = hashes(run.folders.prepared)
+    again = run.open("01_import")
+    again.step = Step("01_import", ("raw_orders",), ("raw_orders",))
+    monkeypatch.setattr(again, "folder_of", lambda table: run.folders.prepared / table)
+    real = tables.part_file
+
+    def part_file(folder: Path, part: int) -> Path:
+        return Path("/dev/full") if "attempt-" in folder.name else real(folder, part)
+
+    monkeypatch.setattr(tables, "part_file", part_file)
+    with pytest.raises(BasketError, match="no room left on the disk") as raised:
+        again.for_each_part(twice, {"numbers": "raw_orders"}, makes=("raw_orders",))
+    assert str(raised.value).startswith(str(run.folders.prepared))
+    assert hashes(run.folders.prepared) == before
+    assert not list((run.folders.prepared / ".building").glob("*/*/*"))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Give a folder on a disk of 8 MiB, or skip: mounting one takes root."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(disk)],
+                             capture_output=True, check=False) if shutil.which("mount") else None
+    if mounted is None or mounted.returncode:
+        pytest.skip("NOT RUN on a full disk: a small one cannot be mounted here")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["here", "cluster"])
+def test_a_run_that_fills_the_disk_names_it_and_keeps_what_was_published(
+        small_disk, tmp_path, where):
+    data = tmp_path / "data"
+    generate(data, scale=0.01)
+    settings = write_settings(tmp_path / "settings.yml",
+                              {"limits.lines_per_part": lines_per_part(data, 4)})
+    with contextlib.ExitStack() as stack:
+        options = ["--data", str(data), "--settings", str(settings), "--out", str(small_disk)]
+        if where == "cluster":
+            options += ["--scheduler", stack.enter_context(running(tmp_path, 2)).address]
+        done = report(*options)
+        _, said = done.communicate(timeout=200)
+    assert done.returncode == 1
+    prepared = small_disk / "02_data" / "prepared_data"
+    assert f"{prepared}: no room left on the disk" in said and "Traceback" not in said
+    published = sorted(path.parent.name for path in prepared.glob("*/_table.json"))
+    assert "raw_lines" in published
+    for name in published:
+        for part in tables.read_sidecar(prepared / name)["parts"]:
+            content = (prepared / name / part["file"]).read_bytes()
+            assert hashlib.sha256(content).hexdigest() == part["sha256"]
+
+
+# ---- one customer who buys more than a part holds -----------------------------------------------
+
+
+@pytest.mark.slow
+def test_one_customer_with_a_third_of_all_lines_fills_one_part(tmp_path):
+    """The part of that customer is the largest, and the counts are those of the files."""
+    generate(tmp_path / "data", scale=0.003)
+    orders = pd.read_csv(tmp_path / "data" / "orders.csv", dtype=str, keep_default_na=False)
+    lines = pd.read_csv(tmp_path / "data" / LINES)
+    user = orders["user_id"].iloc[0]
+    mine = orders.query("user_id == @user and eval_set == 'prior'")
+    first, per_order = orders["order_id"].astype(int).max() + 1, 100
+    many = len(lines) // 2 // per_order
+    more = pd.DataFrame({"order_id": range(first, first + many), "user_id": user,
+                         "eval_set": "prior", "order_number": len(mine) + 1 + np.arange(many),
+                         "order_dow": 1, "order_hour_of_day": "09",
+                         "days_since_prior_order": "1.0"})
+    goods = np.unique(lines["product_id"])[:per_order]
+    bought = pd.DataFrame({"order_id": np.repeat(more["order_id"].to_numpy(), per_order),
+                           "product_id": np.tile(goods, many),
+                           "add_to_cart_order": np.tile(np.arange(1, per_order + 1), many),
+                           "reordered": 1})
+    last = orders["user_id"].eq(user) & orders["eval_set"].ne("prior")
+    orders.loc[last, "order_number"] = str(len(mine) + many + 1)
+    pd.concat([orders, more]).to_csv(tmp_path / "data" / "orders.csv", index=False)
+    pd.concat([lines, bought]).to_csv(tmp_path / "data" / LINES, index=False)
+
+    settings = write_settings(tmp_path / "settings.yml",
+                              {"limits.lines_per_part": lines_per_part(tmp_path / "data", 4)})
+    run = run_stages(tmp_path / "data", tmp_path / "out", "corrected", settings)
+    rows = [part["rows"] for part in run.sidecar("merged")["parts"]]
+    assert len(rows) == 4 and sum(rows) == len(lines) + len(bought)
+    assert rows[int(user) % 4] == max(rows) > len(bought)
+    customer = run.table("analysis_customers").set_index("user_id").loc[int(user)]
+    assert customer["max_order"] == len(mine) + many
+    assert customer["lines"] == len(bought) + lines["order_id"].isin(
+        mine["order_id"].astype(int)).sum()
+
+
+# ---- progress -----------------------------------------------------------------------------------
+
+
+def test_a_bar_shows_what_is_done_and_nothing_where_there_is_one_part():
+    shown = progress.line("03_merge", "3 4 merge_part, part\n")
+    assert shown == "03_merge         [##################......] merge_part, part 3 of 4"
+    assert len(progress.line("05_visualise", f"1 9 {'x' * 200}\n")) == progress.WIDTH
+    for noted in ("1 1 part\n", "", "3 4 part", "3\n", "a b c\n"):
+        assert progress.line("03_merge", noted) == ""
+
+
+def test_the_bar_is_drawn_on_a_terminal_wiped_off_and_not_drawn_elsewhere(tmp_path, monkeypatch):
+    folders = Folders(tmp_path)
+    file = progress.progress_file(folders, "03_merge")
+    with terminal() as (screen, seen), os.fdopen(os.dup(screen), "w") as stream:
+        monkeypatch.setattr(sys, "__stderr__", stream)
+        with progress.bar(folders, "03_merge"):
+            for done in (1, 2):
+                progress.note(file, "merge_part, part", done, 4)
+                said = f"part {done} of 4"
+                wait_until(lambda said=said: said in text_of(seen), f"no bar says {said}", 10)
+    wait_until(lambda: text_of(seen).endswith(" \r"), "the bar was not wiped off", 10)
+    assert "\n" not in text_of(seen) and "\x1b" not in text_of(seen)
+
+    with (tmp_path / "log").open("w+") as log:
+        monkeypatch.setattr(sys, "__stderr__", log)
+        with progress.bar(folders, "03_merge"):
+            time.sleep(3 * progress.SECONDS)
+        log.seek(0)
+        assert log.read() == ""
