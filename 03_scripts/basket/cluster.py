@@ -31,6 +31,9 @@ QUIET = {
     "distributed.admin.large-graph-warning-threshold": "1 GiB",
 }  # what Dask says on stderr would stand in the executed notebook
 FAILS_TO_CONNECT = (OSError, ValueError, TypeError, MemoryError)  # by what may listen there instead
+MORE_MEMORY = (
+    "give the workers more memory or fewer threads, or lower lines_per_part in settings.yml"
+)
 
 
 def _distributed():
@@ -79,63 +82,55 @@ def in_order(
     `what` says in errors what an item is ("merge_part, part"). A worker that dies is Dask's to
     replace, so the function may run twice for one item.
     """
+    distributed = _distributed()
+    doing = what
     with connected(address) as client:
-        held = client.submit(dict, constants, pure=False)  # one task: made again if a worker dies
-        _wait_for(client, held)
-        client.replicate(held)  # else the first worker, which has it, gets all of a few parts
-        futures = client.map(
-            _call, items, function=function, constants=held, pure=False, key=function.__name__
-        )
-        for number, future in enumerate(futures, start=1):
-            yield _result(client, future, f"{what} {number} of {len(items)}")
-            future.release()
+        try:
+            held = client.submit(dict, constants, pure=False)  # a task, made again when it is lost
+            _wait_for(client, held, doing)
+            client.replicate(held)  # else the first worker, which has it, gets all of a few parts
+            futures = client.map(
+                _call, items, function=function, constants=held, pure=False, key=function.__name__
+            )
+            for number, future in enumerate(futures, start=1):
+                doing = f"{what} {number} of {len(items)}"
+                _wait_for(client, future, doing)
+                yield future.result()
+                future.release()
+        except distributed.KilledWorker as error:
+            raise BasketError(
+                f"{doing}: {error.allowed_failures + 1} worker(s) died while they computed it, "
+                f"most likely out of memory; {MORE_MEMORY}"
+            ) from None
+        except MemoryError:
+            raise BasketError(f"{doing}: a worker ran out of memory; {MORE_MEMORY}") from None
+        except (CancelledError, distributed.comm.CommClosedError):
+            raise BasketError(
+                f"{doing}: the scheduler at {address} was lost; start it again and run "
+                "`make report`, which goes on from the last finished stage"
+            ) from None
 
 
 def _call(item, function: Callable, constants: dict):
     return function(item, **constants)
 
 
-def _result(client, future, what: str):
-    """The result of a task; raises BasketError where the cluster could not compute it."""
-    distributed = _distributed()
-    address = client.scheduler.address
-    try:
-        _wait_for(client, future)
-        return future.result()
-    except distributed.KilledWorker as error:
-        raise BasketError(
-            f"{what}: {error.allowed_failures + 1} worker(s) died while they computed it, most "
-            "likely out of memory; give the workers more memory or fewer threads, or lower "
-            "lines_per_part in settings.yml"
-        ) from None
-    except MemoryError:
-        raise BasketError(
-            f"{what}: a worker ran out of memory; give the workers more memory or fewer threads, "
-            "or lower lines_per_part in settings.yml"
-        ) from None
-    except (CancelledError, distributed.comm.CommClosedError):
-        raise BasketError(
-            f"{what}: the scheduler at {address} was lost; start it again and run `make report`, "
-            "which goes on from the last finished stage"
-        ) from None
-
-
-def _wait_for(client, future) -> None:
+def _wait_for(client, future, what: str) -> None:
     """Wait until a task has ended, for as long as there are workers."""
     distributed = _distributed()
     while not future.done():
         try:
             distributed.wait(future, timeout=ASK_SECONDS)
         except TimeoutError:
-            _require_workers(client)
+            _require_workers(client, f"{what}: ")
 
 
-def _require_workers(client) -> None:
+def _require_workers(client, meanwhile: str = "") -> None:
     try:
         client.wait_for_workers(1, timeout=WORKERS_SECONDS)
     except TimeoutError:
         raise BasketError(
-            f"the scheduler at {client.scheduler.address} has had no worker for "
+            f"{meanwhile}the scheduler at {client.scheduler.address} has had no worker for "
             f"{WORKERS_SECONDS} s; start some: `dask worker {client.scheduler.address}`"
         ) from None
 
