@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from basket import flags, measure
 from basket import lookup as lookup_module
-from basket.lookup import Positions
+from basket.lookup import OrdersOfLines, Positions, repeated
 from basket.project import ROOT
 from basket.settings import load_settings
 
@@ -261,6 +261,40 @@ def test_positions_are_those_of_a_merge(largest):
     merged = pd.DataFrame({"id": wanted}).merge(
         pd.DataFrame({"id": ids, "place": range(30)}), on="id", how="left")
     assert Positions(ids).find(wanted).tolist() == merged["place"].fillna(-1).astype(int).tolist()
+
+
+@given(lines=st.lists(st.tuples(st.integers(1, 6), st.integers(-5, 5)), max_size=40))
+def test_orders_of_lines_are_what_groupby_and_map_say(lines):
+    """Lines in any order: an order's lines need not stand together."""
+    lines = pd.DataFrame(lines, columns=["order_id", "value"], dtype="int32")
+    orders = pd.Series([4, 2, 6, 1, 5, 3], name="order_id", dtype="int32")
+    names = np.array(["d", "b", "f", "a", "e", "c"])
+    found = OrdersOfLines(Positions(orders.to_numpy()), lines["order_id"].to_numpy())
+    by_order = lines.groupby("order_id")["value"]
+    assert found.count().tolist() == orders.map(by_order.size()).fillna(0).tolist()
+    assert found.sum(lines["value"].to_numpy()).tolist() == \
+        orders.map(by_order.sum()).fillna(0).tolist()
+    expected = lines["order_id"].map(dict(zip(orders, names, strict=True)))
+    assert found.of_line(names).tolist() == expected.tolist()
+
+
+def test_a_line_without_its_order_takes_the_value_for_none():
+    orders = Positions(np.array([7, 9], np.int32))
+    found = OrdersOfLines(orders, np.array([9, 9, 8, 7], np.int32))
+    assert found.of_line(np.array([70, 90, 0])).tolist() == [90, 90, 0, 70]
+
+
+@pytest.mark.parametrize("values", [
+    pd.Series([3, 1, 2], dtype="int16"), pd.Series([0.5, np.nan, 2]),
+    pd.Series([3, pd.NA, 2], dtype="Int8"), pd.Series(["b", None, "a"], dtype="category"),
+    pd.Series(pd.to_datetime(["2020-01-02", None, "2020-01-01"])).astype("datetime64[s]"),
+    pd.Series([True, False, True]),
+], ids=lambda values: str(values.dtype))
+def test_repeated_is_what_pandas_repeats(values):
+    times = np.array([2, 0, 3])
+    pd.testing.assert_series_equal(
+        pd.Series(repeated(values.array, times)),
+        pd.Series(values.array.repeat(times)))
 
 
 # ---- parts --------------------------------------------------------------------------------------

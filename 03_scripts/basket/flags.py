@@ -246,7 +246,7 @@ def sum_by(group: np.ndarray, values: np.ndarray, groups: int) -> np.ndarray:
 def orders_of(merged: pd.DataFrame, orders: pd.DataFrame) -> OrdersOfLines:
     """Which of a part's orders each merged line belongs to."""
     ids = Positions(orders["order_id"].to_numpy())
-    return OrdersOfLines(ids, merged["order_id"].to_numpy(), len(orders))
+    return OrdersOfLines(ids, merged["order_id"].to_numpy())
 
 
 def median_of_counts(counts: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from basket import dictionary, tables
 from basket.errors import DataError
-from basket.lookup import Positions
+from basket.lookup import OrdersOfLines, Positions
 from basket.project import ORIGINAL_DATA
 from basket.raw import SLICE_BYTES, RawData, RawFile, find, has_data
 from basket.read_csv import (
@@ -162,9 +162,10 @@ def import_lines(stage: Stage, raw: RawData, orders: Positions, order_parts: np.
     Returns the number of lines kept.
     """
 
+    part_of_order = np.append(order_parts, np.int16(0))  # place -1: no such order
+
     def part_of(rows: pa.Table) -> np.ndarray:
-        place = orders.find(rows["order_id"].to_numpy())
-        return np.where(place >= 0, order_parts[place], np.int16(0))
+        return OrdersOfLines(orders, rows["order_id"].to_numpy()).of_line(part_of_order)
 
     slices = _import_split(stage, raw, "raw_lines", part_of, columns=[])
     return sum(int(starts[-1]) for _, starts in slices)

@@ -16,6 +16,7 @@ class Positions:
     def __init__(self, ids: np.ndarray):
         """Index unique, positive `ids`."""
         ids = np.asarray(ids)
+        self.size = len(ids)
         largest = int(ids.max()) if len(ids) else 0
         self._dense = largest < 4 * len(ids) + SPARE_IDS
         if self._dense:
@@ -47,18 +48,18 @@ class OrdersOfLines:
     its own: the same result, slower.
     """
 
-    def __init__(self, orders: Positions, order_of_line: np.ndarray, size: int):
-        """Find the orders of lines among `size` indexed ones."""
+    def __init__(self, orders: Positions, order_of_line: np.ndarray):
+        """Find the order of each line among the indexed ones."""
         changes = np.flatnonzero(order_of_line[1:] != order_of_line[:-1]) + 1
         self._starts = np.concatenate([[0], changes]) if len(order_of_line) else changes
-        self._size = size
+        self._size = orders.size
         self.lengths = np.diff(self._starts, append=len(order_of_line))
         """Lines of each run."""
         self.row = orders.find(order_of_line[self._starts])
         """Position of each run's order; -1 where it is not there."""
 
     def of_line(self, values: np.ndarray) -> np.ndarray:
-        """What `values` says of each line's order; every line must have one."""
+        """What `values` says of each line's order; its last value of a line without an order."""
         return np.repeat(values[self.row], self.lengths)
 
     def count(self) -> np.ndarray:

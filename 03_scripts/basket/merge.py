@@ -51,7 +51,7 @@ def merge_part(
     kept, the lines of each product_id that have an order, and examples of what did not match.
     """
     run = OrdersOfLines(
-        Positions(orders["order_id"].to_numpy()), raw_lines["order_id"].to_numpy(), len(orders)
+        Positions(orders["order_id"].to_numpy()), raw_lines["order_id"].to_numpy()
     )
     customer_of_order = Positions(customers["user_id"].to_numpy()).find(
         orders["user_id"].to_numpy()
