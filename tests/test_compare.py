@@ -1,10 +1,12 @@
 """What may carry a headline, redundant attributes within what determines them, and the wording."""
 
+import inspect
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from basket import compare, findings, stats
+from basket import compare, findings, goods, stats
 from basket.settings import Settings
 
 LIFT = compare.LIFT
@@ -128,7 +130,7 @@ def income(*lifts: tuple[str, float]) -> dict[str, pd.DataFrame]:
     departments = pd.DataFrame({"population": "active", "department": rows["measure"],
                                 "lines": 1_000})
     shares = pd.DataFrame({"grouping": ["income_group"], "group": ["Low income"],
-                           "share_of_customers": [0.2]})
+                           "share_of_customers": [0.2], "spend": [900.0]})
     return {"department_lifts": rows, "departments": departments, "group_shares": shares}
 
 
@@ -139,3 +141,46 @@ def test_goods_of_low_incomes_are_shown_where_bought_more_and_not_where_bought_l
     assert "show snacks to low income customers" in both.action
     less = said(findings.by_income, settings, **income(("meat seafood", 0.4)))
     assert "do not push meat seafood to low income customers" in less.action
+
+
+def pair_table(*departments: tuple[str, str]) -> pd.DataFrame:
+    """Pairs of products with falling lifts; of the last, more who buy b also buy a."""
+    count = len(departments)
+    return pd.DataFrame({
+        "product_a": range(count), "product_b": range(100, 100 + count),
+        "product_name_a": [f"a{place}" for place in range(count)],
+        "product_name_b": [f"b{place}" for place in range(count)],
+        "department_a": [one for one, _ in departments],
+        "department_b": [other for _, other in departments],
+        "lift": [60.0 - place for place in range(count)], "lift_low": 2.0, "lift_high": 70.0,
+        "orders_with_both": 90, "customers_with_both": 40,
+        "confidence_a_to_b": [0.2] * count, "confidence_b_to_a": [0.1] * (count - 1) + [0.3]})
+
+
+def test_a_pair_of_two_departments_comes_before_flavours_of_one_product(settings):
+    table = pair_table(("dairy", "dairy"), ("dairy", "dairy"), ("deli", "bakery"))
+    finding = said(findings.pairs, settings, product_pairs=table)
+    assert finding.headline.startswith("“a2” and “b2”")
+    assert "two departments, deli and bakery" in finding.so_what
+    assert finding.action == "Recommend “a2” to whoever puts “b2” into the basket."
+    flavours = said(findings.pairs, settings, product_pairs=table.head(2))
+    assert flavours.headline.startswith("“a0” and “b0”")
+    assert "two kinds of one product" in flavours.so_what
+    assert flavours.action == "Recommend “b0” to whoever puts “a0” into the basket."
+
+
+@pytest.mark.parametrize(("reason", "words"), [*findings.BECAUSE.items()])
+def test_every_reason_of_a_small_share_has_words_of_its_own(reason, words, settings):
+    reach = pd.DataFrame({
+        "rank": [1, 2], "department": ["produce", "bulk"], "share": [0.9, 0.1], "lines": [90, 10],
+        "reach": [0.9, 0.1], "orders_per_buyer": [9.0, 1.0], "main_reason": reason,
+        "reach_against_typical": [2.0, 0.5]})
+    finding = said(findings.small_departments, settings, department_reach=reach)
+    assert finding.headline == f"Bulk has the lowest share of order lines, 10.00%: {words}"
+    assert reason in inspect.getsource(goods.department_reach)
+
+
+def test_thresholds_are_said_with_their_value_and_unit():
+    assert findings._threshold("loyal_above_orders", 40) == "loyal above 40 orders"
+    said = findings._threshold("middle_income_from_dollars", 5e4)
+    assert said == "middle income from 50,000 dollars"

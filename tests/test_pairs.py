@@ -51,11 +51,11 @@ def random_shop(seed, customers=150, products=12):
     return shop(baskets)
 
 
-def assortment(ids, lines=None):
+def assortment(ids, lines=None, departments="produce"):
     return pd.DataFrame({
         "product_key": range(len(ids)), "product_id": ids,
         "product_name": pd.Categorical([f"product {number}" for number in range(len(ids))]),
-        "lines": 1000 if lines is None else lines,
+        "lines": 1000 if lines is None else lines, "department": departments,
     })
 
 
@@ -175,6 +175,23 @@ def test_a_pair_needs_enough_orders_and_ties_go_to_the_lower_ids(limits, expecte
     sums = {"orders": 4, "together": np.array([[2, 2, 1], [2, 4, 2], [1, 2, 2]], np.int32)}
     chosen = pairs.candidates(sums, np.arange(3), assortment([5, 6, 7]), **limits)
     assert list(zip(chosen["key_a"], chosen["key_b"], strict=True)) == expected
+
+
+def test_pairs_across_departments_have_places_of_their_own():
+    """Flavours take the first places; a pair of two departments is reported all the same."""
+    baskets = [(user, user * 10, [0, 1, 2]) for user in range(1, 13)]  # three flavours
+    baskets += [(user, user * 10, [3, 4]) for user in range(21, 61)]  # a dip and its bread
+    baskets += [(user, user * 10, [5]) for user in range(71, 99)]
+    tables = shop(baskets)
+    products = assortment(range(1, 7), departments=["dairy"] * 3 + ["deli", "bakery", "snacks"])
+    chosen, sums = both_passes(tables, products, limit=3, **LOOSE)
+    assert list(zip(chosen["key_a"], chosen["key_b"], strict=True)) == [
+        (0, 1), (0, 2), (1, 2), (3, 4)]
+    found = pairs.product_pairs(chosen, sums, products, SETTINGS, limit=1)
+    assert list(zip(found["product_a"], found["product_b"], strict=True)) == [(1, 2), (4, 5)]
+    assert found["lift"].is_monotonic_decreasing
+    assert found["department_a"].tolist() == ["dairy", "deli"]
+    assert found["department_b"].tolist() == ["dairy", "bakery"]
 
 
 def test_two_products_of_one_doubled_id_are_no_pair():

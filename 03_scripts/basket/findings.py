@@ -24,12 +24,17 @@ HABITS = (
     "reorder_rate",
 )
 IN_WORDS = {
-    "mean_order_value": "order value",
-    "mean_lines_per_order": "lines per order",
-    "mean_item_price": "item price",
-    "median_days_between_orders": "days between orders",
-    "orders": "number of orders",
-    "reorder_rate": "reorder rate",
+    "mean_order_value": "the value of an order",
+    "mean_lines_per_order": "the lines per order",
+    "mean_item_price": "the price of an item",
+    "median_days_between_orders": "the days between orders",
+    "orders": "the number of orders",
+    "reorder_rate": "the reorder rate",
+}
+BECAUSE = {  # the main reason of a small share, as department_reach gives it
+    "how many customers buy it": "few customers buy it",
+    "how often its buyers order it": "its buyers order it rarely",
+    "how much they take at a time": "its buyers take little of it at a time",
 }
 
 
@@ -156,15 +161,19 @@ def busiest(finding: Finding, seen: Evidence, settings: Settings) -> None:
         period="days",
         rank="busiest",
     )
+    orders = seen.cell(
+        "days_orders", "busiest_times", "orders", "orders", period="days", rank="busiest"
+    )
     finding.headline = (
         f"{days} are the busiest days, and hours {hours} take {hour_share:.0%} of all orders"
     )
     finding.so_what = (
-        f"These days take {share:.1%} of the week's orders; customers are in the app "
-        "then anyway, so an advertisement wins little."
+        f"{days} take {share:.1%} of the week's orders; customers are in the app then anyway, so "
+        "an advertisement has the least to add."
     )
     finding.action = "Keep capacity and service for these hours; do not pay for reach in them."
     finding.owner = SALES
+    finding.size = f"{orders:,} orders fall on {days}."
     finding.confidence = "high" if low > 1 else "low"
     finding.change_mind = "An official list of weekdays that reads 0 as another day than Saturday."
 
@@ -180,13 +189,15 @@ def quiet(finding: Finding, seen: Evidence, settings: Settings) -> None:
         "index_high", "quiet_windows", "index_high", "times the average window", rank=1
     )
     orders = seen.cell("orders", "quiet_windows", "orders", "orders", rank=1)
+    window = f"{day} {start}:00 to {end}:00"
     finding.headline = (
-        f"The quietest waking window is {day} {start}:00 to {end}:00, with "
-        f"{index:.2f} times the orders of an average one"
+        f"The quietest waking window is {window}: it takes {index:.0%} of the orders of an "
+        "average one"
     )
     finding.so_what = (
-        f"The interval runs from {low:.2f} to {high:.2f}: people are awake and not "
-        "ordering, which is when an advertisement can add an order."
+        f"{window} takes {index:.0%} of an average window's orders (interval {low:.0%} to "
+        f"{high:.0%}): people are awake and not ordering, which is when an advertisement can add "
+        "an order."
     )
     finding.action = (
         "Schedule advertisements by the ad calendar, quietest window of each day first."
@@ -208,6 +219,8 @@ def spending(finding: Finding, seen: Evidence, settings: Settings) -> None:
     share = seen.cell(
         "spend_share", "spend_by_time", "spend_share", "share of spend", period="hour", key=top
     )
+    spend = seen.cell("spend", "spend_by_time", "spend", "US dollars", period="hour", key=top)
+    finding.size = f"${spend:,.0f} is spent at {name}."
     different = table[table["for_headline"] == "yes"].sort_values("order_value_ratio")
     if different.empty:
         same = (table["verdict"] == stats.NO_DIFFERENCE).all()
@@ -238,8 +251,8 @@ def spending(finding: Finding, seen: Evidence, settings: Settings) -> None:
             f"Most money is spent at {name}; orders {when} are worth {ratio:.2f} times the mean"
         )
         finding.so_what = (
-            f"An order is worth ${value:.2f} then (interval {low:.2f} to {high:.2f} "
-            f"times the mean); {share:.1%} of all money is spent at {name}."
+            f"An order {when} is worth ${value:.2f}, {ratio:.2f} times the mean (interval "
+            f"{low:.2f} to {high:.2f}); {share:.1%} of all money is spent at {name}."
         )
         finding.action = (
             f"Advertise large baskets {when}; elsewhere choose times by orders."
@@ -256,17 +269,17 @@ def goods_by_time(finding: Finding, seen: Evidence, settings: Settings) -> None:
     table = table[~table["department"].isin(settings.labels.unnamed_departments)]
     strong = sells_more(table, settings)
     finding.owner = MARKETING
+    best = (table.sort_values("lift_low", ascending=False) if strong.empty else strong).iloc[0]
+    name, when = best["department"], _in_the(best["daypart"])
+    key = {"daypart": best["daypart"], "department": name}
+    lift = seen.cell("lift", "department_times", "lift", "times its usual share", **key)
+    low = seen.cell("lift_low", "department_times", "lift_low", "times its usual share", **key)
+    high = seen.cell("lift_high", "department_times", "lift_high", "times its usual share", **key)
     if strong.empty:
-        best = table.sort_values("lift_low", ascending=False).iloc[0]
-        key = {"daypart": best["daypart"], "department": best["department"]}
-        lift = seen.cell("lift", "department_times", "lift", "times its usual share", **key)
-        high = seen.cell(
-            "lift_high", "department_times", "lift_high", "times its usual share", **key
-        )
         finding.headline = "No department is proven to sell more than usual in a part of the day"
         finding.so_what = (
-            f"The most likely one, {best['department']} in the "
-            f"{best['daypart'].lower()}, has a lift of {lift:.2f}, at most {high:.2f}."
+            f"The likeliest, {name} {when}, has {lift:.2f} times its usual share of order lines "
+            f"(interval {low:.2f} to {high:.2f})."
         )
         finding.action = (
             "Advertise the same departments all day; choose them by who sees the advertisement."
@@ -274,20 +287,20 @@ def goods_by_time(finding: Finding, seen: Evidence, settings: Settings) -> None:
         decided = (table["verdict"] == stats.NO_DIFFERENCE).all()
         finding.confidence = "high" if decided else "low"
         return
-    best = strong.iloc[0]
-    key = {"daypart": best["daypart"], "department": best["department"]}
-    lift = seen.cell("lift", "department_times", "lift", "times its usual share", **key)
-    low = seen.cell("lift_low", "department_times", "lift_low", "times its usual share", **key)
     lines = seen.cell("lines", "department_times", "lines", "order lines", **key)
-    finding.headline = (
-        f"In the {best['daypart'].lower()}, {best['department']} sells "
-        f"{lift:.2f} times its usual share"
+    finding.headline = f"{when.capitalize()}, {name} sells {lift:.2f} times its usual share"
+    finding.so_what = (
+        f"{name.capitalize()} has {lift:.2f} times its usual share of order lines {when} "
+        f"(interval {low:.2f} to {high:.2f})."
     )
-    finding.so_what = f"The interval begins at {low:.2f}; {lines:,} order lines are of this kind."
-    finding.action = f"Offer {best['department']} in {best['daypart'].lower()} advertisements."
-    finding.size = f"{lines:,} order lines."
+    finding.action = f"Offer {name} in {best['daypart'].lower()} advertisements."
+    finding.size = f"{lines:,} order lines {when} are {name}."
     finding.confidence = "high"
     finding.change_mind = "A campaign in that part of the day that moves other departments as much."
+
+
+def _in_the(daypart: str) -> str:
+    return "at night" if daypart == "Night" else f"in the {daypart.lower()}"
 
 
 # ---- Q3, Q4 ----------------------------------------------------------------------------------
@@ -298,6 +311,12 @@ def price_ranges(finding: Finding, seen: Evidence, settings: Settings) -> None:
     middle = {"method": "course", "band": "2 of 3"}
     lines = seen.cell("middle_lines", "price_bands", "share_of_lines", "share of lines", **middle)
     spend = seen.cell("middle_spend", "price_bands", "share_of_spend", "share of spend", **middle)
+    money = seen.cell("middle_dollars", "price_bands", "spend", "US dollars", **middle)
+    first, second = (
+        seen.cell(f"course_cut_{place}", "price_bands", "up_to_dollars", "US dollars",
+                  method="course", band=f"{place} of 3")
+        for place in (1, 2)
+    )
     top_spend = seen.cell(
         "high_spend",
         "price_bands",
@@ -335,11 +354,12 @@ def price_ranges(finding: Finding, seen: Evidence, settings: Settings) -> None:
         f"${high:.2f} would split it evenly"
     )
     finding.so_what = (
-        f"With {lines:.0%} of the lines in one range and {top_spend:.1%} of the money "
-        f"in the highest, the usual ranges hardly direct effort; the even ones move "
-        f"{moved:.0%} of the lines."
+        f"The usual ranges (cuts at ${first:g} and ${second:g}) put {lines:.0%} of the order lines "
+        f"into one range and {top_spend:.1%} of the money into the highest, so they hardly direct "
+        f"effort. The even cuts move {moved:.0%} of the lines to another range."
     )
     finding.action = "Plan by the ranges of equal spend; keep the usual ones for comparison."
+    finding.size = f"${money:,.0f} of spend lies in the usual mid range."
     finding.owner = SALES
     finding.confidence = "medium"
     finding.change_mind = "Margins by product: ranges of equal profit would serve better."
@@ -353,13 +373,15 @@ def popular_departments(finding: Finding, seen: Evidence, settings: Settings) ->
     share2 = seen.cell("second_share", "department_reach", "share", "share of lines", rank=2)
     reach = seen.cell("first_reach", "department_reach", "reach", "share of customers", rank=1)
     again = seen.cell("first_reorder", "department_reach", "reorder_rate", "share of lines", rank=1)
+    lines = seen.cell("first_lines", "department_reach", "lines", "order lines", rank=1)
+    finding.size = f"{lines:,} order lines are {first}."
     finding.headline = (
         f"{first.capitalize()} and {second} lead with {share:.0%} and {share2:.0%} "
         "of all order lines"
     )
     finding.so_what = (
-        f"{reach:.0%} of customers buy {first}, and {again:.0%} of those lines are "
-        "reorders: it brings people back."
+        f"{reach:.0%} of customers buy {first}, and {again:.0%} of its order lines are reorders: "
+        "people come back for it."
     )
     finding.action = (
         f"Use {first} and {second} as the reason to return; advertise others beside them."
@@ -386,10 +408,15 @@ def small_departments(finding: Finding, seen: Evidence, settings: Settings) -> N
         "times typical",
         rank=rank,
     )
-    finding.headline = f"{name.capitalize()} has the lowest share, {share:.2%}, through {reason}"
+    lines = seen.cell("lines", "department_reach", "lines", "order lines", rank=rank)
+    finding.size = f"{lines:,} order lines are {name}."
+    finding.headline = (
+        f"{name.capitalize()} has the lowest share of order lines, {share:.2%}: "
+        f"{BECAUSE.get(reason, reason)}"
+    )
     finding.so_what = (
-        f"{reach:.1%} of customers ever buy it, {typical:.2f} times a typical "
-        f"department, and those who do have {often:.1f} orders with it."
+        f"{reach:.1%} of customers ever buy {name}, {typical:.2f} times as many as a typical "
+        f"department reaches; those who do have {often:.1f} orders with it."
     )
     finding.action = (
         f"To grow {name}, win first buyers; a discount for those who buy it already "
@@ -426,15 +453,44 @@ def loyalty(finding: Finding, seen: Evidence, settings: Settings) -> None:
         f"{loyal}s are {share:.1%} of active customers and place {orders:.1%} of their orders"
     )
     finding.so_what = (
-        f"{fresh:.0%} of active customers are still new: most of the growth lies in "
-        "bringing them to their next orders."
+        f"{fresh:.0%} of active customers are still new: their next orders are the way to more "
+        f"{loyal.lower()}s, who bring {orders:.1%} of orders."
     )
     finding.action = (
-        "Reward the loyal; spend acquisition money on second and third orders of the new."
+        "Reward loyal customers; spend on the next orders of new customers before buying more "
+        "first orders."
     )
-    finding.size = f"${spend:,.0f} of spend comes from loyal customers."
+    finding.size = f"${spend:,.0f} of spend comes from {loyal.lower()}s."
     finding.confidence = "high"
     finding.change_mind = "Dates: without them, a new customer may simply have joined late."
+
+
+def returning(finding: Finding, seen: Evidence, settings: Settings) -> None:
+    """How soon customers come back."""
+    table = seen.tables["days_between_orders"]
+    label = table.iloc[:-1].sort_values("orders", ascending=False, kind="stable")["label"].iloc[0]
+    peak = {"label": label}
+    day = seen.cell("day", "days_between_orders", "label", "days", **peak)
+    share = seen.cell("share", "days_between_orders", "share", "share of returns", **peak)
+    orders = seen.cell("orders", "days_between_orders", "orders", "orders", **peak)
+    last = {"label": table["label"].iloc[-1]}
+    end = seen.cell("last", "days_between_orders", "label", "days", **last)
+    late = seen.cell("late", "days_between_orders", "share", "share of returns", **last)
+    day, end = f"{day}", f"{end}".rstrip("+")
+    finding.headline = (
+        f"Customers return most often after {day} days; {late:.0%} of returns take {end} days or "
+        "more"
+    )
+    finding.so_what = (
+        f"{share:.0%} of all returns come exactly {day} days after the last order, more than on "
+        f"any other day; {late:.0%} come after {end} days or more, and the data does not say when."
+    )
+    finding.action = (
+        f"Remind customers just before day {day}; write again after {end} days of silence."
+    )
+    finding.size = f"{orders:,} orders came {day} days after the last."
+    finding.confidence = "high"
+    finding.change_mind = "Dates: they would show whether people keep to a weekday or to a gap."
 
 
 def habits_by_loyalty(finding: Finding, seen: Evidence, settings: Settings) -> None:
@@ -458,6 +514,11 @@ def habits_by_loyalty(finding: Finding, seen: Evidence, settings: Settings) -> N
         grouping="loyalty_flag",
         group=new,
     )
+    orders = seen.cell(
+        "loyal_orders", "habits", "orders", "orders",
+        population="active", grouping="loyalty_flag", group=loyal,
+    )
+    finding.size = f"{orders:,} orders are placed by {loyal.lower()}s."
     key = {
         "grouping": "loyalty_flag",
         "group_a": loyal,
@@ -468,16 +529,19 @@ def habits_by_loyalty(finding: Finding, seen: Evidence, settings: Settings) -> N
     low = seen.cell("value_low", "tests", "effect_low", "times the mean", **key)
     high = seen.cell("value_high", "tests", "effect_high", "times the mean", **key)
     verdict = seen.cell("value_verdict", "tests", "verdict", "verdict", **key)
+    same, more = verdict == stats.NO_DIFFERENCE, verdict != stats.UNDECIDED and ratio > 1
     finding.headline = (
-        f"Loyal customers order every {gap_loyal:g} days against {gap_new:g} for new "
-        f"ones; {_value_words(verdict, ratio)}"
+        f"{loyal}s order every {gap_loyal:g} days against {gap_new:g} for {new.lower()}s; "
+        f"{_value_words(verdict, ratio)}"
     )
     finding.so_what = (
-        f"An order of theirs is worth {ratio:.2f} times the mean ({low:.2f} to "
-        f"{high:.2f}): loyalty shows in how often people order."
+        f"An order of a {loyal.lower()} is worth {ratio:.2f} times the mean (interval {low:.2f} to "
+        f"{high:.2f}): loyalty shows in how often people order"
+        + (", not in what an order is worth." if same else ".")
     )
     finding.action = (
-        "Aim loyalty offers at shortening the gap to the next order, not at bigger baskets."
+        "Aim loyalty offers at shortening the gap to the next order"
+        + (" and at bigger baskets." if more and not same else ", not at bigger baskets.")
     )
     finding.confidence = "high" if verdict != stats.UNDECIDED else "medium"
     finding.change_mind = "A trial in which a bigger-basket offer raises yearly spend more."
@@ -524,20 +588,20 @@ def _whether_groups_differ(
     high = seen.cell("effect_high", "tests", "effect_high", shown["effect_name"], **key)
     number = seen.cell("customers", "tests", "n", "customers", **key)
     measure = IN_WORDS[shown["measure"]]
-    name = shown["effect_name"].replace("_", " ")
-    interval = f"{name} {effect:.3f}, interval {low:.3f} to {high:.3f}, {number:,} customers"
+    said = _explained(shown["effect_name"], word, measure, effect, low, high)
     finding.owner = MARKETING
+    finding.size = f"{number:,} customers were compared."
     if len(decided):
         finding.headline = (
-            f"{measure.capitalize()} differs by {word}: a {shown['verdict']} difference"
+            f"{measure[0].upper()}{measure[1:]} differs by {word}: a {shown['verdict']} difference"
         )
-        finding.so_what = f"The groups are not alike ({interval})."
-        finding.action = f"Tailor offers by {word} where {measure} matters."
+        finding.so_what = f"{said}."
+        finding.action = f"Tailor offers by {word} where they aim at {measure}."
         finding.confidence = "high"
     elif len(undecided):
         needed = shown["customers_to_decide"]
         finding.headline = f"Whether ordering habits differ by {word} is undecided with this data"
-        finding.so_what = f"For {measure} the data allows both a difference and none ({interval})."
+        finding.so_what = f"{said}: this data allows both a difference that matters and none."
         if not pd.isna(needed):
             needed = seen.cell("needed", "tests", "customers_to_decide", "customers", **key)
             finding.so_what += f" About {needed:,} customers would decide it."
@@ -545,9 +609,25 @@ def _whether_groups_differ(
         finding.confidence = "low"
     else:
         finding.headline = f"There is no practical difference in ordering habits between {plural}"
-        finding.so_what = f"Even the largest, in {measure}, is too small to matter ({interval})."
+        finding.so_what = f"{said}, and other habits even less: too little to matter."
         finding.action = f"Do not spend money on campaigns by {word}."
         finding.confidence = "high"
+
+
+def _explained(
+    effect_name: str, word: str, measure: str, effect: float, low: float, high: float
+) -> str:
+    """An effect in words; epsilon squared is the share of differences that a grouping explains."""
+    if effect_name == "epsilon_squared":
+        return (
+            f"{word.capitalize()} explains {effect:.1%} of how customers differ in {measure} "
+            f"(interval {low:.1%} to {high:.1%})"
+        )
+    name = effect_name.replace("_", " ").replace("cliffs", "Cliff's")
+    return (
+        f"For {measure} the two groups of {word} lie {effect:.2f} apart by {name} "
+        f"(interval {low:.2f} to {high:.2f})"
+    )
 
 
 def by_family(finding: Finding, seen: Evidence, settings: Settings) -> None:
@@ -575,8 +655,8 @@ def by_family(finding: Finding, seen: Evidence, settings: Settings) -> None:
             f"{finding.headline[0].lower()}{finding.headline[1:]}"
         )
         finding.so_what = (
-            f"For {accuracy:.1%} of customers kept aside it follows from {others}, so "
-            f"it adds nothing of its own. {finding.so_what}"
+            f"Family status follows from {others} for {100 * accuracy:.4g}% of the customers it "
+            f"was checked on, so it adds nothing of its own. {finding.so_what}"
         )
     finding.change_mind = "A survey in which family status is asked, not derived."
 
@@ -620,18 +700,20 @@ def by_income(finding: Finding, seen: Evidence, settings: Settings) -> None:
     customers = seen.cell(
         "customers", "group_shares", "share_of_customers", "share of active customers", **key
     )
+    spend = seen.cell("spend", "group_shares", "spend", "US dollars", **key)
+    finding.size = f"${spend:,.0f} of spend comes from {group.lower()} customers."
     finding.headline = (
         f"Income goes with what is bought: {group.lower()} customers buy "
         + " and ".join(f"{word} {department}" for word, department, *_ in said)
     )
     finding.so_what = (
-        "; ".join(
-            f"{department} at {lift:.2f} times the usual share ({low:.2f} to {high:.2f})"
+        f"In the baskets of {group.lower()} customers: "
+        + ", ".join(
+            f"{department} at {lift:.2f} times the usual share (interval {low:.2f} to {high:.2f})"
             for _, department, lift, low, high in said
         )
         + f". They are {customers:.0%} of active customers."
     )
-    finding.so_what = finding.so_what[0].upper() + finding.so_what[1:]
     finding.action = (
         f"Class customers by income first; {'show' if len(more) else 'do not push'} {said[0][1]} "
         "to "
@@ -659,12 +741,22 @@ def steps(finding: Finding, seen: Evidence, settings: Settings) -> None:
     key = {"attribute": best["attribute"], "measure": best["measure"], "method": "proposed"}
     cuts = seen.cell("cuts", "bands", "cuts", best["attribute"], **key)
     explained = seen.cell("r2", "bands", "r2_confirm_half", "share of variance", **key)
-    steps_at = f"steps at {cuts}: they explain" if "," in cuts else f"a step at {cuts}: it explains"
+    usual = key | {"method": "course"}
+    usual_cuts = seen.cell("usual_cuts", "bands", "cuts", best["attribute"], **usual)
+    usual_r2 = seen.cell("usual_r2", "bands", "r2_confirm_half", "share of variance", **usual)
+    customers = seen.cell("customers", "bands", "customers", "customers", **key)
+    unit = " dollars" if best["attribute"] == "income" else ""
+    cuts, usual_cuts = (f"{one}".replace(" | ", " and ") + unit for one in (cuts, usual_cuts))
+    measure = IN_WORDS.get(best["measure"], best["measure"])
     finding.headline = (
-        f"{best['attribute'].capitalize()} has {steps_at} {explained:.0%} of "
-        f"{best['measure'].replace('_', ' ')}"
+        f"{measure[0].upper()}{measure[1:]} has {'steps' if ' and ' in cuts else 'a step'} at "
+        f"{best['attribute']} {cuts}, which explains {explained:.0%} of how customers differ in it"
     )
-    finding.so_what = "Found on half of the customers, confirmed on the other half."
+    finding.so_what = (
+        f"Found on half of the customers and confirmed on the other half; the usual cuts at "
+        f"{best['attribute']} {usual_cuts} explain {usual_r2:.0%} there."
+    )
+    finding.size = f"{customers:,} customers were looked at."
     finding.action = f"Cut {best['attribute']} at {cuts} when classing customers."
     finding.owner = MARKETING
     finding.confidence = "high"
@@ -685,15 +777,15 @@ def profiles(finding: Finding, seen: Evidence, settings: Settings) -> None:
     spend = seen.cell("largest_spend", "profiles", "spend", "US dollars", profile=largest)
     decided = table[table["order_value_for_headline"] == "yes"]
     finding.owner = MARKETING
-    finding.size = f"${spend:,.0f} of spend comes from the largest profile."
+    finding.size = f"${spend:,.0f} of spend comes from “{largest}”."
     if decided.empty:
         finding.headline = (
             f"The profile “{largest}” spends most, {share:.0%} of the total; no "
             "profile's order value is proven to differ"
         )
-        finding.so_what = f"Its size makes it so: {customers:,} customers."
+        finding.so_what = f"“{largest}” spends most because it is many: {customers:,} customers."
         finding.confidence = "medium"
-        finding.action = "Choose profiles by size and goods, not by basket value."
+        finding.action = f"Reach “{largest}” first; choose profiles by size, not by basket value."
     else:
         lowest = decided.sort_values("order_value_ratio").iloc[0]["profile"]
         value = seen.cell(
@@ -706,12 +798,21 @@ def profiles(finding: Finding, seen: Evidence, settings: Settings) -> None:
             f"The profile “{largest}” spends most, {share:.0%} of the total; “{lowest}” "
             f"has orders of {ratio:.2f} times the mean value"
         )
+        low = seen.cell(
+            "lowest_low", "profiles", "order_value_ratio_low", "times the mean", profile=lowest
+        )
+        high = seen.cell(
+            "lowest_high", "profiles", "order_value_ratio_high", "times the mean", profile=lowest
+        )
         finding.so_what = (
-            f"The first has {customers:,} customers; an order of the second is worth ${value:.2f}."
+            f"“{largest}” has {customers:,} customers; an order of “{lowest}” is worth "
+            f"${value:.2f} (interval {low:.2f} to {high:.2f} times the mean)."
         )
         finding.confidence = "high"
         finding.action = (
-            "Put campaign money behind the largest profile; offer the other what it buys."
+            f"Reach “{largest}” first; do not promote large baskets to “{lowest}”."
+            if ratio < 1
+            else f"Reach “{largest}” first; promote large baskets to “{lowest}”."
         )
     timed = table[table["top_time"] != ""].sort_values("top_time_ratio", ascending=False)
     if len(timed):
@@ -732,22 +833,32 @@ def pairs(finding: Finding, seen: Evidence, settings: Settings) -> None:
     table = seen.tables["product_pairs"]
     if table.empty:
         raise LookupError("no pair reaches the minimum support")
-    best = table.iloc[0]
+    apart = table[table["department_a"] != table["department_b"]]
+    best = (apart if len(apart) else table).iloc[0]
     key = {"product_a": best["product_a"], "product_b": best["product_b"]}
     a = seen.cell("product_a", "product_pairs", "product_name_a", "product", **key)
     b = seen.cell("product_b", "product_pairs", "product_name_b", "product", **key)
     lift = seen.cell("lift", "product_pairs", "lift", "times chance", **key)
     low = seen.cell("lift_low", "product_pairs", "lift_low", "times chance", **key)
+    high = seen.cell("lift_high", "product_pairs", "lift_high", "times chance", **key)
     orders = seen.cell("orders", "product_pairs", "orders_with_both", "orders", **key)
+    buyers = seen.cell("customers", "product_pairs", "customers_with_both", "customers", **key)
     finding.headline = f"“{a}” and “{b}” are bought together {lift:.1f} times as often as by chance"
-    finding.so_what = f"In {orders:,} orders; the interval begins at {low:.1f}."
-    finding.action = "Recommend the second product to whoever puts the first into the basket."
+    finding.so_what = (
+        f"{orders:,} orders of {buyers:,} customers hold both (interval {low:.1f} to {high:.1f} "
+        "times chance); "
+    ) + (
+        f"they stand in two departments, {best['department_a']} and {best['department_b']}."
+        if len(apart)
+        else f"both stand in {best['department_a']} and may be two kinds of one product."
+    )
+    if best["confidence_a_to_b"] < best["confidence_b_to_a"]:
+        a, b = b, a  # the surer direction: more of those who buy the first also buy the second
+    finding.action = f"Recommend “{b}” to whoever puts “{a}” into the basket."
     finding.owner = SALES
     finding.size = f"{orders:,} orders hold both."
     finding.confidence = "high" if low > 1 else "low"
-    finding.change_mind = (
-        "Two sizes or flavours of one product: then they are a choice, not a pair."
-    )
+    finding.change_mind = "A trial in which the recommendation sells no more than one drawn by lot."
 
 
 def sensitivity(finding: Finding, seen: Evidence, settings: Settings) -> None:
@@ -758,25 +869,34 @@ def sensitivity(finding: Finding, seen: Evidence, settings: Settings) -> None:
     moved = seen.cell("relabelled", "sensitivity", "customers_relabelled", "customers", **key)
     base = seen.cell("base", "sensitivity", "base", "threshold", **key)
     changed = seen.cell("changed", "sensitivity", "changed", "threshold", **key)
-    affected = table[table["headlines_changed"] > 0]
-    name = worst["setting"].replace("_", " ")
+    affected = table[table["headlines_changed"] > 0].drop_duplicates("setting")
     if affected.empty:
         finding.headline = "No conclusion changes when a threshold moves by a fifth"
         finding.confidence = "high"
         finding.action = "Use the thresholds as they are."
     else:
-        settings_named = ", ".join(
-            dict.fromkeys(setting.replace("_", " ") for setting in affected["setting"])
-        )
-        finding.headline = f"Conclusions depend on these thresholds: {settings_named}"
+        named = [
+            _threshold(row["setting"], seen.cell(
+                f"base_{row['setting']}", "sensitivity", "base", "threshold",
+                setting=row["setting"], changed=row["changed"]))
+            for _, row in affected.iterrows()
+        ]
+        finding.headline = f"Conclusions depend on these thresholds: {', '.join(named)}"
         finding.confidence = "medium"
         finding.action = "Agree on these thresholds with those who act on the labels."
     finding.so_what = (
-        f"The most sensitive label: {name} from {base:g} to {changed:g} gives {moved:,} "
-        "customers another one."
+        f"Most depends on “{_threshold(worst['setting'], base)}”: moved to {changed:,g}, it gives "
+        f"{moved:,} customers another label."
     )
+    finding.size = f"{moved:,} customers change their label."
     finding.owner = MARKETING
     finding.change_mind = "A business reason for other thresholds."
+
+
+def _threshold(setting: str, value: float) -> str:
+    """A threshold in words: `loyal_above_orders` at 40 is “loyal above 40 orders”."""
+    *words, unit = setting.split("_")
+    return f"{' '.join(words)} {value:,g} {unit}"
 
 
 PRICES, CUSTOMERS = "products.prices", "customers"
@@ -789,6 +909,7 @@ FINDINGS = (  # question, what it must not rest on when fabricated, the function
     ("Q4", (), popular_departments, "departments"),
     ("Q4", (), small_departments, "department_reach"),
     ("Q5", (PRICES,), loyalty, "loyalty"),
+    ("Q5", (), returning, "days_between_orders"),
     ("Q6", (PRICES,), habits_by_loyalty, "habits_by_loyalty"),
     ("Q7", (CUSTOMERS,), by_region, "habits_by_region"),
     ("Q8", (CUSTOMERS,), by_family, "effects_by_attribute"),

@@ -23,9 +23,11 @@ from basket.settings import Settings
 MOST_PRODUCTS = 1000  # the products with most lines are looked at; 1000 x 1000 counts a part
 MINIMUM_SUPPORT = 0.001  # of the active orders: a rarer pair is no ground for an offer
 MINIMUM_ORDERS = 50  # with both products: fewer say nothing, however small the data set
-MOST_CANDIDATES = 100  # pairs with the highest lift that get an interval
-MOST_PAIRS = 50  # reported
-MOST_BUYER_PAIRS = 10  # of which the buyers are shown
+# The highest lifts belong to flavours of one product, a choice rather than a pair. So each number
+# counts twice: the first pairs of all, and the first whose products stand in two departments.
+MOST_CANDIDATES = 50  # pairs with the highest lift that get an interval
+MOST_PAIRS = 25  # reported
+MOST_BUYER_PAIRS = 5  # of which the buyers are shown
 BUYER_GROUPINGS = ("loyalty_flag", "age_group", "income_group")
 
 ONE, ORDERS, WITH_A, WITH_B, WITH_BOTH = range(5)  # what is summed for each customer and pair
@@ -88,17 +90,25 @@ def candidates(
 ) -> pd.DataFrame:
     """Choose the pairs with the highest lift among those in enough orders: key_a, key_b, lift.
 
-    One row per pair; product_id a is below product_id b. Under RULES=course an id can stand on two
+    The first `limit` of all, and the first `limit` across departments. One row per pair;
+    product_id a is below product_id b. Under RULES=course an id can stand on two
     products, which then share every order; two products of one id are no pair.
     """
     together = sums["together"].astype(np.int64)
-    ids = products.set_index("product_key")["product_id"].reindex(keys).to_numpy()
+    known = products.set_index("product_key").reindex(keys)
+    ids, department = known["product_id"].to_numpy(), known["department"].astype("str").to_numpy()
     enough = together >= max(minimum_orders, minimum_support * sums["orders"])
     a, b = np.nonzero(enough & (ids[:, None] < ids))
     alone = np.diag(together)
     lift = together[a, b] * sums["orders"] / (alone[a] * alone[b])
-    best = np.lexsort((b, a, ids[b], ids[a], -lift))[:limit]
+    best = np.lexsort((b, a, ids[b], ids[a], -lift))
+    best = best[first_pairs(department[a[best]] != department[b[best]], limit)]
     return pd.DataFrame({"key_a": keys[a[best]], "key_b": keys[b[best]], "lift": lift[best]})
+
+
+def first_pairs(across: np.ndarray, limit: int) -> np.ndarray:
+    """Which pairs, best first, are among the first `limit`, or the first `limit` of `across`."""
+    return (np.arange(len(across)) < limit) | (across & (np.cumsum(across) <= limit))
 
 
 # ---- second pass: the pairs customer by customer ----------------------------------------------
@@ -187,6 +197,7 @@ def product_pairs(pairs: pd.DataFrame, sums: dict, products: pd.DataFrame, setti
                   limit: int = MOST_PAIRS) -> pd.DataFrame:
     """One row per pair of products whose lift is above 1 beyond doubt, highest lift first.
 
+    The first `limit` of all, and the first `limit` of those that stand in two departments.
     `pairs` are the candidates, `sums` those of `describe_part`. Support is a share of the active
     orders; a confidence is the share of the orders with one product that also hold the other.
     A pair that fewer customers than the smallest group ever bought is left out. The first of many
@@ -195,8 +206,8 @@ def product_pairs(pairs: pd.DataFrame, sums: dict, products: pd.DataFrame, setti
     """
     columns = ["product_a", "product_b", "product_name_a", "product_name_b", "orders_with_both",
                "support", "confidence_a_to_b", "confidence_b_to_a", "lift", "lift_low",
-               "lift_high", "customers_with_both"]
-    return _ranked(pairs, sums, products, settings).head(limit)[columns].reset_index(drop=True)
+               "lift_high", "customers_with_both", "department_a", "department_b"]
+    return _ranked(pairs, sums, products, settings, limit)[columns].reset_index(drop=True)
 
 
 def pair_buyers(pairs: pd.DataFrame, sums: dict, products: pd.DataFrame, labels: pd.DataFrame,
@@ -211,7 +222,7 @@ def pair_buyers(pairs: pd.DataFrame, sums: dict, products: pd.DataFrame, labels:
     """
     tables = [pd.DataFrame(columns=["product_a", "product_b", "grouping", "group", "customers",
                                     "buyers", "overall"])]
-    for row in _ranked(pairs, sums, products, settings).head(limit).itertuples():
+    for row in _ranked(pairs, sums, products, settings, limit).itertuples():
         for grouping in groupings:
             members = sums[f"members_{grouping}"]
             tables.append(pd.DataFrame({
@@ -232,8 +243,8 @@ def pair_buyers(pairs: pd.DataFrame, sums: dict, products: pd.DataFrame, labels:
 
 
 def _ranked(pairs: pd.DataFrame, sums: dict, products: pd.DataFrame,
-            settings: Settings) -> pd.DataFrame:
-    """Describe the candidates that stay, best first; the index is the candidate's number."""
+            settings: Settings, limit: int) -> pd.DataFrame:
+    """Describe the pairs that stay, best first; the index is the candidate's number."""
     totals = sums["moments"][:, ONE, :]
     lift, low, high = lift_interval(sums["moments"], settings.statistics.confidence)
     known = products.set_index("product_key")
@@ -247,8 +258,12 @@ def _ranked(pairs: pd.DataFrame, sums: dict, products: pd.DataFrame,
         "confidence_a_to_b": totals[:, WITH_BOTH] / totals[:, WITH_A],
         "confidence_b_to_a": totals[:, WITH_BOTH] / totals[:, WITH_B],
         "lift": lift, "lift_low": low, "lift_high": high, "customers_with_both": sums["buyers"],
+        "department_a": a["department"].astype("str").to_numpy(),
+        "department_b": b["department"].astype("str").to_numpy(),
     }, index=range(len(pairs)))
     kept = (table["lift_low"] > 1) & (
         table["customers_with_both"] >= settings.privacy.smallest_group)
-    return table[kept].sort_values(["lift", "product_a", "product_b"],
-                                   ascending=[False, True, True], kind="stable")
+    table = table[kept].sort_values(["lift", "product_a", "product_b"],
+                                    ascending=[False, True, True], kind="stable")
+    across = (table["department_a"] != table["department_b"]).to_numpy()
+    return table[first_pairs(across, limit)]
