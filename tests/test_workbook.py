@@ -1,8 +1,10 @@
 """The workbook: a small hand-made run meets every rule, and each rule rejects a mutant."""
 
+import itertools
 import json
 import math
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -17,7 +19,7 @@ from openpyxl import load_workbook
 from PIL import Image
 
 import workbook_rules as rules
-from basket import charts, workbook, workbook_page
+from basket import charts, workbook, workbook_figures, workbook_page
 from basket.errors import BasketError
 from basket.project import Folders
 from basket.settings import load_settings
@@ -345,7 +347,8 @@ def test_small_groups_are_suppressed_on_every_sheet(run):
 
 def test_a_question_without_a_finding_says_so(run):
     sheet = load_workbook(run.report)["7. Recommendations"]
-    rows = [[cell.value for cell in row] for row in sheet[sheet.tables["tbl_recommendations"].ref]]
+    cells = sheet[sheet.tables["tbl_recommendations_5"].ref]
+    rows = [[cell.value for cell in row] for row in cells]
     assert [row[2] for row in rows if row[0].startswith("Q12")] == ["Not answered by this run."]
 
 
@@ -493,6 +496,39 @@ def test_names_of_points_do_not_cover_each_other():
     assert (sides[0], sides[1], sides[2], sides[3]) == ("l", "r", "r", "l")
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_figures_fill_as_few_pages_as_there_can_be(seed):
+    rng = random.Random(seed)
+    heights = [rng.uniform(100, 420) for _ in range(9)]
+    pages = workbook_figures.evenly(heights, 680, 60)
+    assert [place for page in pages for place in page] == list(range(9))
+    used = [sum(heights[place] for place in page) for page in pages]
+    assert used[0] <= 620 and all(height <= 680 for height in used)
+    fewest = min(
+        len(ends) + 1 for count in range(9) for ends in itertools.combinations(range(1, 9), count)
+        if all(sum(heights[a:b]) + (60 if a == 0 else 0) <= 680
+               for a, b in itertools.pairwise([0, *ends, 9])))
+    assert len(pages) == fewest
+
+
+def test_shelves_fill_the_first_page_with_room():
+    assert workbook_figures.in_pages([100, 590, 190, 380], 700, 110) == [1, 0, 2, 3]
+    assert workbook_figures.in_pages([50, 60, 70], 700, 110) == [0, 1, 2]
+    assert workbook_figures.in_pages([], 700, 110) == []
+
+
+@pytest.mark.parametrize(("least", "step"), [(0.021, 0.025), (0.19, 0.2), (1, 1), (17.3, 20),
+                                             (26_000, 50_000), (0.3, 0.5), (0, 1)])
+def test_axes_take_round_steps(least, step):
+    assert charts.round_step(least) == step
+
+
+def test_a_table_shows_another_decimal_only_where_there_is_one():
+    assert charts.precise("0.0", [1.71, 0.97]) == "0.00"
+    assert charts.precise("0.0", [15.0, 7.5, 4]) == "0.0"
+    assert (charts.precise("0%"), charts.precise("$0.00", [1.234])) == ("0.0%", "$0.00")
+
+
 # --- mutants: the checker must reject each
 
 
@@ -567,6 +603,19 @@ MUTANTS = {
     "chart cut by a page": (rules.prints_well, {sheet(7): first(
         r"<rowBreaks.*?</rowBreaks>", '<rowBreaks count="1" manualBreakCount="1">'
         '<brk id="25" max="16383" man="1"/></rowBreaks>')}),
+    "table cut without its header": (rules.headers_are_repeated, {sheet(3): first(
+        r'<brk id="38"', '<brk id="25"')}),
+    "header of another table": (rules.headers_are_repeated, {r"xl/workbook\.xml": swap(
+        "'5. Column derivations'!$43:$43", "'5. Column derivations'!$7:$7")}),
+    "half-empty page": (rules.pages_are_filled, {sheet(7): first('<brk id="29"', '<brk id="12"')}),
+    "interval cut off": (rules.intervals_are_drawn_whole, {r"xl/charts/chart2\.xml": first(
+        '<max val="90"', '<max val="70"')}),
+    "axis left to the program": (rules.intervals_are_drawn_whole, {r"xl/charts/chart2\.xml": first(
+        '<max val="90"[^>]*/>', "")}),
+    "word of statistics": (rules.sentences_are_plain, {STRINGS: swap(
+        "Keep 1,600 lines", "Keep an epsilon of 1,600 lines")}),
+    "name of a column": (rules.sentences_are_plain, {STRINGS: swap(
+        "Keep 1,600 lines", "Keep 1,600 order_lines")}),
     "portrait": (rules.prints_well, {sheet(1): swap('orientation="landscape"',
                                                     'orientation="portrait"')}),
     "not fitted": (rules.prints_well, {sheet(2): first(r'<pageSetUpPr[^>]*>', "")}),

@@ -5,7 +5,8 @@ differently and leaves out the cached numbers that a preview shows. Each functio
 these right; `build` puts a chart together from a figure and the table that holds its numbers.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -55,6 +56,8 @@ FONT = "Arial"
 LABEL_WIDTH, LABEL_HEIGHT, POINT_WIDTH = 0.14, 0.07, 0.008
 SMALLEST_PER_CENT = 0.01
 MOST_LABELLED = {"column": 12, "bar": 30}
+MOST_STEPS = 6  # of an axis whose ends are ours
+STEPS = (1, 2, 2.5, 5, 10)  # times a power of ten
 
 
 @dataclass(frozen=True)
@@ -121,9 +124,13 @@ def build(figure: dict, data: Range, headings: dict[str, str], palette: Palette)
     return chart
 
 
-def precise(number_format: str) -> str:
-    """The format with which a table shows the numbers of a chart: per cent with a decimal."""
-    return "0.0%" if number_format == "0%" else number_format
+def precise(number_format: str, values: Iterable = ()) -> str:
+    """The format in which a table shows a chart's numbers: one more decimal where they have it."""
+    if number_format == "0%":
+        return "0.0%"
+    shorter = any(isinstance(value, float) and round(value, 1) != round(value, 2)
+                  for value in values)
+    return "0.00" if number_format == "0.0" and shorter else number_format
 
 
 def _distinct(number_format: str, data: Range, names: Sequence[str]) -> str:
@@ -366,6 +373,8 @@ def _axes(chart: ChartBase, spec: dict, data: Range, style: Style, *, gridlines:
     if kind in ("column", "bar", "stacked_bar"):
         chart.y_axis.scaling.min = 0
         chart.x_axis.tickLblSkip = 1
+    if spec.get("intervals"):
+        _make_room_for_intervals(chart.y_axis, kind, spec["intervals"], data.values)
     if sideways:
         chart.x_axis.scaling.orientation = "maxMin"
         chart.y_axis.crosses = "max"
@@ -377,6 +386,30 @@ def _axes(chart: ChartBase, spec: dict, data: Range, style: Style, *, gridlines:
         chart.x_axis.scaling.max = 1 if shares else None
         chart.x_axis.numFmt.sourceLinked = False
         chart.x_axis.scaling.min = chart.y_axis.scaling.min = 0
+
+
+def _make_room_for_intervals(axis, kind: str, intervals: dict, values: pd.DataFrame) -> None:
+    """Let the axis reach over every interval: programs look at the values alone and cut the rest.
+
+    A line that stays far from 0 need not start there; bars do.
+    """
+    low = values[[ends[0] for ends in intervals.values()]].to_numpy(float).min()
+    high = values[[ends[1] for ends in intervals.values()]].to_numpy(float).max()
+    if not math.isfinite(low) or not math.isfinite(high):
+        return
+    start = low if low < 0 or (kind == "line" and low > high / 2) else 0.0
+    step = round_step(float(high - start) / MOST_STEPS)
+    axis.scaling.min = round(math.floor(float(start) / step) * step, 10)
+    axis.scaling.max = round(math.ceil(float(high) / step) * step, 10)
+    axis.majorUnit = step
+
+
+def round_step(least: float) -> float:
+    """The smallest round step that is no smaller: 1, 2, 2.5 or 5 times a power of ten."""
+    if least <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(round(step * power, 12) for step in STEPS if step * power >= least * (1 - 1e-9))
 
 
 def _adds_up_to_one(names: Sequence[str], values: pd.DataFrame) -> bool:

@@ -24,6 +24,7 @@ from basket.workbook_record import write_checks, write_derivations, write_flow, 
 from basket.workbook_story import (
     TILE_WIDTH,
     Evidence,
+    proven_offers,
     publishable_findings,
     write_advice,
     write_summary,
@@ -138,7 +139,9 @@ def build(material: Material, settings: Settings, images: Path) -> Book:
     write_wrangling(book, tables["wrangling_steps"])
     flags = published["flags"]
     write_derivations(book, flags, bool((flags == SUPPRESSED).any(axis=None)))
-    write_advice(book, findings, evidence, tables.get("ad_calendar"))
+    offers = proven_offers(
+        published.get("department_lifts"), settings, facts["data"]["synthetic"])
+    write_advice(book, findings, evidence, tables.get("ad_calendar"), offers)
     write_notes(book, published, facts)
     for page in book.pages.values():
         page.close()

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 import pandas as pd
@@ -27,9 +28,11 @@ HEAT_COLUMNS = 25
 WIDTHS = (55.0, *([5.6] * HEAT_COLUMNS))
 DATA_WIDTHS = (37.5, *([11.5] * 6), 37.5, *([11.5] * 5))
 LEFT_BAND, RIGHT_BAND = range(1, 7), range(8, 14)  # columns of tables that stand side by side
-PANEL_HEIGHT = 198  # points
-BAR_HEIGHT, BARS_BESIDE = 12.5, 90  # points: each bar of a horizontal chart, and the rest
-HEAD_HEIGHT, SHELF_HEIGHT, ROW_HEIGHT = 110, 95, 16  # points: of sheet 8, of what frames a table
+PANEL_HEIGHT, MOST_ADDED = 172, 140  # points: the least, and what may be added to fill the page
+BAR_HEIGHT, BARS_BESIDE = 12.5, 88  # points: each bar of a horizontal chart, and the rest
+PANEL_MARGIN, TEXT_MARGIN = 8, 3
+HEAT_BESIDE, GAP = 150, 10  # points: the texts of a heat map, and what parts two figures
+SHELF_HEIGHT, ROW_HEIGHT = 47, 16  # points, on sheet 8: of what frames a table, and of its rows
 IMAGE_DPI = 150
 PIXELS_PER_INCH = 96
 EMU_PER_PIXEL = 9_525
@@ -37,7 +40,7 @@ POINTS_PER_PIXEL = 0.75
 MOST_IN_A_CELL = 10_000
 WIDEST_IN_A_CELL = 4  # characters
 COUNTED = ("orders", "lines")
-HIGHER = {"scatter": 1.4, "image": 1.35}  # times the height of a panel
+HIGHER = {"scatter": 1.4, "image": 1.5}  # times the height of a panel
 
 
 @dataclass(eq=False)
@@ -127,33 +130,61 @@ def _rows_of_withheld(data: pd.DataFrame, withheld: set[tuple[str, str]]) -> pd.
 def write_chart_data(book: Book, figures: list[Figure]) -> Page:
     """Write the numbers behind every figure, as tables."""
     page = book.page(DATA_SHEET, "Chart data", DATA_WIDTHS)
-    page.text("Every number behind every figure, as it was drawn. Each is taken from a result "
-              "table in 04_analysis/tables; the source is named below the title.", colour="muted")
+    page.text("Every number behind every figure, as it was drawn, under the figure's title; below "
+              "it the result table (04_analysis/tables) that it comes from. Minus and plus say how "
+              "far an interval reaches below and above its value.", colour="muted")
     page.space(4)
     for figure in figures:
         prepare(figure)
-    for shelf in in_pages(shelves(figures), page.page_height):
-        _write_side_by_side(page, *shelf)
+    waiting = shelves(figures)
+    heights = [_shelf_height(page, shelf) for shelf in waiting]
+    for place in in_pages(heights, page.page_height, sum(page.heights.values())):
+        _write_side_by_side(page, *waiting[place])
     return page
 
 
-def in_pages(waiting: list[tuple[Figure, ...]], page_height: float) -> list[tuple[Figure, ...]]:
-    """Order the shelves so that each page is filled: the next one, and whatever fits below it."""
-    waiting, ordered, room = list(waiting), [], page_height - HEAD_HEIGHT
-    while waiting:
-        fits = [shelf for shelf in waiting if _shelf_height(shelf) <= room]
+def in_pages(heights: list[float], room: float, above: float) -> list[int]:
+    """In which order shelves fill few pages: each, the highest first, on the first with room.
+
+    `above` is taken from the room of the first page; on a page the order of the questions stays.
+    """
+    pages, left = [[]], [room - above]
+    for place in sorted(range(len(heights)), key=lambda place: -heights[place]):
+        fits = [page for page, free in enumerate(left) if heights[place] <= free]
         if not fits:
-            room = page_height
-            fits = waiting
-        ordered.append(fits[0])
-        room -= _shelf_height(fits[0])
-        waiting.remove(fits[0])
-    return ordered
+            pages.append([])
+            left.append(room)
+        page = fits[0] if fits else len(pages) - 1
+        pages[page].append(place)
+        left[page] -= heights[place]
+    return [place for page in pages for place in sorted(page)]
 
 
-def _shelf_height(shelf: tuple[Figure, ...]) -> float:
-    return max(SHELF_HEIGHT + ROW_HEIGHT * (0 if _stands_on_sheet_6(figure) else len(figure.data))
-               for figure in shelf)
+def _shelf_height(page: Page, shelf: tuple[Figure, ...]) -> float:
+    """Height in points of tables side by side: each row is as high as its highest cell."""
+    rows = [_row_heights(page, figure, band.start)
+            for figure, band in zip(shelf, (LEFT_BAND, RIGHT_BAND), strict=False)]
+    return SHELF_HEIGHT + sum(max(row) for row in zip_longest(*rows, fillvalue=0))
+
+
+def _row_heights(page: Page, figure: Figure, column: int) -> list[float]:
+    """Heights of the header and the rows of a figure's table."""
+    if _stands_on_sheet_6(figure):
+        return [ROW_HEIGHT]
+    bold, normal, given = page.look.font(bold=True), page.look.font(), _headings(figure)
+    header = max(page.height_of(given.get(name, heading(name)), column + place, bold, 1)
+                 for place, name in enumerate(figure.data))
+    return [header + 2, *(
+        max(page.height_of(value, column + place, normal, 1) if isinstance(value, str) else
+            ROW_HEIGHT for place, value in enumerate(row))
+        for row in figure.data.itertuples(index=False, name=None))]
+
+
+def _headings(figure: Figure) -> dict[str, str]:
+    """Headings of a figure's table that are its own."""
+    ends = {end(name): title for name in (figure.chart or {}).get("intervals") or {}
+            for end, title in ((charts.below_column, "Minus"), (charts.above_column, "Plus"))}
+    return figure.spec.get("labels", {}) | ends
 
 
 def _stands_on_sheet_6(figure: Figure) -> bool:
@@ -244,8 +275,9 @@ def _write_side_by_side(page: Page, *figures: Figure) -> None:
 
 
 def _write_numbers(page: Page, figure: Figure, column: int) -> None:
-    figure.title_cell = page.write(page.row, column, f"{figure.spec['question']}  {figure.name}",
-                                   font=page.look.font(bold=True))
+    figure.title_cell = page.write(
+        page.row, column, f"{figure.spec['question']}  {figure.spec['title']}",
+        font=page.look.font(bold=True))
     page.set_height(page.row, 18)
     page.row += 1
     sources = page.write(page.row, column, "Source: " + ", ".join(figure.spec.get("sources", ())))
@@ -258,15 +290,14 @@ def _write_numbers(page: Page, figure: Figure, column: int) -> None:
         page.row += 1
         return
     spec = figure.chart or {}
-    precise = charts.precise(spec.get("number_format") or "General")
-    formats = dict.fromkeys(spec.get("series", ()) if precise != "General" else (), precise)
+    given = spec.get("number_format") or "General"
+    formats = {name: charts.precise(given, map(plain, figure.data[name]))
+               for name in spec.get("series", ()) if given != "General"}
     for name, ends in (spec.get("intervals") or {}).items():
         for other in (*ends, charts.below_column(name), charts.above_column(name)):
             formats[other] = formats.get(name, "0.00")
-    ends = {end(name): title for name in spec.get("intervals") or {}
-            for end, title in ((charts.below_column, "Minus"), (charts.above_column, "Plus"))}
     figure.place = page.table(figure.name, figure.data, column=column, formats=formats,
-                              headings=figure.spec.get("labels", {}) | ends)
+                              headings=_headings(figure))
 
 
 # ---- sheet 6 ----------------------------------------------------------------------------------
@@ -278,15 +309,55 @@ def write_figures(book: Book, figures: list[Figure], images: Path) -> Page:
     page.text("Each figure stands beside the question that it answers; its numbers stand on sheet "
               f"{DATA_SHEET}.", colour="muted")
     page.space(4)
-    for figure in figures:
-        figure.row = page.row
-        if figure.heat:
-            _write_heat(page, figure)
-        else:
-            _write_panel(page, figure, images)
-        page.link(figure.title_cell, SHEET, figure.row)
-        page.space(10)
+    heights = [_least_height(page, figure) for figure in figures]
+    above, room = sum(page.heights.values()), page.page_height - GAP
+    for places in evenly(heights, room, above):
+        left = room - above - sum(heights[place] for place in places)
+        panels = sum(not figures[place].heat for place in places)
+        added = min(max(left, 0) / max(panels, 1), MOST_ADDED)
+        if not above:
+            page.new_page()
+        for place in places:
+            figure = figures[place]
+            figure.row = page.row
+            if figure.heat:
+                _write_heat(page, figure)
+            else:
+                _write_panel(page, figure, images, added)
+            page.link(figure.title_cell, SHEET, figure.row)
+            page.space(GAP)
+        above = 0
     return page
+
+
+def evenly(heights: list[float], room: float, above: float) -> list[range]:
+    """Which figures share a page: in order, on few pages, each filled about as much as the next.
+
+    `above` is taken from the room of the first page. The fewest pages come first, then the least
+    sum of what is left on each, squared.
+    """
+    best = [(0, 0.0, 0)]  # for the first 0, 1, … figures: pages, squares, where the last one starts
+    for end in range(1, len(heights) + 1):
+        choices = []
+        for start in range(end):
+            left = room - sum(heights[start:end]) - (above if start == 0 else 0)
+            if left >= 0 or start == end - 1:
+                pages, squares, _ = best[start]
+                choices.append((pages + 1, squares + left**2, start))
+        best.append(min(choices))
+    found, end = [], len(heights)
+    while end:
+        found.insert(0, range(best[end][2], end))
+        end = found[0].start
+    return found
+
+
+def _least_height(page: Page, figure: Figure) -> float:
+    """The height in points that a figure needs, with what parts it from the next."""
+    if figure.heat:
+        return HEAT_BESIDE + ROW_HEIGHT * len(figure.data) + GAP
+    texts = sum(_text_height(page, *caption) for caption in _captions(figure) if caption[0])
+    return max(texts, _panel_height(figure, page.page_height) + PANEL_MARGIN) + GAP
 
 
 def _question(figure: Figure) -> tuple[str, str]:
@@ -296,13 +367,14 @@ def _question(figure: Figure) -> tuple[str, str]:
 
 
 def _captions(figure: Figure) -> list[tuple[str, dict]]:
-    """What stands beside a figure, from top to bottom, with its font."""
+    """What stands beside a figure, from top to bottom, with its font; a picture has no title."""
     spec = figure.spec
     label, question = _question(figure)
     so_what = spec["so_what"]
     return [
         (label, {"colour": "accent", "size": 11, "bold": True}),
         (question, {"colour": "ink", "bold": True}),
+        *([] if figure.chart else [(spec["title"], {"colour": "ink", "size": 11, "bold": True})]),
         (spec["subtitle"], {"colour": "muted"}),
         (so_what if so_what.startswith("So what:") else f"So what: {so_what}", {"colour": "ink"}),
         (" ".join(note for note in figure.notes if note), {"colour": "muted"}),
@@ -311,29 +383,29 @@ def _captions(figure: Figure) -> list[tuple[str, dict]]:
     ]
 
 
-def _write_panel(page: Page, figure: Figure, images: Path) -> None:
-    """The texts in the first column, the chart or image to the right of them."""
+def _text_height(page: Page, text: str, look: dict) -> float:
+    return page.height_of(text, 1, page.look.font(**look)) + TEXT_MARGIN
+
+
+def _write_panel(page: Page, figure: Figure, images: Path, added: float) -> None:
+    """The texts in the first column, the chart or image, so much higher, to the right of them."""
     first, height = page.row, 0.0
     picture = None if figure.chart else images / figure.spec["image"]
-    texts = _captions(figure)
-    if picture:
-        texts.insert(2, (figure.spec["title"], {"colour": "ink", "bold": True, "size": 11}))
-    for text, look in texts:
+    for text, look in _captions(figure):
         if not text:
             continue
-        size, bold = look.get("size", 10), look.get("bold", False)
-        cell = page.wrapped(page.row, 1, text, font=page.look.font(look["colour"], size, bold=bold))
-        page.set_height(page.row, page.heights[page.row] + 3)
+        cell = page.wrapped(page.row, 1, text, font=page.look.font(**look))
+        page.set_height(page.row, _text_height(page, text, look))
         if text.startswith("Source: ") and figure.place:
             page.link(cell, DATA_SHEET, figure.place.header - 2, min(figure.place.columns.values()))
         height += page.heights[page.row]
         page.row += 1
-    wanted = _panel_height(figure, page.page_height)
+    wanted = _panel_height(figure, page.page_height) + added
     width = page.pixels(2, len(WIDTHS)) - 12
     drawing, size = _drawing(figure, picture, page, (width, round(wanted / POINTS_PER_PIXEL)))
     wanted = size[1] * POINTS_PER_PIXEL if drawing else 0
-    if height < wanted + 8:
-        page.set_height(page.row, wanted + 8 - height)
+    if height < wanted + PANEL_MARGIN:
+        page.set_height(page.row, wanted + PANEL_MARGIN - height)
         page.row += 1
     page.keep(first, page.row - 1)
     if drawing is None:
@@ -351,7 +423,7 @@ def _write_panel(page: Page, figure: Figure, images: Path) -> None:
 def _panel_height(figure: Figure, page_height: float) -> float:
     if figure.chart and figure.chart["kind"] in ("bar", "stacked_bar"):
         series = len(figure.chart["series"]) if figure.chart["kind"] == "bar" else 1
-        bars = figure.drawn * (1 + 0.7 * (series - 1))
+        bars = figure.drawn * (1 + 0.5 * (series - 1))
         return min(max(PANEL_HEIGHT, BARS_BESIDE + bars * BAR_HEIGHT), page_height - 60)
     return PANEL_HEIGHT * HIGHER.get(figure.chart["kind"] if figure.chart else "image", 1)
 
@@ -391,12 +463,12 @@ def _write_heat(page: Page, figure: Figure) -> None:
                        formats=dict.fromkeys(headers[1:], form))
     _shade(page, place, spec["heat"]["values"], values)
     page.space(3)
-    texts = _captions(figure)
-    page.text(texts[3][0])
-    if texts[4][0]:
-        page.text(texts[4][0], colour="muted")
+    so_what, notes, source = (text for text, _ in _captions(figure)[-3:])
+    page.text(so_what)
+    if notes:
+        page.text(notes, colour="muted")
     row = page.row
-    page.text(texts[5][0], colour="muted")
+    page.text(source, colour="muted")
     if figure.place:
         page.link(page.sheet.cell(row, 1), DATA_SHEET, figure.place.header - 2)
     page.keep(first, page.row - 1)

@@ -28,7 +28,6 @@ def write_notes(book: Book, published: dict[str, pd.DataFrame], facts: dict) -> 
         page.section(title)
         for term, text in notes:
             page.term(term, text)
-    _write_tests(page, published)
     page.section("Glossary")
     words = glossary(settings)
     half = -(-len(words) // 2)
@@ -38,8 +37,11 @@ def write_notes(book: Book, published: dict[str, pd.DataFrame], facts: dict) -> 
         page.row = first + place % half
         page.write(page.row, column, term, font=page.look.font(bold=True))
         page.write(page.row, column + 1, text)
-        page.set_height(page.row, 15)
+        page.set_height(page.row, 14)
     page.row = first + half
+    page.keep(first, page.row - 1)
+    page.space(6)
+    _write_tests(page, published)
     return page
 
 
@@ -122,6 +124,9 @@ def glossary(settings: Settings) -> list[tuple[str, str]]:
         ("Cliff's delta", "how far one group lies above another: 0 not at all, 1 or -1 entirely"),
         ("Cramér's V", "how strongly two classifications go together: 0 not at all, 1 entirely"),
         ("epsilon²", "share of the order among customers that their group explains: 0 to 1"),
+        ("Evidence, source", "the result table that holds the numbers: a CSV file of the analysis"),
+        ("Interval", "where the true value lies with "
+         f"{settings.statistics.confidence:.0%} confidence, as explained above"),
         ("Lift", "how many times more often than in the whole population; 1 is no difference"),
         ("Loyalty", f"new up to {limits.regular_above_orders} orders, loyal above "
          f"{limits.loyal_above_orders}, regular between"),
@@ -132,6 +137,9 @@ def glossary(settings: Settings) -> list[tuple[str, str]]:
         ("Profile", "age group, with or without dependants, income group"),
         ("Reorder rate", "share of order lines whose product the customer had bought before"),
         ("Support", "share of orders that contain both products"),
+        ("Usual share", "the share of all order lines that a department has among all customers"),
+        ("Waking window", f"{settings.window_hours} hours in a row between "
+         f"{settings.waking_hours[0]}:00 and {settings.waking_hours[1] + 1}:00"),
     ]
 
 
@@ -154,8 +162,8 @@ def _write_tests(page: Page, published: dict[str, pd.DataFrame]) -> None:
               "many an undecided test would need.", colour="muted")
     page.space(3)
     shown = _in_words(shown[[name for name in SHOWN_TESTS if name in shown]])
-    page.table("tests", shown, headings={"effect_name": "Measure of effect"}, dense=True)
-    page.space(6)
+    place = page.table("tests", shown, headings={"effect_name": "Measure of effect"}, dense=True)
+    page.repeat(place.header)
 
 
 def _in_words(table: pd.DataFrame) -> pd.DataFrame:

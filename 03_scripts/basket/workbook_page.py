@@ -45,6 +45,7 @@ PAGE_HEIGHT = A4_HEIGHT - 72 * (MARGIN_TOP + MARGIN_BOTTOM) - 8
 PIXELS_PER_WIDTH = 7
 POINTS_PER_PIXEL = 0.75
 SMALLEST_SCALE = 0.7  # of print: 10 points become 7
+HEADING_HEIGHT = 60  # points: what a section's heading and its first sentence take
 CELL_PADDING = 8  # pixels
 INDENT = 9  # pixels
 ROW_PADDING = 3  # points
@@ -71,7 +72,8 @@ FORMATS = {
     "spend": "$#,##0", "mean_order_value": "$#,##0.00", "mean_item_price": "$#,##0.00",
     "mean_lines_per_order": "0.00", "median_days_between_orders": "0.0", "share": "0.0%",
     "support": "0.00%", "p_value": "0.0000", "q_value": "0.0000", "statistic": "#,##0.0",
-    "effect": "0.000", "effect_low": "0.000", "effect_high": "0.000", "hour": "0", "day": "0",
+    "reach": "0.0%", "effect": "0.000", "effect_low": "0.000", "effect_high": "0.000", "hour": "0",
+    "day": "0",
 }
 HEADINGS = {
     "spend": "Spend (USD)", "mean_order_value": "Mean order value (USD)",
@@ -85,7 +87,10 @@ HEADINGS = {
     "index": "Times the average window", "index_low": "Interval, from",
     "index_high": "Interval, to",
     "customers_to_decide": "Customers that would decide", "day_name": "Day",
+    "reach": "Share of customers who buy from it", "ratio": "Times the mean of all",
+    "setting": "Threshold", "ages": "Age in years", "daypart": "Part of the day",
 }
+INTERVAL_ENDS = {"_low": "Interval, from", "_high": "Interval, to"}
 
 
 # ---- text and numbers -------------------------------------------------------------------------
@@ -139,7 +144,8 @@ def number_format(name: str, values: Iterable) -> str:
 
 def heading(name: str) -> str:
     """A column's name as a reader sees it."""
-    return HEADINGS.get(name) or name[:1].upper() + name[1:].replace("_", " ")
+    end = next((words for end, words in INTERVAL_ENDS.items() if name.endswith(end)), None)
+    return HEADINGS.get(name) or end or name[:1].upper() + name[1:].replace("_", " ")
 
 
 def is_number(value) -> bool:
@@ -420,7 +426,8 @@ class Page:
 
         `link(row number, column name)` says where a cell leads: (page, row). The headers of
         `turned` columns are written upwards; texts of a last column that may `overflow` run over
-        the empty cells to the right. The rows of a `dense` table are as low as its texts allow.
+        the empty cells to the right. The rows of a `dense` table are as low as its texts allow. A
+        table that fits on a page is not cut in print.
         """
         if len(frame) > LONGEST_TABLE:
             raise BasketError(f"the table {name} has {len(frame):,} rows; the workbook shows at "
@@ -446,7 +453,9 @@ class Page:
         for row in range(header + 1, last + 1) if dense else ():
             self.heights[row] -= ROW_PADDING - 1
         self._add_table(name, titles, column, header, last, filters)
-        self.keep(header, min(header + 2, last))
+        fits = sum(self.heights[row] for row in range(header, last + 1)) <= (
+            self.page_height - HEADING_HEIGHT)
+        self.keep(header, last if fits else min(header + 2, last))
         self.row = last + 1
         return Place(self.name, header, last, {
             str(label): column + offset for offset, label in enumerate(frame.columns)})

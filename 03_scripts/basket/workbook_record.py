@@ -17,7 +17,7 @@ CHECKS_SHEET = "3. Consistency checks"
 WRANGLING_SHEET = "4. Wrangling steps"
 DERIVATIONS_SHEET = "5. Column derivations"
 
-FLOW_WIDTHS = (24.0, 19.0, 11.0, 14.0, 13.0, 11.0, 15.0, 13.0, 10.0, 30.0, 14.0)
+FLOW_WIDTHS = (24.0, 19.0, 11.0, 14.0, 13.0, 11.0, 15.0, 13.0, 10.0, 42.0, 14.0)
 PUBLISHED = ROOT / "01_project_management" / "published_figures.csv"
 BOX_COLUMNS = ((1, 2), (4, 5), (7, 8), (10, 11))  # label and number of each box
 ARROW_COLUMNS = (3, 6, 9)
@@ -102,15 +102,14 @@ def write_flow(book: Book, flow: pd.DataFrame, facts: dict) -> Page:
     page.space(8)
     _write_boxes(page, ours)
     page.section("Reconciliation: in + added – removed – quarantined = out")
-    others = [name for name in flow["rules"].unique() if name not in (rules, "any")]
-    ordered = pd.concat([ours, *(flow[flow["rules"] == name] for name in others)])
-    page.table("population_flow", reconciled(ordered), headings={
-        "adds_up": "Adds up"})
-    if others:
-        page.space(4)
-        page.text(f"Rows of RULES={', '.join(others)} say what the other set of rules would have "
-                  "removed or added; they are counted in this run and need no second one.",
-                  colour="muted")
+    page.table("population_flow", reconciled(ours), headings={"adds_up": "Adds up"})
+    for other in (name for name in flow["rules"].unique() if name not in (rules, "any")):
+        page.space(10)
+        page.section(f"What RULES={other} would have removed or added")
+        page.text("Counted in this run; it takes no second one.", colour="muted")
+        page.space(3)
+        page.table(f"population_flow_{other}", reconciled(flow[flow["rules"] == other]),
+                   headings={"adds_up": "Adds up"})
     page.space(10)
     _write_published(page, ours, rules, data["synthetic"])
     _write_files(page, data.get("files") or {})
@@ -283,4 +282,5 @@ def write_derivations(book: Book, flags: pd.DataFrame, flags_are_withheld: bool)
                        maxLength=85)
     letter = get_column_letter(place.columns["lines"])
     page.sheet.conditional_formatting.add(f"{letter}{place.first}:{letter}{place.last}", bars)
+    page.repeat(place.header)
     return page

@@ -7,7 +7,7 @@ from openpyxl.styles import Alignment, Border
 
 from basket.errors import BasketError
 from basket.privacy import PUBLISHED_POPULATION, SUPPRESSED
-from basket.questions import QUESTIONS, number_of
+from basket.questions import QUESTIONS, Question, number_of
 from basket.settings import Settings
 from basket.workbook_figures import SHEET as FIGURES_SHEET
 from basket.workbook_figures import Figure
@@ -24,6 +24,14 @@ CHANGE_MIND = {
     "medium": "An interval that crosses the threshold of its verdict, or other cuts (Q12).",
     "low": "More customers: the intervals of its tests are still wide.",
 }
+PARTS = {  # of the recommendations: heading, and the questions up to which it goes
+    "When to advertise, and what": "Q4",
+    "Whom to address, and how sure we are": "Q12",
+}
+OFFER_GROUPINGS = {  # whose goods are offered: the column, and whether demographics make it
+    "loyalty_flag": False, "income_group": True, "age_group": True, "region": True,
+}
+MOST_OFFERS = 8
 ADVICE_COLUMNS = ["question", "confidence", "answer", "action", "owner", "size", "change_mind",
                   "chart", "evidence"]
 CONTENT = {
@@ -254,15 +262,30 @@ def in_order(findings: list[dict]) -> list[dict]:
 
 
 def write_advice(book: Book, findings: list[dict], evidence: Evidence,
-                 calendar: pd.DataFrame | None) -> Page:
+                 calendar: pd.DataFrame | None, offers: pd.DataFrame) -> Page:
     """Write each question with its answer and action; then the ad calendar on a page of its own."""
     page = book.page(ADVICE_SHEET, "Recommendations",
-                     (17.0, 15.0, 36.0, 30.0, 12.0, 15.0, 20.0, 9.0, 21.0))
+                     (17.0, 15.0, 38.0, 34.0, 12.0, 22.0, 25.0, 9.0, 21.0))
     page.text("Each key question with its answer and what to do; the ad calendar follows on a page "
               "of its own.", colour="muted")
     page.space(6)
+    first = 1
+    for title, last in PARTS.items():
+        questions = {name: question for name, question in QUESTIONS.items()
+                     if first <= number_of(name) <= number_of(last)}
+        page.section(f"{title} (Q{first} to {last})")
+        _write_part(page, f"recommendations_{first}", questions, findings, evidence)
+        page.new_page()
+        first = number_of(last) + 1
+    _write_calendar(page, calendar, offers)
+    return page
+
+
+def _write_part(page: Page, name_of_table: str, questions: dict[str, Question],
+                findings: list[dict], evidence: Evidence) -> None:
+    """A part of the questions, each with its findings, as a table that fits on a page."""
     rows, targets = [], []
-    for name, question in QUESTIONS.items():
+    for name, question in questions.items():
         answers = [finding for finding in findings if finding["question"] == name]
         for finding in answers:
             rows.append({
@@ -282,25 +305,52 @@ def write_advice(book: Book, findings: list[dict], evidence: Evidence,
         return targets[row] if column == "chart" else None
 
     frame = pd.DataFrame(rows, columns=ADVICE_COLUMNS).fillna(NOTHING)
-    page.table("recommendations", frame, bold_first=True, link=link, headings={
-        "question": "Key question", "size": "Size (orders or USD)",
+    page.table(name_of_table, frame, bold_first=True, link=link, headings={
+        "question": "Key question", "size": "Size (what it touches)",
         "change_mind": "What would change our mind"})
-    _write_calendar(page, calendar)
-    return page
 
 
-def _write_calendar(page: Page, calendar: pd.DataFrame | None) -> None:
-    page.space(4)
-    page.new_page()
+def _write_calendar(page: Page, calendar: pd.DataFrame | None, offers: pd.DataFrame) -> None:
     page.section("Ad calendar: when to say what to whom")
     if calendar is None or calendar.empty:
         page.text("This run proposes no ad calendar: it found no window in which orders are few.")
         return
-    page.text("Print this page. Each row is a window in which orders are few, the people to "
-              "address, and what to offer them.", colour="muted")
+    page.text("Print this page. Each row is the window of the day in which orders are fewest while "
+              "people are awake, whom to address, and what to offer. 0.50 times the average window "
+              "means half of its orders.", colour="muted")
     page.space(6)
     page.table("ad_calendar", as_printed(calendar), bold_first=True,
                headings={"offer": "What to offer", "orders": "Orders then"})
+    if offers.empty:
+        return
+    page.space(10)
+    page.section("In any window: what certain customers buy more of than others")
+    page.table("ad_offers", offers, bold_first=True, headings={
+        "lift": "Times its usual share of their order lines"})
+
+
+def proven_offers(lifts: pd.DataFrame | None, settings: Settings, synthetic: str) -> pd.DataFrame:
+    """The department that each group of customers surely buys more of, the surest first.
+
+    One row per group, of those whose difference may carry a headline. Nothing rests on
+    demographics that are fabricated.
+    """
+    columns = ["audience", "customers", "offer", "lift", "interval_low", "interval_high",
+               "evidence"]
+    if lifts is None:
+        return pd.DataFrame(columns=columns)
+    allowed = [name for name, is_demographic in OFFER_GROUPINGS.items()
+               if not (is_demographic and synthetic == "columns")]
+    strong = lifts[lifts["grouping"].isin(allowed) & (lifts["for_headline"] == "yes")
+                   & ~lifts["measure"].isin(settings.labels.unnamed_departments)]
+    strong = strong[pd.to_numeric(strong["effect"], errors="coerce") > 1]
+    strong = strong.sort_values("effect_low", ascending=False, kind="stable")
+    strong = strong.drop_duplicates(["grouping", "group_a"]).head(MOST_OFFERS)
+    return pd.DataFrame({
+        "audience": strong["group_a"], "customers": strong["n"], "offer": strong["measure"],
+        "lift": strong["effect"], "interval_low": strong["effect_low"],
+        "interval_high": strong["effect_high"], "evidence": "department_lifts",
+    }, columns=columns).reset_index(drop=True)
 
 
 def as_printed(calendar: pd.DataFrame) -> pd.DataFrame:
