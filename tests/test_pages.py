@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
+import pandas as pd
 import pytest
 from nbformat import v4
 
@@ -198,6 +199,30 @@ def test_a_table_scrolls_in_its_box_with_numbers_to_the_right(page):
     assert '<td class="number">1,234</td>' in text
     assert '<th scope="row">0</th>' in text
     assert "T_a1b2c" not in text
+
+
+@pytest.mark.parametrize(("number", "shown"), [
+    ("1135827", "1,135,827"), ("-32164.5", "-32,164.5"), ("0.340760", "0.3408"),
+    ("82.422976", "82.4230"), ("0.000002", "0.000002"), ("0.000000", "0.000000"), ("41", "41"),
+    ("-0.5", "-0.5"), ("$1,200", "$1,200"), ("NaN", "NaN"), ("1e-9", "1e-9")])
+def test_numbers_are_shown_as_people_read_them(number, shown):
+    assert pages.readable(number) == shown
+
+
+def test_identifiers_stay_as_they_are_and_what_is_missing_stands_as_its_column_does(tmp_path):
+    frame = pd.DataFrame({"product_id": [21553, 33664], "lines": [21553, 33664],
+                          "name": ["milk", float("nan")], "price": [1.5, float("nan")]})
+    html = rendered(tmp_path, code("frame", table(frame.to_html())))
+    assert (html.count("21553"), html.count("21,553")) == (1, 1)
+    assert (html.count("<td>NaN</td>"), html.count('<td class="number">NaN</td>')) == (1, 1)
+
+
+@pytest.mark.parametrize(("source", "line"), [
+    ("from basket import (\n    bands,\n    pairs,\n)\n\nstage = 1", "stage = 1"),
+    ("# why\nimport os\nx = os", "x = os"), ("import os", "import os"),
+    ("%time x", "%time x"), ("", "")])
+def test_folded_code_is_told_by_the_first_line_that_does_something(source, line):
+    assert pages._first_line(source) == line
 
 
 def test_what_differs_between_runs_is_not_shown(tmp_path):

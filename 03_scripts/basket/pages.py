@@ -5,6 +5,7 @@ Notebooks are rendered with the parts that nbconvert is made of, not with its te
 scripts, put styles into attributes, and read "$5 to $10" as a formula.
 """
 
+import ast
 import base64
 import hashlib
 import json
@@ -58,6 +59,10 @@ KEPT_ATTRIBUTES = {
 }
 LINK_SCHEMES = ("", "http", "https", "mailto")
 NUMBER = re.compile(r"[-+\u2212]?\$?\d[\d,]*(\.\d+)?(e[-+]?\d+)?\s?%?|NaN|<NA>|N/A")
+PLAIN_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+NOT_KNOWN = ("NaN", "<NA>", "N/A")
+IDENTIFIERS = ("_id", "_key")  # numbers in name only
+MOST_DECIMALS = 4
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")
 KERNEL_FILE = re.compile(r"\S*ipykernel_\d+[\\/]\d+\.py")
@@ -263,15 +268,24 @@ def _code(source: str, cell: dict) -> dict:
     """The code of a cell: folded, except for the parameters of this run."""
     tags = cell["metadata"].get("tags", [])
     injected = "injected-parameters" in tags
-    lines = [line for line in source.splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(("#", "import ", "from "))] or lines
     return {
         "summary": "Parameters of this run" if injected else
                    "Default parameters" if "parameters" in tags else "Code",
         "open": injected,
-        "first_line": telling[0] if telling else "",
+        "first_line": _first_line(source),
         "code": _highlighted(source) if source.strip() else "",
     }
+
+
+def _first_line(source: str) -> str:
+    """The first line that does something: no comment, no import."""
+    lines = source.splitlines()
+    try:
+        does = [one for one in ast.parse(source).body
+                if not isinstance(one, ast.Import | ast.ImportFrom)]
+    except (SyntaxError, ValueError):  # a command of IPython, or what no program can hold
+        does = []
+    return lines[does[0].lineno - 1] if does else next(filter(str.strip, lines), "")
 
 
 def _highlighted(source: str) -> Markup:
@@ -366,6 +380,29 @@ def _describe_cells(table: Tag) -> None:
             below = [cells[position] for cells in body if position < len(cells)]
             if below and all(other.get("class") == "number" for other in below):
                 cell["class"] = "number"
+            elif any(other.get_text().strip() and other.get("class") != "number"
+                     for other in below):
+                for other in below:
+                    if other.get_text().strip() in NOT_KNOWN:
+                        del other["class"]  # what is missing among texts stands as they do
+    names = [cell.get_text().strip() for in_head, cells in rows[:1] if in_head for cell in cells]
+    for cells in body:
+        for position, cell in enumerate(cells):
+            named = (names[position] if position < len(names) else "", cells[0].get_text().strip())
+            if cell.get("class") == "number" and not any(
+                    name.endswith(IDENTIFIERS) for name in named):
+                cell.string = readable(cell.get_text().strip())
+
+
+def readable(number: str) -> str:
+    """A number as people read it: thousands apart, and no decimals that nobody looks at."""
+    if not PLAIN_NUMBER.fullmatch(number):
+        return number
+    whole, _, decimals = number.lstrip("-").partition(".")
+    sign = "-" if number.startswith("-") else ""
+    if len(decimals) > MOST_DECIMALS and round(float(number), MOST_DECIMALS):
+        return f"{float(number):,.{MOST_DECIMALS}f}"
+    return f"{sign}{int(whole):,}{'.' if decimals else ''}{decimals}"
 
 
 def _describe_cell(cell: Tag, in_head: bool) -> None:
