@@ -367,6 +367,7 @@ def test_send_copies_logs_and_refuses_what_cannot_be_traced(checkout, built):
     assert make(checkout, "report", f"SCALE={SMALL}").returncode == 0
     assert "SYNTHETIC DATA" in make(checkout, "send", "TO=the client").stderr
 
+    assert "nobody to send to" in make(checkout, "send", "ALLOW_SYNTHETIC=1").stderr
     for _ in range(2):  # sending again, and what was sent before, are no obstacle
         done = make(checkout, "send", "TO=the client | marketing", "ALLOW_SYNTHETIC=1")
         assert done.returncode == 0, done.stderr

@@ -616,6 +616,11 @@ MUTANTS = {
         "Keep 1,600 lines", "Keep an epsilon of 1,600 lines")}),
     "name of a column": (rules.sentences_are_plain, {STRINGS: swap(
         "Keep 1,600 lines", "Keep 1,600 order_lines")}),
+    "message left out": (rules.sheets_hold_what_they_promise, {
+        r"xl/tables/table\d+\.xml": swap('ref="A7:G18"', 'ref="A7:G17"', -1)}),
+    "question left out": (rules.sheets_hold_what_they_promise, {sheet(8): swap("<t>Q12 ", "<t>")}),
+    "no word of censoring": (rules.sheets_hold_what_they_promise, {STRINGS: swap(
+        "Censored gaps", "Gaps")}),
     "portrait": (rules.prints_well, {sheet(1): swap('orientation="landscape"',
                                                     'orientation="portrait"')}),
     "not fitted": (rules.prints_well, {sheet(2): first(r'<pageSetUpPr[^>]*>', "")}),

@@ -43,6 +43,19 @@ LEFT_OVER = ("todo", "tbd", "fixme", "lorem ipsum", "xxx", "insert your", "repla
 IDENTIFIERS = re.compile(r"user.?id|customer.?id|first.?name|surnam|last.?name|e-?mail", re.I)
 SMALLEST_FONT, LEAST_CONTRAST = 10, 4.5
 MOST_PAGES, MOST_BYTES, MOST_ROWS = 30, 10_000_000, 1_000
+PROMISED = {  # by the place of the sheet
+    0: ("Client", "Author", "Date", "Data", "RULES", "Version, commit", "Contents", "Customers"),
+    1: ("So what", "Do this", "Confidence", "Evidence"),
+    2: ("As received", "Cleaned", "Merged", "Without exclusions", "Excluded", "Reconciliation",
+        "published", "Adds up"),
+    3: ("Table", "Column", "Check", "Found", "Action"),
+    4: ("Dropped", "Renamed", "Type changed", "Reason"),
+    5: ("First table", "New column", "Derived from", "Rule", "Customers", "Orders", "Order lines"),
+    7: ("Key question", "Answer", "Action", "Owner", "Size", "What would change our mind",
+        "Ad calendar"),
+    9: ("Citation", "Units", "Population", "Suppression", "In plain words", "Tests", "Glossary",
+        "Censored gaps", "Fabricated columns", "No dates"),
+}
 LEAST_FILLED = 0.6  # of a page of figures or of their numbers
 JARGON = re.compile(r"\b\w+_\w+\b|epsilon|cliff|cram[eé]r|p.value|q.value|\bNaN\b", re.I)
 NARROWEST_CHARACTER = 4.6  # pixels, on average, at 10 points: a lower bound for heights
@@ -172,6 +185,23 @@ def dates_are_the_runs(done: Finished) -> None:
     stamps = re.findall(rb"<dcterms:\w+[^>]*>([^<]*)", done.parts["docProps/core.xml"])
     assert set(stamps) == {date.strftime("%Y-%m-%dT%H:%M:%SZ").encode()} and len(stamps) == 2, (
         f"docProps/core.xml: {stamps}")
+
+
+def sheets_hold_what_they_promise(done: Finished) -> None:
+    """What a reader looks for on each sheet is there; no finding and no question is left out."""
+    texts = {sheet.title: [] for sheet in done.book.worksheets}
+    for sheet, cell in done.cells():
+        texts[sheet.title].append(f"{cell.value}")
+    for place, words in PROMISED.items():
+        found = "\n".join(texts[SHEETS[place]])
+        for word in words:
+            assert word in found, f"'{SHEETS[place]}': no {word!r}"
+    rows = done.book[SHEETS[1]].tables["tbl_key_messages"].ref
+    _, top, _, bottom = range_boundaries(rows)
+    assert bottom - top == len(done.findings), f"'{SHEETS[1]}': {bottom - top} messages"
+    asked = [re.match(r"Q\d+", text) for text in texts[SHEETS[7]]]
+    missing = {f"Q{number}" for number in range(1, 13)} - {one[0] for one in asked if one}
+    assert not missing, f"'{SHEETS[7]}': no {sorted(missing)}"
 
 
 # ---- sheets and links -------------------------------------------------------------------------
@@ -867,7 +897,8 @@ def validates(path: Path) -> str:
 
 
 RULES = (
-    package_holds_nothing_foreign, properties_are_set, dates_are_the_runs, sheets_are_the_ten,
+    package_holds_nothing_foreign, properties_are_set, dates_are_the_runs,
+    sheets_hold_what_they_promise, sheets_are_the_ten,
     links_resolve, tables_are_tables, cells_are_values, cells_are_readable, charts_are_sound,
     intervals_are_drawn_whole, charts_draw_the_cells, drawings_are_described, prints_well,
     headers_are_repeated, pages_are_filled, texts_are_complete, sentences_are_plain,

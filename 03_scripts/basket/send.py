@@ -19,8 +19,10 @@ def send(folders: Folders, recipient: str, allow_synthetic: bool) -> Path:
 
     Refuses, with a BasketError, whatever could not be traced or vouched for later: a tree with
     changes that no commit holds, a report of another commit, a report on synthetic data unless
-    that is allowed, and a folder that does not verify.
+    that is allowed, a folder that does not verify, and a recipient without a name.
     """
+    if not recipient.strip():
+        raise BasketError('nobody to send to; name the recipient: make send TO="VP of Marketing"')
     if facts.commit() == facts.NO_COMMIT:
         raise BasketError(
             "this folder is not under version control: what is sent could not be "

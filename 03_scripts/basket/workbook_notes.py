@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from basket.questions import number_of
 from basket.settings import Settings
 from basket.workbook_page import NOTHING, Book, Page
 from basket.workbook_story import NOTES_SHEET
@@ -154,7 +155,8 @@ def _write_tests(page: Page, published: dict[str, pd.DataFrame]) -> None:
     if counts is not None and not counts.empty:
         page.text("All tests of this report, by verdict.", colour="muted")
         page.space(3)
-        page.table("verdict_counts", _in_words(counts), dense=True)
+        place = counts["question"].map(number_of).sort_values(kind="stable").index
+        page.table("verdict_counts", _in_words(counts.loc[place]), dense=True)
         page.space(6)
     shown = chosen_tests(tests)
     page.text(f"The overall comparison of each ordering habit: {len(shown)} of {len(tests)} tests; "
