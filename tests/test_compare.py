@@ -184,3 +184,12 @@ def test_thresholds_are_said_with_their_value_and_unit():
     assert findings._threshold("loyal_above_orders", 40) == "loyal above 40 orders"
     said = findings._threshold("middle_income_from_dollars", 5e4)
     assert said == "middle income from 50,000 dollars"
+
+
+def test_what_does_not_rest_on_prices_is_answered_without_them():
+    """How loyal customers are is a matter of orders: fabricated prices do not touch it."""
+    needs = {function: needs for _, needs, function, _ in findings.FINDINGS}
+    assert needs[findings.loyalty] == needs[findings.returning] == ()
+    for function, needed in needs.items():
+        if findings.PRICES not in needed and findings.CUSTOMERS not in needed:
+            assert "US dollars" not in inspect.getsource(function), function.__name__
