@@ -132,7 +132,7 @@ def order_value(tables: dict, settings: Settings) -> Figure:
         if different
         else "The value of an order hardly depends on the hour"
         if (table["verdict"] == stats.NO_DIFFERENCE).all()
-        else "No hour is proven to have another order value than the mean",
+        else "No hour is proven to hold larger or smaller orders",
         f"Mean value of an order by hour, {ACTIVE}, with 95 % intervals",
         f"Line of mean order value by hour with its interval. The highest estimate is "
         f"${highest['mean_order_value']:.2f} at {highest['hour']:.0f}:00.",
@@ -185,7 +185,8 @@ def price_bands(tables: dict, settings: Settings) -> Figure:
     """Q3: how much of the money lies in each price range."""
     table = tables["price_bands"]
     data = table.pivot(index="method", columns="band", values="share_of_spend")
-    data = data.reindex(table["method"].unique()).reset_index()
+    data = data.reindex(table["method"].unique()).rename(index={"course": "usual cuts"})
+    data = data.reset_index()
     bands = list(data.columns[1:])
     data = data.rename(columns=dict(zip(bands, ("low", "mid", "high"), strict=True)))
     course = data.iloc[0]
@@ -195,7 +196,7 @@ def price_bands(tables: dict, settings: Settings) -> Figure:
         "stacked_bar",
         f"The usual mid range holds {course['mid']:.0%} of all money",
         f"Share of spend in three price ranges, by three ways to cut, {ACTIVE}",
-        f"Stacked bars: with the course's cuts the mid range holds {course['mid']:.0%} of spend "
+        f"Stacked bars: with the usual cuts the mid range holds {course['mid']:.0%} of spend "
         "and "
         f"the high range {course['high']:.1%}.",
         ("price_bands",),
@@ -211,7 +212,8 @@ def price_bands(tables: dict, settings: Settings) -> Figure:
 def departments(tables: dict, settings: Settings) -> Figure:
     """Q4: share of each department."""
     data = tables["department_reach"][["department", "share", "lines"]]
-    top, last = data.iloc[0], data.iloc[-1]
+    named = data[~data["department"].isin(settings.labels.unnamed_departments)]
+    top, last = named.iloc[0], named.iloc[-1]
     return Figure(
         "departments",
         "Q4",
@@ -234,7 +236,8 @@ def department_reach(tables: dict, settings: Settings) -> Figure:
     """Q4: why departments are small."""
     table = tables["department_reach"]
     data = table[["department", "reach", "orders_per_buyer"]].reset_index(drop=True)
-    low = data.sort_values("reach").iloc[0]
+    named = data[~data["department"].isin(settings.labels.unnamed_departments)]
+    low = named.sort_values("reach").iloc[0]
     return Figure(
         "department_reach",
         "Q4",
@@ -331,15 +334,15 @@ def habits_by_region(tables: dict, settings: Settings) -> Figure:
     """Q7: order value by region."""
     data = _ratios(tables, "region", settings)
     counts = tables["verdict_counts"].set_index("grouping")
+    overall = tables["tests"].query(
+        "grouping == 'region' and measure == 'mean_order_value' and effect_name != 'ratio'"
+    )  # the test that the finding rests on
     said = (
         "Region makes no practical difference to the value of an order"
-        if (
-            tables["tests"].query(
-                "grouping == 'region' and measure == 'mean_order_value' and group_b != ''"
-            )["verdict"]
-            == stats.NO_DIFFERENCE
-        ).all()
-        else "What region does to the value of an order"
+        if (overall["verdict"] == stats.NO_DIFFERENCE).all()
+        else "The value of an order differs by region"
+        if (overall["for_headline"] == "yes").any()
+        else "Whether orders differ in value by region is undecided"
     )
     most = data.sort_values("ratio").iloc[-1]
     return Figure(
@@ -456,7 +459,7 @@ def goods_by_income(tables: dict, settings: Settings) -> Figure:
         "department",
         groups,
         "Department",
-        "Lift",
+        "Times the usual share of order lines",
         "0.0",
         reference=1.0,
     )
@@ -521,7 +524,9 @@ def profiles(tables: dict, settings: Settings) -> Figure:
 
 def product_pairs(tables: dict, settings: Settings) -> Figure:
     """Q11: the strongest pairs."""
-    table = tables["product_pairs"].head(10)
+    table = tables["product_pairs"]
+    apart = table[table["department_a"] != table["department_b"]]
+    table = (apart if len(apart) else table).head(10)
     data = pd.DataFrame(
         {
             "pair": [
@@ -539,7 +544,8 @@ def product_pairs(tables: dict, settings: Settings) -> Figure:
         "Q11",
         "bar",
         f"The strongest pair is bought together {first['lift']:.1f} times as often as by chance",
-        f"Lift of the ten strongest pairs, {ACTIVE}, with 95 % intervals",
+        f"Lift of the strongest pairs{' across departments' * bool(len(apart))}, {ACTIVE}, with "
+        "95 % intervals",
         f"Bars of lift for pairs of products; the strongest, {first['pair']}, is bought together "
         f"{first['lift']:.1f} times as often as by chance.",
         ("product_pairs",),
