@@ -12,7 +12,7 @@ import pandas as pd
 from basket import stats
 from basket.csv_text import MONEY
 from basket.settings import Settings
-from basket.visuals import sells_more
+from basket.visuals import sells_more, threshold_in_words
 
 MARKETING, SALES = "VP of Marketing", "SVP of Sales"
 HABITS = (
@@ -247,6 +247,7 @@ def spending(finding: Finding, seen: Evidence, settings: Settings) -> None:
             "ratio_high", "spend_by_time", "order_value_ratio_high", "times the mean", **key
         )
         when = f"{'on' if row['period'] == 'day' else 'at'} {when}"
+        finding.figure = f"order_value_by_{row['period']}"
         finding.headline = (
             f"Most money is spent at {name}; orders {when} are worth {ratio:.2f} times the mean"
         )
@@ -876,27 +877,25 @@ def sensitivity(finding: Finding, seen: Evidence, settings: Settings) -> None:
         finding.action = "Use the thresholds as they are."
     else:
         named = [
-            _threshold(row["setting"], seen.cell(
-                f"base_{row['setting']}", "sensitivity", "base", "threshold",
-                setting=row["setting"], changed=row["changed"]))
+            threshold_in_words(
+                row["setting"],
+                seen.cell(
+                    f"base_{row['setting']}", "sensitivity", "base", "threshold",
+                    setting=row["setting"], changed=row["changed"],
+                ),
+            )
             for _, row in affected.iterrows()
         ]
         finding.headline = f"Conclusions depend on these thresholds: {', '.join(named)}"
         finding.confidence = "medium"
         finding.action = "Agree on these thresholds with those who act on the labels."
     finding.so_what = (
-        f"Most depends on “{_threshold(worst['setting'], base)}”: moved to {changed:,g}, it gives "
-        f"{moved:,} customers another label."
+        f"Most depends on “{threshold_in_words(worst['setting'], base)}”: moved to {changed:,g}, "
+        f"it gives {moved:,} customers another label."
     )
     finding.size = f"{moved:,} customers change their label."
     finding.owner = MARKETING
     finding.change_mind = "A business reason for other thresholds."
-
-
-def _threshold(setting: str, value: float) -> str:
-    """A threshold in words: `loyal_above_orders` at 40 is “loyal above 40 orders”."""
-    *words, unit = setting.split("_")
-    return f"{' '.join(words)} {value:,g} {unit}"
 
 
 PRICES, CUSTOMERS = "products.prices", "customers"

@@ -14,7 +14,6 @@ from basket.errors import DataError
 from basket.lookup import OrdersOfLines, Positions, repeated
 
 BOTH, LEFT_ONLY = "both", "left_only"
-FLOW_REASON = "lines without an order, product or customer are removed; doubled ids add lines"
 MERGE_FLAG = pd.CategoricalDtype([BOTH, LEFT_ONLY, "right_only"])
 
 
@@ -173,6 +172,13 @@ def merge_flag(sums: dict) -> pd.DataFrame:
     counts = {BOTH: sums["read"] - unmatched(sums), LEFT_ONLY: unmatched(sums)}
     table = pd.DataFrame({"lines": counts}).rename_axis("merge")
     return table.assign(share=(table["lines"] / sums["read"]).round(6))
+
+
+def flow_reason(flow: dict[str, int]) -> str:
+    """Why lines left or came; empty where none did."""
+    removed = "lines without an order, product or customer are removed" * bool(flow["unmatched"])
+    added = "doubled ids add lines" * bool(flow["added"])
+    return "; ".join(reason for reason in (removed, added) if reason)
 
 
 def flow_under(products: pd.DataFrame, sums: dict) -> dict[str, int]:

@@ -59,10 +59,10 @@ class Gallery:
                 )
 
     def tests(self, question: str) -> pd.DataFrame:
-        """The comparisons of one question, largest effects first."""
+        """The comparisons of one question, largest effects first, without those within strata."""
         tests = self.results["tests"]
-        return (
-            tests[tests["question"] == question]
+        shown = (
+            tests[(tests["question"] == question) & ~tests["grouping"].str.contains(" within ")]
             .sort_values(["effect_name", "effect"], ascending=[True, False])[
                 [
                     "grouping",
@@ -81,6 +81,7 @@ class Gallery:
             ]
             .head(20)
         )
+        return shown if shown["group_a"].any() else shown.drop(columns="group_a")
 
     def publishable(self, name: str) -> pd.DataFrame:
         """A table about groups of customers, small groups suppressed."""

@@ -6,9 +6,11 @@ import pandas as pd
 from basket import stats
 from basket.arithmetic import per
 from basket.figures import Figure
+from basket.privacy import SUPPRESSED, publishable
 from basket.settings import Settings
 
 ACTIVE = "active customers"
+MOST_DAYPART_ROWS = 12
 
 
 def sells_more(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -147,14 +149,42 @@ def order_value(tables: dict, settings: Settings) -> Figure:
     )
 
 
+def order_value_by_day(tables: dict, settings: Settings) -> Figure:
+    """Q2: value of an order by day, against the mean order."""
+    table = tables["spend_by_time"].query("period == 'day'").sort_values("key")
+    data = table[
+        ["name", "order_value_ratio", "order_value_ratio_low", "order_value_ratio_high"]
+    ].reset_index(drop=True)
+    data.columns = ["day", "ratio", "ratio_low", "ratio_high"]
+    proven = table[(table["for_headline"] == "yes") & (table["order_value_ratio"] > 1)]
+    most = data.sort_values("ratio").iloc[-1]
+    return Figure(
+        "order_value_by_day",
+        "Q2",
+        "dots",
+        "No day is proven to hold larger orders"
+        if proven.empty
+        else f"Orders on {most['day']} are worth {most['ratio']:.2f} times the mean",
+        f"Mean value of an order by day, times that of all orders, {ACTIVE}, with 95 % intervals",
+        f"Dots with intervals by day of the week. Orders on {most['day']} are worth "
+        f"{most['ratio']:.2f} times the mean order, the most of all days.",
+        ("spend_by_time",),
+        data,
+        "day",
+        ["ratio"],
+        "Day",
+        "Times the value of the mean order",
+        "0.00",
+        {"ratio": ["ratio_low", "ratio_high"]},
+        reference=1.0,
+        native=False,
+    )
+
+
 def departments_by_daypart(tables: dict, settings: Settings) -> Figure:
-    """Q2: what is in the baskets of each part of the day."""
+    """Q2: what sells more than usual in some part of the day."""
     table = tables["department_times"]
-    wide = table.pivot(index="daypart", columns="department", values="share")
-    wide = wide.reindex([part for part in settings.dayparts if part in wide.index])
-    popular = table.groupby("department")["lines"].sum().sort_values(ascending=False).index
-    top = list(dict.fromkeys([*sells_more(table, settings)["department"].head(1), *popular]))[:3]
-    data = wide[top].assign(**{"all others": 1 - wide[top].sum(axis=1)}).reset_index()
+    table = table[~table["department"].isin(settings.labels.unnamed_departments)]
     strong = sells_more(table, settings)
     title = (
         "No department is proven to have a time of day of its own"
@@ -162,22 +192,33 @@ def departments_by_daypart(tables: dict, settings: Settings) -> Figure:
         else f"{strong['department'].iloc[0].capitalize()} sells best in the "
         f"{strong['daypart'].iloc[0].lower()}"
     )
+    popular = table.groupby("department")["lines"].sum().nlargest(MOST_DAYPART_ROWS).index
+    best = table.sort_values("lift").groupby("department").tail(1)
+    best = best.sort_values("lift", ascending=False, kind="stable")
+    shown = list(dict.fromkeys([*strong["department"], *popular]))[:MOST_DAYPART_ROWS]
+    data = best[best["department"].isin(shown)].reset_index(drop=True)
+    data["when"] = [f"{row.department}, {row.daypart.lower()}" for row in data.itertuples()]
+    data = data[["when", "lift", "lift_low", "lift_high"]]
     first = data.iloc[0]
     return Figure(
         "departments_by_daypart",
         "Q2",
-        "stacked_bar",
+        "dots",
         title,
-        f"Share of order lines by department in each part of the day, {ACTIVE}",
-        f"Stacked bars of the departments' shares in each part of the day; {top[0]} has "
-        f"{first[top[0]]:.1%} of the lines of the {str(first['daypart']).lower()}.",
+        "Share of order lines in each department's best part of the day, times its usual share, "
+        f"{ACTIVE}, with 95 % intervals",
+        f"Dots with intervals: each department's best part of the day. {first['when']} has "
+        f"{first['lift']:.2f} times the usual share of order lines.",
         ("department_times",),
         data,
-        "daypart",
-        [*top, "all others"],
-        "Part of the day",
-        "Share of order lines",
-        "0%",
+        "when",
+        ["lift"],
+        "Department and part of the day",
+        "Times its usual share of order lines",
+        "0.00",
+        {"lift": ["lift_low", "lift_high"]},
+        reference=1.0,
+        native=False,
     )
 
 
@@ -367,14 +408,20 @@ def habits_by_region(tables: dict, settings: Settings) -> Figure:
     )
 
 
+def _shown(table: pd.DataFrame, tables: dict, settings: Settings) -> pd.DataFrame:
+    """The rows about groups of customers that may be published (D-15)."""
+    table = publishable(table, settings, tables["habits"])
+    return table[~(table == SUPPRESSED).any(axis="columns")].infer_objects()
+
+
 def _ratios(tables: dict, grouping: str, settings: Settings) -> pd.DataFrame:
     table = tables["tests"]
     table = table[
         (table["grouping"] == grouping)
         & (table["measure"] == "mean_order_value")
         & (table["effect_name"] == "ratio")
-        & (table["n"] >= settings.privacy.smallest_group)
     ]
+    table = _shown(table, tables, settings)
     if table.empty:
         raise LookupError(grouping)
     return table.rename(
@@ -430,17 +477,21 @@ def effects_by_attribute(tables: dict, settings: Settings) -> Figure:
 def goods_by_income(tables: dict, settings: Settings) -> Figure:
     """Q9: what goes with income."""
     table = tables["department_lifts"].query("grouping == 'income_group'")
-    table = table[table["n"] >= settings.privacy.smallest_group]
+    table = _shown(table, tables, settings)
     spread = table.groupby("measure")["effect"].agg(lambda lifts: np.log(lifts.max() / lifts.min()))
     share = tables["departments"].query("population == 'active'").set_index("department")["lines"]
     share = per(share, share.sum()) if share.empty else share / share.sum()
     weight = (spread * spread.index.map(share)).sort_values(ascending=False)
     chosen = weight.index[:6]
-    data = table[table["measure"].isin(chosen)].pivot(
-        index="measure", columns="group_a", values="effect"
+    wide = table[table["measure"].isin(chosen)].pivot(
+        index="measure", columns="group_a", values=["effect", "effect_low", "effect_high"]
     )
-    groups = [name for name in settings.labels.income_group if name in data.columns]
-    data = data.loc[chosen, groups].rename_axis("department").reset_index()
+    groups = [name for name in settings.labels.income_group if name in wide["effect"]]
+    intervals = {name: [f"{name}, low", f"{name}, high"] for name in groups}
+    columns = {name: wide["effect"][name] for name in groups}
+    for name, (low, high) in intervals.items():
+        columns |= {low: wide["effect_low"][name], high: wide["effect_high"][name]}
+    data = pd.DataFrame(columns).loc[chosen].rename_axis("department").reset_index()
     top = data.iloc[0]
     return Figure(
         "goods_by_income",
@@ -449,8 +500,8 @@ def goods_by_income(tables: dict, settings: Settings) -> Figure:
         "Income goes with what is in the basket"
         if (table["for_headline"] == "yes").any()
         else "No department is proven to sell more or less by income",
-        f"Lift: a department's share of the group's lines over its share of all, {ACTIVE}; "
-        "1 (dashed) is the mean",
+        f"A department's share of the group's order lines over its share of all, {ACTIVE}, with "
+        "95 % intervals",
         f"Bars of lift by income group for the departments that differ most; in "
         f"{top['department']} "
         f"the groups run from {min(top[groups]):.2f} to {max(top[groups]):.2f}.",
@@ -460,7 +511,8 @@ def goods_by_income(tables: dict, settings: Settings) -> Figure:
         groups,
         "Department",
         "Times the usual share of order lines",
-        "0.0",
+        "0.00",
+        intervals,
         reference=1.0,
     )
 
@@ -473,11 +525,16 @@ def income_by_age(tables: dict, settings: Settings) -> Figure:
         drop=True
     )
     lowest, highest = data["mean_income"].min(), data["mean_income"].max()
+    step = tables["bands"].query(
+        "attribute == 'age' and measure == 'income' and method == 'proposed' and confirmed == 'yes'"
+    )
     return Figure(
         "income_by_age",
         "Q9",
         "line",
-        f"Mean income runs from ${lowest:,.0f} to ${highest:,.0f} over the ages",
+        f"Mean income runs from ${lowest:,.0f} to ${highest:,.0f} over the ages"
+        if step.empty
+        else f"Mean income steps up at age {' and '.join(step['cuts'].iloc[0].split(' | '))}",
         f"Mean income by age, {ACTIVE}, with 95 % intervals",
         f"Line of mean income by age; it runs from ${lowest:,.0f} to ${highest:,.0f} a year.",
         ("income_by_age",),
@@ -563,6 +620,12 @@ def _short(name: str) -> str:
     return name if len(name) <= 28 else name[:27].rstrip() + "…"
 
 
+def threshold_in_words(setting: str, value: float) -> str:
+    """A threshold in words: `loyal_above_orders` at 40 is “loyal above 40 orders”."""
+    *words, unit = setting.split("_")
+    return f"{' '.join(words)} {value:,g} {unit}"
+
+
 def sensitivity(tables: dict, settings: Settings) -> Figure:
     """Q12: labels that depend on thresholds."""
     table = tables["sensitivity"].query("unit == 'customers'").dropna(subset=["changed"])
@@ -573,7 +636,8 @@ def sensitivity(tables: dict, settings: Settings) -> Figure:
         aggfunc="max",
     ).fillna(0.0)
     data = data.loc[data.max(axis=1).sort_values(ascending=False).index].reset_index()
-    data["setting"] = data["setting"].str.replace("_", " ")
+    base = table.groupby("setting")["base"].first()
+    data["setting"] = [threshold_in_words(name, base[name]) for name in data["setting"]]
     series = [name for name in ("a fifth lower", "a fifth higher") if name in data]
     first = data.iloc[0]
     return Figure(
@@ -598,6 +662,7 @@ FIGURES = (
     heat_map,
     quiet_windows,
     order_value,
+    order_value_by_day,
     departments_by_daypart,
     price_bands,
     departments,
