@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from basket import dictionary, tables
+from basket import dictionary, repeats, tables
 from basket.errors import DataError
 from basket.lookup import Positions
 from basket.project import ORIGINAL_DATA
-from basket.raw import RawData, find, has_data
-from basket.read_csv import BadRow, read_departments, read_slices, read_small
+from basket.raw import RawData, RawFile, find, has_data
+from basket.read_csv import BadRow, read_departments, read_slices, read_small, usable_rows
 from basket.stage import Stage
 
 BYTES_PER_LINE = 17.8  # of the order lines' file, on average
@@ -71,7 +71,7 @@ def import_customers(stage: Stage, raw: RawData, user_ids: np.ndarray) -> pd.Dat
     """
     if "raw_customers" in raw.files:
         customers = _import_small(stage, raw, "raw_customers")
-        _expect_unique(raw.files["raw_customers"].name, "user_id", customers["user_id"].to_numpy())
+        _expect_unique(raw, "raw_customers", "user_id", customers["user_id"].to_numpy())
     else:
         customers = _fabricated_customers(user_ids)
         stage.audit.record_flow(
@@ -140,29 +140,31 @@ def import_orders(stage: Stage, raw: RawData) -> tuple[Positions, np.ndarray, np
         places.append(np.repeat(np.arange(parts, dtype=np.int16), np.diff(starts)))
         users.append(np.unique(rows["user_id"].to_numpy()))
     order_ids = np.concatenate(ids)
-    _expect_unique(raw.files["raw_orders"].name, "order_id", order_ids)
+    _expect_unique(raw, "raw_orders", "order_id", order_ids)
     return Positions(order_ids), np.concatenate(places), np.unique(np.concatenate(users))
 
 
 def import_lines(stage: Stage, raw: RawData, orders: Positions, order_parts: np.ndarray) -> int:
     """Read the order lines, one row per product in an order, split like the orders they belong to.
 
-    A line whose order is not in orders.csv goes to the first part; stage 03 finds it unmatched.
-    Returns the number of lines kept.
+    A line whose order is not in orders.csv goes to the first part; stage 03 finds it unmatched. A
+    line that repeats another of its order goes to quarantine (D-30). Returns the number of lines
+    kept.
     """
 
     def part_of(rows: pa.Table) -> np.ndarray:
         place = orders.find(rows["order_id"].to_numpy())
         return np.where(place >= 0, order_parts[place], np.int16(0))
 
-    slices = _import_split(stage, raw, "raw_lines", part_count(stage, raw), part_of)
-    return sum(rows.num_rows for rows, _ in slices)
+    for _ in _import_split(stage, raw, "raw_lines", part_count(stage, raw), part_of):
+        pass
+    return stage.built["raw_lines"]["rows"]
 
 
 def _import_small(stage: Stage, raw: RawData, table: str) -> pd.DataFrame:
     file = raw.files[table]
     found = read_small(file, table)
-    _record_read(stage, table, file.name, found.rows.num_rows, found.bad)
+    _record_read(stage, table, found.rows.num_rows, found.bad)
     return tables.to_pandas(table, found.rows)
 
 
@@ -183,26 +185,65 @@ def _import_split(
         order = np.argsort(part, kind="stable")
         return rows.take(pa.array(order)), np.searchsorted(part[order], np.arange(parts + 1))
 
+    limits = stage.settings.limits
     with tables.PartWriters(stage.building(table), table, parts) as writers:
         for (rows, starts), bad_rows in read_slices(
-            file, table, sort_by_part, stage.settings.limits.threads
+            file, table, sort_by_part, limits.threads, limits.max_quarantined_share
         ):
             bad += bad_rows
             writers.add(rows, starts)
             yield rows, starts
-    _record_read(stage, table, file.name, writers.rows, bad)
-    stage.finish(table, writers.described)
+    if table == "raw_lines":
+        described = _without_repeats(stage, file, writers, bad)
+    else:
+        described = writers.described
+    _record_read(stage, table, sum(part["rows"] for part in described), bad)
+    stage.finish(table, described)
 
 
-def _record_read(stage: Stage, table: str, file: str, rows: int, bad: list[BadRow]) -> None:
+def _without_repeats(
+    stage: Stage, file: RawFile, writers: tables.PartWriters, bad: list[BadRow]
+) -> list[dict]:
+    """Take order lines that repeat another out of the parts, into `bad`; describe the parts."""
+    folder, limits = stage.building(repeats.TABLE), stage.settings.limits
+    described = writers.described
+    repeated = repeats.find(folder, len(described), limits.threads)
+    found = sum(map(len, repeated))
+    stage.audit.record_check(
+        repeats.TABLE,
+        ", ".join(repeats.KEY),
+        "lines that repeat another of their order",
+        found,
+        "quarantined" if found else "none needed",
+    )
+    if not found:
+        return described
+    if found + len(bad) > limits.max_quarantined_share * (writers.rows + len(bad)):
+        one = min(int(keys.min()) for keys in repeated if len(keys))
+        _refuse(repeats.rows_that_repeat(file, {one})[:1], found + len(bad),
+                writers.rows + len(bad), limits.max_quarantined_share)
+    rows, rewritten = repeats.set_aside(file, folder, repeated)
+    bad[:] = sorted([*bad, *rows], key=lambda row: row.line)
+    return [rewritten.get(part, before) for part, before in enumerate(described)]
+
+
+def _refuse(first: list[BadRow], bad: int, read: int, allowed: float) -> None:
+    raise DataError(
+        f"{first[0].file}, line {first[0].line}: {first[0].rule}; {bad:,} of "
+        f"{read:,} rows are bad, more than max_quarantined_share ({allowed:g}): "
+        "correct the file or raise that limit in settings.yml"
+    )
+
+
+def _record_read(stage: Stage, table: str, rows: int, bad: list[BadRow]) -> None:
     """Record how many rows were read and kept; put the bad ones aside, or stop if they are many."""
     read = rows + len(bad)
     allowed = stage.settings.limits.max_quarantined_share
     if len(bad) > allowed * read:
+        _refuse(bad, len(bad), read, allowed)
+    if not rows:
         raise DataError(
-            f"{bad[0].file}, line {bad[0].line}: {bad[0].rule}; {len(bad):,} of "
-            f"{read:,} rows are bad, more than max_quarantined_share ({allowed:g}): "
-            "correct the file or raise that limit in settings.yml"
+            f"{bad[0].file}, line {bad[0].line}: {bad[0].rule}; no row of the file can be used"
         )
     stage.audit.record_flow(
         table,
@@ -219,14 +260,20 @@ def _record_read(stage: Stage, table: str, file: str, rows: int, bad: list[BadRo
         stage.quarantine(table, pd.DataFrame(bad))
 
 
-def _expect_unique(file: str, column: str, ids: np.ndarray) -> None:
-    """Raise DataError when an id that must be a key stands on several rows."""
+def _expect_unique(raw: RawData, table: str, column: str, ids: np.ndarray) -> None:
+    """Raise DataError, naming the lines, when an id that must be a key stands on several rows."""
     ordered = np.sort(ids)
     doubled = ordered[1:][ordered[1:] == ordered[:-1]]
     if len(doubled):
+        file = raw.files[table]
+        field = file.header().index(column)
+        lines = (line for line, row in usable_rows(file, table) if int(row[field]) == doubled[0])
+        first, second = next(lines), next(lines)
+        shown = "this customer" if column == "user_id" else doubled[0]
         raise DataError(
-            f"{file}: column {column}: {doubled[0]} stands on several rows, and so do "
-            f"{len(np.unique(doubled)) - 1:,} other ids; expected each once"
+            f"{file.name}, line {second}: column {column}: {shown} stands on line {first} already, "
+            f"and {len(np.unique(doubled)) - 1:,} other ids stand on several rows, too; expected "
+            "each once: correct the file"
         )
 
 
