@@ -298,9 +298,8 @@ def _problem(column: Column, value: str, masked: Callable = str) -> str | None: 
     if column.type == "date":
         return None if _is_date(value) else f"{found}, expected month/day/year"
     pattern = DECIMAL if column.type in ("Int8", "float64") else WHOLE_NUMBER
-    whole = column.type != "float64"
-    if not pattern.fullmatch(value) or (whole and float(value) % 1):
-        return f"{found}, expected {'a whole number' if whole else 'a number'}"
+    if not pattern.fullmatch(value) or (column.type == "Int8" and float(value) % 1):
+        return f"{found}, expected {'a' if column.type == 'float64' else 'a whole'} number"
     if column.minimum is not None and float(value) < column.minimum:
         return f"found {value[:40]}, expected {column.minimum:g} or more"
     if column.maximum is not None and float(value) > column.maximum:
