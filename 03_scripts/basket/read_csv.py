@@ -28,7 +28,7 @@ import pyarrow.csv as pa_csv
 from basket import dictionary
 from basket.dictionary import Column
 from basket.errors import DataError
-from basket.raw import PEOPLE, RawFile
+from basket.raw import BOM, PEOPLE, RawFile
 
 WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -105,6 +105,8 @@ class Reader:
         """Parse with explicit types; raise when a value has another type or breaks a limit."""
         if not text:
             return dictionary_schema(self.columns).empty_table()
+        if text.startswith(BOM):  # pyarrow would drop it, wherever in the file the slice begins
+            text = BOM + text
         parsed = pa_csv.read_csv(
             pa.py_buffer(text),
             pa_csv.ReadOptions(
@@ -409,6 +411,11 @@ def read_departments(file: RawFile) -> pa.Table:
             raise DataError(
                 f"{file.name}: found {len(rows) - 1} rows below a wide header of "
                 f"{len(rows[0])} fields; expected one row with as many names"
+            )
+        if rows[1][0] != "department":
+            raise DataError(
+                f"{file.name}, line 2: found {rows[1][0][:40]!a} before the names; expected "
+                "department"
             )
         rows = [["department_id", "department"], *zip(rows[0][1:], rows[1][1:], strict=True)]
     _expect_rows(file, len(rows) - 1)
