@@ -13,7 +13,7 @@ from basket.errors import DataError
 from basket.lookup import Positions
 from basket.project import ORIGINAL_DATA
 from basket.raw import RawData, RawFile, find, has_data
-from basket.read_csv import BadRow, read_departments, read_slices, read_small, usable_rows
+from basket.read_csv import BadRow, find_rows, read_departments, read_slices, read_small
 from basket.stage import Stage
 
 BYTES_PER_LINE = 17.8  # of the order lines' file, on average
@@ -220,7 +220,7 @@ def _without_repeats(
         return described
     if found + len(bad) > limits.max_quarantined_share * (writers.rows + len(bad)):
         one = min(int(keys.min()) for keys in repeated if len(keys))
-        _refuse(repeats.rows_that_repeat(file, {one})[:1], found + len(bad),
+        _refuse(repeats.rows_that_repeat(file, np.array([one]))[:1], found + len(bad),
                 writers.rows + len(bad), limits.max_quarantined_share)
     rows, rewritten = repeats.set_aside(file, folder, repeated)
     bad[:] = sorted([*bad, *rows], key=lambda row: row.line)
@@ -266,9 +266,8 @@ def _expect_unique(raw: RawData, table: str, column: str, ids: np.ndarray) -> No
     doubled = ordered[1:][ordered[1:] == ordered[:-1]]
     if len(doubled):
         file = raw.files[table]
-        field = file.header().index(column)
-        lines = (line for line, row in usable_rows(file, table) if int(row[field]) == doubled[0])
-        first, second = next(lines), next(lines)
+        rows = find_rows(file, table, lambda rows: rows[column].to_numpy() == doubled[0])
+        (first, *_), (second, *_) = next(rows), next(rows)
         shown = "this customer" if column == "user_id" else doubled[0]
         raise DataError(
             f"{file.name}, line {second}: column {column}: {shown} stands on line {first} already, "

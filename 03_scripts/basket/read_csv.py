@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
@@ -55,11 +56,16 @@ class BadRow:
 
 @dataclass(frozen=True)
 class Slice:
-    """What a slice of a file held: its good rows, its bad ones, and how many lines it had."""
+    """What a slice of a file held: its good rows, its bad ones, and how many lines it had.
+
+    `at` is the line on which each good row stands; where a text with line breaks was parsed in one
+    piece, only reading it row by row tells.
+    """
 
     rows: pa.Table
     bad: list[BadRow]
     lines: int
+    at: np.ndarray
 
     def bad_from(self, first_line: int) -> list[BadRow]:
         """The bad rows with their line numbers in the file, for a slice that begins there."""
@@ -89,16 +95,17 @@ class Reader:
         try:
             self._require_plain(text)
             found = self._typed(text)
-            return Slice(found, [], found.num_rows)
+            return Slice(found, [], found.num_rows, np.arange(1, found.num_rows + 1))
         except (pa.ArrowInvalid, OverflowError, _LimitBrokenError):
             middle = text.find(b"\n", len(text) // 2) + 1
             if self.has_text or len(text) <= PIECE_BYTES or middle in (0, len(text)):
-                return self._row_by_row(text)
+                return self.row_by_row(text)
         first, second = self.parse(text[:middle]), self.parse(text[middle:])
         return Slice(
             pa.concat_tables([first.rows, second.rows]).unify_dictionaries(),
             first.bad + second.bad_from(first.lines + 1),
             first.lines + second.lines,
+            np.concatenate([first.at, second.at + first.lines]),
         )
 
     def _typed(self, text: bytes) -> pa.Table:
@@ -149,7 +156,7 @@ class Reader:
         if text.endswith(b","):
             raise _LimitBrokenError("end")
 
-    def rows(self, text: bytes) -> Iterator["Row"]:
+    def _rows(self, text: bytes) -> Iterator["Row"]:
         """Read a slice row by row: slow, strict, and with the rule that each bad row breaks."""
         decoded = text.decode("utf-8", errors="surrogateescape")
         lines = list(io.StringIO(decoded, newline=""))
@@ -176,17 +183,18 @@ class Reader:
             rule = "the file ends within this row"
         return Row(place + 1, text, fields, rule, height)
 
-    def _row_by_row(self, text: bytes) -> Slice:
+    def row_by_row(self, text: bytes) -> Slice:
         """Separate the rows that can be used from those that cannot."""
-        kept, bad, lines = [], [], 0
-        for row in self.rows(text):
+        kept, bad, at, lines = [], [], [], 0
+        for row in self._rows(text):
             lines += row.height
             if row.rule:
                 bad.append(BadRow(self.file.name, row.line, row.rule, self.shown(row)))
             elif row.fields:
                 kept.append(row.text)
+                at.append(row.line)
         good = "".join(kept).encode("utf-8", errors="surrogateescape")
-        return Slice(self._typed(good), bad, lines)
+        return Slice(self._typed(good), bad, lines, np.array(at, np.int64))
 
     def _broken_rule(self, fields: list[str]) -> str | None:
         if len(fields) != len(self.header):
@@ -360,18 +368,23 @@ def read_slices(
     _expect_rows(file, rows)
 
 
-def usable_rows(file: RawFile, table: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and fields of each row that can be used: slow, to name lines in errors."""
+def find_rows(file: RawFile, table: str, wanted: Callable) -> Iterator[tuple[int, str, dict]]:
+    """Yield line number, text and values of the rows for which `wanted(rows)` is true.
+
+    A second reading of the file, to say where something stands.
+    """
     reader = Reader(file, table, tuple(file.header()))
     slices = _without_first_line(file.slices())
-    line = 1
+    before = 1
     for text in [b"".join(slices)] if reader.has_text else slices:
-        lines = 0
-        for row in reader.rows(text):
-            lines += row.height
-            if row.fields and not row.rule:
-                yield line + row.line, row.fields
-        line += lines
+        found = reader.row_by_row(text) if reader.has_text else reader.parse(text)
+        chosen = np.flatnonzero(wanted(found.rows))
+        if len(chosen):
+            lines = text.splitlines()
+            for at, values in zip(found.at[chosen], found.rows.take(chosen).to_pylist(),
+                                  strict=True):
+                yield int(before + at), lines[at - 1].decode("utf-8", "replace"), values
+        before += found.lines
 
 
 def _in_order(pool: ThreadPoolExecutor, work: Callable, items: Iterable, ahead: int) -> Iterator:

@@ -1,7 +1,7 @@
 """Order lines that stand twice: a product is in an order once (D-30).
 
 Looked for in each finished part, where all lines of an order lie together: 0.5 s at full size.
-Only when there are some is the file read again, line by line, to say where they stand.
+Only when there are some is the file read again, to say where they stand.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -9,12 +9,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from basket import tables
 from basket.errors import DataError
 from basket.raw import RawFile
-from basket.read_csv import BadRow, Reader, Row, usable_rows
+from basket.read_csv import LONGEST_TEXT, BadRow, find_rows
 
 TABLE = "raw_lines"
 KEY = ["order_id", "product_id"]
@@ -28,12 +29,17 @@ def find(folder: Path, parts: int, threads: int) -> list[np.ndarray]:
 
 def _repeated_keys(folder: Path, part: int) -> np.ndarray:
     with pq.ParquetFile(tables.part_file(folder, part)) as file:
-        stored = file.read(columns=KEY, use_threads=False)
-    keys = stored["order_id"].to_numpy().astype(np.int64)
-    keys <<= 32
-    keys |= stored["product_id"].to_numpy()
+        keys = keys_of(file.read(columns=KEY, use_threads=False))
     keys.sort()
     return keys[1:][keys[1:] == keys[:-1]]
+
+
+def keys_of(lines: pa.Table) -> np.ndarray:
+    """Order and product of each line as one number."""
+    keys = lines["order_id"].to_numpy().astype(np.int64)
+    keys <<= 32
+    keys |= lines["product_id"].to_numpy()
+    return keys
 
 
 def set_aside(
@@ -44,7 +50,7 @@ def set_aside(
     The first of the equal lines stays. Raises DataError, naming both lines, where the second says
     something else than the first: nobody can tell which of them is true.
     """
-    bad = rows_that_repeat(file, set(np.concatenate(repeated).tolist()))
+    bad = rows_that_repeat(file, np.concatenate(repeated))
     rewritten = {}
     for part, keys in enumerate(repeated):
         if len(keys):
@@ -53,27 +59,22 @@ def set_aside(
     return bad, rewritten
 
 
-def rows_that_repeat(file: RawFile, keys: set[int]) -> list[BadRow]:
+def rows_that_repeat(file: RawFile, keys: np.ndarray) -> list[BadRow]:
     """The rows that repeat an earlier row of one of the keys, with the line that they repeat."""
-    reader = Reader(file, TABLE, tuple(file.header()))
-    order, product = (reader.header.index(name) for name in KEY)
-    first: dict[int, tuple[int, list[int]]] = {}
+    first: dict[tuple[int, int], tuple[int, dict]] = {}
     bad = []
-    for line, fields in usable_rows(file, TABLE):
-        values = [int(value) for value in fields]
-        key = values[order] << 32 | values[product]
-        if key not in keys:
+    for line, text, values in find_rows(file, TABLE, lambda rows: np.isin(keys_of(rows), keys)):
+        order, product = values["order_id"], values["product_id"]
+        if (order, product) not in first:
+            first[order, product] = line, values
             continue
-        if key not in first:
-            first[key] = line, values
-            continue
-        before, same = first[key]
-        place = f"{file.name}, line {line}: product_id {values[product]}"
+        before, same = first[order, product]
         if values != same:
             raise DataError(
-                f"{place} stands in order_id {values[order]} on line {before} already, with other "
-                "values; expected each product once in an order: correct the file"
+                f"{file.name}, line {line}: product_id {product} stands in order_id {order} on "
+                f"line {before} already, with other values; expected each product once in an "
+                "order: correct the file"
             )
-        rule = f"repeats line {before}: order_id {values[order]} has this product already"
-        bad.append(BadRow(file.name, line, rule, reader.shown(Row(line, ",".join(fields), [], ""))))
+        rule = f"repeats line {before}: order_id {order} has this product already"
+        bad.append(BadRow(file.name, line, rule, text[:LONGEST_TEXT]))
     return bad
