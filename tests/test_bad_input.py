@@ -790,6 +790,23 @@ def test_what_the_document_says_happens(case, tmp_path, loose, sound):
         out, data, tmp_path / "elsewhere"}
 
 
+def test_a_file_of_bad_rows_is_not_read_to_its_end(tmp_path, monkeypatch, loose):
+    """What is read after the allowed share has become impossible costs time and memory."""
+    from basket import read_csv
+    from basket.raw import RawFile
+
+    rows = "".join(f"{number}.0,1,1,0\n" for number in range(1, 50_001))
+    path = write_files(tmp_path / "data") / LINES
+    path.write_text(FILES[LINES][0] + "\n" + rows, encoding="utf-8")
+    monkeypatch.setattr(RawFile.slices, "__defaults__", (100_000,))
+    seen = []
+    with pytest.raises(BasketError, match="line 2: order_id: found '1.0', .* rows are bad so far"):
+        for _, bad in read_csv.read_slices(
+                RawFile(LINES, path, (), path.stat().st_size), "raw_lines", seen.append, 1, 0.001):
+            assert len(bad) <= read_csv.MANY_BAD_ROWS
+    assert len(seen) <= 2
+
+
 # ---- through the command ------------------------------------------------------------------------
 
 THROUGH_THE_COMMAND = [

@@ -74,11 +74,15 @@ class Slice:
 
 @dataclass(frozen=True)
 class Reader:
-    """How the rows of one raw file become the columns of one raw table."""
+    """How the rows of one raw file become the columns of one raw table.
+
+    After more than `most_bad` rows of a slice, its rest is not looked at: the file will be refused.
+    """
 
     file: RawFile
     table: str
     header: tuple[str, ...]
+    most_bad: float = float("inf")
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -100,7 +104,10 @@ class Reader:
             middle = text.find(b"\n", len(text) // 2) + 1
             if self.has_text or len(text) <= PIECE_BYTES or middle in (0, len(text)):
                 return self.row_by_row(text)
-        first, second = self.parse(text[:middle]), self.parse(text[middle:])
+        first = self.parse(text[:middle])
+        if len(first.bad) > self.most_bad:
+            return first
+        second = self.parse(text[middle:])
         return Slice(
             pa.concat_tables([first.rows, second.rows]).unify_dictionaries(),
             first.bad + second.bad_from(first.lines + 1),
@@ -341,7 +348,9 @@ def read_slices(
     memory at a time. `work` runs on the pool, too. Raises DataError as soon as more rows are bad
     than the `allowed` share can be, however many rows are still to come.
     """
-    reader = Reader(file, table, tuple(file.header()))
+    header = tuple(file.header())
+    most = max(MANY_BAD_ROWS, allowed * file.size / len(header))  # a field takes a byte
+    reader = Reader(file, table, header, most)
 
     def parse(text: bytes) -> tuple:
         found = reader.parse(text)
@@ -349,7 +358,6 @@ def read_slices(
 
     rows = bad = 0
     line = 2
-    most = max(MANY_BAD_ROWS, allowed * file.size / len(reader.header))  # a field takes a byte
     with ThreadPoolExecutor(threads) as pool:
         for result, found in _in_order(
             pool, parse, _without_first_line(file.slices()), threads + 1
