@@ -312,7 +312,8 @@ DEPARTMENTS = pd.DataFrame({"department_id": [1], "department": ["a"]})
 
 @pytest.mark.parametrize(("table", "row", "message"), [
     ("orders", 1, r"lines.csv: column order_id: 2 is not in orders.csv .* 0 lines more"),
-    ("customers", 0, r"lines.csv: column user_id: 10 is not in customers.csv .* 1 lines more"),
+    ("customers", 0, r"lines.csv: column user_id: the customer of order 1 is not in "
+     r"customers.csv .* 1 lines more.* or its row there is in quarantine"),
 ])
 def test_a_line_without_its_order_or_customer_is_named(table, row, message):
     delivery = small_delivery()
@@ -362,4 +363,6 @@ def test_a_flow_that_does_not_add_up_cannot_be_recorded(kept, added, removed, qu
         with pytest.raises(BasketError, match="rows do not add up"):
             audit.record_flow("t", "s", rows_in + step, kept + added, added=added,
                               removed=removed, quarantined=quarantined)
+    with pytest.raises(BasketError, match="a count of rows is negative"):
+        audit.record_flow("t", "s", rows_in, rows_in + wrong, removed=-wrong)
     assert len(audit.flow) == 1

@@ -364,8 +364,10 @@ def test_the_allowed_share_of_bad_rows_is_a_setting(tmp_path):
 
 
 @pytest.mark.parametrize(("table", "lines", "message"), [
-    ("orders", [*ORDERS, ORDERS[1]], r"orders\.csv: column order_id: 11 stands on several rows"),
-    ("customers", [*CUSTOMERS, CUSTOMERS[1]], r"customers\.csv: column user_id: 1 stands on sev"),
+    ("orders", [*ORDERS, ORDERS[1]],
+     r"orders\.csv, line 7: column order_id: 11 stands on line 2 already, and 0 other ids"),
+    ("customers", [*CUSTOMERS, CUSTOMERS[1]],
+     r"customers\.csv, line 4: column user_id: this customer stands on line 2 already"),
     ("orders", ORDERS[:1], r"orders\.csv: the file holds a header and no rows"),
     ("products", PRODUCTS[:1], r"products\.csv: the file holds a header and no rows"),
     ("customers", CUSTOMERS[:1], r"customers\.csv: the file holds a header and no rows"),

@@ -151,6 +151,17 @@ def test_few_relabelled_customers_are_not_counted():
     assert list(shown["share_relabelled"]) == [0.0, privacy.SUPPRESSED, 0.02]
 
 
+def test_bands_of_age_are_not_counted_where_an_age_group_is_withheld():
+    ages = pd.DataFrame({"ages": ["16-27", "28-39", "40-64", "65-68"],
+                         "customers": [70, 90, 320, 7], "mean_income": [1.0, 2.0, 3.0, 4.0]})
+    safe = habits(age_group={"18-39": 160, "40-64": 320, "65+": 40})
+    small = habits(age_group={"18-39": 160, "40-64": 320, "65+": 7})
+    assert list(privacy.publishable(ages, SETTINGS, safe).columns) == list(ages.columns)
+    shown = privacy.publishable(ages, SETTINGS, small)
+    assert list(shown.columns) == ["ages", "mean_income"]
+    assert list(shown["mean_income"] == privacy.SUPPRESSED).count(True) >= 2
+
+
 def test_withheld_labels_come_from_tables_of_groups_only():
     base = published(habits(region={"West": 7, "South": 93, "Midwest": 12}))
     ages = published(pd.DataFrame({"ages": ["16-19", "20-23", "24-27"], "customers": [3, 40, 50]}))

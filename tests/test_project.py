@@ -155,13 +155,6 @@ def test_no_built_file_is_tracked():
         assert path.suffix not in {".parquet", ".pkl", ".pickle", ".xlsx"}
 
 
-def test_no_pickle_anywhere_in_the_package():
-    for path in (ROOT / "03_scripts" / "basket").rglob("*.py"):
-        assert not re.search(r"\bpickle\b|joblib|read_pickle", path.read_text(encoding="utf-8")), (
-            path
-        )
-
-
 def test_decisions_that_notebooks_quote_exist():
     decisions = (ROOT / "01_project_management" / "decisions.md").read_text(encoding="utf-8")
     numbers = set(re.findall(r"\bD-(\d\d)\b", decisions))

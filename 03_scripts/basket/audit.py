@@ -43,12 +43,17 @@ class Audit:
         reason: str = "",
         rules: str | None = None,
     ) -> pd.DataFrame:
-        """Record where rows went, in rows of `table`; raise when they do not add up."""
+        """Record where rows went, in rows of `table`.
+
+        Raises BasketError when they do not add up or a count is negative.
+        """
         if rows_in + added != rows_out + removed + quarantined:
             raise BasketError(
                 f"{table}: {step}: rows do not add up: {rows_in:,} read + {added:,} added is not "
                 f"{rows_out:,} kept + {removed:,} removed + {quarantined:,} quarantined"
             )
+        if min(rows_in, rows_out, added, removed, quarantined) < 0:
+            raise BasketError(f"{table}: {step}: a count of rows is negative")
         row = dict(
             zip(
                 FLOW,

@@ -1,5 +1,6 @@
 """Stage 02: each small table put right, fault by fault, under the rules in force."""
 
+import numpy as np
 import pandas as pd
 
 from basket.audit import Audit
@@ -142,8 +143,26 @@ def prior_orders(raw_orders: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def require_own_numbers(raw_orders: pd.DataFrame) -> None:
+    """Raise DataError when two orders of one customer have the same number."""
+    numbers = raw_orders["user_id"].to_numpy(np.int64) << 16 | raw_orders["order_number"].to_numpy()
+    ordered = np.sort(numbers)
+    doubled = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(doubled):
+        ids = np.sort(raw_orders["order_id"].to_numpy()[numbers == doubled[0]])
+        raise DataError(
+            f"orders.csv: column order_number: the orders {ids[0]} and {ids[1]} are of one "
+            f"customer and both have number {doubled[0] & 0xFFFF}; expected a number once for "
+            "each customer: correct the file"
+        )
+
+
 def clean_part(raw_orders: pd.DataFrame, raw_customers: pd.DataFrame) -> tuple[dict, dict]:
-    """Clean one part's orders and customers; count the orders by eval_set and the first orders."""
+    """Clean one part's orders and customers; count the orders by eval_set and the first orders.
+
+    Raises DataError when two orders of one customer have the same number.
+    """
+    require_own_numbers(raw_orders)
     orders = prior_orders(raw_orders)
     by_set = raw_orders["eval_set"].value_counts()
     return {"orders": orders, "customers": customers(raw_customers)}, {
@@ -181,7 +200,10 @@ def record_orders(audit: Audit, counts: dict[str, int]) -> None:
         "order_number",
         "missing gap on another order than the first",
         counts["first_not_numbered_1"],
-        "none needed",
+        "kept: taken for first orders" if counts["first_not_numbered_1"] else "none needed",
+    )
+    audit.record_check(
+        "orders", "user_id, order_number", "a customer's number on two orders", 0, "none needed"
     )
     audit.record_check(
         "customers", "user_id", "customers received", counts["customers"], "none needed"

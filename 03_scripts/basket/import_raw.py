@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from basket import dictionary, tables
+from basket import dictionary, repeats, tables
 from basket.errors import DataError
 from basket.lookup import OrdersOfLines, Positions
 from basket.project import ORIGINAL_DATA
@@ -18,6 +18,7 @@ from basket.read_csv import (
     BadRow,
     Reader,
     expect_rows,
+    find_rows,
     numbered,
     read_departments,
     read_slices,
@@ -81,7 +82,7 @@ def import_customers(stage: Stage, raw: RawData, user_ids: np.ndarray) -> pd.Dat
     """
     if "raw_customers" in raw.files:
         customers = _import_small(stage, raw, "raw_customers")
-        _expect_unique(raw.files["raw_customers"].name, "user_id", customers["user_id"].to_numpy())
+        _expect_unique(raw, "raw_customers", "user_id", customers["user_id"].to_numpy())
     else:
         customers = _fabricated_customers(user_ids)
         stage.audit.record_flow(
@@ -151,15 +152,16 @@ def import_orders(stage: Stage, raw: RawData) -> tuple[Positions, np.ndarray, np
         places.append(np.repeat(np.arange(parts, dtype=np.int16), np.diff(starts)))
         users.append(np.unique(rows["user_id"].to_numpy()))
     order_ids = np.concatenate(ids)
-    _expect_unique(raw.files["raw_orders"].name, "order_id", order_ids)
+    _expect_unique(raw, "raw_orders", "order_id", order_ids)
     return Positions(order_ids), np.concatenate(places), np.unique(np.concatenate(users))
 
 
 def import_lines(stage: Stage, raw: RawData, orders: Positions, order_parts: np.ndarray) -> int:
     """Read the order lines, one row per product in an order, split like the orders they belong to.
 
-    A line whose order is not in orders.csv goes to the first part; stage 03 finds it unmatched.
-    Returns the number of lines kept.
+    A line whose order is not in orders.csv goes to the first part; stage 03 finds it unmatched. A
+    line that repeats another of its order goes to quarantine (D-30). Returns the number of lines
+    kept.
     """
 
     part_of_order = np.append(order_parts, np.int16(0))  # place -1: no such order
@@ -167,14 +169,15 @@ def import_lines(stage: Stage, raw: RawData, orders: Positions, order_parts: np.
     def part_of(rows: pa.Table) -> np.ndarray:
         return OrdersOfLines(orders, rows["order_id"].to_numpy()).of_line(part_of_order)
 
-    slices = _import_split(stage, raw, "raw_lines", part_of, columns=[])
-    return sum(int(starts[-1]) for _, starts in slices)
+    for _ in _import_split(stage, raw, "raw_lines", part_of, columns=[]):
+        pass
+    return stage.built["raw_lines"]["rows"]
 
 
 def _import_small(stage: Stage, raw: RawData, table: str) -> pd.DataFrame:
     file = raw.files[table]
     found = read_small(file, table)
-    _record_read(stage, table, file.name, found.rows.num_rows, found.bad)
+    _record_read(stage, table, found.rows.num_rows, found.bad)
     return tables.to_pandas(table, found.rows)
 
 
@@ -199,10 +202,16 @@ def _import_split(
     split = _split_on_cluster if stage.scheduler and not file.members else _split_here
     with stage.writing():
         described = yield from split(stage, file, table, parts, sort_by_part, columns, bad)
-    rows = sum(part["rows"] for part in described)
-    expect_rows(file, rows + len(bad))
-    _record_read(stage, table, file.name, rows, bad)
+    expect_rows(file, _rows_of(described) + len(bad))
+    if table == repeats.TABLE:
+        with stage.writing():
+            described = _without_repeats(stage, file, described, bad)
+    _record_read(stage, table, _rows_of(described), bad)
     stage.finish(table, described)
+
+
+def _rows_of(described: list[dict]) -> int:
+    return sum(part["rows"] for part in described)
 
 
 def _split_here(
@@ -217,7 +226,10 @@ def _split_here(
     """Split on this machine: one thread writes the parts while others read ahead."""
     slices = -(-file.size // SLICE_BYTES)
     with tables.PartWriters(stage.building(table), table, parts) as writers:
-        read = read_slices(file, table, sort_by_part, stage.settings.limits.threads)
+        limits = stage.settings.limits
+        read = read_slices(
+            file, table, sort_by_part, limits.threads, limits.max_quarantined_share
+        )
         for number, ((rows, starts), found) in enumerate(read, start=1):
             bad += found
             writers.add(rows, starts)
@@ -237,7 +249,8 @@ def _split_on_cluster(
 ) -> Generator:
     """Split on a cluster: workers read slices, then put the parts together."""
     folder = stage.building(table)
-    reader = Reader(file, table, tuple(file.header()))
+    allowed = stage.settings.limits.max_quarantined_share
+    reader = Reader(file, table, tuple(file.header()), allowed)
     places = cut(file)
     with TemporaryDirectory(dir=folder.parent, prefix="slices-") as slices:
         split = stage.in_order(
@@ -249,7 +262,7 @@ def _split_on_cluster(
             folder=Path(slices),
             columns=columns,
         )
-        for result, found in numbered(split):
+        for result, found in numbered(split, reader):
             bad += found
             yield result
         joined = stage.in_order(
@@ -264,15 +277,53 @@ def _split_on_cluster(
         return list(joined)
 
 
-def _record_read(stage: Stage, table: str, file: str, rows: int, bad: list[BadRow]) -> None:
+def _without_repeats(
+    stage: Stage, file: RawFile, described: list[dict], bad: list[BadRow]
+) -> list[dict]:
+    """Take order lines that repeat another out of the parts, into `bad`; describe the parts."""
+    folder, limits = stage.building(repeats.TABLE), stage.settings.limits
+    rows = _rows_of(described)
+    repeated = repeats.find(folder, len(described), limits.threads)
+    found = sum(map(len, repeated))
+    stage.audit.record_check(
+        repeats.TABLE,
+        ", ".join(repeats.KEY),
+        "lines that repeat another of their order",
+        found,
+        "quarantined" if found else "none needed",
+    )
+    if not found:
+        return described
+    if found + len(bad) > limits.max_quarantined_share * (rows + len(bad)):
+        one = min(int(keys.min()) for keys in repeated if len(keys))
+        _refuse(
+            repeats.rows_that_repeat(file, np.array([one]))[:1],
+            found + len(bad),
+            rows + len(bad),
+            limits.max_quarantined_share,
+        )
+    lines, rewritten = repeats.set_aside(file, folder, repeated)
+    bad[:] = sorted([*bad, *lines], key=lambda row: row.line)
+    return [rewritten.get(part, before) for part, before in enumerate(described)]
+
+
+def _refuse(first: list[BadRow], bad: int, read: int, allowed: float) -> None:
+    raise DataError(
+        f"{first[0].file}, line {first[0].line}: {first[0].rule}; {bad:,} of "
+        f"{read:,} rows are bad, more than max_quarantined_share ({allowed:g}): "
+        "correct the file or raise that limit in settings.yml"
+    )
+
+
+def _record_read(stage: Stage, table: str, rows: int, bad: list[BadRow]) -> None:
     """Record how many rows were read and kept; put the bad ones aside, or stop if they are many."""
     read = rows + len(bad)
     allowed = stage.settings.limits.max_quarantined_share
     if len(bad) > allowed * read:
+        _refuse(bad, len(bad), read, allowed)
+    if not rows:
         raise DataError(
-            f"{bad[0].file}, line {bad[0].line}: {bad[0].rule}; {len(bad):,} of "
-            f"{read:,} rows are bad, more than max_quarantined_share ({allowed:g}): "
-            "correct the file or raise that limit in settings.yml"
+            f"{bad[0].file}, line {bad[0].line}: {bad[0].rule}; no row of the file can be used"
         )
     stage.audit.record_flow(
         table,
@@ -289,14 +340,19 @@ def _record_read(stage: Stage, table: str, file: str, rows: int, bad: list[BadRo
         stage.quarantine(table, pd.DataFrame(bad))
 
 
-def _expect_unique(file: str, column: str, ids: np.ndarray) -> None:
-    """Raise DataError when an id that must be a key stands on several rows."""
+def _expect_unique(raw: RawData, table: str, column: str, ids: np.ndarray) -> None:
+    """Raise DataError, naming the lines, when an id that must be a key stands on several rows."""
     ordered = np.sort(ids)
     doubled = ordered[1:][ordered[1:] == ordered[:-1]]
     if len(doubled):
+        file = raw.files[table]
+        rows = find_rows(file, table, lambda rows: rows[column].to_numpy() == doubled[0])
+        (first, *_), (second, *_) = next(rows), next(rows)
+        shown = "this customer" if column == "user_id" else doubled[0]
         raise DataError(
-            f"{file}: column {column}: {doubled[0]} stands on several rows, and so do "
-            f"{len(np.unique(doubled)) - 1:,} other ids; expected each once"
+            f"{file.name}, line {second}: column {column}: {shown} stands on line {first} already, "
+            f"and {len(np.unique(doubled)) - 1:,} other ids stand on several rows, too; expected "
+            "each once: correct the file"
         )
 
 

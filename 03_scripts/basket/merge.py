@@ -103,9 +103,7 @@ def merge_part(
             *_example(
                 "user_id",
                 "customers.csv",
-                np.repeat(np.append(orders["user_id"], -1)[run.row], run.lengths)[
-                    has_order & has_product & ~has_customer
-                ],
+                raw_lines["order_id"].to_numpy()[has_order & has_product & ~has_customer],
             ),
         ],
         "lines_of_id": [pd.Series(ids[has_order & has_customer]).value_counts(sort=False)],
@@ -131,10 +129,11 @@ def require_full_match(sums: dict, lines_file: str) -> None:
     if examples:
         column, file, example, _ = examples[0]
         lines = sum(found[-1] for found in examples if found[0] == column)
+        shown = f"the customer of order {example}" if column == "user_id" else example
         raise DataError(
-            f"{lines_file}: column {column}: {example} is not in {file} (and the same for "
-            f"{lines - 1:,} lines more); expected every line to match: correct the files, or run "
-            "RULES=course, which removes and counts such lines"
+            f"{lines_file}: column {column}: {shown} is not in {file} (and the same for "
+            f"{lines - 1:,} lines more), or its row there is in quarantine; expected every line to "
+            "match: correct the files, or run RULES=course, which removes and counts such lines"
         )
     if sums["added"]:
         raise DataError(

@@ -59,14 +59,16 @@ def publishable(table: pd.DataFrame, settings: Settings,
     if habits is None and not set(COUNTS) & set(shown.columns):
         raise ValueError("a table of groups without a count of customers needs the table habits")
     hidden = suppressed_rows(shown, minimum)
+    withheld = withheld_groups(habits, settings) if habits is not None else set()
     if habits is not None:
-        withheld = withheld_groups(habits, settings)
         if {"grouping", "group", "department"} <= set(shown.columns):
             shown = _every_department(shown, withheld)
             hidden = np.zeros(len(shown), bool)
         hidden |= _rows_of(shown, withheld)
     if "n" in shown:
         hidden |= (pd.to_numeric(shown["n"]) < minimum).to_numpy()
+    if "ages" in shown and any(grouping == "age_group" for grouping, _ in withheld):
+        shown = shown.drop(columns="customers")  # narrow bands add up to the withheld age group
     return _hide(shown, hidden, [name for name in shown.columns if name not in KEYS])
 
 

@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import io
 import json
 import zipfile
 import zlib
@@ -16,6 +15,8 @@ from basket.settings import Limits
 
 MARKER = "SYNTHETIC_DATA.json"
 SLICE_BYTES = 16 * 2**20
+LONGEST_HEADER = 64 * 1024  # bytes
+LONGEST_LINE = 64 * 2**20  # bytes; what has none is no text of lines
 BOM = b"\xef\xbb\xbf"
 UNREADABLE = (
     zipfile.BadZipFile,
@@ -99,6 +100,11 @@ class RawFile:
                 rest = read[end:]
             else:
                 rest += read
+                if len(rest) > max(size, LONGEST_LINE):
+                    raise DataError(
+                        f"{self.name}: a line is longer than {LONGEST_LINE:,} bytes; expected a "
+                        "CSV file with a row on each line"
+                    )
         if rest:
             yield rest
 
@@ -117,13 +123,21 @@ class RawFile:
 
     def header(self) -> list[str]:
         """The column names in the first line. Raises DataError when there is none."""
-        first = next(self.slices(64 * 1024), b"")
-        line = first.partition(b"\n")[0].rstrip(b"\r")
+        first = next(self._pieces(LONGEST_HEADER), b"")
+        line, end, _ = first.partition(b"\n")
+        line = line.rstrip(b"\r")
         if not line.strip():
             raise DataError(f"{self.name}: the file is empty; expected a header and rows")
+        if not end and len(first) >= LONGEST_HEADER - len(BOM):
+            raise DataError(
+                f"{self.name}: the first line is longer than {LONGEST_HEADER:,} bytes; expected "
+                "a UTF-8 CSV file with a header and a row on each line"
+            )
         try:
-            return next(csv.reader(io.StringIO(line.decode("utf-8"))))
-        except (UnicodeDecodeError, csv.Error, StopIteration):
+            if b"\0" in line:
+                raise ValueError("NUL bytes, as in UTF-16")
+            return next(csv.reader([line.decode("utf-8")], strict=True))
+        except (ValueError, csv.Error):
             raise DataError(
                 f"{self.name}: the first line is not readable text; expected a UTF-8 "
                 "CSV file with a header"
@@ -165,13 +179,19 @@ def find(data: Path, limits: Limits) -> RawData:
     unreadable, or a header is not what it should be.
     """
     candidates = _members(data, limits)
-    layout = next((name for name, file in LINES_FILE.items() if file in candidates), None)
-    if layout is None:
+    layouts = [name for name, file in LINES_FILE.items() if file in candidates]
+    if len(layouts) > 1:
+        raise DataError(
+            f"{data}: holds both {' and '.join(LINES_FILE.values())}; expected the order lines "
+            "of one layout, the course's or Kaggle's: take the other away"
+        )
+    if not layouts:
         raise DataError(
             f"{data}: {LINES_FILE['course']} is missing; expected the course's files "
             f"({', '.join(file for file, _ in LAYOUTS['course'].values())}) or Kaggle's "
             f"({', '.join(file for file, _ in LAYOUTS['kaggle'].values())})"
         )
+    (layout,) = layouts
     expected = LAYOUTS[layout]
     for file, _ in expected.values():
         if file not in candidates:
@@ -191,7 +211,7 @@ def check_header(file: RawFile, expected: tuple[str, ...] | None) -> None:
     doubled = sorted({name for name in found if found.count(name) > 1})
     if doubled:
         raise DataError(
-            f"{file.name}: column {doubled[0]} stands {found.count(doubled[0])} times "
+            f"{file.name}: column {_shown(doubled[:1])} stands {found.count(doubled[0])} times "
             "in the header; expected it once"
         )
     if expected is None:
@@ -210,13 +230,13 @@ def check_header(file: RawFile, expected: tuple[str, ...] | None) -> None:
     extra = [name for name in found if name not in expected]
     if extra:
         raise DataError(
-            f"{file.name}: unexpected column {extra[0] or '(without a name)'}; "
+            f"{file.name}: unexpected column {_shown(extra[:1]) or '(without a name)'}; "
             f"expected only {', '.join(expected)}"
         )
 
 
 def _shown(names: list[str]) -> str:
-    text = ", ".join(names)
+    text = ", ".join(name if name.isprintable() else ascii(name) for name in names)
     return text if len(text) <= 120 else text[:120] + " …"
 
 
@@ -226,6 +246,11 @@ def _members(data: Path, limits: Limits) -> dict[str, RawFile]:
     if data.is_dir():
         found = {}
         for name in names:
+            if (data / name).exists() and (data / f"{name}.zip").exists():
+                raise DataError(
+                    f"{data}: holds both {name} and {name}.zip; expected one of them: take the "
+                    "other away"
+                )
             if (data / name).is_file():
                 found[name] = RawFile(name, data / name, (), (data / name).stat().st_size)
             elif (data / name).is_dir():

@@ -1,0 +1,378 @@
+"""One whole report on hostile data: dangerous texts, planted canaries, groups of few customers."""
+
+import base64
+import contextlib
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+import zlib
+from html import unescape
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+import workbook_rules
+from basket import privacy, workbook
+from basket.generate import generate
+from basket.project import ROOT, Folders
+from basket.settings import load_settings
+from conftest import write_settings
+
+NAME, SURNAME = "Xylophonia", "Quillfeather"  # of every third customer, and of a quarantined one
+USER = 1_987_654_321  # an active customer's id, as no other number of the data is
+DANGEROUS = (
+    "=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://localhost","x")', "=cmd|' /C calc'!A0",
+    "None", "NA", "null", "nan", "TRUE", "1e5", "🍌 banana", "\u202eموز",
+    "be\x07ll \x1b[31m red", "two\nlines", "carriage\rreturn", "tab\tstop", "del\x7fete\x85",
+    "no\ufffecharacter\uffff", "<script>alert(1)</script>", "</td></tr><b onclick=x()>",
+    "{{ 7*7 }}",
+    "$5 and $10", "'quoted'", '"quoted"', "a,b;c|d", "../../etc/passwd", "%s %d {0}", "x" * 32_000,
+    "_x000D_", " spaces ", "[link](javascript:x)",
+)
+DEPARTMENTS = {"produce": "=1+1", "dairy eggs": "-dairy", "snacks": "<b>snacks</b>",
+               "beverages": "bever\x07ages\nand 🍹"}
+FEW = 7  # customers in each planted group
+
+
+def plant(folder: Path) -> None:
+    """Change the generated files; what orders say stays as it was."""
+    read = {"dtype": str, "keep_default_na": False}
+    lines = pd.read_csv(folder / "orders_products_prior.csv")
+    products = pd.read_csv(folder / "products.csv", **read)
+    popular = lines["product_id"].value_counts().index.astype(str)
+    popular = [one for one in popular if (products["product_id"] == one).sum() == 1]
+    names = dict(zip(popular, DANGEROUS, strict=False))
+    products["product_name"] = [names.get(one, name) for one, name in zip(
+        products["product_id"], products["product_name"], strict=True)]
+    products.to_csv(folder / "products.csv", index=False, quoting=csv.QUOTE_ALL)
+
+    wide = pd.read_csv(folder / "departments.csv", header=None, **read)
+    wide.replace(DEPARTMENTS).to_csv(folder / "departments.csv", index=False, header=False)
+
+    orders = pd.read_csv(folder / "orders.csv", **read)
+    people = pd.read_csv(folder / "customers.csv", **read)
+    often = orders["user_id"].value_counts()
+    active = list(often[often > 5].index)
+    people.loc[people.index % 3 == 0, ["First Name", "Surnam"]] = NAME, SURNAME
+    people = people.set_index("user_id")
+    ages = people["Age"].astype(int)
+    west = set(load_settings(ROOT / "settings.yml").regions["West"])
+    people.loc[people["STATE"].isin(west), "STATE"] = "Texas"
+    people.loc[active[:FEW], "STATE"] = "Oregon"
+    people.loc[(ages > 60) & people.index.isin(active), "Age"] = "50"
+    people.loc[active[FEW : 2 * FEW], "Age"] = "70"
+    people.loc[people["n_dependants"] == "3", "n_dependants"] = "2"
+    people.loc[active[2 * FEW : 3 * FEW], "n_dependants"] = "3"
+    people.loc[active[3 * FEW : 4 * FEW], ["Gender", "n_dependants", "fam_status"]] = (
+        "", "0", "divorced/widowed")
+    people = people.reset_index()
+    canary = active[0]
+    people["user_id"] = people["user_id"].replace(canary, str(USER))
+    orders["user_id"] = orders["user_id"].replace(canary, str(USER))
+    people.loc[people["user_id"] == str(USER), ["First Name", "Surnam"]] = NAME, SURNAME
+    bad = people.iloc[[0]].assign(**{"user_id": "900001", "Age": "130", "First Name": NAME})
+    pd.concat([people, bad]).to_csv(folder / "customers.csv", index=False)
+    with (folder / "customers.csv").open("a", encoding="utf-8") as file:
+        file.write(f"{NAME},900002,{SURNAME},{NAME}\n")
+    orders.to_csv(folder / "orders.csv", index=False)
+
+
+def listing(folder: Path) -> dict[str, tuple[int, int]]:
+    """Every file below a folder with its size and time of change; caches of tools left out."""
+    found = {}
+    for top, names, files in os.walk(folder):
+        names[:] = [name for name in names if name not in (".git", ".venv", ".pytest_cache",
+                                                           ".ruff_cache", ".hypothesis")]
+        for name in files:
+            path = Path(top, name)
+            if path.is_file():
+                found[str(path)] = path.stat().st_size, path.stat().st_mtime_ns
+    return found
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """Make the report; give its folders, and what changed in the checkout and at home meanwhile."""
+    folder = tmp_path_factory.mktemp("hostile")
+    generate(folder / "data", scale=0.003)
+    plant(folder / "data")
+    (folder / "home").mkdir()
+    settings = write_settings(folder / "settings.yml", {"limits.max_quarantined_share": 0.01})
+    before = listing(ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", "from basket.command import main; main()", "report", "--data",
+         str(folder / "data"), "--out", str(folder / "out"), "--settings", str(settings)],
+        capture_output=True, text=True, timeout=400, check=False,
+        env=os.environ | {"HOME": str(folder / "home"), "PYTHONDONTWRITEBYTECODE": "1"})
+    assert done.returncode == 0, done.stderr
+    after = listing(ROOT)
+    changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    return Folders(folder / "out"), folder, changed
+
+
+# ---- dangerous texts ----------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_workbook_of_dangerous_texts_keeps_every_rule(hostile):
+    folders, folder, _ = hostile
+    settings = load_settings(folder / "settings.yml")
+    workbook_rules.check(folders.report, folders.analysis, settings, (NAME, SURNAME))
+    pairs = pd.read_csv(folders.tables / "product_pairs.csv", dtype=str, keep_default_na=False)
+    names = set(pairs["product_name_a"]) | set(pairs["product_name_b"])
+    shown = {name.replace("\r", "\n") for name in DANGEROUS}
+    assert len(names & shown) > 15
+    assert pairs["orders_with_both"].str.fullmatch("[0-9]+").all()
+
+
+@pytest.mark.slow
+def test_every_page_forbids_scripts_and_holds_none(hostile):
+    folders, *_ = hostile
+    pages = list(folders.notebooks.glob("*.html"))
+    assert len(pages) == 7
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        (policy,) = re.findall('http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+        rules = dict(rule.strip().partition(" ")[::2] for rule in unescape(policy).split(";"))
+        assert rules["default-src"] == "'none'"
+        assert "script-src" not in rules and rules["img-src"] == "data:"
+        assert not re.search(r"<script|<iframe|<object|<embed|<form|\son\w+\s*=\s*[\"']?\w+\(",
+                             re.sub("&[a-z0-9#]+;", "", text), re.I), page.name
+
+
+# ---- canaries -----------------------------------------------------------------------------------
+
+
+def contents(name: str, content: bytes):
+    """Yield all that a file holds: members of archives, values of tables, notes in images."""
+    yield name, content
+    if content.startswith(b"PK\x03\x04"):
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            yield name, archive.comment
+            for info in archive.infolist():
+                yield f"{name}/{info.filename}", info.comment + info.extra
+                yield from contents(f"{name}/{info.filename}", archive.read(info))
+    elif content.startswith(b"PAR1"):
+        table = pq.read_table(BytesIO(content))
+        yield name, str(table.schema.metadata).encode()
+        for column in table.columns:
+            for chunk in column.chunks:
+                texts = chunk.dictionary if hasattr(chunk, "dictionary") else chunk
+                yield name, "\n".join(map(str, texts.to_pylist())).encode("utf-8", "replace")
+    elif content.startswith(b"\x89PNG"):
+        yield from notes_of_image(name, content)
+    else:
+        for found in re.finditer(rb"iVBORw0KGgo[A-Za-z0-9+/=\\n]+", content):  # a PNG in base64
+            text = found[0].replace(b"\\n", b"")
+            yield from contents(f"{name}:image", base64.b64decode(text + b"=" * (-len(text) % 4)))
+
+
+def notes_of_image(name: str, content: bytes):
+    """Yield what a PNG says besides its picture, plain and unpacked."""
+    place = 8
+    while place < len(content):
+        size = int.from_bytes(content[place : place + 4])
+        kind, data = content[place + 4 : place + 8], content[place + 8 : place + 8 + size]
+        place += 12 + size
+        if kind in (b"tEXt", b"zTXt", b"iTXt", b"eXIf"):
+            yield f"{name}:{kind.decode()}", data
+            for begin in re.finditer(b"\x78", data):  # where a zlib stream may begin
+                with contextlib.suppress(zlib.error):
+                    yield f"{name}:{kind.decode()}", zlib.decompress(data[begin.start():])
+
+
+def holding(folder: Path, pattern: bytes) -> set[str]:
+    """The files below a folder that hold a text, wherever they hold it."""
+    return {
+        name.split("/./")[0] for path in folder.rglob("*") if path.is_file()
+        for name, content in contents(f"{path.relative_to(folder)}/./", path.read_bytes())
+        if re.search(pattern, content, re.I)
+    }
+
+
+PERSON = f"{NAME}|{SURNAME}".encode()
+USER_ID = b"1[,_. \xa0]?987[,_. \xa0]?654[,_. \xa0]?321"
+
+
+@pytest.mark.slow
+def test_no_name_is_in_any_output_and_no_customers_id_leaves_the_prepared_data(hostile):
+    folders, folder, _ = hostile
+    assert holding(folder / "data", PERSON) == {"customers.csv"}
+    assert holding(folder / "data", USER_ID) == {"customers.csv", "orders.csv"}
+    assert holding(folders.out, PERSON) == set()
+    with_id = holding(folders.out, USER_ID)
+    assert {Path(name).parts[0] for name in with_id} == {"02_data"}
+    assert {Path(name).parts[2] for name in with_id} == {
+        "raw_customers", "raw_orders", "customers", "orders", "merged", "analysis_customers",
+        "analysis_orders"}
+    aside = pd.read_parquet(folders.prepared / "quarantine" / "raw_customers.parquet")
+    assert len(aside) == 2 and aside["text"].str.contains(r"\*\*\*").all()
+
+
+def test_the_search_finds_what_is_hidden_in_archives_tables_and_images(tmp_path):
+    from matplotlib.figure import Figure
+
+    image = BytesIO()
+    Figure(figsize=(1, 1)).savefig(image, metadata={"Author": NAME, "Comment": "x" * 9})
+    pd.DataFrame({"user": pd.array([USER]), "name": pd.Categorical([SURNAME])}).to_parquet(
+        tmp_path / "table.parquet")
+    (tmp_path / "image.png").write_bytes(image.getvalue())
+    notebook = {"image/png": base64.encodebytes(image.getvalue()).decode()}
+    (tmp_path / "note.ipynb").write_text(json.dumps(notebook))
+    with zipfile.ZipFile(tmp_path / "book.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/media/image.png", image.getvalue())
+        archive.writestr("xl/sheet.xml", f"<v>{USER:,}</v>")
+    (tmp_path / "page.html").write_text("Ann Lee, 1987654320")
+    assert holding(tmp_path, PERSON) == {"table.parquet", "image.png", "note.ipynb", "book.xlsx"}
+    assert holding(tmp_path, USER_ID) == {"table.parquet", "book.xlsx"}
+
+
+@pytest.mark.slow
+def test_nothing_is_written_outside_of_out(hostile):
+    folders, folder, changed = hostile
+    assert changed == set()
+    assert {path.name for path in folder.iterdir()} == {"data", "home", "out", "settings.yml"}
+    at_home = {path.relative_to(folder / "home").parts[:2]
+               for path in (folder / "home").rglob("*") if path.is_file()}
+    assert at_home <= {(".cache", "matplotlib"), (".ipython", "profile_default")}  # the tools'
+    assert {path.name for path in folders.out.iterdir()} == {
+        "02_data", "04_analysis", "05_sent_to_client"}
+
+
+# ---- the attack: what follows from all published tables together ---------------------------------
+
+CUTS = (40, 65)  # of the age groups, as in settings.yml
+SPOUSE = ("married", "living with parents and siblings")
+
+
+def true_counts(folders: Folders) -> dict[tuple[str, str], int]:
+    """How many active customers there really are of each label, from the prepared data."""
+    people = pd.concat(map(pd.read_parquet, sorted(
+        (folders.prepared / "analysis_customers").glob("*.parquet"))))
+    people = people[people["exclusion_flag"] == "Active"]
+    people = people.assign(n_dependants=people["n_dependants"].astype(str))
+    counts = {}
+    for name in ("loyalty_flag", "spending_flag", "frequency_flag", "region", "age_group",
+                 "income_group", "family_status", "gender", "n_dependants", "profile"):
+        labels = people[name].astype(object).where(people[name].notna(), "(missing)")
+        counts |= {(name, str(label)): int(n) for label, n in labels.value_counts().items() if n}
+    ages = pd.read_csv(folders.tables / "income_by_age.csv")
+    return counts | {("ages", label): int(n) for label, n in zip(
+        ages["ages"], ages["customers"], strict=True)}
+
+
+def read_off(tables: dict[str, pd.DataFrame], cells: list[tuple[str, str]], everyone: int):
+    """What stands in the tables: sets of cells, and how many customers they are of together."""
+    attributes = {name for name, _ in cells}
+    for of_name in attributes:
+        yield [cell for cell in cells if cell[0] == of_name], everyone
+    for table in tables.values():
+        if "population" in table and set(table["population"]) != {"active"}:
+            continue
+        labels = next((pair for pair in (("flag", "label"), ("grouping", "group"))
+                       if set(pair) <= set(table.columns)), None)
+        single = next((name for name in attributes if name in table.columns), None)
+        for row in table.to_dict("records"):
+            cell = (row[labels[0]], row[labels[1]]) if labels else (single, row.get(single))
+            sides = [(row.get("grouping"), row.get(side)) for side in ("group_a", "group_b")]
+            for seen, column, unit in (([cell], "customers", 1), (sides, "n", 1),
+                                       ([cell], "share_of_customers", everyone)):
+                value = row.get(column, "suppressed")
+                if value != "suppressed" and set(seen) <= set(cells):
+                    yield seen, round(float(value) * unit)
+
+
+def relations(cells: list[tuple[str, str]]):
+    """How the labels hang together: cells that are of the same customers as others."""
+    def of(name: str, holds=lambda label: True) -> list[tuple[str, str]]:
+        return [cell for cell in cells if cell[0] == name and holds(cell[1])]
+
+    without, some = (of("n_dependants", lambda label: label == "0"),
+                     of("n_dependants", lambda label: label != "0"))
+    for group in ("18-39", "40-64", "65+"):
+        yield of("profile", lambda label, group=group: label.startswith(group)), [
+            ("age_group", group)]
+    for income in ("Low income", "Middle income", "High income"):
+        yield of("profile", lambda label, income=income: label.endswith(income.lower())), [
+            ("income_group", income)]
+    yield of("profile", lambda label: "no dependants" in label), without
+    yield of("profile", lambda label: "with dependants" in label), some
+    yield of("family_status", lambda label: label in SPOUSE), some
+    yield of("family_status", lambda label: label not in SPOUSE), without
+    for low, high, group in ((0, CUTS[0], "18-39"), (*CUTS, "40-64"), (CUTS[1], 999, "65+")):
+        yield of("ages", lambda label, low=low, high=high: (
+            low <= int(re.match(r"\d+", label)[0]) < high)), [("age_group", group)]
+
+
+def worked_out(tables: dict[str, pd.DataFrame], truth: dict, least: int) -> list[tuple]:
+    """Sets of one or two labels of fewer customers than allowed whose sum the tables determine."""
+    cells = list(truth)
+    counts = np.array([truth[cell] for cell in cells], float)
+    everyone = int(tables["population_flow"].query(
+        "table == 'analysis_customers' and step == 'active customers'")["rows_out"].iloc[0])
+    known = [(seen, [], total) for seen, total in read_off(tables, cells, everyone)]
+    known += [(left, right, 0) for left, right in relations(cells) if set(right) <= set(cells)]
+    matrix = np.array([[(cell in left) - (cell in right) for cell in cells]
+                       for left, right, _ in known], float)
+    totals = np.array([total for *_, total in known])
+    matrix = matrix[matrix @ counts == totals]  # a band of ages across a cut is of no use
+    free = np.eye(len(cells)) - np.linalg.pinv(matrix) @ matrix
+    small = np.flatnonzero(counts < least)
+    found = [(cells[one],) for one in small if abs(free[one, one]) < 1e-9]
+    for i, one in enumerate(small):
+        for other in small[i + 1 :]:
+            together = free[one] + free[other]
+            if counts[one] + counts[other] < least and abs(together).max() < 1e-9:
+                found.append((cells[one], cells[other]))
+    return found
+
+
+@pytest.mark.slow
+def test_no_group_of_a_few_customers_follows_from_all_published_tables_together(hostile):
+    folders, folder, _ = hostile
+    settings = load_settings(folder / "settings.yml")
+    least = settings.privacy.smallest_group
+    truth = true_counts(folders)
+    small = {cell for cell, count in truth.items() if count < least}
+    assert {("region", "West"), ("age_group", "65+"), ("n_dependants", "3")} <= small
+    assert any(cell[0] == "profile" for cell in small)
+    tables = {path.stem: pd.read_csv(path, dtype=str, keep_default_na=False)
+              for path in folders.tables.glob("*.csv")}
+    exact = {path.stem: workbook.read_table(path) for path in folders.tables.glob("*.csv")}
+    published = {name: privacy.publishable(table, settings, exact["habits"]).astype(str)
+                 for name, table in exact.items()}
+    assert worked_out(published, truth, least) == []
+
+    naive = {name: table.assign(customers=table["customers"].mask(
+        pd.to_numeric(table["customers"], errors="coerce") < least, "suppressed"))
+        for name, table in tables.items() if {"grouping", "flag"} & set(table.columns)
+        and "customers" in table}
+    naive = {name: table[table["population"] == "active"] if "population" in table else table
+             for name, table in naive.items()} | {"population_flow": tables["population_flow"]}
+    assert worked_out(naive, truth, least), "the attack must be able to succeed"
+
+
+@pytest.mark.slow
+def test_buyers_of_a_pair_cannot_be_worked_out_from_the_others(hostile):
+    """Within each pair and grouping, what is suppressed is of two groups, and of enough buyers."""
+    folders, folder, _ = hostile
+    settings = load_settings(folder / "settings.yml")
+    least = settings.privacy.smallest_group
+    exact = {path.stem: workbook.read_table(path) for path in folders.tables.glob("*.csv")}
+    buyers = exact["pair_buyers"]
+    shown = privacy.publishable(buyers, settings, exact["habits"])
+    hidden = (shown["buyers"] == privacy.SUPPRESSED).to_numpy()
+    assert hidden.any()
+    for _, rows in buyers.assign(hidden=hidden).groupby(["product_a", "product_b", "grouping"]):
+        rest = rows[rows["hidden"]]
+        visible = rows.loc[~rows["hidden"], "buyers"]
+        assert ((visible == 0) | (visible >= least)).all()
+        assert rest.empty or (len(rest) > 1 and rest["buyers"].sum() >= least), rows
