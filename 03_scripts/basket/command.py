@@ -90,6 +90,22 @@ def verify(out) -> None:
 
 
 @main.command()
+@click.option("--data", type=FOLDER, help="Folder or zip with the raw files.")
+@click.option("--rules", type=click.Choice(["corrected", "course"]), default="corrected")
+@click.option("--scale", type=click.FloatRange(min=0, min_open=True), help="As for report.")
+@click.option("--settings", "settings_file", type=FOLDER, help="Another settings file.")
+def reproduce(data, rules, scale, settings_file) -> None:
+    """Build the report twice, under different conditions, and compare every file."""
+    from basket.reproduce import reproduce as build_twice
+
+    options = ["--rules", rules]
+    options += ["--data", str(data.resolve())] if data else []
+    options += ["--scale", str(scale)] if scale is not None else []
+    files, digest = _run(build_twice, options, settings_file)
+    click.echo(f"reproduced: {files:,} equal files, sha256 of all: {digest}")
+
+
+@main.command()
 @click.option("--out", type=FOLDER, help="Folder that was built, if not this checkout.")
 def flat(out) -> None:
     """Write the flat flagged data set: one wide row per order line, in prepared_data/flat_lines."""

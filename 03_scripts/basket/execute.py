@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from itertools import groupby
 from pathlib import Path
 
 import nbformat
@@ -17,6 +18,7 @@ import papermill
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat.v4 import new_output
 from papermill.exceptions import PapermillExecutionError
 from traitlets import default
 
@@ -129,7 +131,10 @@ def _failure(source: Path, partial: Path, failed: Path, what: str) -> BasketErro
 
 
 def _without_traces(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Remove what differs from run to run: times, random cell ids, the interpreter's version."""
+    """Remove what differs from run to run: times, random cell ids, the interpreter's version.
+
+    What a cell prints arrives in pieces, cut wherever the clock fell: they are joined.
+    """
     notebook.metadata.pop("papermill", None)
     notebook.metadata.get("language_info", {}).pop("version", None)
     for cell in notebook.cells:
@@ -137,4 +142,20 @@ def _without_traces(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             cell.metadata.pop(key, None)
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.id = PARAMETERS_ID
+        if cell.cell_type == "code":
+            cell.outputs = _joined(cell.outputs)
     return notebook
+
+
+def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """The outputs, with all that was printed between two of another kind as one for each stream."""
+    joined: list[nbformat.NotebookNode] = []
+    for printed, group in groupby(outputs, lambda output: output.output_type == "stream"):
+        if not printed:
+            joined += group
+            continue
+        pieces = list(group)
+        for name in ("stdout", "stderr"):
+            text = "".join(piece.text for piece in pieces if piece.name == name)
+            joined += [new_output("stream", name=name, text=text)] if text else []
+    return joined

@@ -32,6 +32,7 @@ SHARED_CODE = [
     ROOT / "01_project_management" / "data_dictionary.csv",
     SCRIPTS / "stages.csv",
 ]
+NO_RESULT_DEPENDS_ON = {"threads", "memory_share", "cell_timeout_seconds"}  # of the limits
 
 
 @dataclass
@@ -252,7 +253,7 @@ def fingerprint(run: Run, step: Step) -> str:
     content = {
         "stage": step.stage,
         "rules": run.rules,
-        "settings": run.settings.model_dump(),
+        "settings": run.settings.model_dump(exclude={"limits": NO_RESULT_DEPENDS_ON}),
         "code": _hash_of(
             [
                 *sorted((SCRIPTS / "basket").rglob("*.*")),

@@ -44,6 +44,10 @@ class Stage:
         self._building = self.folders.prepared / ".building" / name
         shutil.rmtree(self._building, ignore_errors=True)
 
+    def __repr__(self) -> str:
+        """Name the stage without its address in memory, which differs from run to run."""
+        return f"Stage({self.name!r}, rules={self.rules_name!r})"
+
     def _repr_html_(self) -> str:
         row = pd.DataFrame(
             {
