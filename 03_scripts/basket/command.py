@@ -110,10 +110,17 @@ def reproduce(data, rules, scale, settings_file) -> None:
 def flat(out) -> None:
     """Write the flat flagged data set: one wide row per order line, in prepared_data/flat_lines."""
     from basket.flat import write_flat
+    from basket.lock import only_run
+    from basket.project import folders_of_run
 
     if out:
         os.environ["BASKET_OUT"] = str(out.resolve())
-    rows = _run(write_flat)
+
+    def write_alone() -> int:
+        with only_run(folders_of_run()):
+            return write_flat()
+
+    rows = _run(write_alone)
     click.echo(f"flat_lines: {rows:,} order lines")
 
 

@@ -5,11 +5,13 @@ notebook and only warns of an unknown parameter (D-21).
 """
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets import default
 
 from basket.errors import BasketError
+from basket.lock import runtime_prefix
 
 PEOPLE_ERRORS = ("BasketError", "DataError", "SettingsError")
 PARAMETERS_ID = "injected-parameters"
@@ -39,9 +42,12 @@ class ThisPython(AsyncKernelManager):
     def _in_the_folder_of_this_run(self) -> str:
         return str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / "socket")
 
+    held_open: tuple[int, ...] = ()
+
     async def start_kernel(self, **options) -> None:
         """Start the kernel; what it says outside of cells while it shuts down is of no use."""
-        await super().start_kernel(**options | {"stderr": subprocess.DEVNULL})
+        own = {"stderr": subprocess.DEVNULL, "pass_fds": self.held_open}
+        await super().start_kernel(**options | own)
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -53,9 +59,12 @@ class ThisPython(AsyncKernelManager):
         )
 
 
-def execute(source: Path, target: Path, parameters: dict, timeout: int) -> None:
+def execute(
+    source: Path, target: Path, parameters: dict, timeout: int, lock: int | None = None
+) -> None:
     """Run the notebook `source` from nothing and put it, executed, at `target`.
 
+    `lock` is the descriptor of the run's lock, which the kernel then holds too (basket.lock).
     Raises BasketError in two lines, which cell raised what and where the notebook is, when a cell
     fails, the kernel dies or a cell did not run; `target` then stays as it was.
     """
@@ -67,7 +76,7 @@ def execute(source: Path, target: Path, parameters: dict, timeout: int) -> None:
     failed = target.with_name(f"{target.stem}.FAILED.ipynb")
     failed.unlink(missing_ok=True)
     try:
-        _run(source, partial, parameters, timeout)
+        _run(source, partial, parameters, timeout, lock)
         notebook = nbformat.read(partial, as_version=4)
         _require_all_cells_run(notebook)
     except PapermillExecutionError as error:
@@ -90,18 +99,26 @@ def execute(source: Path, target: Path, parameters: dict, timeout: int) -> None:
     partial.replace(target)
 
 
-def _run(source: Path, partial: Path, parameters: dict, timeout: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="basket-") as runtime, warnings.catch_warnings():
+def _run(
+    source: Path, partial: Path, parameters: dict, timeout: int, lock: int | None
+) -> None:
+    class Kernel(ThisPython):
+        held_open = () if lock is None else (lock,)
+
+    prefix = "basket-" if lock is None else runtime_prefix(lock)
+    with (
+        tempfile.TemporaryDirectory(prefix=prefix) as own,  # short: a socket's path has 108 bytes
+        _environment(JUPYTER_RUNTIME_DIR=own, IPYTHONDIR=f"{own}/ipython"),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")
-        before = os.environ.get("JUPYTER_RUNTIME_DIR")
-        os.environ["JUPYTER_RUNTIME_DIR"] = runtime  # short: a socket's path has 108 characters
         try:
             papermill.execute_notebook(
                 str(source),
                 str(partial),
                 parameters=parameters,
                 kernel_name="python3",
-                kernel_manager_class=ThisPython,
+                kernel_manager_class=Kernel,
                 progress_bar=False,
                 cwd=str(source.parent),
                 execution_timeout=timeout,
@@ -111,11 +128,18 @@ def _run(source: Path, partial: Path, parameters: dict, timeout: int) -> None:
             )
         except asyncio.CancelledError as error:
             raise DeadKernelError("the kernel died") from error
-        finally:
-            if before is None:
-                del os.environ["JUPYTER_RUNTIME_DIR"]
-            else:
-                os.environ["JUPYTER_RUNTIME_DIR"] = before
+
+
+@contextlib.contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """Set variables of the environment for a while."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def _require_all_cells_run(notebook: nbformat.NotebookNode) -> None:

@@ -5,7 +5,6 @@ forgets a stage that finished before a kill and does not notice a tampered file 
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -24,6 +23,7 @@ from doit.exceptions import TaskFailed
 from basket import facts, raw
 from basket.errors import BasketError
 from basket.graph import Step, file_hash, graph, record_file, write_json
+from basket.lock import only_run
 from basket.project import ORIGINAL_DATA, ROOT, SCRIPTS, Folders
 from basket.settings import Settings, load_settings
 
@@ -32,7 +32,6 @@ SHARED_CODE = [
     ROOT / "01_project_management" / "data_dictionary.csv",
     SCRIPTS / "stages.csv",
 ]
-NO_RESULT_DEPENDS_ON = {"threads", "memory_share", "cell_timeout_seconds"}  # of the limits
 
 
 @dataclass
@@ -45,10 +44,11 @@ class Run:
     rules: str
     data: raw.RawData
     data_path: Path
+    lock: int
     start_from: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     pages: dict[str, Future] = field(default_factory=dict)
-    error: BasketError | None = None
+    error: Exception | None = None
 
 
 def report(
@@ -63,14 +63,14 @@ def report(
     settings_file = (settings_file or ROOT / "settings.yml").resolve()
     settings = load_settings(settings_file)
     folders = Folders(out.resolve() if out else ROOT)
-    with only_run(folders):
+    with only_run(folders) as lock:
         data_path = (data or _default_data(folders, settings, scale)).resolve()
         found = raw.find(data_path, settings.limits)
         _say(facts.describe_data(found))
-        run = Run(folders, settings, settings_file, rules, found, data_path, start_from)
+        run = Run(folders, settings, settings_file, rules, found, data_path, lock, start_from)
         _prepare_environment(run)
         _build(run)
-        facts.write_manifest(run.folders, run.seconds)
+        facts.write_manifest(run)
     return folders.report
 
 
@@ -113,8 +113,14 @@ def _default_data(folders: Folders, settings: Settings, scale: float | None) -> 
 
 
 def _prepare_environment(run: Run) -> None:
-    """Tell the kernels, which inherit it, where things are; and set the limit on their memory."""
+    """Tell the kernels, which inherit it, where things are; and set the limit on their memory.
+
+    matplotlib keeps its list of fonts, which takes seconds to make, and would read settings from
+    the user's home: it gets a folder in the virtual environment instead.
+    """
+    home = Path(sys.prefix) if os.access(sys.prefix, os.W_OK) else run.folders.prepared
     os.environ.update(
+        MPLCONFIGDIR=str(home / ".matplotlib"),
         BASKET_OUT=str(run.folders.out),
         BASKET_DATA=str(run.data_path),
         BASKET_SETTINGS=str(run.settings_file),
@@ -207,20 +213,21 @@ def _run_stage(run: Run, step: Step, beside: ThreadPoolExecutor) -> TaskFailed |
             executed(run.folders, step.stage),
             {"rules": run.rules},
             run.settings.limits.cell_timeout_seconds,
+            run.lock,
         )
-    except BasketError as error:
+        write_json(
+            _done_file(run, step.stage),
+            {
+                "fingerprint": before,
+                "outputs": {
+                    str(path.relative_to(run.folders.out)): digest
+                    for path, digest in _hashes(_outputs(run, step)).items()
+                },
+            },
+        )
+    except (BasketError, OSError, MemoryError) as error:  # the command words the last two
         run.error = error
         return TaskFailed(str(error))
-    write_json(
-        _done_file(run, step.stage),
-        {
-            "fingerprint": before,
-            "outputs": {
-                str(path.relative_to(run.folders.out)): digest
-                for path, digest in _hashes(_outputs(run, step)).items()
-            },
-        },
-    )
     run.seconds[step.stage] = time.perf_counter() - begun
     run.pages[step.stage] = beside.submit(_render, run.folders, step.stage)
     usage = facts.read_usage(run.folders, step.stage)
@@ -253,7 +260,7 @@ def fingerprint(run: Run, step: Step) -> str:
     content = {
         "stage": step.stage,
         "rules": run.rules,
-        "settings": run.settings.model_dump(exclude={"limits": NO_RESULT_DEPENDS_ON}),
+        "settings": run.settings.model_dump(exclude={"limits": facts.NO_RESULT_DEPENDS_ON}),
         "code": _hash_of(
             [
                 *sorted((SCRIPTS / "basket").rglob("*.*")),
@@ -299,6 +306,8 @@ def _outputs(run: Run, step: Step) -> list[Path]:
     more = [record_file(run.folders, step.stage), executed(run.folders, step.stage)]
     if step.stage == "01_import":
         more += sorted((run.folders.prepared / "quarantine").glob("*"))
+    if step.stage == "06_report":
+        more.append(run.folders.analysis / "run_facts.json")
     return made + more
 
 
@@ -321,12 +330,20 @@ def _render_pages(run: Run, beside: ThreadPoolExecutor) -> None:
     """Finish the pages of all stages, and the index that links them."""
     from basket import pages
 
+    recorded = facts.read_manifest(run.folders).get("files", {})
+
+    def is_untouched(page: Path) -> bool:
+        known = recorded.get(page.relative_to(run.folders.out).as_posix(), {})
+        return known.get("sha256") == file_hash(page)
+
     for stage in graph():
-        if stage not in run.pages and not pages.is_current(executed(run.folders, stage)):
+        notebook = executed(run.folders, stage)
+        untouched = is_untouched(notebook.with_suffix(".html"))
+        if stage not in run.pages and not (untouched and pages.is_current(notebook)):
             run.pages[stage] = beside.submit(_render, run.folders, stage)
     for page in run.pages.values():
         page.result()
-    if run.pages or not (run.folders.notebooks / "index.html").is_file():
+    if run.pages or not is_untouched(run.folders.notebooks / "index.html"):
         pages.write_index(run.folders, run.settings)
 
 
@@ -343,21 +360,6 @@ def _hashes(paths: list[Path]) -> dict[Path, str | None]:
         for path in paths
         if "__pycache__" not in path.parts and not path.name.startswith(".")
     }
-
-
-@contextlib.contextmanager
-def only_run(folders: Folders) -> Iterator[None]:
-    """Refuse a second run in the same folder while one is at work."""
-    folders.prepared.mkdir(parents=True, exist_ok=True)
-    with (folders.prepared / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BasketError(
-                f"another run is at work in {folders.out}; wait for it to end, or "
-                "give this one another folder with OUT"
-            ) from None
-        yield
 
 
 def _say(text: str) -> None:
