@@ -42,6 +42,10 @@ class ThisPython(AsyncKernelManager):
     def _in_the_folder_of_this_run(self) -> str:
         return str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / "socket")
 
+    @default("connection_file")
+    def _in_that_folder_too(self) -> str:
+        return str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / "kernel.json")
+
     held_open: tuple[int, ...] = ()
 
     async def start_kernel(self, **options) -> None:

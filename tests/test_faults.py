@@ -1,0 +1,175 @@
+"""Kills, full disks, too little memory: whole outputs after each, and the same bytes in the end."""
+
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+from conftest import write_settings
+
+from basket.errors import BasketError
+from basket.graph import SIDECAR, file_hash
+from basket.lock import only_run, runtime_prefix, sweep
+from basket.project import ROOT, Folders
+from basket.reproduce import hashes
+
+KILLS = int(os.environ.get("BASKET_KILLS", "6"))
+COMMAND = [sys.executable, "-c", "from basket.command import main; main()", "report"]
+
+
+# ---- a run, and what it may leave behind --------------------------------------------------------
+
+
+def start(data: Path, out: Path, settings: Path, temp: Path, **options) -> subprocess.Popen:
+    """Start `basket report` with a home and a temp folder of its own."""
+    home = temp.with_name(f"{temp.name}-home")
+    home.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [*COMMAND, "--data", str(data), "--out", str(out), "--settings", str(settings)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(temp), "HOME": str(home)},
+        cwd=temp,
+        **options,
+    )
+
+
+def finish(run: subprocess.Popen, seconds: int = 240) -> tuple[int, str]:
+    """Wait for a run; return its exit code and what it said."""
+    try:
+        _, said = run.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        run.kill()
+        raise
+    return run.returncode, said
+
+
+def report(*arguments, **options) -> tuple[int, str]:
+    return finish(start(*arguments, **options))
+
+
+def kernels_of(run: subprocess.Popen) -> list[psutil.Process]:
+    try:
+        children = psutil.Process(run.pid).children()
+        return [child for child in children if "ipykernel_launcher" in child.cmdline()]
+    except psutil.NoSuchProcess:
+        return []
+
+
+@pytest.fixture(scope="module")
+def temp():
+    """A short temp folder: the path of a socket has little room."""
+    folder = Path(tempfile.mkdtemp(prefix="t"))
+    yield folder
+    shutil.rmtree(folder)
+    shutil.rmtree(folder.with_name(f"{folder.name}-home"))
+
+
+@pytest.fixture(scope="module")
+def two_settings(tmp_path_factory) -> list[Path]:
+    """Settings under which nearly all results differ."""
+    folder = tmp_path_factory.mktemp("settings")
+    changes = {"thresholds.loyal_above_orders": 30, "report.title": "Another report"}
+    return [
+        write_settings(folder / "old.yml", {}),
+        write_settings(folder / "new.yml", changes),
+    ]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(generated, two_settings, tmp_path_factory, temp) -> list[Path]:
+    """What an undisturbed run builds under each of the two settings."""
+    built = []
+    for settings in two_settings:
+        out = tmp_path_factory.mktemp("undisturbed") / settings.stem
+        code, said = report(generated, out, settings, temp)
+        assert code == 0, said
+        built.append(out)
+    return built
+
+
+def require_whole(out: Path, good: list[dict[str, str]]) -> None:
+    """Every table matches its sidecar; every published file is one that an undisturbed run made."""
+    for sidecar in (out / "02_data" / "prepared_data").glob(f"[!.]*/{SIDECAR}"):
+        content = json.loads(sidecar.read_text())
+        assert content["parts"], sidecar
+        assert {part["file"] for part in content["parts"]} == {
+            path.name for path in sidecar.parent.glob("*.parquet")
+        }
+        for part in content["parts"]:
+            path = sidecar.parent / part["file"]
+            assert file_hash(path) == part["sha256"]
+            assert pq.read_table(path).num_rows == part["rows"]
+    found = hashes(out)
+    unfinished = (".done.json", ".partial.ipynb", ".FAILED.ipynb")
+    found = {name: digest for name, digest in found.items() if not name.endswith(unfinished)}
+    found.pop("04_analysis/manifest.json", None)  # holds what the last finished run made
+    for name, digest in found.items():
+        assert digest in {hashed.get(name) for hashed in good}, name
+    always = {name for name in good[0].keys() & good[1].keys() if not name.endswith(".done.json")}
+    assert always <= found.keys() | {"04_analysis/manifest.json"}
+
+
+# ---- kills ------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_kills_leave_whole_outputs_and_the_next_run_finishes(
+    generated, two_settings, undisturbed, tmp_path, temp, capsys
+):
+    """Runner and kernel are killed by turns, at random moments of a run with new settings."""
+    good = [hashes(out) for out in undisturbed]
+    seconds = [
+        sum(json.loads((out / "04_analysis" / "manifest.json").read_text())["seconds"].values())
+        for out in undisturbed
+    ]
+    out, chance = tmp_path / "out", random.Random(2017)
+    shutil.copytree(undisturbed[0], out, symlinks=True)
+    counts, new = Counter(), 1
+    while counts["kills"] < KILLS:
+        kind = ("runner", "kernel")[counts["kills"] % 2]
+        run = start(generated, out, two_settings[new], temp)
+        time.sleep(chance.uniform(0.2, 1.1 * seconds[new]))
+        kernels = kernels_of(run)
+        while kind == "kernel" and not kernels and run.poll() is None:
+            time.sleep(0.01)
+            kernels = kernels_of(run)
+        if run.poll() is None:
+            os.kill(kernels[0].pid if kind == "kernel" else run.pid, signal.SIGKILL)
+            code, said = finish(run)
+            counts["kills"] += 1
+            counts[kind] += 1
+            if kind == "kernel":  # killed once its last cell was done, it is not missed
+                assert code in (0, 1) and "Traceback" not in said, said
+                assert code == 0 or "the kernel died" in said, said
+                counts["kernel: not missed"] += code == 0
+            counts["runner: its kernel lived on"] += kind == "runner" and bool(kernels)
+            if counts["kills"] % 4 < 2:  # else the next run meets the orphan
+                _, alive = psutil.wait_procs(kernels, timeout=20)
+                assert not alive, "a kernel outlives its run"
+                require_whole(out, good)
+                counts["found whole"] += 1
+        else:
+            finish(run)
+            counts["too late"] += 1
+        code, said = report(generated, out, two_settings[new], temp)
+        assert code == 0, said
+        counts["finished by going on"] += "up to date" in said
+        assert hashes(out) == good[new]
+        assert not list(temp.iterdir()), "the next run sweeps up"
+        new = 1 - new
+    with capsys.disabled():
+        print(f"\n{dict(counts)}")
+    assert counts["runner"] and counts["kernel"] and counts["found whole"]
