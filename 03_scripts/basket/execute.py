@@ -7,6 +7,7 @@ notebook and only warns of an unknown parameter (D-21).
 import asyncio
 import contextlib
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ from basket.errors import BasketError
 from basket.lock import runtime_prefix
 
 PEOPLE_ERRORS = ("BasketError", "DataError", "SettingsError")
+MEMORY_ADVICE = " (a notebook may use memory_share of the memory; fewer lines_per_part need less)"
 PARAMETERS_ID = "injected-parameters"
 
 
@@ -47,11 +49,17 @@ class ThisPython(AsyncKernelManager):
         return str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / "kernel.json")
 
     held_open: tuple[int, ...] = ()
+    memory: int | None = None
 
     async def start_kernel(self, **options) -> None:
         """Start the kernel; what it says outside of cells while it shuts down is of no use."""
         own = {"stderr": subprocess.DEVNULL, "pass_fds": self.held_open}
         await super().start_kernel(**options | own)
+        if self.memory and hasattr(resource, "prlimit"):  # Linux
+            most = resource.getrlimit(resource.RLIMIT_DATA)[1]
+            allowed = self.memory if most == resource.RLIM_INFINITY else min(self.memory, most)
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(self.provisioner.pid, resource.RLIMIT_DATA, (allowed, most))
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -64,11 +72,17 @@ class ThisPython(AsyncKernelManager):
 
 
 def execute(
-    source: Path, target: Path, parameters: dict, timeout: int, lock: int | None = None
+    source: Path,
+    target: Path,
+    parameters: dict,
+    timeout: int,
+    lock: int | None = None,
+    memory: int | None = None,
 ) -> None:
     """Run the notebook `source` from nothing and put it, executed, at `target`.
 
-    `lock` is the descriptor of the run's lock, which the kernel then holds too (basket.lock).
+    `lock` is the descriptor of the run's lock, which the kernel then holds too (basket.lock);
+    `memory` the bytes that the kernel may have.
     Raises BasketError in two lines, which cell raised what and where the notebook is, when a cell
     fails, the kernel dies or a cell did not run; `target` then stays as it was.
     """
@@ -80,16 +94,19 @@ def execute(
     failed = target.with_name(f"{target.stem}.FAILED.ipynb")
     failed.unlink(missing_ok=True)
     try:
-        _run(source, partial, parameters, timeout, lock)
+        _run(source, partial, parameters, timeout, lock, memory)
         notebook = nbformat.read(partial, as_version=4)
         _require_all_cells_run(notebook)
     except PapermillExecutionError as error:
         said = error.evalue if error.ename in PEOPLE_ERRORS else f"{error.ename}: {error.evalue}"
+        said += MEMORY_ADVICE if "MemoryError" in error.ename else ""
         raise _failure(source, partial, failed, f"cell {error.exec_count}: {said}") from None
     except DeadKernelError:
         raise _failure(
             source, partial, failed, "the kernel died; it was killed or ran out of memory"
         ) from None
+    except RuntimeError as error:  # what jupyter_client raises when a kernel does not come up
+        raise _failure(source, partial, failed, f"did not start: {error}{MEMORY_ADVICE}") from None
     except CellTimeoutError:
         raise _failure(
             source,
@@ -104,10 +121,16 @@ def execute(
 
 
 def _run(
-    source: Path, partial: Path, parameters: dict, timeout: int, lock: int | None
+    source: Path,
+    partial: Path,
+    parameters: dict,
+    timeout: int,
+    lock: int | None,
+    bytes_allowed: int | None,
 ) -> None:
     class Kernel(ThisPython):
         held_open = () if lock is None else (lock,)
+        memory = bytes_allowed
 
     prefix = "basket-" if lock is None else runtime_prefix(lock)
     with (
@@ -153,8 +176,9 @@ def _require_all_cells_run(notebook: nbformat.NotebookNode) -> None:
 
 
 def _failure(source: Path, partial: Path, failed: Path, what: str) -> BasketError:
-    if partial.exists():
-        partial.replace(failed)
+    if not partial.exists():
+        return BasketError(f"{source.stem}: {' '.join(what.split())}")
+    partial.replace(failed)
     return BasketError(f"{source.stem}: {' '.join(what.split())}\n  see {failed}")
 
 

@@ -4,7 +4,6 @@ doit does the staging. What is up to date is asked of the stages' own fingerprin
 forgets a stage that finished before a kill and does not notice a tampered file (D-20).
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -16,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 from doit.cmd_base import ModuleTaskLoader
 from doit.doit_cmd import DoitMain
 from doit.exceptions import TaskFailed
@@ -113,7 +113,7 @@ def _default_data(folders: Folders, settings: Settings, scale: float | None) -> 
 
 
 def _prepare_environment(run: Run) -> None:
-    """Tell the kernels, which inherit it, where things are; and set the limit on their memory.
+    """Tell the kernels, which inherit it, where things are.
 
     matplotlib keeps its list of fonts, which takes seconds to make, and would read settings from
     the user's home: it gets a folder in the virtual environment instead.
@@ -127,15 +127,6 @@ def _prepare_environment(run: Run) -> None:
         PYTHONHASHSEED="0",
         SOURCE_DATE_EPOCH=str(facts.epoch()),
     )
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
-
-        import psutil
-
-        limit = int(psutil.virtual_memory().total * run.settings.limits.memory_share)
-        resource.setrlimit(
-            resource.RLIMIT_DATA, (limit, resource.getrlimit(resource.RLIMIT_DATA)[1])
-        )
 
 
 def _build(run: Run) -> None:
@@ -214,6 +205,7 @@ def _run_stage(run: Run, step: Step, beside: ThreadPoolExecutor) -> TaskFailed |
             {"rules": run.rules},
             run.settings.limits.cell_timeout_seconds,
             run.lock,
+            int(psutil.virtual_memory().total * run.settings.limits.memory_share),
         )
         write_json(
             _done_file(run, step.stage),
