@@ -190,7 +190,7 @@ def test_too_little_of_something_is_said_and_leaves_whole_outputs(
 ):
     """Memory, the size of a file, the disk, the right to write: one fault after the other."""
     good = [hashes(out) for out in undisturbed]
-    old, new = two_settings
+    new = two_settings[1]
     disk, out = tmp_path / "disk", tmp_path / "disk" / "out"
     disk.mkdir()
     is_disk = os.geteuid() == 0 and mounted(disk, "size=512m")

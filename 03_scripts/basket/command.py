@@ -80,13 +80,37 @@ def generate(folder, scale, seed, effects) -> None:
 
 @main.command()
 @click.option("--out", type=FOLDER, help="Folder that was delivered, if not this checkout.")
-def verify(out) -> None:
-    """Check every file against the manifest, and every number of the findings against its table."""
+@click.option("--published", is_flag=True, help="Also hold it against the published figures.")
+def verify(out, published) -> None:
+    """Check every file against the manifest, and every number of the findings against its table.
+
+    With --published: a run on the full real data, against what other analyses have printed of it.
+    """
     from basket.project import ROOT, Folders
     from basket.verify import verify as check
 
-    done = _run(check, Folders(out.resolve() if out else ROOT))
+    folders = Folders(out.resolve() if out else ROOT)
+    done = _run(check, folders)
     click.echo(f"verified: {done['files']:,} files and {done['numbers']:,} numbers")
+    if published:
+        from basket.published import verify_published
+
+        _show_published(_run(verify_published, folders))
+
+
+def _show_published(held) -> None:
+    """Say which published figures differ, and which are not held against; exit 1 if one differs."""
+    for line in held.different:
+        click.echo(f"differs: {line}", err=True)
+    for reason, names in held.not_held.items():
+        figures = dict.fromkeys(name.split(" ")[0] for name in names)
+        click.echo(f"not held against ({reason}), {len(names)}: {', '.join(figures)}")
+    click.echo(
+        f"published: {held.rows - len(held.different)} of {held.rows} rows of {held.figures} "
+        "figures agree"
+    )
+    if held.different:
+        sys.exit(1)
 
 
 @main.command()

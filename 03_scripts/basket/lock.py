@@ -22,8 +22,14 @@ def only_run(folders: Folders) -> Iterator[int]:
     The lock belongs to the run and to its kernels, which inherit the descriptor: after a run was
     killed its last kernel may write for a second more. That is waited for, then swept up.
     """
-    folders.prepared.mkdir(parents=True, exist_ok=True)
-    with (folders.prepared / ".lock").open("a+") as lock:
+    try:
+        folders.prepared.mkdir(parents=True, exist_ok=True)
+        file = (folders.prepared / ".lock").open("a+")
+    except OSError as error:
+        raise BasketError(
+            f"{error.filename}: {error.strerror}; name another folder with OUT"
+        ) from None
+    with file as lock:
         give_up = time.monotonic() + ORPHANS_END_WITHIN
         while not _taken(lock):
             if _owner_is_alive(lock) or time.monotonic() > give_up:

@@ -48,7 +48,7 @@ class Run:
     start_from: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     pages: dict[str, Future] = field(default_factory=dict)
-    error: Exception | None = None
+    error: BasketError | None = None
 
 
 def report(
@@ -217,9 +217,13 @@ def _run_stage(run: Run, step: Step, beside: ThreadPoolExecutor) -> TaskFailed |
                 },
             },
         )
-    except (BasketError, OSError, MemoryError) as error:  # the command words the last two
+    except BasketError as error:
         run.error = error
-        return TaskFailed(str(error))
+    except OSError as error:
+        where = error.filename or run.folders.out
+        run.error = BasketError(f"{step.stage}: {where}: {error.strerror or error}")
+    if run.error:
+        return TaskFailed(str(run.error))
     run.seconds[step.stage] = time.perf_counter() - begun
     run.pages[step.stage] = beside.submit(_render, run.folders, step.stage)
     usage = facts.read_usage(run.folders, step.stage)
