@@ -157,6 +157,14 @@ def read_manifest(folders: Folders) -> dict:
         return {}
 
 
+def hashes_in(manifest: dict) -> dict[str, str]:
+    """The sha256 of each built file by its path; empty where a manifest does not hold them."""
+    try:
+        return {name: file["sha256"] for name, file in manifest["files"].items()}
+    except (AttributeError, KeyError, TypeError):
+        return {}
+
+
 def _made(run) -> dict:
     """All of the manifest but its times."""
     folders = run.folders

@@ -326,11 +326,10 @@ def _render_pages(run: Run, beside: ThreadPoolExecutor) -> None:
     """Finish the pages of all stages, and the index that links them."""
     from basket import pages
 
-    recorded = facts.read_manifest(run.folders).get("files", {})
+    recorded = facts.hashes_in(facts.read_manifest(run.folders))
 
     def is_untouched(page: Path) -> bool:
-        known = recorded.get(page.relative_to(run.folders.out).as_posix(), {})
-        return known.get("sha256") == file_hash(page)
+        return recorded.get(page.relative_to(run.folders.out).as_posix()) == file_hash(page)
 
     for stage in graph():
         notebook = executed(run.folders, stage)

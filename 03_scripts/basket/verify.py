@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from basket.errors import BasketError
+from basket.facts import hashes_in
 from basket.graph import file_hash
 from basket.project import Folders
 
@@ -28,15 +29,13 @@ def verify(folders: Folders) -> dict[str, int]:
 
 def verify_files(folders: Folders) -> int:
     """Hold every file against the manifest's hash."""
-    manifest = _read(folders.analysis / "manifest.json")
-    try:
-        expected = {name: file["sha256"] for name, file in manifest["files"].items()}
-        known = {folders.out / name for name in expected}
-    except (AttributeError, KeyError, TypeError):
+    expected = hashes_in(_read(folders.analysis / "manifest.json"))
+    if not expected:
         raise BasketError(
             f"{folders.analysis / 'manifest.json'}: does not say which files were built; "
             "run `make report` again"
-        ) from None
+        )
+    known = {folders.out / name for name in expected}
     for name, digest in expected.items():
         found = file_hash(folders.out / name)
         if found != digest:
