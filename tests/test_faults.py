@@ -110,13 +110,12 @@ def require_whole(out: Path, good: list[dict[str, str]]) -> None:
             assert file_hash(path) == part["sha256"]
             assert pq.read_table(path).num_rows == part["rows"]
     found = hashes(out)
-    unfinished = (".done.json", ".partial.ipynb", ".FAILED.ipynb")
+    unfinished = (".partial.ipynb", ".FAILED.ipynb")
     found = {name: digest for name, digest in found.items() if not name.endswith(unfinished)}
     found.pop("04_analysis/manifest.json", None)  # holds what the last finished run made
     for name, digest in found.items():
         assert digest in {hashed.get(name) for hashed in good}, name
-    always = {name for name in good[0].keys() & good[1].keys() if not name.endswith(".done.json")}
-    assert always <= found.keys() | {"04_analysis/manifest.json"}
+    assert good[0].keys() & good[1].keys() <= found.keys() | {"04_analysis/manifest.json"}
 
 
 # ---- kills ------------------------------------------------------------------------------------

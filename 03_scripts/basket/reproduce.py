@@ -18,9 +18,11 @@ import yaml
 
 from basket.errors import BasketError
 from basket.graph import file_hash
-from basket.project import ROOT, Folders
+from basket.project import ROOT
 
+MANIFEST = "04_analysis/manifest.json"
 TIMES = ("seconds", "finished")  # of the manifest: all that may differ
+NO_RESULT = (".usage.json", ".done.json")
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,12 @@ def compare(first: Path, second: Path) -> tuple[int, str]:
     Raises BasketError with the count of files that differ, and the first of them.
     """
     one, other = hashes(first), hashes(second)
-    different = sorted(name for name in one | other if one.get(name) != other.get(name))
+    names = sorted(one | other, key=lambda name: (name == MANIFEST, name))  # it holds all hashes
+    different = [name for name in names if one.get(name) != other.get(name)]
     if different:
         name = different[0]
         raise BasketError(
-            f"{len(different)} of {len(one | other)} files differ, the first is {name}: sha256 "
+            f"{len(different)} of {len(names)} files differ, the first is {name}: sha256 "
             f"{_short(one.get(name))} in {first}, {_short(other.get(name))} in {second}"
         )
     return len(one), hashlib.sha256(json.dumps(one).encode()).hexdigest()
@@ -94,21 +97,19 @@ def compare(first: Path, second: Path) -> tuple[int, str]:
 def hashes(out: Path) -> dict[str, str]:
     """The hash of each file of a build by its path; of the manifest, without its times.
 
-    Files that are no result are left out: what a stage used, and hidden ones.
+    Left out is what is no result: hidden files, what a stage used, and the notes by which a run
+    tells whether a stage is up to date (the manifest holds what they say).
     """
     found = {}
     for path in sorted(out.rglob("*")):
         name = path.relative_to(out)
         hidden = any(part.startswith(".") for part in name.parts)
-        if path.is_file() and not hidden and not path.name.endswith(".usage.json"):
+        if path.is_file() and not hidden and not path.name.endswith(NO_RESULT):
             found[name.as_posix()] = file_hash(path)
-    manifest = Folders(out).analysis / "manifest.json"
-    if manifest.is_file():
-        content = json.loads(manifest.read_text(encoding="utf-8"))
+    if MANIFEST in found:
+        content = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
         timeless = {key: value for key, value in content.items() if key not in TIMES}
-        found[manifest.relative_to(out).as_posix()] = hashlib.sha256(
-            json.dumps(timeless).encode()
-        ).hexdigest()
+        found[MANIFEST] = hashlib.sha256(json.dumps(timeless).encode()).hexdigest()
     return found
 
 
