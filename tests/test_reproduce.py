@@ -58,9 +58,9 @@ def test_times_and_what_a_run_used_are_no_difference(tmp_path):
         ({"04_analysis/tables/new.csv": "x"}, 1, "04_analysis/tables/new.csv"),
         ({"04_analysis/manifest.json": '{"rules": "corrected"}'}, 1, "04_analysis/manifest.json"),
         (
-            {"05_sent_to_client/instacart_final_report.xlsx": "", "04_analysis/manifest.json": "{}"},
+            {"04_analysis/tables/habits.csv": "x", "04_analysis/manifest.json": "{}"},
             2,
-            "05_sent_to_client/instacart_final_report.xlsx",
+            "04_analysis/tables/habits.csv",
         ),
     ],
 )

@@ -82,7 +82,7 @@ def banner(stage) -> str:
 
 def run_facts(run) -> dict:
     """What the report may say of a run: data, rules, versions and commit; no time, no path."""
-    files = run.data.hashes()
+    files = run.received
     return {
         "rules": run.rules,
         "version": version("basket"),

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 
 import psutil
@@ -49,6 +50,11 @@ class Run:
     seconds: dict[str, float] = field(default_factory=dict)
     pages: dict[str, Future] = field(default_factory=dict)
     error: BasketError | None = None
+
+    @cached_property
+    def received(self) -> dict[str, dict]:
+        """Bytes and sha256 of each raw file, by name."""
+        return self.data.hashes()
 
 
 def report(
@@ -273,7 +279,7 @@ def fingerprint(run: Run, step: Step) -> str:
         },
     }
     if "raw files" in step.takes:
-        content["inputs"] = run.data.hashes() | {"synthetic": run.data.synthetic}
+        content["inputs"] = run.received | {"synthetic": run.data.synthetic}
     if step.stage == "06_report":
         content["facts"] = facts.run_facts(run)
         content["records"] = list(
@@ -351,10 +357,24 @@ def _hash_of(paths: list[Path]) -> str:
 def _hashes(paths: list[Path]) -> dict[Path, str | None]:
     """The sha256 of each file, None for one that is not there; no hidden or compiled files."""
     return {
-        path: file_hash(path)
+        path: _known_hash(path)
         for path in paths
         if "__pycache__" not in path.parts and not path.name.startswith(".")
     }
+
+
+def _known_hash(path: Path) -> str | None:
+    """The sha256 of a file; read once in a run for as long as the file stays as it is."""
+    try:
+        now = path.stat()
+    except OSError:
+        return None
+    return _hash_as_of(path, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+
+
+@cache
+def _hash_as_of(path: Path, *_state: int) -> str | None:
+    return file_hash(path)
 
 
 def _say(text: str) -> None:
