@@ -17,7 +17,10 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from basket.errors import BasketError
 from basket.graph import SIDECAR, file_hash
+from basket.lock import only_run, runtime_prefix
+from basket.project import Folders
 from basket.reproduce import hashes
 from conftest import write_settings
 
@@ -118,6 +121,69 @@ def require_whole(out: Path, good: list[dict[str, str]]) -> None:
     assert good[0].keys() & good[1].keys() <= found.keys() | {"04_analysis/manifest.json"}
 
 
+# ---- one run at a time, and what a killed one leaves --------------------------------------------
+
+
+def test_a_second_run_is_refused_and_the_first_finishes(generated, two_settings, tmp_path, temp):
+    first = start(generated, tmp_path, two_settings[0], temp)
+    while first.poll() is None and not (tmp_path / "02_data/prepared_data/.lock").exists():
+        time.sleep(0.01)
+    time.sleep(0.5)
+    code, said = report(generated, tmp_path, two_settings[0], temp)
+    first.terminate()
+    first.communicate()
+    assert code == 1
+    assert said == (
+        f"basket: another run is at work in {tmp_path}; wait for it to end, or give this one "
+        "another folder with OUT\n"
+    )
+
+
+def test_the_lock_of_a_killed_run_is_waited_for_until_its_kernel_ends(tmp_path):
+    """The kernel holds the descriptor; the run whose number stands in the lock is gone."""
+    folders = Folders(tmp_path)
+    with only_run(folders) as lock:
+        kernel = subprocess.Popen(["sleep", "1.5"], pass_fds=(lock,))
+    file = folders.prepared / ".lock"
+    file.write_text(str(os.getpid()))
+    with pytest.raises(BasketError, match="another run is at work"), only_run(folders):
+        pass
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    file.write_text(str(gone.pid))
+    assert kernel.poll() is None
+    with only_run(folders):
+        assert kernel.wait(timeout=1) == 0
+        assert file.read_text() == str(os.getpid())
+
+
+def test_what_a_killed_run_left_is_swept_up_and_put_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
+    folders = Folders(tmp_path / "out")
+    with only_run(folders) as lock:
+        prefix = runtime_prefix(lock)
+    (tmp_path / "temp" / f"{prefix}abc" / "ipython").mkdir(parents=True)
+    (tmp_path / "temp" / "basket-of-another-run").mkdir()
+    files = {
+        folders.prepared / ".merged.old" / "part-000.parquet": "the last good one",
+        folders.prepared / ".orders.old" / "part-000.parquet": "the one before",
+        folders.prepared / "orders" / "part-000.parquet": "the last good one",
+        folders.prepared / ".building" / "03_merge" / "merged" / "part-000.parquet": "half",
+        folders.prepared / ".03_merge.done.json.partial": "half",
+        folders.notebooks / "03_merge.partial.ipynb": "half",
+        folders.client / ".instacart_final_report.xlsx.partial": "half",
+    }
+    for path, content in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    with only_run(folders):
+        left = {path for path in folders.out.rglob("*") if path.is_file()}
+    merged, orders = (folders.prepared / name / "part-000.parquet" for name in ("merged", "orders"))
+    assert left == {merged, orders, folders.prepared / ".lock"}
+    assert merged.read_text() == orders.read_text() == "the last good one"
+    assert [path.name for path in (tmp_path / "temp").iterdir()] == ["basket-of-another-run"]
+
+
 # ---- kills ------------------------------------------------------------------------------------
 
 
@@ -165,6 +231,7 @@ def test_kills_leave_whole_outputs_and_the_next_run_finishes(
         counts["finished by going on"] += "up to date" in said
         assert hashes(out) == good[new]
         assert not list(temp.iterdir()), "the next run sweeps up"
+        assert not list(temp.with_name(f"{temp.name}-home").iterdir())
         new = 1 - new
     with capsys.disabled():
         print(f"\n{dict(counts)}")

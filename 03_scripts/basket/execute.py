@@ -135,7 +135,7 @@ def _run(
     prefix = "basket-" if lock is None else runtime_prefix(lock)
     with (
         tempfile.TemporaryDirectory(prefix=prefix) as own,  # short: a socket's path has 108 bytes
-        _environment(JUPYTER_RUNTIME_DIR=own, IPYTHONDIR=f"{own}/ipython"),
+        _environment(JUPYTER_RUNTIME_DIR=own, IPYTHONDIR=f"{own}/ipython", TMPDIR=own),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")

@@ -22,7 +22,7 @@ PACKAGES = ("pandas", "numpy", "pyarrow", "scipy", "matplotlib", "seaborn", "ope
 def _git(*arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", "-C", str(ROOT), *arguments],
+            ["git", "--no-optional-locks", "-C", str(ROOT), *arguments],  # writes nothing
             capture_output=True,
             text=True,
             check=True,
