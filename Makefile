@@ -9,7 +9,7 @@ OPTIONS = $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") \
 	$(if $(FROM),--from "$(FROM)") $(if $(SETTINGS),--settings "$(SETTINGS)") \
 	$(if $(SCHEDULER),--scheduler "$(SCHEDULER)")
 
-.PHONY: help report lab test test-slow lint bench verify send clean
+.PHONY: help report lab test test-slow lint bench verify reproduce send clean
 
 help: ## show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{printf "%-20s %s\n", $$1, $$2}'
@@ -43,7 +43,11 @@ bench: $(VENV)/installed.lock ## measure time and memory against a DuckDB script
 		$(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(SHUFFLED),--shuffled)
 
 verify: $(VENV)/installed.lock ## check files against the manifest, numbers against the tables
-	@$(BASKET) verify $(if $(OUT),--out "$(OUT)")
+	@$(BASKET) verify $(if $(OUT),--out "$(OUT)") $(if $(PUBLISHED),--published)
+
+reproduce: $(VENV)/installed.lock ## build twice under other conditions and compare every byte
+	@$(BASKET) reproduce $(if $(DATA),--data "$(DATA)") $(if $(RULES),--rules "$(RULES)") \
+		$(if $(SCALE),--scale "$(SCALE)") $(if $(SETTINGS),--settings "$(SETTINGS)")
 
 send: $(VENV)/installed.lock ## put a dated copy of the report aside and log it: make send TO="..."
 	@$(BASKET) send --to "$(TO)" $(if $(OUT),--out "$(OUT)") $(if $(ALLOW_SYNTHETIC),--allow-synthetic)

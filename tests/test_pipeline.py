@@ -1,8 +1,10 @@
 """The whole product through its front door: make, the command, the notebooks, what they leave."""
 
+import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -130,17 +132,37 @@ def test_from_runs_again_from_a_stage(checkout, built):
     assert done.stderr.count("up to date") == len(graph()) - 1
 
 
-def test_a_tampered_table_is_noticed_and_built_again(checkout, built):
-    table = checkout / "02_data" / "prepared_data" / "products" / "part-000.parquet"
-    good = table.read_bytes()
-    table.write_bytes(good[:-20] + b"x" * 20)
-    report = checkout / "05_sent_to_client" / "instacart_final_report.xlsx"
-    before = report.read_bytes()
+def test_whatever_was_tampered_with_is_noticed_and_built_again(checkout, built):
+    """A part, a notebook, a result table, a figure, a page, the report and the manifest."""
+    before = hashes(checkout / "04_analysis") | hashes(checkout / "05_sent_to_client")
+    manifest = json.loads((checkout / "04_analysis" / "manifest.json").read_text())
+    part = checkout / "02_data" / "prepared_data" / "products" / "part-000.parquet"
+    part_before = part.read_bytes()
+    for path in (
+        part,
+        checkout / "04_analysis" / "notebooks" / "03_merge.ipynb",
+        checkout / "04_analysis" / "notebooks" / "01_import.html",
+        checkout / "04_analysis" / "notebooks" / "index.html",
+        checkout / "04_analysis" / "tables" / "habits.csv",
+        checkout / "04_analysis" / "visualizations" / "loyalty.png",
+        checkout / "04_analysis" / "manifest.json",
+        checkout / "05_sent_to_client" / "instacart_final_report.xlsx",
+    ):
+        good = path.read_bytes()
+        path.write_bytes(good[:-20] + bytes([good[-20] ^ 1]) + good[-19:])
     done = make(checkout, "report", f"SCALE={SMALL}")
     assert done.returncode == 0, done.stderr
-    assert "01_import        up to date" in done.stderr
-    assert "02_clean         up to date" not in done.stderr
-    assert table.read_bytes() == good and report.read_bytes() == before
+    up_to_date = {line.split()[0] for line in done.stderr.splitlines() if "up to date" in line}
+    assert up_to_date == {"01_import", "04_derive_flags"}
+    assert part.read_bytes() == part_before
+    after = hashes(checkout / "04_analysis") | hashes(checkout / "05_sent_to_client")
+    assert before.keys() == after.keys()
+    assert {name for name in before if before[name] != after[name]} == {"manifest.json"}
+    again = json.loads((checkout / "04_analysis" / "manifest.json").read_text())
+    times = ("seconds", "finished")
+    assert {k: v for k, v in again.items() if k not in times} == {
+        k: v for k, v in manifest.items() if k not in times
+    }
 
 
 def test_a_failing_cell_names_itself_and_leaves_the_last_good_outputs(checkout, built):
@@ -299,53 +321,163 @@ def test_clean_removes_what_was_built_and_nothing_else(tmp_path):
     assert hashes(folder) == before
 
 
-def test_verify_names_the_first_file_or_number_that_differs(checkout, built):
+def test_the_manifest_holds_all_that_went_in_and_came_out(checkout, built):
+    """Every hash and count of rows is computed again from the files themselves."""
+    import pandas as pd
+    import pyarrow.parquet as pq
+    import yaml
+
+    manifest = json.loads((checkout / "04_analysis" / "manifest.json").read_text())
+    data = next((checkout / "02_data" / "prepared_data" / "generated_data").glob("scale_*"))
+    received = {
+        "raw_customers": "customers.csv",
+        "raw_lines": "orders_products_prior.csv",
+        "raw_orders": "orders.csv",
+        "raw_products": "products.csv",
+    }
+    assert manifest["data"]["files"].keys() == {*received.values(), "departments.csv"}
+    for name, file in manifest["data"]["files"].items():
+        content = (data / name).read_bytes()
+        assert file == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    for table, name in received.items():
+        rows = len(pd.read_csv(data / name, dtype=str))
+        assert manifest["received"][table] == rows
+        set_aside = checkout / "02_data" / "prepared_data" / "quarantine" / f"{table}.parquet"
+        quarantined = pq.read_metadata(set_aside).num_rows if set_aside.exists() else 0
+        assert manifest["quarantined"][table] == quarantined
+
+    built_files = {
+        name: digest
+        for folder in ("02_data/prepared_data", "04_analysis", "05_sent_to_client")
+        for path, digest in hashes(checkout / folder).items()
+        if not (name := f"{folder}/{path}").endswith((".done.json", ".usage.json", ".md"))
+        and "/." not in name
+        and "generated_data" not in name
+        and name != "04_analysis/manifest.json"
+    }
+    assert {name: file["sha256"] for name, file in manifest["files"].items()} == built_files
+    counted = 0
+    for name, file in manifest["files"].items():
+        path = checkout / name
+        assert file["bytes"] == path.stat().st_size
+        if path.suffix == ".parquet" and path.parent.name != "quarantine":
+            assert file["rows"] == pq.read_metadata(path).num_rows
+            assert manifest["tables"][path.parent.name]["rows"] == file["rows"]  # one part
+        elif path.suffix == ".csv":
+            assert file["rows"] == len(pd.read_csv(path, dtype=str))
+        else:
+            continue
+        counted += 1
+    tables = [name for step in graph().values() for name in step.makes]
+    assert manifest["tables"].keys() <= set(tables) and len(manifest["tables"]) >= 14
+    assert counted == len(manifest["tables"]) + len(
+        list((checkout / "04_analysis" / "tables").glob("*.csv"))
+    )
+
+    lock = (checkout / "requirements.lock").read_bytes()
+    assert manifest["lock_sha256"] == hashlib.sha256(lock).hexdigest()
+    settings = yaml.safe_load((checkout / "settings.yml").read_text())
+    assert manifest["parameters"]["rules"] == manifest["rules"] == "corrected"
+    for section in ("thresholds", "labels", "rules", "statistics", "privacy"):
+        assert manifest["parameters"]["settings"][section].items() >= settings[section].items()
+    assert manifest["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert {"commit", "dirty", "versions", "fingerprints", "seconds"} <= manifest.keys()
+
+
+def test_verify_names_a_file_that_was_changed_removed_or_added(checkout, built):
+    """Each kind of built file, by one byte."""
+    from basket.errors import BasketError
+    from basket.project import Folders
+    from basket.verify import verify_files
+
+    folders = Folders(checkout)
+    manifest = json.loads((checkout / "04_analysis" / "manifest.json").read_text())
+    assert verify_files(folders) == len(manifest["files"])
+    kinds = {
+        (Path(name).parent.parent.name, Path(name).suffix): name for name in manifest["files"]
+    }
+    assert len(kinds) >= 9
+    for name in kinds.values():
+        path = checkout / name
+        good = path.read_bytes()
+        path.write_bytes(good[:-9] + bytes([good[-9] ^ 1]) + good[-8:] if len(good) > 9 else b"")
+        with pytest.raises(BasketError, match=re.escape(f"{name}: has sha256 ")):
+            verify_files(folders)
+        path.unlink()
+        with pytest.raises(BasketError, match=re.escape(f"{name}: is missing; ")):
+            verify_files(folders)
+        path.write_bytes(good)
+        if path.parent.name == "05_sent_to_client":
+            continue  # where earlier copies and the log lie as well
+        added = path.with_name(f"zz_added{path.suffix}")
+        added.write_bytes(good)
+        with pytest.raises(BasketError, match=r"zz_added\..*: is not in the manifest"):
+            verify_files(folders)
+        added.unlink()
+    assert verify_files(folders) == len(manifest["files"])
     assert "verified:" in make(checkout, "verify").stdout
-    table = checkout / "04_analysis" / "tables" / "busiest_times.csv"
-    findings = checkout / "04_analysis" / "findings.json"
-    for path, old, new, said in (
-        (table, "busiest", "busyest", "04_analysis/tables/busiest_times.csv"),
-        (
-            findings,
-            '"headline": "',
-            '"headline": "About 12345 times: ',
-            "04_analysis/findings.json",
-        ),
-    ):
-        good = path.read_text(encoding="utf-8")
-        path.write_text(good.replace(old, new), encoding="utf-8")
-        done = make(checkout, "verify")
-        path.write_text(good, encoding="utf-8")
-        assert done.returncode == 2 and said in done.stderr.splitlines()[0]
+    done = make(checkout, "verify", "PUBLISHED=1")
+    assert done.returncode == 2
+    assert "these data are not: they are generated" in done.stderr.splitlines()[0]
 
 
-def test_verify_finds_a_number_that_is_in_no_table(checkout, built):
+def test_verify_names_each_number_that_differs_from_its_table(checkout, built):
+    """Each number of the findings is changed, then the table cell that it names."""
     from basket.errors import BasketError
     from basket.project import Folders
     from basket.verify import verify_findings
 
+    folders = Folders(checkout)
     path = checkout / "04_analysis" / "findings.json"
     good = path.read_text(encoding="utf-8")
-    assert verify_findings(Folders(checkout)) > 40
-    first = json.loads(good)
-    name, number = next(
-        (name, number)
-        for name, number in first[0]["numbers"].items()
-        if isinstance(number["value"], float)
-    )
+    count = verify_findings(folders)
+    assert count > 40
+    findings, changed = json.loads(good), 0
     try:
-        changed = json.loads(good)
-        changed[0]["numbers"][name]["value"] = number["value"] + 0.001
-        path.write_text(json.dumps(changed), encoding="utf-8")
-        with pytest.raises(BasketError, match=f"F01: {name} is"):
-            verify_findings(Folders(checkout))
-        changed = json.loads(good)
-        changed[0]["headline"] += " and 77.7% more"
-        path.write_text(json.dumps(changed), encoding="utf-8")
+        for finding in findings:
+            for name, number in finding["numbers"].items():
+                value = number["value"]
+                number["value"] = f"not {value}" if isinstance(value, str) else value + 0.001
+                path.write_text(json.dumps(findings), encoding="utf-8")
+                with pytest.raises(BasketError, match=re.escape(f"{finding['id']}: {name} is")):
+                    verify_findings(folders)
+                number["value"] = value
+                changed += 1
+        assert changed == count
+        findings[0]["headline"] += " and 77.7% more"
+        path.write_text(json.dumps(findings), encoding="utf-8")
         with pytest.raises(BasketError, match=r"the headline says 77\.7"):
-            verify_findings(Folders(checkout))
+            verify_findings(folders)
     finally:
         path.write_text(good, encoding="utf-8")
+
+    for finding in json.loads(good):
+        for number in finding["numbers"].values():
+            table = checkout / "04_analysis" / "tables" / f"{number['table']}.csv"
+            as_built = table.read_bytes()
+            change_cell(table, number["where"])
+            with pytest.raises(BasketError, match=f"^(findings.json|{table.name}): "):
+                verify_findings(folders)
+            table.write_bytes(as_built)
+    assert verify_findings(folders) == count
+
+
+def change_cell(table: Path, where: dict[str, str]) -> None:
+    """Change one cell of a result table: the one that a finding's number names."""
+    with table.open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    keys = {header.index(key): str(value) for key, value in where.items() if key != "column"}
+
+    def same(cell: str, value: str) -> bool:
+        try:
+            return float(cell) == float(value)
+        except ValueError:
+            return cell == value
+
+    (row,) = [row for row in rows if all(same(row[at], value) for at, value in keys.items())]
+    row[header.index(where["column"])] += "9" if row[header.index(where["column"])] else "1"
+    with table.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
 def git(folder: Path, *arguments: str) -> None:

@@ -81,13 +81,53 @@ def generate(folder, scale, seed, effects) -> None:
 
 @main.command()
 @click.option("--out", type=FOLDER, help="Folder that was delivered, if not this checkout.")
-def verify(out) -> None:
-    """Check every file against the manifest, and every number of the findings against its table."""
+@click.option("--published", is_flag=True, help="Also hold it against the published figures.")
+def verify(out, published) -> None:
+    """Check every file against the manifest, and every number of the findings against its table.
+
+    With --published: a run on the full real data, against what other analyses have printed of it.
+    """
     from basket.project import ROOT, Folders
     from basket.verify import verify as check
 
-    done = _run(check, Folders(out.resolve() if out else ROOT))
+    folders = Folders(out.resolve() if out else ROOT)
+    done = _run(check, folders)
     click.echo(f"verified: {done['files']:,} files and {done['numbers']:,} numbers")
+    if published:
+        from basket.published import verify_published
+
+        _show_published(_run(verify_published, folders))
+
+
+def _show_published(held) -> None:
+    """Say which published figures differ, and which are not held against; exit 1 if one differs."""
+    for line in held.different:
+        click.echo(f"differs: {line}", err=True)
+    for reason, names in held.not_held.items():
+        figures = dict.fromkeys(name.split(" ")[0] for name in names)
+        click.echo(f"not held against ({reason}), {len(names)}: {', '.join(figures)}")
+    click.echo(
+        f"published: {held.rows - len(held.different)} of {held.rows} rows of {held.figures} "
+        "figures agree"
+    )
+    if held.different:
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--data", type=FOLDER, help="Folder or zip with the raw files.")
+@click.option("--rules", type=click.Choice(["corrected", "course"]), default="corrected")
+@click.option("--scale", type=click.FloatRange(min=0, min_open=True), help="As for report.")
+@click.option("--settings", "settings_file", type=FOLDER, help="Another settings file.")
+def reproduce(data, rules, scale, settings_file) -> None:
+    """Build the report twice, under different conditions, and compare every file."""
+    from basket.reproduce import reproduce as build_twice
+
+    options = ["--rules", rules]
+    options += ["--data", str(data.resolve())] if data else []
+    options += ["--scale", str(scale)] if scale is not None else []
+    files, digest = _run(build_twice, options, settings_file)
+    click.echo(f"reproduced: {files:,} equal files, sha256 of all: {digest}")
 
 
 @main.command()
@@ -95,10 +135,17 @@ def verify(out) -> None:
 def flat(out) -> None:
     """Write the flat flagged data set: one wide row per order line, in prepared_data/flat_lines."""
     from basket.flat import write_flat
+    from basket.lock import only_run
+    from basket.project import folders_of_run
 
     if out:
         os.environ["BASKET_OUT"] = str(out.resolve())
-    rows = _run(write_flat)
+
+    def write_alone() -> int:
+        with only_run(folders_of_run()):
+            return write_flat()
+
+    rows = _run(write_alone)
     click.echo(f"flat_lines: {rows:,} order lines")
 
 

@@ -5,11 +5,15 @@ notebook and only warns of an unknown parameter (D-21).
 """
 
 import asyncio
+import contextlib
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import nbformat
@@ -17,12 +21,15 @@ import papermill
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat.v4 import new_output
 from papermill.exceptions import PapermillExecutionError
 from traitlets import default
 
 from basket.errors import BasketError
+from basket.lock import runtime_prefix
 
 PEOPLE_ERRORS = ("BasketError", "DataError", "SettingsError")
+MEMORY_ADVICE = " (a notebook may use memory_share of the memory; fewer lines_per_part need less)"
 PARAMETERS_ID = "injected-parameters"
 
 
@@ -37,9 +44,22 @@ class ThisPython(AsyncKernelManager):
     def _in_the_folder_of_this_run(self) -> str:
         return str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / "socket")
 
+    @default("connection_file")
+    def _in_that_folder_too(self) -> str:
+        return str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / "kernel.json")
+
+    held_open: tuple[int, ...] = ()
+    memory: int | None = None
+
     async def start_kernel(self, **options) -> None:
         """Start the kernel; what it says outside of cells while it shuts down is of no use."""
-        await super().start_kernel(**options | {"stderr": subprocess.DEVNULL})
+        own = {"stderr": subprocess.DEVNULL, "pass_fds": self.held_open}
+        await super().start_kernel(**options | own)
+        if self.memory and hasattr(resource, "prlimit"):  # Linux
+            most = resource.getrlimit(resource.RLIMIT_DATA)[1]
+            allowed = self.memory if most == resource.RLIM_INFINITY else min(self.memory, most)
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(self.provisioner.pid, resource.RLIMIT_DATA, (allowed, most))
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -51,9 +71,18 @@ class ThisPython(AsyncKernelManager):
         )
 
 
-def execute(source: Path, target: Path, parameters: dict, timeout: int) -> None:
+def execute(
+    source: Path,
+    target: Path,
+    parameters: dict,
+    timeout: int,
+    lock: int | None = None,
+    memory: int | None = None,
+) -> None:
     """Run the notebook `source` from nothing and put it, executed, at `target`.
 
+    `lock` is the descriptor of the run's lock, which the kernel then holds too (basket.lock);
+    `memory` the bytes that the kernel may have.
     Raises BasketError in two lines, which cell raised what and where the notebook is, when a cell
     fails, the kernel dies or a cell did not run; `target` then stays as it was.
     """
@@ -65,16 +94,19 @@ def execute(source: Path, target: Path, parameters: dict, timeout: int) -> None:
     failed = target.with_name(f"{target.stem}.FAILED.ipynb")
     failed.unlink(missing_ok=True)
     try:
-        _run(source, partial, parameters, timeout)
+        _run(source, partial, parameters, timeout, lock, memory)
         notebook = nbformat.read(partial, as_version=4)
         _require_all_cells_run(notebook)
     except PapermillExecutionError as error:
         said = error.evalue if error.ename in PEOPLE_ERRORS else f"{error.ename}: {error.evalue}"
+        said += MEMORY_ADVICE if "MemoryError" in error.ename else ""
         raise _failure(source, partial, failed, f"cell {error.exec_count}: {said}") from None
     except DeadKernelError:
         raise _failure(
             source, partial, failed, "the kernel died; it was killed or ran out of memory"
         ) from None
+    except RuntimeError as error:  # what jupyter_client raises when a kernel does not come up
+        raise _failure(source, partial, failed, f"did not start: {error}{MEMORY_ADVICE}") from None
     except CellTimeoutError:
         raise _failure(
             source,
@@ -88,18 +120,32 @@ def execute(source: Path, target: Path, parameters: dict, timeout: int) -> None:
     partial.replace(target)
 
 
-def _run(source: Path, partial: Path, parameters: dict, timeout: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="basket-") as runtime, warnings.catch_warnings():
+def _run(
+    source: Path,
+    partial: Path,
+    parameters: dict,
+    timeout: int,
+    lock: int | None,
+    bytes_allowed: int | None,
+) -> None:
+    class Kernel(ThisPython):
+        held_open = () if lock is None else (lock,)
+        memory = bytes_allowed
+
+    prefix = "basket-" if lock is None else runtime_prefix(lock)
+    with (
+        tempfile.TemporaryDirectory(prefix=prefix) as own,  # short: a socket's path has 108 bytes
+        _environment(JUPYTER_RUNTIME_DIR=own, IPYTHONDIR=f"{own}/ipython", TMPDIR=own),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")
-        before = os.environ.get("JUPYTER_RUNTIME_DIR")
-        os.environ["JUPYTER_RUNTIME_DIR"] = runtime  # short: a socket's path has 108 characters
         try:
             papermill.execute_notebook(
                 str(source),
                 str(partial),
                 parameters=parameters,
                 kernel_name="python3",
-                kernel_manager_class=ThisPython,
+                kernel_manager_class=Kernel,
                 progress_bar=False,
                 cwd=str(source.parent),
                 execution_timeout=timeout,
@@ -109,11 +155,18 @@ def _run(source: Path, partial: Path, parameters: dict, timeout: int) -> None:
             )
         except asyncio.CancelledError as error:
             raise DeadKernelError("the kernel died") from error
-        finally:
-            if before is None:
-                del os.environ["JUPYTER_RUNTIME_DIR"]
-            else:
-                os.environ["JUPYTER_RUNTIME_DIR"] = before
+
+
+@contextlib.contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """Set variables of the environment for a while."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def _require_all_cells_run(notebook: nbformat.NotebookNode) -> None:
@@ -123,13 +176,17 @@ def _require_all_cells_run(notebook: nbformat.NotebookNode) -> None:
 
 
 def _failure(source: Path, partial: Path, failed: Path, what: str) -> BasketError:
-    if partial.exists():
-        partial.replace(failed)
+    if not partial.exists():
+        return BasketError(f"{source.stem}: {' '.join(what.split())}")
+    partial.replace(failed)
     return BasketError(f"{source.stem}: {' '.join(what.split())}\n  see {failed}")
 
 
 def _without_traces(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Remove what differs from run to run: times, random cell ids, the interpreter's version."""
+    """Remove what differs from run to run: times, random cell ids, the interpreter's version.
+
+    What a cell prints arrives in pieces, cut wherever the clock fell: they are joined.
+    """
     notebook.metadata.pop("papermill", None)
     notebook.metadata.get("language_info", {}).pop("version", None)
     for cell in notebook.cells:
@@ -137,4 +194,20 @@ def _without_traces(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             cell.metadata.pop(key, None)
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.id = PARAMETERS_ID
+        if cell.cell_type == "code":
+            cell.outputs = _joined(cell.outputs)
     return notebook
+
+
+def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """The outputs, with all that was printed between two of another kind as one for each stream."""
+    joined: list[nbformat.NotebookNode] = []
+    for printed, group in groupby(outputs, lambda output: output.output_type == "stream"):
+        if not printed:
+            joined += group
+            continue
+        pieces = list(group)
+        for name in ("stdout", "stderr"):
+            text = "".join(piece.text for piece in pieces if piece.name == name)
+            joined += [new_output("stream", name=name, text=text)] if text else []
+    return joined

@@ -1,25 +1,28 @@
 """Facts about a run: what the report may say of it, and the manifest of what went in and out."""
 
+import csv
 import json
 import os
+import platform
 import subprocess
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 
-from basket.graph import file_hash, graph, read_record, record_file, write_json
+from basket.graph import SIDECAR, file_hash, graph, read_record, write_json
 from basket.project import ROOT, Folders
 from basket.raw import RawData
 
 NO_COMMIT = "unknown"
 EPOCH_WITHOUT_COMMIT = 1_483_228_800  # 1 January 2017, the year of the data set
+NO_RESULT_DEPENDS_ON = {"threads", "memory_share", "cell_timeout_seconds"}  # of the limits
 PACKAGES = ("pandas", "numpy", "pyarrow", "scipy", "matplotlib", "seaborn", "openpyxl", "papermill")
 
 
 def _git(*arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", "-C", str(ROOT), *arguments],
+            ["git", "--no-optional-locks", "-C", str(ROOT), *arguments],  # writes nothing
             capture_output=True,
             text=True,
             check=True,
@@ -79,7 +82,7 @@ def banner(stage) -> str:
 
 def run_facts(run) -> dict:
     """What the report may say of a run: data, rules, versions and commit; no time, no path."""
-    files = run.data.hashes()
+    files = run.received
     return {
         "rules": run.rules,
         "version": version("basket"),
@@ -128,38 +131,93 @@ def read_usage(folders: Folders, stage: str) -> dict:
         return {"rows": 0, "peak_bytes": 0}
 
 
-def write_manifest(folders: Folders, seconds: dict[str, float]) -> None:
-    """Write manifest.json: every input, intermediate and output with its hash, and the times."""
-    facts = json.loads((folders.analysis / "run_facts.json").read_text(encoding="utf-8"))
-    path = folders.analysis / "manifest.json"
-    try:
-        earlier = json.loads(path.read_text(encoding="utf-8"))["seconds"] if path.exists() else {}
-    except (ValueError, KeyError):
-        earlier = {}
-    if path.exists() and not seconds:
+def write_manifest(run) -> None:
+    """Write manifest.json: every input, intermediate and output with its hash and rows, and times.
+
+    A stage that did not run keeps the seconds of the run that built it; where nothing has changed
+    the file stays as it is.
+    """
+    folders, path = run.folders, run.folders.analysis / "manifest.json"
+    earlier = read_manifest(folders)
+    made = _made(run)
+    if not run.seconds and {key: earlier.get(key) for key in made} == made:
         return
-    stages = {}
-    for stage in graph():
-        done = json.loads((folders.prepared / f"{stage}.done.json").read_text(encoding="utf-8"))
-        stages[stage] = {"fingerprint": done["fingerprint"], "outputs": done["outputs"]}
-    pages = sorted(folders.notebooks.glob("*.html"))
-    files = {name: digest for stage in stages.values() for name, digest in stage["outputs"].items()}
-    files |= {str(page.relative_to(folders.out)): file_hash(page) for page in pages}
-    record = json.loads(record_file(folders, "01_import").read_text(encoding="utf-8"))
-    write_json(
-        path,
-        {
-            **facts,
-            "quarantined": {
-                row["table"]: row["rows_quarantined"]
-                for row in record["flow"]
-                if row["step"] == "read"
-            },
-            "fingerprints": {stage: done["fingerprint"] for stage, done in stages.items()},
-            "files": dict(sorted(files.items())),
-            "seconds": {
-                stage: round(seconds.get(stage, earlier.get(stage, 0)), 2) for stage in graph()
-            },
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    before = earlier.get("seconds", {})
+    seconds = {stage: round(run.seconds.get(stage, before.get(stage, 0)), 2) for stage in graph()}
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json(path, made | {"seconds": seconds, "finished": finished})
+
+
+def read_manifest(folders: Folders) -> dict:
+    """The manifest of the last finished run; empty when there is none that can be read."""
+    try:
+        manifest = json.loads((folders.analysis / "manifest.json").read_text(encoding="utf-8"))
+        return manifest if isinstance(manifest, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def hashes_in(manifest: dict) -> dict[str, str]:
+    """The sha256 of each built file by its path; empty where a manifest does not hold them."""
+    try:
+        return {name: file["sha256"] for name, file in manifest["files"].items()}
+    except (AttributeError, KeyError, TypeError):
+        return {}
+
+
+def _made(run) -> dict:
+    """All of the manifest but its times."""
+    folders = run.folders
+    facts = json.loads((folders.analysis / "run_facts.json").read_text(encoding="utf-8"))
+    done = {
+        stage: json.loads((folders.prepared / f"{stage}.done.json").read_text(encoding="utf-8"))
+        for stage in graph()
+    }
+    hashes = {name: digest for stage in done.values() for name, digest in stage["outputs"].items()}
+    hashes |= {
+        str(page.relative_to(folders.out)): file_hash(page)
+        for page in sorted(folders.notebooks.glob("*.html"))
+    }
+    tables = {
+        path.parent.name: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(folders.prepared.glob(f"*/{SIDECAR}"))
+        if path.relative_to(folders.out).as_posix() in hashes
+    }
+    rows = {
+        f"02_data/prepared_data/{name}/{part['file']}": part["rows"]
+        for name, table in tables.items()
+        for part in table["parts"]
+    } | {
+        f"04_analysis/tables/{path.name}": _rows_of(path) for path in folders.tables.glob("*.csv")
+    }
+    received = [row for row in read_record(folders, "01_import")["flow"] if row["step"] == "read"]
+    return {
+        **facts,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "lock_sha256": file_hash(ROOT / "requirements.lock"),
+        "parameters": {
+            "rules": run.rules,
+            "settings": run.settings.model_dump(exclude={"limits": NO_RESULT_DEPENDS_ON}),
         },
-    )
+        "received": {row["table"]: row["rows_in"] for row in received},
+        "quarantined": {row["table"]: row["rows_quarantined"] for row in received},
+        "tables": {
+            name: {"rows": table["rows"], "parts": len(table["parts"]), "sha256": table["sha256"]}
+            for name, table in tables.items()
+        },
+        "fingerprints": {stage: content["fingerprint"] for stage, content in done.items()},
+        "files": {
+            name: {
+                "sha256": digest,
+                "bytes": (folders.out / name).stat().st_size,
+                **({"rows": rows[name]} if name in rows else {}),
+            }
+            for name, digest in sorted(hashes.items())
+        },
+    }
+
+
+def _rows_of(table) -> int:
+    with table.open(newline="", encoding="utf-8") as file:
+        return sum(1 for _ in csv.reader(file)) - 1

@@ -4,8 +4,6 @@ doit does the staging. What is up to date is asked of the stages' own fingerprin
 forgets a stage that finished before a kill and does not notice a tampered file (D-20).
 """
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -15,8 +13,10 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 
+import psutil
 from doit.cmd_base import ModuleTaskLoader
 from doit.doit_cmd import DoitMain
 from doit.exceptions import TaskFailed
@@ -24,6 +24,7 @@ from doit.exceptions import TaskFailed
 from basket import cluster, facts, progress, raw
 from basket.errors import BasketError
 from basket.graph import Step, file_hash, graph, record_file, write_json
+from basket.lock import only_run
 from basket.project import ORIGINAL_DATA, ROOT, SCRIPTS, Folders
 from basket.settings import Settings, load_settings
 
@@ -44,10 +45,16 @@ class Run:
     rules: str
     data: raw.RawData
     data_path: Path
+    lock: int
     start_from: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     pages: dict[str, Future] = field(default_factory=dict)
     error: BasketError | None = None
+
+    @cached_property
+    def received(self) -> dict[str, dict]:
+        """Bytes and sha256 of each raw file, by name."""
+        return self.data.hashes()
 
 
 def report(
@@ -63,18 +70,18 @@ def report(
     settings_file = (settings_file or ROOT / "settings.yml").resolve()
     settings = load_settings(settings_file)
     folders = Folders(out.resolve() if out else ROOT)
-    with only_run(folders):
+    with only_run(folders) as lock:
         if scheduler:
             _say(cluster.check(scheduler))
         data_path = (data or _default_data(folders, settings, scale)).resolve()
         found = raw.find(data_path, settings.limits)
         _say(facts.describe_data(found))
-        run = Run(folders, settings, settings_file, rules, found, data_path, start_from)
+        run = Run(folders, settings, settings_file, rules, found, data_path, lock, start_from)
         _prepare_environment(run)
         if scheduler:
             _hand_over_to(scheduler, run)
         _build(run)
-        facts.write_manifest(run.folders, run.seconds)
+        facts.write_manifest(run)
     return folders.report
 
 
@@ -117,8 +124,14 @@ def _default_data(folders: Folders, settings: Settings, scale: float | None) -> 
 
 
 def _prepare_environment(run: Run) -> None:
-    """Tell the kernels, which inherit it, where things are; and set the limit on their memory."""
+    """Tell the kernels, which inherit it, where things are.
+
+    matplotlib keeps its list of fonts, which takes seconds to make, and would read settings from
+    the user's home: it gets a folder in the virtual environment instead.
+    """
+    home = Path(sys.prefix) if os.access(sys.prefix, os.W_OK) else run.folders.prepared
     os.environ.update(
+        MPLCONFIGDIR=str(home / ".matplotlib"),
         BASKET_OUT=str(run.folders.out),
         BASKET_DATA=str(run.data_path),
         BASKET_SETTINGS=str(run.settings_file),
@@ -126,15 +139,6 @@ def _prepare_environment(run: Run) -> None:
         SOURCE_DATE_EPOCH=str(facts.epoch()),
         BASKET_SCHEDULER="",
     )
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
-
-        import psutil
-
-        limit = int(psutil.virtual_memory().total * run.settings.limits.memory_share)
-        resource.setrlimit(
-            resource.RLIMIT_DATA, (limit, resource.getrlimit(resource.RLIMIT_DATA)[1])
-        )
 
 
 def _hand_over_to(scheduler: str, run: Run) -> None:
@@ -222,20 +226,26 @@ def _run_stage(run: Run, step: Step, beside: ThreadPoolExecutor) -> TaskFailed |
                 executed(run.folders, step.stage),
                 {"rules": run.rules},
                 run.settings.limits.cell_timeout_seconds,
+                run.lock,
+                int(psutil.virtual_memory().total * run.settings.limits.memory_share),
             )
+        write_json(
+            _done_file(run, step.stage),
+            {
+                "fingerprint": before,
+                "outputs": {
+                    str(path.relative_to(run.folders.out)): digest
+                    for path, digest in _hashes(_outputs(run, step)).items()
+                },
+            },
+        )
     except BasketError as error:
         run.error = error
-        return TaskFailed(str(error))
-    write_json(
-        _done_file(run, step.stage),
-        {
-            "fingerprint": before,
-            "outputs": {
-                str(path.relative_to(run.folders.out)): digest
-                for path, digest in _hashes(_outputs(run, step)).items()
-            },
-        },
-    )
+    except OSError as error:
+        where = error.filename or run.folders.out
+        run.error = BasketError(f"{step.stage}: {where}: {error.strerror or error}")
+    if run.error:
+        return TaskFailed(str(run.error))
     run.seconds[step.stage] = time.perf_counter() - begun
     run.pages[step.stage] = beside.submit(_render, run.folders, step.stage)
     usage = facts.read_usage(run.folders, step.stage)
@@ -268,7 +278,7 @@ def fingerprint(run: Run, step: Step) -> str:
     content = {
         "stage": step.stage,
         "rules": run.rules,
-        "settings": run.settings.model_dump(),
+        "settings": run.settings.model_dump(exclude={"limits": facts.NO_RESULT_DEPENDS_ON}),
         "code": _hash_of(
             [
                 *sorted((SCRIPTS / "basket").rglob("*.*")),
@@ -285,7 +295,7 @@ def fingerprint(run: Run, step: Step) -> str:
         },
     }
     if "raw files" in step.takes:
-        content["inputs"] = run.data.hashes() | {"synthetic": run.data.synthetic}
+        content["inputs"] = run.received | {"synthetic": run.data.synthetic}
     if step.stage == "06_report":
         content["facts"] = facts.run_facts(run)
         content["records"] = list(
@@ -314,6 +324,8 @@ def _outputs(run: Run, step: Step) -> list[Path]:
     more = [record_file(run.folders, step.stage), executed(run.folders, step.stage)]
     if step.stage == "01_import":
         more += sorted((run.folders.prepared / "quarantine").glob("*"))
+    if step.stage == "06_report":
+        more.append(run.folders.analysis / "run_facts.json")
     return made + more
 
 
@@ -336,12 +348,19 @@ def _render_pages(run: Run, beside: ThreadPoolExecutor) -> None:
     """Finish the pages of all stages, and the index that links them."""
     from basket import pages
 
+    recorded = facts.hashes_in(facts.read_manifest(run.folders))
+
+    def is_untouched(page: Path) -> bool:
+        return recorded.get(page.relative_to(run.folders.out).as_posix()) == file_hash(page)
+
     for stage in graph():
-        if stage not in run.pages and not pages.is_current(executed(run.folders, stage)):
+        notebook = executed(run.folders, stage)
+        untouched = is_untouched(notebook.with_suffix(".html"))
+        if stage not in run.pages and not (untouched and pages.is_current(notebook)):
             run.pages[stage] = beside.submit(_render, run.folders, stage)
     for page in run.pages.values():
         page.result()
-    if run.pages or not (run.folders.notebooks / "index.html").is_file():
+    if run.pages or not is_untouched(run.folders.notebooks / "index.html"):
         pages.write_index(run.folders, run.settings)
 
 
@@ -354,25 +373,24 @@ def _hash_of(paths: list[Path]) -> str:
 def _hashes(paths: list[Path]) -> dict[Path, str | None]:
     """The sha256 of each file, None for one that is not there; no hidden or compiled files."""
     return {
-        path: file_hash(path)
+        path: _known_hash(path)
         for path in paths
         if "__pycache__" not in path.parts and not path.name.startswith(".")
     }
 
 
-@contextlib.contextmanager
-def only_run(folders: Folders) -> Iterator[None]:
-    """Refuse a second run in the same folder while one is at work."""
-    folders.prepared.mkdir(parents=True, exist_ok=True)
-    with (folders.prepared / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BasketError(
-                f"another run is at work in {folders.out}; wait for it to end, or "
-                "give this one another folder with OUT"
-            ) from None
-        yield
+def _known_hash(path: Path) -> str | None:
+    """The sha256 of a file; read once in a run for as long as the file stays as it is."""
+    try:
+        now = path.stat()
+    except OSError:
+        return None
+    return _hash_as_of(path, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+
+
+@cache
+def _hash_as_of(path: Path, *_state: int) -> str | None:
+    return file_hash(path)
 
 
 def _say(text: str) -> None:

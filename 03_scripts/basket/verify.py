@@ -3,8 +3,10 @@
 import csv
 import json
 import re
+from pathlib import Path
 
 from basket.errors import BasketError
+from basket.facts import hashes_in
 from basket.graph import file_hash
 from basket.project import Folders
 
@@ -16,8 +18,9 @@ DECIMALS = (0, 1, 2, 3, 4)
 def verify(folders: Folders) -> dict[str, int]:
     """Check a delivered folder; return how much was checked, raise BasketError at a fault.
 
-    Every file that the manifest lists must have its hash. Every number of the findings must equal
-    the table cell that it names, and every number in a sentence must be one of those.
+    Every file that the manifest lists must have its hash, and no other may lie among them. Every
+    number of the findings must equal the table cell that it names, and every number in a sentence
+    must be one of those.
     """
     files = verify_files(folders)
     numbers = verify_findings(folders)
@@ -26,15 +29,39 @@ def verify(folders: Folders) -> dict[str, int]:
 
 def verify_files(folders: Folders) -> int:
     """Hold every file against the manifest's hash."""
-    manifest = _read(folders.analysis / "manifest.json")
-    for name, expected in manifest["files"].items():
+    expected = hashes_in(_read(folders.analysis / "manifest.json"))
+    if not expected:
+        raise BasketError(
+            f"{folders.analysis / 'manifest.json'}: does not say which files were built; "
+            "run `make report` again"
+        )
+    known = {folders.out / name for name in expected}
+    for name, digest in expected.items():
         found = file_hash(folders.out / name)
-        if found != expected:
+        if found != digest:
             state = "is missing" if found is None else f"has sha256 {found[:12]}…"
             raise BasketError(
-                f"{name}: {state}; the manifest says {expected[:12]}…: run `make report` again"
+                f"{name}: {state}; the manifest says {digest[:12]}…: run `make report` again"
             )
-    return len(manifest["files"])
+    for folder in sorted({path.parent for path in known}):
+        for path in sorted(folder.iterdir()):
+            if path.is_file() and path not in known and not _is_expected(folders, path):
+                raise BasketError(
+                    f"{path.relative_to(folders.out)}: is not in the manifest; remove it, or "
+                    "run `make report` again"
+                )
+    return len(expected)
+
+
+def _is_expected(folders: Folders, path: Path) -> bool:
+    """Whether a file that the manifest does not list may stand where built files stand."""
+    return (
+        path.name.startswith(".")
+        or path == folders.analysis / "manifest.json"
+        or path.parent == folders.client  # the log and what was sent before
+        or path.name.endswith((".done.json", ".usage.json"))
+        or path.name in ("README.md", "flat.json")
+    )
 
 
 def verify_findings(folders: Folders) -> int:

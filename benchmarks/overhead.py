@@ -1,0 +1,76 @@
+"""What contracts and hashing cost: `basket report` whole, with them and without, by turns.
+
+Without: no table is held against the data dictionary, and no file is hashed. Both kinds of run load
+the same start-up module (a `sitecustomize`), so that it weighs on both alike.
+
+    python benchmarks/overhead.py --data FOLDER --out FOLDER [--rounds 2]
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from bench import BASKET, Measured, measure
+
+START_UP = '''
+import hashlib, os, sys
+
+if "ipykernel_launcher" in " ".join(sys.orig_argv) or "basket" in " ".join(sys.orig_argv):
+    import basket.dictionary, basket.tables
+
+    if os.environ.get("BASKET_WITHOUT_CHECKS"):
+        class Nothing:
+            def hexdigest(self):
+                return "0" * 64
+
+        def flush(self, part):
+            if self._waiting[part]:
+                rows = basket.tables.pa.concat_tables(self._waiting[part]).unify_dictionaries()
+                self._waiting[part].clear()
+                schema = basket.dictionary.arrow_schema(self._table)
+                self._writers[part].write_table(
+                    rows.cast(schema), row_group_size=basket.tables.ROWS_PER_GROUP)
+
+        hashlib.file_digest = lambda *_: Nothing()
+        basket.dictionary.validate = lambda table, frame: frame[
+            [column.name for column in basket.dictionary.columns_of(table)]]
+        basket.tables.PartWriters._flush = flush
+'''
+
+
+def main() -> None:
+    """Run both by turns; print wall and CPU seconds of each and the share of the checks."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--data", type=Path, required=True)
+    options.add_argument("--out", type=Path, required=True)
+    options.add_argument("--rounds", type=int, default=2)
+    given = options.parse_args()
+    runs: dict[bool, list[Measured]] = {True: [], False: []}
+    with tempfile.TemporaryDirectory() as start_up:
+        (Path(start_up) / "sitecustomize.py").write_text(START_UP, encoding="utf-8")
+        os.environ["PYTHONPATH"] = os.pathsep.join(
+            [start_up, *filter(None, [os.environ.get("PYTHONPATH")])]
+        )
+        for number in range(2 * given.rounds):
+            with_checks = number % 2 == 0
+            os.environ["BASKET_WITHOUT_CHECKS"] = "" if with_checks else "1"
+            shutil.rmtree(given.out, ignore_errors=True)
+            command = [*BASKET, "report", "--data", str(given.data), "--out", str(given.out)]
+            done = measure(command)
+            runs[with_checks].append(done)
+            print(
+                f"{'with' if with_checks else 'without'} checks: {done.wall:6.1f} s wall, "
+                f"{done.cpu:6.1f} s CPU",
+                flush=True,
+            )
+    for kind in ("wall", "cpu"):
+        with_, without = (median(getattr(run, kind) for run in runs[key]) for key in (True, False))
+        print(f"{kind}: {with_:.1f} s with, {without:.1f} s without: {1 - without / with_:.1%}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

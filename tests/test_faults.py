@@ -1,0 +1,306 @@
+"""Kills, full disks, too little memory: whole outputs after each, and the same bytes in the end."""
+
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+from basket.errors import BasketError
+from basket.graph import SIDECAR, file_hash
+from basket.lock import only_run, runtime_prefix
+from basket.project import Folders
+from basket.reproduce import hashes
+from conftest import write_settings
+
+KILLS = int(os.environ.get("BASKET_KILLS", "6"))
+COMMAND = [sys.executable, "-c", "from basket.command import main; main()", "report"]
+
+
+# ---- a run, and what it may leave behind --------------------------------------------------------
+
+
+def start(data: Path, out: Path, settings: Path, temp: Path, **options) -> subprocess.Popen:
+    """Start `basket report` with a home and a temp folder of its own."""
+    home = temp.with_name(f"{temp.name}-home")
+    home.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [*COMMAND, "--data", str(data), "--out", str(out), "--settings", str(settings)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(temp), "HOME": str(home)},
+        cwd=temp,
+        **options,
+    )
+
+
+def finish(run: subprocess.Popen, seconds: int = 240) -> tuple[int, str]:
+    """Wait for a run; return its exit code and what it said."""
+    try:
+        _, said = run.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        run.kill()
+        raise
+    return run.returncode, said
+
+
+def report(*arguments, **options) -> tuple[int, str]:
+    return finish(start(*arguments, **options))
+
+
+def kernels_of(run: subprocess.Popen) -> list[psutil.Process]:
+    try:
+        children = psutil.Process(run.pid).children()
+        return [child for child in children if "ipykernel_launcher" in child.cmdline()]
+    except psutil.NoSuchProcess:
+        return []
+
+
+@pytest.fixture(scope="module")
+def temp():
+    """A short temp folder: the path of a socket has little room."""
+    folder = Path(tempfile.mkdtemp(prefix="t"))
+    yield folder
+    shutil.rmtree(folder)
+    shutil.rmtree(folder.with_name(f"{folder.name}-home"))
+
+
+@pytest.fixture(scope="module")
+def two_settings(tmp_path_factory) -> list[Path]:
+    """Settings under which nearly all results differ."""
+    folder = tmp_path_factory.mktemp("settings")
+    changes = {"thresholds.loyal_above_orders": 30, "report.title": "Another report"}
+    return [
+        write_settings(folder / "old.yml", {}),
+        write_settings(folder / "new.yml", changes),
+    ]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(generated, two_settings, tmp_path_factory, temp) -> list[Path]:
+    """What an undisturbed run builds under each of the two settings."""
+    built = []
+    for settings in two_settings:
+        out = tmp_path_factory.mktemp("undisturbed") / settings.stem
+        code, said = report(generated, out, settings, temp)
+        assert code == 0, said
+        built.append(out)
+    return built
+
+
+def require_whole(out: Path, good: list[dict[str, str]]) -> None:
+    """Every table matches its sidecar; every published file is one that an undisturbed run made."""
+    for sidecar in (out / "02_data" / "prepared_data").glob(f"[!.]*/{SIDECAR}"):
+        content = json.loads(sidecar.read_text())
+        assert content["parts"], sidecar
+        assert {part["file"] for part in content["parts"]} == {
+            path.name for path in sidecar.parent.glob("*.parquet")
+        }
+        for part in content["parts"]:
+            path = sidecar.parent / part["file"]
+            assert file_hash(path) == part["sha256"]
+            assert pq.read_table(path).num_rows == part["rows"]
+    found = hashes(out)
+    unfinished = (".partial.ipynb", ".FAILED.ipynb")
+    found = {name: digest for name, digest in found.items() if not name.endswith(unfinished)}
+    found.pop("04_analysis/manifest.json", None)  # holds what the last finished run made
+    for name, digest in found.items():
+        assert digest in {hashed.get(name) for hashed in good}, name
+    assert good[0].keys() & good[1].keys() <= found.keys() | {"04_analysis/manifest.json"}
+
+
+# ---- one run at a time, and what a killed one leaves --------------------------------------------
+
+
+def test_a_second_run_is_refused_and_the_first_finishes(generated, two_settings, tmp_path, temp):
+    first = start(generated, tmp_path, two_settings[0], temp)
+    while first.poll() is None and not (tmp_path / "02_data/prepared_data/.lock").exists():
+        time.sleep(0.01)
+    time.sleep(0.5)
+    code, said = report(generated, tmp_path, two_settings[0], temp)
+    first.terminate()
+    first.communicate()
+    assert code == 1
+    assert said == (
+        f"basket: another run is at work in {tmp_path}; wait for it to end, or give this one "
+        "another folder with OUT\n"
+    )
+
+
+def test_the_lock_of_a_killed_run_is_waited_for_until_its_kernel_ends(tmp_path):
+    """The kernel holds the descriptor; the run whose number stands in the lock is gone."""
+    folders = Folders(tmp_path)
+    with only_run(folders) as lock:
+        kernel = subprocess.Popen(["sleep", "1.5"], pass_fds=(lock,))
+    file = folders.prepared / ".lock"
+    file.write_text(str(os.getpid()))
+    with pytest.raises(BasketError, match="another run is at work"), only_run(folders):
+        pass
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    file.write_text(str(gone.pid))
+    assert kernel.poll() is None
+    with only_run(folders):
+        assert kernel.wait(timeout=1) == 0
+        assert file.read_text() == str(os.getpid())
+
+
+def test_what_a_killed_run_left_is_swept_up_and_put_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
+    folders = Folders(tmp_path / "out")
+    with only_run(folders) as lock:
+        prefix = runtime_prefix(lock)
+    (tmp_path / "temp" / f"{prefix}abc" / "ipython").mkdir(parents=True)
+    (tmp_path / "temp" / "basket-of-another-run").mkdir()
+    files = {
+        folders.prepared / ".merged.old" / "part-000.parquet": "the last good one",
+        folders.prepared / ".orders.old" / "part-000.parquet": "the one before",
+        folders.prepared / "orders" / "part-000.parquet": "the last good one",
+        folders.prepared / ".building" / "03_merge" / "merged" / "part-000.parquet": "half",
+        folders.prepared / ".03_merge.done.json.partial": "half",
+        folders.notebooks / "03_merge.partial.ipynb": "half",
+        folders.client / ".instacart_final_report.xlsx.partial": "half",
+    }
+    for path, content in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    with only_run(folders):
+        left = {path for path in folders.out.rglob("*") if path.is_file()}
+    merged, orders = (folders.prepared / name / "part-000.parquet" for name in ("merged", "orders"))
+    assert left == {merged, orders, folders.prepared / ".lock"}
+    assert merged.read_text() == orders.read_text() == "the last good one"
+    assert [path.name for path in (tmp_path / "temp").iterdir()] == ["basket-of-another-run"]
+
+
+# ---- kills ------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_kills_leave_whole_outputs_and_the_next_run_finishes(
+    generated, two_settings, undisturbed, tmp_path, temp, capsys
+):
+    """Runner and kernel are killed by turns, at random moments of a run with new settings."""
+    good = [hashes(out) for out in undisturbed]
+    seconds = [
+        sum(json.loads((out / "04_analysis" / "manifest.json").read_text())["seconds"].values())
+        for out in undisturbed
+    ]
+    out, chance = tmp_path / "out", random.Random(2017)
+    shutil.copytree(undisturbed[0], out, symlinks=True)
+    counts, new = Counter(), 1
+    while counts["kills"] < KILLS:
+        kind = ("runner", "kernel")[counts["kills"] % 2]
+        run = start(generated, out, two_settings[new], temp)
+        time.sleep(chance.uniform(0.2, 1.1 * seconds[new]))
+        kernels = kernels_of(run)
+        while kind == "kernel" and not kernels and run.poll() is None:
+            time.sleep(0.01)
+            kernels = kernels_of(run)
+        if run.poll() is None:
+            os.kill(kernels[0].pid if kind == "kernel" else run.pid, signal.SIGKILL)
+            code, said = finish(run)
+            counts["kills"] += 1
+            counts[kind] += 1
+            if kind == "kernel":  # killed once its last cell was done, it is not missed
+                assert code in (0, 1) and "Traceback" not in said, said
+                assert code == 0 or "kernel died" in said.lower(), said
+                counts["kernel: was done"] += code == 0
+            counts["runner: its kernel lived on"] += kind == "runner" and bool(kernels)
+            if kind == "kernel" or counts["runner"] % 2:  # else the next run meets the orphan
+                _, alive = psutil.wait_procs(kernels, timeout=20)
+                assert not alive, "a kernel outlives its run"
+                require_whole(out, good)
+                counts["found whole"] += 1
+        else:
+            finish(run)
+            counts["too late"] += 1
+        code, said = report(generated, out, two_settings[new], temp)
+        assert code == 0, said
+        counts["finished by going on"] += "up to date" in said
+        assert hashes(out) == good[new]
+        assert not list(temp.iterdir()), "the next run sweeps up"
+        assert not list(temp.with_name(f"{temp.name}-home").iterdir())
+        new = 1 - new
+    with capsys.disabled():
+        print(f"\n{dict(counts)}")
+    assert counts["runner"] and counts["kernel"] and counts["found whole"]
+
+
+# ---- too little memory, full disks, read-only folders -------------------------------------------
+
+
+def mounted(folder: Path, *options: str) -> bool:
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode == 0
+
+
+@pytest.mark.slow
+def test_too_little_of_something_is_said_and_leaves_whole_outputs(
+    generated, two_settings, undisturbed, tmp_path, temp, capsys
+):
+    """Memory, the size of a file, the disk, the right to write: one fault after the other."""
+    good = [hashes(out) for out in undisturbed]
+    new = two_settings[1]
+    disk, out = tmp_path / "disk", tmp_path / "disk" / "out"
+    disk.mkdir()
+    is_disk = os.geteuid() == 0 and mounted(disk, "size=512m")
+    seen = {}
+
+    def require_refused(fault: str, words: tuple[str, ...], settings: Path = new, **options):
+        code, said = report(generated, out, settings, temp, **options)
+        error = [line for line in said.splitlines() if line.startswith("basket: ")]
+        assert code == 1 and len(error) == 1 and "Traceback" not in said, said
+        assert any(word in error[0] for word in words), said
+        require_whole(out, good)
+        seen[fault] = error[0]
+
+    try:
+        shutil.copytree(undisturbed[0], out)
+        little = 350 * 2**20 / psutil.virtual_memory().total
+        changes = {
+            "thresholds.loyal_above_orders": 30,
+            "report.title": "Another report",
+            "limits.memory_share": little,
+        }
+        starved = write_settings(tmp_path / "starved.yml", changes)
+        require_refused("memory", ("kernel died", "MemoryError", "ArrowException"), starved)
+        require_refused(
+            "size of a file",
+            ("File too large",),
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**18, 2**18)),
+        )
+        if is_disk:
+            space = os.statvfs(disk)
+            used = (space.f_blocks - space.f_bfree) * space.f_frsize
+            assert mounted(disk, "remount", f"size={used + 2**20}")
+            require_refused("disk", ("No space left",))
+            assert mounted(disk, "remount", "size=512m", "ro")
+            require_refused("read-only", ("Read-only file system",))
+            assert mounted(disk, "remount", "size=512m", "rw")
+        code, said = report(generated, out, new, temp)
+        assert code == 0, said
+        assert hashes(out) == good[1]
+        assert not list(temp.iterdir())
+    finally:
+        if is_disk:
+            subprocess.run(["umount", str(disk)], check=True)
+    with capsys.disabled():
+        print("", *(f"{fault}: {error}" for fault, error in seen.items()), sep="\n")
+    if not is_disk:
+        pytest.skip("NOT RUN with a full disk: only root can mount one")

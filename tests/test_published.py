@@ -1,0 +1,456 @@
+"""A run against the published figures: on tables made from them, and against an independent SQL."""
+
+import csv
+import json
+import math
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import oracle
+from basket import published
+from basket.csv_text import to_csv
+from basket.errors import BasketError
+from basket.graph import SIDECAR
+from basket.project import Folders
+
+RULES = ("course", "corrected")
+DEPARTMENTS = [
+    "frozen", "other", "bakery", "produce", "alcohol", "international", "beverages", "pets",
+    "dry goods pasta", "bulk", "personal care", "meat seafood", "pantry", "breakfast",
+    "canned goods", "dairy eggs", "household", "babies", "snacks", "deli", "missing",
+]  # fmt: skip
+STATE_OF_REGION = {
+    region: states[0] for region, states in oracle.REGIONS.items()
+}
+
+
+# ---- tables that hold just what is published ----------------------------------------------------
+
+
+class Figures:
+    """The published figures by name and key, read without the code under test."""
+
+    def __init__(self):
+        """Read the file."""
+        self.values: dict[str, dict[str, float]] = {}
+        with published.FIGURES.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                value = float(row["value"])
+                self.values.setdefault(row["figure"], {})[row["key"]] = (
+                    value if "mean" in row["figure"] else int(value)
+                )
+
+    def __getitem__(self, figure: str) -> dict[str, float]:
+        """The values of a figure by key."""
+        return self.values[figure]
+
+    def one(self, figure: str) -> int:
+        """The value of a figure that has no key."""
+        return self.values[figure][""]
+
+
+def write_results(folders: Folders, name: str, rows: list[dict]) -> None:
+    folders.tables.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_csv(folders.tables / f"{name}.csv", index=False)
+
+
+def write_prepared(folders: Folders, name: str, parts: list[dict]) -> None:
+    folder = folders.prepared / name
+    folder.mkdir(parents=True)
+    described = []
+    for number, columns in enumerate(parts):
+        file = f"part-{number:03d}.parquet"
+        pq.write_table(pa.table(columns), folder / file, compression="snappy")
+        described.append({"file": file})
+    (folder / SIDECAR).write_text(json.dumps({"parts": described}))
+
+
+def spread(counts: dict) -> np.ndarray:
+    """Each key as often as its count says."""
+    return np.repeat(np.array(list(counts), dtype=object), list(counts.values()))
+
+
+def flow_rows(figures: Figures, rules: str) -> list[dict]:
+    def row(step: str, table: str, **rows: int) -> dict:
+        kinds = ("in", "added", "removed", "out")
+        return {"rules": rules, "step": step, "table": table} | {
+            f"rows_{kind}": rows.get(kind, 0) for kind in kinds
+        }
+
+    rows = [
+        row("read", table, **{"in": figures.one(figure)})
+        for figure, table in published.SIZES.items()
+    ]
+    if rules == "corrected":
+        rows.append(row("prior orders only", "orders", out=figures.one("orders.prior_distinct")))
+        return rows
+    return [
+        *rows,
+        row("drop nameless", "products", out=figures.one("rows.products_no_null")),
+        row("drop exact duplicates", "products", out=figures.one("rows.products_clean")),
+        row("merge", "merged", **{"in": figures.one("rows.combined")},
+            added=figures.one("rows.fanout_extra"), removed=figures.one("rows.unmatched_left"),
+            out=figures.one("rows.merged")),
+        row("active customers", "merged", removed=figures.one("rows.excluded"),
+            out=figures.one("rows.active")),
+        row("active customers", "analysis_customers", out=figures.one("customers.active")),
+    ]  # fmt: skip
+
+
+FLAGS = {  # population, flag, unit: figure
+    "course": {
+        ("all", "loyalty_flag", "lines"): "merged.loyalty_flag",
+        ("all", "region", "lines"): "merged.region",
+        ("all", "spending_flag", "lines"): "merged.spending_flag_before_cleaning",
+        ("all", "frequency_flag", "lines"): "merged.order_frequency_flag",
+        ("all", "family_status", "lines"): "merged.fam_status",
+        ("all", "busiest_day", "lines"): "merged.busiest_day",
+        ("all", "busiest_days", "lines"): "merged.busiest_days",
+        ("all", "busiest_period_of_day", "lines"): "merged.busiest_period_of_day",
+        ("all", "price_range", "lines"): "merged.price_range_loc",
+        ("active", "price_range", "lines"): "active.price_range_loc",
+        ("active", "family_status", "lines"): "active.fam_status",
+        ("active", "gender", "lines"): "active.gender",
+        ("active", "n_dependants", "lines"): "active.n_dependants",
+        ("active", "n_dependants", "customers"): "customers.active_n_dependants",
+        ("active", "family_status", "customers"): "active_customers.fam_status",
+        ("active", "loyalty_flag", "customers"): "active_customers.loyalty_flag",
+        ("active", "region", "customers"): "active_customers.region",
+    },
+    "corrected": {
+        ("all", "loyalty_flag", "lines"): "full.loyalty_flag",
+        ("all", "loyalty_flag", "customers"): "customers.loyalty_flag",
+        ("all", "region", "lines"): "full.region",
+    },
+}
+
+
+def customers_of(figures: Figures) -> dict[str, list]:
+    """Customers whose lines add up to every published split: by state, loyalty and spending.
+
+    Each region's lines lie on a line that every split cuts into its labels; a customer is what
+    lies between two cuts.
+    """
+    rows = []
+    for region, states in oracle.REGIONS.items():
+        splits = [{state: figures["merged.state"][state] for state in states}]
+        for figure in ("merged.region_x_loyalty", "merged.region_x_spending_before_cleaning"):
+            splits.append({key.split(" / ")[1]: lines for key, lines in figures[figure].items()
+                           if key.startswith(region)})
+        ends = [np.cumsum(list(split.values())) for split in splits]
+        assert len({int(end[-1]) for end in ends}) == 1, region
+        cuts = np.unique(np.concatenate(ends))
+        labels = [np.array(list(split))[np.searchsorted(end, cuts)]
+                  for split, end in zip(splits, ends, strict=True)]
+        rows.append(pd.DataFrame({"region": region, "state": labels[0], "loyalty_flag": labels[1],
+                                  "spending_flag": labels[2], "lines": np.diff(cuts, prepend=0)}))
+    customers = pd.concat(rows)
+    priced = figures.one("rows.merged") - figures.one("rows.price_outliers")
+    spend = round(100 * figures["merged.mean_price"]["after"] * priced)
+    money = np.zeros(len(customers), dtype="int64")
+    return {
+        **{name: customers[name].to_numpy() for name in customers},
+        "priced_lines": np.where(np.arange(len(customers)) == 0, priced, money),
+        "spend_cents": np.where(np.arange(len(customers)) == 1, spend, money),
+        "reordered_lines": money,
+    }
+
+
+def merged_of(figures: Figures) -> list[dict]:
+    """All 32 million merged lines with department and order number, in three parts."""
+    ids, numbers = [], []
+    for number, name in enumerate(DEPARTMENTS, start=1):
+        lines = figures["merged.department"][name]
+        total = round(figures["merged.mean_order_number_by_department"][str(number)] * lines)
+        low = math.floor(total / lines)
+        ids.append(np.full(lines, number, dtype="int8"))
+        high = total - low * lines
+        numbers.append(np.repeat(np.array([low, low + 1], dtype="int16"), [lines - high, high]))
+    ids, numbers = np.concatenate(ids), np.concatenate(numbers)
+    assert len(ids) == figures.one("rows.merged")
+    return [{"department_id": ids[part::3], "order_number": numbers[part::3]} for part in range(3)]
+
+
+def compose(folders: Folders, rules: str) -> Folders:
+    """A folder whose tables say what is published, as a run on the full data would."""
+    figures = Figures()
+    folders.prepared.mkdir(parents=True)
+    flow = flow_rows(figures, rules)
+    records = {"01_import": {"facts": {"synthetic": None}, "flow": flow},
+               "03_merge": {"rules": rules}}
+    for stage, record in records.items():
+        (folders.prepared / f"{stage}.json").write_text(json.dumps(record))
+    write_results(folders, "population_flow", flow)
+    flags = {}
+    for (population, flag, unit), figure in FLAGS[rules].items():
+        for label, count in figures[figure].items():
+            row = {"population": population, "flag": flag, "label": label}
+            flags.setdefault(tuple(row.values()), row)[unit] = count
+    write_results(folders, "flags", list(flags.values()))
+    populations = {"all": "merged", "active": "active"} if rules == "course" else {"all": "full"}
+    for table, key in (("orders_by_day", "dow"), ("orders_by_hour", "hour")):
+        write_results(folders, table, [
+            {"population": population, table.split("_")[-1]: code, "lines": lines}
+            for population, prefix in populations.items()
+            if f"{prefix}.{key}" in figures.values
+            for code, lines in figures[f"{prefix}.{key}"].items()
+        ])
+    gaps = figures["orders.days_since_prior"]
+    write_prepared(folders, "raw_orders", [{
+        "order_hour_of_day": spread(figures["orders.hour"]).astype("int8"),
+        "order_dow": spread(figures["orders.dow"]).astype("int8"),
+        "days_since_prior_order": pa.array(
+            [None if gap == "(missing)" else int(gap) for gap in gaps], pa.int8()
+        ).take(pa.array(np.repeat(np.arange(len(gaps)), list(gaps.values())))),
+    }])
+    regions = {STATE_OF_REGION[region]: n for region, n in figures["customers.region"].items()}
+    write_prepared(folders, "raw_customers", [{
+        "n_dependants": spread(figures["customers.n_dependants"]).astype("int8"),
+        "fam_status": spread(figures["customers.fam_status"]),
+        "STATE": spread(regions),
+    }])
+    if rules == "corrected":
+        first, again = figures["full.reordered"].values()
+        write_prepared(folders, "analysis_customers", [
+            {"lines": [first], "reordered_lines": [0], "priced_lines": [0], "spend_cents": [0]},
+            {"lines": [again], "reordered_lines": [again], "priced_lines": [0], "spend_cents": [0]},
+        ])
+        return folders
+    write_prepared(folders, "analysis_customers", [customers_of(figures)])
+    lines, first = figures.one("rows.merged"), figures.one("rows.first_order_nan_merged")
+    write_prepared(folders, "analysis_orders", [
+        {"days_since_prior_order": [None, 7], "lines": [first, lines - first]}])
+    outliers, unsold = figures.one("rows.price_outliers"), figures.one("rows.unmatched_right")
+    write_prepared(folders, "analysis_products", [
+        {"price_cents": [None, 100, *[200] * unsold],
+         "lines": [outliers, lines - outliers, *[0] * unsold]}])
+    write_prepared(folders, "merged", merged_of(figures))
+    write_results(folders, "departments", [
+        {"population": population, "department": department, "lines": count}
+        for population, prefix in populations.items()
+        for department, count in figures[f"{prefix}.department"].items()
+    ])
+    write_results(folders, "habits", [
+        {"population": "all", "grouping": "loyalty_flag", "group": group, "mean_item_price": mean}
+        for group, mean in figures["merged.mean_price_by_loyalty_after"].items()
+    ])
+    return folders
+
+
+@pytest.fixture(scope="module", params=RULES)
+def composed(request, tmp_path_factory) -> tuple[str, Folders]:
+    """The rules, and a folder composed from what is published for them."""
+    out = tmp_path_factory.mktemp(f"published_{request.param}")
+    return request.param, compose(Folders(out), request.param)
+
+
+read = published.add_up
+
+
+@cache
+def remembered(folder, by, of=None):
+    return read(folder, list(by), of)
+
+
+def repr_of(key):
+    return tuple(key) if isinstance(key, list) else key
+
+
+@pytest.fixture(autouse=True)
+def parquet_read_once(monkeypatch):
+    """Add up the 32 million composed lines once; no test changes them."""
+    monkeypatch.setattr(published, "add_up", lambda *keys: remembered(*map(repr_of, keys)).copy())
+
+
+def test_every_figure_is_held_or_listed_with_its_reason(composed):
+    rules, folders = composed
+    held = published.verify_published(folders)
+    assert held.different == []
+    rows = published.read_published()
+    produced = rows["produced_by"].isin(["raw", rules])
+    assert held.rows + sum(map(len, held.not_held.values())) == len(rows) == 398
+    unheld = [name for reason, names in held.not_held.items() if "lines" in reason
+              or "prices" in reason for name in names]
+    assert held.rows == produced.sum() - len(unheld)
+    assert (held.rows, len(unheld)) == {"course": (324, 4), "corrected": (123, 0)}[rules]
+    without = {name for name in unheld if " " not in name}
+    assert held.figures == len(set(rows["figure"][produced]) - without)
+
+
+def test_each_single_figure_that_differs_is_named(composed, monkeypatch):
+    rules, folders = composed
+    sources = published.find(folders, rules)
+    rows = published.read_published()
+    named = 0
+    for row in rows[rows["produced_by"].isin(["raw", rules])].itertuples():
+        if f"{row.figure} {row.key}".strip() in published.NO_TABLE:
+            continue
+        good = sources[row.figure]
+        step = 0.00001 if "mean" in row.figure else 1
+        values = good.values.astype("float64")
+        values[row.key] += step
+        changed = sources | {row.figure: published.Source(good.place, values)}
+        monkeypatch.setattr(published, "find", lambda *_, changed=changed: changed)
+        (said,) = published.verify_published(folders).different
+        assert said.startswith(f"{row.figure} {row.key}".strip() + ": ") and good.place in said
+        named += 1
+    assert named == {"course": 324, "corrected": 123}[rules]
+
+
+CHANGES = {
+    "course": [
+        ("population_flow", "32404859", "32404289", "rows.merged: population_flow.csv"),
+        ("flags", "21559853", "22796659", "merged.order_frequency_flag Frequent customer"),
+        ("departments", "9479291", "9479290", "merged.department produce: departments.csv"),
+        ("habits", "7.773575", "10.386336", "merged.mean_price_by_loyalty_after Loyal customer"),
+        ("orders_by_hour", "2761760", "288418", "merged.hour 10: orders_by_hour.csv"),
+        ("orders_by_day", "5908610", "", "active.dow 0: orders_by_day.csv, lines of active says n"),
+    ],
+    "corrected": [
+        ("population_flow", "3214874", "3421083", "orders.prior_distinct: population_flow.csv"),
+        ("flags", "10293959", "10284093", "full.loyalty_flag Loyal customer: flags.csv"),
+        ("orders_by_hour", "2764426", "288418", "full.hour 10: orders_by_hour.csv"),
+    ],
+}
+
+
+def test_a_table_that_differs_is_named(composed):
+    rules, folders = composed
+    for table, old, new, said in CHANGES[rules]:
+        path = folders.tables / f"{table}.csv"
+        good = path.read_text()
+        assert old in good
+        path.write_text(good.replace(old, new))
+        different = published.verify_published(folders).different
+        path.write_text(good)
+        assert any(line.startswith(said) for line in different), (said, different)
+
+
+# ---- what the sources mean ----------------------------------------------------------------------
+
+
+def totals(population: str, attribute: str, unit: str) -> str:
+    return (f"SELECT label, {unit} FROM group_totals "
+            f"WHERE population = '{population}' AND attribute = '{attribute}'")
+
+
+def lines_by(column: str, population: str = "all", of: str = "count(*)") -> str:
+    return (f"SELECT {column}, {of} FROM population_lines LEFT JOIN customer_rows USING (user_id) "
+            f"LEFT JOIN customers USING (user_id) LEFT JOIN department_names USING (department_id) "
+            f"WHERE population = '{population}' GROUP BY 1")
+
+
+def rows_by(table: str, column: str) -> str:
+    return f"SELECT {column}, count(*) FROM {table} GROUP BY 1"
+
+
+def labelled(day_or_hour: str, label: str) -> str:
+    return (f"SELECT {label}, count(*) FROM lines JOIN {day_or_hour}_labels "
+            f"USING ({day_or_hour}) GROUP BY 1")
+
+
+RAW_SQL = {
+    "rows.customers": "SELECT '', count(*) FROM raw_customers",
+    "rows.products_raw": "SELECT '', count(*) FROM raw_products",
+    "rows.orders": "SELECT '', count(*) FROM raw_orders",
+    "rows.prior": "SELECT '', count(*) FROM raw_lines",
+    "orders.hour": rows_by("raw_orders", "CAST(order_hour_of_day AS INT)"),
+    "orders.dow": rows_by("raw_orders", "order_dow"),
+    "orders.days_since_prior": rows_by(
+        "raw_orders", "coalesce(CAST(CAST(nullif(days_since_prior_order, '') AS DOUBLE) AS INT)"
+        "::VARCHAR, '(missing)')"),
+    "customers.n_dependants": rows_by("raw_customers", "n_dependants"),
+    "customers.fam_status": rows_by("raw_customers", "fam_status"),
+    "customers.region": "SELECT region, count(*) FROM raw_customers "
+                        "JOIN census_regions "
+                        "ON census_regions.state = raw_customers.STATE GROUP BY 1",
+}
+SQL = {
+    "corrected": RAW_SQL | {
+        "full.dow": rows_by("prior_orders JOIN line_rows USING (order_id)", "day"),
+        "full.hour": rows_by("prior_orders JOIN line_rows USING (order_id)", "hour"),
+        "full.reordered": rows_by("line_rows", "reordered"),
+        "full.loyalty_flag": totals("all", "loyalty_flag", "lines"),
+        "full.region": totals("all", "region", "lines"),
+        "customers.loyalty_flag": totals("all", "loyalty_flag", "customers"),
+        "orders.prior_distinct": "SELECT '', count(*) FROM prior_orders",
+    },
+    "course": RAW_SQL | {
+        "rows.products_no_null":
+            "SELECT '', count(*) FROM product_rows WHERE product_name IS NOT NULL",
+        "rows.products_clean": "SELECT '', count(*) FROM products",
+        "rows.combined": "SELECT '', count(*) FROM line_rows JOIN prior_orders USING (order_id)",
+        "rows.merged": "SELECT '', count(*) FROM lines",
+        "rows.unmatched_left": "SELECT '', count(*) FROM line_rows "
+                               "WHERE product_id NOT IN (SELECT product_id FROM products)",
+        "rows.unmatched_right": "SELECT '', count(*) FROM products "
+                                "WHERE product_id NOT IN (SELECT product_id FROM line_rows)",
+        "rows.fanout_extra":
+            "SELECT '', (SELECT count(*) FROM lines) - count(*) FROM line_rows "
+            "WHERE product_id IN (SELECT product_id FROM products)",
+        "rows.price_outliers": "SELECT '', count(*) FROM lines WHERE flag_cents > 10000",
+        "rows.active": "SELECT '', count(*) FROM population_lines WHERE population = 'active'",
+        "rows.excluded": "SELECT '', count(*) FROM lines JOIN customers USING (user_id) "
+                         "WHERE exclusion_flag = 'Low activity'",
+        "rows.first_order_nan_merged": "SELECT '', count(*) FROM lines WHERE gap_days IS NULL",
+        "customers.active": "SELECT '', count(*) FROM members WHERE population = 'active'",
+        "merged.dow": lines_by("day"), "merged.hour": lines_by("hour"),
+        "active.dow": lines_by("day", "active"),
+        "merged.state": lines_by("state"),
+        "merged.department": lines_by("department"),
+        "active.department": lines_by("department", "active"),
+        "merged.price_range_loc": lines_by("price_range"),
+        "active.price_range_loc": lines_by("price_range", "active"),
+        "merged.mean_order_number_by_department":
+            lines_by("department_id", of="avg(order_number)"),
+        "merged.mean_price": "SELECT 'after', avg(price_cents) / 100 FROM lines",
+        "merged.mean_price_by_loyalty_after": lines_by("loyalty_flag", of="avg(price_cents) / 100"),
+        "merged.region_x_loyalty": lines_by("region || ' / ' || loyalty_flag"),
+        "merged.region_x_spending_before_cleaning": lines_by("region || ' / ' || spending_flag"),
+        "merged.busiest_day": labelled("day", "busiest_day"),
+        "merged.busiest_days": labelled("day", "busiest_days"),
+        "merged.busiest_period_of_day": labelled("hour", "busiest_period_of_day"),
+    } | {
+        figure: totals(population, attribute, unit)
+        for (population, attribute, unit), figure in FLAGS["course"].items()
+        if not attribute.startswith(("busiest", "price"))
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rules", RULES)
+def test_the_sources_are_what_the_definitions_say(built, generated, rules):
+    """Every source of a run, against SQL from the figures' definitions on the raw files."""
+    run = built(generated, rules)
+    run.folders.tables.mkdir(parents=True, exist_ok=True)
+    for name, table in run.results.items():
+        (run.folders.tables / f"{name}.csv").write_text(to_csv(table), encoding="utf-8")
+    flow = [row for stage in ("01_import", "02_clean", "03_merge", "04_derive_flags")
+            for row in run.record(stage)["flow"]]
+    write_results(run.folders, "population_flow", flow)
+    sources = published.find(run.folders, rules)
+    assert sources.keys() == SQL[rules].keys()
+    with oracle._analysis(generated, rules, None) as connection:
+        for figure, query in SQL[rules].items():
+            expected = {str(key): value for key, value in connection.execute(query).fetchall()}
+            found = sources[figure].values.to_dict()
+            assert found.keys() == expected.keys(), figure
+            for key, value in expected.items():
+                assert found[key] == pytest.approx(value, rel=0, abs=1e-6), (figure, key)
+
+
+def test_data_that_are_not_the_full_ones_are_refused_in_one_line(built, generated):
+    run = built(generated, "corrected")
+    with pytest.raises(BasketError) as refused:
+        published.verify_published(run.folders)
+    said = str(refused.value)
+    customers = len(run.table("raw_customers"))
+    assert "\n" not in said
+    assert "these data are not: they are generated" in said
+    assert f"{customers:,} rows in raw_customers, expected 206,209" in said
+    assert "rows in raw_lines, expected 32,434,489" in said

@@ -1,0 +1,139 @@
+"""The same inputs give the same bytes, whatever the folder, clock, locale, threads and parts."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import nbformat
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from basket import reproduce
+from basket.errors import BasketError
+from basket.execute import _without_traces
+from basket.project import ROOT
+from conftest import lines_per_part, write_settings
+from test_pipeline import copy_of_checkout
+
+
+def tree(folder: Path, **changes: str | None) -> Path:
+    """A small folder like one that a run has filled; a change to None removes a file."""
+    files = {
+        "02_data/prepared_data/merged/part-000.parquet": "lines",
+        "02_data/prepared_data/03_merge.usage.json": folder.name,
+        "02_data/prepared_data/.lock": folder.name,
+        "04_analysis/manifest.json": json.dumps(
+            {"rules": "course", "seconds": {"03_merge": len(folder.name)}, "finished": folder.name}
+        ),
+        "04_analysis/tables/flags.csv": "flags",
+        "05_sent_to_client/instacart_final_report.xlsx": "report",
+    }
+    for name, content in (files | changes).items():
+        if content is not None:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(content)
+    return folder
+
+
+def test_times_and_what_a_run_used_are_no_difference(tmp_path):
+    count, digest = reproduce.compare(tree(tmp_path / "a"), tree(tmp_path / "bb"))
+    assert count == 4
+    assert (count, digest) == reproduce.compare(tree(tmp_path / "bb"), tree(tmp_path / "ccc"))
+    other = {"04_analysis/tables/flags.csv": "other flags"}
+    pair = tree(tmp_path / "d", **other), tree(tmp_path / "e", **other)
+    assert reproduce.compare(*pair)[1] != digest
+
+
+@pytest.mark.parametrize(
+    ("changes", "count", "first"),
+    [
+        ({"04_analysis/tables/flags.csv": "flagS"}, 1, "04_analysis/tables/flags.csv"),
+        ({"04_analysis/tables/flags.csv": None}, 1, "04_analysis/tables/flags.csv"),
+        ({"04_analysis/tables/new.csv": "x"}, 1, "04_analysis/tables/new.csv"),
+        ({"04_analysis/manifest.json": '{"rules": "corrected"}'}, 1, "04_analysis/manifest.json"),
+        (
+            {"04_analysis/tables/habits.csv": "x", "04_analysis/manifest.json": "{}"},
+            2,
+            "04_analysis/tables/habits.csv",
+        ),
+    ],
+)
+def test_the_first_file_that_differs_is_named(tmp_path, changes, count, first):
+    pair = [tree(tmp_path / "a"), tree(tmp_path / "b", **changes)]
+    for one, other in (pair, pair[::-1]):
+        said = rf"^{count} of \d files differ, the first is {first}:"
+        with pytest.raises(BasketError, match=said):
+            reproduce.compare(one, other)
+
+
+@given(
+    text=st.text("abc\n", min_size=1),
+    cuts=st.lists(st.integers(0, 20)),
+    warned=st.integers(0, 3),
+)
+def test_printed_text_is_the_same_however_it_arrives_in_pieces(text, cuts, warned):
+    places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
+    pieces = [text[i:j] for i, j in pairwise(places)]
+    printed = [new_output("stream", name="stdout", text=piece) for piece in pieces]
+    printed.insert(min(warned, len(printed)), new_output("stream", name="stderr", text="careful"))
+    table = new_output("display_data", data={"text/plain": "a table"})
+    last = [new_output("stream", name="stdout", text=piece) for piece in pieces]
+    notebook = new_notebook(cells=[new_code_cell("1", outputs=[*printed, table, *last])])
+    kinds = [(output.get("name"), output.get("text"))
+             for output in _without_traces(nbformat.from_dict(notebook)).cells[0].outputs]
+    assert kinds == [("stdout", text), ("stderr", "careful"), (None, None), ("stdout", text)]
+
+
+# ---- whole builds -------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_builds_are_equal_under_other_conditions_and_in_any_number_of_parts(generated, tmp_path):
+    settings = ROOT / "settings.yml"
+    options = ["--data", str(generated)]
+    first = reproduce.build(tmp_path, reproduce.FIRST, options, settings)
+    second = reproduce.build(tmp_path, reproduce.SECOND, options, settings)
+    count, _ = reproduce.compare(first, second)
+    assert count > 90
+
+    few = write_settings(
+        tmp_path / "few.yml", {"limits.lines_per_part": lines_per_part(generated, 5)}
+    )
+    conditions = reproduce.Conditions("parts", 2, {})
+    parts = reproduce.build(tmp_path, conditions, options, few)
+    assert len(list((parts / "02_data/prepared_data/merged").glob("*.parquet"))) == 5
+    places = ("04_analysis/tables/", "04_analysis/visualizations/", "04_analysis/findings.json",
+              "05_sent_to_client/")  # fmt: skip
+    one, five = (
+        {name: digest for name, digest in reproduce.hashes(out).items() if name.startswith(places)}
+        for out in (first, parts)
+    )
+    assert len(one) > 45 and one == five
+
+
+@pytest.mark.slow
+def test_a_notebook_that_shows_where_it_ran_is_found(tmp_path):
+    """A cell that prints the time zone: it, its page and the manifest differ, and nothing else."""
+    folder = copy_of_checkout(tmp_path / "copy")
+    source = folder / "03_scripts" / "04_derive_flags.ipynb"
+    notebook = nbformat.read(source, as_version=4)
+    notebook.cells.append(new_code_cell("import time\nprint(time.tzname)", id="mutant"))
+    nbformat.write(notebook, source)
+    done = subprocess.run(
+        [sys.executable, "-c", "from basket.command import main; main()", "reproduce",
+         "--scale", "0.002"],
+        env=os.environ | {"PYTHONPATH": str(folder / "03_scripts"), "TMPDIR": str(tmp_path)},
+        cwd=folder, capture_output=True, text=True, timeout=400, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    (said,) = done.stderr.splitlines()
+    assert "basket: 3 of " in said
+    assert "the first is 04_analysis/notebooks/04_derive_flags.html: " in said
+    (kept,) = tmp_path.glob("basket-reproduce-*")
+    shutil.rmtree(kept)
