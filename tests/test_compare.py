@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from basket import compare, findings, goods, stats
+from basket import compare, findings, goods, stats, visuals
 from basket.settings import Settings
 
 LIFT = compare.LIFT
@@ -181,8 +181,8 @@ def test_every_reason_of_a_small_share_has_words_of_its_own(reason, words, setti
 
 
 def test_thresholds_are_said_with_their_value_and_unit():
-    assert findings._threshold("loyal_above_orders", 40) == "loyal above 40 orders"
-    said = findings._threshold("middle_income_from_dollars", 5e4)
+    assert visuals.threshold_in_words("loyal_above_orders", 40) == "loyal above 40 orders"
+    said = visuals.threshold_in_words("middle_income_from_dollars", 5e4)
     assert said == "middle income from 50,000 dollars"
 
 
