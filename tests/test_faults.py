@@ -289,7 +289,7 @@ def test_too_little_of_something_is_said_and_leaves_whole_outputs(
             space = os.statvfs(disk)
             used = (space.f_blocks - space.f_bfree) * space.f_frsize
             assert mounted(disk, "remount", f"size={used + 2**20}")
-            require_refused("disk", ("No space left",))
+            require_refused("disk", ("no room left on the disk",))
             assert mounted(disk, "remount", "size=512m", "ro")
             require_refused("read-only", ("Read-only file system",))
             assert mounted(disk, "remount", "size=512m", "rw")

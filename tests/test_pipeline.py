@@ -132,6 +132,7 @@ def test_from_runs_again_from_a_stage(checkout, built):
     assert done.stderr.count("up to date") == len(graph()) - 1
 
 
+@pytest.mark.slow
 def test_whatever_was_tampered_with_is_noticed_and_built_again(checkout, built):
     """A part, a notebook, a result table, a figure, a page, the report and the manifest."""
     before = hashes(checkout / "04_analysis") | hashes(checkout / "05_sent_to_client")

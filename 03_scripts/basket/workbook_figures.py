@@ -313,15 +313,14 @@ def write_figures(book: Book, figures: list[Figure], images: Path) -> Page:
     above, room = sum(page.heights.values()), page.page_height - GAP
     for places in evenly(heights, room, above):
         left = room - above - sum(heights[place] for place in places)
-        panels = sum(not figures[place].heat for place in places)
-        added = min(max(left, 0) / max(panels, 1), MOST_ADDED)
+        added = min(max(left, 0) / len(places), MOST_ADDED)
         if not above:
             page.new_page()
         for place in places:
             figure = figures[place]
             figure.row = page.row
             if figure.heat:
-                _write_heat(page, figure)
+                _write_heat(page, figure, added)
             else:
                 _write_panel(page, figure, images, added)
             page.link(figure.title_cell, SHEET, figure.row)
@@ -445,8 +444,11 @@ def _drawing(figure: Figure, picture: Path | None, page: Page, room: tuple[int, 
     return image, size
 
 
-def _write_heat(page: Page, figure: Figure) -> None:
-    """A heat map as a formatted range, over the whole width, its texts above."""
+def _write_heat(page: Page, figure: Figure, added: float) -> None:
+    """A heat map as a formatted range, over the whole width, its texts above.
+
+    `added` points make its rows higher, to fill the page.
+    """
     first = page.row
     spec = figure.spec
     label, question = _question(figure)
@@ -461,6 +463,8 @@ def _write_heat(page: Page, figure: Figure) -> None:
     turned = headers[1:] if any(len(name) > WIDEST_IN_A_CELL - 1 for name in headers[1:]) else ()
     place = page.table(f"heat_{figure.name}", figure.data, turned=turned,
                        formats=dict.fromkeys(headers[1:], form))
+    for row in range(place.first, place.last + 1):
+        page.set_height(row, ROW_HEIGHT + added / len(figure.data))
     _shade(page, place, spec["heat"]["values"], values)
     page.space(3)
     so_what, notes, source = (text for text, _ in _captions(figure)[-3:])
