@@ -24,7 +24,7 @@ from basket.project import Folders
 from basket.reproduce import hashes
 from conftest import write_settings
 
-KILLS = int(os.environ.get("BASKET_KILLS", "6"))
+KILLS = int(os.environ.get("BASKET_KILLS", "4"))
 COMMAND = [sys.executable, "-c", "from basket.command import main; main()", "report"]
 
 
