@@ -36,12 +36,15 @@ class Conditions:
 
 
 def _installed(wished: str) -> str:
-    """The locale, or C where it is not installed: Python cannot start under an unknown one."""
+    """The locale, or C where it is not installed.
+
+    Under C, Python does not start from a folder whose name is not ASCII: there, C.UTF-8.
+    """
     before = locale.setlocale(locale.LC_ALL)
     try:
         locale.setlocale(locale.LC_ALL, wished)
     except locale.Error:
-        return "C"
+        return "C" if str(ROOT).isascii() else "C.UTF-8"
     finally:
         locale.setlocale(locale.LC_ALL, before)
     return wished
