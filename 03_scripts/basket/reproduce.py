@@ -44,7 +44,7 @@ def _installed(wished: str) -> str:
     try:
         locale.setlocale(locale.LC_ALL, wished)
     except locale.Error:
-        return "C" if str(ROOT).isascii() else "C.UTF-8"
+        return "C" if f"{ROOT}{sys.prefix}".isascii() else "C.UTF-8"
     finally:
         locale.setlocale(locale.LC_ALL, before)
     return wished
