@@ -21,6 +21,7 @@ from basket.stage import Stage
 from basket.tables import read_sidecar, read_table
 
 SETTINGS_FILE = ROOT / "settings.yml"
+RAW_TABLES = ["raw_products", "raw_departments", "raw_customers", "raw_orders", "raw_lines"]
 COLUMNS_FOR_SUMS = ["order_id", "product_key", "reordered"]
 
 
@@ -200,14 +201,27 @@ class Measured:
 
 def run_stages(data: Path, out: Path, rules: str, settings_file: Path = SETTINGS_FILE) -> Run:
     """Run the stages 01 to 04 into `out`, as their notebooks do."""
-    run = Run(out, rules, settings_file)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BASKET_DATA", str(data))
-        import_stage(run)
+    run = imported(data, out, settings_file, rules)
     clean_stage(run)
     merge_stage(run)
     flag_stage(run)
     return run
+
+
+def imported(
+    data: Path, out: Path, settings_file: Path = SETTINGS_FILE, rules: str = "corrected"
+) -> Run:
+    """Run stage 01 into `out`."""
+    run = Run(out, rules, settings_file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BASKET_DATA", str(data))
+        import_stage(run)
+    return run
+
+
+def hashes(run: Run) -> dict[str, str]:
+    """The hash of each raw table of a run."""
+    return {table: run.sidecar(table)["sha256"] for table in RAW_TABLES}
 
 
 def import_stage(run: Run) -> None:

@@ -20,11 +20,19 @@ import pytest
 from basket.errors import BasketError
 from basket.graph import record_file
 from basket.project import ROOT, Folders
-from conftest import Run, clean_stage, flag_stage, import_stage, merge_stage, write_settings
+from conftest import (
+    RAW_TABLES,
+    Run,
+    clean_stage,
+    flag_stage,
+    hashes,
+    imported,
+    merge_stage,
+    write_settings,
+)
 
 DOCUMENT = ROOT / "01_project_management" / "bad_input.md"
 LOOSE = {"limits.max_quarantined_share": 0.5}  # the files below have a handful of rows
-RAW_TABLES = ["raw_products", "raw_departments", "raw_customers", "raw_orders", "raw_lines"]
 
 FILES = {
     "products.csv": [
@@ -718,24 +726,11 @@ def loose(tmp_path_factory) -> Path:
     return write_settings(tmp_path_factory.mktemp("settings") / "settings.yml", LOOSE)
 
 
-def run_case(data: Path, out: Path, rules: str, settings_file: Path) -> Run:
-    """Run the stages 01 to 04, as their notebooks do."""
-    run = Run(out, rules, settings_file)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BASKET_DATA", str(data))
-        import_stage(run)
-    return run
-
-
-def hashes(run: Run) -> dict[str, str]:
-    return {table: run.sidecar(table)["sha256"] for table in RAW_TABLES}
-
-
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory, loose) -> dict[str, str]:
     """The hashes of the tables of the sound files."""
     folder = tmp_path_factory.mktemp("sound")
-    return hashes(run_case(write_files(folder / "data"), folder / "out", "corrected", loose))
+    return hashes(imported(write_files(folder / "data"), folder / "out", loose))
 
 
 def assert_holds(message: str, words: str) -> None:
@@ -755,14 +750,14 @@ def test_what_the_document_says_happens(case, tmp_path, loose, sound):
     out = tmp_path / "out"
     if isinstance(case.outcome, Stops):
         with pytest.raises(BasketError) as error:
-            run = run_case(data, out, case.outcome.rules, loose)
+            run = imported(data, out, loose, case.outcome.rules)
             clean_stage(run)
             merge_stage(run)
         assert_holds(str(error.value), case.outcome.words)
         assert "\n" not in str(error.value) and "Ann" not in str(error.value)
         assert not list(out.rglob("merged")) or ".building" in str(list(out.rglob("merged")))
         return
-    run = run_case(data, out, getattr(case.outcome, "rules", "corrected"), loose)
+    run = imported(data, out, loose, getattr(case.outcome, "rules", "corrected"))
     aside = {file.stem: pd.read_parquet(file) for file in
              (run.folders.prepared / "quarantine").glob("*.parquet")}
     if isinstance(case.outcome, Quarantined):

@@ -18,10 +18,9 @@ from basket.errors import DataError
 from basket.project import ROOT, Folders
 from basket.raw import find
 from basket.settings import load_settings
-from conftest import SETTINGS_FILE, Run, import_stage, run_stages, write_settings
+from conftest import Run, hashes, imported, run_stages, write_settings
 
 LIMITS = load_settings(ROOT / "settings.yml").limits
-RAW_TABLES = ["raw_products", "raw_departments", "raw_customers", "raw_orders", "raw_lines"]
 CANARY = "Xylophonia"
 
 DEPARTMENTS = ["department_id,1,2,12", "department,frozen,snacks,meat seafood"]
@@ -61,19 +60,6 @@ def write(folder: Path, files: dict | None = None, *, newline: str = "\n", bom: 
         elif lines is not None:
             (folder / name).write_bytes(bom + "".join(line + newline for line in lines).encode())
     return folder
-
-
-def imported(data: Path, out: Path, settings_file: Path = SETTINGS_FILE) -> Run:
-    """Run stage 01."""
-    run = Run(out, "corrected", settings_file)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BASKET_DATA", str(data))
-        import_stage(run)
-    return run
-
-
-def hashes(run: Run) -> dict[str, str]:
-    return {table: run.sidecar(table)["sha256"] for table in RAW_TABLES}
 
 
 # ---- the same data in any wrapping --------------------------------------------------------------

@@ -101,7 +101,3 @@ class Audit:
     def flow_table(self) -> pd.DataFrame:
         """The row flow of this stage so far."""
         return pd.DataFrame(self.flow, columns=FLOW)
-
-    def wrangling_table(self) -> pd.DataFrame:
-        """The wrangling steps of this stage so far."""
-        return pd.DataFrame(self.wrangling, columns=WRANGLING)

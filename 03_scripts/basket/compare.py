@@ -132,6 +132,15 @@ def codes_of(labels: pd.DataFrame, grouping: str, missing: str) -> tuple[np.ndar
     return codes, names
 
 
+def coded_groupings(
+    labels: pd.DataFrame, settings: Settings
+) -> dict[str, tuple[np.ndarray, list[str]]]:
+    """Codes of the customers and names of the groups, as `codes_of`, of each tested grouping."""
+    return {
+        grouping: codes_of(labels, grouping, settings.labels.missing) for grouping in QUESTION_OF
+    }
+
+
 def overall_tests(values: pd.DataFrame, labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """One test per grouping and measure: do its groups differ at all?
 
@@ -144,9 +153,7 @@ def overall_tests(values: pd.DataFrame, labels: pd.DataFrame, settings: Settings
         if not (grouping == "loyalty_flag" and measure == "orders")
     ]
     ordered = {measure: stats.Ordered.of(column) for measure, column in values.items()}
-    coded = {
-        grouping: codes_of(labels, grouping, settings.labels.missing) for grouping in QUESTION_OF
-    }
+    coded = coded_groupings(labels, settings)
 
     def test(job: tuple[str, str]) -> dict:
         grouping, measure = job
@@ -232,10 +239,8 @@ def resampled_sums(
     Customers are drawn in the order of their ids, so that the number of parts changes nothing.
     """
     by_id = np.argsort(customers["user_id"].to_numpy())
-    groupings = {
-        grouping: codes_of(labels, grouping, settings.labels.missing)[0][by_id]
-        for grouping in QUESTION_OF
-    }
+    coded = coded_groupings(labels, settings)
+    groupings = {grouping: codes[by_id] for grouping, (codes, _) in coded.items()}
     return stats.bootstrap_sums(
         sums.to_numpy()[by_id],
         groupings,
@@ -258,9 +263,7 @@ def ratio_tests(
     """
     rows = []
     place = {name: number for number, name in enumerate(sums)}
-    coded = {
-        grouping: codes_of(labels, grouping, settings.labels.missing) for grouping in QUESTION_OF
-    }
+    coded = coded_groupings(labels, settings)
     groupings = {grouping: codes for grouping, (codes, _) in coded.items()}
 
     def test(each: tuple[str, str, str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -38,7 +38,7 @@ class Positions:
             return self._table.take(inside).astype(np.intp)
         place = np.searchsorted(self._sorted, wanted)
         place[place == len(self._sorted)] = 0
-        return np.where(self._sorted[place] == wanted, self._order[place], -1)
+        return np.where(self._sorted[place] == wanted, self._order[place], np.intp(-1))
 
 
 class OrdersOfLines:

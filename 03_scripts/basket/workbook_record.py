@@ -1,6 +1,5 @@
 """Sheets 2 to 5: the record of the work: where rows went, what was checked, changed, derived."""
 
-import csv
 from dataclasses import dataclass
 
 import pandas as pd
@@ -9,7 +8,7 @@ from openpyxl.styles import Alignment, Border
 from openpyxl.utils import get_column_letter
 
 from basket import dictionary
-from basket.project import ROOT
+from basket.published import read_published
 from basket.workbook_page import Book, Page, plain
 
 FLOW_SHEET = "2. Population Flow"
@@ -18,7 +17,6 @@ WRANGLING_SHEET = "4. Wrangling steps"
 DERIVATIONS_SHEET = "5. Column derivations"
 
 FLOW_WIDTHS = (24.0, 19.0, 11.0, 14.0, 13.0, 11.0, 15.0, 13.0, 10.0, 42.0, 14.0)
-PUBLISHED = ROOT / "01_project_management" / "published_figures.csv"
 BOX_COLUMNS = ((1, 2), (4, 5), (7, 8), (10, 11))  # label and number of each box
 ARROW_COLUMNS = (3, 6, 9)
 
@@ -195,9 +193,8 @@ def reconciled(flow: pd.DataFrame) -> pd.DataFrame:
 
 def _write_published(page: Page, flow: pd.DataFrame, rules: str, synthetic: str) -> None:
     """The famous figures beside this run's, with the reason where they differ."""
-    with PUBLISHED.open(newline="", encoding="utf-8") as file:
-        published = {row["figure"]: int(row["value"]) for row in csv.DictReader(file)
-                     if row["figure"] in COMPARED}
+    figures = read_published().set_index("figure")["value"]
+    published = figures[figures.index.isin(COMPARED)].astype("int64").to_dict()
     raw = [name for name in ("rows.prior", "rows.customers") if name in published]
     same_data = all(look_up(flow, COMPARED[name][1]) == published[name] for name in raw)
     rows = []
