@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from basket import clean, flags, import_raw, measure, merge
+from basket import clean, flags, import_raw, measure, merge, tables
 from basket.csv_text import to_csv
 from basket.flat import write_flat
 from basket.lookup import Positions
@@ -55,7 +55,7 @@ def merge_stage() -> None:
     sums = stage.for_each_part(
         merge.merge_part,
         {"raw_lines": "raw_lines", "orders": "orders", "customers": "customers"},
-        makes=("merged",), catalogue=catalogue)
+        makes=("merged",), read=tables.read_stored, catalogue=catalogue)
     merge.require_full_match(sums, stage.lines_file())
     stage.publish(orders=sums["orders_kept"], customers=sums["customers_kept"])
 

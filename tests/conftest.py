@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from basket import bands, clean, compare, flags, import_raw, measure, merge, pairs, times
+from basket import bands, clean, compare, flags, import_raw, measure, merge, pairs, tables, times
 from basket.generate import generate
 from basket.graph import read_record
 from basket.lookup import Positions
@@ -265,7 +265,7 @@ def merge_stage(run: Run) -> None:
     sums = stage.for_each_part(
         merge.merge_part,
         {"raw_lines": "raw_lines", "orders": "orders", "customers": "customers"},
-        makes=("merged",), catalogue=catalogue)
+        makes=("merged",), read=tables.read_stored, catalogue=catalogue)
     if stage.rules.every_line_must_match:
         merge.require_full_match(sums, stage.lines_file())
     merge.record_checks(stage.audit, sums)

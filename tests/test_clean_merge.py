@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import settings as effort
@@ -207,6 +208,14 @@ def deliveries(draw, complete: bool = False):
     return raw_lines, orders, customers, products, departments
 
 
+def merge_frames(raw_lines, orders, customers, catalogue) -> tuple[pd.DataFrame, dict]:
+    """Merge frames as `merge_part` merges the stored columns of a part."""
+    stored = [pa.Table.from_pandas(frame, preserve_index=False)
+              for frame in (raw_lines, orders, customers)]
+    made, sums = merge.merge_part(*stored, catalogue)
+    return made["merged"].to_pandas(), sums
+
+
 def merged_plainly(raw_lines, orders, customers, products, departments) -> pd.DataFrame:
     """Merge as one would on a whiteboard: inner joins, one after the other."""
     return (
@@ -226,10 +235,9 @@ def as_rows(frame: pd.DataFrame) -> list[tuple]:
 @effort(deadline=None, max_examples=60)
 def test_the_merge_is_that_of_plain_pandas_with_unmatched_lines_and_doubled_ids(delivery):
     raw_lines, orders, customers, products, departments = delivery
-    frames, sums = merge.merge_part(raw_lines, orders, customers,
-                                    merge.Catalogue.of(products, departments))
+    found, sums = merge_frames(raw_lines, orders, customers,
+                               merge.Catalogue.of(products, departments))
     expected = merged_plainly(*delivery)
-    found = frames["merged"]
     assert sorted(found.columns) == sorted(expected.columns)
     assert as_rows(found) == as_rows(expected)
     assert sums["orders_kept"] == expected["order_id"].nunique()
@@ -240,10 +248,10 @@ def test_the_merge_is_that_of_plain_pandas_with_unmatched_lines_and_doubled_ids(
 @effort(deadline=None, max_examples=60)
 def test_lines_read_and_added_are_always_those_kept_and_unmatched(delivery):
     raw_lines, orders, customers, products, departments = delivery
-    frames, sums = merge.merge_part(raw_lines, orders, customers,
-                                    merge.Catalogue.of(products, departments))
+    found, sums = merge_frames(raw_lines, orders, customers,
+                               merge.Catalogue.of(products, departments))
     assert sums["read"] == len(raw_lines)
-    assert sums["kept"] == len(frames["merged"])
+    assert sums["kept"] == len(found)
     assert sums["read"] + sums["added"] == sums["kept"] + merge.unmatched(sums)
     flag = merge.merge_flag(sums)["lines"] if len(raw_lines) else pd.Series([0])
     assert flag.sum() == sums["read"]
@@ -253,8 +261,8 @@ def test_lines_read_and_added_are_always_those_kept_and_unmatched(delivery):
 @effort(deadline=None, max_examples=60)
 def test_the_flow_under_other_products_is_what_merging_with_them_gives(delivery, other):
     raw_lines, orders, customers, products, departments = delivery
-    _, sums = merge.merge_part(raw_lines, orders, customers,
-                               merge.Catalogue.of(products, departments))
+    _, sums = merge_frames(raw_lines, orders, customers,
+                           merge.Catalogue.of(products, departments))
     for catalogue in (products, other[3]):
         expected = merged_plainly(raw_lines, orders, customers, catalogue, departments)
         flow = merge.flow_under(catalogue, sums)
@@ -271,9 +279,9 @@ def test_the_order_of_the_rows_of_any_table_is_irrelevant(delivery, random):
     shuffled = [frame.sample(frac=1, random_state=seed).reset_index(drop=True)
                 for frame in (raw_lines, orders, customers)]
     catalogue = merge.Catalogue.of(products, departments)
-    left, left_sums = merge.merge_part(raw_lines, orders, customers, catalogue)
-    right, right_sums = merge.merge_part(*shuffled, catalogue)
-    assert as_rows(left["merged"]) == as_rows(right["merged"])
+    left, left_sums = merge_frames(raw_lines, orders, customers, catalogue)
+    right, right_sums = merge_frames(*shuffled, catalogue)
+    assert as_rows(left) == as_rows(right)
     for name in ("kept", "added", "without_order", "without_product", "without_customer"):
         assert left_sums[name] == right_sums[name]
 
@@ -282,8 +290,8 @@ def test_the_order_of_the_rows_of_any_table_is_irrelevant(delivery, random):
 @effort(deadline=None, max_examples=30)
 def test_complete_data_matches_fully_and_adds_nothing(delivery):
     raw_lines, orders, customers, products, departments = delivery
-    _, sums = merge.merge_part(raw_lines, orders, customers,
-                               merge.Catalogue.of(products, departments))
+    _, sums = merge_frames(raw_lines, orders, customers,
+                           merge.Catalogue.of(products, departments))
     merge.require_full_match(sums, "lines.csv")
     assert sums["kept"] == sums["read"]
 
@@ -318,14 +326,14 @@ DEPARTMENTS = pd.DataFrame({"department_id": [1], "department": ["a"]})
 def test_a_line_without_its_order_or_customer_is_named(table, row, message):
     delivery = small_delivery()
     delivery[table] = delivery[table].drop(index=row).reset_index(drop=True)
-    _, sums = merge.merge_part(**delivery, catalogue=merge.Catalogue.of(PRODUCTS, DEPARTMENTS))
+    _, sums = merge_frames(**delivery, catalogue=merge.Catalogue.of(PRODUCTS, DEPARTMENTS))
     with pytest.raises(DataError, match=message):
         merge.require_full_match(sums, "lines.csv")
 
 
 def test_a_line_without_its_product_is_named_with_the_lines_of_every_part():
     catalogue = merge.Catalogue.of(PRODUCTS.head(1), DEPARTMENTS)
-    _, sums = merge.merge_part(**small_delivery(), catalogue=catalogue)
+    _, sums = merge_frames(**small_delivery(), catalogue=catalogue)
     twice = {name: value + value for name, value in sums.items()}
     with pytest.raises(DataError, match=r"product_id: 6 is not in products.csv .* 3 lines more"):
         merge.require_full_match(twice, "lines.csv")
@@ -333,8 +341,8 @@ def test_a_line_without_its_product_is_named_with_the_lines_of_every_part():
 
 def test_a_product_id_on_two_products_is_refused_where_every_line_must_match_once():
     products = pd.concat([PRODUCTS, PRODUCTS.tail(1).assign(product_key=2)], ignore_index=True)
-    _, sums = merge.merge_part(**small_delivery(),
-                               catalogue=merge.Catalogue.of(products, DEPARTMENTS))
+    _, sums = merge_frames(**small_delivery(),
+                           catalogue=merge.Catalogue.of(products, DEPARTMENTS))
     assert sums["added"] == 2
     with pytest.raises(DataError, match="2 lines match several products"):
         merge.require_full_match(sums, "lines.csv")
@@ -344,7 +352,7 @@ def test_a_line_that_lacks_product_and_customer_is_lost_once():
     delivery = small_delivery()
     delivery["customers"] = delivery["customers"].tail(1)
     catalogue = merge.Catalogue.of(PRODUCTS.tail(1), DEPARTMENTS)
-    _, sums = merge.merge_part(**delivery, catalogue=catalogue)
+    _, sums = merge_frames(**delivery, catalogue=catalogue)
     assert (sums["without_product"], sums["without_customer"], sums["kept"]) == (1, 1, 1)
     assert merge.flow_under(PRODUCTS.tail(1), sums) == {"unmatched": 2, "added": 0, "kept": 1}
 

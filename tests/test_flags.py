@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from basket import flags, measure
 from basket import lookup as lookup_module
-from basket.lookup import OrdersOfLines, Positions, repeated
+from basket.lookup import OrdersOfLines, Positions
 from basket.project import ROOT
 from basket.settings import load_settings
 
@@ -282,19 +282,6 @@ def test_a_line_without_its_order_takes_the_value_for_none():
     orders = Positions(np.array([7, 9], np.int32))
     found = OrdersOfLines(orders, np.array([9, 9, 8, 7], np.int32))
     assert found.of_line(np.array([70, 90, 0])).tolist() == [90, 90, 0, 70]
-
-
-@pytest.mark.parametrize("values", [
-    pd.Series([3, 1, 2], dtype="int16"), pd.Series([0.5, np.nan, 2]),
-    pd.Series([3, pd.NA, 2], dtype="Int8"), pd.Series(["b", None, "a"], dtype="category"),
-    pd.Series(pd.to_datetime(["2020-01-02", None, "2020-01-01"])).astype("datetime64[s]"),
-    pd.Series([True, False, True]),
-], ids=lambda values: str(values.dtype))
-def test_repeated_is_what_pandas_repeats(values):
-    times = np.array([2, 0, 3])
-    pd.testing.assert_series_equal(
-        pd.Series(repeated(values.array, times)),
-        pd.Series(values.array.repeat(times)))
 
 
 # ---- parts --------------------------------------------------------------------------------------

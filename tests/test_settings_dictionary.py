@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -12,7 +13,7 @@ from basket import dictionary
 from basket.errors import BasketError, SettingsError
 from basket.graph import graph
 from basket.settings import load_settings
-from basket.tables import read_part
+from basket.tables import column_to_arrow, conforming, read_part, to_pandas
 from conftest import SETTINGS_FILE, write_settings
 
 SETTINGS = load_settings(SETTINGS_FILE)
@@ -206,6 +207,9 @@ def orders(built, generated) -> pd.DataFrame:
 def test_sound_rows_pass_and_come_back_in_the_dictionarys_order(orders):
     turned = orders[orders.columns[::-1]]
     assert list(dictionary.validate("raw_orders", turned)) == list(orders.columns)
+    found = conforming("raw_orders", stored(turned))
+    assert found.schema.equals(dictionary.arrow_schema("raw_orders"))
+    assert to_pandas("raw_orders", found).equals(orders)
 
 
 @pytest.mark.parametrize(("damage", "named"), [
@@ -227,17 +231,24 @@ def test_sound_rows_pass_and_come_back_in_the_dictionarys_order(orders):
 def test_a_frame_that_breaks_the_dictionary_is_refused_and_the_column_named(
     orders, damage, named
 ):
-    with pytest.raises(BasketError, match=r"raw_orders: breaks data_dictionary\.csv") as error:
-        dictionary.validate("raw_orders", damage(orders))
-    assert named in str(error.value)
-    assert "\n" not in str(error.value)
+    damaged = damage(orders)
+    for check, rows in ((dictionary.validate, damaged), (conforming, stored(damaged))):
+        with pytest.raises(BasketError, match=r"raw_orders: breaks data_dictionary\.csv") as error:
+            check("raw_orders", rows)
+        assert named in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+def stored(frame: pd.DataFrame) -> pa.Table:
+    return pa.table({name: column_to_arrow(frame[name]) for name in frame})
 
 
 def test_one_bad_value_among_many_is_enough(orders):
     one = orders.copy()
     one.loc[17, "order_dow"] = 9
-    with pytest.raises(BasketError, match="order_dow"):
-        dictionary.validate("raw_orders", one)
+    for check, rows in ((dictionary.validate, one), (conforming, stored(one))):
+        with pytest.raises(BasketError, match="order_dow"):
+            check("raw_orders", rows)
 
 
 def test_a_table_that_the_dictionary_does_not_know_is_refused():

@@ -133,14 +133,14 @@ def validate(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with the table's columns in order; raise when it breaks the dictionary."""
     names = [column.name for column in columns_of(table)]
     if sorted(frame) != sorted(names) or not all(
-        _keeps(column, frame[column.name], table) for column in columns_of(table)
+        keeps(column, frame[column.name], table) for column in columns_of(table)
     ):
         with _SLOWLY:
             _say_what_is_wrong(table, frame)
     return frame[names]
 
 
-def _keeps(column: Column, values: pd.Series, table: str) -> bool:
+def keeps(column: Column, values: pd.Series, table: str) -> bool:
     """Whether a column keeps to the dictionary, checked in one pass: pandera's checks take ten."""
     if str(values.dtype) != column.pandas_type or (column.required and values.hasnans):
         return False

@@ -283,16 +283,19 @@ def derive_part(
     order = orders_of(merged, orders)
     key = merged["product_key"].to_numpy("intp")
     reordered = merged["reordered"].to_numpy()
-    cents, is_priced = _filled(clean.without_absurd_prices(prices, settings.thresholds))
-    seen_cents, is_seen = _filled(prices)
+    kept_prices = clean.without_absurd_prices(prices, settings.thresholds)
+    spend_cents, priced_lines = _spent(order, key, kept_prices)
+    seen_cents, seen_lines = (
+        (spend_cents, priced_lines) if kept_prices.equals(prices) else _spent(order, key, prices)
+    )
 
     totals = orders.assign(
         lines=order.count(),
-        priced_lines=order.sum(is_priced.take(key)),
-        spend_cents=order.sum(cents.take(key)),
+        priced_lines=priced_lines,
+        spend_cents=spend_cents,
         reordered_lines=order.sum(reordered),
-        seen_cents=order.sum(seen_cents.take(key)),
-        seen_lines=order.sum(is_seen.take(key)),
+        seen_cents=seen_cents,
+        seen_lines=seen_lines,
     )
     has_lines = totals["lines"].to_numpy() > 0
     analysis_orders = _label_orders(totals[has_lines].reset_index(drop=True), busiest)
@@ -307,8 +310,8 @@ def derive_part(
         "low_activity_customers": analysis_customers[is_low],
     }, {
         "lines": sold,
-        "reordered_lines": np.bincount(key[reordered == 1], minlength=len(prices)),
-        "spend_cents": sold * cents,
+        "reordered_lines": sum_by(key, reordered, len(prices)),
+        "spend_cents": sold * kept_prices.fillna(0).to_numpy("int64"),
         "low_activity_lines": int(analysis_customers.loc[is_low, "lines"].sum()),
         "orders": len(analysis_orders),
         "low_activity_orders": int(analysis_customers.loc[is_low, "orders"].sum()),
@@ -378,9 +381,12 @@ def gap_counts(group: np.ndarray, days: pd.Series, groups: int, weights=None) ->
     return counts.astype(np.int64).reshape(groups, GAPS)
 
 
-def _filled(prices: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Cents of each product, 0 where its price is missing; and whether it has a price."""
-    return prices.fillna(0).to_numpy("int64"), prices.notna().to_numpy()
+def _spent(
+    order: OrdersOfLines, key: np.ndarray, prices: pd.Series
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cents of each order, and its lines that have a price; `prices` are by product_key."""
+    cents, is_priced = prices.fillna(0).to_numpy("int64"), prices.notna().to_numpy()
+    return order.sum(cents.take(key)), order.sum(is_priced.take(key))
 
 
 def _floats(values: pd.Series) -> np.ndarray:

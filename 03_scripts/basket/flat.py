@@ -1,12 +1,13 @@
 """`basket flat`: the flat flagged data set, one wide row per order line."""
 
-import pandas as pd
+import pyarrow as pa
 
 from basket import dictionary
 from basket.graph import Step, read_record
 from basket.merge import Catalogue, merge_part
 from basket.project import folders_of_run
 from basket.stage import Stage
+from basket.tables import read_stored
 
 FLAT = Step(
     "flat",
@@ -23,10 +24,7 @@ FLAT = Step(
 
 
 def flatten_part(
-    raw_lines: pd.DataFrame,
-    orders: pd.DataFrame,
-    customers: pd.DataFrame,
-    catalogue: Catalogue,
+    raw_lines: pa.Table, orders: pa.Table, customers: pa.Table, catalogue: Catalogue
 ) -> tuple[dict, dict]:
     """Merge one part's lines as stage 03 does, with flagged orders, products and customers.
 
@@ -56,6 +54,7 @@ def write_flat() -> int:
             "customers": ("analysis_customers", columns["analysis_customers"]),
         },
         makes=("flat_lines",),
+        read=read_stored,
         catalogue=Catalogue.of(flagged, stage.read("departments")),
     )
     stage.publish()

@@ -5,7 +5,6 @@ it against `merge`.
 """
 
 import numpy as np
-import pandas as pd
 
 SPARE_IDS = 10_000_000  # a dense index may be this much longer than four times its ids
 
@@ -53,6 +52,7 @@ class OrdersOfLines:
         changes = np.flatnonzero(order_of_line[1:] != order_of_line[:-1]) + 1
         self._starts = np.concatenate([[0], changes]) if len(order_of_line) else changes
         self._size = orders.size
+        self.lines = len(order_of_line)
         self.lengths = np.diff(self._starts, append=len(order_of_line))
         """Lines of each run."""
         self.row = orders.find(order_of_line[self._starts])
@@ -78,15 +78,3 @@ class OrdersOfLines:
 
     def _add(self, of_run: np.ndarray) -> np.ndarray:
         return np.bincount(self.row, of_run, self._size).astype(np.int64)
-
-
-def repeated(values, times: np.ndarray):
-    """Each value of a pandas array so many times; by pandas' own `repeat` it takes three times."""
-    if isinstance(values, pd.Categorical):
-        codes = np.repeat(values.codes, times)
-        return pd.Categorical.from_codes(codes, dtype=values.dtype, validate=False)
-    if isinstance(values, pd.arrays.IntegerArray):
-        numbers = values.to_numpy(values.dtype.numpy_dtype, na_value=0)
-        missing = np.repeat(values.isna(), times)
-        return pd.arrays.IntegerArray(np.repeat(numbers, times), missing)
-    return np.repeat(np.asarray(values), times)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from basket import times
 from basket.arithmetic import HOURS, dollars, per
-from basket.flags import gap_counts, median_of_counts, orders_of, sum_by
+from basket.flags import GAPS, median_of_counts, orders_of, sum_by
 from basket.lookup import Positions
 from basket.settings import Settings
 
@@ -105,6 +105,7 @@ class Part:
         self.product = merged["product_key"].to_numpy("intp")
         self.reordered = merged["reordered"].to_numpy()
         self.order = orders_of(merged, orders)
+        self.order_of_line = self.order.of_line(np.arange(len(orders)))
         users = Positions(customers["user_id"].to_numpy())
         self.customer_of_order = users.find(orders["user_id"].to_numpy())
         self.active_customer = is_active(customers, settings)
@@ -218,10 +219,12 @@ def roll_up(group: np.ndarray, values: np.ndarray, groups: int) -> np.ndarray:
 
 def orders_with(part: Part, group: np.ndarray, groups: int) -> np.ndarray:
     """Orders that hold a product of each group of products: 2 x groups."""
-    holds = np.zeros(len(part.orders) * groups, bool)
-    holds[part.order.of_line(np.arange(len(part.orders)) * groups) + group.take(part.product)] = 1
-    holds = holds.reshape(-1, groups)
-    return np.stack([holds.sum(axis=0), holds[part.active_order].sum(axis=0)])
+    orders = len(part.orders)
+    holds = np.zeros(groups * orders, bool)
+    holds[(group * orders).take(part.product) + part.order_of_line] = True
+    holds = holds.reshape(groups, orders)
+    active = holds & part.active_order
+    return np.stack([np.count_nonzero(each, axis=1) for each in (holds, active)])
 
 
 def by_department(part: Part, sold: tuple[np.ndarray, np.ndarray], goods: Goods) -> dict:
@@ -267,16 +270,15 @@ def by_price_range(
 
 def gaps_by_group(part: Part, group: pd.DataFrame) -> dict[str, np.ndarray]:
     """Histogram of days between orders for every group of each grouping: 2 x groups x 31."""
-    known = part.orders["days_since_prior_order"].notna().to_numpy()
-    days = part.orders.loc[known, "days_since_prior_order"]
-    customer, active = part.customer_of_order[known], part.active_order[known]
+    gaps = part.orders["days_since_prior_order"]
+    known = gaps.notna().to_numpy()
+    days, customer = gaps[known].to_numpy("int64"), part.customer_of_order[known]
 
     def counts_of(grouping: str) -> np.ndarray:
         size = len(group[grouping].cat.categories)
-        codes = group[grouping].cat.codes.to_numpy()[customer].astype(np.int64)
-        return both_populations(
-            gap_counts(active * size + codes, days, 2 * size).reshape(2, size, -1)
-        )
+        first_cell = (part.active_customer * size + group[grouping].cat.codes.to_numpy()) * GAPS
+        counts = np.bincount(first_cell[customer] + days, minlength=2 * size * GAPS)
+        return both_populations(counts.reshape(2, size, GAPS))
 
     return {f"gaps_{name}": counts_of(name) for name in GROUPINGS}
 

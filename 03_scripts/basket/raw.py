@@ -14,7 +14,7 @@ from basket.errors import DataError
 from basket.settings import Limits
 
 MARKER = "SYNTHETIC_DATA.json"
-SLICE_BYTES = 16 * 2**20
+SLICE_BYTES = 4 * 2**20  # what is parsed of it stays in the processor's cache
 LONGEST_HEADER = 64 * 1024  # bytes
 LONGEST_LINE = 64 * 2**20  # bytes; what has none is no text of lines
 BOM = b"\xef\xbb\xbf"

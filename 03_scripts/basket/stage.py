@@ -146,13 +146,15 @@ class Stage:
         function: Callable,
         takes: Mapping[str, str | tuple[str, list[str]]],
         makes: tuple[str, ...] = (),
+        read: Callable = tables.read_part,
         **constants,
     ) -> dict:
         """Apply a pure function to every part; write the frames it returns, add up its sums.
 
         `takes` maps each argument to a table, or to (table, columns). `function(**frames,
         **constants)` returns (frames by table, sums by name); sums are integers or arrays and are
-        added in the order of the parts. The parts run on a pool of threads, or on a cluster.
+        added in the order of the parts. `read` is `tables.read_stored` for a function of stored
+        columns instead of frames. The parts run on a pool of threads, or on a cluster.
         """
         sources = {
             argument: (self.folder_of(table), columns)
@@ -171,6 +173,7 @@ class Stage:
                 f"{function.__name__}, part",
                 function=function,
                 sources=sources,
+                read=read,
                 folders=folders,
                 constants=constants,
             )
@@ -289,13 +292,15 @@ def _on_threads(threads: int, function: Callable, items: Sequence, constants: di
         yield from pool.map(partial(function, **constants), items)
 
 
-def run_part(part: int, function: Callable, sources: dict, folders: dict, constants: dict) -> tuple:
+def run_part(
+    part: int, function: Callable, sources: dict, read: Callable, folders: dict, constants: dict
+) -> tuple:
     """Read one part's frames, apply the function, write its frames; return what was written.
 
     Each file is written aside and moved in when it is whole: done twice, it does no harm.
     """
     frames = {
-        argument: tables.read_part(folder, part, columns)
+        argument: read(folder, part, columns)
         for argument, (folder, columns) in sources.items()
     }
     made, sums = function(**frames, **constants)
