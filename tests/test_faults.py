@@ -61,9 +61,11 @@ def report(*arguments, **options) -> tuple[int, str]:
 
 
 def kernels_of(run: subprocess.Popen) -> list[psutil.Process]:
+    """The kernels of a run: first the one at work, then the one that waits for the next stage."""
     try:
         children = psutil.Process(run.pid).children()
-        return [child for child in children if "ipykernel_launcher" in child.cmdline()]
+        kernels = [child for child in children if "basket.kernel" in child.cmdline()]
+        return sorted(kernels, key=psutil.Process.create_time)
     except psutil.NoSuchProcess:
         return []
 

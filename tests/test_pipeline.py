@@ -8,11 +8,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 from basket.graph import graph
 from basket.project import ROOT
@@ -205,7 +206,7 @@ def test_a_failing_cell_names_itself_and_leaves_the_last_good_outputs(checkout, 
 )
 def test_a_killed_kernel_and_an_early_exit_are_failures(checkout, built, tmp_path, source, said):
     from basket.errors import BasketError
-    from basket.execute import execute
+    from basket.execute import Kernel, execute
 
     notebook = json.loads((ROOT / "03_scripts" / "06_report.ipynb").read_text(encoding="utf-8"))
     parameters = next(cell for cell in notebook["cells"] if cell["metadata"].get("tags"))
@@ -218,11 +219,36 @@ def test_a_killed_kernel_and_an_early_exit_are_failures(checkout, built, tmp_pat
     path = tmp_path / "05_visualise.ipynb"
     path.write_text(json.dumps(notebook), encoding="utf-8")
     target = tmp_path / "executed" / "05_visualise.ipynb"
-    with pytest.raises(BasketError, match=said):
-        execute(path, target, {"rules": "course"}, 60)
+    with Kernel(path) as kernel, pytest.raises(BasketError, match=said):
+        execute(path, target, {"rules": "course"}, 60, kernel)
     assert not target.exists()
-    with pytest.raises(BasketError, match="no parameter"):
-        execute(path, target, {"no_such_parameter": 1}, 60)
+    with Kernel(path) as kernel, pytest.raises(BasketError, match="no parameter"):
+        execute(path, target, {"no_such_parameter": 1}, 60, kernel)
+
+
+def test_a_kernel_that_has_made_the_imports_shows_what_one_without_them_shows(tmp_path):
+    """pandas looks, as it is imported, whether it is in a notebook: else it cuts wide tables."""
+    from basket.execute import Kernel, execute
+
+    cells = ["import sys\nbefore = 'pandas' in sys.modules", "import pandas as pd", "print(before)",
+             "pd.DataFrame({'a wide column ' * 9: [1], 'another one ' * 9: [2]})"]
+    path, target = tmp_path / "wide.ipynb", tmp_path / "executed.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
+    with Kernel(path) as kernel:
+        execute(path, target, {}, 60, kernel)
+    *_, printed, shown = nbformat.read(target, as_version=4).cells
+    assert printed.outputs[0].text == "True\n"
+    assert "..." not in shown.outputs[0].data["text/plain"]
+
+
+def test_what_is_imported_ahead_are_the_imports_alone(tmp_path):
+    from basket.kernel import imports_of
+
+    path = tmp_path / "any.ipynb"
+    cells = ["import os, json as j\nprint(1)", "x = 2\nfrom pathlib import (\n    Path,\n)",
+             "def f():\n    import csv"]
+    nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
+    assert imports_of(path) == "import os, json as j\nfrom pathlib import Path"
 
 
 def test_wrong_options_exit_2_and_bad_data_exits_1(tmp_path):
@@ -247,22 +273,21 @@ def test_wrong_options_exit_2_and_bad_data_exits_1(tmp_path):
 def test_a_notebook_run_by_hand_works_on_the_last_built_tables(checkout, built, stage):
     script = (
         "import sys, nbformat\nfrom nbclient import NotebookClient\n"
-        "from basket.execute import ThisPython\n"
+        "from basket.execute import Kernel\nfrom pathlib import Path\n"
         f"notebook = nbformat.read('{stage}.ipynb', as_version=4)\n"
-        "NotebookClient(notebook, kernel_manager_class=ThisPython, timeout=120).execute()\n"
+        f"with Kernel(Path('{stage}.ipynb').resolve()) as kernel:\n"
+        "    NotebookClient(notebook, km=kernel.manager, timeout=120).execute()\n"
         "print(len([c for c in notebook.cells if c.get('execution_count')]))\n"
     )
-    with tempfile.TemporaryDirectory(prefix="run-") as runtime:
-        done = subprocess.run(
-            [sys.executable, "-c", script],
-            cwd=checkout / "03_scripts",
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-            env=os.environ
-            | {"PYTHONPATH": str(checkout / "03_scripts"), "JUPYTER_RUNTIME_DIR": runtime},
-        )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=checkout / "03_scripts",
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(checkout / "03_scripts")},
+    )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 5
     assert make(checkout, "report", f"SCALE={SMALL}").returncode == 0

@@ -10,20 +10,20 @@ import os
 import resource
 import subprocess
 import sys
-import tempfile
 import warnings
-from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 import papermill
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
+from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_output
 from papermill.exceptions import PapermillExecutionError
-from traitlets import default
+from traitlets import Unicode
 
 from basket.errors import BasketError
 from basket.lock import runtime_prefix
@@ -36,53 +36,69 @@ PARAMETERS_ID = "injected-parameters"
 class ThisPython(AsyncKernelManager):
     """A kernel of the Python that runs now, whatever kernels the user has installed."""
 
-    @default("transport")
-    def _files_not_ports(self) -> str:
-        return "ipc"
-
-    @default("ip")
-    def _in_the_folder_of_this_run(self) -> str:
-        return str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / "socket")
-
-    @default("connection_file")
-    def _in_that_folder_too(self) -> str:
-        return str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / "kernel.json")
-
-    held_open: tuple[int, ...] = ()
-    memory: int | None = None
-
-    async def start_kernel(self, **options) -> None:
-        """Start the kernel; what it says outside of cells while it shuts down is of no use."""
-        own = {"stderr": subprocess.DEVNULL, "pass_fds": self.held_open}
-        await super().start_kernel(**options | own)
-        if self.memory and hasattr(resource, "prlimit"):  # Linux
-            most = resource.getrlimit(resource.RLIMIT_DATA)[1]
-            allowed = self.memory if most == resource.RLIM_INFINITY else min(self.memory, most)
-            with contextlib.suppress(ProcessLookupError):
-                resource.prlimit(self.provisioner.pid, resource.RLIMIT_DATA, (allowed, most))
+    notebook = Unicode(help="whose imports the kernel makes before it serves")
 
     @property
     def kernel_spec(self) -> KernelSpec:
         """The kernel's command."""
         return KernelSpec(
-            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            argv=[sys.executable, "-m", "basket.kernel", self.notebook, "-f", "{connection_file}"],
             display_name="Python 3",
             language="python",
         )
 
 
-def execute(
-    source: Path,
-    target: Path,
-    parameters: dict,
-    timeout: int,
-    lock: int | None = None,
-    memory: int | None = None,
-) -> None:
-    """Run the notebook `source` from nothing and put it, executed, at `target`.
+class Kernel:
+    """A started kernel, all of whose files lie in a private folder that goes with it."""
 
-    `lock` is the descriptor of the run's lock, which the kernel then holds too (basket.lock);
-    `memory` the bytes that the kernel may have.
+    def __init__(self, notebook: Path, lock: int | None = None, memory: int | None = None):
+        """Start it, without waiting until it can be asked.
+
+        `lock` is the descriptor of the run's lock, which the kernel then holds too (basket.lock);
+        `memory` the bytes that it may have.
+        """
+        prefix = "basket-" if lock is None else runtime_prefix(lock)
+        self._own = TemporaryDirectory(prefix=prefix)  # short: a socket's path has 108 bytes
+        own = self._own.name
+        self.manager = ThisPython(
+            notebook=str(notebook),
+            transport="ipc",  # files, not ports
+            ip=f"{own}/socket",
+            connection_file=f"{own}/kernel.json",
+        )
+        run_sync(self.manager.start_kernel)(
+            cwd=str(notebook.parent),
+            env=os.environ
+            | {"JUPYTER_RUNTIME_DIR": own, "IPYTHONDIR": f"{own}/ipython", "TMPDIR": own},
+            stderr=subprocess.DEVNULL,  # what it says outside of cells is of no use
+            pass_fds=() if lock is None else (lock,),
+        )
+        self._process = self.manager.provisioner.process
+        if memory and hasattr(resource, "prlimit"):  # Linux
+            most = resource.getrlimit(resource.RLIMIT_DATA)[1]
+            allowed = memory if most == resource.RLIM_INFINITY else min(memory, most)
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(self._process.pid, resource.RLIMIT_DATA, (allowed, most))
+
+    def __enter__(self) -> "Kernel":
+        """Return the kernel."""
+        return self
+
+    def __exit__(self, *error) -> None:
+        """Stop the kernel."""
+        self.stop()
+
+    def stop(self) -> None:
+        """End it at once: all that a notebook makes is published by then."""
+        self._process.kill()
+        self._process.wait()
+        run_sync(self.manager.cleanup_resources)()
+        self._own.cleanup()
+
+
+def execute(source: Path, target: Path, parameters: dict, timeout: int, kernel: Kernel) -> None:
+    """Run the notebook `source` on a fresh kernel and put it, executed, at `target`.
+
     Raises BasketError in two lines, which cell raised what and where the notebook is, when a cell
     fails, the kernel dies or a cell did not run; `target` then stays as it was.
     """
@@ -94,7 +110,7 @@ def execute(
     failed = target.with_name(f"{target.stem}.FAILED.ipynb")
     failed.unlink(missing_ok=True)
     try:
-        _run(source, partial, parameters, timeout, lock, memory)
+        _run(source, partial, parameters, timeout, kernel)
         notebook = nbformat.read(partial, as_version=4)
         _require_all_cells_run(notebook)
     except PapermillExecutionError as error:
@@ -120,24 +136,8 @@ def execute(
     partial.replace(target)
 
 
-def _run(
-    source: Path,
-    partial: Path,
-    parameters: dict,
-    timeout: int,
-    lock: int | None,
-    bytes_allowed: int | None,
-) -> None:
-    class Kernel(ThisPython):
-        held_open = () if lock is None else (lock,)
-        memory = bytes_allowed
-
-    prefix = "basket-" if lock is None else runtime_prefix(lock)
-    with (
-        tempfile.TemporaryDirectory(prefix=prefix) as own,  # short: a socket's path has 108 bytes
-        _environment(JUPYTER_RUNTIME_DIR=own, IPYTHONDIR=f"{own}/ipython", TMPDIR=own),
-        warnings.catch_warnings(),
-    ):
+def _run(source: Path, partial: Path, parameters: dict, timeout: int, kernel: Kernel) -> None:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             papermill.execute_notebook(
@@ -145,7 +145,7 @@ def _run(
                 str(partial),
                 parameters=parameters,
                 kernel_name="python3",
-                kernel_manager_class=Kernel,
+                km=kernel.manager,
                 progress_bar=False,
                 cwd=str(source.parent),
                 execution_timeout=timeout,
@@ -155,18 +155,6 @@ def _run(
             )
         except asyncio.CancelledError as error:
             raise DeadKernelError("the kernel died") from error
-
-
-@contextlib.contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    """Set variables of the environment for a while."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def _require_all_cells_run(notebook: nbformat.NotebookNode) -> None:

@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 from doit.cmd_base import ModuleTaskLoader
@@ -27,6 +29,9 @@ from basket.graph import Step, file_hash, graph, record_file, write_json
 from basket.lock import only_run
 from basket.project import ORIGINAL_DATA, ROOT, SCRIPTS, Folders
 from basket.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from basket.execute import Kernel
 
 SHARED_CODE = [
     ROOT / "requirements.lock",
@@ -49,6 +54,7 @@ class Run:
     start_from: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     pages: dict[str, Future] = field(default_factory=dict)
+    waiting: dict[str, "Kernel"] = field(default_factory=dict)
     error: BasketError | None = None
 
     @cached_property
@@ -172,9 +178,12 @@ def _build(run: Run) -> None:
             "backend": "json",
             "reporter": _Quiet,
         }
-        outcome = DoitMain(ModuleTaskLoader({"task_stages": tasks, "DOIT_CONFIG": config})).run(
-            ["run", *graph()]
-        )
+        loader = ModuleTaskLoader({"task_stages": tasks, "DOIT_CONFIG": config})
+        try:
+            outcome = DoitMain(loader).run(["run", *graph()])
+        finally:
+            for kernel in run.waiting.values():
+                kernel.stop()
         if run.error:
             raise run.error
         if outcome:
@@ -211,6 +220,13 @@ class _Quiet:
         print(message, file=sys.stderr)
 
 
+def _start_kernel(run: Run, stage: str) -> "Kernel":
+    from basket.execute import Kernel
+
+    memory = int(psutil.virtual_memory().total * run.settings.limits.memory_share)
+    return Kernel(SCRIPTS / f"{stage}.ipynb", run.lock, memory)
+
+
 def _run_stage(run: Run, step: Step, beside: ThreadPoolExecutor) -> TaskFailed | None:
     from basket.execute import execute
 
@@ -220,14 +236,17 @@ def _run_stage(run: Run, step: Step, beside: ThreadPoolExecutor) -> TaskFailed |
     try:
         if step.stage == "06_report":
             facts.write_run_facts(run)
-        with progress.bar(run.folders, step.stage):
+        kernel = run.waiting.pop(step.stage, None) or _start_kernel(run, step.stage)
+        with kernel, progress.bar(run.folders, step.stage):
+            following = dict(pairwise(graph())).get(step.stage)
+            if following:  # its kernel starts while this stage is at work
+                run.waiting[following] = _start_kernel(run, following)
             execute(
                 SCRIPTS / f"{step.stage}.ipynb",
                 executed(run.folders, step.stage),
                 {"rules": run.rules},
                 run.settings.limits.cell_timeout_seconds,
-                run.lock,
-                int(psutil.virtual_memory().total * run.settings.limits.memory_share),
+                kernel,
             )
         write_json(
             _done_file(run, step.stage),
