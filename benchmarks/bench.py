@@ -25,6 +25,7 @@ BASKET = [sys.executable, "-c", "from basket.command import main; main()"]
 SIDES = ("ours", "peer")
 STEPS = ("import", "clean", "merge", "derive", "results", "flat")
 PACKAGES = ("pandas", "numpy", "pyarrow", "duckdb")
+ENVIRONMENT = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # as `basket report` gives its kernels
 UNITS = {"gib": 2**30, "mb": 10**6}
 
 # What is aimed at: target, aim.

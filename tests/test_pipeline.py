@@ -206,7 +206,8 @@ def test_a_failing_cell_names_itself_and_leaves_the_last_good_outputs(checkout, 
 )
 def test_a_killed_kernel_and_an_early_exit_are_failures(checkout, built, tmp_path, source, said):
     from basket.errors import BasketError
-    from basket.execute import Kernel, execute
+    from basket.execute import execute
+    from basket.kernel import Kernel
 
     notebook = json.loads((ROOT / "03_scripts" / "06_report.ipynb").read_text(encoding="utf-8"))
     parameters = next(cell for cell in notebook["cells"] if cell["metadata"].get("tags"))
@@ -228,7 +229,8 @@ def test_a_killed_kernel_and_an_early_exit_are_failures(checkout, built, tmp_pat
 
 def test_a_kernel_that_has_made_the_imports_shows_what_one_without_them_shows(tmp_path):
     """pandas looks, as it is imported, whether it is in a notebook: else it cuts wide tables."""
-    from basket.execute import Kernel, execute
+    from basket.execute import execute
+    from basket.kernel import Kernel
 
     cells = ["import sys\nbefore = 'pandas' in sys.modules", "import pandas as pd", "print(before)",
              "pd.DataFrame({'a wide column ' * 9: [1], 'another one ' * 9: [2]})"]
@@ -273,7 +275,7 @@ def test_wrong_options_exit_2_and_bad_data_exits_1(tmp_path):
 def test_a_notebook_run_by_hand_works_on_the_last_built_tables(checkout, built, stage):
     script = (
         "import sys, nbformat\nfrom nbclient import NotebookClient\n"
-        "from basket.execute import Kernel\nfrom pathlib import Path\n"
+        "from basket.kernel import Kernel\nfrom pathlib import Path\n"
         f"notebook = nbformat.read('{stage}.ipynb', as_version=4)\n"
         f"with Kernel(Path('{stage}.ipynb').resolve()) as kernel:\n"
         "    NotebookClient(notebook, km=kernel.manager, timeout=120).execute()\n"

@@ -5,95 +5,22 @@ notebook and only warns of an unknown parameter (D-21).
 """
 
 import asyncio
-import contextlib
-import os
-import resource
-import subprocess
-import sys
 import warnings
 from itertools import groupby
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import nbformat
 import papermill
-from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpec
-from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_output
 from papermill.exceptions import PapermillExecutionError
-from traitlets import Unicode
 
 from basket.errors import BasketError
-from basket.lock import runtime_prefix
+from basket.kernel import Kernel
 
 PEOPLE_ERRORS = ("BasketError", "DataError", "SettingsError")
 MEMORY_ADVICE = " (a notebook may use memory_share of the memory; fewer lines_per_part need less)"
 PARAMETERS_ID = "injected-parameters"
-
-
-class ThisPython(AsyncKernelManager):
-    """A kernel of the Python that runs now, whatever kernels the user has installed."""
-
-    notebook = Unicode(help="whose imports the kernel makes before it serves")
-
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        """The kernel's command."""
-        return KernelSpec(
-            argv=[sys.executable, "-m", "basket.kernel", self.notebook, "-f", "{connection_file}"],
-            display_name="Python 3",
-            language="python",
-        )
-
-
-class Kernel:
-    """A started kernel, all of whose files lie in a private folder that goes with it."""
-
-    def __init__(self, notebook: Path, lock: int | None = None, memory: int | None = None):
-        """Start it, without waiting until it can be asked.
-
-        `lock` is the descriptor of the run's lock, which the kernel then holds too (basket.lock);
-        `memory` the bytes that it may have.
-        """
-        prefix = "basket-" if lock is None else runtime_prefix(lock)
-        self._own = TemporaryDirectory(prefix=prefix)  # short: a socket's path has 108 bytes
-        own = self._own.name
-        self.manager = ThisPython(
-            notebook=str(notebook),
-            transport="ipc",  # files, not ports
-            ip=f"{own}/socket",
-            connection_file=f"{own}/kernel.json",
-        )
-        run_sync(self.manager.start_kernel)(
-            cwd=str(notebook.parent),
-            env=os.environ
-            | {"JUPYTER_RUNTIME_DIR": own, "IPYTHONDIR": f"{own}/ipython", "TMPDIR": own},
-            stderr=subprocess.DEVNULL,  # what it says outside of cells is of no use
-            pass_fds=() if lock is None else (lock,),
-        )
-        self._process = self.manager.provisioner.process
-        if memory and hasattr(resource, "prlimit"):  # Linux
-            most = resource.getrlimit(resource.RLIMIT_DATA)[1]
-            allowed = memory if most == resource.RLIM_INFINITY else min(memory, most)
-            with contextlib.suppress(ProcessLookupError):
-                resource.prlimit(self._process.pid, resource.RLIMIT_DATA, (allowed, most))
-
-    def __enter__(self) -> "Kernel":
-        """Return the kernel."""
-        return self
-
-    def __exit__(self, *error) -> None:
-        """Stop the kernel."""
-        self.stop()
-
-    def stop(self) -> None:
-        """End it at once: all that a notebook makes is published by then."""
-        self._process.kill()
-        self._process.wait()
-        run_sync(self.manager.cleanup_resources)()
-        self._own.cleanup()
 
 
 def execute(source: Path, target: Path, parameters: dict, timeout: int, kernel: Kernel) -> None:

@@ -1,17 +1,88 @@
-"""A kernel that has made the imports of a notebook before it is asked to run it.
+"""The kernels of a run: each starts, with its notebook's imports made, before it is needed.
 
-    python -m basket.kernel NOTEBOOK -f CONNECTION_FILE
-
-Started while the stage before is at work, it takes a second or two off each stage.
+Started while the stage before is at work, it takes a second or two off each stage (D-34). The
+kernel itself is `python -m basket.kernel NOTEBOOK -f CONNECTION_FILE`.
 """
 
 import ast
 import contextlib
 import json
+import os
+import resource
+import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from ipykernel.kernelapp import IPKernelApp
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_core.utils import run_sync
+from traitlets import Unicode
+
+from basket.lock import runtime_prefix
+
+
+class ThisPython(AsyncKernelManager):
+    """A kernel of the Python that runs now, whatever kernels the user has installed."""
+
+    notebook = Unicode(help="whose imports the kernel makes before it serves")
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """The kernel's command."""
+        return KernelSpec(
+            argv=[sys.executable, "-m", "basket.kernel", self.notebook, "-f", "{connection_file}"],
+            display_name="Python 3",
+            language="python",
+        )
+
+
+class Kernel:
+    """A started kernel, all of whose files lie in a private folder that goes with it."""
+
+    def __init__(self, notebook: Path, lock: int | None = None, memory: int | None = None):
+        """Start it, without waiting until it can be asked.
+
+        `lock` is the descriptor of the run's lock, which the kernel then holds too (basket.lock);
+        `memory` the bytes that it may have.
+        """
+        prefix = "basket-" if lock is None else runtime_prefix(lock)
+        self._own = TemporaryDirectory(prefix=prefix)  # short: a socket's path has 108 bytes
+        own = self._own.name
+        self.manager = ThisPython(
+            notebook=str(notebook),
+            transport="ipc",  # files, not ports
+            ip=f"{own}/socket",
+            connection_file=f"{own}/kernel.json",
+        )
+        run_sync(self.manager.start_kernel)(
+            cwd=str(notebook.parent),
+            env=os.environ
+            | {"JUPYTER_RUNTIME_DIR": own, "IPYTHONDIR": f"{own}/ipython", "TMPDIR": own},
+            stderr=subprocess.DEVNULL,  # what it says outside of cells is of no use
+            pass_fds=() if lock is None else (lock,),
+        )
+        self._process = self.manager.provisioner.process
+        if memory and hasattr(resource, "prlimit"):  # Linux
+            most = resource.getrlimit(resource.RLIMIT_DATA)[1]
+            allowed = memory if most == resource.RLIM_INFINITY else min(memory, most)
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(self._process.pid, resource.RLIMIT_DATA, (allowed, most))
+
+    def __enter__(self) -> "Kernel":
+        """Return the kernel."""
+        return self
+
+    def __exit__(self, *error) -> None:
+        """Stop the kernel."""
+        self.stop()
+
+    def stop(self) -> None:
+        """End it at once: all that a notebook makes is published by then."""
+        self._process.kill()
+        self._process.wait()
+        run_sync(self.manager.cleanup_resources)()
+        self._own.cleanup()
 
 
 def imports_of(notebook: Path) -> str:
@@ -25,6 +96,8 @@ def imports_of(notebook: Path) -> str:
 
 def main() -> None:
     """Import, in a namespace that the notebook does not see; then serve."""
+    from ipykernel.kernelapp import IPKernelApp
+
     notebook = Path(sys.argv.pop(1))
     kernel = IPKernelApp.instance()
     kernel.initialize()

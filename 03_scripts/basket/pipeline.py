@@ -31,7 +31,7 @@ from basket.project import ORIGINAL_DATA, ROOT, SCRIPTS, Folders
 from basket.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from basket.execute import Kernel
+    from basket.kernel import Kernel
 
 SHARED_CODE = [
     ROOT / "requirements.lock",
@@ -133,7 +133,8 @@ def _prepare_environment(run: Run) -> None:
     """Tell the kernels, which inherit it, where things are.
 
     matplotlib keeps its list of fonts, which takes seconds to make, and would read settings from
-    the user's home: it gets a folder in the virtual environment instead.
+    the user's home: it gets a folder in the virtual environment instead. The parts have threads of
+    their own; those of OpenBLAS would only wait, busily.
     """
     home = Path(sys.prefix) if os.access(sys.prefix, os.W_OK) else run.folders.prepared
     os.environ.update(
@@ -142,6 +143,7 @@ def _prepare_environment(run: Run) -> None:
         BASKET_DATA=str(run.data_path),
         BASKET_SETTINGS=str(run.settings_file),
         PYTHONHASHSEED="0",
+        OPENBLAS_NUM_THREADS="1",
         SOURCE_DATE_EPOCH=str(facts.epoch()),
         BASKET_SCHEDULER="",
     )
@@ -220,34 +222,14 @@ class _Quiet:
         print(message, file=sys.stderr)
 
 
-def _start_kernel(run: Run, stage: str) -> "Kernel":
-    from basket.execute import Kernel
-
-    memory = int(psutil.virtual_memory().total * run.settings.limits.memory_share)
-    return Kernel(SCRIPTS / f"{stage}.ipynb", run.lock, memory)
-
-
 def _run_stage(run: Run, step: Step, beside: ThreadPoolExecutor) -> TaskFailed | None:
-    from basket.execute import execute
-
     begun = time.perf_counter()
     _done_file(run, step.stage).unlink(missing_ok=True)
     before = fingerprint(run, step)
     try:
         if step.stage == "06_report":
             facts.write_run_facts(run)
-        kernel = run.waiting.pop(step.stage, None) or _start_kernel(run, step.stage)
-        with kernel, progress.bar(run.folders, step.stage):
-            following = dict(pairwise(graph())).get(step.stage)
-            if following:  # its kernel starts while this stage is at work
-                run.waiting[following] = _start_kernel(run, following)
-            execute(
-                SCRIPTS / f"{step.stage}.ipynb",
-                executed(run.folders, step.stage),
-                {"rules": run.rules},
-                run.settings.limits.cell_timeout_seconds,
-                kernel,
-            )
+        _execute(run, step.stage)
         write_json(
             _done_file(run, step.stage),
             {
@@ -273,6 +255,31 @@ def _run_stage(run: Run, step: Step, beside: ThreadPoolExecutor) -> TaskFailed |
         f"{usage['peak_bytes'] / 2**20:8,.0f} MiB"
     )
     return None
+
+
+def _execute(run: Run, stage: str) -> None:
+    """Run a stage's notebook on its kernel; that of the next stage starts meanwhile."""
+    kernel = run.waiting.pop(stage, None) or _start_kernel(run, stage)
+    with kernel, progress.bar(run.folders, stage):
+        from basket.execute import execute  # papermill: takes as long as a kernel to start
+
+        following = dict(pairwise(graph())).get(stage)
+        if following:
+            run.waiting[following] = _start_kernel(run, following)
+        execute(
+            SCRIPTS / f"{stage}.ipynb",
+            executed(run.folders, stage),
+            {"rules": run.rules},
+            run.settings.limits.cell_timeout_seconds,
+            kernel,
+        )
+
+
+def _start_kernel(run: Run, stage: str) -> "Kernel":
+    from basket.kernel import Kernel
+
+    memory = int(psutil.virtual_memory().total * run.settings.limits.memory_share)
+    return Kernel(SCRIPTS / f"{stage}.ipynb", run.lock, memory)
 
 
 def _is_up_to_date(run: Run, step: Step) -> bool:
@@ -391,11 +398,13 @@ def _hash_of(paths: list[Path]) -> str:
 
 def _hashes(paths: list[Path]) -> dict[Path, str | None]:
     """The sha256 of each file, None for one that is not there; no hidden or compiled files."""
-    return {
-        path: _known_hash(path)
+    known = [
+        path
         for path in paths
         if "__pycache__" not in path.parts and not path.name.startswith(".")
-    }
+    ]
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(known, pool.map(_known_hash, known), strict=True))
 
 
 def _known_hash(path: Path) -> str | None:
