@@ -21,6 +21,7 @@ from basket.errors import BasketError
 from basket.graph import SIDECAR
 
 ROWS_PER_GROUP = 250_000
+ROWS_WAITING = 5_000_000  # of all parts that are written side by side
 pa.set_memory_pool(pa.system_memory_pool())  # gives freed memory back; half the page faults
 
 
@@ -99,12 +100,19 @@ def _writer(path: Path, table: str, schema: pa.Schema) -> pq.ParquetWriter:
 
 
 class PartWriters:
-    """Writes a table's parts side by side, each in row groups of ROWS_PER_GROUP."""
+    """Writes a table's parts side by side, each in row groups of ROWS_PER_GROUP.
 
-    def __init__(self, folder: Path, table: str, parts: int):
-        """Open one file per part in an empty folder."""
+    Where so much of all parts cannot wait in memory, the row groups are smaller.
+    """
+
+    def __init__(self, folder: Path, table: str, parts: int, of_parts: int | None = None):
+        """Open one file per part in an empty folder.
+
+        `of_parts` is the number of parts of the table where others write the rest of them.
+        """
         self._folder = folder
         self._table = table
+        self._enough = min(ROWS_PER_GROUP, ROWS_WAITING // (of_parts or parts))
         schema = dictionary.arrow_schema(table)
         self._writers = [_writer(part_file(folder, part), table, schema) for part in range(parts)]
         self._waiting: list[list[pa.Table]] = [[] for _ in range(parts)]
@@ -134,13 +142,13 @@ class PartWriters:
         ]
 
     def add(self, rows: pa.Table, starts) -> None:
-        """Add rows that are sorted by part; part k is rows[starts[k] : starts[k + 1]]."""
+        """Add rows that are valid and sorted by part; part k is rows[starts[k] : starts[k + 1]]."""
         for part, writer_rows in enumerate(self._waiting):
             count = int(starts[part + 1] - starts[part])
             if count:
                 writer_rows.append(rows.slice(int(starts[part]), count))
                 self._rows[part] += count
-                if sum(waiting.num_rows for waiting in writer_rows) >= ROWS_PER_GROUP:
+                if sum(waiting.num_rows for waiting in writer_rows) >= self._enough:
                     self._flush(part)
 
     def _flush(self, part: int) -> None:
@@ -148,7 +156,6 @@ class PartWriters:
             return
         rows = pa.concat_tables(self._waiting[part]).unify_dictionaries()
         self._waiting[part].clear()
-        dictionary.validate(self._table, to_pandas(self._table, rows))
         schema = dictionary.arrow_schema(self._table)
         self._writers[part].write_table(rows.cast(schema), row_group_size=ROWS_PER_GROUP)
 
