@@ -210,7 +210,7 @@ def _import_split(
             described = _without_repeats(stage, file, described, bad)
     _record_read(stage, table, _rows_of(described), bad)
     stage.finish(table, described)
-    pa.default_memory_pool().release_unused()  # what threads have freed and malloc keeps for them
+    tables.give_back()
 
 
 def _rows_of(described: list[dict]) -> int:

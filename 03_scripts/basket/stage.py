@@ -83,7 +83,9 @@ class Stage:
 
     def read(self, table: str, columns: list[str] | None = None) -> pd.DataFrame:
         """Read a whole table."""
-        return tables.read_table(self.folder_of(table), columns)
+        whole = tables.read_table(self.folder_of(table), columns)
+        tables.give_back()
+        return whole
 
     def read_part(self, table: str, part: int = 0, columns: list[str] | None = None):
         """Read one part of a table: some customers, with all that is theirs."""
@@ -192,6 +194,7 @@ class Stage:
             done = _on_threads(self.settings.limits.threads, function, items, constants)
         for number, result in enumerate(done, start=1):
             self.note_progress(what, number, len(items))
+            tables.give_back()
             yield result
 
     def note_progress(self, what: str, done: int, total: int) -> None:
