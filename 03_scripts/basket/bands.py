@@ -315,6 +315,7 @@ def coded(values: pd.Series) -> Coded:
             shares = np.arange(MOST_BINS) / MOST_BINS
             starts = np.unique(np.nanquantile(numbers, shares, method="lower"))
         codes = np.where(np.isnan(numbers), 0, np.searchsorted(starts, numbers, side="right"))
+        codes = codes.astype(np.min_scalar_type(len(starts)))
         return Coded(codes, [-np.inf, *starts], ordered=True)
     codes, names = pd.factorize(values, sort=True, use_na_sentinel=False)
     return Coded(codes, ["(missing)" if pd.isna(name) else str(name) for name in names],
@@ -474,7 +475,8 @@ def _ways(others: Mapping[str, Coded]) -> list[tuple[str, str]]:
 
 def _entropy_explained(actual: np.ndarray, predicted: np.ndarray) -> float:
     """Share of the entropy of the labels that the predicted labels take away; 0 for one label."""
-    counts = np.unique(np.stack([predicted, actual]), axis=1, return_counts=True)[1]
+    counts = np.bincount(predicted * (int(actual.max(initial=0)) + 1) + actual)
+    counts = counts[counts > 0]
 
     def entropy(codes: np.ndarray) -> float:
         shares = np.bincount(codes) / len(codes)

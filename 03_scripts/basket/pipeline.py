@@ -136,6 +136,7 @@ def _prepare_environment(run: Run) -> None:
         BASKET_DATA=str(run.data_path),
         BASKET_SETTINGS=str(run.settings_file),
         PYTHONHASHSEED="0",
+        MALLOC_ARENA_MAX="2",  # glibc keeps what threads free, for each of them
         SOURCE_DATE_EPOCH=str(facts.epoch()),
         BASKET_SCHEDULER="",
     )
