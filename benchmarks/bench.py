@@ -25,7 +25,8 @@ BASKET = [sys.executable, "-c", "from basket.command import main; main()"]
 SIDES = ("ours", "peer")
 STEPS = ("import", "clean", "merge", "derive", "results", "flat")
 PACKAGES = ("pandas", "numpy", "pyarrow", "duckdb")
-ENVIRONMENT = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # as `basket report` gives its kernels
+# What `basket report` gives its kernels.
+ENVIRONMENT = os.environ | {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 UNITS = {"gib": 2**30, "mb": 10**6}
 
 # What is aimed at: target, aim.

@@ -12,8 +12,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 from basket import clean, flags, import_raw, measure, merge, tables
 from basket.csv_text import to_csv
 from basket.flat import write_flat
@@ -81,7 +79,8 @@ def derive_stage() -> None:
 def result_tables() -> None:
     """05, first half: the tables that count and average, as CSV files."""
     stage = Stage("05_visualise")
-    customers, products = stage.read("analysis_customers"), stage.read("analysis_products")
+    customers = stage.read("analysis_customers", measure.CUSTOMERS)
+    products = stage.read("analysis_products")
     names = measure.department_names(products)
     labels = measure.group_labels(customers, stage.settings)
     sums = stage.for_each_part(
@@ -90,8 +89,7 @@ def result_tables() -> None:
          "orders": "analysis_orders", "customers": "analysis_customers"},
         goods=measure.Goods.of(products, names), labels=labels,
         users=Positions(customers["user_id"].to_numpy()), settings=stage.settings)
-    results = measure.result_tables(sums, customers, labels, products, names,
-                                    np.concatenate(sums["customer_departments"]), stage.settings)
+    results = measure.result_tables(sums, customers, labels, products, names, stage.settings)
     stage.folders.tables.mkdir(parents=True, exist_ok=True)
     for name, table in results.items():
         (stage.folders.tables / f"{name}.csv").write_text(to_csv(table), encoding="utf-8")

@@ -155,11 +155,12 @@ class Measured:
             goods=measure.Goods.of(self.products, self.names), labels=self.labels,
             users=self.everyone, settings=self.settings)
         self.department_lines = np.concatenate(self.sums["customer_departments"])
+        self.customer_times = np.concatenate(self.sums["customer_times"])
 
     def counted(self) -> dict[str, pd.DataFrame]:
         """The tables that count and average."""
         return measure.result_tables(self.sums, self.customers, self.labels, self.products,
-                                     self.names, self.department_lines, self.settings)
+                                     self.names, self.settings)
 
     def compared(self, counted: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         """The tables that compare, with those that they rest on."""
@@ -171,12 +172,9 @@ class Measured:
             "department_times": times.department_times(moments, columns, names, settings),
             "redundancy": bands.redundancies(self.customers[active], settings),
         }
-        values = compare.measures(
-            self.customers, self.department_lines, np.concatenate(self.sums["customer_times"]),
-            list(names["department"]), settings)
         results |= compare.all_comparisons(
-            self.customers[active], values[active], self.labels[active],
-            self.department_lines[active], names, results, settings)
+            self.customers[active], self.labels[active], self.department_lines[active],
+            self.customer_times[active], names, results, settings)
         return results | self._pairs() | {
             "busiest_times": times.busiest_times(moments, columns, settings),
             "order_index": times.order_index(moments, columns, settings),

@@ -49,12 +49,17 @@ def test_times_are_among_the_ratios_and_count_the_orders_they_say(settings):
     values = compare.measures(
         customers.assign(median_days_between_orders=7.0), np.array([[12], [30]]), counts,
         ["snacks"], settings)
-    sums = compare.customer_sums(customers, values, np.array([[12], [30]]), ["snacks"])
-    times = compare.times_of(values)
+    sums = compare.customer_sums(
+        customers, np.array([[12], [30]]), counts, ["snacks"], settings)
+    times = compare.time_names(settings)
+    assert list(values) == [*compare.UNITS, *times, "share of snacks"]
     assert times == ["orders in the night", "orders in the morning", "orders in the afternoon",
                      "orders in the evening", "orders at the weekend"]
-    assert (sums[times].to_numpy() == counts).all()
-    assert list(sums.columns) == [*compare.TOTALS, *times, "lines of snacks"]
+    for number, time in enumerate(times):
+        assert sums[time].tolist() == counts[:, number].tolist()
+        assert values[time].tolist() == (counts[:, number] / [12, 30]).tolist()
+    assert sums.names == [*compare.TOTALS, *times, "lines of snacks"]
+    assert sums["lines of snacks"].tolist() == [12, 30] == sums["orders"].tolist()
 
 
 @pytest.fixture

@@ -240,8 +240,8 @@ def read(folder: Path, name: str, content: bytes, sizes: tuple[int, int]):
             if name == DEPARTMENTS:
                 return rows_of(read_csv.read_departments(file)), []
             if name in (PRODUCTS, CUSTOMERS):
-                found = read_csv.read_small(file, table)
-                return rows_of(found.rows), found.bad
+                rows, bad = read_csv.read_small(file, table)
+                return rows_of(rows), bad
             kept, bad = [], []
             for rows, more in read_csv.read_slices(file, table, rows_of, 1):
                 kept += rows

@@ -53,14 +53,15 @@ def analysed(run: Run) -> tuple[dict[str, pd.DataFrame], list[dict]]:
     measured = Measured(run.open("05_visualise"))
     settings, names, moments = measured.settings, measured.names, measured.sums["time_moments"]
     results = measured.counted()
-    active, values = of_customers(measured)
+    active = measure.is_active(measured.customers, settings)
     columns = times.Columns(len(settings.dayparts), len(names))
     customers, lines = measured.customers[active], measured.department_lines[active]
     results["spend_by_time"] = times.spend_by_time(moments, columns, settings)
     results["department_times"] = times.department_times(moments, columns, names, settings)
     results["redundancy"] = bands.redundancies(customers, settings)
     results |= compare.all_comparisons(
-        customers, values[active], measured.labels[active], lines, names, results, settings)
+        customers, measured.labels[active], lines, measured.customer_times[active], names, results,
+        settings)
     results["busiest_times"] = times.busiest_times(moments, columns, settings)
     results["group_shares"] = goods.group_shares(results["habits"])
     results["profiles"] = goods.profiles(
@@ -69,16 +70,6 @@ def analysed(run: Run) -> tuple[dict[str, pd.DataFrame], list[dict]]:
     results["bands"] = bands.bands(
         customers, means, bands.course_cuts(settings), settings, bands.asked(means))
     return results, findings.compose(results, settings, ())
-
-
-def of_customers(measured: Measured) -> tuple[np.ndarray, pd.DataFrame]:
-    """Who is active, and each customer's measures."""
-    settings = measured.settings
-    values = compare.measures(
-        measured.customers, measured.department_lines,
-        np.concatenate(measured.sums["customer_times"]), list(measured.names["department"]),
-        settings)
-    return measure.is_active(measured.customers, settings), values
 
 
 def comparisons(results: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -257,11 +248,12 @@ def planted_run(task: tuple[int, Effects]) -> pd.DataFrame:
     seed, effects = task
     with tempfile.TemporaryDirectory() as folder:
         measured = Measured(stages_on(Path(folder), seed, SMALL, effects).open("05_visualise"))
-    active, values = of_customers(measured)
+    active = measure.is_active(measured.customers, measured.settings)
     customers, labels = measured.customers[active], measured.labels[active]
     departments = list(measured.names["department"])
     sums = compare.customer_sums(
-        customers, values[active], measured.department_lines[active], departments)
+        customers, measured.department_lines[active], measured.customer_times[active],
+        departments, measured.settings)
     resampled = compare.resampled_sums(sums, customers, labels, measured.settings)
     ratios = {
         "mean_order_value": compare.RATIOS["mean_order_value"],

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from basket import import_raw
+from basket import import_raw, read_csv, tables
 from basket.command import main
 from basket.errors import DataError
 from basket.project import ROOT, Folders
@@ -625,6 +626,32 @@ def test_bad_rows_of_later_slices_have_the_line_number_of_the_file(tmp_path, mon
     bad = pd.read_parquet(run.folders.prepared / "quarantine" / "raw_orders.parquet")
     assert bad["line"].tolist() == [2501, 2902]
     assert run.table("raw_orders")["order_id"].tolist() == list(range(1, 3001))
+
+
+@pytest.mark.parametrize("size", [40, 90, 200, 10**6])
+def test_a_table_with_texts_is_the_same_in_slices_of_any_size(tmp_path, monkeypatch, size):
+    """Also where a slice ends within a quoted text, and where a bad row follows sound slices."""
+    monkeypatch.setattr("basket.raw.RawFile.slices.__defaults__", (size,))
+    products = [*PRODUCTS, '7,"Bread,\r\nwhite\nor brown",9,12,2.0', "8,Salt,9,12,1.0",
+                "x,Oil,9,12,3.0", '9,"Eggs\nor more",8,1,2.5']
+    many = write(tmp_path / "data", products=products)
+    rows, bad = read_csv.read_small(find(many, LIMITS).files["raw_products"], "raw_products")
+    assert rows["product_id"].to_pylist() == list(range(1, 10))
+    assert rows["product_name"].to_pylist()[6:] == ["Bread,\r\nwhite\nor brown", "Salt",
+                                                    "Eggs\nor more"]
+    assert [(row.line, row.text) for row in bad] == [(12, "x,Oil,9,12,3.0")]
+
+
+def test_of_many_parts_written_side_by_side_less_waits_for_each(tmp_path, monkeypatch):
+    data = write(tmp_path / "data", orders=MANY_ORDERS)
+    settings = write_settings(tmp_path / "settings.yml", {"limits.lines_per_part": 2})
+    one = imported(data, tmp_path / "one", settings)
+    monkeypatch.setattr(tables, "ROWS_WAITING", 1000)
+    monkeypatch.setattr("basket.raw.RawFile.slices.__defaults__", (1000,))
+    two = imported(data, tmp_path / "two", settings)
+    pd.testing.assert_frame_equal(one.table("raw_orders"), two.table("raw_orders"))
+    files = [tables.part_file(run.folders.prepared / "raw_orders", 0) for run in (one, two)]
+    assert pq.ParquetFile(files[0]).num_row_groups == 1 < pq.ParquetFile(files[1]).num_row_groups
 
 
 def test_lines_of_an_unknown_order_are_kept_for_the_merge_to_find(tmp_path):

@@ -243,14 +243,14 @@ def test_a_kernel_that_has_made_the_imports_shows_what_one_without_them_shows(tm
     assert "..." not in shown.outputs[0].data["text/plain"]
 
 
-def test_what_is_imported_ahead_are_the_imports_alone(tmp_path):
-    from basket.kernel import imports_of
+def test_what_is_imported_ahead_is_what_the_cells_import(tmp_path):
+    from basket.kernel import imported_by
 
     path = tmp_path / "any.ipynb"
-    cells = ["import os, json as j\nprint(1)", "x = 2\nfrom pathlib import (\n    Path,\n)",
-             "def f():\n    import csv"]
+    cells = ["import os, json as j\nprint(1)", "x = 2\nfrom basket import (\n    clean as c,\n)",
+             "def f():\n    import csv", "%matplotlib inline"]
     nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
-    assert imports_of(path) == "import os, json as j\nfrom pathlib import Path"
+    assert imported_by(path) == ["os", "json", "basket", "basket.clean"]
 
 
 def test_wrong_options_exit_2_and_bad_data_exits_1(tmp_path):

@@ -159,13 +159,13 @@ def bands(customers: pd.DataFrame, measures: pd.DataFrame, course_cuts: Mapping[
     ids = customers["user_id"].to_numpy()[order]
     quarter = quarter_of(ids, settings.seed)
     confirms = np.flatnonzero(quarter >= 2)
-    rows, columns = [], []
-    for attribute, measure in pairs:
+    rows, columns = [], np.empty((len(confirms), 2 * len(pairs)))
+    for number, (attribute, measure) in enumerate(pairs):
         row, column = _compare(
             _floats(customers[attribute])[order], _floats(measures[measure])[order], quarter,
             np.asarray(course_cuts[attribute], float), STEPS.get(attribute, 1))
         rows += [{"attribute": attribute, "measure": measure, **each} for each in row]
-        columns.append(column[confirms])
+        columns[:, 2 * number : 2 * number + 2] = column[confirms]
     table = pd.DataFrame(rows)
     gain = _gains(columns, settings)
     proposed = np.flatnonzero(table["method"] == "proposed")
@@ -222,12 +222,13 @@ def _row(method: str, cuts, *, half, r2, gain: float) -> dict:
     }
 
 
-def _gains(columns: list[np.ndarray], settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+def _gains(columns: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     """Limits of the gain of each pair, from one set of resamples of the confirming customers."""
-    if not len(columns[0]):
-        return np.full(len(columns), np.nan), np.full(len(columns), np.nan)
+    if not len(columns):
+        unknown = np.full(columns.shape[1] // 2, np.nan)
+        return unknown, unknown
     sums = stats.bootstrap_sums(
-        np.hstack(columns), {}, resamples=settings.statistics.resamples, seed=settings.seed,
+        columns, {}, resamples=settings.statistics.resamples, seed=settings.seed,
         threads=settings.limits.threads).everyone
     missed, squares = sums[:, 0::2], sums[:, 1::2]
     ratios = np.divide(missed, squares, out=np.full_like(missed, np.nan), where=squares > 0)
@@ -314,6 +315,7 @@ def coded(values: pd.Series) -> Coded:
             shares = np.arange(MOST_BINS) / MOST_BINS
             starts = np.unique(np.nanquantile(numbers, shares, method="lower"))
         codes = np.where(np.isnan(numbers), 0, np.searchsorted(starts, numbers, side="right"))
+        codes = codes.astype(np.min_scalar_type(len(starts)))
         return Coded(codes, [-np.inf, *starts], ordered=True)
     codes, names = pd.factorize(values, sort=True, use_na_sentinel=False)
     return Coded(codes, ["(missing)" if pd.isna(name) else str(name) for name in names],
@@ -473,7 +475,8 @@ def _ways(others: Mapping[str, Coded]) -> list[tuple[str, str]]:
 
 def _entropy_explained(actual: np.ndarray, predicted: np.ndarray) -> float:
     """Share of the entropy of the labels that the predicted labels take away; 0 for one label."""
-    counts = np.unique(np.stack([predicted, actual]), axis=1, return_counts=True)[1]
+    counts = np.bincount(predicted * (int(actual.max(initial=0)) + 1) + actual)
+    counts = counts[counts > 0]
 
     def entropy(codes: np.ndarray) -> float:
         shares = np.bincount(codes) / len(codes)

@@ -4,14 +4,18 @@ Lines of one customer resemble each other, so a test that takes lines as indepen
 every true null (D-09). Every comparison gives its effect first, then its interval, then p, then q.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from basket import stats
-from basket.measure import is_active
+from basket.measure import is_active, narrow
 from basket.settings import Settings
 from basket.stats import Estimate
 
@@ -64,43 +68,70 @@ LIFT = "lift of the share of order lines"
 TOTALS = ["spend_cents", "orders", "lines", "priced_lines", "reordered_lines"]
 
 
+class Measures(Mapping):
+    """Measures by name, each worked out when it is asked for: together they fill the memory."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], np.ndarray]]):
+        """Take what works out each measure: one number per customer."""
+        self._makers = makers
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Work out a measure."""
+        return self._makers[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the names."""
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        """Count the measures."""
+        return len(self._makers)
+
+
 def measures(
     customers: pd.DataFrame,
     department_lines: np.ndarray,
     customer_times: np.ndarray,
     departments: list[str],
     settings: Settings,
-) -> pd.DataFrame:
-    """One row per customer: each measure of ordering habits, and each department's share of lines.
+) -> Measures:
+    """Each measure of ordering habits, and each department's share of lines; one per customer.
 
     `customer_times` are the customer's orders by daypart and, last, at the weekend. A measure that
     a customer cannot have (no priced line, no gap) is NaN.
     """
-    lines = customers["lines"].to_numpy("float64")
-    priced = customers["priced_lines"].to_numpy("float64")
-    orders = customers["orders"].to_numpy("float64")
-    spend = customers["spend_cents"].to_numpy("float64") / 100
-    habits = pd.DataFrame(
-        {
-            "orders": orders,
-            "mean_order_value": spend / orders,
-            "mean_lines_per_order": lines / orders,
-            "mean_item_price": spend / np.where(priced == 0, np.nan, priced),
-            "median_days_between_orders": customers["median_days_between_orders"].to_numpy(),
-            "reorder_rate": customers["reordered_lines"].to_numpy() / lines,
-        }
-    )
-    timing = pd.DataFrame(
-        customer_times / orders[:, None],
-        columns=[
-            *(f"orders in the {name.lower()}" for name in settings.dayparts),
-            "orders at the weekend",
-        ],
-    )
-    shares = pd.DataFrame(
-        department_lines / lines[:, None], columns=[share_of(name) for name in departments]
-    )
-    return pd.concat([habits, timing, shares], axis="columns")
+
+    def of(name: str) -> np.ndarray:
+        return customers[name].to_numpy("float64")
+
+    def share(counts: np.ndarray, number: int, whole: str) -> np.ndarray:
+        return counts[:, number] / of(whole)
+
+    def item_price() -> np.ndarray:
+        priced = of("priced_lines")
+        return of("spend_cents") / 100 / np.where(priced == 0, np.nan, priced)
+
+    makers = {
+        "orders": partial(of, "orders"),
+        "mean_order_value": lambda: of("spend_cents") / 100 / of("orders"),
+        "mean_lines_per_order": lambda: of("lines") / of("orders"),
+        "mean_item_price": item_price,
+        "median_days_between_orders": partial(of, "median_days_between_orders"),
+        "reorder_rate": lambda: of("reordered_lines") / of("lines"),
+    }
+    for number, name in enumerate(time_names(settings)):
+        makers[name] = partial(share, customer_times, number, "orders")
+    for number, name in enumerate(departments):
+        makers[share_of(name)] = partial(share, department_lines, number, "lines")
+    return Measures(makers)
+
+
+def time_names(settings: Settings) -> list[str]:
+    """Names of the measures that are shares of orders at some time."""
+    return [
+        *(f"orders in the {name.lower()}" for name in settings.dayparts),
+        "orders at the weekend",
+    ]
 
 
 UNITS = {
@@ -128,8 +159,7 @@ def unit_of(measure: str) -> str:
 def codes_of(labels: pd.DataFrame, grouping: str, missing: str) -> tuple[np.ndarray, list[str]]:
     """Code of each customer's group, -1 where missing, and the names of the groups."""
     names = [name for name in labels[grouping].cat.categories if name != missing]
-    codes = labels[grouping].cat.set_categories(names).cat.codes.to_numpy().astype(np.int64)
-    return codes, names
+    return labels[grouping].cat.set_categories(names).cat.codes.to_numpy(), names
 
 
 def coded_groupings(
@@ -141,35 +171,26 @@ def coded_groupings(
     }
 
 
-def overall_tests(values: pd.DataFrame, labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def overall_tests(
+    values: Mapping[str, np.ndarray], labels: pd.DataFrame, settings: Settings
+) -> pd.DataFrame:
     """One test per grouping and measure: do its groups differ at all?
 
     Kruskal-Wallis with epsilon squared; between two groups, Cliff's delta.
     """
-    jobs = [
-        (grouping, measure)
-        for grouping in QUESTION_OF
-        for measure in values
-        if not (grouping == "loyalty_flag" and measure == "orders")
-    ]
-    ordered = {measure: stats.Ordered.of(column) for measure, column in values.items()}
     coded = coded_groupings(labels, settings)
 
-    def test(job: tuple[str, str]) -> dict:
-        grouping, measure = job
+    def test(grouping: str, measure: str, column: np.ndarray, ordered: stats.Ordered) -> dict:
         codes, names = coded[grouping]
         present = [code for code in range(len(names)) if (codes == code).any()]
         pair = len(present) == 2
         if pair:
             first, second = present
-            column = values[measure].to_numpy()
             found = stats.cliffs_delta(
                 column[codes == first], column[codes == second], settings.statistics.confidence
             )
         else:
-            found = stats.epsilon_squared(
-                ordered[measure], codes, settings.statistics.confidence
-            )
+            found = stats.epsilon_squared(ordered, codes, settings.statistics.confidence)
         return row(
             QUESTION_OF[grouping],
             grouping,
@@ -180,8 +201,21 @@ def overall_tests(values: pd.DataFrame, labels: pd.DataFrame, settings: Settings
             found,
         )
 
+    def tests_of(measure: str) -> dict[tuple[str, str], dict]:
+        column = values[measure]
+        ordered = stats.Ordered.of(column)
+        return {
+            (grouping, measure): test(grouping, measure, column, ordered)
+            for grouping in QUESTION_OF
+            if not (grouping == "loyalty_flag" and measure == "orders")
+        }
+
+    found: dict[tuple[str, str], dict] = {}
     with ThreadPoolExecutor(settings.limits.threads) as pool:
-        return pd.DataFrame(list(pool.map(test, jobs)))
+        for tests in pool.map(tests_of, values):
+            found |= tests
+    jobs = [job for job in product(QUESTION_OF, values) if job in found]
+    return pd.DataFrame([found[job] for job in jobs])
 
 
 def association_tests(labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -191,7 +225,7 @@ def association_tests(labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     for grouping in DEMOGRAPHIC:
         codes, names = codes_of(labels, grouping, settings.labels.missing)
         known = (loyalty >= 0) & (codes >= 0)
-        counts = np.zeros((loyalty.max() + 1, len(names)), np.int64)
+        counts = np.zeros((int(loyalty.max()) + 1, len(names)), np.int64)
         np.add.at(counts, (loyalty[known], codes[known]), 1)
         rows.append(
             row(
@@ -207,23 +241,34 @@ def association_tests(labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@dataclass(frozen=True)
+class Sums:
+    """What ratios are made of: tables of whole numbers side by side, a row per customer."""
+
+    names: list[str]
+    tables: list[np.ndarray]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """A column of one of the tables."""
+        number = self.names.index(name)
+        for table in self.tables:
+            if number < table.shape[1]:
+                return table[:, number]
+            number -= table.shape[1]
+        raise KeyError(name)
+
+
 def customer_sums(
     customers: pd.DataFrame,
-    values: pd.DataFrame,
     department_lines: np.ndarray,
+    customer_times: np.ndarray,
     departments: list[str],
-) -> pd.DataFrame:
-    """What ratios are made of, a row per customer: totals, orders by time, lines by department."""
-    orders = customers["orders"].to_numpy("float64")
-    by_time = {name: np.rint(values[name].to_numpy() * orders) for name in times_of(values)}
-    lines = {lines_of(name): department_lines[:, number] for number, name in enumerate(departments)}
-    totals = {name: customers[name].to_numpy() for name in TOTALS}
-    return pd.DataFrame(totals | by_time | lines, dtype="float64")
-
-
-def times_of(values: pd.DataFrame) -> list[str]:
-    """The measures that are shares of orders at some time."""
-    return [name for name in values if unit_of(name) == "share of orders"]
+    settings: Settings,
+) -> Sums:
+    """Totals, orders by time and lines by department of each customer."""
+    names = [*TOTALS, *time_names(settings), *map(lines_of, departments)]
+    totals = narrow(customers[TOTALS].to_numpy())
+    return Sums(names, [totals, customer_times, department_lines])
 
 
 def lines_of(department: str) -> str:
@@ -232,7 +277,7 @@ def lines_of(department: str) -> str:
 
 
 def resampled_sums(
-    sums: pd.DataFrame, customers: pd.DataFrame, labels: pd.DataFrame, settings: Settings
+    sums: Sums, customers: pd.DataFrame, labels: pd.DataFrame, settings: Settings
 ) -> stats.Resampled:
     """Bootstrap of customers: every column of `sums`, of all and of every group.
 
@@ -242,7 +287,7 @@ def resampled_sums(
     coded = coded_groupings(labels, settings)
     groupings = {grouping: codes[by_id] for grouping, (codes, _) in coded.items()}
     return stats.bootstrap_sums(
-        sums.to_numpy()[by_id],
+        [table[by_id] for table in sums.tables],
         groupings,
         resamples=settings.statistics.resamples,
         seed=settings.seed,
@@ -252,7 +297,7 @@ def resampled_sums(
 
 def ratio_tests(
     ratios: Mapping[str, tuple[str, str, str]],
-    sums: pd.DataFrame,
+    sums: Sums,
     resampled: stats.Resampled,
     labels: pd.DataFrame,
     settings: Settings,
@@ -262,12 +307,12 @@ def ratio_tests(
     `ratios` gives the unit, the column above and the column below of each measure.
     """
     rows = []
-    place = {name: number for number, name in enumerate(sums)}
+    place = {name: number for number, name in enumerate(sums.names)}
     coded = coded_groupings(labels, settings)
     groupings = {grouping: codes for grouping, (codes, _) in coded.items()}
 
     def test(each: tuple[str, str, str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        return stats.ratio_tests(sums[each[1]].to_numpy(), sums[each[2]].to_numpy(), groupings)
+        return stats.ratio_tests(sums[each[1]], sums[each[2]], groupings)
 
     with ThreadPoolExecutor(settings.limits.threads) as pool:
         tested = list(pool.map(test, ratios.values()))
@@ -308,7 +353,7 @@ def _against_everyone(
 
 
 def within_tests(
-    values: pd.DataFrame,
+    values: Mapping[str, np.ndarray],
     customers: pd.DataFrame,
     labels: pd.DataFrame,
     redundant: str,
@@ -324,11 +369,11 @@ def within_tests(
     rows = []
     codes, _ = codes_of(labels, redundant, settings.labels.missing)
     known = customers[within].notna().all(axis=1).to_numpy()
-    strata = np.array(
-        list(zip(*(_strata(customers[name], settings) for name in within), strict=True))
-    )
-    for stratum in np.unique(strata[known], axis=0):
-        inside = known & (strata == stratum).all(axis=1)
+    bands = [_strata(customers[name], settings) for name in within]
+    for stratum in sorted(product(*(names for _, names in bands))):
+        inside = known.copy()
+        for (band_codes, names), band in zip(bands, stratum, strict=True):
+            inside &= band_codes == names.index(band)
         sizes = np.bincount(codes[inside & (codes >= 0)], minlength=1)
         kept = np.flatnonzero(sizes >= settings.privacy.smallest_group)
         if len(kept) < 2:
@@ -339,7 +384,7 @@ def within_tests(
         )
         for measure in UNITS:
             found = stats.epsilon_squared(
-                values[measure].to_numpy()[chosen], codes[chosen], settings.statistics.confidence
+                values[measure][chosen], codes[chosen], settings.statistics.confidence
             )
             rows.append(
                 row("Q8", f"{redundant} within {name}", "", "", measure, unit_of(measure), found)
@@ -347,8 +392,8 @@ def within_tests(
     return pd.DataFrame(rows)
 
 
-def _strata(values: pd.Series, settings: Settings) -> np.ndarray:
-    """Name of the stratum of each customer; ages and incomes in the bands of settings."""
+def _strata(values: pd.Series, settings: Settings) -> tuple[np.ndarray, list[str]]:
+    """Code and names of the strata of customers; ages and incomes in the bands of settings."""
     thresholds, labels = settings.thresholds, settings.labels
     bands = {
         "age": (
@@ -363,10 +408,11 @@ def _strata(values: pd.Series, settings: Settings) -> np.ndarray:
         ),
     }
     if values.name not in bands:
-        return values.astype("str").to_numpy()
+        codes, names = pd.factorize(values)
+        return codes, [str(name) for name in names]
     *bounds, names = bands[values.name]
     numbers = values.to_numpy("float64", na_value=np.nan)
-    return np.array(names)[np.searchsorted(bounds, numbers, side="right")]
+    return np.searchsorted(bounds, numbers, side="right"), names
 
 
 def row(
@@ -399,18 +445,18 @@ def row(
 
 def all_comparisons(
     customers: pd.DataFrame,
-    values: pd.DataFrame,
     labels: pd.DataFrame,
     department_lines: np.ndarray,
+    customer_times: np.ndarray,
     names: pd.DataFrame,
     results: dict[str, pd.DataFrame],
     settings: Settings,
 ) -> dict[str, pd.DataFrame]:
     """Make every comparison of the report, and judge all of them together.
 
-    `customers`, `values`, `labels` and `department_lines` are those of the active customers, row by
-    row. Returns the tables tests and department_lifts, and those of `results` that compare times,
-    with q and verdict; nothing is compared where no customer is active.
+    `customers`, `labels` and the counts by department and time are those of the active customers,
+    row by row. Returns the tables tests and department_lifts, and those of `results` that compare
+    times, with q and verdict; nothing is compared where no customer is active.
     """
     if customers.empty:
         nothing = {"q_value": np.nan, "verdict": stats.UNDECIDED, "for_headline": "no"}
@@ -421,9 +467,10 @@ def all_comparisons(
             "department_times": results["department_times"].assign(**nothing),
         }
     departments = list(names["department"].astype("str"))
-    sums = customer_sums(customers, values, department_lines, departments)
+    counts = customers, department_lines, customer_times, departments, settings
+    values, sums = measures(*counts), customer_sums(*counts)
     resampled = resampled_sums(sums, customers, labels, settings)
-    of_times = {name: ("share of orders", name, "orders") for name in times_of(values)}
+    of_times = {name: ("share of orders", name, "orders") for name in time_names(settings)}
     lifts = {name: (LIFT, lines_of(name), "lines") for name in departments}
     redundant = results["redundancy"].query("redundant == 'yes'")
     parts = {
@@ -513,7 +560,9 @@ def _of_overall_test(judged: pd.DataFrame) -> pd.Series:
     return pd.Series(overall.reindex(keys).to_numpy(), judged.index)
 
 
-def conclusions_under(customers: pd.DataFrame, values: pd.DataFrame, relabel, settings: Settings):
+def conclusions_under(
+    customers: pd.DataFrame, values: Mapping[str, np.ndarray], relabel, settings: Settings
+):
     """Return a function from settings to the verdicts that the labels under them lead to.
 
     `relabel(customers, settings)` labels all customers anew; `values` are their measures. Each
@@ -541,7 +590,7 @@ def conclusions_under(customers: pd.DataFrame, values: pd.DataFrame, relabel, se
             codes, _ = codes_of(labels, grouping, changed.labels.missing)
             codes = np.where(active, codes, -1)
             for measure in measured:
-                key = (measure, codes.tobytes())
+                key = measure, hashlib.sha256(codes).digest()
                 if key not in known:
                     estimate = stats.epsilon_squared(
                         ordered[measure], codes, settings.statistics.confidence

@@ -82,7 +82,8 @@ def import_customers(stage: Stage, raw: RawData, user_ids: np.ndarray) -> pd.Dat
     """
     if "raw_customers" in raw.files:
         customers = _import_small(stage, raw, "raw_customers")
-        _expect_unique(raw, "raw_customers", "user_id", customers["user_id"].to_numpy())
+        ids = customers["user_id"].to_numpy()
+        _expect_unique(raw, "raw_customers", "user_id", Positions(ids), ids)
     else:
         customers = _fabricated_customers(user_ids)
         stage.audit.record_flow(
@@ -138,7 +139,8 @@ def part_count(stage: Stage, raw: RawData) -> int:
 def import_orders(stage: Stage, raw: RawData) -> tuple[Positions, np.ndarray, np.ndarray]:
     """Read orders.csv, one row per order, split by customer.
 
-    Returns an index of the orders' ids, the part in which each order lies, and the customers' ids.
+    Returns an index of the orders' ids, the part in which each order lies and, last, the one for
+    lines without an order, and the customers' ids.
     """
     parts = part_count(stage, raw)
     ids, places, users = [], [], []
@@ -151,20 +153,19 @@ def import_orders(stage: Stage, raw: RawData) -> tuple[Positions, np.ndarray, np
         ids.append(rows["order_id"].to_numpy())
         places.append(np.repeat(np.arange(parts, dtype=np.int16), np.diff(starts)))
         users.append(np.unique(rows["user_id"].to_numpy()))
-    order_ids = np.concatenate(ids)
-    _expect_unique(raw, "raw_orders", "order_id", order_ids)
-    return Positions(order_ids), np.concatenate(places), np.unique(np.concatenate(users))
+    orders = Positions(*ids)
+    _expect_unique(raw, "raw_orders", "order_id", orders, *ids)
+    places.append(np.zeros(1, np.int16))
+    return orders, np.concatenate(places), np.unique(np.concatenate(users))
 
 
-def import_lines(stage: Stage, raw: RawData, orders: Positions, order_parts: np.ndarray) -> int:
+def import_lines(stage: Stage, raw: RawData, orders: Positions, part_of_order: np.ndarray) -> int:
     """Read the order lines, one row per product in an order, split like the orders they belong to.
 
     A line whose order is not in orders.csv goes to the first part; stage 03 finds it unmatched. A
     line that repeats another of its order goes to quarantine (D-30). Returns the number of lines
     kept.
     """
-
-    part_of_order = np.append(order_parts, np.int16(0))  # place -1: no such order
 
     def part_of(rows: pa.Table) -> np.ndarray:
         return OrdersOfLines(orders, rows["order_id"].to_numpy()).of_line(part_of_order)
@@ -176,9 +177,9 @@ def import_lines(stage: Stage, raw: RawData, orders: Positions, order_parts: np.
 
 def _import_small(stage: Stage, raw: RawData, table: str) -> pd.DataFrame:
     file = raw.files[table]
-    found = read_small(file, table)
-    _record_read(stage, table, found.rows.num_rows, found.bad)
-    return tables.to_pandas(table, found.rows)
+    rows, bad = read_small(file, table)
+    _record_read(stage, table, rows.num_rows, bad)
+    return tables.to_pandas(table, rows)
 
 
 def _import_split(
@@ -192,6 +193,7 @@ def _import_split(
     parts = part_count(stage, raw)
 
     def sort_by_part(rows: pa.Table) -> tuple[pa.Table, np.ndarray]:
+        rows = tables.conforming(table, rows)
         if parts == 1:
             return rows, np.array([0, rows.num_rows])
         part = part_of(rows).astype(np.int16)
@@ -208,6 +210,7 @@ def _import_split(
             described = _without_repeats(stage, file, described, bad)
     _record_read(stage, table, _rows_of(described), bad)
     stage.finish(table, described)
+    tables.give_back()
 
 
 def _rows_of(described: list[dict]) -> int:
@@ -270,6 +273,7 @@ def _split_on_cluster(
             range(parts),
             f"{table}, part",
             table=table,
+            parts=parts,
             places=places,
             slices=Path(slices),
             folder=folder,
@@ -340,10 +344,19 @@ def _record_read(stage: Stage, table: str, rows: int, bad: list[BadRow]) -> None
         stage.quarantine(table, pd.DataFrame(bad))
 
 
-def _expect_unique(raw: RawData, table: str, column: str, ids: np.ndarray) -> None:
-    """Raise DataError, naming the lines, when an id that must be a key stands on several rows."""
-    ordered = np.sort(ids)
-    doubled = ordered[1:][ordered[1:] == ordered[:-1]]
+def _expect_unique(
+    raw: RawData, table: str, column: str, index: Positions, *pieces: np.ndarray
+) -> None:
+    """Raise DataError, naming the lines, when an id that must be a key stands on several rows.
+
+    `index` is that of the ids, given in the same pieces: of an id on several rows it knows one.
+    """
+    ends = np.cumsum([len(ids) for ids in pieces])
+    lost = [
+        ids[index.find(ids) != np.arange(end - len(ids), end)]
+        for ids, end in zip(pieces, ends, strict=True)
+    ]
+    doubled = np.unique(np.concatenate(lost))
     if len(doubled):
         file = raw.files[table]
         rows = find_rows(file, table, lambda rows: rows[column].to_numpy() == doubled[0])
@@ -351,7 +364,7 @@ def _expect_unique(raw: RawData, table: str, column: str, ids: np.ndarray) -> No
         shown = "this customer" if column == "user_id" else doubled[0]
         raise DataError(
             f"{file.name}, line {second}: column {column}: {shown} stands on line {first} already, "
-            f"and {len(np.unique(doubled)) - 1:,} other ids stand on several rows, too; expected "
+            f"and {len(doubled) - 1:,} other ids stand on several rows, too; expected "
             "each once: correct the file"
         )
 

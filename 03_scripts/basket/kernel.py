@@ -6,6 +6,7 @@ kernel itself is `python -m basket.kernel NOTEBOOK -f CONNECTION_FILE`.
 
 import ast
 import contextlib
+import importlib
 import json
 import os
 import resource
@@ -85,27 +86,34 @@ class Kernel:
         self._own.cleanup()
 
 
-def imports_of(notebook: Path) -> str:
-    """The import statements at the top level of a notebook's cells."""
+def imported_by(notebook: Path) -> list[str]:
+    """What a notebook's cells import: modules, and names that may be modules of a package."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    statements = [statement for source in sources for statement in ast.parse(source).body]
-    imports = [each for each in statements if isinstance(each, ast.Import | ast.ImportFrom)]
-    return "\n".join(map(ast.unparse, imports))
+    statements, names = [], []
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            with contextlib.suppress(SyntaxError):  # a command of IPython
+                statements += ast.parse("".join(cell["source"])).body
+    for statement in statements:
+        if isinstance(statement, ast.Import):
+            names += [alias.name for alias in statement.names]
+        elif isinstance(statement, ast.ImportFrom):
+            package = statement.module
+            names += [package, *(f"{package}.{alias.name}" for alias in statement.names)]
+    return names
 
 
 def main() -> None:
-    """Import, in a namespace that the notebook does not see; then serve."""
+    """Import what the notebook will; then serve."""
     from ipykernel.kernelapp import IPKernelApp
 
-    notebook = Path(sys.argv.pop(1))
+    names = imported_by(Path(sys.argv.pop(1)))
     kernel = IPKernelApp.instance()
     kernel.initialize()
-    with (
-        kernel.shell.builtin_trap,  # get_ipython, by which pandas knows that it is in a notebook
-        contextlib.suppress(Exception),  # what is wrong, running the notebook will tell
-    ):
-        exec(imports_of(notebook), {})
+    with kernel.shell.builtin_trap:  # get_ipython, by which pandas knows that it is in a notebook
+        for name in names:
+            with contextlib.suppress(Exception):  # what is wrong, running the notebook will tell
+                importlib.import_module(name)
     kernel.start()
 
 

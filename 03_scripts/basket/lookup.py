@@ -12,16 +12,18 @@ SPARE_IDS = 10_000_000  # a dense index may be this much longer than four times 
 class Positions:
     """Position of each id in an array of unique ids; -1 for an id that is not there."""
 
-    def __init__(self, ids: np.ndarray):
-        """Index unique, positive `ids`."""
-        ids = np.asarray(ids)
-        self.size = len(ids)
-        largest = int(ids.max()) if len(ids) else 0
-        self._dense = largest < 4 * len(ids) + SPARE_IDS
+    def __init__(self, *pieces: np.ndarray):
+        """Index unique, positive ids: an array, or the pieces of a long one."""
+        ends = np.cumsum([len(ids) for ids in pieces])
+        self.size = int(ends[-1])
+        largest = max((int(ids.max()) for ids in pieces if len(ids)), default=0)
+        self._dense = largest < 4 * self.size + SPARE_IDS
         if self._dense:
             self._table = np.full(largest + 2, -1, np.int32)
-            self._table[ids] = np.arange(len(ids), dtype=np.int32)
+            for ids, end in zip(pieces, ends, strict=True):
+                self._table[ids] = np.arange(end - len(ids), end, dtype=np.int32)
         else:
+            ids = np.concatenate(pieces)
             self._order = np.argsort(ids).astype(np.int32)
             self._sorted = ids[self._order]
 

@@ -30,6 +30,16 @@ GROUPINGS = (
 )
 BUSIEST = ("busiest_day", "busiest_days", "busiest_period_of_day")
 TOTALS = ("orders", "lines", "spend_cents", "priced_lines", "reordered_lines")
+CUSTOMERS = [  # columns of analysis_customers that stage 05 takes
+    "user_id",
+    "age",
+    "income",
+    "max_order",
+    "median_days_between_orders",
+    "exclusion_flag",
+    *TOTALS,
+    *GROUPINGS,
+]
 
 
 def add_missing_label(values: pd.Series, missing: str) -> pd.Categorical:
@@ -54,6 +64,11 @@ def group_labels(customers: pd.DataFrame, settings: Settings) -> pd.DataFrame:
             for grouping in GROUPINGS
         }
     )
+
+
+def narrow(counts: np.ndarray) -> np.ndarray:
+    """Counts of customers in the smallest type that holds them: of millions, few are above 255."""
+    return counts.astype(np.min_scalar_type(counts.max(initial=0)))
 
 
 def is_active(customers: pd.DataFrame, settings: Settings) -> np.ndarray:
@@ -124,9 +139,10 @@ def measure_part(
 ) -> tuple[dict, dict]:
     """Add up one part for the tables that count (`count_part`) and for the tests of times."""
     part = Part(merged, orders, customers, settings)
+    bought = department_lines(part, goods)
     return {}, (
-        _count(part, goods, labels, users)
-        | by_customer_time(part)
+        _count(part, bought, goods, labels, users)
+        | {"customer_departments": [narrow(bought)], "customer_times": [orders_by_time(part)]}
         | times.time_moments(
             orders,
             part.order,
@@ -154,17 +170,21 @@ def count_part(
     `labels` are the groups of all customers, `users` where each stands among them. The first axis
     of every sum is the population: all, active.
     """
-    return {}, _count(Part(merged, orders, customers, settings), goods, labels, users)
+    part = Part(merged, orders, customers, settings)
+    return {}, _count(part, department_lines(part, goods), goods, labels, users)
 
 
-def _count(part: Part, goods: Goods, labels: pd.DataFrame, users: Positions) -> dict:
+def _count(
+    part: Part, bought: np.ndarray, goods: Goods, labels: pd.DataFrame, users: Positions
+) -> dict:
     sold = by_product(part, len(goods.cents))
     group = labels.take(users.find(part.customers["user_id"].to_numpy()))
     return (
         by_day_hour(part)
         | by_busiest(part)
-        | by_department(part, sold, goods)
+        | by_department(part, bought, sold, goods)
         | by_price_range(part, sold, goods)
+        | mix_by_group(part, bought, group)
         | gaps_by_group(part, group)
     )
 
@@ -227,16 +247,22 @@ def orders_with(part: Part, group: np.ndarray, groups: int) -> np.ndarray:
     return np.stack([np.count_nonzero(each, axis=1) for each in (holds, active)])
 
 
-def by_department(part: Part, sold: tuple[np.ndarray, np.ndarray], goods: Goods) -> dict:
-    """Customers, orders, lines, cents and reordered lines by department: 2 x 5 x departments.
-
-    And the lines of each customer by department, in the order of the part's customers. `sold` are
-    lines and reordered lines by product.
-    """
+def department_lines(part: Part, goods: Goods) -> np.ndarray:
+    """Lines of each customer by department, in the order of the part's customers."""
     size, customers = goods.departments, len(part.customers)
     cell = part.order.of_line(part.customer_of_order * size) + goods.department.take(part.product)
-    lines = np.bincount(cell, minlength=customers * size).reshape(customers, size)
-    buyers = np.stack([(lines > 0).sum(axis=0), (lines[part.active_customer] > 0).sum(axis=0)])
+    return np.bincount(cell, minlength=customers * size).reshape(customers, size)
+
+
+def by_department(
+    part: Part, bought: np.ndarray, sold: tuple[np.ndarray, np.ndarray], goods: Goods
+) -> dict[str, np.ndarray]:
+    """Customers, orders, lines, cents and reordered lines by department: 2 x 5 x departments.
+
+    `bought` are the customers' `department_lines`, `sold` lines and reordered lines by product.
+    """
+    size = goods.departments
+    buyers = np.stack([(bought > 0).sum(axis=0), (bought[part.active_customer] > 0).sum(axis=0)])
 
     sold_lines, reordered = sold
     columns = [
@@ -247,10 +273,7 @@ def by_department(part: Part, sold: tuple[np.ndarray, np.ndarray], goods: Goods)
             for counts in (sold_lines, sold_lines * goods.cents, reordered)
         ),
     ]
-    return {
-        "departments": np.stack(columns, axis=1),
-        "customer_departments": [lines.astype(np.int32)],
-    }
+    return {"departments": np.stack(columns, axis=1)}
 
 
 def by_price_range(
@@ -268,6 +291,19 @@ def by_price_range(
     return {"price_ranges": np.stack(columns, axis=1), "product_lines": lines}
 
 
+def mix_by_group(part: Part, bought: np.ndarray, group: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Lines by department for every group of each grouping: 2 x groups x departments."""
+    bought = bought.astype(float)  # whole numbers below 2**53: sums are exact
+
+    def lines_of(grouping: str) -> np.ndarray:
+        size = len(group[grouping].cat.categories)
+        cell = part.active_customer * size + group[grouping].cat.codes.to_numpy()
+        belongs = (np.arange(2 * size)[:, None] == cell).astype(float)
+        return both_populations((belongs @ bought).astype(np.int64).reshape(2, size, -1))
+
+    return {f"mix_{name}": lines_of(name) for name in GROUPINGS}
+
+
 def gaps_by_group(part: Part, group: pd.DataFrame) -> dict[str, np.ndarray]:
     """Histogram of days between orders for every group of each grouping: 2 x groups x 31."""
     gaps = part.orders["days_since_prior_order"]
@@ -283,7 +319,7 @@ def gaps_by_group(part: Part, group: pd.DataFrame) -> dict[str, np.ndarray]:
     return {f"gaps_{name}": counts_of(name) for name in GROUPINGS}
 
 
-def by_customer_time(part: Part) -> dict[str, list]:
+def orders_by_time(part: Part) -> np.ndarray:
     """Each customer's orders by daypart and, last, at the weekend, in the customers' order."""
     settings, customers = part.settings, len(part.customers)
     parts = len(settings.dayparts)
@@ -292,13 +328,9 @@ def by_customer_time(part: Part) -> dict[str, list]:
         part.customer_of_order * parts + daypart, minlength=customers * parts
     ).reshape(customers, parts)
     weekend = np.isin(part.orders["order_day"], settings.weekend_days())
-    return {
-        "customer_times": [
-            np.column_stack(
-                [by_part, sum_by(part.customer_of_order, weekend, customers)]
-            ).astype(np.int32)
-        ]
-    }
+    return narrow(
+        np.column_stack([by_part, sum_by(part.customer_of_order, weekend, customers)])
+    )
 
 
 def department_names(products: pd.DataFrame) -> pd.DataFrame:
@@ -468,26 +500,20 @@ def habits(
     ].reset_index(drop=True)
 
 
-def department_mix(
-    customers: pd.DataFrame,
-    labels: pd.DataFrame,
-    department_lines: np.ndarray,
-    names: pd.DataFrame,
-    settings: Settings,
-) -> pd.DataFrame:
+def department_mix(sums: dict, labels: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
     """Lines of every group by department, their share of the group's lines, and its lift.
 
-    `department_lines` is customers x departments. Lift is the share over the population's share.
+    Lift is the share over the population's share.
     """
-    active = is_active(customers, settings)
     tables = []
-    for population in POPULATIONS:
-        rows = active if population == "active" else np.ones(len(customers), bool)
-        kept = pd.DataFrame(department_lines[rows], columns=names["department"].astype("str"))
-        groups = labels.loc[rows]
-        overall = department_lines[rows].sum(axis=0)
+    for number, population in enumerate(POPULATIONS):
+        _, _, overall, _, _ = sums["departments"][number]
         for grouping in GROUPINGS:
-            lines = sums_by_label(kept, groups[grouping])[kept.columns]
+            lines = pd.DataFrame(
+                sums[f"mix_{grouping}"][number],
+                index=labels[grouping].cat.categories,
+                columns=names["department"].astype("str"),
+            )
             share = lines.div(lines.sum(axis=1), axis=0)
             lift = share / per(overall, overall.sum())
             tables.append(
@@ -513,7 +539,6 @@ def result_tables(
     labels: pd.DataFrame,
     products: pd.DataFrame,
     names: pd.DataFrame,
-    department_lines: np.ndarray,
     settings: Settings,
 ) -> dict[str, pd.DataFrame]:
     """The result tables that count and average, from `flags` to `department_mix`."""
@@ -526,7 +551,7 @@ def result_tables(
         "price_ranges": ranges,
         "departments": departments(sums, products, names),
         "habits": habits(customers, labels, sums, settings),
-        "department_mix": department_mix(customers, labels, department_lines, names, settings),
+        "department_mix": department_mix(sums, labels, names),
     }
 
 
@@ -569,7 +594,8 @@ def flags(
                 )
             )
         rows = active if population == "active" else np.ones(len(customers), bool)
-        kept, groups = customers.loc[rows], labels.loc[rows]
+        kept = customers.loc[rows, ["orders", "lines", "exclusion_flag"]]
+        groups = labels.loc[rows]
         for flag in (
             "loyalty_flag",
             "spending_flag",

@@ -134,7 +134,8 @@ def _prepare_environment(run: Run) -> None:
 
     matplotlib keeps its list of fonts, which takes seconds to make, and would read settings from
     the user's home: it gets a folder in the virtual environment instead. The parts have threads of
-    their own; those of OpenBLAS would only wait, busily.
+    their own; those of OpenBLAS would only wait, busily. What threads free, glibc keeps for each of
+    them: for two at most.
     """
     home = Path(sys.prefix) if os.access(sys.prefix, os.W_OK) else run.folders.prepared
     os.environ.update(
@@ -144,6 +145,7 @@ def _prepare_environment(run: Run) -> None:
         BASKET_SETTINGS=str(run.settings_file),
         PYTHONHASHSEED="0",
         OPENBLAS_NUM_THREADS="1",
+        MALLOC_ARENA_MAX="2",
         SOURCE_DATE_EPOCH=str(facts.epoch()),
         BASKET_SCHEDULER="",
     )

@@ -98,10 +98,9 @@ class Reader:
     def parse(self, text: bytes) -> "Slice":
         """Parse a slice without header: its good rows, its bad rows, its lines."""
         try:
-            self._require_plain(text)
-            found = self._typed(text)
+            found = self.sound(text)
             return Slice(found, [], found.num_rows, np.arange(1, found.num_rows + 1))
-        except (pa.ArrowInvalid, OverflowError, _LimitBrokenError):
+        except UNSOUND:
             middle = text.find(b"\n", len(text) // 2) + 1
             if self.has_text or len(text) <= PIECE_BYTES or middle in (0, len(text)):
                 return self.row_by_row(text)
@@ -115,6 +114,11 @@ class Reader:
             first.lines + second.lines,
             np.concatenate([first.at, second.at + first.lines]),
         )
+
+    def sound(self, text: bytes) -> pa.Table:
+        """Parse a slice all of whose rows can be used; raise UNSOUND when it is not one."""
+        self._require_plain(text)
+        return self._typed(text)
 
     def _typed(self, text: bytes) -> pa.Table:
         """Parse with explicit types; raise when a value has another type or breaks a limit."""
@@ -243,6 +247,9 @@ class _LimitBrokenError(Exception):
     """A value lies outside the dictionary's limits."""
 
 
+UNSOUND = (pa.ArrowInvalid, OverflowError, _LimitBrokenError)
+
+
 def dictionary_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """The stored schema of some of a table's columns."""
     return pa.schema([pa.field(c.name, c.arrow_type, nullable=True) for c in columns])
@@ -332,12 +339,25 @@ def _is_date(value: str) -> bool:
         return False
 
 
-def read_small(file: RawFile, table: str) -> Slice:
-    """Read a whole file at once: products or customers, whose quoted text may hold line breaks."""
+def read_small(file: RawFile, table: str) -> tuple[pa.Table, list[BadRow]]:
+    """Read a file whose quoted text may hold line breaks: products or customers.
+
+    Where a slice is not sound by itself, all that follows is read at once with it.
+    """
     reader = Reader(file, table, tuple(file.header()))
-    found = reader.parse(_without_header(b"".join(file.slices())))
-    expect_rows(file, found.rows.num_rows + len(found.bad))
-    return replace(found, bad=_shifted(found.bad, 2))
+    slices = _without_first_line(file.slices())
+    rows, bad, lines = [reader.sound(b"")], [], 1
+    for text in slices:
+        try:
+            rows.append(reader.sound(text))
+            lines += len(text.splitlines())
+        except UNSOUND:
+            rest = reader.parse(b"".join([text, *slices]))
+            rows.append(rest.rows)
+            bad = _shifted(rest.bad, lines + 1)
+    found = pa.concat_tables(rows).unify_dictionaries()
+    expect_rows(file, found.num_rows + len(bad))
+    return found, bad
 
 
 def read_slices(

@@ -70,13 +70,15 @@ def _fragments(folder: Path, begin: int) -> Path:
     return folder / f"slice-{begin}.arrow"
 
 
-def join_part(part: int, table: str, places: list, slices: Path, folder: Path) -> dict:
+def join_part(
+    part: int, table: str, parts: int, places: list, slices: Path, folder: Path
+) -> dict:
     """Put one part together from the fragments of all slices; return what the sidecar says of it.
 
     Holds about one row group in memory.
     """
     with TemporaryDirectory(dir=folder.parent, prefix="attempt-") as attempt:
-        with tables.PartWriters(Path(attempt), table, 1) as writers:
+        with tables.PartWriters(Path(attempt), table, 1, of_parts=parts) as writers:
             for begin, _ in places:
                 with pa.OSFile(str(_fragments(slices, begin))) as file:
                     rows = pa.Table.from_batches([pa.ipc.open_file(file).get_batch(part)])

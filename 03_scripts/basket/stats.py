@@ -20,6 +20,8 @@ UNDECIDED = "undecided"
 
 BATCH = 32  # resamples drawn from one seed; another size draws other resamples
 BLOCK = 256  # customers of one group in one small matrix product
+MOST_CELLS = 64  # of customers alike in several groupings: more of them are added up one by one
+DRAWN_AT_ONCE = 8  # resamples drawn before they are put among the weights
 BLOCKS_AT_ONCE = 8  # 2,048 customers: their weights stay in the processor's cache
 TAIL, MIDDLE = 1_000, 2_000  # of sorted values: how many stay single at each end, means between
 DEFINED_SHARE = 0.95  # of the resamples: an interval needs at least so many of them defined
@@ -91,7 +93,7 @@ class Ordered:
         """Order values, of which some may be NaN."""
         values = np.asarray(values, dtype=float)
         known = ~np.isnan(values)
-        places = np.full(values.shape, -1)
+        places = np.full(values.shape, -1, np.int32)
         places[known] = np.unique(values[known], return_inverse=True)[1]
         return Ordered(places)
 
@@ -204,7 +206,7 @@ class Resampled:
 
 
 def bootstrap_sums(
-    sums: np.ndarray,
+    sums: np.ndarray | Sequence[np.ndarray],
     groupings: Mapping[str, np.ndarray],
     *,
     resamples: int,
@@ -213,38 +215,41 @@ def bootstrap_sums(
 ) -> Resampled:
     """Draw customers with replacement and add their rows of `sums`, per group of every grouping.
 
-    `sums` is (customers, columns) of per-customer totals such as cents, orders, lines; each
-    grouping has an integer code per customer, -1 where missing. A grouping has its largest code + 1
-    groups; one without customers sums to 0. The same resamples (n customers out of n, Efron 1979)
-    serve all columns and groupings, and calls with the same seed and number of customers: ratios
-    across columns, groups and calls are of the same customers. Whole numbers add up exactly (below
-    2**53). Threads do not change the result, more resamples leave the first ones as they were; the
-    order of the customers does change it, so pass them sorted by id. Missing or infinite sums,
-    codes of another length, codes below -1 or not integer raise ValueError.
+    `sums` is (customers, columns) of per-customer totals such as cents, orders, lines, or several
+    such arrays side by side, each of a type of its own; each grouping has an integer code per
+    customer, -1 where missing. A grouping has its largest code + 1 groups; one without customers
+    sums to 0. The same resamples (n customers out of n, Efron 1979) serve all columns and
+    groupings, and calls with the same seed and number of customers: ratios across columns, groups
+    and calls are of the same customers. Whole numbers add up exactly (below 2**53). Threads do not
+    change the result, more resamples leave the first ones as they were; the order of the customers
+    does change it, so pass them sorted by id. Missing or infinite sums, codes of another length,
+    codes below -1 or not integer raise ValueError.
 
-    A resample is a vector of weights: how often each customer was drawn. Customers sorted by group
-    into blocks (the last one of a group padded with a row of zeros) make a group's sums products of
+    A resample is a vector of weights: how often each customer was drawn. Several groupings are
+    added up at once, by cells of customers who are alike in all of them. Customers sorted by cell
+    into blocks (the last one of a cell padded with rows of zeros) make a cell's sums products of
     small matrices, which numpy hands to BLAS one by one, below the size at which BLAS starts
     threads of its own. 206,209 customers, 8 columns, 10 groupings, 1,000 resamples, in CPU seconds:
-    this 3.7; one product with a column per group and measure 12; sparse matrix 14; `np.bincount` of
-    the weighted rows 83, of the drawn rows 132. Drawing the weights is 1.0 of the 3.7; numpy's
-    `multinomial` needs 9.3 for it, `poisson` 4.1. 21 columns take 6.6. Beyond the arguments it
-    holds two copies of `sums`, 8 bytes per customer and grouping, 70 per customer and thread.
+    this 3.0, grouping by grouping 3.8; one product with a column per group and measure 12; sparse
+    matrix 14; `np.bincount` of the weighted rows 83, of the drawn rows 132. Drawing the weights is
+    1.0 of the 3.0; numpy's `multinomial` needs 9.3 for it, `poisson` 4.1. 31 columns take 5.5.
+    Beyond the arguments it holds 4 bytes per customer for every few groupings, 60 per customer and
+    thread.
     """
-    sums = np.asarray(sums, dtype=float)
-    if sums.ndim != 2 or not len(sums) or not np.isfinite(sums).all():
+    tables = [sums] if isinstance(sums, np.ndarray) else sums
+    n = len(tables[0])
+    if not n or any(
+        table.ndim != 2 or len(table) != n or not np.isfinite(table).all() for table in tables
+    ):
         raise ValueError("sums must have a row per customer and no missing value")
-    n = len(sums)
-    blocks = [_blocks(np.zeros(n, dtype=np.int64))]
     for name, codes in groupings.items():
         codes = np.asarray(codes)  # noqa: PLW2901
         if codes.shape != (n,) or not np.issubdtype(codes.dtype, np.integer) or codes.min() < -1:
             raise ValueError(f"{name}: one code from 0, or -1, per customer is needed")
-        blocks.append(_blocks(codes))
-    padded = np.vstack([sums, np.zeros(sums.shape[1])])
+    cells = _cells(groupings, n)
 
     def add_up(weights: np.ndarray) -> list[np.ndarray]:
-        return [_weighted_sums(padded, weights, each) for each in blocks]
+        return [_weighted_sums(tables, weights, each.members) for each in cells]
 
     def one_batch(batch: tuple[int, np.random.SeedSequence]) -> list[np.ndarray]:
         size, batch_seed = batch
@@ -254,9 +259,14 @@ def bootstrap_sums(
     seeds = np.random.SeedSequence(seed).spawn(len(sizes))
     with ThreadPoolExecutor(threads) as pool:
         batches = list(pool.map(one_batch, zip(sizes, seeds, strict=True)))
-    observed = add_up(np.ones((n + 1, 1), dtype=np.uint8))
-    everyone, *groups = (np.concatenate(parts) for parts in zip(observed, *batches, strict=True))
-    return Resampled(everyone[:, 0], dict(zip(groupings, groups, strict=True)))
+    observed = add_up(np.ones((n, 1), dtype=np.uint8))
+    groups = {}
+    for each, parts in zip(cells, zip(observed, *batches, strict=True), strict=True):
+        of_cell = np.concatenate(parts)
+        for name, codes in each.groups.items():
+            of_group = [of_cell[:, codes == code].sum(axis=1) for code in range(codes.max() + 1)]
+            groups[name] = np.stack(of_group, axis=1) if of_group else of_cell[:, :0]
+    return Resampled(of_cell.sum(axis=1), {name: groups[name] for name in groupings})
 
 
 def percentile_interval(
@@ -475,54 +485,78 @@ def _saddlepoint_tail(values: np.ndarray, counts: np.ndarray, size: int, total: 
     return float(stats.norm.sf(w) + stats.norm.pdf(w) * (1 / u - 1 / w))
 
 
-class _Blocks(NamedTuple):
-    rows: np.ndarray  # positions of customers, group after group, each group padded to whole blocks
-    starts: np.ndarray  # the first block of each group
+class _Cells(NamedTuple):
+    members: list[np.ndarray]  # the positions of each cell's customers
+    groups: dict[str, np.ndarray]  # the group of each cell, -1 where missing, by grouping
 
 
-def _blocks(codes: np.ndarray) -> _Blocks:
-    """Arrange customers into blocks of one group each; position len(codes) is the padding."""
-    rows, starts, blocks = [], [], 0
-    for code in range(int(codes.max()) + 1):
-        members = np.flatnonzero(codes == code)
-        needed = max(1, -(-len(members) // BLOCK))  # an empty group has a block of padding
-        padding = np.full(needed * BLOCK - len(members), len(codes))
-        rows.append(np.concatenate([members, padding]))
-        starts.append(blocks)
-        blocks += needed
-    if not rows:  # every code is missing: no group
-        return _Blocks(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
-    return _Blocks(np.concatenate(rows), np.array(starts))
+def _cells(groupings: Mapping[str, np.ndarray], n: int) -> list[_Cells]:
+    """Put groupings together for as long as the cells of customers alike in all of them are few."""
+    done, cell, groups = [], np.zeros(n, np.intp), {}
+
+    def put_together() -> _Cells:
+        size = int(cell.max()) + 1
+        members = [np.flatnonzero(cell == each).astype(np.int32) for each in range(size)]
+        return _Cells(members, groups)
+
+    for name, codes in groupings.items():
+        size = int(codes.max()) + 2
+        joint = cell * size + codes + 1
+        occur = np.flatnonzero(np.bincount(joint))
+        if len(occur) > MOST_CELLS and groups:
+            done.append(put_together())
+            joint, groups = codes + np.intp(1), {}
+            occur = np.flatnonzero(np.bincount(joint))
+        groups = {each: of_cell[occur // size] for each, of_cell in groups.items()}
+        groups[name] = occur % size - 1
+        cell = np.searchsorted(occur, joint)
+    return [*done, put_together()]
 
 
 def _draw_weights(n: int, size: int, random: np.random.Generator) -> np.ndarray:
-    """Return (n + 1, size): how often each of n customers is drawn in n draws; the last row is 0.
+    """Return (n, size): how often each of n customers is drawn in n draws, `size` times.
 
     A byte holds any count that occurs: one above 255 has a probability below 1e-500.
     """
-    weights = np.empty((size, n + 1), dtype=np.uint8)
-    for resample in weights:
-        resample[:] = np.bincount(random.integers(0, n, n), minlength=n + 1)
-    return np.ascontiguousarray(weights.T)
+    weights = np.empty((n, size), dtype=np.uint8)
+    for start in range(0, size, DRAWN_AT_ONCE):
+        columns = weights[:, start : start + DRAWN_AT_ONCE]
+        drawn = [
+            np.bincount(random.integers(0, n, n), minlength=n).astype(np.uint8)
+            for _ in range(columns.shape[1])
+        ]
+        columns[:] = np.transpose(drawn)
+    return weights
 
 
-def _weighted_sums(sums: np.ndarray, weights: np.ndarray, blocks: _Blocks) -> np.ndarray:
-    """Return (resamples, groups, columns): the sums of each group under each column of weights."""
-    columns, resamples = sums.shape[1], weights.shape[1]
+def _weighted_sums(
+    tables: Sequence[np.ndarray], weights: np.ndarray, cells: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Return (resamples, cells, columns): the sums of each cell under each column of weights.
+
+    `cells` are the positions of each cell's customers.
+    """
+    columns, resamples = sum(table.shape[1] for table in tables), weights.shape[1]
     chunk = BLOCK * BLOCKS_AT_ONCE
-    as_float = np.empty((chunk, resamples))
-    of_block = np.empty((len(blocks.rows) // BLOCK, columns, resamples))
-    for start in range(0, len(blocks.rows), chunk):
-        rows = blocks.rows[start : start + chunk]
-        as_float[: len(rows)] = np.take(weights, rows, axis=0)
-        np.matmul(
-            np.take(sums, rows, axis=0).reshape(-1, BLOCK, columns).transpose(0, 2, 1),
-            as_float[: len(rows)].reshape(-1, BLOCK, resamples),
-            out=of_block[start // BLOCK : (start + len(rows)) // BLOCK],
-        )
-    if not len(blocks.starts):
-        return np.empty((resamples, 0, columns))
-    return np.moveaxis(np.add.reduceat(of_block, blocks.starts, axis=0), 2, 0)
+    sums, as_float = np.empty((chunk, columns)), np.zeros((chunk, resamples))
+    of_block = np.empty((1 + BLOCKS_AT_ONCE, columns, resamples))
+    totals = np.zeros((len(cells), columns, resamples))
+    for total, members in zip(totals, cells, strict=True):
+        for start in range(0, len(members), chunk):
+            rows = members[start : start + chunk]
+            blocks = -(-len(rows) // BLOCK)
+            taken = [np.take(table, rows, axis=0) for table in tables]
+            np.concatenate(taken, axis=1, out=sums[: len(rows)])
+            sums[len(rows) : blocks * BLOCK] = 0
+            as_float[: len(rows)] = np.take(weights, rows, axis=0)
+            of_block[0] = total
+            np.matmul(
+                sums[: blocks * BLOCK].reshape(-1, BLOCK, columns).transpose(0, 2, 1),
+                as_float[: blocks * BLOCK].reshape(-1, BLOCK, resamples),
+                out=of_block[1 : 1 + blocks],
+            )
+            np.sum(of_block[: 1 + blocks], axis=0, out=total)
+    return np.moveaxis(totals, 2, 0)
 
 
 def _no_estimate(effect_name: str, n: float, effect: float = NAN) -> Estimate:

@@ -21,8 +21,14 @@ from basket.errors import BasketError
 from basket.graph import SIDECAR
 
 ROWS_PER_GROUP = 250_000  # of a table that is written while it is read
+ROWS_WAITING = 5_000_000  # of all parts that are written side by side
 REPEATING = ("user_id", "date_joined", "income")
 pa.set_memory_pool(pa.system_memory_pool())  # gives freed memory back; half the page faults
+
+
+def give_back() -> None:
+    """Give the system what threads have freed: malloc keeps it for each of them."""
+    pa.default_memory_pool().release_unused()
 
 
 def part_of_customer(user_ids, parts: int):
@@ -132,12 +138,19 @@ def _writer(path: Path, table: str) -> pq.ParquetWriter:
 
 
 class PartWriters:
-    """Writes a table's parts side by side, each in row groups of ROWS_PER_GROUP."""
+    """Writes a table's parts side by side, each in row groups of ROWS_PER_GROUP.
 
-    def __init__(self, folder: Path, table: str, parts: int):
-        """Open one file per part in an empty folder."""
+    Where so much of all parts cannot wait in memory, the row groups are smaller.
+    """
+
+    def __init__(self, folder: Path, table: str, parts: int, of_parts: int | None = None):
+        """Open one file per part in an empty folder.
+
+        `of_parts` is the number of parts of the table where others write the rest of them.
+        """
         self._folder = folder
         self._table = table
+        self._enough = min(ROWS_PER_GROUP, ROWS_WAITING // (of_parts or parts))
         self._writers = [_writer(part_file(folder, part), table) for part in range(parts)]
         self._waiting: list[list[pa.Table]] = [[] for _ in range(parts)]
         self._rows = [0] * parts
@@ -166,13 +179,13 @@ class PartWriters:
         ]
 
     def add(self, rows: pa.Table, starts) -> None:
-        """Add rows that are sorted by part; part k is rows[starts[k] : starts[k + 1]]."""
+        """Add rows that are valid and sorted by part; part k is rows[starts[k] : starts[k + 1]]."""
         for part, writer_rows in enumerate(self._waiting):
             count = int(starts[part + 1] - starts[part])
             if count:
                 writer_rows.append(rows.slice(int(starts[part]), count))
                 self._rows[part] += count
-                if sum(waiting.num_rows for waiting in writer_rows) >= ROWS_PER_GROUP:
+                if sum(waiting.num_rows for waiting in writer_rows) >= self._enough:
                     self._flush(part)
 
     def _flush(self, part: int) -> None:
@@ -180,7 +193,6 @@ class PartWriters:
             return
         rows = pa.concat_tables(self._waiting[part]).unify_dictionaries()
         self._waiting[part].clear()
-        rows = conforming(self._table, rows)
         self._writers[part].write_table(rows, row_group_size=ROWS_PER_GROUP)
 
 
