@@ -20,13 +20,13 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+from basket.environment import ENVIRONMENT
+
 HERE = Path(__file__).resolve().parent
 BASKET = [sys.executable, "-c", "from basket.command import main; main()"]
 SIDES = ("ours", "peer")
 STEPS = ("import", "clean", "merge", "derive", "results", "flat")
 PACKAGES = ("pandas", "numpy", "pyarrow", "duckdb")
-# What `basket report` gives its kernels.
-ENVIRONMENT = os.environ | {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 UNITS = {"gib": 2**30, "mb": 10**6}
 
 # What is aimed at: target, aim.
@@ -57,7 +57,8 @@ def measure(command: list[str]) -> Measured:
     """
     with tempfile.TemporaryFile() as said:
         begun = time.perf_counter()
-        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, stdout=said, stderr=subprocess.STDOUT, env=os.environ | ENVIRONMENT)
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)

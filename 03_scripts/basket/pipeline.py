@@ -24,6 +24,7 @@ from doit.doit_cmd import DoitMain
 from doit.exceptions import TaskFailed
 
 from basket import cluster, facts, progress, raw
+from basket.environment import ENVIRONMENT
 from basket.errors import BasketError
 from basket.graph import Step, file_hash, graph, record_file, write_json
 from basket.lock import only_run
@@ -133,9 +134,7 @@ def _prepare_environment(run: Run) -> None:
     """Tell the kernels, which inherit it, where things are.
 
     matplotlib keeps its list of fonts, which takes seconds to make, and would read settings from
-    the user's home: it gets a folder in the virtual environment instead. The parts have threads of
-    their own; those of OpenBLAS would only wait, busily. What threads free, glibc keeps for each of
-    them: for two at most.
+    the user's home: it gets a folder in the virtual environment instead.
     """
     home = Path(sys.prefix) if os.access(sys.prefix, os.W_OK) else run.folders.prepared
     os.environ.update(
@@ -144,10 +143,9 @@ def _prepare_environment(run: Run) -> None:
         BASKET_DATA=str(run.data_path),
         BASKET_SETTINGS=str(run.settings_file),
         PYTHONHASHSEED="0",
-        OPENBLAS_NUM_THREADS="1",
-        MALLOC_ARENA_MAX="2",
         SOURCE_DATE_EPOCH=str(facts.epoch()),
         BASKET_SCHEDULER="",
+        **ENVIRONMENT,
     )
 
 
@@ -227,11 +225,12 @@ class _Quiet:
 def _run_stage(run: Run, step: Step, beside: ThreadPoolExecutor) -> TaskFailed | None:
     begun = time.perf_counter()
     _done_file(run, step.stage).unlink(missing_ok=True)
-    before = fingerprint(run, step)
     try:
-        if step.stage == "06_report":
-            facts.write_run_facts(run)
-        _execute(run, step.stage)
+        with run.waiting.pop(step.stage, None) or _start_kernel(run, step.stage) as kernel:
+            before = fingerprint(run, step)
+            if step.stage == "06_report":
+                facts.write_run_facts(run)
+            _execute(run, step.stage, kernel)
         write_json(
             _done_file(run, step.stage),
             {
@@ -259,12 +258,11 @@ def _run_stage(run: Run, step: Step, beside: ThreadPoolExecutor) -> TaskFailed |
     return None
 
 
-def _execute(run: Run, stage: str) -> None:
-    """Run a stage's notebook on its kernel; that of the next stage starts meanwhile."""
-    kernel = run.waiting.pop(stage, None) or _start_kernel(run, stage)
-    with kernel, progress.bar(run.folders, stage):
-        from basket.execute import execute  # papermill: takes as long as a kernel to start
+def _execute(run: Run, stage: str, kernel: "Kernel") -> None:
+    """Run a stage's notebook; the kernel of the next stage starts meanwhile."""
+    from basket.execute import execute  # papermill: takes as long as a kernel to start
 
+    with progress.bar(run.folders, stage):
         following = dict(pairwise(graph())).get(stage)
         if following:
             run.waiting[following] = _start_kernel(run, following)
