@@ -193,12 +193,12 @@ def _import_split(
     parts = part_count(stage, raw)
 
     def sort_by_part(rows: pa.Table) -> tuple[pa.Table, np.ndarray]:
-        rows = tables.conforming(table, rows)
         if parts == 1:
             return rows, np.array([0, rows.num_rows])
         part = part_of(rows).astype(np.int16)
-        order = np.argsort(part, kind="stable")
-        return rows.take(pa.array(order)), np.searchsorted(part[order], np.arange(parts + 1))
+        order = pa.array(np.argsort(part, kind="stable"))
+        starts = np.append(0, np.cumsum(np.bincount(part, minlength=parts)))
+        return tables.gathered(rows, order), starts
 
     bad: list[BadRow] = []
     split = _split_on_cluster if stage.scheduler and not file.members else _split_here
