@@ -48,11 +48,9 @@ def add_missing_label(values: pd.Series, missing: str) -> pd.Categorical:
         kept = [label for label in values.cat.categories if label != missing]
         labels = pd.Categorical(values, categories=[*kept, missing])
     else:
-        numbers = sorted(values.dropna().unique())
-        labels = pd.Categorical(
-            values.map(str, na_action="ignore"),
-            categories=[*(str(number) for number in numbers), missing],
-        )
+        numbers = pd.Categorical(values)
+        labels = numbers.rename_categories([str(number) for number in numbers.categories])
+        labels = labels.add_categories(missing)
     return labels.fillna(missing)
 
 

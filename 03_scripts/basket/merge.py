@@ -37,7 +37,8 @@ class Catalogue:
         columns = pa.table({name: column_to_arrow(rows[name]) for name in rows})
         ids, first, counts = np.unique(rows["product_id"], return_index=True, return_counts=True)
         # an id that is not there has the place -1, which is the last: no row
-        return Catalogue(rows, columns, Positions(ids), np.append(first, 0), np.append(counts, 0))
+        first, counts = (np.append(each, 0).astype(np.int32) for each in (first, counts))
+        return Catalogue(rows, columns, Positions(ids), first, counts)
 
     def find(self, product_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """First row of each id and how many rows it has; 0 rows where the id is absent."""
