@@ -311,6 +311,18 @@ def test_bootstrap_sums_do_not_depend_on_threads_other_groupings_or_further_resa
     assert not np.array_equal(other.everyone, one.everyone)
 
 
+def test_bootstrap_sums_of_rows_in_another_order_are_the_same():
+    sums, groupings = customers(3_000)
+    place = np.random.default_rng(4).permutation(len(sums))
+    shuffled = np.empty_like(sums)
+    shuffled[place] = sums
+    sorted_ = stats.bootstrap_sums(sums, groupings, resamples=40, seed=1, threads=2)
+    found = stats.bootstrap_sums(shuffled, groupings, resamples=40, seed=1, threads=2, rows=place)
+    assert np.array_equal(found.everyone, sorted_.everyone)
+    for name in groupings:
+        assert np.array_equal(found.groups[name], sorted_.groups[name])
+
+
 def test_bootstrap_sums_count_the_missing_in_everyone_only_and_empty_groups_as_0():
     sums = np.arange(1.0, 9).reshape(4, 2)
     groupings = {"g": np.array([-1, 0, 2, 2], dtype=np.int8), "none": np.full(4, -1)}

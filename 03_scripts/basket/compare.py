@@ -283,15 +283,16 @@ def resampled_sums(
 
     Customers are drawn in the order of their ids, so that the number of parts changes nothing.
     """
-    by_id = np.argsort(customers["user_id"].to_numpy())
+    by_id = np.argsort(customers["user_id"].to_numpy()).astype(np.int32)
     coded = coded_groupings(labels, settings)
     groupings = {grouping: codes[by_id] for grouping, (codes, _) in coded.items()}
     return stats.bootstrap_sums(
-        [table[by_id] for table in sums.tables],
+        sums.tables,
         groupings,
         resamples=settings.statistics.resamples,
         seed=settings.seed,
         threads=settings.limits.threads,
+        rows=by_id,
     )
 
 

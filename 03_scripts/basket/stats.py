@@ -212,6 +212,7 @@ def bootstrap_sums(
     resamples: int,
     seed: int,
     threads: int,
+    rows: np.ndarray | None = None,
 ) -> Resampled:
     """Draw customers with replacement and add their rows of `sums`, per group of every grouping.
 
@@ -222,7 +223,8 @@ def bootstrap_sums(
     groupings, and calls with the same seed and number of customers: ratios across columns, groups
     and calls are of the same customers. Whole numbers add up exactly (below 2**53). Threads do not
     change the result, more resamples leave the first ones as they were; the order of the customers
-    does change it, so pass them sorted by id. Missing or infinite sums, codes of another length,
+    does change it, so pass them sorted by id: codes, and in `rows` the row of `sums` that each
+    customer has, unless those are sorted, too. Missing or infinite sums, codes of another length,
     codes below -1 or not integer raise ValueError.
 
     A resample is a vector of weights: how often each customer was drawn. Several groupings are
@@ -249,7 +251,7 @@ def bootstrap_sums(
     cells = _cells(groupings, n)
 
     def add_up(weights: np.ndarray) -> list[np.ndarray]:
-        return [_weighted_sums(tables, weights, each.members) for each in cells]
+        return [_weighted_sums(tables, rows, weights, each.members) for each in cells]
 
     def one_batch(batch: tuple[int, np.random.SeedSequence]) -> list[np.ndarray]:
         size, batch_seed = batch
@@ -530,11 +532,14 @@ def _draw_weights(n: int, size: int, random: np.random.Generator) -> np.ndarray:
 
 
 def _weighted_sums(
-    tables: Sequence[np.ndarray], weights: np.ndarray, cells: Sequence[np.ndarray]
+    tables: Sequence[np.ndarray],
+    rows: np.ndarray | None,
+    weights: np.ndarray,
+    cells: Sequence[np.ndarray],
 ) -> np.ndarray:
     """Return (resamples, cells, columns): the sums of each cell under each column of weights.
 
-    `cells` are the positions of each cell's customers.
+    `cells` are the positions of each cell's customers, `rows` where these stand in the tables.
     """
     columns, resamples = sum(table.shape[1] for table in tables), weights.shape[1]
     chunk = BLOCK * BLOCKS_AT_ONCE
@@ -543,12 +548,13 @@ def _weighted_sums(
     totals = np.zeros((len(cells), columns, resamples))
     for total, members in zip(totals, cells, strict=True):
         for start in range(0, len(members), chunk):
-            rows = members[start : start + chunk]
-            blocks = -(-len(rows) // BLOCK)
-            taken = [np.take(table, rows, axis=0) for table in tables]
-            np.concatenate(taken, axis=1, out=sums[: len(rows)])
-            sums[len(rows) : blocks * BLOCK] = 0
-            as_float[: len(rows)] = np.take(weights, rows, axis=0)
+            some = members[start : start + chunk]
+            blocks = -(-len(some) // BLOCK)
+            places = some if rows is None else rows[some]
+            taken = [np.take(table, places, axis=0) for table in tables]
+            np.concatenate(taken, axis=1, out=sums[: len(some)])
+            sums[len(some) : blocks * BLOCK] = 0
+            as_float[: len(some)] = np.take(weights, some, axis=0)
             of_block[0] = total
             np.matmul(
                 sums[: blocks * BLOCK].reshape(-1, BLOCK, columns).transpose(0, 2, 1),
