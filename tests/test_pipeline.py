@@ -8,8 +8,10 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -236,11 +238,32 @@ def test_a_kernel_that_has_made_the_imports_shows_what_one_without_them_shows(tm
              "pd.DataFrame({'a wide column ' * 9: [1], 'another one ' * 9: [2]})"]
     path, target = tmp_path / "wide.ipynb", tmp_path / "executed.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
+    threads = threading.active_count()
     with Kernel(path) as kernel:
         execute(path, target, {}, 60, kernel)
+    assert threading.active_count() == threads, "a client is left open"
     *_, printed, shown = nbformat.read(target, as_version=4).cells
     assert printed.outputs[0].text == "True\n"
     assert "..." not in shown.outputs[0].data["text/plain"]
+
+
+@pytest.mark.parametrize(("alive", "code", "is_used"), [
+    (True, "now", True), (False, "now", False), (True, "before an edit", False)])
+def test_a_kernel_that_has_died_or_holds_other_code_is_not_used(monkeypatch, alive, code, is_used):
+    from basket import pipeline
+
+    class Waiting:
+        is_alive, stopped = alive, False
+
+        def stop(self):
+            self.stopped = True
+
+    mine, other = Waiting(), Waiting()
+    run = SimpleNamespace(waiting={"03_merge": (code, mine), "02_clean": ("now", other)})
+    monkeypatch.setattr(pipeline, "_code_hash", lambda stage: "now")
+    monkeypatch.setattr(pipeline, "_start_kernel", lambda run, stage: "new")
+    assert pipeline._kernel_for(run, "03_merge") is (mine if is_used else "new")
+    assert (mine.stopped, other.stopped, run.waiting) == (not is_used, True, {})
 
 
 def test_what_is_imported_ahead_is_what_the_cells_import(tmp_path):
@@ -272,13 +295,11 @@ def test_wrong_options_exit_2_and_bad_data_exits_1(tmp_path):
 
 
 @pytest.mark.parametrize("stage", ["01_import", "03_merge"])
-def test_a_notebook_run_by_hand_works_on_the_last_built_tables(checkout, built, stage):
+def test_a_notebook_run_by_hand_works_on_the_last_built_tables(checkout, built, tmp_path, stage):
     script = (
         "import sys, nbformat\nfrom nbclient import NotebookClient\n"
-        "from basket.kernel import Kernel\nfrom pathlib import Path\n"
         f"notebook = nbformat.read('{stage}.ipynb', as_version=4)\n"
-        f"with Kernel(Path('{stage}.ipynb').resolve()) as kernel:\n"
-        "    NotebookClient(notebook, km=kernel.manager, timeout=120).execute()\n"
+        "NotebookClient(notebook, kernel_name='python3', timeout=120).execute()\n"
         "print(len([c for c in notebook.cells if c.get('execution_count')]))\n"
     )
     done = subprocess.run(
@@ -288,7 +309,9 @@ def test_a_notebook_run_by_hand_works_on_the_last_built_tables(checkout, built, 
         text=True,
         timeout=200,
         check=False,
-        env=os.environ | {"PYTHONPATH": str(checkout / "03_scripts")},
+        env=os.environ
+        | {"PYTHONPATH": str(checkout / "03_scripts"), "IPYTHONDIR": str(tmp_path / "ipython"),
+           "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime")},
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 5

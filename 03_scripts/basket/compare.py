@@ -251,11 +251,11 @@ class Sums:
     def __getitem__(self, name: str) -> np.ndarray:
         """A column of one of the tables."""
         number = self.names.index(name)
-        for table in self.tables:
-            if number < table.shape[1]:
-                return table[:, number]
-            number -= table.shape[1]
-        raise KeyError(name)
+        table = 0
+        while number >= self.tables[table].shape[1]:
+            number -= self.tables[table].shape[1]
+            table += 1
+        return self.tables[table][:, number]
 
 
 def customer_sums(

@@ -27,6 +27,12 @@ class ThisPython(AsyncKernelManager):
     """A kernel of the Python that runs now, whatever kernels the user has installed."""
 
     notebook = Unicode(help="whose imports the kernel makes before it serves")
+    connected = None
+
+    def client(self, **options):
+        """Return a client, and keep it: nbclient leaves it open."""
+        self.connected = super().client(**options)
+        return self.connected
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -70,6 +76,11 @@ class Kernel:
             with contextlib.suppress(ProcessLookupError):
                 resource.prlimit(self._process.pid, resource.RLIMIT_DATA, (allowed, most))
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process still runs."""
+        return self._process.poll() is None
+
     def __enter__(self) -> "Kernel":
         """Return the kernel."""
         return self
@@ -82,6 +93,8 @@ class Kernel:
         """End it at once: all that a notebook makes is published by then."""
         self._process.kill()
         self._process.wait()
+        if self.manager.connected:
+            self.manager.connected.stop_channels()
         run_sync(self.manager.cleanup_resources)()
         self._own.cleanup()
 

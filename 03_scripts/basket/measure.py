@@ -65,8 +65,8 @@ def group_labels(customers: pd.DataFrame, settings: Settings) -> pd.DataFrame:
 
 
 def narrow(counts: np.ndarray) -> np.ndarray:
-    """Counts of customers in the smallest type that holds them: of millions, few are above 255."""
-    return counts.astype(np.min_scalar_type(counts.max(initial=0)))
+    """What is counted of each customer, in the smallest type that holds it, row after row."""
+    return counts.astype(np.min_scalar_type(counts.max(initial=0)), order="C")
 
 
 def is_active(customers: pd.DataFrame, settings: Settings) -> np.ndarray:

@@ -55,7 +55,7 @@ class Run:
     start_from: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     pages: dict[str, Future] = field(default_factory=dict)
-    waiting: dict[str, "Kernel"] = field(default_factory=dict)
+    waiting: dict[str, tuple[str, "Kernel"]] = field(default_factory=dict)
     error: BasketError | None = None
 
     @cached_property
@@ -184,7 +184,7 @@ def _build(run: Run) -> None:
         try:
             outcome = DoitMain(loader).run(["run", *graph()])
         finally:
-            for kernel in run.waiting.values():
+            for _, kernel in run.waiting.values():
                 kernel.stop()
         if run.error:
             raise run.error
@@ -226,7 +226,7 @@ def _run_stage(run: Run, step: Step, beside: ThreadPoolExecutor) -> TaskFailed |
     begun = time.perf_counter()
     _done_file(run, step.stage).unlink(missing_ok=True)
     try:
-        with run.waiting.pop(step.stage, None) or _start_kernel(run, step.stage) as kernel:
+        with _kernel_for(run, step.stage) as kernel:
             before = fingerprint(run, step)
             if step.stage == "06_report":
                 facts.write_run_facts(run)
@@ -265,7 +265,7 @@ def _execute(run: Run, stage: str, kernel: "Kernel") -> None:
     with progress.bar(run.folders, stage):
         following = dict(pairwise(graph())).get(stage)
         if following:
-            run.waiting[following] = _start_kernel(run, following)
+            run.waiting[following] = _code_hash(following), _start_kernel(run, following)
         execute(
             SCRIPTS / f"{stage}.ipynb",
             executed(run.folders, stage),
@@ -273,6 +273,18 @@ def _execute(run: Run, stage: str, kernel: "Kernel") -> None:
             run.settings.limits.cell_timeout_seconds,
             kernel,
         )
+
+
+def _kernel_for(run: Run, stage: str) -> "Kernel":
+    """Give the kernel that waits for a stage; a new one where it has died or holds other code."""
+    kernel = None
+    for name, (code, waiting) in run.waiting.items():
+        if name == stage and waiting.is_alive and code == _code_hash(stage):
+            kernel = waiting
+        else:
+            waiting.stop()
+    run.waiting.clear()
+    return kernel or _start_kernel(run, stage)
 
 
 def _start_kernel(run: Run, stage: str) -> "Kernel":
@@ -305,13 +317,7 @@ def fingerprint(run: Run, step: Step) -> str:
         "stage": step.stage,
         "rules": run.rules,
         "settings": run.settings.model_dump(exclude={"limits": facts.NO_RESULT_DEPENDS_ON}),
-        "code": _hash_of(
-            [
-                *sorted((SCRIPTS / "basket").rglob("*.*")),
-                *SHARED_CODE,
-                SCRIPTS / f"{step.stage}.ipynb",
-            ]
-        ),
+        "code": _code_hash(step.stage),
         "python": sys.version_info[:2],
         "inputs": {
             str(path.relative_to(run.folders.out)): digest
@@ -330,6 +336,12 @@ def fingerprint(run: Run, step: Step) -> str:
             ).values()
         )
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _code_hash(stage: str) -> str:
+    """Hash of the code that a stage runs: the package, what all stages share, its notebook."""
+    package = sorted((SCRIPTS / "basket").rglob("*.*"))
+    return _hash_of([*package, *SHARED_CODE, SCRIPTS / f"{stage}.ipynb"])
 
 
 def _files_of(run: Run, table: str) -> list[Path]:

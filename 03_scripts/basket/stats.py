@@ -239,6 +239,7 @@ def bootstrap_sums(
     thread.
     """
     tables = [sums] if isinstance(sums, np.ndarray) else sums
+    tables = [np.ascontiguousarray(table) for table in tables]  # or each `take` copies all of it
     n = len(tables[0])
     if not n or any(
         table.ndim != 2 or len(table) != n or not np.isfinite(table).all() for table in tables
@@ -262,13 +263,14 @@ def bootstrap_sums(
     with ThreadPoolExecutor(threads) as pool:
         batches = list(pool.map(one_batch, zip(sizes, seeds, strict=True)))
     observed = add_up(np.ones((n, 1), dtype=np.uint8))
-    groups = {}
+    groups, everyone = {}, None
     for each, parts in zip(cells, zip(observed, *batches, strict=True), strict=True):
         of_cell = np.concatenate(parts)
         for name, codes in each.groups.items():
             of_group = [of_cell[:, codes == code].sum(axis=1) for code in range(codes.max() + 1)]
             groups[name] = np.stack(of_group, axis=1) if of_group else of_cell[:, :0]
-    return Resampled(of_cell.sum(axis=1), {name: groups[name] for name in groupings})
+        everyone = of_cell.sum(axis=1)  # the same from the cells of any groupings
+    return Resampled(everyone, {name: groups[name] for name in groupings})
 
 
 def percentile_interval(

@@ -25,11 +25,11 @@ from basket.graph import SIDECAR
 ROWS_PER_GROUP = 250_000  # of a table that is written while it is read
 ROWS_WAITING = 5_000_000  # of all parts that are written side by side
 REPEATING = ("user_id", "date_joined", "income")
-pa.set_memory_pool(pa.system_memory_pool())  # gives freed memory back; half the page faults
+pa.set_memory_pool(pa.system_memory_pool())  # the heap that numpy's arrays come from (D-35)
 
 
 def give_back() -> None:
-    """Give the system what threads have freed: malloc keeps it for each of them."""
+    """Give the system what is free: malloc keeps it for what comes next (D-35)."""
     pa.default_memory_pool().release_unused()
 
 
