@@ -274,7 +274,7 @@ def test_too_little_of_something_is_said_and_leaves_whole_outputs(
 
     try:
         shutil.copytree(undisturbed[0], out)
-        little = 350 * 2**20 / psutil.virtual_memory().total
+        little = 300 * 2**20 / psutil.virtual_memory().total
         changes = {
             "thresholds.loyal_above_orders": 30,
             "report.title": "Another report",

@@ -20,6 +20,7 @@ from basket.kernel import Kernel
 
 PEOPLE_ERRORS = ("BasketError", "DataError", "SettingsError")
 MEMORY_ADVICE = " (a notebook may use memory_share of the memory; fewer lines_per_part need less)"
+DIED = "the kernel died; it was killed or ran out of memory"
 PARAMETERS_ID = "injected-parameters"
 
 
@@ -45,11 +46,10 @@ def execute(source: Path, target: Path, parameters: dict, timeout: int, kernel: 
         said += MEMORY_ADVICE if "MemoryError" in error.ename else ""
         raise _failure(source, partial, failed, f"cell {error.exec_count}: {said}") from None
     except DeadKernelError:
-        raise _failure(
-            source, partial, failed, "the kernel died; it was killed or ran out of memory"
-        ) from None
+        raise _failure(source, partial, failed, DIED) from None
     except RuntimeError as error:  # what jupyter_client raises when a kernel does not come up
-        raise _failure(source, partial, failed, f"did not start: {error}{MEMORY_ADVICE}") from None
+        said = f"did not start: {error}" if kernel.is_alive else DIED
+        raise _failure(source, partial, failed, f"{said}{MEMORY_ADVICE}") from None
     except CellTimeoutError:
         raise _failure(
             source,
