@@ -47,6 +47,10 @@ class Column:
     derivation: str
     description: str
 
+    def is_checked_in(self, table: str) -> bool:
+        """Whether its values are checked in a table: in the first, as a gather changes none."""
+        return self.tables[0] == table
+
     @property
     def arrow_type(self) -> pa.DataType:
         """Type in which the column is stored."""
@@ -100,15 +104,11 @@ def arrow_schema(table: str) -> pa.Schema:
 
 @cache
 def schema(table: str):
-    """The pandera schema of a table.
-
-    Columns, types and missing values are checked at every write; the values of a column are
-    checked where it first appears (the first of its `tables`), because a gather cannot change them.
-    """
+    """The pandera schema of a table: columns, types, missing values, and values (is_checked_in)."""
     import pandera.pandas as pandera
 
     def checks(column: Column) -> list:
-        if column.tables[0] != table:
+        if not column.is_checked_in(table):
             return []
         found = []
         if column.minimum is not None:
@@ -144,7 +144,7 @@ def keeps(column: Column, values: pd.Series, table: str) -> bool:
     """Whether a column keeps to the dictionary, checked in one pass: pandera's checks take ten."""
     if str(values.dtype) != column.pandas_type or (column.required and values.hasnans):
         return False
-    if column.tables[0] != table or values.isna().all():
+    if not column.is_checked_in(table) or values.isna().all():
         return True
     if column.allowed:
         return set(values.cat.categories) <= set(column.allowed)

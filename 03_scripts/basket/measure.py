@@ -289,13 +289,18 @@ def by_price_range(
     return {"price_ranges": np.stack(columns, axis=1), "product_lines": lines}
 
 
+def cell_of_customer(part: Part, labels: pd.Series) -> tuple[np.ndarray, int]:
+    """Place of each customer among others and active ones x groups; the number of groups."""
+    size = len(labels.cat.categories)
+    return part.active_customer * size + labels.cat.codes.to_numpy(), size
+
+
 def mix_by_group(part: Part, bought: np.ndarray, group: pd.DataFrame) -> dict[str, np.ndarray]:
     """Lines by department for every group of each grouping: 2 x groups x departments."""
     bought = bought.astype(float)  # whole numbers below 2**53: sums are exact
 
     def lines_of(grouping: str) -> np.ndarray:
-        size = len(group[grouping].cat.categories)
-        cell = part.active_customer * size + group[grouping].cat.codes.to_numpy()
+        cell, size = cell_of_customer(part, group[grouping])
         belongs = (np.arange(2 * size)[:, None] == cell).astype(float)
         return both_populations((belongs @ bought).astype(np.int64).reshape(2, size, -1))
 
@@ -309,9 +314,8 @@ def gaps_by_group(part: Part, group: pd.DataFrame) -> dict[str, np.ndarray]:
     days, customer = gaps[known].to_numpy("int64"), part.customer_of_order[known]
 
     def counts_of(grouping: str) -> np.ndarray:
-        size = len(group[grouping].cat.categories)
-        first_cell = (part.active_customer * size + group[grouping].cat.codes.to_numpy()) * GAPS
-        counts = np.bincount(first_cell[customer] + days, minlength=2 * size * GAPS)
+        cell, size = cell_of_customer(part, group[grouping])
+        counts = np.bincount((cell * GAPS)[customer] + days, minlength=2 * size * GAPS)
         return both_populations(counts.reshape(2, size, GAPS))
 
     return {f"gaps_{name}": counts_of(name) for name in GROUPINGS}

@@ -71,7 +71,7 @@ def merge_part(
     else:
         line = np.repeat(np.arange(len(ids)), repeats)
         nth = np.arange(len(line)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-        lines, product_row = raw_lines.take(pa.array(line)), first_row[line] + nth
+        lines, product_row = gathered(raw_lines, pa.array(line)), first_row[line] + nth
         kept_of_run = run.sum_of_runs(repeats)
 
     columns = [lines]

@@ -113,7 +113,7 @@ def conforming(table: str, rows: pa.Table) -> pa.Table:
         values = rows[column.name]
         if values.type != column.arrow_type or (column.required and values.null_count):
             return False
-        if column.tables[0] != table:  # gathered from a table in which it was looked at
+        if not column.is_checked_in(table):
             return True
         frame = to_pandas(table, rows.select([column.name]))
         return dictionary.keeps(column, frame[column.name], table)
