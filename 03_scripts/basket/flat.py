@@ -1,61 +1,98 @@
-"""`basket flat`: the flat flagged data set, one wide row per order line."""
+"""`basket flat`: the flat flagged data set, one wide row per order line.
 
+Each part is the part of `merged` as it is stored, with the flags of its lines put beside it: two
+thirds of the columns need not be gathered and encoded a second time (basket.splice).
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
 import pyarrow as pa
 
-from basket import dictionary
+from basket import dictionary, tables
+from basket.errors import BasketError
 from basket.graph import Step, read_record
-from basket.merge import Catalogue, merge_part
+from basket.lookup import OrdersOfLines, Positions
 from basket.project import folders_of_run
+from basket.splice import side_by_side
 from basket.stage import Stage
-from basket.tables import read_stored
 
-FLAT = Step(
-    "flat",
-    (
-        "raw_lines",
-        "products",
-        "departments",
-        "analysis_products",
-        "analysis_orders",
-        "analysis_customers",
-    ),
-    ("flat_lines",),
-)
-
-
-def flatten_part(
-    raw_lines: pa.Table, orders: pa.Table, customers: pa.Table, catalogue: Catalogue
-) -> tuple[dict, dict]:
-    """Merge one part's lines as stage 03 does, with flagged orders, products and customers.
-
-    Faster than reading the merged lines again, most of whose columns come from the small tables.
-    """
-    made, sums = merge_part(raw_lines, orders, customers, catalogue)
-    return {"flat_lines": made["merged"]}, {"lines": sums["kept"]}
+NAME = "flat_lines"
+FLAGGED = ("analysis_products", "analysis_orders", "analysis_customers")
+FLAT = Step("flat", ("merged", *FLAGGED), (NAME,))
 
 
 def write_flat() -> int:
     """Write the table flat_lines beside the other prepared tables; return its rows."""
     rules = read_record(folders_of_run(), "04_derive_flags")["rules"]
     stage = Stage("flat", rules, FLAT)
-    wanted = {column.name for column in dictionary.columns_of("flat_lines")}
-    columns = {
-        table: [c.name for c in dictionary.columns_of(table) if c.name in wanted | {more}]
-        for table, more in (("analysis_orders", "is_first_order"), ("analysis_customers", ""))
-    }
-    flagged = stage.read("products").assign(
-        price_range=stage.read("analysis_products", ["price_range"])["price_range"]
-    )
-    sums = stage.for_each_part(
-        flatten_part,
-        {
-            "raw_lines": "raw_lines",
-            "orders": ("analysis_orders", columns["analysis_orders"]),
-            "customers": ("analysis_customers", columns["analysis_customers"]),
-        },
-        makes=("flat_lines",),
-        read=read_stored,
-        catalogue=Catalogue.of(flagged, stage.read("departments")),
-    )
+    parts = range(stage.parts("merged"))
+    places = {table: stage.folder_of(table) for table in FLAT.takes}
+    with stage.writing():
+        written = stage.in_order(
+            write_flat_part, parts, f"{NAME}, part", places=places, folder=stage.building(NAME)
+        )
+        stage.finish(NAME, list(written))
     stage.publish()
-    return int(sums["lines"])
+    return stage.built[NAME]["rows"]
+
+
+def write_flat_part(part: int, places: dict[str, Path], folder: Path) -> dict:
+    """Write one part of flat_lines into `folder`; return what the sidecar says of it.
+
+    `places` are the folders of the tables it is made of.
+    """
+
+    def read(table: str, keys: list[str], number: int = part) -> pa.Table:
+        flags = [column.name for column in dictionary.columns_of(table) if _is_flag(column)]
+        return tables.read_stored(places[table], number, keys + flags)
+
+    flags = flags_of_lines(
+        tables.read_stored(places["merged"], part, ["order_id", "product_key"]),
+        read("analysis_products", ["product_key"], 0),
+        read("analysis_orders", ["order_id", "user_id"]),
+        read("analysis_customers", ["user_id"]),
+    )
+    with TemporaryDirectory(dir=folder.parent, prefix="attempt-") as attempt:
+        beside, empty, whole = (Path(attempt) / name for name in ("beside", "empty", "whole"))
+        tables.write_columns(beside, NAME, flags)
+        tables.write_columns(empty, NAME, dictionary.arrow_schema(NAME).empty_table())
+        side_by_side([tables.part_file(places["merged"], part), beside], empty, whole)
+        whole.replace(tables.part_file(folder, part))
+    return tables.describe_part(tables.part_file(folder, part), len(flags))
+
+
+def _is_flag(column: dictionary.Column) -> bool:
+    return NAME in column.tables and "merged" not in column.tables
+
+
+def flags_of_lines(
+    lines: pa.Table, products: pa.Table, orders: pa.Table, customers: pa.Table
+) -> pa.Table:
+    """The flags of each order line: those of its product, of its order and of its customer.
+
+    Raises BasketError where a line lacks one of the three: the tables are of different runs.
+    """
+    order = OrdersOfLines(_positions(orders, "order_id"), lines["order_id"].to_numpy())
+    customer_of_order = _positions(customers, "user_id").find(orders["user_id"].to_numpy())
+    customer = np.append(customer_of_order, -1)[order.row]
+    product = _positions(products, "product_key").find(lines["product_key"].to_numpy())
+    if any((rows < 0).any() for rows in (product, order.row, customer)):
+        raise BasketError(
+            "merged holds order lines whose product, order or customer the analysis tables lack; "
+            "they are of different runs: run `make report`, then `basket flat` again"
+        )
+    columns = {}
+    for table, keys, rows in (
+        (products, ["product_key"], product),
+        (orders, ["order_id", "user_id"], np.repeat(order.row, order.lengths)),
+        (customers, ["user_id"], np.repeat(customer, order.lengths)),
+    ):
+        taken = tables.gathered(table.drop_columns(keys), pa.array(rows.astype(np.int32)))
+        columns |= {name: taken[name] for name in taken.column_names}
+    return pa.table(columns)
+
+
+def _positions(table: pa.Table, key: str) -> Positions:
+    return Positions(table[key].to_numpy())

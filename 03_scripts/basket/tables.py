@@ -97,9 +97,18 @@ def write_part(folder: Path, table: str, part: int, rows: pd.DataFrame | pa.Tabl
         else to_arrow(table, dictionary.validate(table, rows))
     )
     path = part_file(folder, part)
-    with _writer(path, table) as writer:
-        writer.write_table(stored, row_group_size=max(1, len(stored)))
+    write_columns(path, table, stored)
     return describe_part(path, len(stored))
+
+
+def write_columns(path: Path, table: str, rows: pa.Table) -> None:
+    """Write columns of a table, all or some, in one row group; raise where their types differ."""
+    schema = dictionary.arrow_schema(table)
+    schema = pa.schema([field for field in schema if field.name in rows.column_names])
+    with _writer(path, table, schema) as writer:
+        writer.write_table(
+            rows.select(schema.names).cast(schema), row_group_size=max(1, len(rows))
+        )
 
 
 def conforming(table: str, rows: pa.Table) -> pa.Table:
@@ -125,18 +134,18 @@ def conforming(table: str, rows: pa.Table) -> pa.Table:
     return rows.select(names).cast(dictionary.arrow_schema(table))
 
 
-def _writer(path: Path, table: str) -> pq.ParquetWriter:
+def _writer(path: Path, table: str, schema: pa.Schema) -> pq.ParquetWriter:
     """Open a part for writing: labels as dictionaries, numbers as split bytes, all under LZ4.
 
     Split bytes (BYTE_STREAM_SPLIT) cost a number 4 ns where a dictionary costs 10, and take no more
     room; every reader of parquet 2.11 knows them (D-33). Ids, dates and incomes that repeat from
     line to line are smaller and faster as they are: LZ4 finds the repetition.
     """
-    columns = dictionary.columns_of(table)
+    columns = [column for column in dictionary.columns_of(table) if column.name in schema.names]
     numbers = [c.name for c in columns if c.type not in ("category", "bool")]
     return pq.ParquetWriter(
         path,
-        dictionary.arrow_schema(table),
+        schema,
         compression="lz4",
         write_statistics=False,
         use_dictionary=[c.name for c in columns if c.type == "category"],
@@ -160,7 +169,8 @@ class PartWriters:
         self._folder = folder
         self._table = table
         self._enough = min(ROWS_PER_GROUP, ROWS_WAITING // (of_parts or parts))
-        self._writers = [_writer(part_file(folder, part), table) for part in range(parts)]
+        schema = dictionary.arrow_schema(table)
+        self._writers = [_writer(part_file(folder, part), table, schema) for part in range(parts)]
         self._waiting: list[list[pa.Table]] = [[] for _ in range(parts)]
         self._rows = [0] * parts
 
