@@ -62,7 +62,8 @@ def derive_stage() -> None:
     """04: the flags, each at its own grain."""
     stage = Stage("04_derive_flags")
     counts = stage.for_each_part(
-        flags.count_by_day_hour, {"merged": ("merged", ["order_id"]), "orders": "orders"})
+        flags.count_by_day_hour, {"merged": ("merged", ["order_id"]),
+                                  "orders": ("orders", ["order_id", "order_day", "order_hour"])})
     busiest = flags.busiest_labels(counts["orders"], counts["lines"], stage.rules, stage.settings)
     products = stage.read("products")
     sums = stage.for_each_part(

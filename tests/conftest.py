@@ -282,7 +282,8 @@ def flag_stage(run: Run) -> None:
     """04: the flags, each at its own grain."""
     stage = run.open("04_derive_flags")
     counts = stage.for_each_part(
-        flags.count_by_day_hour, {"merged": ("merged", ["order_id"]), "orders": "orders"})
+        flags.count_by_day_hour, {"merged": ("merged", ["order_id"]),
+                                  "orders": ("orders", ["order_id", "order_day", "order_hour"])})
     busiest = flags.busiest_labels(counts["orders"], counts["lines"], stage.rules, stage.settings)
     products = stage.read("products")
     sums = stage.for_each_part(

@@ -286,6 +286,18 @@ def test_the_order_of_the_rows_of_any_table_is_irrelevant(delivery, random):
         assert left_sums[name] == right_sums[name]
 
 
+@given(deliveries())
+@effort(deadline=None, max_examples=60)
+def test_merged_lines_stand_in_the_order_of_the_orders_and_then_of_the_file(delivery):
+    raw_lines, orders, customers, products, departments = delivery
+    found, _ = merge_frames(raw_lines, orders, customers,
+                            merge.Catalogue.of(products, departments))
+    place = dict(zip(orders["order_id"], range(len(orders)), strict=True))
+    stand = list(zip(found["order_id"].map(place), found["add_to_cart_order"],
+                     found["product_key"], strict=True))
+    assert stand == sorted(stand)
+
+
 @given(deliveries(complete=True))
 @effort(deadline=None, max_examples=30)
 def test_complete_data_matches_fully_and_adds_nothing(delivery):

@@ -51,49 +51,53 @@ def merge_part(
 ) -> tuple[dict, dict]:
     """Merge one part's lines with all that belongs to them: an inner join, counted.
 
-    Returns the merged lines, and the sums: lines read, unmatched by reason, added by doubled ids,
-    kept, the lines of each product_id that have an order, and examples of what did not match.
+    The merged lines stand in the order of `orders`, those of one order in the order of the file.
+    Returns them, and the sums: lines read, unmatched by reason, added by doubled ids, kept, the
+    lines of each product_id that have an order, and examples of what did not match.
     """
-    order_ids, ids = (raw_lines[name].to_numpy() for name in ("order_id", "product_id"))
-    run = OrdersOfLines(Positions(orders["order_id"].to_numpy()), order_ids)
+    found = OrdersOfLines(
+        Positions(orders["order_id"].to_numpy()), raw_lines["order_id"].to_numpy()
+    )
+    lines = gathered(raw_lines, _places(found.lines_by_order()))
+    order_ids, ids = (lines[name].to_numpy() for name in ("order_id", "product_id"))
+
+    # the rows of order, customer and product that belong to each line; -1 where there is none
+    count = found.count()
+    count = np.insert(count, 0, len(ids) - count.sum())  # first the lines without an order
+    order = np.repeat(np.arange(-1, len(orders), dtype=np.int32), count)
     customer_of_order = Positions(customers["user_id"].to_numpy()).find(
         orders["user_id"].to_numpy()
     )
-    customer_of_run = np.append(customer_of_order, -1)[run.row]
-    first_row, rows_of_id = catalogue.find(ids)
+    customer = np.repeat(np.insert(customer_of_order, 0, -1).astype(np.int32), count)
+    product, products = catalogue.find(ids)
 
-    has_order = _by_line(run.row >= 0, run)
-    has_customer = _by_line(customer_of_run >= 0, run)
-    has_product = rows_of_id > 0
-    repeats = np.where(has_order & has_customer, rows_of_id, 0)
-    if (repeats == 1).all():  # every line matches once, as in sound data: no line moves
-        lines, product_row, kept_of_run = raw_lines, first_row, run.lengths
-    else:
+    has_order, has_customer, has_product = order >= 0, customer >= 0, products > 0
+    repeats = np.where(has_customer, products, 0)
+    if not (repeats == 1).all():  # in sound data every line matches once
         line = np.repeat(np.arange(len(ids)), repeats)
         nth = np.arange(len(line)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-        lines, product_row = gathered(raw_lines, pa.array(line)), first_row[line] + nth
-        kept_of_run = run.sum_of_runs(repeats)
+        lines, order, customer = gathered(lines, _places(line)), order[line], customer[line]
+        product = product[line] + nth
 
-    columns = [lines]
-    for table, rows in (
-        (orders.drop_columns(["order_id", "is_first_order"]), _rows(run.row, kept_of_run)),
-        (customers.drop_columns("user_id"), _rows(customer_of_run, kept_of_run)),
-        (catalogue.columns.drop_columns("product_id"), pa.array(product_row)),
-    ):
-        columns.append(gathered(table, rows))
-    both = np.zeros(len(product_row), np.int32)
-    columns.append(pa.table({"merge": pa.DictionaryArray.from_arrays(both, MERGE_FLAG)}))
+    columns = [
+        lines,
+        gathered(orders.drop_columns(["order_id", "is_first_order"]), _places(order)),
+        gathered(customers.drop_columns("user_id"), _places(customer)),
+        gathered(catalogue.columns.drop_columns("product_id"), _places(product)),
+        pa.table({"merge": pa.DictionaryArray.from_arrays(np.zeros_like(order), MERGE_FLAG)}),
+    ]
     merged = pa.table({name: each[name] for each in columns for name in each.column_names})
+    kept = order[np.diff(order, prepend=-1) > 0]  # each order once
 
     return {"merged": merged}, {
         "read": len(ids),
-        "kept": len(product_row),
+        "kept": len(order),
         "added": int((repeats - 1)[repeats > 1].sum()),
-        "without_order": int((~has_order).sum()),
-        "without_product": int((has_order & ~has_product).sum()),
-        "without_customer": int((has_order & has_product & ~has_customer).sum()),
-        "orders_kept": _distinct(run.row[kept_of_run > 0]),
-        "customers_kept": _distinct(customer_of_run[kept_of_run > 0]),
+        "without_order": _count(~has_order),
+        "without_product": _count(has_order & ~has_product),
+        "without_customer": _count(has_order & has_product & ~has_customer),
+        "orders_kept": len(kept),
+        "customers_kept": len(np.unique(customer_of_order[kept])),
         "examples": [
             *_example("order_id", "orders.csv among the prior orders", order_ids[~has_order]),
             *_example("product_id", "products.csv", ids[has_order & ~has_product]),
@@ -101,23 +105,16 @@ def merge_part(
                 "user_id", "customers.csv", order_ids[has_order & has_product & ~has_customer]
             ),
         ],
-        "lines_of_id": [pd.Series(ids[has_order & has_customer]).value_counts(sort=False)],
+        "lines_of_id": [pd.Series(ids[has_customer]).value_counts(sort=False)],
     }
 
 
-def _by_line(found: np.ndarray, run: OrdersOfLines) -> np.ndarray:
-    """Whether each line's run has found its partner."""
-    everywhere = found.all()  # as in sound data
-    return np.ones(run.lines, bool) if everywhere else np.repeat(found, run.lengths)
+def _count(values: np.ndarray) -> int:
+    return int(np.count_nonzero(values))
 
 
-def _rows(row_of_run: np.ndarray, kept_of_run: np.ndarray) -> pa.Array:
-    """The row that each kept line takes from a table, given that of each run."""
-    return pa.array(np.repeat(row_of_run.astype(np.int32), kept_of_run))
-
-
-def _distinct(rows: np.ndarray) -> int:
-    return int(np.count_nonzero(np.bincount(rows)))
+def _places(rows: np.ndarray) -> pa.Array:
+    return pa.array(rows.astype(np.int32, copy=False))
 
 
 def _example(column: str, file: str, ids: np.ndarray) -> list[tuple[str, str, int, int]]:
