@@ -30,7 +30,7 @@ lab: $(VENV)/installed.lock ## open the notebooks in JupyterLab
 	@$(VENV)/bin/jupyter lab --notebook-dir 03_scripts
 
 test: $(VENV)/installed.lock ## run the tests (under 4 minutes)
-	@$(PYTHON_RUN) -m pytest -q -m "not slow"
+	@$(PYTHON_RUN) -m pytest -q -m "not slow" -n 2 --dist loadfile
 
 test-slow: $(VENV)/installed.lock ## run the slow tests
 	@$(PYTHON_RUN) -m pytest -q -m slow
