@@ -247,6 +247,25 @@ def test_a_kernel_that_has_made_the_imports_shows_what_one_without_them_shows(tm
     assert "..." not in shown.outputs[0].data["text/plain"]
 
 
+@pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="NOT RUN: needs /proc of Linux")
+def test_after_a_cell_its_free_memory_goes_back_to_the_system(tmp_path, monkeypatch):
+    from basket.environment import ENVIRONMENT
+    from basket.execute import execute
+    from basket.kernel import Kernel
+
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    size = "int(open('/proc/self/statm').read().split()[1]) * 4 // 1024"  # MB, of pages of 4 kB
+    cells = [f"before = {size}\ndata = [b'x' * 2**20 for _ in range(300)]\nheld = {size} - before\n"
+             "last = data[-1]\ndel data", f"print(held, {size} - before)"]
+    path, target = tmp_path / "memory.ipynb", tmp_path / "executed.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
+    with Kernel(path) as kernel:
+        execute(path, target, {}, 60, kernel)
+    held, left = map(int, nbformat.read(target, as_version=4).cells[-1].outputs[0].text.split())
+    assert held > 250 and left < 50
+
+
 @pytest.mark.parametrize(("alive", "code", "is_used"), [
     (True, "now", True), (False, "now", False), (True, "before an edit", False)])
 def test_a_kernel_that_has_died_or_holds_other_code_is_not_used(monkeypatch, alive, code, is_used):

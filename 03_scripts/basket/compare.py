@@ -18,6 +18,7 @@ from basket import stats
 from basket.measure import is_active, narrow
 from basket.settings import Settings
 from basket.stats import Estimate
+from basket.tables import give_back
 
 TESTS = [
     "question",
@@ -214,6 +215,7 @@ def overall_tests(
     with ThreadPoolExecutor(settings.limits.threads) as pool:
         for tests in pool.map(tests_of, values):
             found |= tests
+    give_back()
     jobs = [job for job in product(QUESTION_OF, values) if job in found]
     return pd.DataFrame([found[job] for job in jobs])
 
@@ -286,7 +288,7 @@ def resampled_sums(
     by_id = np.argsort(customers["user_id"].to_numpy()).astype(np.int32)
     coded = coded_groupings(labels, settings)
     groupings = {grouping: codes[by_id] for grouping, (codes, _) in coded.items()}
-    return stats.bootstrap_sums(
+    resampled = stats.bootstrap_sums(
         sums.tables,
         groupings,
         resamples=settings.statistics.resamples,
@@ -294,6 +296,8 @@ def resampled_sums(
         threads=settings.limits.threads,
         rows=by_id,
     )
+    give_back()
+    return resampled
 
 
 def ratio_tests(

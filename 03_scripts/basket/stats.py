@@ -523,13 +523,12 @@ def _draw_weights(n: int, size: int, random: np.random.Generator) -> np.ndarray:
     A byte holds any count that occurs: one above 255 has a probability below 1e-500.
     """
     weights = np.empty((n, size), dtype=np.uint8)
+    drawn = np.empty((min(size, DRAWN_AT_ONCE), n), dtype=np.uint8)
     for start in range(0, size, DRAWN_AT_ONCE):
         columns = weights[:, start : start + DRAWN_AT_ONCE]
-        drawn = [
-            np.bincount(random.integers(0, n, n), minlength=n).astype(np.uint8)
-            for _ in range(columns.shape[1])
-        ]
-        columns[:] = np.transpose(drawn)
+        for row in drawn[: columns.shape[1]]:
+            row[:] = np.bincount(random.integers(0, n, n), minlength=n)
+        columns[:] = drawn[: columns.shape[1]].T
     return weights
 
 

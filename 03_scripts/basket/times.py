@@ -55,41 +55,6 @@ class Columns:
         return self.block(5)
 
 
-def customer_columns(
-    orders: pd.DataFrame,
-    order: OrdersOfLines,
-    customer_of_order: np.ndarray,
-    department: np.ndarray,
-    departments: int,
-    customers: int,
-    settings: Settings,
-) -> np.ndarray:
-    """Per-customer sums of one part, customers x columns as `Columns` names them.
-
-    `order` says which order each line belongs to, `department` which department.
-    """
-    day, hour = orders["order_day"].to_numpy("int64"), orders["order_hour"].to_numpy("int64")
-    cents, priced = orders["spend_cents"].to_numpy(), orders["priced_lines"].to_numpy()
-    daypart = np.array(settings.daypart_of_hour())[hour]
-    size = len(settings.dayparts) * departments
-    lines = order.of_line(customer_of_order * size + daypart * departments) + department
-
-    def table(column: np.ndarray, columns: int, values: np.ndarray | None = None) -> np.ndarray:
-        cell = customer_of_order * columns + column
-        return np.bincount(cell, values, customers * columns).reshape(customers, columns)
-
-    return np.hstack(
-        [
-            table(day * HOURS + hour, CELLS),
-            table(hour, HOURS, cents),
-            table(day, 7, cents),
-            table(hour, HOURS, priced),
-            table(day, 7, priced),
-            np.bincount(lines, minlength=customers * size).reshape(customers, size),
-        ]
-    )
-
-
 def time_moments(
     orders: pd.DataFrame,
     order: OrdersOfLines,
@@ -99,17 +64,39 @@ def time_moments(
     departments: int,
     settings: Settings,
 ) -> dict[str, Moments]:
-    """Moments of the active customers of one part."""
-    columns = customer_columns(
-        orders,
-        order,
-        customer_of_order,
-        department,
-        departments,
-        len(active_customer),
-        settings,
+    """Moments of the active customers of one part, their columns as `Columns` names them.
+
+    `order` says which order each line belongs to, `department` which department.
+    """
+    day, hour = orders["order_day"].to_numpy("int64"), orders["order_hour"].to_numpy("int64")
+    cents, priced = orders["spend_cents"].to_numpy(), orders["priced_lines"].to_numpy()
+    dayparts = len(settings.dayparts)
+    daypart = np.array(settings.daypart_of_hour())[hour]
+
+    def table(columns: int, cell: np.ndarray, values: np.ndarray | None = None) -> np.ndarray:
+        counts = np.bincount(cell, values, len(active_customer) * columns)
+        return counts.reshape(-1, columns)[active_customer]
+
+    def of_order(column: np.ndarray, columns: int, values: np.ndarray | None = None) -> np.ndarray:
+        return table(columns, customer_of_order * columns + column, values)
+
+    def of_line() -> np.ndarray:
+        first = (customer_of_order * dayparts + daypart) * departments
+        return table(dayparts * departments, order.of_line(first) + department)
+
+    blocks = (  # one after the other, into one array: together they are large
+        lambda: of_order(day * HOURS + hour, CELLS),
+        lambda: of_order(hour, HOURS, cents),
+        lambda: of_order(day, 7, cents),
+        lambda: of_order(hour, HOURS, priced),
+        lambda: of_order(day, 7, priced),
+        of_line,
     )
-    return {"time_moments": Moments.of(columns[active_customer])}
+    starts = Columns(dayparts, departments).starts
+    columns = np.empty((np.count_nonzero(active_customer), starts[-1]))
+    for block, first, last in zip(blocks, starts, starts[1:], strict=False):
+        columns[:, first:last] = block()
+    return {"time_moments": Moments.of(columns)}
 
 
 # ---- tables -------------------------------------------------------------------------------------
