@@ -282,6 +282,20 @@ def test_orders_of_lines_are_what_groupby_and_map_say(lines):
     assert found.of_line(names).tolist() == expected.tolist()
 
 
+@given(ids=st.lists(st.integers(1, 9), max_size=40))
+def test_lines_by_order_are_a_stable_sort_by_the_place_of_their_order(ids):
+    ids = np.array(ids, np.int32)
+    orders = Positions(np.array([4, 2, 6, 1], np.int32))
+    found = OrdersOfLines(orders, ids).lines_by_order()
+    assert found.tolist() == np.argsort(orders.find(ids), kind="stable").tolist()
+
+
+def test_no_order_is_counted_where_a_line_has_none():
+    found = OrdersOfLines(Positions(np.array([7, 9], np.int32)), np.array([9, 8], np.int32))
+    with pytest.raises(ValueError, match="negative"):
+        found.count()
+
+
 def test_a_line_without_its_order_takes_the_value_for_none():
     orders = Positions(np.array([7, 9], np.int32))
     found = OrdersOfLines(orders, np.array([9, 9, 8, 7], np.int32))

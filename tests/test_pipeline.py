@@ -4,7 +4,9 @@ import csv
 import hashlib
 import json
 import os
+import platform
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -126,7 +128,7 @@ def test_a_run_with_nothing_new_does_nothing_and_is_quick(checkout, built):
     assert done.returncode == 0
     assert done.stderr.count("up to date") == len(graph())
     assert before == hashes(checkout / "04_analysis") | hashes(checkout / "05_sent_to_client")
-    assert seconds < 6, "two seconds are the aim; this machine may be busy"
+    assert seconds < 12, "two seconds are the aim; this machine may be busy"
 
 
 def test_from_runs_again_from_a_stage(checkout, built):
@@ -235,19 +237,21 @@ def test_a_kernel_that_has_made_the_imports_shows_what_one_without_them_shows(tm
     from basket.kernel import Kernel
 
     cells = ["import sys\nbefore = 'pandas' in sys.modules", "import pandas as pd", "print(before)",
-             "pd.DataFrame({'a wide column ' * 9: [1], 'another one ' * 9: [2]})"]
+             "print(pd.get_option('display.max_columns'))",
+             "pd.DataFrame({f'a wide column {number} ' * 9: [1] for number in range(4)})"]
     path, target = tmp_path / "wide.ipynb", tmp_path / "executed.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
     threads = threading.active_count()
     with Kernel(path) as kernel:
         execute(path, target, {}, 60, kernel)
     assert threading.active_count() == threads, "a client is left open"
-    *_, printed, shown = nbformat.read(target, as_version=4).cells
+    *_, printed, columns, shown = nbformat.read(target, as_version=4).cells
     assert printed.outputs[0].text == "True\n"
+    assert columns.outputs[0].text == "20\n"
     assert "..." not in shown.outputs[0].data["text/plain"]
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="NOT RUN: needs /proc of Linux")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="NOT RUN: the heap is not glibc's")
 def test_after_a_cell_its_free_memory_goes_back_to_the_system(tmp_path, monkeypatch):
     from basket.environment import ENVIRONMENT
     from basket.execute import execute
@@ -255,9 +259,10 @@ def test_after_a_cell_its_free_memory_goes_back_to_the_system(tmp_path, monkeypa
 
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    size = "int(open('/proc/self/statm').read().split()[1]) * 4 // 1024"  # MB, of pages of 4 kB
-    cells = [f"before = {size}\ndata = [b'x' * 2**20 for _ in range(300)]\nheld = {size} - before\n"
-             "last = data[-1]\ndel data", f"print(held, {size} - before)"]
+    size = f"int(open('/proc/self/statm').read().split()[1]) * {resource.getpagesize()} >> 20"  # MB
+    cells = [f"before = {size}\ndata = [b'x' * 2**20 for _ in range(300)]",
+             f"held = ({size}) - before\nlast = data[-1]\ndel data",
+             f"print(held, ({size}) - before)"]
     path, target = tmp_path / "memory.ipynb", tmp_path / "executed.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
     with Kernel(path) as kernel:

@@ -20,6 +20,7 @@ from basket.stage import Stage
 
 NAME = "flat_lines"
 FLAGGED = ("analysis_products", "analysis_orders", "analysis_customers")
+AGAIN = "run `make report`, then `basket flat` again"
 FLAT = Step("flat", ("merged", *FLAGGED), (NAME,))
 
 
@@ -44,21 +45,24 @@ def write_flat_part(part: int, places: dict[str, Path], folder: Path) -> dict:
     `places` are the folders of the tables it is made of.
     """
 
-    def read(table: str, keys: list[str], number: int = part) -> pa.Table:
+    def read(table: str, number: int, *keys: str) -> pa.Table:
         flags = [column.name for column in dictionary.columns_of(table) if _is_flag(column)]
-        return tables.read_stored(places[table], number, keys + flags)
+        return tables.read_stored(places[table], number, [*keys, *flags])
 
     flags = flags_of_lines(
         tables.read_stored(places["merged"], part, ["order_id", "product_key"]),
-        read("analysis_products", ["product_key"], 0),
-        read("analysis_orders", ["order_id", "user_id"]),
-        read("analysis_customers", ["user_id"]),
+        read("analysis_products", 0, "product_key"),
+        read("analysis_orders", part, "order_id", "user_id"),
+        read("analysis_customers", part, "user_id"),
     )
     with TemporaryDirectory(dir=folder.parent, prefix="attempt-") as attempt:
         beside, empty, whole = (Path(attempt) / name for name in ("beside", "empty", "whole"))
         tables.write_columns(beside, NAME, flags)
         tables.write_columns(empty, NAME, dictionary.arrow_schema(NAME).empty_table())
-        side_by_side([tables.part_file(places["merged"], part), beside], empty, whole)
+        try:
+            side_by_side([tables.part_file(places["merged"], part), beside], empty, whole)
+        except ValueError as error:
+            raise BasketError(f"merged and its flags do not fit: {error}; {AGAIN}") from None
         whole.replace(tables.part_file(folder, part))
     return tables.describe_part(tables.part_file(folder, part), len(flags))
 
@@ -80,8 +84,8 @@ def flags_of_lines(
     product = _positions(products, "product_key").find(lines["product_key"].to_numpy())
     if any((rows < 0).any() for rows in (product, order.row, customer)):
         raise BasketError(
-            "merged holds order lines whose product, order or customer the analysis tables lack; "
-            "they are of different runs: run `make report`, then `basket flat` again"
+            "merged holds order lines whose product, order or customer the analysis tables lack: "
+            f"they are of different runs; {AGAIN}"
         )
     columns = {}
     for table, keys, rows in (

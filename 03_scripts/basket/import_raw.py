@@ -144,6 +144,7 @@ def import_orders(stage: Stage, raw: RawData) -> tuple[Positions, np.ndarray, np
     """
     parts = part_count(stage, raw)
     ids, places, users = [], [], []
+    numbers = np.arange(parts, dtype=np.min_scalar_type(parts))  # small: one of them for each order
 
     def part_of(rows: pa.Table) -> np.ndarray:
         return tables.part_of_customer(rows["user_id"].to_numpy(), parts)
@@ -151,11 +152,12 @@ def import_orders(stage: Stage, raw: RawData) -> tuple[Positions, np.ndarray, np
     columns = ["order_id", "user_id"]
     for rows, starts in _import_split(stage, raw, "raw_orders", part_of, columns):
         ids.append(rows["order_id"].to_numpy())
-        places.append(np.repeat(np.arange(parts, dtype=np.int16), np.diff(starts)))
+        places.append(np.repeat(numbers, np.diff(starts)))
         users.append(np.unique(rows["user_id"].to_numpy()))
     orders = Positions(*ids)
     _expect_unique(raw, "raw_orders", "order_id", orders, *ids)
-    places.append(np.zeros(1, np.int16))
+    ids.clear()
+    places.append(numbers[:1])
     return orders, np.concatenate(places), np.unique(np.concatenate(users))
 
 

@@ -120,8 +120,6 @@ def main() -> None:
     """Import what the notebook will; then serve, and give free memory back after each cell."""
     from ipykernel.kernelapp import IPKernelApp
 
-    from basket.tables import give_back
-
     names = imported_by(Path(sys.argv.pop(1)))
     kernel = IPKernelApp.instance()
     kernel.initialize()
@@ -129,6 +127,7 @@ def main() -> None:
         for name in names:
             with contextlib.suppress(Exception):  # what is wrong, running the notebook will tell
                 importlib.import_module(name)
+        from basket.tables import give_back  # which imports pandas
     kernel.shell.events.register("post_run_cell", lambda _: give_back())
     kernel.start()
 

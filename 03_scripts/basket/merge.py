@@ -53,7 +53,7 @@ def merge_part(
 
     The merged lines stand in the order of `orders`, those of one order in the order of the file.
     Returns them, and the sums: lines read, unmatched by reason, added by doubled ids, kept, the
-    lines of each product_id that have an order, and examples of what did not match.
+    lines of each product_id that have order and customer, and examples of what did not match.
     """
     found = OrdersOfLines(
         Positions(orders["order_id"].to_numpy()), raw_lines["order_id"].to_numpy()
@@ -61,18 +61,18 @@ def merge_part(
     lines = gathered(raw_lines, _places(found.lines_by_order()))
     order_ids, ids = (lines[name].to_numpy() for name in ("order_id", "product_id"))
 
-    # the rows of order, customer and product that belong to each line; -1 where there is none
-    count = found.count()
-    count = np.insert(count, 0, len(ids) - count.sum())  # first the lines without an order
+    # the rows of the order and customer of each line, -1 where there is none; of its product, too,
+    # and how many rows: 0 where there is none
+    count = np.bincount(found.row + 1, found.lengths, len(orders) + 1).astype(np.int64)
     order = np.repeat(np.arange(-1, len(orders), dtype=np.int32), count)
     customer_of_order = Positions(customers["user_id"].to_numpy()).find(
         orders["user_id"].to_numpy()
     )
     customer = np.repeat(np.insert(customer_of_order, 0, -1).astype(np.int32), count)
-    product, products = catalogue.find(ids)
+    product, product_rows = catalogue.find(ids)
 
-    has_order, has_customer, has_product = order >= 0, customer >= 0, products > 0
-    repeats = np.where(has_customer, products, 0)
+    has_order, has_customer, has_product = order >= 0, customer >= 0, product_rows > 0
+    repeats = np.where(has_customer, product_rows, 0)
     if not (repeats == 1).all():  # in sound data every line matches once
         line = np.repeat(np.arange(len(ids)), repeats)
         nth = np.arange(len(line)) - np.repeat(np.cumsum(repeats) - repeats, repeats)

@@ -8,6 +8,8 @@ Apache Thrift; its fields are numbered as in parquet.thrift of the Apache Parque
 
 import os
 from collections.abc import Sequence
+from itertools import chain
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +18,6 @@ from thrift.Thrift import TType
 from thrift.transport.TTransport import TMemoryBuffer
 
 MAGIC = b"PAR1"
-COPIED_AT_ONCE = 2**20  # bytes
 METHODS = {
     TType.BOOL: "Bool",
     TType.BYTE: "Byte",
@@ -33,25 +34,32 @@ NAME = 4
 COLUMNS, GROUP_BYTES, GROUP_ROWS, GROUP_PLACE, GROUP_STORED = 1, 2, 3, 5, 6
 COLUMN_PLACE, COLUMN = 2, 3
 PATH, PAGES, DICTIONARY = 3, 9, 11
-PLACES_NOT_MOVED = {4, 6}, {10, 14}  # of indexes and filters, which our files do not have
+# What our files do not have and would have to change, too: numbers of the columns that a row group
+# is sorted by, places of indexes and filters.
+NOT_IN_A_GROUP, NOT_IN_A_COLUMN, NOT_STORED = {4}, {4, 6}, {10, 14}
 
 
 def side_by_side(files: Sequence[Path], empty: Path, target: Path) -> None:
     """Write `target` with the columns of all `files`, which have the same rows in the same groups.
 
-    `empty` is a file without rows that says which columns in which order. Raises ValueError where
-    the files do not fit together, or hold what would have to move, too: indexes or filters.
+    `empty` is a file without rows that says which columns of which types in which order. Raises
+    ValueError where the files do not fit it or each other, or hold what would have to move, too:
+    indexes or filters. Columns are not nested.
     """
     footer = _read_footer(empty)
-    names = [_of(element, NAME).decode() for element in _of(footer, SCHEMA)[1][1:]]
+    schema = _of(footer, SCHEMA)[1][1:]
     groups = []
     with target.open("wb") as whole:
         whole.write(MAGIC)
         for path in files:
             by = whole.tell() - len(MAGIC)
             found = _read_footer(path)
+            for element in _of(found, SCHEMA)[1][1:]:
+                if element not in schema:
+                    raise ValueError(f"{_of(element, NAME).decode()} is not a column as expected")
             _copy_columns(path, whole)
             groups.append([_moved(group, by) for group in _of(found, GROUPS)[1]])
+        names = [_of(element, NAME) for element in schema]
         joined = [_joined(parts, names) for parts in zip(*groups, strict=True)]
         footer[GROUPS] = TType.LIST, (TType.STRUCT, joined)
         footer[ROWS] = TType.I64, sum(_of(group, GROUP_ROWS) for group in joined)
@@ -59,19 +67,17 @@ def side_by_side(files: Sequence[Path], empty: Path, target: Path) -> None:
         whole.write(written + len(written).to_bytes(4, "little") + MAGIC)
 
 
-def _joined(parts: Sequence[dict], names: list[str]) -> dict:
+def _joined(parts: Sequence[dict], names: list[bytes]) -> dict:
     """One row group with the columns of several, in the order of `names`."""
     if len({_of(part, GROUP_ROWS) for part in parts}) > 1:
         raise ValueError("row groups of different lengths cannot stand side by side")
-    columns = {
-        ".".join(step.decode() for step in _of(_of(column, COLUMN), PATH)[1]): column
-        for part in parts
-        for column in _of(part, COLUMNS)[1]
-    }
-    if sorted(columns) != sorted(names):
-        raise ValueError(f"expected the columns {sorted(names)}, found {sorted(columns)}")
+    columns = list(chain.from_iterable(_of(part, COLUMNS)[1] for part in parts))
+    paths = [_of(_of(column, COLUMN), PATH)[1] for column in columns]
+    if sorted(paths) != sorted([name] for name in names):
+        raise ValueError("expected each column in one of the files")
+    columns.sort(key=lambda column: names.index(_of(_of(column, COLUMN), PATH)[1][0]))
     return parts[0] | {
-        COLUMNS: (TType.LIST, (TType.STRUCT, [columns[name] for name in names])),
+        COLUMNS: (TType.LIST, (TType.STRUCT, columns)),
         **{
             size: (TType.I64, sum(_of(part, size) for part in parts))
             for size in (GROUP_BYTES, GROUP_STORED)
@@ -81,10 +87,12 @@ def _joined(parts: Sequence[dict], names: list[str]) -> dict:
 
 def _moved(group: dict, by: int) -> dict:
     """A row group whose columns stand `by` bytes further on."""
+    if group.keys() & NOT_IN_A_GROUP:
+        raise ValueError("a row group that says by which columns it is sorted cannot be moved")
     columns = []
     for column in _of(group, COLUMNS)[1]:
         stored = _of(column, COLUMN)
-        if column.keys() & PLACES_NOT_MOVED[0] or stored.keys() & PLACES_NOT_MOVED[1]:
+        if column.keys() & NOT_IN_A_COLUMN or stored.keys() & NOT_STORED:
             raise ValueError("a column with an index or a filter cannot be moved")
         columns.append(
             _shifted(column, (COLUMN_PLACE,), by)
@@ -122,13 +130,12 @@ def _read_footer(path: Path) -> dict:
 
 def _copy_columns(path: Path, target: BinaryIO) -> None:
     """Copy all that stands between the beginning of a file and its footer."""
-    with path.open("rb") as file:
-        left = path.stat().st_size - 8 - _footer_size(file) - len(MAGIC)
-        file.seek(len(MAGIC))
-        while left:
-            piece = file.read(min(left, COPIED_AT_ONCE))
-            target.write(piece)
-            left -= len(piece)
+    with (
+        path.open("rb") as file,
+        mmap(file.fileno(), 0, access=ACCESS_READ) as content,
+        memoryview(content)[len(MAGIC) : -8 - _footer_size(file)] as columns,
+    ):
+        target.write(columns)
 
 
 # ---- Thrift: a structure is {number of field: (type, value)}, a list is (type, values) ---------

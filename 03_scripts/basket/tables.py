@@ -114,11 +114,10 @@ def write_part(folder: Path, table: str, part: int, rows: pd.DataFrame | pa.Tabl
 def write_columns(path: Path, table: str, rows: pa.Table) -> None:
     """Write columns of a table, all or some, in one row group; raise where their types differ."""
     schema = dictionary.arrow_schema(table)
-    schema = pa.schema([field for field in schema if field.name in rows.column_names])
+    schema = pa.schema([schema.field(name) for name in schema.names if name in rows.column_names])
+    rows = pa.Table.from_arrays([rows[name] for name in schema.names], schema=schema)
     with _writer(path, table, schema) as writer:
-        writer.write_table(
-            rows.select(schema.names).cast(schema), row_group_size=max(1, len(rows))
-        )
+        writer.write_table(rows, row_group_size=max(1, len(rows)))
 
 
 def conforming(table: str, rows: pa.Table) -> pa.Table:

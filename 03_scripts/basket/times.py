@@ -1,6 +1,7 @@
 """Q1 and Q2: when orders come, when they are few, when people spend, and what sells then."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -94,7 +95,7 @@ def time_moments(
     )
     starts = Columns(dayparts, departments).starts
     columns = np.empty((np.count_nonzero(active_customer), starts[-1]))
-    for block, first, last in zip(blocks, starts, starts[1:], strict=False):
+    for block, (first, last) in zip(blocks, pairwise(starts), strict=True):
         columns[:, first:last] = block()
     return {"time_moments": Moments.of(columns)}
 
