@@ -155,7 +155,7 @@ def test_the_lock_of_a_killed_run_is_waited_for_until_its_kernel_ends(tmp_path):
     file.write_text(str(gone.pid))
     assert kernel.poll() is None
     with only_run(folders):
-        assert kernel.wait(timeout=10) == 0
+        assert kernel.wait(timeout=1) == 0
         assert file.read_text() == str(os.getpid())
 
 

@@ -19,9 +19,10 @@ from basket.splice import side_by_side
 from basket.stage import Stage
 
 NAME = "flat_lines"
-FLAGGED = ("analysis_products", "analysis_orders", "analysis_customers")
 AGAIN = "run `make report`, then `basket flat` again"
-FLAT = Step("flat", ("merged", *FLAGGED), (NAME,))
+FLAT = Step(
+    "flat", ("merged", "analysis_products", "analysis_orders", "analysis_customers"), (NAME,)
+)
 
 
 def write_flat() -> int:
@@ -93,7 +94,7 @@ def flags_of_lines(
         (orders, ["order_id", "user_id"], np.repeat(order.row, order.lengths)),
         (customers, ["user_id"], np.repeat(customer, order.lengths)),
     ):
-        taken = tables.gathered(table.drop_columns(keys), pa.array(rows.astype(np.int32)))
+        taken = tables.gathered(table.drop_columns(keys), rows)
         columns |= {name: taken[name] for name in taken.column_names}
     return pa.table(columns)
 

@@ -198,7 +198,7 @@ def _import_split(
         if parts == 1:
             return rows, np.array([0, rows.num_rows])
         part = part_of(rows).astype(np.int16)
-        order = pa.array(np.argsort(part, kind="stable"))
+        order = np.argsort(part, kind="stable")
         starts = np.append(0, np.cumsum(np.bincount(part, minlength=parts)))
         return tables.gathered(rows, order), starts
 

@@ -58,7 +58,7 @@ def merge_part(
     found = OrdersOfLines(
         Positions(orders["order_id"].to_numpy()), raw_lines["order_id"].to_numpy()
     )
-    lines = gathered(raw_lines, _places(found.lines_by_order()))
+    lines = gathered(raw_lines, found.lines_by_order())
     order_ids, ids = (lines[name].to_numpy() for name in ("order_id", "product_id"))
 
     # the rows of the order and customer of each line, -1 where there is none; of its product, too,
@@ -76,14 +76,14 @@ def merge_part(
     if not (repeats == 1).all():  # in sound data every line matches once
         line = np.repeat(np.arange(len(ids)), repeats)
         nth = np.arange(len(line)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-        lines, order, customer = gathered(lines, _places(line)), order[line], customer[line]
+        lines, order, customer = gathered(lines, line), order[line], customer[line]
         product = product[line] + nth
 
     columns = [
         lines,
-        gathered(orders.drop_columns(["order_id", "is_first_order"]), _places(order)),
-        gathered(customers.drop_columns("user_id"), _places(customer)),
-        gathered(catalogue.columns.drop_columns("product_id"), _places(product)),
+        gathered(orders.drop_columns(["order_id", "is_first_order"]), order),
+        gathered(customers.drop_columns("user_id"), customer),
+        gathered(catalogue.columns.drop_columns("product_id"), product),
         pa.table({"merge": pa.DictionaryArray.from_arrays(np.zeros_like(order), MERGE_FLAG)}),
     ]
     merged = pa.table({name: each[name] for each in columns for name in each.column_names})
@@ -111,10 +111,6 @@ def merge_part(
 
 def _count(values: np.ndarray) -> int:
     return int(np.count_nonzero(values))
-
-
-def _places(rows: np.ndarray) -> pa.Array:
-    return pa.array(rows.astype(np.int32, copy=False))
 
 
 def _example(column: str, file: str, ids: np.ndarray) -> list[tuple[str, str, int, int]]:

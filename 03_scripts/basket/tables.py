@@ -91,9 +91,10 @@ def to_pandas(table: str, stored: pa.Table) -> pd.DataFrame:
     return pd.DataFrame(series, copy=False)
 
 
-def gathered(rows: pa.Table, places: pa.Array) -> pa.Table:
+def gathered(rows: pa.Table, places: np.ndarray) -> pa.Table:
     """Return the rows at `places`, all of which must exist: to check would take twice the time."""
     rows = rows.combine_chunks()  # from one piece it takes half the time
+    places = pa.array(places.astype(np.int32, copy=False))
     return pa.table(
         {name: pc.take(rows[name], places, boundscheck=False) for name in rows.column_names}
     )
