@@ -20,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
-from basket.environment import ENVIRONMENT
+from basket.run.environment import ENVIRONMENT
 
 HERE = Path(__file__).resolve().parent
 BASKET = [sys.executable, "-c", "from basket.command import main; main()"]

@@ -12,11 +12,13 @@ import sys
 import time
 from pathlib import Path
 
-from basket import clean, flags, import_raw, measure, merge, tables
-from basket.csv_text import to_csv
-from basket.flat import write_flat
-from basket.lookup import Positions
-from basket.stage import Stage
+from basket.analysis import flags, totals
+from basket.prepare import clean, import_raw, merge
+from basket.prepare.flat import write_flat
+from basket.tables.ids import Positions
+from basket.tables.result_csv import to_csv
+from basket.tables.stage import Stage
+from basket.tables.store import store
 
 
 def import_stage() -> None:
@@ -53,7 +55,7 @@ def merge_stage() -> None:
     sums = stage.for_each_part(
         merge.merge_part,
         {"raw_lines": "raw_lines", "orders": "orders", "customers": "customers"},
-        makes=("merged",), read=tables.read_stored, catalogue=catalogue)
+        makes=("merged",), read=store.read_stored, catalogue=catalogue)
     merge.require_full_match(sums, stage.lines_file())
     stage.publish(orders=sums["orders_kept"], customers=sums["customers_kept"])
 
@@ -80,17 +82,17 @@ def derive_stage() -> None:
 def result_tables() -> None:
     """05, first half: the tables that count and average, as CSV files."""
     stage = Stage("05_visualise")
-    customers = stage.read("analysis_customers", measure.CUSTOMERS)
+    customers = stage.read("analysis_customers", totals.CUSTOMERS)
     products = stage.read("analysis_products")
-    names = measure.department_names(products)
-    labels = measure.group_labels(customers, stage.settings)
+    names = totals.department_names(products)
+    labels = totals.group_labels(customers, stage.settings)
     sums = stage.for_each_part(
-        measure.count_part,
+        totals.count_part,
         {"merged": ("merged", ["order_id", "product_key", "reordered"]),
          "orders": "analysis_orders", "customers": "analysis_customers"},
-        goods=measure.Goods.of(products, names), labels=labels,
+        goods=totals.Goods.of(products, names), labels=labels,
         users=Positions(customers["user_id"].to_numpy()), settings=stage.settings)
-    results = measure.result_tables(sums, customers, labels, products, names, stage.settings)
+    results = totals.result_tables(sums, customers, labels, products, names, stage.settings)
     stage.folders.tables.mkdir(parents=True, exist_ok=True)
     for name, table in results.items():
         (stage.folders.tables / f"{name}.csv").write_text(to_csv(table), encoding="utf-8")

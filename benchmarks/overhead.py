@@ -20,7 +20,7 @@ START_UP = '''
 import hashlib, os, sys
 
 if "basket" in " ".join(sys.orig_argv):
-    import basket.dictionary, basket.tables
+    import basket.project.dictionary, basket.tables.store
 
     if os.environ.get("BASKET_WITHOUT_CHECKS"):
         class Nothing:
@@ -32,11 +32,11 @@ if "basket" in " ".join(sys.orig_argv):
             return {"file": path.name, "rows": rows, "bytes": size, "sha256": "0" * 64}
 
         hashlib.file_digest = lambda *_: Nothing()
-        basket.tables.describe_part = describe_part
-        basket.dictionary.validate = lambda table, frame: frame[
-            [column.name for column in basket.dictionary.columns_of(table)]]
-        basket.tables.conforming = lambda table, rows: rows.select(
-            basket.dictionary.arrow_schema(table).names).cast(basket.dictionary.arrow_schema(table))
+        basket.tables.store.describe_part = describe_part
+        basket.project.dictionary.validate = lambda table, frame: frame[
+            [column.name for column in basket.project.dictionary.columns_of(table)]]
+        basket.tables.store.conforming = lambda table, rows: rows.select(
+            basket.project.dictionary.arrow_schema(table).names).cast(basket.project.dictionary.arrow_schema(table))
 '''
 
 

@@ -10,15 +10,16 @@ import pandas as pd
 import pytest
 import yaml
 
-from basket import bands, clean, compare, flags, import_raw, measure, merge, pairs, tables, times
-from basket.generate import generate
-from basket.graph import read_record
-from basket.lookup import Positions
-from basket.project import ROOT, Folders
-from basket.raw import LAYOUTS
-from basket.settings import Settings, load_settings
-from basket.stage import Stage
-from basket.tables import read_sidecar, read_table
+from basket.analysis import bands, comparisons, flags, pairs, times, totals
+from basket.prepare import clean, import_raw, merge
+from basket.prepare.raw_files import LAYOUTS
+from basket.project.folders import ROOT, Folders
+from basket.project.settings import Settings, load_settings
+from basket.project.stages import read_record
+from basket.synthetic.generate import generate
+from basket.tables.ids import Positions
+from basket.tables.stage import Stage
+from basket.tables.store import read_sidecar, read_table, store
 
 SETTINGS_FILE = ROOT / "settings.yml"
 RAW_TABLES = ["raw_products", "raw_departments", "raw_customers", "raw_orders", "raw_lines"]
@@ -145,42 +146,42 @@ class Measured:
         self.stage, self.settings = stage, stage.settings
         self.customers = stage.read("analysis_customers")
         self.products = stage.read("analysis_products")
-        self.names = measure.department_names(self.products)
-        self.labels = measure.group_labels(self.customers, self.settings)
+        self.names = totals.department_names(self.products)
+        self.labels = totals.group_labels(self.customers, self.settings)
         self.everyone = Positions(self.customers["user_id"].to_numpy())
         self.sums = stage.for_each_part(
-            measure.measure_part,
+            totals.measure_part,
             {"merged": ("merged", COLUMNS_FOR_SUMS), "orders": "analysis_orders",
              "customers": "analysis_customers"},
-            goods=measure.Goods.of(self.products, self.names), labels=self.labels,
+            goods=totals.Goods.of(self.products, self.names), labels=self.labels,
             users=self.everyone, settings=self.settings)
         self.department_lines = np.concatenate(self.sums["customer_departments"])
         self.customer_times = np.concatenate(self.sums["customer_times"])
 
     def counted(self) -> dict[str, pd.DataFrame]:
         """The tables that count and average."""
-        return measure.result_tables(self.sums, self.customers, self.labels, self.products,
+        return totals.result_tables(self.sums, self.customers, self.labels, self.products,
                                      self.names, self.settings)
 
     def compared(self, counted: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         """The tables that compare, with those that they rest on."""
         settings, names, moments = self.settings, self.names, self.sums["time_moments"]
-        active = measure.is_active(self.customers, settings)
+        active = totals.is_active(self.customers, settings)
         columns = times.Columns(len(settings.dayparts), len(names))
         results = counted | {
             "spend_by_time": times.spend_by_time(moments, columns, settings),
             "department_times": times.department_times(moments, columns, names, settings),
             "redundancy": bands.redundancies(self.customers[active], settings),
         }
-        results |= compare.all_comparisons(
+        results |= comparisons.all_comparisons(
             self.customers[active], self.labels[active], self.department_lines[active],
             self.customer_times[active], names, results, settings)
         return results | self._pairs() | {
             "busiest_times": times.busiest_times(moments, columns, settings),
             "order_index": times.order_index(moments, columns, settings),
             "quiet_windows": times.quiet_windows(moments, columns, settings),
-            "days_between_orders": measure.days_between_orders(self.sums),
-            "income_by_age": measure.income_by_age(self.customers, settings),
+            "days_between_orders": totals.days_between_orders(self.sums),
+            "income_by_age": totals.income_by_age(self.customers, settings),
         }
 
     def _pairs(self) -> dict[str, pd.DataFrame]:
@@ -263,7 +264,7 @@ def merge_stage(run: Run) -> None:
     sums = stage.for_each_part(
         merge.merge_part,
         {"raw_lines": "raw_lines", "orders": "orders", "customers": "customers"},
-        makes=("merged",), read=tables.read_stored, catalogue=catalogue)
+        makes=("merged",), read=store.read_stored, catalogue=catalogue)
     if stage.rules.every_line_must_match:
         merge.require_full_match(sums, stage.lines_file())
     merge.record_checks(stage.audit, sums)

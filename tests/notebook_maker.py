@@ -8,8 +8,8 @@ from pathlib import Path
 from nbformat import v4
 from PIL import Image
 
-from basket.graph import graph
-from basket.project import Folders
+from basket.project.folders import Folders
+from basket.project.stages import graph
 
 ALT = "Bars: orders by day. Saturday leads with 19 % of all orders, Wednesday is last."
 HOSTILE = "<script>alert(1)</script>"

@@ -17,9 +17,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from basket.errors import BasketError
-from basket.graph import record_file
-from basket.project import ROOT, Folders
+from basket.project.errors import BasketError
+from basket.project.folders import ROOT, Folders
+from basket.project.stages import record_file
 from conftest import (
     RAW_TABLES,
     Run,
@@ -787,8 +787,8 @@ def test_what_the_document_says_happens(case, tmp_path, loose, sound):
 
 def test_a_file_of_bad_rows_is_not_read_to_its_end(tmp_path, monkeypatch, loose):
     """What is read after the allowed share has become impossible costs time and memory."""
-    from basket import read_csv
-    from basket.raw import RawFile
+    from basket.prepare import read_csv
+    from basket.prepare.raw_files import RawFile
 
     rows = "".join(f"{number}.0,1,1,0\n" for number in range(1, 50_001))
     path = write_files(tmp_path / "data") / LINES

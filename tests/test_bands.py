@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from basket import bands
-from basket.project import ROOT
-from basket.settings import load_settings
+from basket.analysis import bands
+from basket.project.folders import ROOT
+from basket.project.settings import load_settings
 
 SETTINGS = load_settings(ROOT / "settings.yml")
 CUTS = bands.course_cuts(SETTINGS)

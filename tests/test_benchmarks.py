@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from basket.project import ROOT
+from basket.project.folders import ROOT
 
 pytest.importorskip("duckdb")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from basket import pages
+from basket.report.pages import build
 from notebook_maker import usual_cells, write_notebook, write_run
 
 pytestmark = pytest.mark.slow
@@ -190,8 +190,8 @@ def folder(request, browser, tmp_path_factory) -> Path:
     folders = write_run(tmp_path_factory.mktemp("run"))
     write_notebook(folders.out, usual_cells())
     for notebook in folders.notebooks.glob("*.ipynb"):
-        pages.render(notebook)
-    return pages.write_index(folders, pages.settings_of_run()).parent
+        build.render(notebook)
+    return build.write_index(folders, build.settings_of_run()).parent
 
 
 def pages_of(folder: Path) -> list[Path]:

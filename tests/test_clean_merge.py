@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from basket import clean, merge
-from basket.audit import Audit
-from basket.errors import BasketError, DataError
-from basket.project import ROOT
-from basket.settings import load_settings
+from basket.prepare import clean, merge
+from basket.project.errors import BasketError, DataError
+from basket.project.folders import ROOT
+from basket.project.settings import load_settings
+from basket.tables.audit import Audit
 
 SETTINGS = load_settings(ROOT / "settings.yml")
 RULES = ["corrected", "course"]

@@ -18,12 +18,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from basket import cluster, progress, split, stage, tables
-from basket.errors import BasketError
-from basket.generate import generate
-from basket.graph import Step, graph
-from basket.project import ROOT, Folders
-from basket.raw import LAYOUTS, RawFile
+from basket.prepare import split
+from basket.prepare.raw_files import LAYOUTS, RawFile
+from basket.project.errors import BasketError
+from basket.project.folders import ROOT, Folders
+from basket.project.stages import Step, graph
+from basket.synthetic.generate import generate
+from basket.tables.store import cluster, progress, stage, store
 from conftest import Run, import_stage, lines_per_part, run_stages, write_settings
 
 BASKET = [sys.executable, "-c", "from basket.command import main; main()"]
@@ -287,10 +288,10 @@ def test_workers_must_be_there_be_the_same_and_see_the_same_files(tmp_path, monk
             shutil.copytree(ROOT / "03_scripts", other)
             shutil.copytree(ROOT / "01_project_management", other.parent / "01_project_management")
             if change:
-                with (other / "basket" / "clean.py").open("a") as file:
+                with (other / "basket" / "prepare" / "clean.py").open("a") as file:
                     file.write(change)
             else:
-                (other / "basket" / "cluster.py").unlink()
+                (other / "basket" / "tables" / "cluster.py").unlink()
             worker = started.add_worker(PYTHONPATH=str(other))
             with pytest.raises(BasketError, match=said) as raised:
                 cluster.check(started.address)
@@ -382,12 +383,12 @@ def test_a_full_disk_is_one_line_and_what_was_published_stays(generated, tmp_pat
     again = run.open("01_import")
     again.step = Step("01_import", ("raw_orders",), ("raw_orders",))
     monkeypatch.setattr(again, "folder_of", lambda table: run.folders.prepared / table)
-    real = tables.part_file
+    real = store.part_file
 
     def part_file(folder: Path, part: int) -> Path:
         return Path("/dev/full") if "attempt-" in folder.name else real(folder, part)
 
-    monkeypatch.setattr(tables, "part_file", part_file)
+    monkeypatch.setattr(store, "part_file", part_file)
     with pytest.raises(BasketError, match="no room left on the disk") as raised:
         again.for_each_part(twice, {"numbers": "raw_orders"}, makes=("raw_orders",))
     assert str(raised.value).startswith(str(run.folders.prepared))
@@ -428,7 +429,7 @@ def test_a_run_that_fills_the_disk_names_it_and_keeps_what_was_published(
     published = sorted(path.parent.name for path in prepared.glob("*/_table.json"))
     assert "raw_lines" in published
     for name in published:
-        for part in tables.read_sidecar(prepared / name)["parts"]:
+        for part in store.read_sidecar(prepared / name)["parts"]:
             content = (prepared / name / part["file"]).read_bytes()
             assert hashlib.sha256(content).hexdigest() == part["sha256"]
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from basket import compare, findings, goods, stats, visuals
-from basket.settings import Settings
+from basket.analysis import comparisons, findings, goods, statistics, visuals
+from basket.project.settings import Settings
 
-LIFT = compare.LIFT
+LIFT = comparisons.LIFT
 
 
 def comparison(grouping, measure, p_value, effect_name="ratio", **other) -> dict:
@@ -36,29 +36,29 @@ def test_a_ratio_may_carry_a_headline_where_the_overall_test_survives_all_others
         comparison(np.nan, np.nan, 1e-6, effect=1.01, effect_low=1.005, effect_high=1.02),
         comparison("region", "orders", np.nan),
     ]
-    judged = compare.judge(pd.DataFrame(rows), settings)
+    judged = comparisons.judge(pd.DataFrame(rows), settings)
     assert list(judged["for_headline"]) == [
         "yes", "yes", "no", "no", "no", "yes", "yes", "yes", "no", "no", "no"]
-    assert list(judged["verdict"].isin(stats.LABELS)) == [
+    assert list(judged["verdict"].isin(statistics.LABELS)) == [
         True, True, False, True, True, True, True, True, True, False, False]
 
 
 def test_times_are_among_the_ratios_and_count_the_orders_they_say(settings):
-    customers = pd.DataFrame({name: [12, 30] for name in compare.TOTALS})
+    customers = pd.DataFrame({name: [12, 30] for name in comparisons.TOTALS})
     counts = np.array([[1, 4, 5, 2, 3], [0, 10, 13, 7, 11]])
-    values = compare.measures(
+    values = comparisons.measures(
         customers.assign(median_days_between_orders=7.0), np.array([[12], [30]]), counts,
         ["snacks"], settings)
-    sums = compare.customer_sums(
+    sums = comparisons.customer_sums(
         customers, np.array([[12], [30]]), counts, ["snacks"], settings)
-    times = compare.time_names(settings)
-    assert list(values) == [*compare.UNITS, *times, "share of snacks"]
+    times = comparisons.time_names(settings)
+    assert list(values) == [*comparisons.UNITS, *times, "share of snacks"]
     assert times == ["orders in the night", "orders in the morning", "orders in the afternoon",
                      "orders in the evening", "orders at the weekend"]
     for number, time in enumerate(times):
         assert sums[time].tolist() == counts[:, number].tolist()
         assert values[time].tolist() == (counts[:, number] / [12, 30]).tolist()
-    assert sums.names == [*compare.TOTALS, *times, "lines of snacks"]
+    assert sums.names == [*comparisons.TOTALS, *times, "lines of snacks"]
     assert sums["lines of snacks"].tolist() == [12, 30] == sums["orders"].tolist()
 
 
@@ -73,14 +73,14 @@ def determined() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     customers.loc[:9, "age"] = pd.NA
     status = np.where(customers["age"].fillna(0) >= 60, "widowed", "single")
     labels = pd.DataFrame({"family_status": pd.Categorical(status)})
-    values = pd.DataFrame({measure: random.normal(size=n) for measure in compare.UNITS})
+    values = pd.DataFrame({measure: random.normal(size=n) for measure in comparisons.UNITS})
     values["orders"] += 10 * customers["age"].astype(float).fillna(200)  # differs only by age
     return customers, values, labels
 
 
 def test_a_redundant_attribute_is_tested_within_named_strata(determined, settings: Settings):
     customers, values, labels = determined
-    table = compare.within_tests(values, customers, labels, "family_status", ["age", "region"],
+    table = comparisons.within_tests(values, customers, labels, "family_status", ["age", "region"],
                                  settings)
     assert set(table["grouping"]) == {
         "family_status within age 40-64, region South",
@@ -89,7 +89,7 @@ def test_a_redundant_attribute_is_tested_within_named_strata(determined, setting
     chosen = table[table["grouping"].str.endswith("South")]
     assert (chosen["n"] == middle.sum()).all()  # customers without an age are in no stratum
     orders = chosen.set_index("measure").loc["orders"]
-    assert orders["p_value"] == pytest.approx(stats.epsilon_squared(
+    assert orders["p_value"] == pytest.approx(statistics.epsilon_squared(
         values["orders"][middle].to_numpy(),
         pd.factorize(labels["family_status"][middle])[0]).p_value)
 

@@ -17,11 +17,11 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from basket.errors import BasketError
-from basket.graph import SIDECAR, file_hash
-from basket.lock import only_run, runtime_prefix
-from basket.project import Folders
-from basket.reproduce import hashes
+from basket.checks.reproduce import hashes
+from basket.project.errors import BasketError
+from basket.project.folders import Folders
+from basket.project.stages import SIDECAR, file_hash
+from basket.run.lock import only_run, runtime_prefix
 from conftest import write_settings
 
 KILLS = int(os.environ.get("BASKET_KILLS", "4"))
@@ -64,7 +64,7 @@ def kernels_of(run: subprocess.Popen) -> list[psutil.Process]:
     """The kernels of a run: first the one at work, then the one that waits for the next stage."""
     try:
         children = psutil.Process(run.pid).children()
-        kernels = [child for child in children if "basket.kernel" in child.cmdline()]
+        kernels = [child for child in children if "basket.run.kernel" in child.cmdline()]
         return sorted(kernels, key=psutil.Process.create_time)
     except psutil.NoSuchProcess:
         return []

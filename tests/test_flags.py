@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from basket import flags, measure
-from basket import lookup as lookup_module
-from basket.lookup import OrdersOfLines, Positions
-from basket.project import ROOT
-from basket.settings import load_settings
+from basket.analysis import flags, totals
+from basket.project.folders import ROOT
+from basket.project.settings import load_settings
+from basket.tables.ids import OrdersOfLines, Positions
+from basket.tables.store import ids as lookup_module
 
 SETTINGS = load_settings(ROOT / "settings.yml")
 MISSING = "(missing)"
@@ -180,13 +180,13 @@ def test_an_order_without_lines_makes_no_day_busier():
 
 
 def test_missing_attributes_are_a_group_of_their_own_called_missing():
-    numbers = measure.add_missing_label(pd.Series([2, None, 10], dtype="Int16"), MISSING)
+    numbers = totals.add_missing_label(pd.Series([2, None, 10], dtype="Int16"), MISSING)
     assert list(numbers) == ["2", MISSING, "10"]
     assert list(numbers.categories) == ["2", "10", MISSING]
-    texts = measure.add_missing_label(pd.Series(["Male", None], dtype="category"), MISSING)
+    texts = totals.add_missing_label(pd.Series(["Male", None], dtype="category"), MISSING)
     assert list(texts) == ["Male", MISSING]
     known = flags.income_group([60_000, np.nan], SETTINGS)
-    again = measure.add_missing_label(pd.Series(known), MISSING)
+    again = totals.add_missing_label(pd.Series(known), MISSING)
     assert list(again) == ["Middle income", MISSING]
     assert list(again.categories) == list(known.categories)
 

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from basket import dictionary, flat, splice
-from basket.errors import BasketError
-from basket.measure import GROUPINGS
+from basket.analysis.totals import GROUPINGS
+from basket.prepare import flat, splice
+from basket.project.errors import BasketError
+from basket.project.folders import dictionary
 
 LABELS = [c.name for c in dictionary.columns_of("flat_lines")
           if c.type == "category" and "merged" not in c.tables]

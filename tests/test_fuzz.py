@@ -22,16 +22,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from basket import raw, read_csv
-from basket.errors import BasketError
-from basket.project import Folders
+from basket.prepare import raw_files, read_csv
+from basket.project.errors import BasketError
+from basket.project.folders import Folders
 from conftest import Run, clean_stage, import_stage, merge_stage, write_settings
 from test_bad_input import CUSTOMERS, DEPARTMENTS, FILES, LINES, ORDERS, PRODUCTS, TABLE
 
 FILES_FUZZED = 10_000
 DELIVERIES_FUZZED = 200
 COMMANDS_FUZZED = int(os.environ.get("BASKET_FUZZ_COMMANDS", "6"))
-HEADERS = dict(zip(raw.LAYOUTS["course"], raw.LAYOUTS["course"].values(), strict=True))
+HEADERS = dict(zip(raw_files.LAYOUTS["course"], raw_files.LAYOUTS["course"].values(), strict=True))
 
 # ---- damage -------------------------------------------------------------------------------------
 
@@ -230,13 +230,13 @@ def rows_of(table: pa.Table) -> list[dict]:
 def read(folder: Path, name: str, content: bytes, sizes: tuple[int, int]):
     """Read one file as the import does: its rows and its bad rows, or the error that stops it."""
     (folder / name).write_bytes(content)
-    file = raw.RawFile(name, folder / name, (), len(content))
+    file = raw_files.RawFile(name, folder / name, (), len(content))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("basket.raw.RawFile.slices.__defaults__", (sizes[0],))
+        patch.setattr("basket.prepare.raw_files.RawFile.slices.__defaults__", (sizes[0],))
         patch.setattr(read_csv, "PIECE_BYTES", sizes[1])
         try:
             table = TABLE[name]
-            raw.check_header(file, HEADERS[table][1])
+            raw_files.check_header(file, HEADERS[table][1])
             if name == DEPARTMENTS:
                 return rows_of(read_csv.read_departments(file)), []
             if name in (PRODUCTS, CUSTOMERS):

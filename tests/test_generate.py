@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow.csv as pa_csv
 import pytest
 
-from basket.generate import (
+from basket.synthetic.generate import (
     NONE,
     REAL,
     Effects,
@@ -677,7 +677,7 @@ def test_prices_do_not_depend_on_the_others_present(real):
                     reason="peak memory of a process is read from /proc")
 def test_full_size_takes_30_seconds_and_a_gibibyte(tmp_path):
     # a little above full size, so that the boundary between two blocks of customers is crossed
-    program = ("import pathlib, sys; from basket.generate import generate\n"
+    program = ("import pathlib, sys; from basket.synthetic.generate import generate\n"
                "generate(pathlib.Path(sys.argv[1]), 1.002)\n"
                "print(pathlib.Path('/proc/self/status').read_text())")
     started = time.perf_counter()

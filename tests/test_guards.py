@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from basket import bands, compare, findings, goods, measure, stats, times
-from basket.generate import Effects, fabricate_customers, generate
-from basket.generate_shopping import real
+from basket.analysis import bands, comparisons, findings, goods, statistics, times, totals
+from basket.synthetic.generate import Effects, fabricate_customers, generate
+from basket.synthetic.shopping import real
 from conftest import Measured, Run, run_stages
 
 pytestmark = pytest.mark.slow
@@ -53,13 +53,13 @@ def analysed(run: Run) -> tuple[dict[str, pd.DataFrame], list[dict]]:
     measured = Measured(run.open("05_visualise"))
     settings, names, moments = measured.settings, measured.names, measured.sums["time_moments"]
     results = measured.counted()
-    active = measure.is_active(measured.customers, settings)
+    active = totals.is_active(measured.customers, settings)
     columns = times.Columns(len(settings.dayparts), len(names))
     customers, lines = measured.customers[active], measured.department_lines[active]
     results["spend_by_time"] = times.spend_by_time(moments, columns, settings)
     results["department_times"] = times.department_times(moments, columns, names, settings)
     results["redundancy"] = bands.redundancies(customers, settings)
-    results |= compare.all_comparisons(
+    results |= comparisons.all_comparisons(
         customers, measured.labels[active], lines, measured.customer_times[active], names, results,
         settings)
     results["busiest_times"] = times.busiest_times(moments, columns, settings)
@@ -72,7 +72,7 @@ def analysed(run: Run) -> tuple[dict[str, pd.DataFrame], list[dict]]:
     return results, findings.compose(results, settings, ())
 
 
-def comparisons(results: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def all_compared(results: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Every comparison of groups of customers, with its kind."""
     lifts = results["department_lifts"].assign(kind="lift of a department")
     tests = results["tests"]
@@ -98,7 +98,7 @@ def null_run(seed: int) -> tuple[pd.DataFrame, list[str], list[float]]:
         results, found = analysed(run)
         mutant = p_values_of_lines(run) if seed in MUTANT_SEEDS else []
         said = claims(found) + steps(results) + goods_claimed(found)
-        return comparisons(results).assign(seed=seed), said, mutant
+        return all_compared(results).assign(seed=seed), said, mutant
 
 
 def steps(results: dict[str, pd.DataFrame]) -> list[str]:
@@ -126,7 +126,7 @@ def p_values_of_lines(run: Run) -> list[float]:
     lines = lines.merge(run.table("analysis_orders")[["order_id", "user_id", "spend_cents"]])
     lines = lines.merge(run.table("analysis_customers")[["user_id", *DEMOGRAPHIC]])
     return [
-        stats.epsilon_squared(lines[value].to_numpy("float64", na_value=np.nan),
+        statistics.epsilon_squared(lines[value].to_numpy("float64", na_value=np.nan),
                               pd.factorize(lines[grouping])[0]).p_value
         for value in ("price_cents", "spend_cents") for grouping in DEMOGRAPHIC
     ]
@@ -173,7 +173,7 @@ def test_rejection_keeps_to_the_level_far_out_and_in_small_groups_and_department
     assert shares[0.05].between(0.03, 0.07).all()
     assert (shares[0.01] < 0.02).all()
     assert (shares[0.001] < 0.003).all()
-    decided = table["verdict"].isin(stats.LABELS).sum()
+    decided = table["verdict"].isin(statistics.LABELS).sum()
     print(f"verdicts small, medium or large: {decided} in {len(NULL_SEEDS)} runs")
     assert decided <= len(NULL_SEEDS)
 
@@ -229,7 +229,7 @@ def test_with_20_000_customers_region_makes_no_practical_difference(large_null):
                    & (tests["effect_name"] == "epsilon_squared")]
     print(f"\n{habits[['measure', 'n', 'effect', 'effect_high', 'verdict']]}")
     assert len(habits) == len(findings.HABITS)
-    assert (habits["verdict"] == stats.NO_DIFFERENCE).all()
+    assert (habits["verdict"] == statistics.NO_DIFFERENCE).all()
     assert [finding["headline"] for finding in found if finding["question"] == "Q7"] == [
         "There is no practical difference in ordering habits between regions"]
     assert claims(found) == []
@@ -248,19 +248,19 @@ def planted_run(task: tuple[int, Effects]) -> pd.DataFrame:
     seed, effects = task
     with tempfile.TemporaryDirectory() as folder:
         measured = Measured(stages_on(Path(folder), seed, SMALL, effects).open("05_visualise"))
-    active = measure.is_active(measured.customers, measured.settings)
+    active = totals.is_active(measured.customers, measured.settings)
     customers, labels = measured.customers[active], measured.labels[active]
     departments = list(measured.names["department"])
-    sums = compare.customer_sums(
+    sums = comparisons.customer_sums(
         customers, measured.department_lines[active], measured.customer_times[active],
         departments, measured.settings)
-    resampled = compare.resampled_sums(sums, customers, labels, measured.settings)
+    resampled = comparisons.resampled_sums(sums, customers, labels, measured.settings)
     ratios = {
-        "mean_order_value": compare.RATIOS["mean_order_value"],
+        "mean_order_value": comparisons.RATIOS["mean_order_value"],
         "orders in the evening": ("share of orders", "orders in the evening", "orders"),
-        "produce": (compare.LIFT, compare.lines_of("produce"), "lines"),
+        "produce": (comparisons.LIFT, comparisons.lines_of("produce"), "lines"),
     }
-    return compare.ratio_tests(ratios, sums, resampled, labels, measured.settings)
+    return comparisons.ratio_tests(ratios, sums, resampled, labels, measured.settings)
 
 
 def hits(pool, effects: Effects, group: str, measure: str, truth: float) -> tuple[int, int, int]:
@@ -330,7 +330,7 @@ def test_the_real_panel_shows_what_is_true_of_it(panel: Path, tmp_path: Path):
     low = lifts[(lifts["grouping"] == "income_group") & (lifts["group_a"] == "Low income")]
     low = low.set_index("measure").loc[["snacks", "meat seafood"]]
     print(f"\n{low[['n', 'effect', 'effect_low', 'effect_high', 'q_value', 'verdict']]}")
-    assert low["verdict"].isin(stats.LABELS).all()
+    assert low["verdict"].isin(statistics.LABELS).all()
     assert low.loc["snacks", "effect_low"] > 1 > low.loc["meat seafood", "effect_high"]
     assert any("buy more snacks and less meat seafood" in claim for claim in claims(found))
 
@@ -340,10 +340,10 @@ def test_the_real_panel_shows_what_is_true_of_it(panel: Path, tmp_path: Path):
     busiest = results["busiest_times"].query("rank == 'busiest'").set_index("period")["names"]
     assert busiest.to_dict() == {"days": "Saturday and Sunday", "hours": "9 to 16"}
 
-    table = comparisons(results)
+    table = all_compared(results)
     region = table[table["grouping"] == "region"]
     print(region["verdict"].value_counts())
-    assert set(region["verdict"]) == {stats.UNDECIDED, stats.NO_DIFFERENCE}
+    assert set(region["verdict"]) == {statistics.UNDECIDED, statistics.NO_DIFFERENCE}
 
 
 @pytest.mark.parametrize("seed", SHUFFLE_SEEDS)
@@ -351,7 +351,7 @@ def test_shuffled_demographics_carry_no_headline(seed: int, shuffle_of: Path, tm
     """Three shuffles of who is who: real customers where there are some, else generated ones."""
     data = shuffled(shuffle_of, tmp_path / "data", seed)
     results, found = analysed(run_stages(data, tmp_path / "out", "corrected"))
-    table = comparisons(results)
+    table = all_compared(results)
     table = table[table["grouping"].isin([*DEMOGRAPHIC, "family_status", "profile"])]
     print(f"\nshuffle {seed}: p < 0.05 in {(table['p_value'] < 0.05).mean():.3f} "
           f"of {len(table)} comparisons")

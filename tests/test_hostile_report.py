@@ -21,10 +21,11 @@ import pytest
 from bs4 import BeautifulSoup
 
 import workbook_rules
-from basket import privacy, workbook
-from basket.generate import generate
-from basket.project import ROOT, Folders
-from basket.settings import load_settings
+from basket.analysis import privacy
+from basket.project.folders import ROOT, Folders
+from basket.project.settings import load_settings
+from basket.report.workbook import build
+from basket.synthetic.generate import generate
 from conftest import write_settings
 
 NAME, SURNAME = "Xylophonia", "Quillfeather"  # of every third customer, and of a quarantined one
@@ -350,7 +351,7 @@ def test_no_group_of_a_few_customers_follows_from_all_published_tables_together(
     assert any(cell[0] == "profile" for cell in small)
     tables = {path.stem: pd.read_csv(path, dtype=str, keep_default_na=False)
               for path in folders.tables.glob("*.csv")}
-    exact = {path.stem: workbook.read_table(path) for path in folders.tables.glob("*.csv")}
+    exact = {path.stem: build.read_table(path) for path in folders.tables.glob("*.csv")}
     published = {name: privacy.publishable(table, settings, exact["habits"]).astype(str)
                  for name, table in exact.items()}
     assert worked_out(published, truth, least) == []
@@ -370,7 +371,7 @@ def test_buyers_of_a_pair_cannot_be_worked_out_from_the_others(hostile):
     folders, folder, _ = hostile
     settings = load_settings(folder / "settings.yml")
     least = settings.privacy.smallest_group
-    exact = {path.stem: workbook.read_table(path) for path in folders.tables.glob("*.csv")}
+    exact = {path.stem: build.read_table(path) for path in folders.tables.glob("*.csv")}
     buyers = exact["pair_buyers"]
     shown = privacy.publishable(buyers, settings, exact["habits"])
     hidden = (shown["buyers"] == privacy.SUPPRESSED).to_numpy()

@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from basket import import_raw, read_csv, tables
 from basket.command import main
-from basket.errors import DataError
-from basket.project import ROOT, Folders
-from basket.raw import find
-from basket.settings import load_settings
+from basket.prepare import import_raw, read_csv
+from basket.prepare.raw_files import find
+from basket.project.errors import DataError
+from basket.project.folders import ROOT, Folders
+from basket.project.settings import load_settings
+from basket.tables.store import store
 from conftest import Run, hashes, imported, run_stages, write_settings
 
 LIMITS = load_settings(ROOT / "settings.yml").limits
@@ -620,7 +621,7 @@ def test_a_file_comes_in_slices_that_end_with_a_line_whatever_their_size(tmp_pat
 
 
 def test_bad_rows_of_later_slices_have_the_line_number_of_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("basket.raw.RawFile.slices.__defaults__", (1000,))
+    monkeypatch.setattr("basket.prepare.raw_files.RawFile.slices.__defaults__", (1000,))
     damaged = [*MANY_ORDERS[:2500], "x", *MANY_ORDERS[2500:2900], "y,", *MANY_ORDERS[2900:]]
     run = imported(write(tmp_path / "data", orders=damaged), tmp_path / "out")
     bad = pd.read_parquet(run.folders.prepared / "quarantine" / "raw_orders.parquet")
@@ -631,7 +632,7 @@ def test_bad_rows_of_later_slices_have_the_line_number_of_the_file(tmp_path, mon
 @pytest.mark.parametrize("size", [40, 90, 200, 10**6])
 def test_a_table_with_texts_is_the_same_in_slices_of_any_size(tmp_path, monkeypatch, size):
     """Also where a slice ends within a quoted text, and where a bad row follows sound slices."""
-    monkeypatch.setattr("basket.raw.RawFile.slices.__defaults__", (size,))
+    monkeypatch.setattr("basket.prepare.raw_files.RawFile.slices.__defaults__", (size,))
     products = [*PRODUCTS, '7,"Bread,\r\nwhite\nor brown",9,12,2.0', "8,Salt,9,12,1.0",
                 "x,Oil,9,12,3.0", '9,"Eggs\nor more",8,1,2.5']
     many = write(tmp_path / "data", products=products)
@@ -646,11 +647,11 @@ def test_of_many_parts_written_side_by_side_less_waits_for_each(tmp_path, monkey
     data = write(tmp_path / "data", orders=MANY_ORDERS)
     settings = write_settings(tmp_path / "settings.yml", {"limits.lines_per_part": 2})
     one = imported(data, tmp_path / "one", settings)
-    monkeypatch.setattr(tables, "ROWS_WAITING", 1000)
-    monkeypatch.setattr("basket.raw.RawFile.slices.__defaults__", (1000,))
+    monkeypatch.setattr(store, "ROWS_WAITING", 1000)
+    monkeypatch.setattr("basket.prepare.raw_files.RawFile.slices.__defaults__", (1000,))
     two = imported(data, tmp_path / "two", settings)
     pd.testing.assert_frame_equal(one.table("raw_orders"), two.table("raw_orders"))
-    files = [tables.part_file(run.folders.prepared / "raw_orders", 0) for run in (one, two)]
+    files = [store.part_file(run.folders.prepared / "raw_orders", 0) for run in (one, two)]
     assert pq.ParquetFile(files[0]).num_row_groups == 1 < pq.ParquetFile(files[1]).num_row_groups
 
 

@@ -15,10 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from basket import clean, flags
-from basket.csv_text import to_csv
-from basket.project import ROOT, SCRIPTS
-from basket.settings import load_settings
+from basket.analysis import flags
+from basket.prepare import clean
+from basket.project.folders import ROOT, SCRIPTS
+from basket.project.settings import load_settings
+from basket.tables.result_csv import to_csv
 
 SETTINGS = load_settings(ROOT / "settings.yml")
 CEILING = SETTINGS.thresholds.price_ceiling_dollars

@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from basket import pairs, stats
-from basket.lookup import Positions
-from basket.project import ROOT
-from basket.settings import load_settings
-from basket.stage import add_up
+from basket.analysis import pairs, statistics
+from basket.project.folders import ROOT
+from basket.project.settings import load_settings
+from basket.tables.ids import Positions
+from basket.tables.stage import add_up
 
 SETTINGS = load_settings(ROOT / "settings.yml")
 LOW, ACTIVE = SETTINGS.labels.exclusion_flag
@@ -245,9 +245,9 @@ def customers_with_tastes(rng, customers, both_when_a=0.0, mean_orders=12):
 def test_the_interval_is_that_of_a_bootstrap_of_customers(both_when_a):
     x = customers_with_tastes(np.random.default_rng(1), 2000, both_when_a)
     lift, low, high = (float(each[0]) for each in pairs.lift_interval(moments_of(x), 0.95))
-    drawn = stats.bootstrap_sums(x, {}, resamples=2000, seed=1, threads=2).everyone
+    drawn = statistics.bootstrap_sums(x, {}, resamples=2000, seed=1, threads=2).everyone
     lifts = drawn[:, 3] * drawn[:, 0] / (drawn[:, 1] * drawn[:, 2])
-    estimate, boot_low, boot_high = map(float, stats.percentile_interval(lifts))
+    estimate, boot_low, boot_high = map(float, statistics.percentile_interval(lifts))
     assert lift == pytest.approx(estimate)
     assert high - low == pytest.approx(boot_high - boot_low, rel=0.08)
     assert [low, high] == pytest.approx([boot_low, boot_high], abs=0.1 * (high - low))

@@ -19,8 +19,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from basket.graph import graph
-from basket.project import ROOT
+from basket.project.folders import ROOT
+from basket.project.stages import graph
 
 SMALL = "0.004"
 
@@ -209,9 +209,9 @@ def test_a_failing_cell_names_itself_and_leaves_the_last_good_outputs(checkout, 
     ],
 )
 def test_a_killed_kernel_and_an_early_exit_are_failures(checkout, built, tmp_path, source, said):
-    from basket.errors import BasketError
-    from basket.execute import execute
-    from basket.kernel import Kernel
+    from basket.project.errors import BasketError
+    from basket.run.execute import execute
+    from basket.run.kernel import Kernel
 
     notebook = json.loads((ROOT / "03_scripts" / "06_report.ipynb").read_text(encoding="utf-8"))
     parameters = next(cell for cell in notebook["cells"] if cell["metadata"].get("tags"))
@@ -233,8 +233,8 @@ def test_a_killed_kernel_and_an_early_exit_are_failures(checkout, built, tmp_pat
 
 def test_a_kernel_that_has_made_the_imports_shows_what_one_without_them_shows(tmp_path):
     """pandas looks, as it is imported, whether it is in a notebook: else it cuts wide tables."""
-    from basket.execute import execute
-    from basket.kernel import Kernel
+    from basket.run.execute import execute
+    from basket.run.kernel import Kernel
 
     cells = ["import sys\nbefore = 'pandas' in sys.modules", "import pandas as pd", "print(before)",
              "print(pd.get_option('display.max_columns'))",
@@ -253,9 +253,9 @@ def test_a_kernel_that_has_made_the_imports_shows_what_one_without_them_shows(tm
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="NOT RUN: the heap is not glibc's")
 def test_after_a_cell_its_free_memory_goes_back_to_the_system(tmp_path, monkeypatch):
-    from basket.environment import ENVIRONMENT
-    from basket.execute import execute
-    from basket.kernel import Kernel
+    from basket.run.environment import ENVIRONMENT
+    from basket.run.execute import execute
+    from basket.run.kernel import Kernel
 
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
@@ -274,7 +274,7 @@ def test_after_a_cell_its_free_memory_goes_back_to_the_system(tmp_path, monkeypa
 @pytest.mark.parametrize(("alive", "code", "is_used"), [
     (True, "now", True), (False, "now", False), (True, "before an edit", False)])
 def test_a_kernel_that_has_died_or_holds_other_code_is_not_used(monkeypatch, alive, code, is_used):
-    from basket import pipeline
+    from basket.run import pipeline
 
     class Waiting:
         is_alive, stopped = alive, False
@@ -291,13 +291,13 @@ def test_a_kernel_that_has_died_or_holds_other_code_is_not_used(monkeypatch, ali
 
 
 def test_what_is_imported_ahead_is_what_the_cells_import(tmp_path):
-    from basket.kernel import imported_by
+    from basket.run.kernel import imported_by
 
     path = tmp_path / "any.ipynb"
-    cells = ["import os, json as j\nprint(1)", "x = 2\nfrom basket import (\n    clean as c,\n)",
+    cells = ["import os, json as j\nprint(1)", "x = 2\nfrom basket.prepare import (\n    clean as c,\n)",
              "def f():\n    import csv", "%matplotlib inline"]
     nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
-    assert imported_by(path) == ["os", "json", "basket", "basket.clean"]
+    assert imported_by(path) == ["os", "json", "basket.prepare", "basket.prepare.clean"]
 
 
 def test_wrong_options_exit_2_and_bad_data_exits_1(tmp_path):
@@ -343,9 +343,9 @@ def test_a_notebook_run_by_hand_works_on_the_last_built_tables(checkout, built, 
 
 
 def test_two_runs_in_one_folder_are_refused(tmp_path):
-    from basket.errors import BasketError
-    from basket.pipeline import only_run
-    from basket.project import Folders
+    from basket.project.errors import BasketError
+    from basket.project.folders import Folders
+    from basket.run.pipeline import only_run
 
     with (
         only_run(Folders(tmp_path)),
@@ -461,9 +461,9 @@ def test_the_manifest_holds_all_that_went_in_and_came_out(checkout, built):
 
 def test_verify_names_a_file_that_was_changed_removed_or_added(checkout, built):
     """Each kind of built file, by one byte."""
-    from basket.errors import BasketError
-    from basket.project import Folders
-    from basket.verify import verify_files
+    from basket.checks.verify import verify_files
+    from basket.project.errors import BasketError
+    from basket.project.folders import Folders
 
     folders = Folders(checkout)
     manifest = json.loads((checkout / "04_analysis" / "manifest.json").read_text())
@@ -498,9 +498,9 @@ def test_verify_names_a_file_that_was_changed_removed_or_added(checkout, built):
 
 def test_verify_names_each_number_that_differs_from_its_table(checkout, built):
     """Each number of the findings is changed, then the table cell that it names."""
-    from basket.errors import BasketError
-    from basket.project import Folders
-    from basket.verify import verify_findings
+    from basket.checks.verify import verify_findings
+    from basket.project.errors import BasketError
+    from basket.project.folders import Folders
 
     folders = Folders(checkout)
     path = checkout / "04_analysis" / "findings.json"
@@ -638,7 +638,7 @@ def test_report_of_the_real_panel_in_both_layouts(real_data, tmp_path, layout, s
 def test_a_report_is_made_of_data_that_holds_too_little(tmp_path, case):
     import pandas as pd
 
-    from basket.generate import generate
+    from basket.synthetic.generate import generate
 
     generate(tmp_path / "data", scale=0.003)
     settings = (ROOT / "settings.yml").read_text(encoding="utf-8")

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from basket import privacy
-from basket.settings import load_settings
+from basket.analysis import privacy
+from basket.project.settings import load_settings
 
 SETTINGS = load_settings(Path(__file__).resolve().parents[1] / "settings.yml")
 LEAST = SETTINGS.privacy.smallest_group

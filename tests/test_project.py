@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from basket.graph import graph
-from basket.project import ROOT
+from basket.project.folders import ROOT
+from basket.project.stages import graph
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -162,7 +162,7 @@ def test_decisions_that_notebooks_quote_exist():
     for path in [
         *(ROOT / "03_scripts").glob("*.ipynb"),
         ROOT / "settings.yml",
-        *(ROOT / "03_scripts" / "basket").glob("*.py"),
+        *(ROOT / "03_scripts" / "basket").rglob("*.py"),
     ]:
         quoted |= set(re.findall(r"\bD-(\d\d)\b", path.read_text(encoding="utf-8")))
     assert quoted and quoted <= numbers, quoted - numbers

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import oracle
-from basket import published
-from basket.csv_text import to_csv
-from basket.errors import BasketError
-from basket.graph import SIDECAR
-from basket.project import Folders
+from basket.checks import published
+from basket.project.errors import BasketError
+from basket.project.folders import Folders
+from basket.project.stages import SIDECAR
+from basket.tables.result_csv import to_csv
 
 RULES = ("course", "corrected")
 DEPARTMENTS = [

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from basket import reproduce
-from basket.errors import BasketError
-from basket.execute import _without_traces
-from basket.project import ROOT
+from basket.checks import reproduce
+from basket.project.errors import BasketError
+from basket.project.folders import ROOT
+from basket.run.execute import _without_traces
 from conftest import lines_per_part, write_settings
 from test_pipeline import copy_of_checkout
 

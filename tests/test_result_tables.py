@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from basket.csv_text import to_csv
-from basket.measure import GROUPINGS
+from basket.analysis.totals import GROUPINGS
+from basket.tables.result_csv import to_csv
 from oracle import KEYS, assert_tables_equal, result_tables, row_flow
 
 RULES = ["corrected", "course"]

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from basket import sensitivity as sens
-from basket.project import ROOT
-from basket.settings import load_settings
+from basket.analysis import sensitivity as sens
+from basket.project.folders import ROOT
+from basket.project.settings import load_settings
 
 SETTINGS = load_settings(ROOT / "settings.yml")
 RULES = SETTINGS.rules.corrected

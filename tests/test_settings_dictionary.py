@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from basket import dictionary
-from basket.errors import BasketError, SettingsError
-from basket.graph import graph
-from basket.settings import load_settings
-from basket.tables import column_to_arrow, conforming, read_part, to_pandas
+from basket.project.errors import BasketError, SettingsError
+from basket.project.folders import dictionary
+from basket.project.settings import load_settings
+from basket.project.stages import graph
+from basket.tables.store import column_to_arrow, conforming, read_part, to_pandas
 from conftest import SETTINGS_FILE, write_settings
 
 SETTINGS = load_settings(SETTINGS_FILE)

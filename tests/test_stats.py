@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats as scipy_stats
 
-from basket import stats
+from basket.analysis import statistics
 
 THRESHOLDS = {
     "cramers_v": (0.1, 0.3, 0.5),
@@ -40,7 +40,7 @@ def plain(estimate):
 
 def test_cramers_v_is_bergsmas_correction_of_scipys_uncorrected_v():
     counts = np.array([[120, 80, 44], [60, 90, 71]])
-    estimate = stats.cramers_v(counts)
+    estimate = statistics.cramers_v(counts)
     test = scipy_stats.chi2_contingency(counts, correction=False)
     n, rows, columns = counts.sum(), 2, 3
     uncorrected = scipy_stats.contingency.association(counts, method="cramer")
@@ -56,7 +56,7 @@ def test_cramers_v_is_bergsmas_correction_of_scipys_uncorrected_v():
 
 def test_cramers_v_limits_invert_the_noncentral_chi_squared():
     counts = np.array([[400, 300, 100], [200, 350, 150], [90, 80, 70]])
-    estimate = stats.cramers_v(counts)
+    estimate = statistics.cramers_v(counts)
     n = counts.sum()
     room = 2 - 4 / (n - 1)
     for limit, probability in ((estimate.low, 0.975), (estimate.high, 0.025)):
@@ -68,25 +68,25 @@ def test_cramers_v_limits_invert_the_noncentral_chi_squared():
 
 @pytest.mark.parametrize("k", [2, 3, 5])
 def test_cramers_v_of_identical_attributes_is_1(k):
-    estimate = stats.cramers_v(np.eye(k) * 200)
+    estimate = statistics.cramers_v(np.eye(k) * 200)
     assert estimate.effect == pytest.approx(1)
     assert estimate.high == 1
     assert estimate.low > 0.85
 
 
 def test_cramers_v_at_full_size_and_strong_association_is_finite():
-    estimate = stats.cramers_v(np.eye(4) * 51_552)
+    estimate = statistics.cramers_v(np.eye(4) * 51_552)
     assert all(math.isfinite(x) for x in plain(estimate))
 
 
 def test_cramers_v_of_independent_attributes_is_0_and_its_interval_covers_0():
-    estimate = stats.cramers_v(np.outer([10, 20, 30], [5, 6, 7]))
+    estimate = statistics.cramers_v(np.outer([10, 20, 30], [5, 6, 7]))
     assert (estimate.effect, estimate.low, estimate.p_value) == (0, 0, 1)
 
 
 @pytest.mark.parametrize("counts", [[[5, 7]], [[5, 7], [0, 0]], [[0, 0], [0, 0]], [[1, 0], [0, 1]]])
 def test_cramers_v_without_two_filled_rows_and_columns_is_no_test(counts):
-    estimate = stats.cramers_v(np.array(counts))
+    estimate = statistics.cramers_v(np.array(counts))
     assert np.isnan(plain(estimate)).all()
     assert estimate.n == np.sum(counts)
 
@@ -94,21 +94,21 @@ def test_cramers_v_without_two_filled_rows_and_columns_is_no_test(counts):
 @pytest.mark.parametrize("counts", [[1, 2], [[1, -1], [2, 3]], [[1.0, math.nan], [2, 3]]])
 def test_cramers_v_refuses_what_is_no_table_of_counts(counts):
     with pytest.raises(ValueError, match="table of counts"):
-        stats.cramers_v(np.array(counts))
+        statistics.cramers_v(np.array(counts))
 
 
 @given(tables)
 @settings(max_examples=150, deadline=None)
 def test_cramers_v_is_from_0_to_1_in_order_and_blind_to_the_order_of_labels(counts):
-    estimate = stats.cramers_v(counts)
+    estimate = statistics.cramers_v(counts)
     if math.isnan(estimate.effect):
         assert math.isnan(estimate.p_value)
         return
     assert 0 <= estimate.low <= estimate.effect <= estimate.high <= 1
     assert 0 <= estimate.p_value <= 1
-    assert plain(stats.cramers_v(counts[::-1, ::-1].T)) == pytest.approx(plain(estimate), **LIMITS)
+    assert plain(statistics.cramers_v(counts[::-1, ::-1].T)) == pytest.approx(plain(estimate), **LIMITS)
     with_empty = np.insert(counts, 1, 0, axis=0)
-    assert plain(stats.cramers_v(with_empty)) == pytest.approx(plain(estimate), **LIMITS)
+    assert plain(statistics.cramers_v(with_empty)) == pytest.approx(plain(estimate), **LIMITS)
 
 
 # --- epsilon-squared
@@ -120,7 +120,7 @@ def test_epsilon_squared_agrees_with_scipys_kruskal_with_ties_missing_values_and
     groups = random.integers(-1, 4, 500)
     values[groups == 2] += 2
     values[::17] = math.nan
-    estimate = stats.epsilon_squared(values, groups)
+    estimate = statistics.epsilon_squared(values, groups)
     kept = ~np.isnan(values)
     parts = [values[kept & (groups == g)] for g in range(4)]
     test = scipy_stats.kruskal(*parts)
@@ -142,12 +142,12 @@ def test_epsilon_squared_is_kelleys_adjustment_of_the_explained_variance_of_rank
         ranks.var() * 8
     )
     adjusted = 1 - (1 - explained) * 7 / 5
-    assert stats.epsilon_squared(values, groups).effect == pytest.approx(adjusted)
+    assert statistics.epsilon_squared(values, groups).effect == pytest.approx(adjusted)
 
 
 def test_epsilon_squared_of_apart_groups_is_large_and_of_alike_groups_covers_0():
-    apart = stats.epsilon_squared(np.arange(300.0), np.repeat([0, 1, 2], 100))
-    alike = stats.epsilon_squared(np.arange(300.0), np.tile([0, 1, 2], 100))
+    apart = statistics.epsilon_squared(np.arange(300.0), np.repeat([0, 1, 2], 100))
+    alike = statistics.epsilon_squared(np.arange(300.0), np.tile([0, 1, 2], 100))
     assert apart.effect > 0.85
     assert (alike.effect, alike.low) == (0, 0)
 
@@ -164,28 +164,28 @@ def test_epsilon_squared_of_apart_groups_is_large_and_of_alike_groups_covers_0()
     ],
 )
 def test_epsilon_squared_without_two_groups_or_variation_is_no_test(values, groups):
-    estimate = stats.epsilon_squared(np.array(values), np.array(groups, dtype=int))
+    estimate = statistics.epsilon_squared(np.array(values), np.array(groups, dtype=int))
     assert np.isnan(plain(estimate)).all()
 
 
 def test_epsilon_squared_refuses_labels_and_other_lengths():
     for groups in (["a", "b", "b"], [0.0, 1.0, 1.0], [0, 1]):
         with pytest.raises(ValueError, match="integer code per value"):
-            stats.epsilon_squared(np.array([1, 2, 3]), np.array(groups))
+            statistics.epsilon_squared(np.array([1, 2, 3]), np.array(groups))
 
 
 @given(st.lists(st.tuples(st.integers(-9, 9), st.integers(-1, 4)), min_size=1, max_size=60))
 @settings(max_examples=150, deadline=None)
 def test_epsilon_squared_is_in_order_and_knows_only_ranks_and_groups(rows):
     values, groups = np.array(rows).T
-    estimate = stats.epsilon_squared(values, groups)
+    estimate = statistics.epsilon_squared(values, groups)
     if not math.isnan(estimate.effect):
         assert 0 <= estimate.low <= estimate.effect <= estimate.high <= 1
     shuffled = np.random.default_rng(0).permutation(len(rows))
     renamed = np.where(groups < 0, -1, 7 - groups)
     for other in (
-        stats.epsilon_squared(values[shuffled], groups[shuffled]),
-        stats.epsilon_squared(values**3, renamed),
+        statistics.epsilon_squared(values[shuffled], groups[shuffled]),
+        statistics.epsilon_squared(values**3, renamed),
     ):
         assert plain(other) == pytest.approx(plain(estimate), nan_ok=True, **LIMITS)
 
@@ -209,7 +209,7 @@ def brute_force_delta(a, b):
 @given(samples, samples)
 @settings(max_examples=200, deadline=None)
 def test_cliffs_delta_equals_all_pairs_and_mann_whitney(a, b):
-    estimate = stats.cliffs_delta(a, b)
+    estimate = statistics.cliffs_delta(a, b)
     if len(set(a + b)) == 1:
         assert np.isnan(plain(estimate)).all()
         return
@@ -229,31 +229,31 @@ def test_cliffs_delta_equals_all_pairs_and_mann_whitney(a, b):
 @given(samples, samples)
 @settings(max_examples=100, deadline=None)
 def test_cliffs_delta_is_antisymmetric_and_knows_only_the_order_of_values(a, b):
-    forth, back = stats.cliffs_delta(a, b), stats.cliffs_delta(b, a)
+    forth, back = statistics.cliffs_delta(a, b), statistics.cliffs_delta(b, a)
     mirrored = (-back.effect, -back.high, -back.low, back.p_value)
     ours = (forth.effect, forth.low, forth.high, forth.p_value)
     assert ours == pytest.approx(mirrored, nan_ok=True, **LIMITS)
-    cubed = stats.cliffs_delta(np.array(a[::-1]) ** 3, np.array(b) ** 3)
+    cubed = statistics.cliffs_delta(np.array(a[::-1]) ** 3, np.array(b) ** 3)
     assert plain(cubed) == pytest.approx(plain(forth), nan_ok=True, **LIMITS)
 
 
 def test_cliffs_delta_of_a_worked_example():
     """7 of the 9 pairs have the higher value in a, 1 in b, 1 is tied: 6 / 9."""
-    assert stats.cliffs_delta([3, 5, 6], [1, 3, 4]).effect == pytest.approx(6 / 9)
+    assert statistics.cliffs_delta([3, 5, 6], [1, 3, 4]).effect == pytest.approx(6 / 9)
 
 
 def test_cliffs_delta_without_overlap_has_wilsons_inner_limit():
-    estimate = stats.cliffs_delta(np.arange(30) + 100.0, np.arange(50))
+    estimate = statistics.cliffs_delta(np.arange(30) + 100.0, np.arange(50))
     wilson = scipy_stats.binomtest(30, 30).proportion_ci(method="wilson")
     assert (estimate.effect, estimate.high) == (1, 1)
     assert estimate.low == pytest.approx(2 * wilson.low - 1)
 
 
 def test_cliffs_delta_drops_missing_values_and_needs_two_customers_a_group():
-    full = stats.cliffs_delta([1, 4, 6], [2, 3, 5])
-    assert stats.cliffs_delta([1, math.nan, 4, 6], [math.nan, 2, 3, 5]) == full
-    assert np.isnan(plain(stats.cliffs_delta([1], [2, 3]))).all()
-    assert np.isnan(plain(stats.cliffs_delta([], []))).all()
+    full = statistics.cliffs_delta([1, 4, 6], [2, 3, 5])
+    assert statistics.cliffs_delta([1, math.nan, 4, 6], [math.nan, 2, 3, 5]) == full
+    assert np.isnan(plain(statistics.cliffs_delta([1], [2, 3]))).all()
+    assert np.isnan(plain(statistics.cliffs_delta([], []))).all()
 
 
 # --- bootstrap of per-customer sums
@@ -272,11 +272,11 @@ def customers(n, seed=5):
 def reference_sums(sums, codes, resamples, seed):
     """Return what `bootstrap_sums` must return, one drawn customer at a time."""
     n, groups = len(sums), codes.max() + 1
-    batches = -(-resamples // stats.BATCH)
+    batches = -(-resamples // statistics.BATCH)
     result = [[sums[codes == g].sum(axis=0) for g in range(groups)]]
     for batch_seed in np.random.SeedSequence(seed).spawn(batches):
         random = np.random.default_rng(batch_seed)
-        for _ in range(min(stats.BATCH, resamples + 1 - len(result))):
+        for _ in range(min(statistics.BATCH, resamples + 1 - len(result))):
             drawn = random.integers(0, n, n)
             result.append(
                 [sums[drawn[codes[drawn] == g]].sum(axis=0) for g in range(groups)]
@@ -288,7 +288,7 @@ def reference_sums(sums, codes, resamples, seed):
 def test_bootstrap_sums_are_exactly_those_of_the_customers_drawn(n):
     sums, groupings = customers(n)
     groupings["status"][0] = 0
-    result = stats.bootstrap_sums(sums, groupings, resamples=40, seed=9, threads=2)
+    result = statistics.bootstrap_sums(sums, groupings, resamples=40, seed=9, threads=2)
     for name, codes in groupings.items():
         assert np.array_equal(result.groups[name], reference_sums(sums, codes, 40, 9))
     everyone = reference_sums(sums, np.zeros(n, dtype=int), 40, 9)
@@ -297,16 +297,16 @@ def test_bootstrap_sums_are_exactly_those_of_the_customers_drawn(n):
 
 def test_bootstrap_sums_do_not_depend_on_threads_other_groupings_or_further_resamples():
     sums, groupings = customers(3_000)
-    one = stats.bootstrap_sums(sums, groupings, resamples=70, seed=1, threads=1)
-    two = stats.bootstrap_sums(sums, groupings, resamples=100, seed=1, threads=2)
-    alone = stats.bootstrap_sums(
+    one = statistics.bootstrap_sums(sums, groupings, resamples=70, seed=1, threads=1)
+    two = statistics.bootstrap_sums(sums, groupings, resamples=100, seed=1, threads=2)
+    alone = statistics.bootstrap_sums(
         sums[:, 1:2], {"region": groupings["region"]}, resamples=70, seed=1, threads=2
     )
     for name in groupings:
         assert np.array_equal(one.groups[name], two.groups[name][:71])
     assert np.array_equal(one.everyone, two.everyone[:71])
     assert np.array_equal(one.groups["region"][..., 1:2], alone.groups["region"])
-    other = stats.bootstrap_sums(sums, {}, resamples=70, seed=2, threads=2)
+    other = statistics.bootstrap_sums(sums, {}, resamples=70, seed=2, threads=2)
     assert np.array_equal(other.everyone[0], one.everyone[0])
     assert not np.array_equal(other.everyone, one.everyone)
 
@@ -316,8 +316,8 @@ def test_bootstrap_sums_of_rows_in_another_order_are_the_same():
     place = np.random.default_rng(4).permutation(len(sums))
     shuffled = np.empty_like(sums)
     shuffled[place] = sums
-    sorted_ = stats.bootstrap_sums(sums, groupings, resamples=40, seed=1, threads=2)
-    found = stats.bootstrap_sums(shuffled, groupings, resamples=40, seed=1, threads=2, rows=place)
+    sorted_ = statistics.bootstrap_sums(sums, groupings, resamples=40, seed=1, threads=2)
+    found = statistics.bootstrap_sums(shuffled, groupings, resamples=40, seed=1, threads=2, rows=place)
     assert np.array_equal(found.everyone, sorted_.everyone)
     for name in groupings:
         assert np.array_equal(found.groups[name], sorted_.groups[name])
@@ -326,7 +326,7 @@ def test_bootstrap_sums_of_rows_in_another_order_are_the_same():
 def test_bootstrap_sums_count_the_missing_in_everyone_only_and_empty_groups_as_0():
     sums = np.arange(1.0, 9).reshape(4, 2)
     groupings = {"g": np.array([-1, 0, 2, 2], dtype=np.int8), "none": np.full(4, -1)}
-    result = stats.bootstrap_sums(sums, groupings, resamples=3, seed=0, threads=1)
+    result = statistics.bootstrap_sums(sums, groupings, resamples=3, seed=0, threads=1)
     assert result.groups["g"].shape == (4, 3, 2)
     assert result.groups["none"].shape == (4, 0, 2)
     assert result.everyone[0].tolist() == [16, 20]
@@ -336,13 +336,13 @@ def test_bootstrap_sums_count_the_missing_in_everyone_only_and_empty_groups_as_0
 
 def test_bootstrap_sums_add_cents_beyond_single_precision_exactly():
     sums = np.full((1_000, 1), 1_234_567_891)
-    result = stats.bootstrap_sums(sums, {}, resamples=5, seed=0, threads=1)
+    result = statistics.bootstrap_sums(sums, {}, resamples=5, seed=0, threads=1)
     assert (result.everyone == 1_234_567_891_000).all()
 
 
 def test_bootstrap_weights_are_multinomial():
     n = 400
-    identity = stats.bootstrap_sums(np.eye(n), {}, resamples=500, seed=3, threads=2).everyone[1:]
+    identity = statistics.bootstrap_sums(np.eye(n), {}, resamples=500, seed=3, threads=2).everyone[1:]
     assert (identity.sum(axis=1) == n).all()
     shares = [(identity == k).mean() for k in range(4)]
     assert shares == pytest.approx(scipy_stats.binom.pmf(range(4), n, 1 / n), abs=0.004)
@@ -365,16 +365,16 @@ def test_bootstrap_weights_are_multinomial():
 )
 def test_bootstrap_sums_refuse_missing_sums_and_bad_codes(sums, codes):
     with pytest.raises(ValueError, match=r"row per customer|per customer is needed"):
-        stats.bootstrap_sums(
+        statistics.bootstrap_sums(
             np.array(sums), {"g": np.array(codes)}, resamples=2, seed=0, threads=1
         )
 
 
 def test_percentile_interval_of_a_ratio_agrees_with_scipys_bootstrap():
     sums, _ = customers(300)
-    result = stats.bootstrap_sums(sums, {}, resamples=4_000, seed=8, threads=2)
+    result = statistics.bootstrap_sums(sums, {}, resamples=4_000, seed=8, threads=2)
     order_value = result.everyone[:, 0] / result.everyone[:, 1]
-    estimate, low, high = stats.percentile_interval(order_value)
+    estimate, low, high = statistics.percentile_interval(order_value)
     peer = scipy_stats.bootstrap(
         (sums[:, 0], sums[:, 1]),
         lambda cents, orders, axis: cents.sum(axis=axis) / orders.sum(axis=axis),
@@ -396,7 +396,7 @@ def test_percentile_interval_leaves_out_undefined_resamples_and_gives_up_on_many
     values[1:6, 1] = math.nan
     values[1:7, 2] = math.inf
     values[0, 3] = math.nan
-    estimate, low, high = stats.percentile_interval(values)
+    estimate, low, high = statistics.percentile_interval(values)
     assert low[0] == pytest.approx(np.percentile(np.arange(100), 2.5))
     assert high[1] == pytest.approx(np.percentile(np.arange(5, 100), 97.5))
     assert np.isnan([low[2], high[2], estimate[3], low[3], high[3]]).all()
@@ -405,7 +405,7 @@ def test_percentile_interval_leaves_out_undefined_resamples_and_gives_up_on_many
 def test_ratio_interval_of_a_lognormal_ratio():
     random = np.random.default_rng(4)
     ratios = np.concatenate([[1.2], np.exp(np.log(1.2) + 0.05 * random.standard_normal(5_000))])
-    estimate = stats.ratio_interval(ratios, n=700, z=3.6, p_value=0.0003)
+    estimate = statistics.ratio_interval(ratios, n=700, z=3.6, p_value=0.0003)
     assert (estimate.effect_name, estimate.effect, estimate.n) == ("ratio", 1.2, 700)
     assert (estimate.statistic, estimate.p_value) == (3.6, 0.0003)
     assert interval(estimate) == pytest.approx(
@@ -414,12 +414,12 @@ def test_ratio_interval_of_a_lognormal_ratio():
 
 
 def test_ratio_interval_of_what_was_never_seen_is_no_test():
-    never = stats.ratio_interval(np.zeros(101), n=12, z=-1.0, p_value=0.3)
+    never = statistics.ratio_interval(np.zeros(101), n=12, z=-1.0, p_value=0.3)
     assert never.effect == 0
     assert np.isnan([never.low, never.high, never.p_value]).all()
-    undefined = stats.ratio_interval(np.full(101, math.nan), n=12, z=-1.0, p_value=0.3)
+    undefined = statistics.ratio_interval(np.full(101, math.nan), n=12, z=-1.0, p_value=0.3)
     assert np.isnan(plain(undefined)).all()
-    same = stats.ratio_interval(np.ones(101), n=12, z=math.nan, p_value=math.nan)
+    same = statistics.ratio_interval(np.ones(101), n=12, z=math.nan, p_value=math.nan)
     assert interval(same) == (1, 1)
     assert math.isnan(same.p_value)
 
@@ -442,7 +442,7 @@ def test_p_value_of_a_ratio_is_the_share_of_random_groups_that_are_as_extreme(si
     for place, tail in zip(chosen, (sums <= sums[chosen[0]], sums >= sums[chosen[1]]), strict=True):
         codes = np.ones(300, dtype=int)
         codes[draws[place, :size]] = 0
-        z, p_values = stats.ratio_tests(above, below, {"g": codes})["g"]
+        z, p_values = statistics.ratio_tests(above, below, {"g": codes})["g"]
         assert z[0] == pytest.approx(sums[place] / sums.std(), rel=0.03)
         assert p_values[0] == pytest.approx(2 * tail.mean(), rel=0.3)
         assert z[1] == pytest.approx(-z[0])  # what is left is as extreme on the other side
@@ -452,7 +452,7 @@ def test_p_value_of_a_ratio_is_the_share_of_random_groups_that_are_as_extreme(si
 def test_p_value_of_a_share_is_the_hypergeometric_one():
     above, codes = np.repeat([1.0, 0.0], [60, 340]), np.ones(400, dtype=int)
     codes[np.r_[0:16, 100:144]] = 0  # 16 of the 60 in a group of 60 where 9 are expected
-    _, p_values = stats.ratio_tests(above, np.ones(400), {"g": codes})["g"]
+    _, p_values = statistics.ratio_tests(above, np.ones(400), {"g": codes})["g"]
     exact = scipy_stats.hypergeom(400, 60, 60)
     assert p_values[0] == pytest.approx(2 * (exact.sf(16) + exact.pmf(16) / 2), rel=0.1)
 
@@ -460,14 +460,14 @@ def test_p_value_of_a_share_is_the_hypergeometric_one():
 def test_ratio_tests_of_nothing_to_compare_are_nan():
     codes = {"all": np.zeros(50, dtype=int), "none": np.full(50, -1), "some": np.arange(50) % 5 - 1}
     above = np.arange(50.0)
-    found = stats.ratio_tests(above, np.ones(50), codes)
+    found = statistics.ratio_tests(above, np.ones(50), codes)
     assert np.isnan(found["all"]).all()
     assert found["none"][0].size == 0
     assert np.isfinite(found["some"]).all()
     assert found["some"][1].size == 4
     for same in (np.zeros(50), np.full(50, 2.0)):  # a ratio that does not vary
-        assert np.isnan(stats.ratio_tests(same, np.ones(50), codes)["some"]).all()
-    assert np.isnan(stats.ratio_tests(above, np.zeros(50), codes)["some"]).all()
+        assert np.isnan(statistics.ratio_tests(same, np.ones(50), codes)["some"]).all()
+    assert np.isnan(statistics.ratio_tests(above, np.zeros(50), codes)["some"]).all()
 
 
 def test_ratio_tests_of_many_customers_are_those_without_shortening(monkeypatch):
@@ -475,9 +475,9 @@ def test_ratio_tests_of_many_customers_are_those_without_shortening(monkeypatch)
     above, below = skewed_shoppers(random, 20_000)
     codes = {"g": np.minimum(random.integers(0, 300, 20_000), 3)}
     above[codes["g"] == 0] *= 5
-    short = stats.ratio_tests(above, below, codes)["g"]
-    monkeypatch.setattr(stats, "TAIL", 20_000)
-    whole = stats.ratio_tests(above, below, codes)["g"]
+    short = statistics.ratio_tests(above, below, codes)["g"]
+    monkeypatch.setattr(statistics, "TAIL", 20_000)
+    whole = statistics.ratio_tests(above, below, codes)["g"]
     assert short[0] == pytest.approx(whole[0])
     assert short[1] == pytest.approx(whole[1], rel=1e-3)
     assert short[1][0] < 0.01
@@ -488,13 +488,13 @@ def test_ratio_tests_of_many_customers_are_those_without_shortening(monkeypatch)
 
 def test_false_discovery_is_benjamini_hochberg_over_all_and_skips_missing():
     p = np.array([0.01, math.nan, 0.04, 0.03, 0.9])
-    q = stats.false_discovery(p)
+    q = statistics.false_discovery(p)
     assert np.isnan(q[1])
     assert q[[0, 2, 3, 4]] == pytest.approx([0.04, 0.16 / 3, 0.16 / 3, 0.9])
-    assert np.isnan(stats.false_discovery([math.nan])).all()
-    assert len(stats.false_discovery([])) == 0
+    assert np.isnan(statistics.false_discovery([math.nan])).all()
+    assert len(statistics.false_discovery([])) == 0
     with pytest.raises(ValueError):
-        stats.false_discovery([0.5, 1.5])
+        statistics.false_discovery([0.5, 1.5])
 
 
 JUST_BELOW = math.nextafter(0.147, 0)
@@ -536,14 +536,14 @@ JUST_BELOW = math.nextafter(0.147, 0)
 )
 def test_verdict_at_the_thresholds(effect_name, low, high, q, expected):
     effect = (low + high) / 2
-    given_q = stats.verdict(effect_name, effect, low, high, q, thresholds=THRESHOLDS)
+    given_q = statistics.verdict(effect_name, effect, low, high, q, thresholds=THRESHOLDS)
     assert given_q == expected
 
 
 def test_verdict_of_an_unknown_effect_is_an_error_and_of_a_missing_one_undecided():
     with pytest.raises(KeyError):
-        stats.verdict("eta", 0.1, 0, 0.2, 0.01, thresholds=THRESHOLDS)
-    missing = stats.verdict("ratio", math.nan, 1, 1, 0.01, thresholds=THRESHOLDS)
+        statistics.verdict("eta", 0.1, 0, 0.2, 0.01, thresholds=THRESHOLDS)
+    missing = statistics.verdict("ratio", math.nan, 1, 1, 0.01, thresholds=THRESHOLDS)
     assert missing == "undecided"
 
 
@@ -551,8 +551,8 @@ def test_verdict_of_an_unknown_effect_is_an_error_and_of_a_missing_one_undecided
 @settings(deadline=None)
 def test_a_ratio_and_its_inverse_have_the_same_verdict(ratio, down, up, q):
     low, high = ratio / down, ratio * up
-    one = stats.verdict("ratio", ratio, low, high, q, thresholds=THRESHOLDS)
-    other = stats.verdict("ratio", 1 / ratio, 1 / high, 1 / low, q, thresholds=THRESHOLDS)
+    one = statistics.verdict("ratio", ratio, low, high, q, thresholds=THRESHOLDS)
+    other = statistics.verdict("ratio", 1 / ratio, 1 / high, 1 / low, q, thresholds=THRESHOLDS)
     near = any(
         math.isclose(max(x, 1 / x), step, rel_tol=1e-9)
         for x in (low, high)
@@ -580,7 +580,7 @@ def test_a_ratio_and_its_inverse_have_the_same_verdict(ratio, down, up, q):
     ],
 )
 def test_customers_to_decide(effect_name, effect, low, high, expected):
-    number = stats.customers_to_decide(
+    number = statistics.customers_to_decide(
         effect_name, effect, low, high, 1_000, thresholds=THRESHOLDS
     )
     assert number is None if expected is None else number == pytest.approx(expected, rel=0.051)
@@ -591,13 +591,13 @@ def test_customers_to_decide(effect_name, effect, low, high, expected):
 @settings(deadline=None)
 def test_that_many_customers_do_decide_if_the_width_shrinks_as_said(effect, half_width, n):
     low, high = effect - half_width, effect + half_width
-    number = stats.customers_to_decide("cliffs_delta", effect, low, high, n, thresholds=THRESHOLDS)
-    before = stats.verdict("cliffs_delta", effect, low, high, 0.001, thresholds=THRESHOLDS)
+    number = statistics.customers_to_decide("cliffs_delta", effect, low, high, n, thresholds=THRESHOLDS)
+    before = statistics.verdict("cliffs_delta", effect, low, high, 0.001, thresholds=THRESHOLDS)
     if number is None:
         assert before != "undecided" or abs(effect) == 0.147
         return
     shrunk = half_width * math.sqrt(n / number) * (1 - 1e-12)
-    after = stats.verdict(
+    after = statistics.verdict(
         "cliffs_delta", effect, effect - shrunk, effect + shrunk, 0.001, thresholds=THRESHOLDS
     )
     assert (before, after != "undecided", number >= n) == ("undecided", True, True)
@@ -610,15 +610,15 @@ def test_customers_to_decide_holds_for_real_intervals_of_more_customers(effect, 
 
     def limits(customers):
         within = customers - freedom - 1
-        low, high = stats._noncentral_interval(effect * within + freedom, freedom, 0.95)
+        low, high = statistics._noncentral_interval(effect * within + freedom, freedom, 0.95)
         return low / within, high / within
 
-    number = stats.customers_to_decide(
+    number = statistics.customers_to_decide(
         "epsilon_squared", effect, *limits(n), n, thresholds=THRESHOLDS
     )
     if number is not None and number < 10**8:
         after = limits(number * 1.02)  # the root's width shrinks with 1 / sqrt(n) but for this much
-        decided = stats.verdict("epsilon_squared", effect, *after, 0.001, thresholds=THRESHOLDS)
+        decided = statistics.verdict("epsilon_squared", effect, *after, 0.001, thresholds=THRESHOLDS)
         assert decided != "undecided"
 
 
@@ -632,7 +632,7 @@ def test_interval_of_cramers_v_covers_the_truth():
     expected = np.outer(shares.sum(axis=1), shares.sum(axis=0))
     truth = math.sqrt(((shares - expected) ** 2 / expected).sum() / 2)
     draws = random.multinomial(800, shares.ravel(), size=600).reshape(-1, 3, 3)
-    estimates = [stats.cramers_v(counts) for counts in draws]
+    estimates = [statistics.cramers_v(counts) for counts in draws]
     assert 0.925 <= coverage(estimates, truth) <= 0.975
     assert np.mean([e.effect**2 for e in estimates]) == pytest.approx(truth**2, rel=0.06)
 
@@ -644,7 +644,7 @@ def test_interval_of_epsilon_squared_covers_the_truth():
     truth = 12 * ((above - 0.5) ** 2).mean()
     groups = np.repeat([0, 1, 2], 150)
     estimates = [
-        stats.epsilon_squared(random.standard_normal(450) + shifts[groups], groups)
+        statistics.epsilon_squared(random.standard_normal(450) + shifts[groups], groups)
         for _ in range(600)
     ]
     assert 0.925 <= coverage(estimates, truth) <= 0.975
@@ -656,7 +656,7 @@ def test_interval_of_cliffs_delta_covers_the_truth_also_with_unequal_spread(shif
     random = np.random.default_rng(13)
     truth = 2 * scipy_stats.norm.cdf(shift / math.sqrt(1 + 4)) - 1
     estimates = [
-        stats.cliffs_delta(random.normal(shift, 1, 60), random.normal(0, 2, 140))
+        statistics.cliffs_delta(random.normal(shift, 1, 60), random.normal(0, 2, 140))
         for _ in range(600)
     ]
     assert 0.925 <= coverage(estimates, truth) <= 0.975
@@ -669,13 +669,13 @@ def lift_estimates(random, group_size, n, simulations):
     for seed in range(simulations):
         orders = random.geometric(0.1, n)
         cents = orders * random.lognormal(8, 0.4, n) * np.where(codes == 0, 1.2, 1.0)
-        result = stats.bootstrap_sums(
+        result = statistics.bootstrap_sums(
             np.column_stack([cents, orders]), {"g": codes}, resamples=400, seed=seed, threads=2
         )
         with np.errstate(invalid="ignore"):  # a resample without any of a group's 11 customers
             value = result.groups["g"][..., 0] / result.groups["g"][..., 1]
         ratios = value[:, 0] / value[:, 1]
-        estimates.append(stats.ratio_interval(ratios, n=group_size, z=math.nan, p_value=math.nan))
+        estimates.append(statistics.ratio_interval(ratios, n=group_size, z=math.nan, p_value=math.nan))
     return estimates
 
 
@@ -695,7 +695,7 @@ def test_interval_of_a_ratio_in_the_smallest_published_group_covers_nearly_as_of
 def test_p_value_of_a_ratio_rejects_a_true_null_as_often_as_it_says(size):
     random = np.random.default_rng(16)
     codes = {"g": (np.arange(400) >= size).astype(int)}
-    p_values = np.array([stats.ratio_tests(*skewed_shoppers(random, 400), codes)["g"][1][0]
+    p_values = np.array([statistics.ratio_tests(*skewed_shoppers(random, 400), codes)["g"][1][0]
                          for _ in range(2_000)])
     assert 0.04 <= np.mean(p_values < 0.05) <= 0.065
     assert np.mean(p_values < 0.01) <= 0.016
@@ -709,9 +709,9 @@ def null_rejections(random, simulations, unit):
         own_mean = random.normal(8, 1.5, 150)
         lines = own_mean[:, None] + random.normal(0, 2, (150, 60))
         if unit == "customer":
-            p = stats.epsilon_squared(lines.mean(axis=1), groups).p_value
+            p = statistics.epsilon_squared(lines.mean(axis=1), groups).p_value
         else:
-            p = stats.epsilon_squared(lines.ravel(), np.repeat(groups, 60)).p_value
+            p = statistics.epsilon_squared(lines.ravel(), np.repeat(groups, 60)).p_value
         rejected += p < 0.05
     return rejected / simulations
 
@@ -730,10 +730,10 @@ def test_other_tests_reject_a_true_null_at_5_percent(null):
         if null == "cramers_v":
             counts = np.zeros((4, 3), dtype=int)
             np.add.at(counts, (random.integers(0, 4, 500), random.integers(0, 3, 500)), 1)
-            p_values.append(stats.cramers_v(counts).p_value)
+            p_values.append(statistics.cramers_v(counts).p_value)
         else:
             a, b = random.poisson(4, 80), random.poisson(4, 120)
-            p_values.append(stats.cliffs_delta(a, b).p_value)
+            p_values.append(statistics.cliffs_delta(a, b).p_value)
     assert 0.03 <= np.mean(np.array(p_values) < 0.05) <= 0.07
 
 
@@ -745,11 +745,11 @@ def test_false_discoveries_among_findings_stay_below_5_percent():
     false_share = []
     for _ in range(100):
         p = [
-            stats.epsilon_squared(
+            statistics.epsilon_squared(
                 random.standard_normal(300) + (0 if is_null else 0.4) * groups, groups
             ).p_value
             for is_null in null
         ]
-        found = stats.false_discovery(p) < 0.05
+        found = statistics.false_discovery(p) < 0.05
         false_share.append((found & null).sum() / max(1, found.sum()))
     assert np.mean(false_share) <= 0.06

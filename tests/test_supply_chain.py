@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from basket.project import ROOT, SCRIPTS
+from basket.project.folders import ROOT, SCRIPTS
 
 MODULES = frozenset({"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"})
 CALLS = frozenset({"eval", "exec", "compile", "__import__", "os.system", "os.popen", "yaml.load",

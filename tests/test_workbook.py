@@ -19,10 +19,10 @@ from openpyxl import load_workbook
 from PIL import Image
 
 import workbook_rules as rules
-from basket import charts, workbook, workbook_figures, workbook_page
-from basket.errors import BasketError
-from basket.project import Folders
-from basket.settings import load_settings
+from basket.project.errors import BasketError
+from basket.project.folders import Folders
+from basket.project.settings import load_settings
+from basket.report.workbook import build, native_charts, page, sheet_figures
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = load_settings(ROOT / "settings.yml")
@@ -270,7 +270,7 @@ def load(folders, name):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folders = write_run(tmp_path_factory.mktemp("run"))
-    workbook.write_report(folders, SETTINGS)
+    build.write_report(folders, SETTINGS)
     return folders
 
 
@@ -296,9 +296,9 @@ def test_the_workbook_meets_the_rule(run, rule):
 
 
 def test_the_same_inputs_give_the_same_bytes_anywhere(run, tmp_path):
-    code = ("import sys; from pathlib import Path; from basket import workbook; "
-            "from basket.project import Folders; from basket.settings import load_settings; "
-            "workbook.write_report(Folders(Path(sys.argv[1])), "
+    code = ("import sys; from pathlib import Path; from basket.report.workbook import build; "
+            "from basket.project.folders import Folders; from basket.project.settings import load_settings; "
+            "build.write_report(Folders(Path(sys.argv[1])), "
             "load_settings(Path(sys.argv[2])), Path(sys.argv[3]))")
     expected = sha256(run.report.read_bytes()).hexdigest()
     for zone, seed in (("Asia/Tokyo", "7"), ("America/New_York", "123")):
@@ -355,7 +355,7 @@ def test_a_question_without_a_finding_says_so(run):
 def test_tables_that_a_first_version_lacks_may_be_absent(fresh):
     for name in ("tests", "ad_calendar"):
         (fresh.tables / f"{name}.csv").unlink()
-    workbook.write_report(fresh, SETTINGS)
+    build.write_report(fresh, SETTINGS)
     rules.check(fresh.report, fresh.analysis, SETTINGS, NAMES)
 
 
@@ -363,7 +363,7 @@ def test_fabricated_columns_are_announced_and_no_dollars_head_the_report(fresh):
     facts = load(fresh, "run_facts")
     facts["data"] |= {"synthetic": "columns", "layout": "kaggle"}
     save(fresh, facts=facts)
-    workbook.write_report(fresh, SETTINGS)
+    build.write_report(fresh, SETTINGS)
     rules.check(fresh.report, fresh.analysis, SETTINGS, NAMES)
     texts = texts_of(load_workbook(fresh.report)["1. Title Page"])
     assert "Mean lines per order" in texts
@@ -374,14 +374,14 @@ def test_real_data_is_not_called_synthetic(fresh):
     facts = load(fresh, "run_facts")
     facts["data"] |= {"synthetic": "no", "description": "Instacart's data"}
     save(fresh, facts=facts)
-    workbook.write_report(fresh, SETTINGS)
+    build.write_report(fresh, SETTINGS)
     rules.texts_are_complete(finished(fresh))
 
 
 def test_other_data_gives_other_tiles(fresh):
     path = fresh.tables / "orders_by_day.csv"
     path.write_text(path.read_text().replace("active,0,Saturday,200", "active,0,Saturday,900"))
-    workbook.write_report(fresh, SETTINGS)
+    build.write_report(fresh, SETTINGS)
     rules.tiles_tie_out(finished(fresh))
 
 
@@ -389,7 +389,7 @@ def test_characters_that_a_workbook_cannot_hold_are_left_out(fresh):
     told = load(fresh, "findings")
     told[0]["action"] = "@cmd \ud800\ufffe\x07 keep 1,600 lines"
     save(fresh, findings=told)
-    workbook.write_report(fresh, SETTINGS)
+    build.write_report(fresh, SETTINGS)
     sheet = load_workbook(fresh.report)["Executive Summary"]
     cell = next(cell for row in sheet.iter_rows() for cell in row
                 if str(cell.value).startswith("@cmd"))
@@ -403,7 +403,7 @@ def test_a_text_too_long_for_a_cell_is_an_error_not_cut(fresh):
     told[0]["headline"] = "long " * 8_000
     save(fresh, findings=told)
     with pytest.raises(BasketError, match="does not fit into a cell"):
-        workbook.write_report(fresh, SETTINGS)
+        build.write_report(fresh, SETTINGS)
 
 
 def number(table, where, value=1):
@@ -416,7 +416,7 @@ def test_a_finding_about_a_small_group_is_withheld(fresh):
     told[0]["numbers"] = {"west": number("habits", {
         "column": "reorder_rate", "population": "active", "grouping": "region", "group": "West"})}
     save(fresh, findings=told)
-    workbook.write_report(fresh, SETTINGS)
+    build.write_report(fresh, SETTINGS)
     book = load_workbook(fresh.report)
     for name in ("Executive Summary", "7. Recommendations"):
         texts = texts_of(book[name])
@@ -430,7 +430,7 @@ def test_a_finding_about_groups_of_all_customers_is_refused(fresh):
         "column": "customers", "population": "all", "flag": "region", "label": "South"})}
     save(fresh, findings=told)
     with pytest.raises(BasketError, match=r"F01.*all customers"):
-        workbook.write_report(fresh, SETTINGS)
+        build.write_report(fresh, SETTINGS)
 
 
 def test_a_figure_of_groups_of_all_customers_is_refused(fresh):
@@ -440,7 +440,7 @@ def test_a_figure_of_groups_of_all_customers_is_refused(fresh):
     region["data"]["rows"] = [[*row, "all"] for row in region["data"]["rows"]]
     save(fresh, figures=drawn)
     with pytest.raises(BasketError, match="region: shows groups of all customers"):
-        workbook.write_report(fresh, SETTINGS)
+        build.write_report(fresh, SETTINGS)
 
 
 def test_a_picture_with_a_small_group_gives_way_to_a_chart_without_it(fresh):
@@ -448,7 +448,7 @@ def test_a_picture_with_a_small_group_gives_way_to_a_chart_without_it(fresh):
     region = next(one for one in drawn if one["name"] == "region")
     region |= {"chart": None, "image": "picture.png"}
     save(fresh, figures=drawn)
-    workbook.write_report(fresh, SETTINGS)
+    build.write_report(fresh, SETTINGS)
     rules.check(fresh.report, fresh.analysis, SETTINGS, NAMES)
     assert len([one for *_, one in finished(fresh).drawings() if one]) == 1
 
@@ -458,15 +458,15 @@ def test_a_picture_with_a_small_group_gives_way_to_a_chart_without_it(fresh):
 def test_what_a_stage_has_not_left_is_named(fresh, path):
     (fresh.analysis / path).unlink()
     with pytest.raises(BasketError, match=Path(path).stem):
-        workbook.write_report(fresh, SETTINGS)
+        build.write_report(fresh, SETTINGS)
 
 
 def test_a_failed_write_leaves_the_last_report(fresh):
-    workbook.write_report(fresh, SETTINGS)
+    build.write_report(fresh, SETTINGS)
     before = fresh.report.read_bytes()
     (fresh.tables / "flags.csv").unlink()
     with pytest.raises(BasketError):
-        workbook.write_report(fresh, SETTINGS)
+        build.write_report(fresh, SETTINGS)
     assert fresh.report.read_bytes() == before
     assert [path.name for path in fresh.client.iterdir()] == [fresh.report.name]
 
@@ -475,24 +475,24 @@ def test_a_failed_write_leaves_the_last_report(fresh):
 
 
 def test_text_is_measured_and_wrapped():
-    assert workbook_page.wrap("one two three", 1_000) == ["one two three"]
-    assert workbook_page.wrap("one two", workbook_page.text_width("one") + 1) == ["one", "two"]
-    assert "".join(workbook_page.wrap("w" * 50, 60)) == "w" * 50
-    assert workbook_page.wrap("a\nb", 100) == ["a", "b"]
+    assert page.wrap("one two three", 1_000) == ["one two three"]
+    assert page.wrap("one two", page.text_width("one") + 1) == ["one", "two"]
+    assert "".join(page.wrap("w" * 50, 60)) == "w" * 50
+    assert page.wrap("a\nb", 100) == ["a", "b"]
 
 
 def test_repeated_headers_are_told_apart():
-    assert workbook_page.unique(["From", "from", "To"]) == ["From", "from 2", "To"]
+    assert page.unique(["From", "from", "To"]) == ["From", "from 2", "To"]
 
 
 def test_per_cents_below_one_keep_a_decimal():
-    data = charts.Range("s", 2, 3, {"v": 1}, 1, pd.DataFrame({"v": [0.3, 0.004]}))
-    assert charts._distinct("0%", data, ["v"]) == "0.0%"
-    assert charts._distinct("0%", data, []) == "0%"
+    data = native_charts.Range("s", 2, 3, {"v": 1}, 1, pd.DataFrame({"v": [0.3, 0.004]}))
+    assert native_charts._distinct("0%", data, ["v"]) == "0.0%"
+    assert native_charts._distinct("0%", data, []) == "0%"
 
 
 def test_names_of_points_do_not_cover_each_other():
-    sides = charts.sides_with_room([0.5, 0.51, 0.05, 0.99], [0.5, 0.5, 0.1, 0.9])
+    sides = native_charts.sides_with_room([0.5, 0.51, 0.05, 0.99], [0.5, 0.5, 0.1, 0.9])
     assert (sides[0], sides[1], sides[2], sides[3]) == ("l", "r", "r", "l")
 
 
@@ -500,7 +500,7 @@ def test_names_of_points_do_not_cover_each_other():
 def test_figures_fill_as_few_pages_as_there_can_be(seed):
     rng = random.Random(seed)
     heights = [rng.uniform(100, 420) for _ in range(9)]
-    pages = workbook_figures.evenly(heights, 680, 60)
+    pages = sheet_figures.evenly(heights, 680, 60)
     assert [place for page in pages for place in page] == list(range(9))
     used = [sum(heights[place] for place in page) for page in pages]
     assert used[0] <= 620 and all(height <= 680 for height in used)
@@ -512,21 +512,21 @@ def test_figures_fill_as_few_pages_as_there_can_be(seed):
 
 
 def test_shelves_fill_the_first_page_with_room():
-    assert workbook_figures.in_pages([100, 590, 190, 380], 700, 110) == [1, 0, 2, 3]
-    assert workbook_figures.in_pages([50, 60, 70], 700, 110) == [0, 1, 2]
-    assert workbook_figures.in_pages([], 700, 110) == []
+    assert sheet_figures.in_pages([100, 590, 190, 380], 700, 110) == [1, 0, 2, 3]
+    assert sheet_figures.in_pages([50, 60, 70], 700, 110) == [0, 1, 2]
+    assert sheet_figures.in_pages([], 700, 110) == []
 
 
 @pytest.mark.parametrize(("least", "step"), [(0.021, 0.025), (0.19, 0.2), (1, 1), (17.3, 20),
                                              (26_000, 50_000), (0.3, 0.5), (0, 1)])
 def test_axes_take_round_steps(least, step):
-    assert charts.round_step(least) == step
+    assert native_charts.round_step(least) == step
 
 
 def test_a_table_shows_another_decimal_only_where_there_is_one():
-    assert charts.precise("0.0", [1.71, 0.97]) == "0.00"
-    assert charts.precise("0.0", [15.0, 7.5, 4]) == "0.0"
-    assert (charts.precise("0%"), charts.precise("$0.00", [1.234])) == ("0.0%", "$0.00")
+    assert native_charts.precise("0.0", [1.71, 0.97]) == "0.00"
+    assert native_charts.precise("0.0", [15.0, 7.5, 4]) == "0.0"
+    assert (native_charts.precise("0%"), native_charts.precise("$0.00", [1.234])) == ("0.0%", "$0.00")
 
 
 # --- mutants: the checker must reject each
@@ -717,7 +717,7 @@ def test_the_checker_rejects_a_finding_that_rests_on_no_cell(fresh):
     told = load(fresh, "findings")
     told[3]["numbers"]["orders"]["value"] = 202
     save(fresh, findings=told)
-    workbook.write_report(fresh, SETTINGS)
+    build.write_report(fresh, SETTINGS)
     with pytest.raises(AssertionError, match="F04: orders: 202"):
         rules.findings_rest_on_cells(finished(fresh))
 

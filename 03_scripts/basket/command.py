@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from basket.errors import BasketError
-from basket.graph import graph
+from basket.project.errors import BasketError
+from basket.project.stages import graph
 
 FOLDER = click.Path(path_type=Path)
 
@@ -47,7 +47,7 @@ def main() -> None:
 @click.option("--scheduler", help="Address of a Dask cluster that does the work: tcp://host:port.")
 def report(data, out, rules, scale, start_from, settings_file, scheduler) -> None:
     """Build the report and all that leads to it; only what has changed."""
-    from basket import pipeline
+    from basket.run import pipeline
 
     path = _run(pipeline.report, data, out, rules, scale, start_from, settings_file, scheduler)
     click.echo(f"report: {path}")
@@ -73,7 +73,7 @@ def report(data, out, rules, scale, start_from, settings_file, scheduler) -> Non
 )
 def generate(folder, scale, seed, effects) -> None:
     """Generate a data set in the course's exact shape, planted faults included."""
-    from basket import generate as generator
+    from basket.synthetic import generate as generator
 
     _run(generator.generate, folder, scale=scale, seed=seed, effects=effects)
     click.echo(f"generated: {folder}")
@@ -87,14 +87,14 @@ def verify(out, published) -> None:
 
     With --published: a run on the full real data, against what other analyses have printed of it.
     """
-    from basket.project import ROOT, Folders
-    from basket.verify import verify as check
+    from basket.checks.verify import verify as check
+    from basket.project.folders import ROOT, Folders
 
     folders = Folders(out.resolve() if out else ROOT)
     done = _run(check, folders)
     click.echo(f"verified: {done['files']:,} files and {done['numbers']:,} numbers")
     if published:
-        from basket.published import verify_published
+        from basket.checks.published import verify_published
 
         _show_published(_run(verify_published, folders))
 
@@ -121,7 +121,7 @@ def _show_published(held) -> None:
 @click.option("--settings", "settings_file", type=FOLDER, help="Another settings file.")
 def reproduce(data, rules, scale, settings_file) -> None:
     """Build the report twice, under different conditions, and compare every file."""
-    from basket.reproduce import reproduce as build_twice
+    from basket.checks.reproduce import reproduce as build_twice
 
     options = ["--rules", rules]
     options += ["--data", str(data.resolve())] if data else []
@@ -134,9 +134,9 @@ def reproduce(data, rules, scale, settings_file) -> None:
 @click.option("--out", type=FOLDER, help="Folder that was built, if not this checkout.")
 def flat(out) -> None:
     """Write the flat flagged data set: one wide row per order line, in prepared_data/flat_lines."""
-    from basket.flat import write_flat
-    from basket.lock import only_run
-    from basket.project import folders_of_run
+    from basket.prepare.flat import write_flat
+    from basket.project.folders import folders_of_run
+    from basket.run.lock import only_run
 
     if out:
         os.environ["BASKET_OUT"] = str(out.resolve())
@@ -155,8 +155,8 @@ def flat(out) -> None:
 @click.option("--allow-synthetic", is_flag=True, help="Send a report on generated data.")
 def send(recipient, out, allow_synthetic) -> None:
     """Put a dated copy of the report aside and log what was sent, to whom, from which commit."""
-    from basket.project import ROOT, Folders
-    from basket.send import send as send_report
+    from basket.checks.send import send as send_report
+    from basket.project.folders import ROOT, Folders
 
     target = _run(send_report, Folders(out.resolve() if out else ROOT), recipient, allow_synthetic)
     click.echo(f"sent: {target}")

@@ -1,0 +1,1 @@
+"""Stages 04 and 05: what the analysis says."""

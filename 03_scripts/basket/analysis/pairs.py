@@ -1,0 +1,269 @@
+"""Q11: which products are bought together in one order, and by whom. Active customers only.
+
+Two passes over the order lines. The first counts, for the most popular products, the orders that
+hold each two of them. The second describes the few pairs with the highest lift customer by
+customer: the unit of uncertainty is the customer, because the orders of one household repeat each
+other. Both passes return sums that are added up over the parts; nothing is kept per customer.
+
+Measured on 32 million lines in 16 parts with 2 threads: 1.9 s and 1.5 s, reading included (with 300
+products 1.2 s and 1.5 s).
+"""
+
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from basket.analysis.totals import is_active
+from basket.project.settings import Settings
+from basket.tables.ids import Positions
+
+MOST_PRODUCTS = 1000  # the products with most lines are looked at; 1000 x 1000 counts a part
+MINIMUM_SUPPORT = 0.001  # of the active orders: a rarer pair is no ground for an offer
+MINIMUM_ORDERS = 50  # with both products: fewer say nothing, however small the data set
+# The highest lifts belong to flavours of one product, a choice rather than a pair. So each number
+# counts twice: the first pairs of all, and the first whose products stand in two departments.
+MOST_CANDIDATES = 50  # pairs with the highest lift that get an interval
+MOST_PAIRS = 25  # reported
+MOST_BUYER_PAIRS = 5  # of which the buyers are shown
+BUYER_GROUPINGS = ("loyalty_flag", "age_group", "income_group")
+
+ONE, ORDERS, WITH_A, WITH_B, WITH_BOTH = range(5)  # what is summed for each customer and pair
+
+
+# ---- first pass: how many orders hold both ----------------------------------------------------
+
+
+def popular(products: pd.DataFrame, limit: int = MOST_PRODUCTS) -> np.ndarray:
+    """Find the product_keys with most lines (of all customers), ascending; ties to the lower key.
+
+    No pair can be in more orders than its rarer product (Agrawal and Srikant 1994): a product with
+    fewer lines than the minimum of orders is left out, and of pairs only those can be missed that
+    need a product beyond the first `limit`.
+    """
+    lines = products["lines"].to_numpy("int64")
+    chosen = np.lexsort((products["product_key"], -lines))[:limit]
+    return np.sort(products["product_key"].to_numpy()[chosen[lines[chosen] >= MINIMUM_ORDERS]])
+
+
+def count_part(
+    merged: pd.DataFrame, orders: pd.DataFrame, customers: pd.DataFrame, *, keys: np.ndarray,
+    settings: Settings,
+) -> tuple[dict, dict]:
+    """Count one part's active orders that hold each product of `keys`, and each two of them.
+
+    Sums: `orders`, and `together`, a square of counts with the orders of each product on its
+    diagonal. A product that stands twice in an order counts once. Takes of `merged` order_id and
+    product_key; of the orders order_id and user_id; of the customers user_id and exclusion_flag.
+    """
+    customer, active = _active_orders(orders, customers, settings)
+    order, place = _lines_of(merged, orders, keys, active)
+    cells = (np.ones(len(order), np.int32), (order, place))
+    holds = sparse.csr_array(cells, shape=(len(customer), len(keys)))
+    holds.data[:] = 1  # the conversion added up what stood twice
+    together = (holds.T.tocsr() @ holds).toarray()
+    return {}, {"orders": int(active.sum()), "together": together}
+
+
+def _active_orders(orders, customers, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """Position of each order's customer, and whether that customer is active."""
+    customer = Positions(customers["user_id"].to_numpy()).find(orders["user_id"].to_numpy())
+    return customer, is_active(customers, settings)[customer]
+
+
+def _lines_of(merged, orders, keys: np.ndarray, active: np.ndarray):
+    """Position of the order and of the product in `keys`, for active lines of such a product."""
+    place = Positions(keys).find(merged["product_key"].to_numpy())
+    wanted = np.flatnonzero(place >= 0)
+    ids = merged["order_id"].to_numpy()[wanted]
+    order = Positions(orders["order_id"].to_numpy()).find(ids)
+    kept = active[order]
+    return order[kept], place[wanted[kept]]
+
+
+def candidates(
+    sums: dict, keys: np.ndarray, products: pd.DataFrame, *,
+    minimum_support: float = MINIMUM_SUPPORT, minimum_orders: int = MINIMUM_ORDERS,
+    limit: int = MOST_CANDIDATES,
+) -> pd.DataFrame:
+    """Choose the pairs with the highest lift among those in enough orders: key_a, key_b, lift.
+
+    The first `limit` of all, and the first `limit` across departments. One row per pair;
+    product_id a is below product_id b. Under RULES=course an id can stand on two
+    products, which then share every order; two products of one id are no pair.
+    """
+    together = sums["together"].astype(np.int64)
+    known = products.set_index("product_key").reindex(keys)
+    ids, department = known["product_id"].to_numpy(), known["department"].astype("str").to_numpy()
+    enough = together >= max(minimum_orders, minimum_support * sums["orders"])
+    a, b = np.nonzero(enough & (ids[:, None] < ids))
+    alone = np.diag(together)
+    lift = together[a, b] * sums["orders"] / (alone[a] * alone[b])
+    best = np.lexsort((b, a, ids[b], ids[a], -lift))
+    best = best[first_pairs(department[a[best]] != department[b[best]], limit)]
+    return pd.DataFrame({"key_a": keys[a[best]], "key_b": keys[b[best]], "lift": lift[best]})
+
+
+def first_pairs(across: np.ndarray, limit: int) -> np.ndarray:
+    """Which pairs, best first, are among the first `limit`, or the first `limit` of `across`."""
+    return (np.arange(len(across)) < limit) | (across & (np.cumsum(across) <= limit))
+
+
+# ---- second pass: the pairs customer by customer ----------------------------------------------
+
+
+def describe_part(
+    merged: pd.DataFrame, orders: pd.DataFrame, customers: pd.DataFrame, *, pairs: pd.DataFrame,
+    labels: pd.DataFrame, users: Positions, settings: Settings,
+    groupings: Sequence[str] = BUYER_GROUPINGS,
+) -> tuple[dict, dict]:
+    """Add up what one part's active customers tell about the spread of each pair, and its buyers.
+
+    With x = (1, orders, orders with a, with b, with both) of a customer, `moments` is the sum of
+    x x' for each pair: pairs x 5 x 5, whole numbers. `buyers` is how many customers ever had both
+    in one order; `members_<grouping>` and `buyers_<grouping>` are the customers and (pairs x
+    groups) the buyers of each group. `labels` are the groups of all customers, `users` where each
+    stands among them. Takes the columns that `count_part` takes.
+    """
+    customer, active = _active_orders(orders, customers, settings)
+    keys = np.unique(pairs[["key_a", "key_b"]])
+    order, place = _lines_of(merged, orders, keys, active)
+    holds = np.zeros((len(keys), len(orders)), bool)
+    holds[place, order] = True
+
+    kept = np.flatnonzero(is_active(customers, settings))
+    number = np.full(len(customers), -1)
+    number[kept] = np.arange(len(kept))
+    customer = number[customer]  # active customers only; holds is False for orders of the others
+
+    def by_customer(held: np.ndarray) -> np.ndarray:
+        row, of_order = np.nonzero(held)
+        cell = row * len(kept) + customer[of_order]
+        return np.bincount(cell, minlength=len(held) * len(kept)).reshape(len(held), len(kept))
+
+    a, b = np.searchsorted(keys, pairs["key_a"]), np.searchsorted(keys, pairs["key_b"])
+    alone, both = by_customer(holds), by_customer(holds[a] & holds[b])
+    x = np.empty((len(pairs), 5, len(kept)))
+    x[:, ONE] = 1
+    x[:, ORDERS] = np.bincount(customer[active], minlength=len(kept))
+    x[:, WITH_A], x[:, WITH_B], x[:, WITH_BOTH] = alone[a], alone[b], both
+    group = labels.take(users.find(customers["user_id"].to_numpy()[kept]))
+    return {}, {
+        "moments": (x @ x.transpose(0, 2, 1)).astype(np.int64),  # exact: below 2**53
+        "buyers": (both > 0).sum(axis=1),
+    } | _buyers_by_group(both > 0, group, groupings)
+
+
+def _buyers_by_group(is_buyer: np.ndarray, group: pd.DataFrame, groupings: Sequence[str]) -> dict:
+    pair, customer = np.nonzero(is_buyer)
+    sums = {}
+    for grouping in groupings:
+        codes = group[grouping].cat.codes.to_numpy("int64")
+        size = len(group[grouping].cat.categories)
+        cell = pair * size + codes[customer]
+        sums[f"members_{grouping}"] = np.bincount(codes, minlength=size)
+        sums[f"buyers_{grouping}"] = np.bincount(
+            cell, minlength=len(is_buyer) * size).reshape(-1, size)
+    return sums
+
+
+def lift_interval(moments: np.ndarray, confidence: float) -> tuple[np.ndarray, ...]:
+    """Lift of each pair and its limits, from the sums `moments` over customers.
+
+    Lift is orders with both x orders / (orders with a x orders with b): 1 where the two products
+    have nothing to do with each other. The limits are those of log(lift) linearised, customers
+    being the units drawn: each contributes z = both/BOTH + orders/ORDERS - a/A - b/B, and the
+    variance is n/(n-1) times the sum of z squared (Taylor linearisation of a ratio: Särndal,
+    Swensson and Wretman 1992, section 5.5). The tests hold it against a bootstrap of customers.
+    Fewer than two customers leave NaN.
+    """
+    totals = moments[:, ONE, :].astype(float)
+    customers = totals[:, ONE]
+    lift = totals[:, WITH_BOTH] * totals[:, ORDERS] / (totals[:, WITH_A] * totals[:, WITH_B])
+    weights = np.array([0.0, 1, -1, -1, 1]) / totals
+    variance = np.einsum("pi,pij,pj->p", weights, moments, weights)
+    variance *= customers / np.where(customers > 1, customers - 1, np.nan)
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    factor = np.exp(z * np.sqrt(np.maximum(variance, 0)))
+    return lift, lift / factor, lift * factor
+
+
+# ---- tables -----------------------------------------------------------------------------------
+
+
+def product_pairs(pairs: pd.DataFrame, sums: dict, products: pd.DataFrame, settings: Settings,
+                  limit: int = MOST_PAIRS) -> pd.DataFrame:
+    """One row per pair of products whose lift is above 1 beyond doubt, highest lift first.
+
+    The first `limit` of all, and the first `limit` of those that stand in two departments.
+    `pairs` are the candidates, `sums` those of `describe_part`. Support is a share of the active
+    orders; a confidence is the share of the orders with one product that also hold the other.
+    A pair that fewer customers than the smallest group ever bought is left out. The first of many
+    pairs owe some of their place to chance: their true lift is more often in the lower half of the
+    interval.
+    """
+    columns = ["product_a", "product_b", "product_name_a", "product_name_b", "orders_with_both",
+               "support", "confidence_a_to_b", "confidence_b_to_a", "lift", "lift_low",
+               "lift_high", "customers_with_both", "department_a", "department_b"]
+    return _ranked(pairs, sums, products, settings, limit)[columns].reset_index(drop=True)
+
+
+def pair_buyers(pairs: pd.DataFrame, sums: dict, products: pd.DataFrame, labels: pd.DataFrame,
+                settings: Settings, *, limit: int = MOST_BUYER_PAIRS,
+                groupings: Sequence[str] = BUYER_GROUPINGS) -> pd.DataFrame:
+    """Who buys the first pairs: the share of each group's active customers who ever had both.
+
+    One row per pair and group that has customers. Lift is that share over the share of all active
+    customers; share_low and share_high are Wilson's limits (1927). Who orders more often has more
+    chances to be a buyer: read loyalty groups with that in mind. The table is exact and describes
+    small groups of customers: it is published through the suppression only.
+    """
+    tables = [pd.DataFrame(columns=["product_a", "product_b", "grouping", "group", "customers",
+                                    "buyers", "overall"])]
+    for row in _ranked(pairs, sums, products, settings, limit).itertuples():
+        for grouping in groupings:
+            members = sums[f"members_{grouping}"]
+            tables.append(pd.DataFrame({
+                "product_a": row.product_a, "product_b": row.product_b, "grouping": grouping,
+                "group": labels[grouping].cat.categories.astype("str"), "customers": members,
+                "buyers": sums[f"buyers_{grouping}"][row.Index],
+                "overall": row.customers_with_both / members.sum(),
+            }))
+    table = pd.concat(tables[1:] or tables, ignore_index=True)
+    table = table[table["customers"] > 0].reset_index(drop=True)
+    n, share = table["customers"], table["buyers"] / table["customers"]
+    z = NormalDist().inv_cdf((1 + settings.statistics.confidence) / 2)
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
+    return table.assign(
+        share=share, lift=share / table["overall"], share_low=(middle - half).clip(lower=0),
+        share_high=(middle + half).clip(upper=1)).drop(columns="overall")
+
+
+def _ranked(pairs: pd.DataFrame, sums: dict, products: pd.DataFrame,
+            settings: Settings, limit: int) -> pd.DataFrame:
+    """Describe the pairs that stay, best first; the index is the candidate's number."""
+    totals = sums["moments"][:, ONE, :]
+    lift, low, high = lift_interval(sums["moments"], settings.statistics.confidence)
+    known = products.set_index("product_key")
+    a, b = known.loc[pairs["key_a"]], known.loc[pairs["key_b"]]
+    table = pd.DataFrame({
+        "product_a": a["product_id"].to_numpy(), "product_b": b["product_id"].to_numpy(),
+        "product_name_a": a["product_name"].astype("str").to_numpy(),
+        "product_name_b": b["product_name"].astype("str").to_numpy(),
+        "orders_with_both": totals[:, WITH_BOTH],
+        "support": totals[:, WITH_BOTH] / totals[:, ORDERS],
+        "confidence_a_to_b": totals[:, WITH_BOTH] / totals[:, WITH_A],
+        "confidence_b_to_a": totals[:, WITH_BOTH] / totals[:, WITH_B],
+        "lift": lift, "lift_low": low, "lift_high": high, "customers_with_both": sums["buyers"],
+        "department_a": a["department"].astype("str").to_numpy(),
+        "department_b": b["department"].astype("str").to_numpy(),
+    }, index=range(len(pairs)))
+    kept = (table["lift_low"] > 1) & (
+        table["customers_with_both"] >= settings.privacy.smallest_group)
+    table = table[kept].sort_values(["lift", "product_a", "product_b"],
+                                    ascending=[False, True, True], kind="stable")
+    across = (table["department_a"] != table["department_b"]).to_numpy()
+    return table[first_pairs(across, limit)]

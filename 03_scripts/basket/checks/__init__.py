@@ -1,0 +1,1 @@
+"""Is it right: verify, published figures, reproduce, send."""

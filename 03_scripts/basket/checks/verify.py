@@ -1,0 +1,146 @@
+"""`basket verify`: is what was delivered what the run made, and is every number in it true?"""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+from basket.project.errors import BasketError
+from basket.project.folders import Folders
+from basket.project.stages import file_hash
+from basket.run.manifest import hashes_in
+
+NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?")
+TOLERANCE = 1e-9
+DECIMALS = (0, 1, 2, 3, 4)
+
+
+def verify(folders: Folders) -> dict[str, int]:
+    """Check a delivered folder; return how much was checked, raise BasketError at a fault.
+
+    Every file that the manifest lists must have its hash, and no other may lie among them. Every
+    number of the findings must equal the table cell that it names, and every number in a sentence
+    must be one of those.
+    """
+    files = verify_files(folders)
+    numbers = verify_findings(folders)
+    return {"files": files, "numbers": numbers}
+
+
+def verify_files(folders: Folders) -> int:
+    """Hold every file against the manifest's hash."""
+    expected = hashes_in(_read(folders.analysis / "manifest.json"))
+    if not expected:
+        raise BasketError(
+            f"{folders.analysis / 'manifest.json'}: does not say which files were built; "
+            "run `make report` again"
+        )
+    known = {folders.out / name for name in expected}
+    for name, digest in expected.items():
+        found = file_hash(folders.out / name)
+        if found != digest:
+            state = "is missing" if found is None else f"has sha256 {found[:12]}…"
+            raise BasketError(
+                f"{name}: {state}; the manifest says {digest[:12]}…: run `make report` again"
+            )
+    for folder in sorted({path.parent for path in known}):
+        for path in sorted(folder.iterdir()):
+            if path.is_file() and path not in known and not _is_expected(folders, path):
+                raise BasketError(
+                    f"{path.relative_to(folders.out)}: is not in the manifest; remove it, or "
+                    "run `make report` again"
+                )
+    return len(expected)
+
+
+def _is_expected(folders: Folders, path: Path) -> bool:
+    """Whether a file that the manifest does not list may stand where built files stand."""
+    return (
+        path.name.startswith(".")
+        or path == folders.analysis / "manifest.json"
+        or path.parent == folders.client  # the log and what was sent before
+        or path.name.endswith((".done.json", ".usage.json"))
+        or path.name in ("README.md", "flat.json")
+    )
+
+
+def verify_findings(folders: Folders) -> int:
+    """Look up every number of the findings in its table; find every number of their sentences."""
+    findings = _read(folders.findings)
+    checked = 0
+    for finding in findings:
+        for name, number in finding["numbers"].items():
+            cell = _cell(folders, number["table"], number["where"], f"{finding['id']}: {name}")
+            if not _equal(cell, number["value"]):
+                raise BasketError(
+                    f"findings.json: {finding['id']}: {name} is {number['value']}, "
+                    f"but {number['table']}.csv says {cell} where "
+                    f"{_worded(number['where'])}"
+                )
+            checked += 1
+        for part in ("headline", "so_what", "action", "size"):
+            for shown in unexplained(finding[part], finding["numbers"]):
+                raise BasketError(
+                    f"findings.json: {finding['id']}: the {part} says {shown}, which "
+                    "is none of the finding's numbers"
+                )
+    return checked
+
+
+def unexplained(sentence: str, numbers: dict[str, dict]) -> list[str]:
+    """The numbers of a sentence that are no rounded value, and no part of a text, in `numbers`."""
+    values = [number["value"] for number in numbers.values()]
+    texts = " ".join(
+        [
+            *(value for value in values if isinstance(value, str)),
+            *(str(key) for number in numbers.values() for key in number["where"].values()),
+        ]
+    )
+    spoken = set(NUMBER.findall(texts))
+    for value in values:
+        if isinstance(value, int | float):
+            spoken |= {
+                f"{shown:,.{decimals}f}" for shown in (value, 100 * value) for decimals in DECIMALS
+            } | {f"{value:g}"}
+    sentence = sentence.replace(":00", "")  # hours of the day are whole
+    return [
+        shown
+        for shown in NUMBER.findall(sentence)
+        if shown not in spoken and shown.rstrip(",") not in spoken
+    ]
+
+
+def _cell(folders: Folders, table: str, where: dict[str, str], name: str) -> str:
+    keys = {key: value for key, value in where.items() if key != "column"}
+    try:
+        with (folders.tables / f"{table}.csv").open(newline="", encoding="utf-8") as file:
+            rows = [
+                row
+                for row in csv.DictReader(file)
+                if all(_equal(row[key], value) for key, value in keys.items())
+            ]
+            if len(rows) != 1:
+                raise BasketError(
+                    f"{table}.csv: {name}: {len(rows)} rows where {_worded(where)}; expected one"
+                )
+            return rows[0][where["column"]]
+    except (OSError, KeyError) as error:
+        raise BasketError(f"{table}.csv: {name}: cannot be looked up ({error})") from None
+
+
+def _equal(cell: str, value) -> bool:
+    try:
+        return abs(float(cell) - float(value)) <= TOLERANCE
+    except (TypeError, ValueError):
+        return cell == str(value)
+
+
+def _worded(where: dict[str, str]) -> str:
+    return ", ".join(f"{key} = {value}" for key, value in where.items() if key != "column")
+
+
+def _read(path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise BasketError(f"{path}: is missing or unreadable; run `make report` first") from None

@@ -1,0 +1,1 @@
+"""Stages 01 to 03: import, clean, merge."""

@@ -1,0 +1,238 @@
+"""Stage 02: each small table put right, fault by fault, under the rules in force."""
+
+import numpy as np
+import pandas as pd
+
+from basket.project.errors import DataError
+from basket.project.settings import Labels, Rules, Settings, Thresholds
+from basket.tables.audit import Audit
+
+DAMAGED_NAME = "#NAME?"  # what a spreadsheet leaves of a name that begins like a formula
+
+
+def drop_nameless(products: pd.DataFrame) -> pd.DataFrame:
+    """Drop the products without a name. RULES=course only; it loses their order lines (D-05)."""
+    return products[products["product_name"].notna()]
+
+
+def drop_exact_duplicates(products: pd.DataFrame) -> pd.DataFrame:
+    """Drop rows that repeat an earlier row in every column."""
+    return products[~products.duplicated()]
+
+
+def repair_doubled_ids(products: pd.DataFrame) -> pd.DataFrame:
+    """Give the first row of a doubled id the absent id before it (D-04).
+
+    Ids 6800 and 26520 each stand on two products while 6799 and 26519 are absent. Raises DataError
+    where an id stands on several products and the one before it is not absent.
+    """
+    ids = products["product_id"]
+    is_first_of_several = ids.duplicated(keep=False) & ~ids.duplicated()
+    is_absent_before = ~(ids - 1).isin(ids) & (ids > 1)
+    repaired = products.assign(product_id=ids.mask(is_first_of_several & is_absent_before, ids - 1))
+    still = repaired.loc[repaired["product_id"].duplicated(), "product_id"]
+    if len(still):
+        raise DataError(
+            f"products.csv: column product_id: {still.iloc[0]} stands on several "
+            "products; expected each id once, or the id before it to be absent"
+        )
+    return repaired
+
+
+def label_unnamed(products: pd.DataFrame, labels: Labels) -> pd.DataFrame:
+    """Keep nameless and damaged products under names that say so (D-05)."""
+    names = products["product_name"].astype("str")
+    names = names.mask(names == DAMAGED_NAME, labels.damaged_name).fillna(labels.unnamed_product)
+    return products.assign(product_name=names.astype("category"))
+
+
+def to_cents(prices: pd.Series) -> pd.Series:
+    """Turn dollars into whole cents; missing stays missing (D-03)."""
+    return (prices * 100).round().astype("Int32")
+
+
+def without_absurd_prices(price_cents: pd.Series, thresholds: Thresholds) -> pd.Series:
+    """Set prices above the ceiling missing: 14,900 and 99,999 dollars are damage (D-06)."""
+    return price_cents.mask(price_cents > round(100 * thresholds.price_ceiling_dollars))
+
+
+def products(
+    raw_products: pd.DataFrame, rules: Rules, thresholds: Thresholds, labels: Labels
+) -> pd.DataFrame:
+    """All of the above in the order of the rules: one row per product, sorted by product_id."""
+    if rules.keep_unnamed_products:
+        kept = drop_exact_duplicates(raw_products)
+    else:
+        kept = drop_nameless(raw_products).pipe(drop_exact_duplicates)
+    if rules.repair_product_ids:
+        kept = repair_doubled_ids(kept)
+    if rules.keep_unnamed_products:
+        kept = label_unnamed(kept, labels)
+    price_cents = to_cents(kept["prices"])
+    if rules.clean_prices_before_flags:
+        price_cents = without_absurd_prices(price_cents, thresholds)
+    kept = kept.drop(columns="prices").assign(price_cents=price_cents)
+    kept = kept.sort_values("product_id", kind="stable").reset_index(drop=True)
+    return kept.assign(product_key=kept.index.astype("int32"))
+
+
+def record_product_flow(
+    audit: Audit, rules: str, raw_products: pd.DataFrame, settings: Settings
+) -> None:
+    """Record how many products each step removes under one set of rules."""
+    switches = settings.rules_named(rules)
+    named = raw_products if switches.keep_unnamed_products else drop_nameless(raw_products)
+    distinct = drop_exact_duplicates(named)
+    kept = products(raw_products, switches, settings.thresholds, settings.labels)
+    removed = len(raw_products) - len(named)
+    audit.record_flow(
+        "products",
+        "drop nameless",
+        len(raw_products),
+        len(named),
+        removed=removed,
+        rules=rules,
+        reason="a product without a name is dropped"
+        if removed
+        else f"kept as {settings.labels.unnamed_product}",
+    )
+    audit.record_flow(
+        "products",
+        "drop exact duplicates",
+        len(named),
+        len(kept),
+        removed=len(named) - len(distinct),
+        rules=rules,
+        reason="rows that repeat another in every column",
+    )
+
+
+def departments(raw_departments: pd.DataFrame) -> pd.DataFrame:
+    """One row per department, sorted by department_id."""
+    return raw_departments.sort_values("department_id").reset_index(drop=True)
+
+
+def require_departments(products: pd.DataFrame, departments: pd.DataFrame) -> None:
+    """Raise DataError when a product stands in a department that departments.csv lacks."""
+    unknown = products.loc[~products["department_id"].isin(departments["department_id"])]
+    if len(unknown):
+        raise DataError(
+            f"products.csv: column department_id: {unknown['department_id'].iloc[0]} of product "
+            f"{unknown['product_id'].iloc[0]} is not in departments.csv; expected one of its ids"
+        )
+
+
+CUSTOMER_NAMES = {"Gender": "gender", "STATE": "state", "Age": "age", "fam_status": "family_status"}
+
+
+def customers(raw_customers: pd.DataFrame) -> pd.DataFrame:
+    """One row per customer, under names that say what they hold."""
+    return raw_customers.rename(columns=CUSTOMER_NAMES).sort_values("user_id", ignore_index=True)
+
+
+ORDER_NAMES = {"order_dow": "order_day", "order_hour_of_day": "order_hour"}
+
+
+def prior_orders(raw_orders: pd.DataFrame) -> pd.DataFrame:
+    """One row per prior order: the others have no lines in this data (D-07)."""
+    kept = raw_orders[raw_orders["eval_set"] == "prior"].drop(columns="eval_set")
+    return (
+        kept.rename(columns=ORDER_NAMES)
+        .assign(is_first_order=kept["days_since_prior_order"].isna().astype("bool"))
+        .sort_values(["user_id", "order_number"], ignore_index=True)
+    )
+
+
+def require_own_numbers(raw_orders: pd.DataFrame) -> None:
+    """Raise DataError when two orders of one customer have the same number."""
+    numbers = raw_orders["user_id"].to_numpy(np.int64) << 16 | raw_orders["order_number"].to_numpy()
+    ordered = np.sort(numbers)
+    doubled = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(doubled):
+        ids = np.sort(raw_orders["order_id"].to_numpy()[numbers == doubled[0]])
+        raise DataError(
+            f"orders.csv: column order_number: the orders {ids[0]} and {ids[1]} are of one "
+            f"customer and both have number {doubled[0] & 0xFFFF}; expected a number once for "
+            "each customer: correct the file"
+        )
+
+
+def clean_part(raw_orders: pd.DataFrame, raw_customers: pd.DataFrame) -> tuple[dict, dict]:
+    """Clean one part's orders and customers; count the orders by eval_set and the first orders.
+
+    Raises DataError when two orders of one customer have the same number.
+    """
+    require_own_numbers(raw_orders)
+    orders = prior_orders(raw_orders)
+    by_set = raw_orders["eval_set"].value_counts()
+    return {"orders": orders, "customers": customers(raw_customers)}, {
+        "orders": len(raw_orders),
+        "prior_orders": len(orders),
+        "train_orders": int(by_set.get("train", 0)),
+        "test_orders": int(by_set.get("test", 0)),
+        "first_orders": int(orders["is_first_order"].sum()),
+        "gaps_at_30": int((orders["days_since_prior_order"] == 30).sum()),
+        "first_not_numbered_1": int(
+            (orders["is_first_order"] != (orders["order_number"] == 1)).sum()
+        ),
+        "customers": len(raw_customers),
+    }
+
+
+def record_orders(audit: Audit, counts: dict[str, int]) -> None:
+    """Record what was looked for in orders and customers, and what was renamed."""
+    audit.record_check(
+        "orders",
+        "days_since_prior_order",
+        "missing",
+        counts["first_orders"],
+        "left missing: a first order has no order before it",
+    )
+    audit.record_check(
+        "orders",
+        "days_since_prior_order",
+        "censored at 30",
+        counts["gaps_at_30"],
+        "kept: 30 means 30 or more; medians are shown, not means",
+    )
+    audit.record_check(
+        "orders",
+        "order_number",
+        "missing gap on another order than the first",
+        counts["first_not_numbered_1"],
+        "kept: taken for first orders" if counts["first_not_numbered_1"] else "none needed",
+    )
+    audit.record_check(
+        "orders", "user_id, order_number", "a customer's number on two orders", 0, "none needed"
+    )
+    audit.record_check(
+        "customers", "user_id", "customers received", counts["customers"], "none needed"
+    )
+    audit.record_wrangling(
+        "products",
+        renamed="prices → price_cents",
+        type_changed="prices: dollars → whole cents",
+        reason="sums and means of money must not depend on rounding (D-03)",
+    )
+    audit.record_wrangling(
+        "orders",
+        dropped="eval_set",
+        renamed=_pairs(ORDER_NAMES),
+        type_changed="days_since_prior_order: decimal → whole days",
+        reason="only prior orders are left; names say what a column holds",
+    )
+    audit.record_wrangling(
+        "customers",
+        renamed=_pairs(CUSTOMER_NAMES),
+        type_changed="date_joined: text → date",
+        reason="one style of names; types that can be checked",
+    )
+    audit.record_wrangling(
+        "departments",
+        type_changed="wide → one row per department",
+        reason="one department per row can be joined",
+    )
+
+
+def _pairs(names: dict[str, str]) -> str:
+    return ", ".join(f"{old} → {new}" for old, new in names.items())

@@ -1,0 +1,390 @@
+"""Stage 01: the raw files, typed and split by customer; names of people never pass this point."""
+
+import os
+from collections.abc import Callable, Generator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from basket.prepare import repeats
+from basket.prepare.raw_files import SLICE_BYTES, RawData, RawFile, find, has_data
+from basket.prepare.read_csv import (
+    BadRow,
+    Reader,
+    expect_rows,
+    find_rows,
+    numbered,
+    read_departments,
+    read_slices,
+    read_small,
+)
+from basket.prepare.split import cut, join_part, split_slice
+from basket.project.errors import DataError
+from basket.project.folders import ORIGINAL_DATA, dictionary
+from basket.tables.ids import OrdersOfLines, Positions
+from basket.tables.stage import Stage
+from basket.tables.store import store
+
+BYTES_PER_LINE = 17.8  # of the order lines' file, on average
+
+
+def find_raw_files(stage: Stage) -> RawData:
+    """Find the raw files of this run: what DATA names.
+
+    A notebook run by hand takes 02_data/original_data, or what the last run generated.
+    """
+    generated = sorted(stage.folders.generated.glob("*"))
+    by_hand = generated[0] if generated and not has_data(ORIGINAL_DATA) else ORIGINAL_DATA
+    return find(Path(os.environ.get("BASKET_DATA", by_hand)), stage.settings.limits)
+
+
+def files_table(raw: RawData) -> pd.DataFrame:
+    """One row per raw file: the table it becomes and its size in bytes, unpacked."""
+    return pd.DataFrame(
+        [(table, file.name, file.size) for table, file in raw.files.items()],
+        columns=["table", "file", "bytes"],
+    )
+
+
+def import_products(stage: Stage, raw: RawData) -> pd.DataFrame:
+    """Read products.csv, one row per row of the file; fabricate missing prices."""
+    products = _import_small(stage, raw, "raw_products")
+    if "prices" not in products:
+        from basket.synthetic import generate
+
+        products["prices"] = generate.fabricate_prices(products).to_numpy("float64")
+        stage.audit.record_check(
+            "raw_products",
+            "prices",
+            "column present",
+            "absent",
+            "fabricated by the generator: SYNTHETIC COLUMN",
+        )
+    stage.write("raw_products", products)
+    return products
+
+
+def import_departments(stage: Stage, raw: RawData) -> pd.DataFrame:
+    """Read departments.csv, one row per department."""
+    found = read_departments(raw.files["raw_departments"])
+    departments = store.to_pandas("raw_departments", found)
+    stage.audit.record_flow("raw_departments", "read", len(departments), len(departments))
+    stage.write("raw_departments", departments)
+    return departments
+
+
+def import_customers(stage: Stage, raw: RawData, user_ids: np.ndarray) -> pd.DataFrame:
+    """Read customers.csv without names, one row per customer; fabricate them where there is none.
+
+    `user_ids` are the customers who ordered: those to fabricate.
+    """
+    if "raw_customers" in raw.files:
+        customers = _import_small(stage, raw, "raw_customers")
+        ids = customers["user_id"].to_numpy()
+        _expect_unique(raw, "raw_customers", "user_id", Positions(ids), ids)
+    else:
+        customers = _fabricated_customers(user_ids)
+        stage.audit.record_flow(
+            "raw_customers",
+            "fabricate",
+            0,
+            len(customers),
+            added=len(customers),
+            reason="the layout has no customers.csv",
+        )
+        stage.audit.record_check(
+            "raw_customers",
+            "all",
+            "table present",
+            "absent",
+            "fabricated by the generator: SYNTHETIC COLUMNS",
+        )
+    stage.audit.record_wrangling(
+        "raw_customers",
+        dropped="First Name, Surnam",
+        reason="names of people are not needed and not kept (D-14)",
+    )
+    parts = part_count(stage, raw)
+    part = store.part_of_customer(customers["user_id"].to_numpy(), parts)
+    folder = stage.building("raw_customers")
+    stage.finish(
+        "raw_customers",
+        [
+            store.write_part(folder, "raw_customers", number, customers[part == number])
+            for number in range(parts)
+        ],
+    )
+    return customers
+
+
+def _fabricated_customers(user_ids: np.ndarray) -> pd.DataFrame:
+    from basket.synthetic import generate
+
+    made = generate.fabricate_customers(user_ids)
+    columns = dictionary.columns_of("raw_customers")
+    joined = pd.to_datetime(made["date_joined"], format="%m/%d/%Y")
+    return made.assign(date_joined=joined).astype({c.name: c.pandas_type for c in columns})[
+        [c.name for c in columns]
+    ]
+
+
+def part_count(stage: Stage, raw: RawData) -> int:
+    """In how many parts this delivery's tables are split: about `lines_per_part` lines each."""
+    lines = raw.files["raw_lines"].size / BYTES_PER_LINE
+    return max(1, round(lines / stage.settings.limits.lines_per_part))
+
+
+def import_orders(stage: Stage, raw: RawData) -> tuple[Positions, np.ndarray, np.ndarray]:
+    """Read orders.csv, one row per order, split by customer.
+
+    Returns an index of the orders' ids, the part in which each order lies and, last, the one for
+    lines without an order, and the customers' ids.
+    """
+    parts = part_count(stage, raw)
+    ids, places, users = [], [], []
+    numbers = np.arange(parts, dtype=np.min_scalar_type(parts))  # small: one of them for each order
+
+    def part_of(rows: pa.Table) -> np.ndarray:
+        return store.part_of_customer(rows["user_id"].to_numpy(), parts)
+
+    columns = ["order_id", "user_id"]
+    for rows, starts in _import_split(stage, raw, "raw_orders", part_of, columns):
+        ids.append(rows["order_id"].to_numpy())
+        places.append(np.repeat(numbers, np.diff(starts)))
+        users.append(np.unique(rows["user_id"].to_numpy()))
+    orders = Positions(*ids)
+    _expect_unique(raw, "raw_orders", "order_id", orders, *ids)
+    ids.clear()
+    places.append(numbers[:1])
+    return orders, np.concatenate(places), np.unique(np.concatenate(users))
+
+
+def import_lines(stage: Stage, raw: RawData, orders: Positions, part_of_order: np.ndarray) -> int:
+    """Read the order lines, one row per product in an order, split like the orders they belong to.
+
+    A line whose order is not in orders.csv goes to the first part; stage 03 finds it unmatched. A
+    line that repeats another of its order goes to quarantine (D-30). Returns the number of lines
+    kept.
+    """
+
+    def part_of(rows: pa.Table) -> np.ndarray:
+        return OrdersOfLines(orders, rows["order_id"].to_numpy()).of_line(part_of_order)
+
+    for _ in _import_split(stage, raw, "raw_lines", part_of, columns=[]):
+        pass
+    return stage.built["raw_lines"]["rows"]
+
+
+def _import_small(stage: Stage, raw: RawData, table: str) -> pd.DataFrame:
+    file = raw.files[table]
+    rows, bad = read_small(file, table)
+    _record_read(stage, table, rows.num_rows, bad)
+    return store.to_pandas(table, rows)
+
+
+def _import_split(
+    stage: Stage, raw: RawData, table: str, part_of: Callable, columns: list[str]
+) -> Generator[tuple[pa.Table, np.ndarray]]:
+    """Read a large file and write each row to its customer's part; rows keep the file's order.
+
+    Yields some columns of each slice's rows, sorted by part, and where each part starts among them.
+    """
+    file = raw.files[table]
+    parts = part_count(stage, raw)
+
+    def sort_by_part(rows: pa.Table) -> tuple[pa.Table, np.ndarray]:
+        if parts == 1:
+            return rows, np.array([0, rows.num_rows])
+        part = part_of(rows).astype(np.int16)
+        order = np.argsort(part, kind="stable")
+        starts = np.append(0, np.cumsum(np.bincount(part, minlength=parts)))
+        return store.gathered(rows, order), starts
+
+    bad: list[BadRow] = []
+    split = _split_on_cluster if stage.scheduler and not file.members else _split_here
+    with stage.writing():
+        described = yield from split(stage, file, table, parts, sort_by_part, columns, bad)
+    expect_rows(file, _rows_of(described) + len(bad))
+    if table == repeats.TABLE:
+        with stage.writing():
+            described = _without_repeats(stage, file, described, bad)
+    _record_read(stage, table, _rows_of(described), bad)
+    stage.finish(table, described)
+    store.give_back()
+
+
+def _rows_of(described: list[dict]) -> int:
+    return sum(part["rows"] for part in described)
+
+
+def _split_here(
+    stage: Stage,
+    file: RawFile,
+    table: str,
+    parts: int,
+    sort_by_part: Callable,
+    columns: list[str],
+    bad: list[BadRow],
+) -> Generator:
+    """Split on this machine: one thread writes the parts while others read ahead."""
+    slices = -(-file.size // SLICE_BYTES)
+    with store.PartWriters(stage.building(table), table, parts) as writers:
+        limits = stage.settings.limits
+        read = read_slices(
+            file, table, sort_by_part, limits.threads, limits.max_quarantined_share
+        )
+        for number, ((rows, starts), found) in enumerate(read, start=1):
+            bad += found
+            writers.add(rows, starts)
+            stage.note_progress(f"{file.name}, slice", number, slices)
+            yield rows.select(columns), starts
+    return writers.described
+
+
+def _split_on_cluster(
+    stage: Stage,
+    file: RawFile,
+    table: str,
+    parts: int,
+    sort_by_part: Callable,
+    columns: list[str],
+    bad: list[BadRow],
+) -> Generator:
+    """Split on a cluster: workers read slices, then put the parts together."""
+    folder = stage.building(table)
+    allowed = stage.settings.limits.max_quarantined_share
+    reader = Reader(file, table, tuple(file.header()), allowed)
+    places = cut(file)
+    with TemporaryDirectory(dir=folder.parent, prefix="slices-") as slices:
+        split = stage.in_order(
+            split_slice,
+            places,
+            f"{file.name}, slice",
+            reader=reader,
+            sort_by_part=sort_by_part,
+            folder=Path(slices),
+            columns=columns,
+        )
+        for result, found in numbered(split, reader):
+            bad += found
+            yield result
+        joined = stage.in_order(
+            join_part,
+            range(parts),
+            f"{table}, part",
+            table=table,
+            parts=parts,
+            places=places,
+            slices=Path(slices),
+            folder=folder,
+        )
+        return list(joined)
+
+
+def _without_repeats(
+    stage: Stage, file: RawFile, described: list[dict], bad: list[BadRow]
+) -> list[dict]:
+    """Take order lines that repeat another out of the parts, into `bad`; describe the parts."""
+    folder, limits = stage.building(repeats.TABLE), stage.settings.limits
+    rows = _rows_of(described)
+    repeated = repeats.find(folder, len(described), limits.threads)
+    found = sum(map(len, repeated))
+    stage.audit.record_check(
+        repeats.TABLE,
+        ", ".join(repeats.KEY),
+        "lines that repeat another of their order",
+        found,
+        "quarantined" if found else "none needed",
+    )
+    if not found:
+        return described
+    if found + len(bad) > limits.max_quarantined_share * (rows + len(bad)):
+        one = min(int(keys.min()) for keys in repeated if len(keys))
+        _refuse(
+            repeats.rows_that_repeat(file, np.array([one]))[:1],
+            found + len(bad),
+            rows + len(bad),
+            limits.max_quarantined_share,
+        )
+    lines, rewritten = repeats.set_aside(file, folder, repeated)
+    bad[:] = sorted([*bad, *lines], key=lambda row: row.line)
+    return [rewritten.get(part, before) for part, before in enumerate(described)]
+
+
+def _refuse(first: list[BadRow], bad: int, read: int, allowed: float) -> None:
+    raise DataError(
+        f"{first[0].file}, line {first[0].line}: {first[0].rule}; {bad:,} of "
+        f"{read:,} rows are bad, more than max_quarantined_share ({allowed:g}): "
+        "correct the file or raise that limit in settings.yml"
+    )
+
+
+def _record_read(stage: Stage, table: str, rows: int, bad: list[BadRow]) -> None:
+    """Record how many rows were read and kept; put the bad ones aside, or stop if they are many."""
+    read = rows + len(bad)
+    allowed = stage.settings.limits.max_quarantined_share
+    if len(bad) > allowed * read:
+        _refuse(bad, len(bad), read, allowed)
+    if not rows:
+        raise DataError(
+            f"{bad[0].file}, line {bad[0].line}: {bad[0].rule}; no row of the file can be used"
+        )
+    stage.audit.record_flow(
+        table,
+        "read",
+        read,
+        rows,
+        quarantined=len(bad),
+        reason="rows that cannot be read are kept in quarantine" if bad else "",
+    )
+    stage.audit.record_check(
+        table, "all", "rows that cannot be read", len(bad), "quarantined" if bad else "none needed"
+    )
+    if bad:
+        stage.quarantine(table, pd.DataFrame(bad))
+
+
+def _expect_unique(
+    raw: RawData, table: str, column: str, index: Positions, *pieces: np.ndarray
+) -> None:
+    """Raise DataError, naming the lines, when an id that must be a key stands on several rows.
+
+    `index` is that of the ids, given in the same pieces: of an id on several rows it knows one.
+    """
+    ends = np.cumsum([len(ids) for ids in pieces])
+    lost = [
+        ids[index.find(ids) != np.arange(end - len(ids), end)]
+        for ids, end in zip(pieces, ends, strict=True)
+    ]
+    doubled = np.unique(np.concatenate(lost))
+    if len(doubled):
+        file = raw.files[table]
+        rows = find_rows(file, table, lambda rows: rows[column].to_numpy() == doubled[0])
+        (first, *_), (second, *_) = next(rows), next(rows)
+        shown = "this customer" if column == "user_id" else doubled[0]
+        raise DataError(
+            f"{file.name}, line {second}: column {column}: {shown} stands on line {first} already, "
+            f"and {len(doubled) - 1:,} other ids stand on several rows, too; expected "
+            "each once: correct the file"
+        )
+
+
+def overview(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per column: type, missing values, distinct values, smallest and largest."""
+    numbers = frame.select_dtypes(["number", "datetime"])
+    return (
+        pd.DataFrame(
+            {
+                "type": frame.dtypes.astype("str"),
+                "missing": frame.isna().sum(),
+                "distinct": frame.nunique(),
+                "smallest": numbers.min().map(str),
+                "largest": numbers.max().map(str),
+            }
+        )
+        .fillna("")
+        .loc[frame.columns]
+    )

@@ -1,0 +1,188 @@
+"""Stage 03: every order line with its order, product, department and customer.
+
+Lines find their order, product and customer by position in the small tables (basket.lookup), not
+by a merge of wide frames, and stay pyarrow columns from file to file. The tests hold the result
+against plain pandas merges.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from basket.project.errors import DataError
+from basket.tables.audit import Audit
+from basket.tables.ids import OrdersOfLines, Positions
+from basket.tables.store import column_to_arrow, gathered
+
+BOTH, LEFT_ONLY = "both", "left_only"
+MERGE_FLAG = pa.array([BOTH, LEFT_ONLY, "right_only"])
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The products, ready for lines to find them: with departments, and several rows per id."""
+
+    rows: pd.DataFrame
+    columns: pa.Table
+    ids: Positions
+    first_row: np.ndarray
+    rows_of_id: np.ndarray
+
+    @staticmethod
+    def of(products: pd.DataFrame, departments: pd.DataFrame) -> "Catalogue":
+        """Index products (sorted by product_id) by id; an id may stand on several rows."""
+        rows = products.merge(departments, on="department_id", how="left", validate="many_to_one")
+        columns = pa.table({name: column_to_arrow(rows[name]) for name in rows})
+        ids, first, counts = np.unique(rows["product_id"], return_index=True, return_counts=True)
+        # an id that is not there has the place -1, which is the last: no row
+        first, counts = (np.append(each, 0).astype(np.int32) for each in (first, counts))
+        return Catalogue(rows, columns, Positions(ids), first, counts)
+
+    def find(self, product_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """First row of each id and how many rows it has; 0 rows where the id is absent."""
+        place = self.ids.find(product_ids)
+        return self.first_row.take(place), self.rows_of_id.take(place)
+
+
+def merge_part(
+    raw_lines: pa.Table, orders: pa.Table, customers: pa.Table, catalogue: Catalogue
+) -> tuple[dict, dict]:
+    """Merge one part's lines with all that belongs to them: an inner join, counted.
+
+    The merged lines stand in the order of `orders`, those of one order in the order of the file.
+    Returns them, and the sums: lines read, unmatched by reason, added by doubled ids, kept, the
+    lines of each product_id that have order and customer, and examples of what did not match.
+    """
+    found = OrdersOfLines(
+        Positions(orders["order_id"].to_numpy()), raw_lines["order_id"].to_numpy()
+    )
+    lines = gathered(raw_lines, found.lines_by_order())
+    order_ids, ids = (lines[name].to_numpy() for name in ("order_id", "product_id"))
+
+    # the rows of the order and customer of each line, -1 where there is none; of its product, too,
+    # and how many rows: 0 where there is none
+    count = np.bincount(found.row + 1, found.lengths, len(orders) + 1).astype(np.int64)
+    order = np.repeat(np.arange(-1, len(orders), dtype=np.int32), count)
+    customer_of_order = Positions(customers["user_id"].to_numpy()).find(
+        orders["user_id"].to_numpy()
+    )
+    customer = np.repeat(np.insert(customer_of_order, 0, -1).astype(np.int32), count)
+    product, product_rows = catalogue.find(ids)
+
+    has_order, has_customer, has_product = order >= 0, customer >= 0, product_rows > 0
+    repeats = np.where(has_customer, product_rows, 0)
+    if not (repeats == 1).all():  # in sound data every line matches once
+        line = np.repeat(np.arange(len(ids)), repeats)
+        nth = np.arange(len(line)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+        lines, order, customer = gathered(lines, line), order[line], customer[line]
+        product = product[line] + nth
+
+    columns = [
+        lines,
+        gathered(orders.drop_columns(["order_id", "is_first_order"]), order),
+        gathered(customers.drop_columns("user_id"), customer),
+        gathered(catalogue.columns.drop_columns("product_id"), product),
+        pa.table({"merge": pa.DictionaryArray.from_arrays(np.zeros_like(order), MERGE_FLAG)}),
+    ]
+    merged = pa.table({name: each[name] for each in columns for name in each.column_names})
+    kept = order[np.diff(order, prepend=-1) > 0]  # each order once
+
+    return {"merged": merged}, {
+        "read": len(ids),
+        "kept": len(order),
+        "added": int((repeats - 1)[repeats > 1].sum()),
+        "without_order": _count(~has_order),
+        "without_product": _count(has_order & ~has_product),
+        "without_customer": _count(has_order & has_product & ~has_customer),
+        "orders_kept": len(kept),
+        "customers_kept": len(np.unique(customer_of_order[kept])),
+        "examples": [
+            *_example("order_id", "orders.csv among the prior orders", order_ids[~has_order]),
+            *_example("product_id", "products.csv", ids[has_order & ~has_product]),
+            *_example(
+                "user_id", "customers.csv", order_ids[has_order & has_product & ~has_customer]
+            ),
+        ],
+        "lines_of_id": [pd.Series(ids[has_customer]).value_counts(sort=False)],
+    }
+
+
+def _count(values: np.ndarray) -> int:
+    return int(np.count_nonzero(values))
+
+
+def _example(column: str, file: str, ids: np.ndarray) -> list[tuple[str, str, int, int]]:
+    return [(column, file, int(ids.min()), len(ids))] if len(ids) else []
+
+
+def unmatched(sums: dict) -> int:
+    """Lines that lack their order, their product or their customer."""
+    return sums["without_order"] + sums["without_product"] + sums["without_customer"]
+
+
+def require_full_match(sums: dict, lines_file: str) -> None:
+    """Raise DataError, naming the first offender, unless every line matched once."""
+    examples = sorted(sums["examples"])
+    if examples:
+        column, file, example, _ = examples[0]
+        lines = sum(found[-1] for found in examples if found[0] == column)
+        shown = f"the customer of order {example}" if column == "user_id" else example
+        raise DataError(
+            f"{lines_file}: column {column}: {shown} is not in {file} (and the same for "
+            f"{lines - 1:,} lines more), or its row there is in quarantine; expected every line to "
+            "match: correct the files, or run RULES=course, which removes and counts such lines"
+        )
+    if sums["added"]:
+        raise DataError(
+            f"{lines_file}: {sums['added']:,} lines match several products; expected "
+            "each product_id once in products.csv"
+        )
+
+
+def record_checks(audit: Audit, sums: dict) -> None:
+    """Record how many lines lacked each of their partners, and how many were added."""
+    for name, partner in (
+        ("order", "order_id"),
+        ("product", "product_id"),
+        ("customer", "user_id"),
+    ):
+        lines = sums[f"without_{name}"]
+        audit.record_check(
+            "merged",
+            partner,
+            f"lines without their {name}",
+            lines,
+            "removed and counted" if lines else "none needed",
+        )
+    audit.record_check(
+        "merged",
+        "product_id",
+        "lines added by doubled ids",
+        sums["added"],
+        "kept and counted" if sums["added"] else "none needed",
+    )
+
+
+def merge_flag(sums: dict) -> pd.DataFrame:
+    """How often each value of the merge flag occurs among the lines read, and its share."""
+    counts = {BOTH: sums["read"] - unmatched(sums), LEFT_ONLY: unmatched(sums)}
+    table = pd.DataFrame({"lines": counts}).rename_axis("merge")
+    return table.assign(share=(table["lines"] / sums["read"]).round(6))
+
+
+def flow_reason(flow: dict[str, int]) -> str:
+    """Why lines left or came; empty where none did."""
+    removed = "lines without an order, product or customer are removed" * bool(flow["unmatched"])
+    added = "doubled ids add lines" * bool(flow["added"])
+    return "; ".join(reason for reason in (removed, added) if reason)
+
+
+def flow_under(products: pd.DataFrame, sums: dict) -> dict[str, int]:
+    """Count what these products would do to the lines read: unmatched, added and kept."""
+    lines_of_id = pd.concat(sums["lines_of_id"]).groupby(level=0).sum()
+    keys = products["product_id"].value_counts().reindex(lines_of_id.index, fill_value=0)
+    lost = sums["read"] - int(lines_of_id[keys > 0].sum())
+    added = int((lines_of_id * (keys - 1).clip(lower=0)).sum())
+    return {"unmatched": lost, "added": added, "kept": sums["read"] - lost + added}

@@ -1,0 +1,328 @@
+"""The raw files as received: which layout, where each file is, and whether its header is right."""
+
+import csv
+import hashlib
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from basket.project.errors import DataError
+from basket.project.settings import Limits
+
+MARKER = "SYNTHETIC_DATA.json"
+SLICE_BYTES = 4 * 2**20  # what is parsed of it stays in the processor's cache
+LONGEST_HEADER = 64 * 1024  # bytes
+LONGEST_LINE = 64 * 2**20  # bytes; what has none is no text of lines
+BOM = b"\xef\xbb\xbf"
+UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+)  # what a damaged archive or file raises when it is read
+
+PEOPLE = ("First Name", "Surnam")  # read and dropped, never stored (D-14)
+ORDERS = (
+    "order_id",
+    "user_id",
+    "eval_set",
+    "order_number",
+    "order_dow",
+    "order_hour_of_day",
+    "days_since_prior_order",
+)
+LINES = ("order_id", "product_id", "add_to_cart_order", "reordered")
+CUSTOMERS = (
+    "user_id",
+    *PEOPLE,
+    "Gender",
+    "STATE",
+    "Age",
+    "date_joined",
+    "n_dependants",
+    "fam_status",
+    "income",
+)
+PRODUCTS = ("product_id", "product_name", "aisle_id", "department_id")
+
+# File and header of each raw table; departments.csv is wide in one layout and long in the other.
+LAYOUTS = {
+    "course": {
+        "raw_products": ("products.csv", (*PRODUCTS, "prices")),
+        "raw_departments": ("departments.csv", None),
+        "raw_customers": ("customers.csv", CUSTOMERS),
+        "raw_orders": ("orders.csv", ORDERS),
+        "raw_lines": ("orders_products_prior.csv", LINES),
+    },
+    "kaggle": {
+        "raw_products": ("products.csv", PRODUCTS),
+        "raw_departments": ("departments.csv", None),
+        "raw_orders": ("orders.csv", ORDERS),
+        "raw_lines": ("order_products__prior.csv", LINES),
+    },
+}
+LINES_FILE = {layout: files["raw_lines"][0] for layout, files in LAYOUTS.items()}
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One raw file: in a folder, in an archive, or in an archive within an archive."""
+
+    name: str
+    path: Path
+    members: tuple[str, ...]
+    size: int
+
+    @contextmanager
+    def open(self):
+        """Open the file's bytes, unpacked, from the start."""
+        with ExitStack() as opened:
+            file = opened.enter_context(self.path.open("rb", buffering=0))
+            for member in self.members:
+                archive = opened.enter_context(zipfile.ZipFile(file))
+                file = opened.enter_context(archive.open(member))
+            yield file
+
+    def slices(self, size: int = SLICE_BYTES) -> Iterator[bytes]:
+        """Yield the file in slices of about `size` bytes that end with a line; no BOM."""
+        rest = b""
+        for read in self._pieces(size):
+            end = read.rfind(b"\n") + 1
+            if end:
+                yield rest + read[:end]
+                rest = read[end:]
+            else:
+                rest += read
+                if len(rest) > max(size, LONGEST_LINE):
+                    raise DataError(
+                        f"{self.name}: a line is longer than {LONGEST_LINE:,} bytes; expected a "
+                        "CSV file with a row on each line"
+                    )
+        if rest:
+            yield rest
+
+    def _pieces(self, size: int) -> Iterator[bytes]:
+        """Yield the file in pieces of up to `size` bytes, wherever a line ends; no BOM."""
+        try:
+            with self.open() as file:
+                yield file.read(size).removeprefix(BOM)
+                while piece := file.read(size):
+                    yield piece
+        except UNREADABLE as error:
+            raise DataError(
+                f"{self.path.name}: {self.name} cannot be unpacked or read ({error}); "
+                "expected a whole file, get it again"
+            ) from None
+
+    def header(self) -> list[str]:
+        """The column names in the first line. Raises DataError when there is none."""
+        first = next(self._pieces(LONGEST_HEADER), b"")
+        line, end, _ = first.partition(b"\n")
+        line = line.rstrip(b"\r")
+        if not line.strip():
+            raise DataError(f"{self.name}: the file is empty; expected a header and rows")
+        if not end and len(first) >= LONGEST_HEADER - len(BOM):
+            raise DataError(
+                f"{self.name}: the first line is longer than {LONGEST_HEADER:,} bytes; expected "
+                "a UTF-8 CSV file with a header and a row on each line"
+            )
+        try:
+            if b"\0" in line:
+                raise ValueError("NUL bytes, as in UTF-16")
+            return next(csv.reader([line.decode("utf-8")], strict=True))
+        except (ValueError, csv.Error):
+            raise DataError(
+                f"{self.name}: the first line is not readable text; expected a UTF-8 "
+                "CSV file with a header"
+            ) from None
+
+
+@dataclass(frozen=True)
+class RawData:
+    """The raw files of one delivery."""
+
+    layout: str
+    files: dict[str, RawFile]
+    synthetic: dict | None
+
+    @property
+    def fabricated(self) -> tuple[str, ...]:
+        """Tables or columns that the delivery lacks and the pipeline fabricates."""
+        return ("products.prices", "customers") if self.layout == "kaggle" else ()
+
+    def hashes(self) -> dict[str, dict]:
+        """Bytes and sha256 of each file, by name, as it lies on disk."""
+        found = {}
+        for path in {file.path for file in self.files.values()}:
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            found[path.name] = {"bytes": path.stat().st_size, "sha256": digest}
+        return dict(sorted(found.items()))
+
+
+def has_data(folder: Path) -> bool:
+    """Whether anything that could be raw data has been put into a folder."""
+    return any(path.suffix in (".csv", ".zip") for path in folder.glob("*"))
+
+
+def find(data: Path, limits: Limits) -> RawData:
+    """Find the raw files in a folder or zip archive and check each header.
+
+    Raises DataError, in one line, when the folder does not exist, a file is missing, empty or
+    unreadable, or a header is not what it should be.
+    """
+    candidates = _members(data, limits)
+    layouts = [name for name, file in LINES_FILE.items() if file in candidates]
+    if len(layouts) > 1:
+        raise DataError(
+            f"{data}: holds both {' and '.join(LINES_FILE.values())}; expected the order lines "
+            "of one layout, the course's or Kaggle's: take the other away"
+        )
+    if not layouts:
+        raise DataError(
+            f"{data}: {LINES_FILE['course']} is missing; expected the course's files "
+            f"({', '.join(file for file, _ in LAYOUTS['course'].values())}) or Kaggle's "
+            f"({', '.join(file for file, _ in LAYOUTS['kaggle'].values())})"
+        )
+    (layout,) = layouts
+    expected = LAYOUTS[layout]
+    for file, _ in expected.values():
+        if file not in candidates:
+            raise DataError(
+                f"{data}: {file} is missing; expected "
+                f"{', '.join(name for name, _ in expected.values())}"
+            )
+    files = {table: candidates[file] for table, (file, _) in expected.items()}
+    for table, (_, header) in expected.items():
+        check_header(files[table], header)
+    return RawData(layout, files, _synthetic(candidates.get(MARKER)))
+
+
+def check_header(file: RawFile, expected: tuple[str, ...] | None) -> None:
+    """Raise DataError unless the header holds exactly the expected columns, in any order."""
+    found = file.header()
+    doubled = sorted({name for name in found if found.count(name) > 1})
+    if doubled:
+        raise DataError(
+            f"{file.name}: column {_shown(doubled[:1])} stands {found.count(doubled[0])} times "
+            "in the header; expected it once"
+        )
+    if expected is None:
+        if found[0] != "department_id":
+            raise DataError(
+                f"{file.name}: column department_id is missing; expected it first, "
+                f"found {_shown(found)}"
+            )
+        return
+    for name in expected:
+        if name not in found:
+            seen = "" if PEOPLE[0] in expected else f"; found {_shown(found)}"  # may be a person
+            raise DataError(
+                f"{file.name}: column {name} is missing; expected {', '.join(expected)}{seen}"
+            )
+    extra = [name for name in found if name not in expected]
+    if extra:
+        raise DataError(
+            f"{file.name}: unexpected column {_shown(extra[:1]) or '(without a name)'}; "
+            f"expected only {', '.join(expected)}"
+        )
+
+
+def _shown(names: list[str]) -> str:
+    text = ", ".join(name if name.isprintable() else ascii(name) for name in names)
+    return text if len(text) <= 120 else text[:120] + " …"
+
+
+def _members(data: Path, limits: Limits) -> dict[str, RawFile]:
+    """Files with an expected name in a folder or archive; each may itself be a zip of one file."""
+    names = {file for files in LAYOUTS.values() for file, _ in files.values()} | {MARKER}
+    if data.is_dir():
+        found = {}
+        for name in names:
+            if (data / name).exists() and (data / f"{name}.zip").exists():
+                raise DataError(
+                    f"{data}: holds both {name} and {name}.zip; expected one of them: take the "
+                    "other away"
+                )
+            if (data / name).is_file():
+                found[name] = RawFile(name, data / name, (), (data / name).stat().st_size)
+            elif (data / name).is_dir():
+                raise DataError(f"{data / name}: is a folder; expected the file {name}")
+            elif (data / f"{name}.zip").is_file():
+                found |= _archived(data / f"{name}.zip", {name}, limits)
+        return found
+    if data.is_file():
+        return _archived(data, names, limits)
+    raise DataError(f"{data}: does not exist; expected a folder or zip file with the raw data")
+
+
+def _archived(path: Path, names: set[str], limits: Limits) -> dict[str, RawFile]:
+    """Files with an expected name in an archive, or zipped one by one within it."""
+    found: dict[str, RawFile] = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in _expected(archive, names | {f"{name}.zip" for name in names}):
+                _refuse_protected_or_bloated(path, info, limits)
+                members = [(info, (info.filename,))]
+                if info.filename.endswith(".zip"):
+                    with archive.open(info) as file, zipfile.ZipFile(file) as inner:
+                        members = [(each, (info.filename, each.filename))
+                                   for each in _expected(inner, names)]
+                for member, way in members:
+                    _refuse_protected_or_bloated(path, member, limits)
+                    name = Path(member.filename).name
+                    if name in found:
+                        raise DataError(
+                            f"{path}: holds {name} twice ({'/'.join(found[name].members)} and "
+                            f"{'/'.join(way)}); expected it once"
+                        )
+                    found[name] = RawFile(name, path, way, member.file_size)
+    except UNREADABLE as error:
+        raise DataError(
+            f"{path}: is not a readable zip file ({error}); expected a folder or zip "
+            "file with the raw data"
+        ) from None
+    total = sum(file.size for file in found.values())
+    if total > limits.largest_archive_gigabytes * 10**9:
+        raise DataError(
+            f"{path}: would unpack to {total:,} bytes, more than "
+            f"{limits.largest_archive_gigabytes:g} GB; refused"
+        )
+    return found
+
+
+def _expected(archive: zipfile.ZipFile, names: set[str]) -> list[zipfile.ZipInfo]:
+    return [
+        info
+        for info in archive.infolist()
+        if Path(info.filename).name in names
+        and "__MACOSX" not in info.filename
+        and not info.is_dir()
+    ]
+
+
+def _refuse_protected_or_bloated(path: Path, info: zipfile.ZipInfo, limits: Limits) -> None:
+    name = Path(info.filename).name
+    if info.flag_bits & 1:
+        raise DataError(f"{path}: {name} is protected by a password; expected a plain zip file")
+    if info.file_size > info.compress_size * limits.largest_archive_ratio + 2**20:
+        raise DataError(
+            f"{path}: {name} would unpack to {info.file_size:,} bytes, more than "
+            f"{limits.largest_archive_ratio:g} times its packed size; refused"
+        )
+
+
+def _synthetic(marker: RawFile | None) -> dict | None:
+    if marker is None:
+        return None
+    try:
+        return json.loads(b"".join(marker.slices()))
+    except ValueError:
+        return {"synthetic": True}

@@ -1,0 +1,1 @@
+"""What is fixed: folders, settings, dictionary, stages, errors."""

@@ -1,0 +1,367 @@
+"""The figures of stage 05: what each shows, said once, and drawn by the kind of chart it is.
+
+A `Figure` holds its numbers, its message and its axes; the image here and the native chart of the
+workbook are both drawn from it. Seaborn and matplotlib see aggregated tables only (D-26).
+"""
+
+import io
+import json
+import textwrap
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.figure
+import matplotlib.ticker
+import matplotlib.transforms
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from basket.project.settings import Settings
+
+DOTS_PER_INCH = 150
+SIZE = (9.0, 5.0)  # inches
+SHOWN_WIDTH = 900  # pixels in a notebook
+
+
+@dataclass
+class Figure:
+    """One figure: the question it answers, its message, its numbers and how they are drawn."""
+
+    name: str
+    question: str
+    kind: str
+    title: str
+    subtitle: str
+    alt: str
+    sources: tuple[str, ...]
+    data: pd.DataFrame
+    x: str
+    series: list[str]
+    x_title: str
+    y_title: str
+    number_format: str = "#,##0"
+    intervals: dict[str, list[str]] | None = None
+    reference: float | None = None
+    native: bool = True
+    heat: dict | None = None
+    so_what: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def record(self) -> dict:
+        """What figures.json says of this figure."""
+        kind = {"histogram": "column", "dots": "scatter"}.get(self.kind, self.kind)
+        chart = {
+            "kind": kind,
+            "x": self.x,
+            "series": self.series,
+            "x_title": self.x_title,
+            "y_title": self.y_title,
+            "number_format": self.number_format,
+            "intervals": self.intervals,
+        }
+        rows = self.data.astype("object").where(self.data.notna(), None).values.tolist()
+        return {
+            "name": self.name,
+            "question": self.question,
+            "kind": self.kind,
+            "title": self.title,
+            "subtitle": self.subtitle,
+            "so_what": self.so_what,
+            "alt": self.alt,
+            "image": f"{self.name}.png",
+            "sources": list(self.sources),
+            "data": {"columns": list(self.data.columns), "rows": rows},
+            "chart": chart if self.native else None,
+            "heat": self.heat,
+            "labels": self.labels,
+        }
+
+
+def draw(figure: Figure, settings: Settings, banner: str = "") -> bytes:
+    """Draw a figure as PNG; `banner` stands on it when the data is not real."""
+    colours = settings.palette
+    style = {
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.edgecolor": colours.muted,
+        "axes.labelcolor": colours.ink,
+        "text.color": colours.ink,
+        "xtick.color": colours.ink,
+        "ytick.color": colours.ink,
+        "grid.color": colours.grid,
+        "font.size": 10,
+        "axes.axisbelow": True,
+        "figure.facecolor": colours.paper,
+        "text.parse_math": False,
+    }
+    with mpl.rc_context(style):
+        canvas = mpl.figure.Figure(figsize=SIZE, dpi=DOTS_PER_INCH, layout="constrained")
+        FigureCanvasAgg(canvas)  # a canvas for any format makes a new renderer at every question
+        canvas.get_layout_engine().set(rect=(0.01, 0.05, 0.98, 0.8), w_pad=0, h_pad=0)
+        axes = canvas.add_subplot()
+        KINDS[figure.kind](
+            axes, figure, [colours.accent, colours.contrast, colours.third, colours.fourth], colours
+        )
+        canvas.text(0.015, 0.975, figure.title, fontsize=14, fontweight="bold", va="top")
+        canvas.text(
+            0.015, 0.915, textwrap.fill(figure.subtitle, 128), color=colours.muted, va="top"
+        )
+        note = f"Source: {', '.join(figure.sources)}." + (f" {banner}." if banner else "")
+        canvas.text(
+            0.015, 0.015, note, fontsize=8, color=colours.contrast if banner else colours.muted
+        )
+        image = io.BytesIO()
+        canvas.savefig(image, format="png", metadata={"Software": None})
+    return image.getvalue()
+
+
+def save(figures: list[Figure], images: dict[str, bytes], folder: Path) -> None:
+    """Write every figure as PNG, and figures.json with all that is said of them."""
+    for figure in figures:
+        (folder / f"{figure.name}.png").write_bytes(images[figure.name])
+    (folder / "figures.json").write_text(
+        json.dumps(
+            [figure.record() for figure in figures], indent=1, ensure_ascii=False, default=_plain
+        )
+        + "\n",
+        encoding="utf-8",
+    )
+
+
+def _plain(value):
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+# ---- kinds --------------------------------------------------------------------------------------
+
+
+def _name(figure: Figure, column: str) -> str:
+    return figure.labels.get(column, column.replace("_", " "))
+
+
+def _grid(axes, which: str) -> None:
+    axes.grid(axis=which, linewidth=0.7)
+    axes.tick_params(length=0)
+
+
+def _errors(figure: Figure, column: str) -> np.ndarray | None:
+    if not figure.intervals or column not in figure.intervals:
+        return None
+    low, high = figure.intervals[column]
+    values = figure.data[column].astype("float64")
+    return np.nan_to_num(np.abs(np.vstack([values - figure.data[low], figure.data[high] - values])))
+
+
+def _format(axis, number_format: str) -> None:
+    """Show ticks as the workbook does."""
+    if "%" in number_format:
+        digits = number_format.count("0") - 1
+        axis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=max(digits, 0)))
+    elif "$" in number_format:
+        digits = 2 if "." in number_format else 0
+        axis.set_major_formatter(mpl.ticker.StrMethodFormatter(f"${{x:,.{digits}f}}"))
+    elif "." in number_format:
+        digits = len(number_format.partition(".")[2].rstrip('"'))
+        axis.set_major_formatter(mpl.ticker.StrMethodFormatter(f"{{x:,.{digits}f}}"))
+    else:
+        axis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
+
+
+def _bars(
+    axes, figure: Figure, colours: list[str], palette, *, sideways: bool, stacked: bool
+) -> None:
+    names = figure.data[figure.x].astype("str").tolist()
+    place = np.arange(len(names), dtype="float64")
+    width = 0.8 if stacked else 0.8 / len(figure.series)
+    base = np.zeros(len(names))
+    for number, column in enumerate(figure.series):
+        values = figure.data[column].astype("float64").to_numpy()
+        at = place if stacked else place + (number - (len(figure.series) - 1) / 2) * width
+        error = None if stacked else _errors(figure, column)
+        # A lighter bar lets the lower half of its interval be seen.
+        options = {"color": colours[number], "label": _name(figure, column),
+                   "alpha": 1 if error is None else 0.55}
+        if sideways:
+            axes.barh(
+                at,
+                values,
+                width,
+                left=base if stacked else 0,
+                xerr=error,
+                error_kw={"ecolor": palette.ink, "lw": 1},
+                **options,
+            )
+        else:
+            axes.bar(
+                at,
+                values,
+                width,
+                bottom=base if stacked else 0,
+                yerr=error,
+                error_kw={"ecolor": palette.ink, "lw": 1},
+                **options,
+            )
+        if stacked:
+            for where, start, value in zip(at, base, values, strict=True):
+                if value > 0.06:
+                    axes.text(
+                        start + value / 2,
+                        where,
+                        f"{value:.0%}",
+                        ha="center",
+                        va="center",
+                        color=palette.paper,
+                        fontsize=9,
+                    )
+            base = base + values
+    if sideways:
+        axes.set_yticks(place, names)
+        axes.invert_yaxis()
+        axes.set(xlabel=figure.y_title, ylabel=figure.x_title, xlim=(0, None))
+        _format(axes.xaxis, figure.number_format)
+    else:
+        crowded = sum(len(name) for name in names) > 90
+        axes.set_xticks(
+            place,
+            names,
+            rotation=30 if crowded and len(names) < 20 else 0,
+            ha="right" if crowded and len(names) < 20 else "center",
+        )
+        axes.set(ylabel=figure.y_title, xlabel=figure.x_title, ylim=(0, None))
+        _format(axes.yaxis, figure.number_format)
+    _grid(axes, "x" if sideways else "y")
+    _reference(axes, figure, palette, sideways)
+    if len(figure.series) > 1:
+        axes.legend(
+            frameon=False,
+            ncols=len(figure.series),
+            loc="lower left",
+            bbox_to_anchor=(-0.01, 1.0),
+            borderaxespad=0.1,
+        )
+
+
+def _reference(axes, figure: Figure, palette, sideways: bool) -> None:
+    if figure.reference is not None:
+        line = axes.axvline if sideways else axes.axhline
+        line(figure.reference, color=palette.ink, linewidth=1, linestyle="--")
+
+
+def _line(axes, figure: Figure, colours: list[str], palette) -> None:
+    names = figure.data[figure.x].astype("str")
+    place = np.arange(len(names))
+    for number, column in enumerate(figure.series):
+        values = figure.data[column].astype("float64")
+        axes.plot(
+            place,
+            values,
+            color=colours[number],
+            marker="o",
+            markersize=4,
+            label=_name(figure, column),
+        )
+        if figure.intervals and column in figure.intervals:
+            low, high = (figure.data[name].astype("float64") for name in figure.intervals[column])
+            axes.fill_between(place, low, high, color=colours[number], alpha=0.18, linewidth=0)
+    step = 1 if len(names) <= 16 else 2
+    axes.set_xticks(place[::step], names[::step])
+    axes.set(xlabel=figure.x_title, ylabel=figure.y_title)
+    _format(axes.yaxis, figure.number_format)
+    _grid(axes, "y")
+    _reference(axes, figure, palette, sideways=False)
+    if len(figure.series) > 1:
+        axes.legend(frameon=False)
+
+
+def _dots(axes, figure: Figure, colours: list[str], palette) -> None:
+    """Dot-and-interval plot: estimates beside each other, each with its interval."""
+    names = figure.data[figure.x].astype("str").tolist()
+    place = np.arange(len(names))
+    column = figure.series[0]
+    axes.errorbar(
+        figure.data[column].astype("float64"),
+        place,
+        xerr=_errors(figure, column),
+        fmt="o",
+        color=colours[0],
+        ecolor=colours[0],
+        elinewidth=2,
+        capsize=3,
+    )
+    axes.set_yticks(place, names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set(xlabel=figure.y_title, ylabel=figure.x_title)
+    _format(axes.xaxis, figure.number_format)
+    _grid(axes, "x")
+    _reference(axes, figure, palette, sideways=True)
+
+
+def _scatter(axes, figure: Figure, colours: list[str], palette) -> None:
+    x, y = figure.data[figure.x].astype("float64"), figure.data[figure.series[0]].astype("float64")
+    axes.scatter(x, y, color=colours[0], s=36)
+    axes.set(xlabel=figure.x_title, ylabel=figure.y_title, xlim=(0, None), ylim=(0, None))
+    axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+    _format(axes.yaxis, figure.number_format)
+    _grid(axes, "both")
+    _name_points(axes, x, y, figure.data[figure.data.columns[0]].astype("str"))
+
+
+def _name_points(axes, x: pd.Series, y: pd.Series, names: pd.Series) -> None:
+    """Write each point's name beside it, at the first side that no other name has taken."""
+    axes.figure.canvas.draw()
+    points = axes.transData.transform(np.column_stack([x, y]))
+    taken = [mpl.transforms.Bbox.from_bounds(left - 5, low - 5, 10, 10) for left, low in points]
+    for name, across, up in sorted(zip(names, x, y, strict=True), key=lambda point: -point[2]):
+        for offset, side, height in (
+            ((6, 0), "left", "center"),
+            ((-6, 0), "right", "center"),
+            ((0, 6), "center", "bottom"),
+            ((0, -6), "center", "top"),
+        ):
+            label = axes.annotate(
+                name,
+                (across, up),
+                offset,
+                textcoords="offset points",
+                fontsize=8,
+                ha=side,
+                va=height,
+            )
+            box = label.get_window_extent().padded(1)
+            if not any(box.overlaps(other) for other in taken) and axes.bbox.containsx(box.x1):
+                taken.append(box)
+                break
+            label.remove()
+
+
+def _heat(axes, figure: Figure, colours: list[str], palette) -> None:
+    spans = figure.heat
+    table = figure.data.pivot(index=spans["rows"], columns=spans["columns"], values=spans["values"])
+    table = table.reindex(figure.data[spans["rows"]].unique())
+    tints = sns.light_palette(palette.accent, as_cmap=True)
+    sns.heatmap(
+        table.astype("float64"),
+        ax=axes,
+        cmap=tints,
+        linewidths=0.5,
+        linecolor=palette.paper,
+        cbar_kws={"label": figure.y_title, "format": "{x:,.0f}"},
+    )
+    axes.set(xlabel=figure.x_title, ylabel="")
+    axes.tick_params(length=0)
+    axes.tick_params(axis="y", rotation=0)
+
+
+KINDS = {
+    "heat": _heat,
+    "line": _line,
+    "dots": _dots,
+    "scatter": _scatter,
+    "bar": lambda *a: _bars(*a, sideways=True, stacked=False),
+    "column": lambda *a: _bars(*a, sideways=False, stacked=False),
+    "histogram": lambda *a: _bars(*a, sideways=False, stacked=False),
+    "stacked_bar": lambda *a: _bars(*a, sideways=True, stacked=True),
+}

@@ -1,0 +1,178 @@
+"""Stage 06: the Excel report, ten sheets that a client can read without us.
+
+Everything in it comes from what the stages before it left: result tables, findings, figures, the
+audit's rows, the dictionary, the settings and the facts of the run. The same inputs give the same
+bytes.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from openpyxl.packaging.custom import StringProperty
+
+from basket.analysis.privacy import SUPPRESSED, describes_customers, publishable, withheld_labels
+from basket.project.errors import BasketError
+from basket.project.folders import Folders
+from basket.project.settings import Settings
+from basket.report.workbook.file import date_of, to_bytes, write_whole
+from basket.report.workbook.page import CONTENTS, Book, clean_text
+from basket.report.workbook.sheet_figures import (
+    publishable_figures,
+    write_chart_data,
+    write_figures,
+)
+from basket.report.workbook.sheet_notes import write_notes
+from basket.report.workbook.sheet_record import (
+    write_checks,
+    write_derivations,
+    write_flow,
+    write_wrangling,
+)
+from basket.report.workbook.sheet_story import (
+    TILE_WIDTH,
+    Evidence,
+    proven_offers,
+    publishable_findings,
+    write_advice,
+    write_summary,
+    write_title,
+)
+
+SHEETS = (
+    CONTENTS, "Executive Summary", "2. Population Flow", "3. Consistency checks",
+    "4. Wrangling steps", "5. Column derivations", "6. Visualizations", "7. Recommendations",
+    "8. Chart data", "9. Notes and glossary",
+)
+BANNERS = {
+    "no": "",
+    "data": "SYNTHETIC DATA: generated, not real. Every number here describes invented orders.",
+    "columns": "SYNTHETIC COLUMNS: prices and customers are fabricated by the generator, not real.",
+}
+# Columns that hold labels even where every one of them looks like a number.
+TEXTS = frozenset({
+    "population", "grouping", "group", "group_a", "group_b", "flag", "label", "found", "setting",
+    "base", "changed", "reason", "step", "table", "rules", "day_name", "department", "window",
+})
+NEEDED = ("population_flow", "consistency_checks", "wrangling_steps", "flags", "orders_by_day",
+          "departments", "habits")
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the report is made from."""
+
+    tables: dict[str, pd.DataFrame]
+    findings: list[dict]
+    figures: list[dict]
+    facts: dict
+
+
+def read_material(folders: Folders) -> Material:
+    """Read tables, findings, figures and facts; raise when a stage has not left them."""
+    tables = {path.stem: read_table(path) for path in sorted(folders.tables.glob("*.csv"))}
+    absent = [name for name in NEEDED if name not in tables]
+    if absent:
+        raise BasketError(f"{folders.tables}: no table {', '.join(absent)}; run `make report`")
+    return Material(
+        tables, _read_json(folders.analysis / "findings.json"),
+        _read_json(folders.visualizations / "figures.json"),
+        _read_json(folders.analysis / "run_facts.json"))
+
+
+def _read_json(path: Path):
+    try:
+        return _cleaned(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        raise BasketError(f"{path}: absent or unreadable; run `make report`") from None
+
+
+def _cleaned(value):
+    """The same content without the characters that a workbook cannot hold."""
+    if isinstance(value, dict):
+        return {key: _cleaned(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(one) for one in value]
+    return clean_text(value) if isinstance(value, str) else value
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a result table: a product called "None" stays a text, an empty number is missing."""
+    table = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8")
+    return table.apply(lambda column: column if column.name in TEXTS else _as_numbers(column))
+
+
+def _as_numbers(column: pd.Series) -> pd.Series:
+    """A column as numbers when all that is not empty is one."""
+    known = column[column != ""]
+    try:
+        numbers = pd.to_numeric(known)
+    except ValueError:
+        return column
+    if known.empty:
+        return column
+    whole = pd.api.types.is_integer_dtype(numbers)
+    return numbers.reindex(column.index).astype("Int64" if whole else "float64")
+
+
+def write_report(folders: Folders, settings: Settings, path: Path | None = None) -> Path:
+    """Write the report of a run; return where it stands."""
+    path = path or folders.report
+    material = read_material(folders)
+    book = build(material, settings, folders.visualizations)
+    write_whole(path, to_bytes(book.workbook, material.facts["epoch"]))
+    return path
+
+
+def build(material: Material, settings: Settings, images: Path) -> Book:
+    """Build the workbook in memory."""
+    tables, facts = material.tables, material.facts
+    published = {
+        name: publishable(table, settings, tables["habits"])
+        for name, table in tables.items() if describes_customers(table)
+    }
+    findings = publishable_findings(material.findings, published, settings)
+    figures = publishable_figures(
+        material.figures, withheld_labels(published), set(published), settings)
+    book = Book(settings, BANNERS[facts["data"]["synthetic"]])
+    book.page(CONTENTS, settings.report.title, (TILE_WIDTH,) * 6)
+
+    write_chart_data(book, figures)
+    write_figures(book, figures, images)
+    evidence = Evidence(figures)
+    write_title(book, tables, facts)
+    write_summary(book, findings, evidence)
+    write_flow(book, tables["population_flow"], facts)
+    write_checks(book, tables["consistency_checks"])
+    write_wrangling(book, tables["wrangling_steps"])
+    flags = published["flags"]
+    write_derivations(book, flags, bool((flags == SUPPRESSED).any(axis=None)))
+    offers = proven_offers(
+        published.get("department_lifts"), settings, facts["data"]["synthetic"])
+    write_advice(book, findings, evidence, tables.get("ad_calendar"), offers)
+    write_notes(book, published, facts)
+    for page in book.pages.values():
+        page.close()
+    book.workbook._sheets = [book.pages[name].sheet for name in SHEETS]
+    book.workbook.active = 0
+    for sheet in book.workbook._sheets[1:]:
+        sheet.sheet_view.tabSelected = False
+    set_properties(book, facts)
+    return book
+
+
+def set_properties(book: Book, facts: dict) -> None:
+    """Say in the file's properties what it is, and from which commit, data and rules it comes."""
+    report, properties = book.settings.report, book.workbook.properties
+    properties.title, properties.creator, properties.subject = (
+        report.title, report.author, report.subject)
+    properties.lastModifiedBy = report.author
+    properties.keywords = "Instacart, grocery, market basket, customer segments"
+    properties.description = (f"{report.subject}. {facts['data']['description']}. "
+                              f"RULES={facts['rules']}, commit {facts['commit']}.")
+    properties.language = report.language
+    properties.created = date_of(facts["epoch"]).replace(tzinfo=None)
+    for name, value in (("git_commit", facts["commit"]), ("data_sha256", facts["data"]["sha256"]),
+                        ("rules", facts["rules"])):
+        book.workbook.custom_doc_props.append(StringProperty(name=name, value=value))

@@ -1,0 +1,578 @@
+"""A sheet of the workbook as a page that is written from top to bottom.
+
+Excel neither wraps a sentence over cells nor knows how high a wrapped row is, and cuts drawings
+where a page ends. So this module measures text (in the widths of Arial), sets every height, and
+sets every page break itself. No cell is merged; a long sentence is cut into lines that run over the
+empty cells to the right.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+from openpyxl import Workbook
+from openpyxl.cell import Cell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.styles import Alignment, Border, NamedStyle, PatternFill, Side
+from openpyxl.styles import Font as UnorderedFont
+from openpyxl.utils import get_column_letter
+from openpyxl.utils.indexed_list import IndexedList
+from openpyxl.worksheet.hyperlink import Hyperlink
+from openpyxl.worksheet.pagebreak import Break
+from openpyxl.worksheet.properties import PageSetupProperties
+from openpyxl.worksheet.table import Table
+from openpyxl.worksheet.worksheet import Worksheet
+
+from basket.project.errors import BasketError
+from basket.project.settings import Settings
+
+FONT = "Arial"
+TEXT_SIZE = 10
+LONGEST_TEXT = 32_767
+LONGEST_TABLE = 1_000
+LONGEST_SHEET_NAME = 31
+NOT_KNOWN = "N/A"
+NOTHING = "–"
+CONTENTS = "1. Title Page"
+
+# A4 landscape, in points; a column of width 1 is 7 pixels, a pixel 0.75 points.
+A4_WIDTH, A4_HEIGHT = 841.9, 595.3
+MARGIN_SIDE, MARGIN_TOP, MARGIN_BOTTOM = 0.5, 0.55, 0.55  # inches
+PAGE_WIDTH = A4_WIDTH - 144 * MARGIN_SIDE
+PAGE_HEIGHT = A4_HEIGHT - 72 * (MARGIN_TOP + MARGIN_BOTTOM) - 8
+PIXELS_PER_WIDTH = 7
+POINTS_PER_PIXEL = 0.75
+SMALLEST_SCALE = 0.7  # of print: 10 points become 7
+HEADING_HEIGHT = 60  # points: what a section's heading and its first sentence take
+CELL_PADDING = 8  # pixels
+INDENT = 9  # pixels
+ROW_PADDING = 3  # points
+SAFE = 0.95  # programs measure text a little differently
+
+# Widths of Arial's characters, in thousandths of the size; what is not listed counts as `WIDE`.
+WIDTHS = {
+    character: width
+    for width, characters in {
+        191: "'", 222: "ijl’", 260: "|", 278: " !,./:;I[\\]ft·", 333: "()-`r“”", 334: "{}",
+        355: '"', 389: "*", 469: "^", 500: "Jcksvxyz", 556: "#$0123456789?L_abdeghnopqu–é",
+        584: "+<=>~×", 604: "●○", 611: "FTZ", 667: "&ABEKPSVXY", 722: "CDHNRUw", 778: "GOQ",
+        833: "Mm", 889: "%", 944: "W",
+    }.items()
+    for character in characters
+}
+WIDE = 1000
+BOLDER = 1.07
+LINE = 1.27  # height of a line, in sizes
+UNWANTED = re.compile(f"{ILLEGAL_CHARACTERS_RE.pattern}|[\ud800-\udfff\ufffe\uffff]")
+STARTS_A_FORMULA = ("=", "+", "-", "@", "\t")
+
+FORMATS = {
+    "spend": "$#,##0", "mean_order_value": "$#,##0.00", "mean_item_price": "$#,##0.00",
+    "mean_lines_per_order": "0.00", "median_days_between_orders": "0.0", "share": "0.0%",
+    "support": "0.00%", "p_value": "0.0000", "q_value": "0.0000", "statistic": "#,##0.0",
+    "reach": "0.0%", "effect": "0.000", "effect_low": "0.000", "effect_high": "0.000", "hour": "0",
+    "day": "0",
+}
+HEADINGS = {
+    "spend": "Spend (USD)", "mean_order_value": "Mean order value (USD)",
+    "mean_item_price": "Mean item price (USD)", "mean_lines_per_order": "Mean lines per order",
+    "median_days_between_orders": "Median days between orders",
+    "reorder_rate": "Reorder rate (share of lines)", "lines": "Order lines",
+    "share": "Share of lines", "rows_in": "Rows in", "rows_added": "Added (+)",
+    "rows_removed": "Removed (–)", "rows_quarantined": "Quarantined (–)", "rows_out": "Rows out",
+    "p_value": "p", "q_value": "q", "effect_low": "Effect, from", "effect_high": "Effect, to",
+    "n": "Customers", "group_a": "Group A", "group_b": "Group B", "hour": "Hour of day",
+    "index": "Times the average window", "index_low": "Interval, from",
+    "index_high": "Interval, to",
+    "customers_to_decide": "Customers that would decide", "day_name": "Day",
+    "reach": "Share of customers who buy from it", "ratio": "Times the mean of all",
+    "setting": "Threshold", "ages": "Age in years", "daypart": "Part of the day",
+}
+INTERVAL_ENDS = {"_low": "Interval, from", "_high": "Interval, to"}
+
+
+# ---- text and numbers -------------------------------------------------------------------------
+
+
+def clean_text(text: str) -> str:
+    """Text without the characters that a workbook cannot hold."""
+    cleaned = UNWANTED.sub("", text)
+    if len(cleaned) > LONGEST_TEXT:
+        raise BasketError(f"a text of {len(cleaned):,} characters does not fit into a cell of the "
+                          f"workbook ({LONGEST_TEXT:,}): {cleaned[:60]} …")
+    return cleaned
+
+
+def text_width(text: str, size: float = TEXT_SIZE, bold: bool = False) -> float:
+    """Width of a text in pixels."""
+    thousandths = sum(WIDTHS.get(character, WIDE) for character in text)
+    return thousandths / 1000 * size / POINTS_PER_PIXEL * (BOLDER if bold else 1)
+
+
+def wrap(text: str, pixels: float, size: float = TEXT_SIZE, bold: bool = False) -> list[str]:
+    """Cut a text into lines that fit into so many pixels; a word too long is cut as well."""
+    lines = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for word in paragraph.split():
+            longer = f"{line} {word}" if line else word
+            if text_width(longer, size, bold) <= pixels:
+                line = longer
+                continue
+            if line:
+                lines.append(line)
+            while text_width(word, size, bold) > pixels and len(word) > 1:
+                fits = max(1, int(len(word) * pixels / text_width(word, size, bold)))
+                lines.append(word[:fits])
+                word = word[fits:]  # noqa: PLW2901 (what is left of the word)
+            line = word
+        lines.append(line)
+    return lines or [""]
+
+
+def number_format(name: str, values: Iterable) -> str:
+    """The format of a column of numbers, from what its name says of its unit."""
+    if name in FORMATS:
+        return FORMATS[name]
+    if name.endswith(("_rate", "_share", "share")) or name.startswith(("share", "confidence_")):
+        return "0.0%"
+    numbers = [value for value in values if is_number(value)]
+    return "#,##0" if all(float(value).is_integer() for value in numbers) else "0.00"
+
+
+def heading(name: str) -> str:
+    """A column's name as a reader sees it."""
+    end = next((words for end, words in INTERVAL_ENDS.items() if name.endswith(end)), None)
+    return HEADINGS.get(name) or end or name[:1].upper() + name[1:].replace("_", " ")
+
+
+def is_number(value) -> bool:
+    """Whether a value is a number (a truth value is none)."""
+    return (isinstance(value, int | float) and not isinstance(value, bool)
+            and math.isfinite(value))
+
+
+def plain(value):
+    """A value as a cell holds it: a number, a text, N/A for what is not known."""
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return NOT_KNOWN
+    if hasattr(value, "item"):
+        return plain(value.item())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    if isinstance(value, int):
+        return value
+    return clean_text(str(value)) or NOTHING
+
+
+def shown(value, number_format: str) -> str:
+    """Roughly how a number looks in its format: good enough to measure it."""
+    if not is_number(value):
+        return str(value)
+    decimals = len(match.group(1)) if (match := re.search(r"0\.(0+)", number_format)) else 0
+    percent = "%" in number_format
+    text = f"{value * (100 if percent else 1):,.{decimals}f}"
+    return ("$" if "$" in number_format else "") + text + ("%" if percent else "")
+
+
+def mix(colour: str, paper: str, share: float) -> str:
+    """A tint: so much of the colour, the rest paper. Both as #RRGGBB; returned as FFRRGGBB."""
+    pair = zip(_rgb(colour), _rgb(paper), strict=True)
+    return "FF" + "".join(f"{round(a * share + b * (1 - share)):02X}" for a, b in pair)
+
+
+def _rgb(colour: str) -> tuple[int, ...]:
+    return tuple(int(colour.lstrip("#")[i:i + 2], 16) for i in (0, 2, 4))
+
+
+class Font(UnorderedFont):
+    """A font that is written in the order that the file format asks for."""
+
+    tagname = UnorderedFont.tagname
+    __attrs__, __nested__ = UnorderedFont.__attrs__, UnorderedFont.__nested__
+    __elements__ = ("b", "i", "strike", "condense", "extend", "outline", "shadow", "u", "vertAlign",
+                    "sz", "color", "name", "family", "charset", "scheme")
+
+
+# ---- the look ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colours, fonts and lines of the sheets, from the palette in settings."""
+
+    settings: Settings
+
+    def colour(self, name: str) -> str:
+        """A colour of the palette, as FFRRGGBB: the first two say that it is opaque."""
+        return "FF" + getattr(self.settings.palette, name).lstrip("#")
+
+    def font(self, colour: str = "ink", size: float = TEXT_SIZE, **more) -> Font:
+        """A font in one of the palette's colours."""
+        return Font(name=FONT, size=size, color=self.colour(colour), **more)
+
+    def fill(self, colour: str, share: float = 1) -> PatternFill:
+        """A fill in a tint of one of the palette's colours."""
+        palette = self.settings.palette
+        tint = mix(getattr(palette, colour), palette.paper, share)
+        return PatternFill("solid", start_color=tint, end_color=tint)
+
+    def side(self, colour: str = "grid", style: str = "thin") -> Side:
+        """A line in one of the palette's colours."""
+        return Side(style=style, color=self.colour(colour))
+
+    @property
+    def under(self) -> Border:
+        """A thin line below."""
+        return Border(bottom=self.side())
+
+
+@dataclass
+class Place:
+    """Where a table stands: the rows of its header and its last row, and its columns by name."""
+
+    sheet: str
+    header: int
+    last: int
+    columns: dict[str, int]
+
+    @property
+    def first(self) -> int:
+        """First row below the header."""
+        return self.header + 1
+
+
+@dataclass
+class Book:
+    """The workbook that is being written: its pages, its look, and what every page must say."""
+
+    settings: Settings
+    banner: str
+    workbook: Workbook = field(default_factory=Workbook)
+    pages: dict[str, "Page"] = field(default_factory=dict)
+    tables: set[str] = field(default_factory=set)
+
+    def __post_init__(self):
+        """Start without sheets and with our own styles."""
+        self.look = Look(self.settings)
+        self.workbook.remove(self.workbook.active)
+        self.workbook._fonts = IndexedList([self.look.font()])  # the first sets columns' widths
+        self.workbook._named_styles["Normal"].font = self.look.font()
+        self.workbook.add_named_style(NamedStyle(
+            "Heading 1", self.look.font("ink", 20, bold=True), builtinId=16,
+            alignment=Alignment(vertical="center")))
+        self.workbook.add_named_style(NamedStyle(
+            "Heading 2", self.look.font("accent", 12, bold=True),
+            border=Border(bottom=self.look.side("accent")), builtinId=17,
+            alignment=Alignment(vertical="bottom")))
+
+    def page(self, name: str, title: str, widths: Sequence[float]) -> "Page":
+        """Add a sheet; its columns together are at most as wide as the page."""
+        if len(name) > LONGEST_SHEET_NAME:
+            raise ValueError(f"sheet name too long: {name}")
+        self.pages[name] = Page(self, name, title, widths)
+        return self.pages[name]
+
+
+# ---- a page -----------------------------------------------------------------------------------
+
+
+class Page:
+    """A sheet, written from top to bottom; `row` is the next free row."""
+
+    def __init__(self, book: Book, name: str, title: str, widths: Sequence[float]):
+        """Add the sheet, with its title, the way back and the banner."""
+        self.book, self.name, self.widths, self.look = book, name, tuple(widths), book.look
+        width = self.pixels(1, len(widths)) * POINTS_PER_PIXEL
+        scale = min(1.0, math.floor(100 * PAGE_WIDTH / width) / 100)
+        if scale < SMALLEST_SCALE:
+            raise ValueError(f"{name}: the columns are too wide to be read in print")
+        self.page_height = PAGE_HEIGHT / scale
+        self.sheet: Worksheet = book.workbook.create_sheet(name)
+        self.row = 1
+        self.heights: dict[int, float] = {}
+        self.together: list[tuple[int, int]] = []
+        self.page_starts: set[int] = set()
+        for number, width in enumerate(widths, 1):
+            self.sheet.column_dimensions[get_column_letter(number)].width = width
+        self._open(title)
+
+    def _open(self, title: str) -> None:
+        self.sheet["A1"] = clean_text(title)
+        self.sheet["A1"].style = "Heading 1"
+        self.set_height(1, 32)
+        self.row = 2
+        if self.name != CONTENTS:
+            self.link(self.write(2, 1, "Back to contents"), CONTENTS)
+            self.set_height(2, 16)
+            self.row = 3
+        if self.book.banner:
+            self.banner(self.book.banner)
+        self.space(6)
+
+    # ---- cells and rows
+
+    def pixels(self, first: int, last: int | None = None) -> int:
+        """Width of columns in pixels."""
+        return sum(int(width * PIXELS_PER_WIDTH) for width in self.widths[first - 1:last or first])
+
+    def set_height(self, row: int, points: float) -> None:
+        """Make a row at least so high."""
+        self.heights[row] = max(self.heights.get(row, 0), points)
+
+    def write(self, row: int, column: int, value, *, font: Font | None = None,
+              align: Alignment | None = None, number_format: str | None = None) -> Cell:
+        """Write a value as text or number, never as a formula."""
+        value = plain(value)
+        cell = self.sheet.cell(row, column, value)
+        if isinstance(value, str) and value.startswith(STARTS_A_FORMULA):
+            cell.data_type, cell.quotePrefix = "s", True
+        elif is_number(value):
+            cell.number_format = number_format or number_format_of(value)
+        cell.font = font or self.look.font()
+        cell.alignment = align or Alignment(vertical="top")
+        return cell
+
+    def link(self, cell: Cell, page: str, row: int = 1, column: int = 1) -> None:
+        """Let a cell lead to a cell of another page."""
+        target = f"'{page}'!{get_column_letter(column)}{row}"
+        cell.hyperlink = Hyperlink(ref=cell.coordinate, location=target, tooltip=f"Go to {page}")
+        cell.font = self.look.font("accent", underline="single", bold=bool(cell.font.bold))
+
+    def wrapped(self, row: int, column: int, text: str, *, font: Font | None = None,
+                **alignment) -> Cell:
+        """Write a text that wraps in its cell, and make the row high enough."""
+        font = font or self.look.font()
+        align = Alignment(wrap_text=True, vertical="top", **alignment)
+        cell = self.write(row, column, text, font=font, align=align)
+        self.set_height(row, self.height_of(cell.value, column, font, align.indent))
+        return cell
+
+    def height_of(self, text, column: int, font: Font, indent: float = 0) -> float:
+        """Height in points that a text needs in a column, so many steps indented."""
+        pixels = (self.pixels(column) - CELL_PADDING - INDENT * indent) * SAFE
+        lines = wrap(str(text), pixels, font.size, bool(font.bold))
+        return len(lines) * font.size * LINE + ROW_PADDING
+
+    def space(self, points: float = 10) -> None:
+        """Leave an empty row."""
+        self.set_height(self.row, points)
+        self.row += 1
+
+    def new_page(self) -> None:
+        """Start a new printed page with the next row."""
+        self.page_starts.add(self.row)
+
+    def repeat(self, row: int) -> None:
+        """Print a row again on top of every page of this sheet."""
+        self.sheet.print_title_rows = f"{row}:{row}"
+        self.page_height -= self.heights[row]
+
+    def keep(self, first: int, last: int) -> None:
+        """Keep rows on one printed page."""
+        self.together.append((first, last))
+
+    # ---- blocks
+
+    def banner(self, text: str) -> None:
+        """A row that nobody can overlook."""
+        for column in range(1, len(self.widths) + 1):
+            self.sheet.cell(self.row, column).fill = self.look.fill("warning")
+        lines = wrap(text, self.pixels(1, len(self.widths)) - CELL_PADDING, TEXT_SIZE, True)
+        self.write(self.row, 1, lines[0], font=self.look.font(bold=True),
+                   align=Alignment(vertical="center"))
+        self.set_height(self.row, 20)
+        self.row += 1
+
+    def section(self, text: str) -> int:
+        """A heading; return its row."""
+        for column in range(1, len(self.widths) + 1):
+            self.sheet.cell(self.row, column).style = "Heading 2"
+        self.sheet.cell(self.row, 1, clean_text(text))
+        self.set_height(self.row, 22)
+        self.keep(self.row, self.row + 5)
+        self.row += 1
+        self.space(4)
+        return self.row - 2
+
+    def text(self, text: str, *, colour: str = "ink", bold: bool = False, size: float = TEXT_SIZE,
+             column: int = 1) -> None:
+        """A paragraph as lines that run over the empty cells to the right."""
+        pixels = (self.pixels(column, len(self.widths)) - CELL_PADDING) * SAFE
+        for line in wrap(clean_text(text), pixels, size, bold):
+            self.write(self.row, column, line, font=self.look.font(colour, size, bold=bold))
+            self.set_height(self.row, size * LINE + 2)
+            self.row += 1
+
+    def term(self, term: str, text: str, column: int = 2) -> None:
+        """A term with its explanation beside it."""
+        first = self.row
+        self.write(first, 1, term, font=self.look.font(bold=True))
+        self.text(text, column=column)
+        self.keep(first, self.row - 1)
+        self.space(1.5)
+
+    def table(
+        self, name: str, frame: pd.DataFrame, *, column: int = 1, headings: dict | None = None,
+        formats: dict | None = None, filters: bool = False, bold_first: bool = False,
+        link: Callable[[int, str], tuple[str, int] | None] | None = None,
+        turned: Sequence[str] = (), overflow: Sequence[str] = (), dense: bool = False,
+    ) -> Place:
+        """Write a table as an Excel table `tbl_<name>`; return where it stands.
+
+        `link(row number, column name)` says where a cell leads: (page, row). The headers of
+        `turned` columns are written upwards; texts of a last column that may `overflow` run over
+        the empty cells to the right. The rows of a `dense` table are as low as its texts allow. A
+        table that fits on a page is not cut in print.
+        """
+        if len(frame) > LONGEST_TABLE:
+            raise BasketError(f"the table {name} has {len(frame):,} rows; the workbook shows at "
+                              f"most {LONGEST_TABLE:,}")
+        frame = frame if len(frame) else pd.DataFrame(
+            [[NOTHING] * len(frame.columns)], columns=frame.columns)
+        titles = unique([(headings or {}).get(label, heading(str(label))) for label in frame])
+        header = self.row
+        for offset, (label, title) in enumerate(zip(frame.columns, titles, strict=True)):
+            values = [plain(value) for value in frame[label]]
+            numeric = any(is_number(value) for value in values)
+            self._header(header, column + offset, title, numeric, label in turned,
+                         0 if offset == 0 else 1)
+            form = (formats or {}).get(label) or number_format(str(label), values)
+            for number, value in enumerate(values):
+                cell = self._body(header + 1 + number, column + offset, value, form, numeric,
+                                  bold=bold_first and offset == 0, wraps=label not in overflow,
+                                  indent=0 if offset == 0 else 1)
+                target = link(number, str(label)) if link else None
+                if target:
+                    self.link(cell, *target)
+        last = header + len(frame)
+        for row in range(header + 1, last + 1) if dense else ():
+            self.heights[row] -= ROW_PADDING - 1
+        self._add_table(name, titles, column, header, last, filters)
+        fits = sum(self.heights[row] for row in range(header, last + 1)) <= (
+            self.page_height - HEADING_HEIGHT)
+        self.keep(header, last if fits else min(header + 2, last))
+        self.row = last + 1
+        return Place(self.name, header, last, {
+            str(label): column + offset for offset, label in enumerate(frame.columns)})
+
+    def _header(self, row: int, column: int, title: str, numeric: bool, turned: bool,
+                indent: int) -> None:
+        font = self.look.font(bold=True)
+        align = Alignment(wrap_text=not turned, vertical="bottom",
+                          horizontal="center" if turned else "right" if numeric else "left",
+                          indent=0 if turned else 1 if numeric else indent,
+                          text_rotation=90 if turned else 0)
+        cell = self.write(row, column, title, font=font, align=align)
+        cell.fill = self.look.fill("grid", 0.45)
+        cell.border = Border(bottom=self.look.side("ink"))
+        self.set_height(row, text_width(title, bold=True) * POINTS_PER_PIXEL + 10 if turned
+                        else self.height_of(title, column, font, align.indent) + 2)
+
+    def _body(self, row: int, column: int, value, form: str, numeric: bool, bold: bool,
+              wraps: bool, indent: int) -> Cell:
+        font = self.look.font(bold=bold)
+        if is_number(value) or (numeric and len(str(value)) <= 12):
+            wide = text_width(shown(value, form)) + INDENT + CELL_PADDING > self.pixels(column)
+            align = Alignment(horizontal="right", vertical="top", indent=1,
+                              shrink_to_fit=wide or None)
+            muted = self.look.font("muted") if not is_number(value) else font
+            cell = self.write(row, column, value, font=muted, align=align, number_format=form)
+            self.set_height(row, TEXT_SIZE * LINE + ROW_PADDING)
+        elif wraps:
+            cell = self.wrapped(row, column, str(value), font=font, horizontal="left",
+                                indent=indent)
+        else:
+            cell = self.write(row, column, value, font=font, align=Alignment(
+                horizontal="left", vertical="top", indent=indent))
+        cell.border = self.look.under
+        return cell
+
+    def _add_table(self, name: str, titles: list[str], column: int, header: int, last: int,
+                   filters: bool) -> None:
+        full_name = "tbl_" + re.sub(r"\W", "_", name)
+        if full_name in self.book.tables:
+            raise ValueError(f"two tables are called {full_name}")
+        self.book.tables.add(full_name)
+        ends = get_column_letter(column), get_column_letter(column + len(titles) - 1)
+        table = Table(displayName=full_name, name=full_name,
+                      ref=f"{ends[0]}{header}:{ends[1]}{last}")
+        table._initialise_columns()
+        for tag, title in zip(table.tableColumns, titles, strict=True):
+            tag.name = title
+        if not filters:
+            table.autoFilter = None
+        self.sheet.add_table(table)
+
+    # ---- print
+
+    def close(self) -> None:
+        """Set heights, page breaks and print setup; nothing is written after this."""
+        sheet, last = self.sheet, max(self.row - 1, self.sheet.max_row)
+        for row in range(1, last + 1):
+            sheet.row_dimensions[row].height = round(self.heights.get(row, 13.5) * 4) / 4
+        for row in self.breaks(last):
+            sheet.row_breaks.append(Break(id=row))
+        sheet.sheet_view.showGridLines = False
+        sheet.sheet_view.zoomScale = 100
+        sheet.sheet_properties.tabColor = self.look.colour("accent" if self.name in (
+            CONTENTS, "Executive Summary", "7. Recommendations") else "muted")
+        sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+        sheet.page_setup.orientation, sheet.page_setup.paperSize = "landscape", sheet.PAPERSIZE_A4
+        sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
+        margins = sheet.page_margins
+        margins.left = margins.right = MARGIN_SIDE
+        margins.top, margins.bottom = MARGIN_TOP, MARGIN_BOTTOM
+        margins.header = margins.footer = 0.3
+        sheet.print_area = f"A1:{get_column_letter(len(self.widths))}{last}"
+        self._footer()
+
+    def _footer(self) -> None:
+        footer, header = self.sheet.oddFooter, self.sheet.oddHeader
+        footer.left.text = self.book.settings.report.title.replace("&", "&&")
+        footer.center.text = "&A"
+        footer.right.text = "Page &P of &N"
+        header.right.text = self.book.banner.split(":")[0].replace("&", "&&")
+        for part in (footer.left, footer.center, footer.right, header.right):
+            part.size, part.font, part.color = 9, FONT, self.look.colour("muted")[2:]
+
+    def breaks(self, last: int) -> list[int]:
+        """The rows after which a printed page ends, so that what is kept together stays so."""
+        tied = {row for first, end in self.together for row in range(first + 1, end + 1)}
+        found, used, start = [], 0.0, 1
+        row = 1
+        while row <= last:
+            end = row
+            while end + 1 <= last and end + 1 in tied and end + 1 not in self.page_starts:
+                end += 1
+            height = sum(self.heights.get(r, 13.5) for r in range(row, end + 1))
+            if row > start and (row in self.page_starts or used + height > self.page_height):
+                found.append(row - 1)
+                used, start = 0.0, row
+            used += height
+            row = end + 1
+        return found
+
+    def pages(self) -> int:
+        """How many printed pages the sheet takes."""
+        return len(self.sheet.row_breaks) + 1
+
+
+def number_format_of(value) -> str:
+    """The format of a number that stands alone."""
+    return "#,##0" if float(value).is_integer() else "#,##0.00"
+
+
+def unique(titles: Sequence[str]) -> list[str]:
+    """Titles without repetition: the second of a name gets a 2."""
+    seen: dict[str, int] = {}
+    found = []
+    for title in titles:
+        key = title.casefold()
+        seen[key] = seen.get(key, 0) + 1
+        found.append(title if seen[key] == 1 else f"{title} {seen[key]}")
+    return found

@@ -1,0 +1,128 @@
+"""Run one notebook with papermill, so that a failure is seen, named and kept.
+
+papermill's own command calls a run with a killed kernel a success, overwrites the last good
+notebook and only warns of an unknown parameter (D-21).
+"""
+
+import asyncio
+import warnings
+from itertools import groupby
+from pathlib import Path
+
+import nbformat
+import papermill
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat.v4 import new_output
+from papermill.exceptions import PapermillExecutionError
+
+from basket.project.errors import BasketError
+from basket.run.kernel import Kernel
+
+PEOPLE_ERRORS = ("BasketError", "DataError", "SettingsError")
+MEMORY_ADVICE = " (a notebook may use memory_share of the memory; fewer lines_per_part need less)"
+DIED = "the kernel died; it was killed or ran out of memory"
+PARAMETERS_ID = "injected-parameters"
+
+
+def execute(source: Path, target: Path, parameters: dict, timeout: int, kernel: Kernel) -> None:
+    """Run the notebook `source` on a fresh kernel and put it, executed, at `target`.
+
+    Raises BasketError in two lines, which cell raised what and where the notebook is, when a cell
+    fails, the kernel dies or a cell did not run; `target` then stays as it was.
+    """
+    unknown = set(parameters) - set(papermill.inspect_notebook(str(source)))
+    if unknown:
+        raise BasketError(f"{source.name} has no parameter {', '.join(sorted(unknown))}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.stem}.partial.ipynb")
+    failed = target.with_name(f"{target.stem}.FAILED.ipynb")
+    failed.unlink(missing_ok=True)
+    try:
+        _run(source, partial, parameters, timeout, kernel)
+        notebook = nbformat.read(partial, as_version=4)
+        _require_all_cells_run(notebook)
+    except PapermillExecutionError as error:
+        said = error.evalue if error.ename in PEOPLE_ERRORS else f"{error.ename}: {error.evalue}"
+        said += MEMORY_ADVICE if "MemoryError" in error.ename else ""
+        raise _failure(source, partial, failed, f"cell {error.exec_count}: {said}") from None
+    except DeadKernelError:
+        raise _failure(source, partial, failed, DIED) from None
+    except RuntimeError as error:  # what jupyter_client raises when a kernel does not come up
+        said = f"did not start: {error}" if kernel.is_alive else DIED
+        raise _failure(source, partial, failed, f"{said}{MEMORY_ADVICE}") from None
+    except CellTimeoutError:
+        raise _failure(
+            source,
+            partial,
+            failed,
+            f"a cell ran longer than {timeout} s (cell_timeout_seconds in settings.yml)",
+        ) from None
+    except BasketError as error:
+        raise _failure(source, partial, failed, str(error)) from None
+    nbformat.write(_without_traces(notebook), partial)
+    partial.replace(target)
+
+
+def _run(source: Path, partial: Path, parameters: dict, timeout: int, kernel: Kernel) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            papermill.execute_notebook(
+                str(source),
+                str(partial),
+                parameters=parameters,
+                kernel_name="python3",
+                km=kernel.manager,
+                progress_bar=False,
+                cwd=str(source.parent),
+                execution_timeout=timeout,
+                start_timeout=120,
+                request_save_on_cell_execute=False,
+                autosave_cell_every=0,
+            )
+        except asyncio.CancelledError as error:
+            raise DeadKernelError("the kernel died") from error
+
+
+def _require_all_cells_run(notebook: nbformat.NotebookNode) -> None:
+    for number, cell in enumerate(notebook.cells, start=1):
+        if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
+            raise BasketError(f"cell {number} did not run: the notebook ended before it")
+
+
+def _failure(source: Path, partial: Path, failed: Path, what: str) -> BasketError:
+    if not partial.exists():
+        return BasketError(f"{source.stem}: {' '.join(what.split())}")
+    partial.replace(failed)
+    return BasketError(f"{source.stem}: {' '.join(what.split())}\n  see {failed}")
+
+
+def _without_traces(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Remove what differs from run to run: times, random cell ids, the interpreter's version.
+
+    What a cell prints arrives in pieces, cut wherever the clock fell: they are joined.
+    """
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata.get("language_info", {}).pop("version", None)
+    for cell in notebook.cells:
+        for key in ("papermill", "execution", "collapsed", "scrolled"):
+            cell.metadata.pop(key, None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.id = PARAMETERS_ID
+        if cell.cell_type == "code":
+            cell.outputs = _joined(cell.outputs)
+    return notebook
+
+
+def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """The outputs, with all that was printed between two of another kind as one for each stream."""
+    joined: list[nbformat.NotebookNode] = []
+    for printed, group in groupby(outputs, lambda output: output.output_type == "stream"):
+        if not printed:
+            joined += group
+            continue
+        pieces = list(group)
+        for name in ("stdout", "stderr"):
+            text = "".join(piece.text for piece in pieces if piece.name == name)
+            joined += [new_output("stream", name=name, text=text)] if text else []
+    return joined

@@ -1,0 +1,223 @@
+"""Facts about a run: what the report may say of it, and the manifest of what went in and out."""
+
+import csv
+import json
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+
+from basket.prepare.raw_files import RawData
+from basket.project.folders import ROOT, Folders
+from basket.project.stages import SIDECAR, file_hash, graph, read_record, write_json
+
+NO_COMMIT = "unknown"
+EPOCH_WITHOUT_COMMIT = 1_483_228_800  # 1 January 2017, the year of the data set
+NO_RESULT_DEPENDS_ON = {"threads", "memory_share", "cell_timeout_seconds"}  # of the limits
+PACKAGES = ("pandas", "numpy", "pyarrow", "scipy", "matplotlib", "seaborn", "openpyxl", "papermill")
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "--no-optional-locks", "-C", str(ROOT), *arguments],  # writes nothing
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=20,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+@cache
+def commit() -> str:
+    """The commit of this checkout, or `unknown` outside version control."""
+    return _git("rev-parse", "HEAD") or NO_COMMIT
+
+
+@cache
+def is_dirty() -> bool:
+    """Whether files differ from the commit or are new; what was sent and its log do not count."""
+    changed = _git("status", "--porcelain", "--", ".", ":!05_sent_to_client")
+    return bool(changed)
+
+
+def epoch() -> int:
+    """Seconds that stand for the date of this run: SOURCE_DATE_EPOCH, else the commit's date."""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if given.isdigit():
+        return int(given)
+    return int(_git("log", "-1", "--format=%ct") or EPOCH_WITHOUT_COMMIT)
+
+
+def describe_data(data: RawData) -> str:
+    """Say in one sentence what data this is."""
+    if data.synthetic:
+        scale = data.synthetic.get("scale")
+        size = f" of SCALE {scale:g}" if isinstance(scale, int | float) else ""
+        return f"SYNTHETIC DATA: a generated data set{size} in the course's layout"
+    if data.fabricated:
+        return (
+            "Instacart's data in Kaggle's layout; SYNTHETIC COLUMNS: the prices and the "
+            "customers are fabricated by the generator"
+        )
+    return "Instacart's data in the course's layout"
+
+
+def banner(stage) -> str:
+    """What stands on every figure of a run whose data is not real."""
+    arrived = read_record(stage.folders, "01_import")["facts"]
+    return (
+        "SYNTHETIC DATA"
+        if arrived["synthetic"]
+        else "SYNTHETIC COLUMNS: prices and customers"
+        if arrived["fabricated"]
+        else ""
+    )
+
+
+def run_facts(run) -> dict:
+    """What the report may say of a run: data, rules, versions and commit; no time, no path."""
+    files = run.received
+    return {
+        "rules": run.rules,
+        "version": version("basket"),
+        "commit": commit(),
+        "dirty": is_dirty(),
+        "date": datetime.fromtimestamp(epoch(), UTC).date().isoformat(),
+        "epoch": epoch(),
+        "data": {
+            "layout": run.data.layout,
+            "synthetic": "data"
+            if run.data.synthetic
+            else "columns"
+            if run.data.fabricated
+            else "no",
+            "description": describe_data(run.data),
+            "sha256": _joined(files),
+            "files": files,
+        },
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+
+
+def _joined(files: dict[str, dict]) -> str:
+    from hashlib import sha256
+
+    return sha256(
+        "".join(f"{name}{file['sha256']}" for name, file in files.items()).encode()
+    ).hexdigest()
+
+
+def write_run_facts(run) -> None:
+    """Write the facts where stage 06 reads them."""
+    write_json(run.folders.analysis / "run_facts.json", run_facts(run))
+
+
+def usage_file(folders: Folders, stage: str):
+    """Where a stage says how much it used; not part of any result."""
+    return folders.prepared / f"{stage}.usage.json"
+
+
+def read_usage(folders: Folders, stage: str) -> dict:
+    """Rows that a stage took or made, and its peak memory."""
+    try:
+        return json.loads(usage_file(folders, stage).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {"rows": 0, "peak_bytes": 0}
+
+
+def write_manifest(run) -> None:
+    """Write manifest.json: every input, intermediate and output with its hash and rows, and times.
+
+    A stage that did not run keeps the seconds of the run that built it; where nothing has changed
+    the file stays as it is.
+    """
+    folders, path = run.folders, run.folders.analysis / "manifest.json"
+    earlier = read_manifest(folders)
+    made = _made(run)
+    if not run.seconds and {key: earlier.get(key) for key in made} == made:
+        return
+    before = earlier.get("seconds", {})
+    seconds = {stage: round(run.seconds.get(stage, before.get(stage, 0)), 2) for stage in graph()}
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json(path, made | {"seconds": seconds, "finished": finished})
+
+
+def read_manifest(folders: Folders) -> dict:
+    """The manifest of the last finished run; empty when there is none that can be read."""
+    try:
+        manifest = json.loads((folders.analysis / "manifest.json").read_text(encoding="utf-8"))
+        return manifest if isinstance(manifest, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def hashes_in(manifest: dict) -> dict[str, str]:
+    """The sha256 of each built file by its path; empty where a manifest does not hold them."""
+    try:
+        return {name: file["sha256"] for name, file in manifest["files"].items()}
+    except (AttributeError, KeyError, TypeError):
+        return {}
+
+
+def _made(run) -> dict:
+    """All of the manifest but its times."""
+    folders = run.folders
+    facts = json.loads((folders.analysis / "run_facts.json").read_text(encoding="utf-8"))
+    done = {
+        stage: json.loads((folders.prepared / f"{stage}.done.json").read_text(encoding="utf-8"))
+        for stage in graph()
+    }
+    hashes = {name: digest for stage in done.values() for name, digest in stage["outputs"].items()}
+    hashes |= {
+        str(page.relative_to(folders.out)): file_hash(page)
+        for page in sorted(folders.notebooks.glob("*.html"))
+    }
+    tables = {
+        path.parent.name: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(folders.prepared.glob(f"*/{SIDECAR}"))
+        if path.relative_to(folders.out).as_posix() in hashes
+    }
+    rows = {
+        f"02_data/prepared_data/{name}/{part['file']}": part["rows"]
+        for name, table in tables.items()
+        for part in table["parts"]
+    } | {
+        f"04_analysis/tables/{path.name}": _rows_of(path) for path in folders.tables.glob("*.csv")
+    }
+    received = [row for row in read_record(folders, "01_import")["flow"] if row["step"] == "read"]
+    return {
+        **facts,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "lock_sha256": file_hash(ROOT / "requirements.lock"),
+        "parameters": {
+            "rules": run.rules,
+            "settings": run.settings.model_dump(exclude={"limits": NO_RESULT_DEPENDS_ON}),
+        },
+        "received": {row["table"]: row["rows_in"] for row in received},
+        "quarantined": {row["table"]: row["rows_quarantined"] for row in received},
+        "tables": {
+            name: {"rows": table["rows"], "parts": len(table["parts"]), "sha256": table["sha256"]}
+            for name, table in tables.items()
+        },
+        "fingerprints": {stage: content["fingerprint"] for stage, content in done.items()},
+        "files": {
+            name: {
+                "sha256": digest,
+                "bytes": (folders.out / name).stat().st_size,
+                **({"rows": rows[name]} if name in rows else {}),
+            }
+            for name, digest in sorted(hashes.items())
+        },
+    }
+
+
+def _rows_of(table) -> int:
+    with table.open(newline="", encoding="utf-8") as file:
+        return sum(1 for _ in csv.reader(file)) - 1

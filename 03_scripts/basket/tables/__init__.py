@@ -1,0 +1,1 @@
+"""Tables on disk, and the stage that reads and writes them."""

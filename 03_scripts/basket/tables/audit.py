@@ -1,0 +1,103 @@
+"""The audit: what each stage checked, changed and removed, kept as rows of the report."""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from basket.project.errors import BasketError
+
+FLOW = [
+    "rules",
+    "step",
+    "table",
+    "rows_in",
+    "rows_added",
+    "rows_removed",
+    "rows_quarantined",
+    "rows_out",
+    "reason",
+]
+CHECKS = ["table", "column", "check", "found", "action"]
+WRANGLING = ["table", "dropped", "renamed", "type_changed", "reason"]
+
+
+@dataclass
+class Audit:
+    """Rows of population_flow, consistency_checks and wrangling_steps that one stage recorded."""
+
+    rules: str
+    flow: list[dict] = field(default_factory=list)
+    checks: list[dict] = field(default_factory=list)
+    wrangling: list[dict] = field(default_factory=list)
+
+    def record_flow(
+        self,
+        table: str,
+        step: str,
+        rows_in: int,
+        rows_out: int,
+        *,
+        added: int = 0,
+        removed: int = 0,
+        quarantined: int = 0,
+        reason: str = "",
+        rules: str | None = None,
+    ) -> pd.DataFrame:
+        """Record where rows went, in rows of `table`.
+
+        Raises BasketError when they do not add up or a count is negative.
+        """
+        if rows_in + added != rows_out + removed + quarantined:
+            raise BasketError(
+                f"{table}: {step}: rows do not add up: {rows_in:,} read + {added:,} added is not "
+                f"{rows_out:,} kept + {removed:,} removed + {quarantined:,} quarantined"
+            )
+        if min(rows_in, rows_out, added, removed, quarantined) < 0:
+            raise BasketError(f"{table}: {step}: a count of rows is negative")
+        row = dict(
+            zip(
+                FLOW,
+                [
+                    rules or self.rules,
+                    step,
+                    table,
+                    int(rows_in),
+                    int(added),
+                    int(removed),
+                    int(quarantined),
+                    int(rows_out),
+                    reason,
+                ],
+                strict=True,
+            )
+        )
+        self.flow.append(row)
+        return pd.DataFrame([row])
+
+    def record_check(self, table: str, column: str, check: str, found, action: str) -> None:
+        """Record one look at a column: what was looked for, what was found, what was done."""
+        self.checks.append(
+            dict(zip(CHECKS, [table, column, check, str(found), action], strict=True))
+        )
+
+    def record_wrangling(
+        self,
+        table: str,
+        *,
+        dropped: str = "",
+        renamed: str = "",
+        type_changed: str = "",
+        reason: str,
+    ) -> None:
+        """Record a column that was dropped, renamed or given another type, and why."""
+        self.wrangling.append(
+            dict(zip(WRANGLING, [table, dropped, renamed, type_changed, reason], strict=True))
+        )
+
+    def checks_table(self) -> pd.DataFrame:
+        """The checks of this stage so far."""
+        return pd.DataFrame(self.checks, columns=CHECKS)
+
+    def flow_table(self) -> pd.DataFrame:
+        """The row flow of this stage so far."""
+        return pd.DataFrame(self.flow, columns=FLOW)

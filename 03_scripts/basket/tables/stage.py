@@ -1,0 +1,332 @@
+"""A stage as its notebook sees it: what it takes and makes, its tables, its audit.
+
+`stages.csv` is the graph: reading or writing a table that it does not name is an error.
+"""
+
+import errno
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+
+from basket.prepare.raw_files import LINES_FILE
+from basket.project.errors import BasketError
+from basket.project.folders import ROOT, Folders, folders_of_run
+from basket.project.settings import load_settings
+from basket.project.stages import SIDECAR, Step, graph, read_record, record_file, write_json
+from basket.tables.audit import Audit
+from basket.tables.result_csv import to_csv
+from basket.tables.store import progress, store
+
+
+class Stage:
+    """One numbered stage at work: limited to the tables that stages.csv names for it."""
+
+    def __init__(self, name: str, rules: str = "corrected", step: Step | None = None):
+        """Open the stage `name` under the set of rules `rules` (corrected or course).
+
+        `step` says what it takes and makes where stages.csv does not: for work outside notebooks.
+        """
+        self.name = name
+        self.step = step or graph()[name]
+        self.folders: Folders = folders_of_run()
+        self.settings = load_settings(
+            Path(os.environ.get("BASKET_SETTINGS", ROOT / "settings.yml"))
+        )
+        self.rules_name = rules
+        self.rules = self.settings.rules_named(rules)
+        self.audit = Audit(rules)
+        self.built: dict[str, dict] = {}
+        pd.set_option("display.max_colwidth", None)
+        self.scheduler = os.environ.get("BASKET_SCHEDULER")
+        self._progress = progress.progress_file(self.folders, name)
+        shutil.rmtree(self._progress.parent, ignore_errors=True)
+        self._building = self._progress.parent / uuid.uuid4().hex  # not where an earlier run wrote
+
+    def __repr__(self) -> str:
+        """Name the stage without its address in memory, which differs from run to run."""
+        return f"Stage({self.name!r}, rules={self.rules_name!r})"
+
+    def _repr_html_(self) -> str:
+        row = pd.DataFrame(
+            {
+                "takes": [", ".join(self.step.takes)],
+                "makes": [", ".join(self.step.makes)],
+                "rules": [self.rules_name],
+            },
+            index=[self.name],
+        )
+        return row.to_html()
+
+    # ---- reading ------------------------------------------------------------------------------
+
+    def folder_of(self, table: str) -> Path:
+        """Folder of a published table that this stage takes."""
+        if table not in self.step.takes:
+            raise BasketError(f"{self.name} may not read {table}: stages.csv does not say so")
+        folder = self.folders.prepared / table
+        rules = store.read_sidecar(folder)["rules"]
+        if rules not in (self.rules_name, "any"):
+            raise BasketError(
+                f"{table} was built under RULES={rules}, this notebook says "
+                f"{self.rules_name}; run `make report RULES={self.rules_name}`"
+            )
+        return folder
+
+    def read(self, table: str, columns: list[str] | None = None) -> pd.DataFrame:
+        """Read a whole table."""
+        whole = store.read_table(self.folder_of(table), columns)
+        store.give_back()
+        return whole
+
+    def read_part(self, table: str, part: int = 0, columns: list[str] | None = None):
+        """Read one part of a table: some customers, with all that is theirs."""
+        return store.read_part(self.folder_of(table), part, columns)
+
+    def parts(self, table: str) -> int:
+        """In how many parts the table is."""
+        return len(store.read_sidecar(self.folder_of(table))["parts"])
+
+    def rows(self, table: str) -> int:
+        """How many rows the table has."""
+        return store.read_sidecar(self.folder_of(table))["rows"]
+
+    def lines_file(self) -> str:
+        """Name of the raw file that holds the order lines of this run."""
+        layout = read_record(self.folders, "01_import")["facts"]["layout"]
+        return LINES_FILE[layout]
+
+    def fabricated(self) -> tuple[str, ...]:
+        """Tables or columns that the generator had to supply because the delivery lacks them."""
+        return tuple(read_record(self.folders, "01_import")["facts"]["fabricated"])
+
+    # ---- making -------------------------------------------------------------------------------
+
+    def building(self, table: str) -> Path:
+        """Folder in which a table that this stage makes is written before it is published."""
+        if table not in self.step.makes:
+            raise BasketError(f"{self.name} may not write {table}: stages.csv does not say so")
+        folder = self._building / table
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Say of a full disk where it is and what to do, and free what this stage has half made."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            shutil.rmtree(self._building, ignore_errors=True)
+            raise BasketError(
+                f"{self.folders.prepared}: no room left on the disk; make room there, or name a "
+                "folder on a larger one with OUT, and run again; the tables published before are "
+                "in place"
+            ) from None
+
+    def write(self, table: str, frame: pd.DataFrame) -> None:
+        """Write a small table, in one part."""
+        with self.writing():
+            self.finish(table, [store.write_part(self.building(table), table, 0, frame)])
+
+    def finish(self, table: str, parts: list[dict]) -> None:
+        """Close a table whose parts are all written."""
+        rules = "any" if self.name == "01_import" else self.rules_name
+        self.built[table] = store.write_sidecar(self.building(table), table, parts, rules)
+
+    def for_each_part(
+        self,
+        function: Callable,
+        takes: Mapping[str, str | tuple[str, list[str]]],
+        makes: tuple[str, ...] = (),
+        read: Callable = store.read_part,
+        **constants,
+    ) -> dict:
+        """Apply a pure function to every part; write the frames it returns, add up its sums.
+
+        `takes` maps each argument to a table, or to (table, columns). `function(**frames,
+        **constants)` returns (frames by table, sums by name); sums are integers or arrays and are
+        added in the order of the parts. `read` is `tables.read_stored` for a function of stored
+        columns instead of frames. The parts run on a pool of threads, or on a cluster.
+        """
+        sources = {
+            argument: (self.folder_of(table), columns)
+            for argument, (table, columns) in (
+                (argument, source if isinstance(source, tuple) else (source, None))
+                for argument, source in takes.items()
+            )
+        }
+        folders = {table: self.building(table) for table in makes}
+        parts = range(max(self.parts(folder.name) for folder, _ in sources.values()))
+        written = []
+        with self.writing():
+            done = self.in_order(
+                run_part,
+                parts,
+                f"{function.__name__}, part",
+                function=function,
+                sources=sources,
+                read=read,
+                folders=folders,
+                constants=constants,
+            )
+            total = add_up(_sums_only(done, written))
+        for table in makes:
+            self.finish(table, [made[table] for made in written])
+        return total
+
+    def in_order(self, function: Callable, items: Sequence, what: str, /, **constants) -> Iterator:
+        """Yield `function(item, **constants)` for each item, in their order, as they are finished.
+
+        They run on a pool of threads, or on the cluster of this run; `what` names an item.
+        """
+        if self.scheduler:
+            from basket.tables.store import cluster
+
+            done = cluster.in_order(self.scheduler, function, items, constants, what)
+        else:
+            done = _on_threads(self.settings.limits.threads, function, items, constants)
+        for number, result in enumerate(done, start=1):
+            self.note_progress(what, number, len(items))
+            yield result
+        store.give_back()  # once: after each item it takes a fifth more time
+
+    def note_progress(self, what: str, done: int, total: int) -> None:
+        """Note that so many items are finished, for the bar that the run shows."""
+        progress.note(self._progress, what, done, total)
+
+    def write_results(self, results: dict[str, pd.DataFrame]) -> None:
+        """Write the result tables of the analysis as CSV files."""
+        folder = self.building("tables")
+        with self.writing():
+            for name, table in results.items():
+                (folder / f"{name}.csv").write_text(to_csv(table), encoding="utf-8")
+        self.built["tables"] = {"rows": sum(len(table) for table in results.values())}
+
+    def write_findings(self, found: list[dict]) -> None:
+        """Write the findings."""
+        write_json(self.building("findings") / "findings.json", found)
+        self.built["findings"] = {"rows": len(found)}
+
+    def quarantine(self, table: str, rows: pd.DataFrame) -> None:
+        """Keep the rows of a raw table that could not be used: file, line, rule and text."""
+        folder = self._building / "quarantine"
+        folder.mkdir(parents=True, exist_ok=True)
+        rows.to_parquet(folder / f"{table}.parquet", index=False)
+
+    # ---- publishing ---------------------------------------------------------------------------
+
+    def publish(self, **facts) -> pd.DataFrame:
+        """Publish all that the stage made, with its audit and facts; return rows in and out."""
+        missing = [table for table in self.step.makes if table not in self.built]
+        if missing:
+            raise BasketError(f"{self.name} has not made {', '.join(missing)}")
+        for table in self.step.makes:
+            place = self._place_of(table)
+            built = self._building / table
+            store.publish(built / place.name if place.suffix else built, place)
+        if self.name == "01_import":
+            (self._building / "quarantine").mkdir(parents=True, exist_ok=True)
+            store.publish(self._building / "quarantine", self.folders.prepared / "quarantine")
+        shutil.rmtree(self._progress.parent, ignore_errors=True)
+        self._save_record(facts)
+        self._save_usage()
+        takes = [(table, self.rows(table)) for table in self.step.takes if self._is_table(table)]
+        makes = [(table, self.built[table]["rows"]) for table in self.step.makes]
+        return pd.DataFrame(
+            [("takes", *row) for row in takes] + [("makes", *row) for row in makes],
+            columns=["", "table", "rows"],
+        )
+
+    def _is_table(self, name: str) -> bool:
+        return (self.folders.prepared / name / SIDECAR).is_file()
+
+    def _place_of(self, made: str) -> Path:
+        places = {
+            "tables": self.folders.tables,
+            "visualizations": self.folders.visualizations,
+            "findings": self.folders.findings,
+            "report": self.folders.report,
+        }
+        return places.get(made, self.folders.prepared / made)
+
+    def _save_record(self, facts: dict) -> None:
+        """Save what this stage did: its audit, and any facts that later stages report."""
+        content = {
+            "stage": self.name,
+            "rules": self.rules_name,
+            "facts": facts,
+            "flow": self.audit.flow,
+            "checks": self.audit.checks,
+            "wrangling": self.audit.wrangling,
+        }
+        write_json(record_file(self.folders, self.name), content)
+
+    def _save_usage(self) -> None:
+        """Save what this stage used, for the line that the run prints; not part of any result."""
+        rows = max(made["rows"] for made in self.built.values())
+        write_json(
+            self.folders.prepared / f"{self.name}.usage.json",
+            {"rows": rows, "peak_bytes": peak_bytes()},
+        )
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has had at once; 0 where the platform does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _on_threads(threads: int, function: Callable, items: Sequence, constants: dict) -> Iterator:
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(partial(function, **constants), items)
+
+
+def run_part(
+    part: int, function: Callable, sources: dict, read: Callable, folders: dict, constants: dict
+) -> tuple:
+    """Read one part's frames, apply the function, write its frames; return what was written.
+
+    Each file is written aside and moved in when it is whole: done twice, it does no harm.
+    """
+    frames = {
+        argument: read(folder, part, columns)
+        for argument, (folder, columns) in sources.items()
+    }
+    made, sums = function(**frames, **constants)
+    written = {}
+    for table, folder in folders.items():
+        with TemporaryDirectory(dir=folder.parent, prefix="attempt-") as attempt:
+            written[table] = store.write_part(Path(attempt), table, part, made[table])
+            store.part_file(Path(attempt), part).replace(store.part_file(folder, part))
+    return written, sums
+
+
+def add_up(sums: Iterable[dict]) -> dict:
+    """Add the sums of all parts, name by name, in the order of the parts, as they arrive."""
+    total: dict = {}
+    for part in sums:
+        total = {
+            name: total[name] + value if name in total else value for name, value in part.items()
+        }
+    return total
+
+
+def _sums_only(done: Iterable[tuple[dict, dict]], written: list[dict]) -> Iterator[dict]:
+    """Pass the sums on, part by part, and note what each part has written."""
+    for made, sums in done:
+        written.append(made)
+        yield sums
