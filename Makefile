@@ -37,6 +37,7 @@ test-slow: $(VENV)/installed.lock ## run the slow tests
 
 lint: $(VENV)/installed.lock ## check the style of code and notebooks
 	@$(VENV)/bin/ruff check 03_scripts tests benchmarks
+	@$(VENV)/bin/ruff format --check 03_scripts tests benchmarks
 
 bench: $(VENV)/installed.lock ## measure time and memory against a DuckDB script: SCALE=, ROUNDS=
 	@$(PYTHON_RUN) benchmarks/bench.py $(if $(SCALE),--scale "$(SCALE)") \

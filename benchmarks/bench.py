@@ -58,7 +58,8 @@ def measure(command: list[str]) -> Measured:
     with tempfile.TemporaryFile() as said:
         begun = time.perf_counter()
         process = subprocess.Popen(
-            command, stdout=said, stderr=subprocess.STDOUT, env=os.environ | ENVIRONMENT)
+            command, stdout=said, stderr=subprocess.STDOUT, env=os.environ | ENVIRONMENT
+        )
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -68,8 +69,12 @@ def measure(command: list[str]) -> Measured:
         raise SystemExit("\n".join([f"{' '.join(command)} failed:", *lines[-20:]]))
     steps = [json.loads(line) for line in lines if line.startswith('{"step"')]
     kilobytes = 1 if sys.platform == "darwin" else 1024
-    return Measured(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * kilobytes,
-                    {step["step"]: step["seconds"] for step in steps})
+    return Measured(
+        wall,
+        used.ru_utime + used.ru_stime,
+        used.ru_maxrss * kilobytes,
+        {step["step"]: step["seconds"] for step in steps},
+    )
 
 
 def measure_side(side: str, data: Path, out: Path) -> Measured:
@@ -77,8 +82,11 @@ def measure_side(side: str, data: Path, out: Path) -> Measured:
     shutil.rmtree(out, ignore_errors=True)
     found = measure([sys.executable, str(HERE / f"{side}.py"), str(data), str(out)])
     found.written = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    print(f"{side}: {found.wall:.1f} s wall, {found.cpu:.1f} s CPU, "
-          f"{found.memory / UNITS['gib']:.2f} GiB", flush=True)
+    print(
+        f"{side}: {found.wall:.1f} s wall, {found.cpu:.1f} s CPU, "
+        f"{found.memory / UNITS['gib']:.2f} GiB",
+        flush=True,
+    )
     return found
 
 
@@ -87,11 +95,18 @@ def measure_report(data: Path, out: Path) -> tuple[Measured, dict[str, int]]:
     shutil.rmtree(out, ignore_errors=True)
     found = measure([*BASKET, "report", "--data", str(data), "--out", str(out)])
     files = sorted((out / "02_data" / "prepared_data").glob("*.usage.json"))
-    peaks = {file.name.removesuffix(".usage.json"):
-             json.loads(file.read_text(encoding="utf-8"))["peak_bytes"] for file in files}
+    peaks = {
+        file.name.removesuffix(".usage.json"): json.loads(file.read_text(encoding="utf-8"))[
+            "peak_bytes"
+        ]
+        for file in files
+    }
     found.memory = max([found.memory, *peaks.values()])
-    print(f"report: {found.wall:.1f} s wall, {found.cpu:.1f} s CPU, "
-          f"{found.memory / UNITS['gib']:.2f} GiB", flush=True)
+    print(
+        f"report: {found.wall:.1f} s wall, {found.cpu:.1f} s CPU, "
+        f"{found.memory / UNITS['gib']:.2f} GiB",
+        flush=True,
+    )
     return found, peaks
 
 
@@ -107,8 +122,9 @@ def data_of(scale: float, folder: Path, shuffled: bool) -> Path:
     if shuffled:
         ordered, data = data, folder / f"scale_{scale:g}_shuffled"
         if not (data / "SYNTHETIC_DATA.json").is_file():
-            subprocess.run([sys.executable, str(HERE / "shuffle.py"), str(ordered), str(data)],
-                           check=True)
+            subprocess.run(
+                [sys.executable, str(HERE / "shuffle.py"), str(ordered), str(data)], check=True
+            )
     for file in data.glob("*.csv"):
         with file.open("rb") as stream:
             while stream.read(2**24):
@@ -131,8 +147,10 @@ def compare(ours: Path, peer: Path) -> str:
     from oracle import KEYS, assert_tables_equal
 
     for name, keys in KEYS.items():
-        left, right = (pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=False)
-                       for folder in (ours / "04_analysis" / "tables", peer / "tables"))
+        left, right = (
+            pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=False)
+            for folder in (ours / "04_analysis" / "tables", peer / "tables")
+        )
         assert_tables_equal(left, right, keys, table=name, both_ways=True)
     files = sorted((peer / "prepared").glob("*.parquet"))
     for file in files:
@@ -141,8 +159,10 @@ def compare(ours: Path, peer: Path) -> str:
         found = pq.read_metadata(file)
         assert content["rows"] == found.num_rows, file.stem
         assert set(content["columns"]) == set(found.schema.to_arrow_schema().names), file.stem
-    return (f"{len(KEYS)} result tables agree cell by cell, {len(files)} prepared tables in rows "
-            "and columns")
+    return (
+        f"{len(KEYS)} result tables agree cell by cell, {len(files)} prepared tables in rows "
+        "and columns"
+    )
 
 
 # ---- report -------------------------------------------------------------------------------------
@@ -153,13 +173,18 @@ def machine() -> str:
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
-        names = [line.partition(":")[2].strip() for line in info.read_text().splitlines()
-                 if line.startswith("model name")]
+        names = [
+            line.partition(":")[2].strip()
+            for line in info.read_text().splitlines()
+            if line.startswith("model name")
+        ]
         model = names[0] if names else model
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / UNITS["gib"]
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    return (f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB, {platform.system()}; "
-            f"Python {platform.python_version()}, {versions}")
+    return (
+        f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB, {platform.system()}; "
+        f"Python {platform.python_version()}, {versions}"
+    )
 
 
 def middle(rounds: list[Measured], what: str) -> float:
@@ -169,8 +194,10 @@ def middle(rounds: list[Measured], what: str) -> float:
 
 def ratio(rounds: dict[str, list[Measured]], what: str) -> float:
     """The median over the rounds of ours over the peer's, each pair measured side by side."""
-    return median(getattr(left, what) / getattr(right, what)
-                  for left, right in zip(rounds["ours"], rounds["peer"], strict=True))
+    return median(
+        getattr(left, what) / getattr(right, what)
+        for left, right in zip(rounds["ours"], rounds["peer"], strict=True)
+    )
 
 
 def table(head: list[str], rows: list[list]) -> str:
@@ -185,9 +212,12 @@ def sides_table(rounds: dict[str, list[Measured]]) -> str:
     for step in STEPS:
         ours, peer = (median(found.steps[step] for found in rounds[side]) for side in SIDES)
         rows.append([f"{step}, s", f"{ours:.2f}", f"{peer:.2f}", f"{ours / peer:.2f}"])
-    for name, what, unit in (("whole process, s", "wall", 1), ("CPU, s", "cpu", 1),
-                             ("most memory, GiB", "memory", UNITS["gib"]),
-                             ("written, MB", "written", UNITS["mb"])):
+    for name, what, unit in (
+        ("whole process, s", "wall", 1),
+        ("CPU, s", "cpu", 1),
+        ("most memory, GiB", "memory", UNITS["gib"]),
+        ("written, MB", "written", UNITS["mb"]),
+    ):
         ours, peer = (middle(rounds[side], what) / unit for side in SIDES)
         rows.append([name, f"{ours:.2f}", f"{peer:.2f}", f"{ratio(rounds, what):.2f}"])
     walls = [" ".join(f"{found.wall:.1f}" for found in rounds[side]) for side in SIDES]
@@ -198,8 +228,12 @@ def sides_table(rounds: dict[str, list[Measured]]) -> str:
 def targets_table(rounds: dict[str, list[Measured]], whole: Measured) -> str:
     """The targets, what was found, and whether it met them."""
     memory = max(whole.memory, *(found.memory for found in rounds["ours"]))
-    found = (ratio(rounds, "wall"), ratio(rounds, "cpu"),
-             whole.wall / middle(rounds["peer"], "wall"), memory / UNITS["gib"])
+    found = (
+        ratio(rounds, "wall"),
+        ratio(rounds, "cpu"),
+        whole.wall / middle(rounds["peer"], "wall"),
+        memory / UNITS["gib"],
+    )
     rows = []
     for value, (name, (target, aim)) in zip(found, TARGETS.items(), strict=True):
         verdict = "aim met" if aim and value <= aim else "met" if value <= target else "missed"
@@ -207,21 +241,33 @@ def targets_table(rounds: dict[str, list[Measured]], whole: Measured) -> str:
     return table(["measure", "target", "aim", "found", "verdict"], rows)
 
 
-def section(options: argparse.Namespace, rounds: dict[str, list[Measured]],
-            whole: Measured, peaks: dict[str, int], agreement: str, load: float) -> str:
+def section(
+    options: argparse.Namespace,
+    rounds: dict[str, list[Measured]],
+    whole: Measured,
+    peaks: dict[str, int],
+    agreement: str,
+    load: float,
+) -> str:
     """One dated section of results.md."""
     order = ", lines in random order" if options.shuffled else ""
     stages = ", ".join(f"{name} {peak / UNITS['gib']:.2f}" for name, peak in peaks.items())
-    return "\n\n".join([
-        f"## {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, scale {options.scale:g}, "
-        f"{options.rounds} round(s){order}",
-        f"{machine()}. Load of the machine before the first round: {load:.1f}.",
-        sides_table(rounds),
-        f"Whole report: {whole.wall:.1f} s wall, {whole.cpu:.1f} s CPU. Most memory by stage, GiB: "
-        f"{stages}.",
-        targets_table(rounds, whole),
-        f"{agreement[0].upper()}{agreement[1:]}.",
-    ]) + "\n"
+    return (
+        "\n\n".join(
+            [
+                f"## {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, scale {options.scale:g}, "
+                f"{options.rounds} round(s){order}",
+                f"{machine()}. Load of the machine before the first round: {load:.1f}.",
+                sides_table(rounds),
+                f"Whole report: {whole.wall:.1f} s wall, {whole.cpu:.1f} s CPU. "
+                f"Most memory by stage, GiB: "
+                f"{stages}.",
+                targets_table(rounds, whole),
+                f"{agreement[0].upper()}{agreement[1:]}.",
+            ]
+        )
+        + "\n"
+    )
 
 
 def main() -> None:

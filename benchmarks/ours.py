@@ -36,15 +36,18 @@ def import_stage() -> None:
 def clean_stage() -> None:
     """02: each small table put right."""
     stage = Stage("02_clean")
-    products = clean.products(stage.read("raw_products"), stage.rules, stage.settings.thresholds,
-                              stage.settings.labels)
+    products = clean.products(
+        stage.read("raw_products"), stage.rules, stage.settings.thresholds, stage.settings.labels
+    )
     departments = clean.departments(stage.read("raw_departments"))
     clean.require_departments(products, departments)
     stage.write("products", products)
     stage.write("departments", departments)
     stage.for_each_part(
-        clean.clean_part, {"raw_orders": "raw_orders", "raw_customers": "raw_customers"},
-        makes=("orders", "customers"))
+        clean.clean_part,
+        {"raw_orders": "raw_orders", "raw_customers": "raw_customers"},
+        makes=("orders", "customers"),
+    )
     stage.publish()
 
 
@@ -55,7 +58,10 @@ def merge_stage() -> None:
     sums = stage.for_each_part(
         merge.merge_part,
         {"raw_lines": "raw_lines", "orders": "orders", "customers": "customers"},
-        makes=("merged",), read=store.read_stored, catalogue=catalogue)
+        makes=("merged",),
+        read=store.read_stored,
+        catalogue=catalogue,
+    )
     merge.require_full_match(sums, stage.lines_file())
     stage.publish(orders=sums["orders_kept"], customers=sums["customers_kept"])
 
@@ -64,18 +70,31 @@ def derive_stage() -> None:
     """04: the flags, each at its own grain."""
     stage = Stage("04_derive_flags")
     counts = stage.for_each_part(
-        flags.count_by_day_hour, {"merged": ("merged", ["order_id"]),
-                                  "orders": ("orders", ["order_id", "order_day", "order_hour"])})
+        flags.count_by_day_hour,
+        {
+            "merged": ("merged", ["order_id"]),
+            "orders": ("orders", ["order_id", "order_day", "order_hour"]),
+        },
+    )
     busiest = flags.busiest_labels(counts["orders"], counts["lines"], stage.rules, stage.settings)
     products = stage.read("products")
     sums = stage.for_each_part(
         flags.derive_part,
-        {"merged": ("merged", ["order_id", "product_key", "reordered"]),
-         "orders": "orders", "customers": "customers"},
+        {
+            "merged": ("merged", ["order_id", "product_key", "reordered"]),
+            "orders": "orders",
+            "customers": "customers",
+        },
         makes=("analysis_orders", "analysis_customers", "low_activity_customers"),
-        prices=products["price_cents"], busiest=busiest, rules=stage.rules, settings=stage.settings)
-    stage.write("analysis_products", flags.analysis_products(
-        products, stage.read("departments"), sums, stage.settings))
+        prices=products["price_cents"],
+        busiest=busiest,
+        rules=stage.rules,
+        settings=stage.settings,
+    )
+    stage.write(
+        "analysis_products",
+        flags.analysis_products(products, stage.read("departments"), sums, stage.settings),
+    )
     stage.publish()
 
 
@@ -88,18 +107,30 @@ def result_tables() -> None:
     labels = totals.group_labels(customers, stage.settings)
     sums = stage.for_each_part(
         totals.count_part,
-        {"merged": ("merged", ["order_id", "product_key", "reordered"]),
-         "orders": "analysis_orders", "customers": "analysis_customers"},
-        goods=totals.Goods.of(products, names), labels=labels,
-        users=Positions(customers["user_id"].to_numpy()), settings=stage.settings)
+        {
+            "merged": ("merged", ["order_id", "product_key", "reordered"]),
+            "orders": "analysis_orders",
+            "customers": "analysis_customers",
+        },
+        goods=totals.Goods.of(products, names),
+        labels=labels,
+        users=Positions(customers["user_id"].to_numpy()),
+        settings=stage.settings,
+    )
     results = totals.result_tables(sums, customers, labels, products, names, stage.settings)
     stage.folders.tables.mkdir(parents=True, exist_ok=True)
     for name, table in results.items():
         (stage.folders.tables / f"{name}.csv").write_text(to_csv(table), encoding="utf-8")
 
 
-STEPS = {"import": import_stage, "clean": clean_stage, "merge": merge_stage,
-         "derive": derive_stage, "results": result_tables, "flat": write_flat}
+STEPS = {
+    "import": import_stage,
+    "clean": clean_stage,
+    "merge": merge_stage,
+    "derive": derive_stage,
+    "results": result_tables,
+    "flat": write_flat,
+}
 
 
 def main(data: str, out: str) -> None:

@@ -16,7 +16,7 @@ from statistics import median
 
 from bench import BASKET, Measured, measure
 
-START_UP = '''
+START_UP = """
 import hashlib, os, sys
 
 if "basket" in " ".join(sys.orig_argv):
@@ -37,7 +37,7 @@ if "basket" in " ".join(sys.orig_argv):
             [column.name for column in basket.project.dictionary.columns_of(table)]]
         basket.tables.store.conforming = lambda table, rows: rows.select(
             basket.project.dictionary.arrow_schema(table).names).cast(basket.project.dictionary.arrow_schema(table))
-'''
+"""
 
 
 def main() -> None:

@@ -17,22 +17,34 @@ from pathlib import Path
 import duckdb
 
 THREADS = 2
-PARQUET = ("FORMAT parquet, ROW_GROUP_SIZE 250000, DICTIONARY_SIZE_LIMIT 1000, "
-           "WRITE_BLOOM_FILTER false, PARQUET_VERSION v2")
-GROUPINGS = ("loyalty_flag", "spending_flag", "frequency_flag", "region", "age_group",
-             "income_group", "family_status", "gender", "n_dependants", "profile")
+PARQUET = (
+    "FORMAT parquet, ROW_GROUP_SIZE 250000, DICTIONARY_SIZE_LIMIT 1000, "
+    "WRITE_BLOOM_FILTER false, PARQUET_VERSION v2"
+)
+GROUPINGS = (
+    "loyalty_flag",
+    "spending_flag",
+    "frequency_flag",
+    "region",
+    "age_group",
+    "income_group",
+    "family_status",
+    "gender",
+    "n_dependants",
+    "profile",
+)
 FLAGS = (*GROUPINGS, "exclusion_flag")
 DAYS = ("Saturday", "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
 REGIONS = {
     "Northeast": "Connecticut, Maine, Massachusetts, New Hampshire, New Jersey, New York, "
-                 "Pennsylvania, Rhode Island, Vermont",
+    "Pennsylvania, Rhode Island, Vermont",
     "Midwest": "Illinois, Indiana, Iowa, Kansas, Michigan, Minnesota, Missouri, Nebraska, "
-               "North Dakota, Ohio, South Dakota, Wisconsin",
+    "North Dakota, Ohio, South Dakota, Wisconsin",
     "South": "Alabama, Arkansas, Delaware, District of Columbia, Florida, Georgia, Kentucky, "
-             "Louisiana, Maryland, Mississippi, North Carolina, Oklahoma, South Carolina, "
-             "Tennessee, Texas, Virginia, West Virginia",
+    "Louisiana, Maryland, Mississippi, North Carolina, Oklahoma, South Carolina, "
+    "Tennessee, Texas, Virginia, West Virginia",
     "West": "Alaska, Arizona, California, Colorado, Hawaii, Idaho, Montana, Nevada, New Mexico, "
-            "Oregon, Utah, Washington, Wyoming",
+    "Oregon, Utah, Washington, Wyoming",
 }
 STATES = {state: region for region, states in REGIONS.items() for state in states.split(", ")}
 
@@ -295,8 +307,9 @@ JOIN day_labels USING (order_day) JOIN hour_labels USING (order_hour);
 def labels(names: tuple[str, ...]) -> str:
     """SQL for the grouping that a row of GROUPING SETS belongs to, and its label."""
     grouping = " ".join(f"WHEN grouping({name}) = 0 THEN '{name}'" for name in names)
-    label = " ".join(f"WHEN grouping({name}) = 0 THEN coalesce({name}::VARCHAR, '(missing)')"
-                     for name in names)
+    label = " ".join(
+        f"WHEN grouping({name}) = 0 THEN coalesce({name}::VARCHAR, '(missing)')" for name in names
+    )
     return f'CASE {grouping} END AS "grouping", CASE {label} END AS "group"'
 
 
@@ -469,19 +482,25 @@ RESULTS = {
     """,
 }
 
-NOT_STORED = {"raw_products": "* EXCLUDE (file_row)",
-              "analysis_orders": "* EXCLUDE (department_mask, range_mask)"}
+NOT_STORED = {
+    "raw_products": "* EXCLUDE (file_row)",
+    "analysis_orders": "* EXCLUDE (department_mask, range_mask)",
+}
 
 # ---- the run ------------------------------------------------------------------------------------
 
 # Step: its SQL, and the tables that it leaves on disk.
 STEPS = {
-    "import": (IMPORT, ("raw_products", "raw_departments", "raw_customers", "raw_orders",
-                        "raw_lines")),
+    "import": (
+        IMPORT,
+        ("raw_products", "raw_departments", "raw_customers", "raw_orders", "raw_lines"),
+    ),
     "clean": (CLEAN, ("products", "departments", "customers", "orders")),
     "merge": (MERGE, ("merged",)),
-    "derive": (DERIVE, ("analysis_orders", "analysis_customers", "low_activity_customers",
-                        "analysis_products")),
+    "derive": (
+        DERIVE,
+        ("analysis_orders", "analysis_customers", "low_activity_customers", "analysis_products"),
+    ),
     "results": (SUMS, ()),
     "flat": (FLAT, ("flat_lines",)),
 }
@@ -502,8 +521,9 @@ def main(data: str, out: str) -> None:
         connection.execute(script)
         for name in tables:
             columns = NOT_STORED.get(name, "*")
-            connection.execute(f"COPY (SELECT {columns} FROM {name}) TO 'prepared/{name}.parquet' "
-                               f"({PARQUET})")
+            connection.execute(
+                f"COPY (SELECT {columns} FROM {name}) TO 'prepared/{name}.parquet' ({PARQUET})"
+            )
         if step == "merge":
             require_full_match(connection)
         if step == "results":
@@ -528,8 +548,10 @@ def create_states(connection: duckdb.DuckDBPyConnection) -> None:
 
 def require_full_match(connection: duckdb.DuckDBPyConnection) -> None:
     """Raise unless every line read has come out of the merge once."""
-    read, merged = (connection.execute(f"SELECT count(*) FROM '{table}'").fetchone()[0]
-                    for table in ("prepared/raw_lines.parquet", "prepared/merged.parquet"))
+    read, merged = (
+        connection.execute(f"SELECT count(*) FROM '{table}'").fetchone()[0]
+        for table in ("prepared/raw_lines.parquet", "prepared/merged.parquet")
+    )
     if read != merged:
         raise SystemExit(f"{read:,} lines read, {merged:,} merged; expected as many")
 

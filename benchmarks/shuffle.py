@@ -1,6 +1,6 @@
 """The same data set with the lines' file in random order, the worst case for both sides.
 
-    python benchmarks/shuffle.py DATA TARGET
+python benchmarks/shuffle.py DATA TARGET
 """
 
 import shutil

@@ -151,17 +151,24 @@ class Measured:
         self.everyone = Positions(self.customers["user_id"].to_numpy())
         self.sums = stage.for_each_part(
             totals.measure_part,
-            {"merged": ("merged", COLUMNS_FOR_SUMS), "orders": "analysis_orders",
-             "customers": "analysis_customers"},
-            goods=totals.Goods.of(self.products, self.names), labels=self.labels,
-            users=self.everyone, settings=self.settings)
+            {
+                "merged": ("merged", COLUMNS_FOR_SUMS),
+                "orders": "analysis_orders",
+                "customers": "analysis_customers",
+            },
+            goods=totals.Goods.of(self.products, self.names),
+            labels=self.labels,
+            users=self.everyone,
+            settings=self.settings,
+        )
         self.department_lines = np.concatenate(self.sums["customer_departments"])
         self.customer_times = np.concatenate(self.sums["customer_times"])
 
     def counted(self) -> dict[str, pd.DataFrame]:
         """The tables that count and average."""
-        return totals.result_tables(self.sums, self.customers, self.labels, self.products,
-                                     self.names, self.settings)
+        return totals.result_tables(
+            self.sums, self.customers, self.labels, self.products, self.names, self.settings
+        )
 
     def compared(self, counted: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         """The tables that compare, with those that they rest on."""
@@ -174,27 +181,45 @@ class Measured:
             "redundancy": bands.redundancies(self.customers[active], settings),
         }
         results |= comparisons.all_comparisons(
-            self.customers[active], self.labels[active], self.department_lines[active],
-            self.customer_times[active], names, results, settings)
-        return results | self._pairs() | {
-            "busiest_times": times.busiest_times(moments, columns, settings),
-            "order_index": times.order_index(moments, columns, settings),
-            "quiet_windows": times.quiet_windows(moments, columns, settings),
-            "days_between_orders": totals.days_between_orders(self.sums),
-            "income_by_age": totals.income_by_age(self.customers, settings),
-        }
+            self.customers[active],
+            self.labels[active],
+            self.department_lines[active],
+            self.customer_times[active],
+            names,
+            results,
+            settings,
+        )
+        return (
+            results
+            | self._pairs()
+            | {
+                "busiest_times": times.busiest_times(moments, columns, settings),
+                "order_index": times.order_index(moments, columns, settings),
+                "quiet_windows": times.quiet_windows(moments, columns, settings),
+                "days_between_orders": totals.days_between_orders(self.sums),
+                "income_by_age": totals.income_by_age(self.customers, settings),
+            }
+        )
 
     def _pairs(self) -> dict[str, pd.DataFrame]:
-        takes = {"merged": ("merged", ["order_id", "product_key"]),
-                 "orders": ("analysis_orders", ["order_id", "user_id"]),
-                 "customers": ("analysis_customers", ["user_id", "exclusion_flag"])}
+        takes = {
+            "merged": ("merged", ["order_id", "product_key"]),
+            "orders": ("analysis_orders", ["order_id", "user_id"]),
+            "customers": ("analysis_customers", ["user_id", "exclusion_flag"]),
+        }
         keys = pairs.popular(self.products)
-        counted = self.stage.for_each_part(pairs.count_part, takes, keys=keys,
-                                           settings=self.settings)
+        counted = self.stage.for_each_part(
+            pairs.count_part, takes, keys=keys, settings=self.settings
+        )
         chosen = pairs.candidates(counted, keys, self.products)
         spread = self.stage.for_each_part(
-            pairs.describe_part, takes, pairs=chosen, labels=self.labels, users=self.everyone,
-            settings=self.settings)
+            pairs.describe_part,
+            takes,
+            pairs=chosen,
+            labels=self.labels,
+            users=self.everyone,
+            settings=self.settings,
+        )
         return {"product_pairs": pairs.product_pairs(chosen, spread, self.products, self.settings)}
 
 
@@ -239,8 +264,9 @@ def clean_stage(run: Run) -> None:
     """02: each small table put right."""
     stage = run.open("02_clean")
     raw_products = stage.read("raw_products")
-    products = clean.products(raw_products, stage.rules, stage.settings.thresholds,
-                              stage.settings.labels)
+    products = clean.products(
+        raw_products, stage.rules, stage.settings.thresholds, stage.settings.labels
+    )
     departments = clean.departments(stage.read("raw_departments"))
     clean.require_departments(products, departments)
     stage.write("products", products)
@@ -248,12 +274,18 @@ def clean_stage(run: Run) -> None:
     for name in ("corrected", "course"):
         clean.record_product_flow(stage.audit, name, raw_products, stage.settings)
     counts = stage.for_each_part(
-        clean.clean_part, {"raw_orders": "raw_orders", "raw_customers": "raw_customers"},
-        makes=("orders", "customers"))
+        clean.clean_part,
+        {"raw_orders": "raw_orders", "raw_customers": "raw_customers"},
+        makes=("orders", "customers"),
+    )
     clean.record_orders(stage.audit, counts)
-    stage.audit.record_flow("orders", "prior orders only", counts["orders"],
-                            counts["prior_orders"],
-                            removed=counts["orders"] - counts["prior_orders"])
+    stage.audit.record_flow(
+        "orders",
+        "prior orders only",
+        counts["orders"],
+        counts["prior_orders"],
+        removed=counts["orders"] - counts["prior_orders"],
+    )
     stage.publish()
 
 
@@ -264,17 +296,31 @@ def merge_stage(run: Run) -> None:
     sums = stage.for_each_part(
         merge.merge_part,
         {"raw_lines": "raw_lines", "orders": "orders", "customers": "customers"},
-        makes=("merged",), read=store.read_stored, catalogue=catalogue)
+        makes=("merged",),
+        read=store.read_stored,
+        catalogue=catalogue,
+    )
     if stage.rules.every_line_must_match:
         merge.require_full_match(sums, stage.lines_file())
     merge.record_checks(stage.audit, sums)
     raw_products = stage.read("raw_products")
     for name in (run.rules, *({"corrected", "course"} - {run.rules})):
-        products = clean.products(raw_products, stage.settings.rules_named(name),
-                                  stage.settings.thresholds, stage.settings.labels)
+        products = clean.products(
+            raw_products,
+            stage.settings.rules_named(name),
+            stage.settings.thresholds,
+            stage.settings.labels,
+        )
         flow = merge.flow_under(products, sums)
-        stage.audit.record_flow("merged", "merge", sums["read"], flow["kept"], added=flow["added"],
-                                removed=flow["unmatched"], rules=name)
+        stage.audit.record_flow(
+            "merged",
+            "merge",
+            sums["read"],
+            flow["kept"],
+            added=flow["added"],
+            removed=flow["unmatched"],
+            rules=name,
+        )
     stage.publish(orders=sums["orders_kept"], customers=sums["customers_kept"])
     run.sums_of_merge = sums
 
@@ -283,18 +329,31 @@ def flag_stage(run: Run) -> None:
     """04: the flags, each at its own grain."""
     stage = run.open("04_derive_flags")
     counts = stage.for_each_part(
-        flags.count_by_day_hour, {"merged": ("merged", ["order_id"]),
-                                  "orders": ("orders", ["order_id", "order_day", "order_hour"])})
+        flags.count_by_day_hour,
+        {
+            "merged": ("merged", ["order_id"]),
+            "orders": ("orders", ["order_id", "order_day", "order_hour"]),
+        },
+    )
     busiest = flags.busiest_labels(counts["orders"], counts["lines"], stage.rules, stage.settings)
     products = stage.read("products")
     sums = stage.for_each_part(
         flags.derive_part,
-        {"merged": ("merged", ["order_id", "product_key", "reordered"]),
-         "orders": "orders", "customers": "customers"},
+        {
+            "merged": ("merged", ["order_id", "product_key", "reordered"]),
+            "orders": "orders",
+            "customers": "customers",
+        },
         makes=("analysis_orders", "analysis_customers", "low_activity_customers"),
-        prices=products["price_cents"], busiest=busiest, rules=stage.rules, settings=stage.settings)
-    stage.write("analysis_products", flags.analysis_products(
-        products, stage.read("departments"), sums, stage.settings))
+        prices=products["price_cents"],
+        busiest=busiest,
+        rules=stage.rules,
+        settings=stage.settings,
+    )
+    stage.write(
+        "analysis_products",
+        flags.analysis_products(products, stage.read("departments"), sums, stage.settings),
+    )
     flags.record_exclusion(stage.audit, sums, stage.built)
     stage.publish()
 

@@ -14,9 +14,10 @@ from basket.project.stages import graph
 ALT = "Bars: orders by day. Saturday leads with 19 % of all orders, Wednesday is last."
 HOSTILE = "<script>alert(1)</script>"
 WIDE_TABLE = (
-    '<div><style scoped>.dataframe tbody tr th {vertical-align: top}</style>'
+    "<div><style scoped>.dataframe tbody tr th {vertical-align: top}</style>"
     '<table border="1" class="dataframe" id="T_a1b2c"><thead><tr style="text-align: right;">'
-    "<th></th>" + "".join(f"<th>a_column_{number}</th>" for number in range(14))
+    "<th></th>"
+    + "".join(f"<th>a_column_{number}</th>" for number in range(14))
     + "</tr></thead><tbody><tr><th>0</th><td>&lt;script&gt;alert(1)&lt;/script&gt;</td>"
     + "".join(f"<td>{number * 1234:,}</td>" for number in range(13))
     + "</tr></tbody></table></div>"
@@ -39,36 +40,54 @@ def figure(alt: str | None = ALT) -> dict:
 
 def table(html: str = WIDE_TABLE) -> dict:
     """The output of a cell that ends with a table."""
-    return v4.new_output("execute_result", {"text/html": html, "text/plain": "…"},
-                         execution_count=1)
+    return v4.new_output(
+        "execute_result", {"text/html": html, "text/plain": "…"}, execution_count=1
+    )
 
 
 def code(source: str, *outputs: dict, tags: tuple[str, ...] = ()) -> dict:
     """A code cell that ran."""
-    return v4.new_code_cell(source, outputs=list(outputs), execution_count=1,
-                            metadata={"tags": list(tags)})
+    return v4.new_code_cell(
+        source, outputs=list(outputs), execution_count=1, metadata={"tags": list(tags)}
+    )
 
 
 def usual_cells() -> list[dict]:
     """The cells of a notebook that has one of everything."""
     return [
-        v4.new_markdown_cell("# 03 Merge\n\nDo all lines find their order? From $5 to **$10**.\n\n"
-                             "**Contents:** [Rows](#Rows,-in-and-out)"),
+        v4.new_markdown_cell(
+            "# 03 Merge\n\nDo all lines find their order? From $5 to **$10**.\n\n"
+            "**Contents:** [Rows](#Rows,-in-and-out)"
+        ),
         code('rules = "corrected"', tags=("parameters",)),
         code('rules = "course"', tags=("injected-parameters",)),
-        v4.new_markdown_cell("## Rows, in and out\n\n> D-04 The first of each pair is absent.\n\n"
-                             "| step | rows |\n|---|---:|\n| read | 1,000 |\n\n"
-                             "See [the paper](https://example.org/paper)."),
+        v4.new_markdown_cell(
+            "## Rows, in and out\n\n> D-04 The first of each pair is absent.\n\n"
+            "| step | rows |\n|---|---:|\n| read | 1,000 |\n\n"
+            "See [the paper](https://example.org/paper)."
+        ),
         code("# attach\nmerged = merge.attach_products(lines, products)\nmerged.head()", table()),
         v4.new_markdown_cell("## Rows, in and out\n\n#### A deeper point"),
-        code("show(figure)", figure(),
-             v4.new_output("stream", name="stdout", text="first "),
-             v4.new_output("stream", name="stdout", text="and second: " + "wide " * 60),
-             v4.new_output("stream", name="stderr",
-                           text="/tmp/ipykernel_41/99.py:3: UserWarning: at 0x7f00deadbeef\n")),
-        code("1 / 0", v4.new_output(
-            "error", ename="ZeroDivisionError", evalue="division by zero",
-            traceback=["\x1b[31mZeroDivisionError\x1b[39m: division by zero"])),
+        code(
+            "show(figure)",
+            figure(),
+            v4.new_output("stream", name="stdout", text="first "),
+            v4.new_output("stream", name="stdout", text="and second: " + "wide " * 60),
+            v4.new_output(
+                "stream",
+                name="stderr",
+                text="/tmp/ipykernel_41/99.py:3: UserWarning: at 0x7f00deadbeef\n",
+            ),
+        ),
+        code(
+            "1 / 0",
+            v4.new_output(
+                "error",
+                ename="ZeroDivisionError",
+                evalue="division by zero",
+                traceback=["\x1b[31mZeroDivisionError\x1b[39m: division by zero"],
+            ),
+        ),
     ]
 
 
@@ -88,32 +107,83 @@ def write_run(folder: Path, synthetic: str = "data") -> Folders:
     folders = Folders(folder)
     for stage in graph():
         title = v4.new_markdown_cell(f"# {stage}")
-        write_notebook(folder, [title, v4.new_markdown_cell("## Q1 When is it busy?"),
-                                code("show(figure)", figure())], stage)
+        write_notebook(
+            folder,
+            [title, v4.new_markdown_cell("## Q1 When is it busy?"), code("show(figure)", figure())],
+            stage,
+        )
     folders.tables.mkdir(parents=True)
     (folders.tables / "orders_by_day.csv").write_text("day\n", encoding="utf-8")
     folders.visualizations.mkdir(parents=True)
     (folders.visualizations / "orders_by_day.png").write_bytes(base64.b64decode(png()))
-    _write_json(folders.visualizations / "figures.json", [
-        {"name": "orders_by_day", "image": "orders_by_day.png", "question": "Q1",
-         "title": f"{HOSTILE} leads"}])
-    _write_json(folders.analysis / "run_facts.json", {
-        "rules": "corrected", "version": "1.0.0", "commit": "0123456789abcdef",
-        "date": "2017-01-01", "data": {"synthetic": synthetic, "description": "A data set"}})
-    _write_json(folders.analysis / "findings.json", [{
-        "id": "q1_busiest", "question": "Q1", "headline": f"{HOSTILE} sells most on Saturday",
-        "so_what": "So what: two days make a third of all orders.", "action": "Advertise midweek.",
-        "owner": "Marketing", "confidence": "high", "evidence": ["orders_by_day"],
-        "figure": "orders_by_day", "numbers": {}}])
-    row = {"step": "attach products", "table": "merged", "rows_in": 1234567, "rows_added": 0,
-           "rows_removed": 567, "rows_quarantined": 0, "rows_out": 1234000, "reason": HOSTILE}
-    _write_json(folders.prepared / "01_import.json", {
-        "stage": "01_import", "rules": "corrected", "flow": [], "facts": {
-            "synthetic": {"seed": 1} if synthetic == "data" else None,
-            "fabricated": ["prices"] if synthetic == "columns" else []}})
-    _write_json(folders.prepared / "03_merge.json", {
-        "stage": "03_merge", "rules": "corrected",
-        "flow": [{"rules": "corrected", **row}, {"rules": "course", **row, "rows_in": 7654321}]})
+    _write_json(
+        folders.visualizations / "figures.json",
+        [
+            {
+                "name": "orders_by_day",
+                "image": "orders_by_day.png",
+                "question": "Q1",
+                "title": f"{HOSTILE} leads",
+            }
+        ],
+    )
+    _write_json(
+        folders.analysis / "run_facts.json",
+        {
+            "rules": "corrected",
+            "version": "1.0.0",
+            "commit": "0123456789abcdef",
+            "date": "2017-01-01",
+            "data": {"synthetic": synthetic, "description": "A data set"},
+        },
+    )
+    _write_json(
+        folders.analysis / "findings.json",
+        [
+            {
+                "id": "q1_busiest",
+                "question": "Q1",
+                "headline": f"{HOSTILE} sells most on Saturday",
+                "so_what": "So what: two days make a third of all orders.",
+                "action": "Advertise midweek.",
+                "owner": "Marketing",
+                "confidence": "high",
+                "evidence": ["orders_by_day"],
+                "figure": "orders_by_day",
+                "numbers": {},
+            }
+        ],
+    )
+    row = {
+        "step": "attach products",
+        "table": "merged",
+        "rows_in": 1234567,
+        "rows_added": 0,
+        "rows_removed": 567,
+        "rows_quarantined": 0,
+        "rows_out": 1234000,
+        "reason": HOSTILE,
+    }
+    _write_json(
+        folders.prepared / "01_import.json",
+        {
+            "stage": "01_import",
+            "rules": "corrected",
+            "flow": [],
+            "facts": {
+                "synthetic": {"seed": 1} if synthetic == "data" else None,
+                "fabricated": ["prices"] if synthetic == "columns" else [],
+            },
+        },
+    )
+    _write_json(
+        folders.prepared / "03_merge.json",
+        {
+            "stage": "03_merge",
+            "rules": "corrected",
+            "flow": [{"rules": "corrected", **row}, {"rules": "course", **row, "rows_in": 7654321}],
+        },
+    )
     _write_json(folders.prepared / "merged" / "_table.json", {"rows": 1234000})
     return folders
 

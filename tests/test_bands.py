@@ -1,6 +1,5 @@
 """Bands and redundancies: exact against brute force, planted steps found, chance not confirmed."""
 
-
 from itertools import combinations
 
 import numpy as np
@@ -26,17 +25,21 @@ def shoppers(n, seed=0):
     income = np.where(age < 41, rng.normal(68_000, 25_000, n), rng.normal(110_000, 40_000, n))
     alone = np.where(age < 60, "single", "divorced/widowed")
     together = np.where(age < 22, "living with parents and siblings", "married")
-    customers = pd.DataFrame({
-        "user_id": np.arange(1, n + 1), "age": age.astype("int16"),
-        "income": pd.array(income.clip(25_903).round(), "Int32"),
-        "n_dependants": dependants.astype("int16"),
-        "family_status": pd.Categorical(np.where(dependants == 0, alone, together)),
-        "gender": pd.Categorical(rng.choice(["Female", "Male"], n)),
-        "region": pd.Categorical(rng.choice(REGIONS, n, p=[0.2, 0.2, 0.35, 0.25])),
-    })
+    customers = pd.DataFrame(
+        {
+            "user_id": np.arange(1, n + 1),
+            "age": age.astype("int16"),
+            "income": pd.array(income.clip(25_903).round(), "Int32"),
+            "n_dependants": dependants.astype("int16"),
+            "family_status": pd.Categorical(np.where(dependants == 0, alone, together)),
+            "gender": pd.Categorical(rng.choice(["Female", "Male"], n)),
+            "region": pd.Categorical(rng.choice(REGIONS, n, p=[0.2, 0.2, 0.35, 0.25])),
+        }
+    )
     return customers.assign(
         age_group=pd.cut(customers["age"], [0, 39, 64, 120], labels=SETTINGS.labels.age_group),
-        income_group=pd.cut(income, [0, 49_999, 99_999, 1e9], labels=SETTINGS.labels.income_group))
+        income_group=pd.cut(income, [0, 49_999, 99_999, 1e9], labels=SETTINGS.labels.income_group),
+    )
 
 
 def binned(customers, total):
@@ -74,8 +77,10 @@ def test_cuts_are_the_best_of_all(bins):
         )
 
     def is_allowed(places):
-        return all(data.customers[start:end].sum() >= max(1, 0.05 * n)
-                   for start, end in zip([0, *places], [*places, len(bins)], strict=True))
+        return all(
+            data.customers[start:end].sum() >= max(1, 0.05 * n)
+            for start, end in zip([0, *places], [*places, len(bins)], strict=True)
+        )
 
     for number, cuts in enumerate(bands.best_cuts(data)):
         places = np.searchsorted(data.edges, cuts)
@@ -84,7 +89,8 @@ def test_cuts_are_the_best_of_all(bins):
             assert is_allowed(places)
             assert explained(places) == pytest.approx(max(map(explained, allowed)))
     assert number == bands.MOST_CUTS or not any(
-        is_allowed(p) for p in combinations(range(1, len(bins)), number + 1))
+        is_allowed(p) for p in combinations(range(1, len(bins)), number + 1)
+    )
 
 
 def test_a_band_has_its_least_share_of_the_customers():
@@ -102,7 +108,8 @@ def test_r_squared_of_the_sums_is_that_of_the_customers():
     squares = ((y - y.mean()) ** 2).sum()
     assert bands.r_squared(means, cuts, data, squares) == pytest.approx(1 - missed / squares)
     assert bands.band_means(data, cuts) == pytest.approx(
-        [y[x < 2].mean(), y[(x >= 2) & (x < 4)].mean(), y[x >= 4].mean()])
+        [y[x < 2].mean(), y[(x >= 2) & (x < 4)].mean(), y[x >= 4].mean()]
+    )
 
 
 def run(customers, measures, pairs=None):
@@ -119,18 +126,21 @@ def test_the_step_of_income_between_40_and_41_is_found_and_confirmed(seed):
     assert (proposed["cuts"], proposed["bands"], proposed["confirmed"]) == ("41", 2, "yes")
     assert 0 < proposed["gain_low"] < proposed["gain_over_course"] < proposed["gain_high"]
     assert proposed["gain_over_course"] == pytest.approx(
-        proposed["r2_confirm_half"] - course["r2_confirm_half"])
+        proposed["r2_confirm_half"] - course["r2_confirm_half"]
+    )
 
 
 def test_every_planted_step_is_found_and_no_more():
     customers = shoppers(20_000)
     income = customers["income"].to_numpy("float64")
     noise = np.random.default_rng(2).normal(0, 1, len(customers))
-    measures = pd.DataFrame({
-        "one": noise + (income >= 55_000),
-        "two": noise + 1.0 * (income >= 47_000) + 1.0 * (income >= 90_000),
-        "three": noise + np.searchsorted([45_000, 70_000, 120_000], income, side="right"),
-    })
+    measures = pd.DataFrame(
+        {
+            "one": noise + (income >= 55_000),
+            "two": noise + 1.0 * (income >= 47_000) + 1.0 * (income >= 90_000),
+            "three": noise + np.searchsorted([45_000, 70_000, 120_000], income, side="right"),
+        }
+    )
     table = run(customers, measures, [("income", name) for name in measures])
     cuts = table.loc[table["method"] == "proposed", "cuts"].str.split(" | ", regex=False)
     for found, planted in zip(cuts, [[55], [47, 90], [45, 70, 120]], strict=True):
@@ -178,8 +188,9 @@ def test_bands_do_not_depend_on_the_order_of_the_customers():
     customers = shoppers(2000)
     measures = pd.DataFrame({"income": customers["income"]})
     order = np.random.default_rng(4).permutation(2000)
-    again = run(customers.iloc[order].reset_index(drop=True),
-                measures.iloc[order].reset_index(drop=True))
+    again = run(
+        customers.iloc[order].reset_index(drop=True), measures.iloc[order].reset_index(drop=True)
+    )
     pd.testing.assert_frame_equal(again, run(customers, measures))
 
 
@@ -202,15 +213,26 @@ def test_no_known_value_leaves_no_result():
 
 
 def test_measures_of_customers():
-    customers = pd.DataFrame({"spend_cents": [3000, 0], "priced_lines": [4, 0], "lines": [5, 2],
-                              "orders": [2, 1], "income": pd.array([50_000, None], "Int32")})
+    customers = pd.DataFrame(
+        {
+            "spend_cents": [3000, 0],
+            "priced_lines": [4, 0],
+            "lines": [5, 2],
+            "orders": [2, 1],
+            "income": pd.array([50_000, None], "Int32"),
+        }
+    )
     names = pd.DataFrame({"department": pd.Categorical(["produce", "snacks"])})
     measures = bands.customer_measures(customers, np.array([[4, 1], [0, 2]]), names)
     assert measures["mean_item_price"].tolist()[0] == 7.5
     assert measures["mean_order_value"].tolist() == [15, 0]
     assert measures["share of snacks"].tolist() == [0.2, 1]
     assert measures.isna().sum().to_dict() == {
-        "mean_item_price": 1, "mean_order_value": 0, "income": 1, "share of snacks": 0}
+        "mean_item_price": 1,
+        "mean_order_value": 0,
+        "income": 1,
+        "share of snacks": 0,
+    }
     assert ("income", "income") not in bands.asked(measures)
     assert ("age", "income") in bands.asked(measures)
 
@@ -235,7 +257,8 @@ def test_the_rule_is_said_in_words():
     table = bands.redundancies(shoppers(30_000), SETTINGS)
     assert table.loc[0, "rule"] == (
         "n_dependants 0: single, from age 60 divorced/widowed; "
-        "n_dependants 1/2/3: living with parents and siblings, from age 22 married")
+        "n_dependants 1/2/3: living with parents and siblings, from age 22 married"
+    )
     assert (table["rule"][1:] == "").all()
 
 
@@ -244,8 +267,10 @@ def test_one_attribute_is_named_where_one_is_enough():
     customers["zone"] = pd.Categorical(np.where(customers["region"] == "West", "far", "near"))
     found = bands.redundancy(customers, "zone", ["age", "region", "gender"], SETTINGS).iloc[0]
     assert (found["determined_by"], found["redundant"]) == ("region", "yes")
-    assert found["rule"] == "region Midwest near, region Northeast near, region South near, " \
-                            "region West far"
+    assert (
+        found["rule"] == "region Midwest near, region Northeast near, region South near, "
+        "region West far"
+    )
 
 
 def test_a_second_attribute_that_only_fits_noise_is_not_named():
@@ -304,8 +329,10 @@ def test_labels_in_bands_are_the_best_of_all(counts):
         assert (labels == -1).all()
         return
     best = max(
-        sum(occurs[start:end].sum(axis=0).max()
-            for start, end in zip([0, *places], [*places, len(occurs)], strict=True))
+        sum(
+            occurs[start:end].sum(axis=0).max()
+            for start, end in zip([0, *places], [*places, len(occurs)], strict=True)
+        )
         for number in range(min(3, len(occurs)))
         for places in combinations(range(1, len(occurs)), number)
     )

@@ -17,9 +17,23 @@ def test_a_small_benchmark_ends_well_and_is_written_down(tmp_path, order):
     results = tmp_path / "results.md"
     results.write_text("# Earlier results\n", encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / "bench.py"), "--scale", "0.003", "--rounds", "1",
-         "--folder", str(tmp_path / "data"), "--results", str(results), *order],
-        capture_output=True, text=True, check=False, timeout=600,
+        [
+            sys.executable,
+            str(ROOT / "benchmarks" / "bench.py"),
+            "--scale",
+            "0.003",
+            "--rounds",
+            "1",
+            "--folder",
+            str(tmp_path / "data"),
+            "--results",
+            str(results),
+            *order,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     text = results.read_text(encoding="utf-8")

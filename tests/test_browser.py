@@ -24,10 +24,20 @@ pytestmark = pytest.mark.slow
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 BROWSER = next((found for name in NAMES if (found := shutil.which(name))), None)
-OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-           "--disable-background-networking", "--disable-component-update", "--disable-sync",
-           "--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-pipe",
-           "--host-resolver-rules=MAP * ~NOTFOUND")
+OPTIONS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--remote-debugging-pipe",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+)
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 DESKTOP = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
 PATIENCE = 60  # seconds
@@ -54,10 +64,14 @@ class Browser:
             os.dup2(its_other_end, 4)
 
         self._process = subprocess.Popen(
-            [BROWSER, *OPTIONS, f"--user-data-dir={profile}", "about:blank"], close_fds=False,
-            preexec_fn=take_pipes, start_new_session=True,  # noqa: PLW1509 (it only moves two files)
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL)
+            [BROWSER, *OPTIONS, f"--user-data-dir={profile}", "about:blank"],
+            close_fds=False,
+            preexec_fn=take_pipes,  # noqa: PLW1509
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         os.close(its_end)
         os.close(its_other_end)
         self._numbers = itertools.count(1)
@@ -115,8 +129,9 @@ class Tab:
         if browser.tab:
             browser.call("Target.closeTarget", targetId=browser.tab)
         browser.tab = browser.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = browser.call("Target.attachToTarget", targetId=browser.tab,
-                                     flatten=True)["sessionId"]
+        self._session = browser.call("Target.attachToTarget", targetId=browser.tab, flatten=True)[
+            "sessionId"
+        ]
         for domain in ("Page", "Network", "Log", "Runtime"):
             self.call(f"{domain}.enable")
         self.call("Emulation.setDeviceMetricsOverride", **screen)
@@ -131,20 +146,29 @@ class Tab:
 
     def evaluate(self, expression: str):
         """Return the value of an expression in the page."""
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True,
-                           awaitPromise=True)
+        answer = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
     def press(self, key: str, code: int, text: str = "") -> None:
         """Press a key."""
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code,
-                      **({"text": text} if text and kind == "keyDown" else {}))
+            self.call(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                windowsVirtualKeyCode=code,
+                **({"text": text} if text and kind == "keyDown" else {}),
+            )
 
     def _reported(self, *methods: str) -> list[dict]:
-        return [event["params"] for event in self._browser.events
-                if event.get("sessionId") == self._session and event["method"] in methods]
+        return [
+            event["params"]
+            for event in self._browser.events
+            if event.get("sessionId") == self._session and event["method"] in methods
+        ]
 
     def requests(self) -> list[str]:
         """What the page asked for, other than itself and what it holds."""
@@ -154,8 +178,12 @@ class Tab:
 
     def complaints(self) -> list[str]:
         """What the page logged: errors, warnings, refusals of its policy."""
-        return [json.dumps(event) for event in self._reported(
-            "Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown")]
+        return [
+            json.dumps(event)
+            for event in self._reported(
+                "Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"
+            )
+        ]
 
 
 def _pipe() -> tuple[int, int]:
@@ -183,8 +211,21 @@ def folder(request, browser, tmp_path_factory) -> Path:
     if request.param == "of a report":
         out = tmp_path_factory.mktemp("report")
         done = subprocess.run(
-            [sys.executable, "-c", "from basket.command import main; main()", "report", "--scale",
-             "0.004", "--out", str(out)], capture_output=True, text=True, timeout=300, check=False)
+            [
+                sys.executable,
+                "-c",
+                "from basket.command import main; main()",
+                "report",
+                "--scale",
+                "0.004",
+                "--out",
+                str(out),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         return out / "04_analysis" / "notebooks"
     folders = write_run(tmp_path_factory.mktemp("run"))
@@ -235,7 +276,8 @@ def test_contents_links_lead_to_their_sections(browser, folder):
         for number in range(tab.evaluate("document.querySelectorAll('.wide a').length")):
             tab.evaluate(f"document.querySelectorAll('.wide a')[{number}].click()")
             top, seen = tab.evaluate(
-                "[document.querySelector(':target').getBoundingClientRect().top, innerHeight]")
+                "[document.querySelector(':target').getBoundingClientRect().top, innerHeight]"
+            )
             assert -1 <= top < seen, f"{page.name}: link {number}"
 
 
@@ -274,16 +316,23 @@ def test_a_page_works_by_keyboard(browser, folder):
         assert tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
         tab.press("Enter", 13, "\r")
         assert 'id="content"' in tab.evaluate(FOCUSED), page.name
-        if tab.evaluate("document.querySelector('.code:not([open]) summary')?.focus(), "
-                        "document.activeElement.localName") == "summary":
+        if (
+            tab.evaluate(
+                "document.querySelector('.code:not([open]) summary')?.focus(), "
+                "document.activeElement.localName"
+            )
+            == "summary"
+        ):
             tab.press("Enter", 13, "\r")
             assert tab.evaluate("document.activeElement.parentElement.open"), page.name
 
 
 def test_one_switch_shows_all_code(browser, folder):
     """A box to tick, without a script."""
-    hidden = "document.querySelector('.code:not([open]) pre')?.checkVisibility(" \
-             "{contentVisibilityAuto: true}) ?? null"
+    hidden = (
+        "document.querySelector('.code:not([open]) pre')?.checkVisibility("
+        "{contentVisibilityAuto: true}) ?? null"
+    )
     for page in pages_of(folder):
         tab = Tab(browser, page, DESKTOP)
         if tab.evaluate(hidden) is None:

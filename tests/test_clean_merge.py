@@ -21,10 +21,15 @@ RULES = ["corrected", "course"]
 def raw_products(*rows) -> pd.DataFrame:
     """Write products as (id, name, price in dollars); aisle and department follow from the id."""
     ids, names, prices = zip(*rows, strict=True)
-    return pd.DataFrame({
-        "product_id": np.array(ids, np.int32), "product_name": pd.Categorical(names),
-        "aisle_id": np.ones(len(ids), np.int16), "department_id": np.ones(len(ids), np.int16),
-        "prices": np.array(prices, np.float64)})
+    return pd.DataFrame(
+        {
+            "product_id": np.array(ids, np.int32),
+            "product_name": pd.Categorical(names),
+            "aisle_id": np.ones(len(ids), np.int16),
+            "department_id": np.ones(len(ids), np.int16),
+            "prices": np.array(prices, np.float64),
+        }
+    )
 
 
 def cleaned(raw: pd.DataFrame, rules: str = "corrected") -> pd.DataFrame:
@@ -43,11 +48,14 @@ def test_the_first_row_of_a_doubled_id_takes_the_absent_id_before_it():
     assert pairs_of(cleaned(raw)) == [(3, "a"), (6, "first"), (7, "second"), (8, "b")]
 
 
-@pytest.mark.parametrize("rows", [
-    [(6, "a", 1), (7, "first", 2), (7, "second", 3)],  # 6 is not absent
-    [(7, "first", 1), (7, "second", 2), (7, "third", 3)],  # two would stay on 7
-    [(1, "first", 1), (1, "second", 2)],  # there is no id 0
-])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [(6, "a", 1), (7, "first", 2), (7, "second", 3)],  # 6 is not absent
+        [(7, "first", 1), (7, "second", 2), (7, "third", 3)],  # two would stay on 7
+        [(1, "first", 1), (1, "second", 2)],  # there is no id 0
+    ],
+)
 def test_a_doubled_id_that_cannot_be_repaired_stops_the_run_and_is_named(rows):
     with pytest.raises(DataError, match=rf"products.csv: column product_id: {rows[-1][0]} stands"):
         cleaned(raw_products(*rows))
@@ -72,11 +80,16 @@ def test_a_row_that_differs_in_its_price_alone_is_no_exact_duplicate():
     assert len(cleaned(raw, "course")) == 3
 
 
-@pytest.mark.parametrize(("rules", "expected"), [
-    ("corrected", [(1, "(unnamed)"), (2, "(damaged name)"), (3, "None"), (4, "nan"),
-                   (5, "(unnamed)")]),
-    ("course", [(2, "#NAME?"), (3, "None"), (4, "nan")]),
-])
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        (
+            "corrected",
+            [(1, "(unnamed)"), (2, "(damaged name)"), (3, "None"), (4, "nan"), (5, "(unnamed)")],
+        ),
+        ("course", [(2, "#NAME?"), (3, "None"), (4, "nan")]),
+    ],
+)
 def test_nameless_and_damaged_names_are_labelled_and_a_product_called_none_stays(rules, expected):
     raw = raw_products((1, None, 1), (2, "#NAME?", 2), (3, "None", 3), (4, "nan", 4), (5, None, 5))
     assert pairs_of(cleaned(raw, rules)) == expected
@@ -86,18 +99,32 @@ def test_nameless_products_that_repeat_each_other_are_one_product():
     assert pairs_of(cleaned(raw_products((1, None, 1), (1, None, 1)))) == [(1, "(unnamed)")]
 
 
-@pytest.mark.parametrize(("dollars", "cents"), [
-    (0.0, 0), (1.0, 100), (1.1, 110), (4.35, 435), (8.2, 820), (0.1 + 0.2, 30), (19.99, 1999),
-    (9.999, 1000), (14_900.0, 1_490_000), (99_999.0, 9_999_900), (np.nan, None),
-])
+@pytest.mark.parametrize(
+    ("dollars", "cents"),
+    [
+        (0.0, 0),
+        (1.0, 100),
+        (1.1, 110),
+        (4.35, 435),
+        (8.2, 820),
+        (0.1 + 0.2, 30),
+        (19.99, 1999),
+        (9.999, 1000),
+        (14_900.0, 1_490_000),
+        (99_999.0, 9_999_900),
+        (np.nan, None),
+    ],
+)
 def test_dollars_become_whole_cents_without_float_noise(dollars, cents):
     found = clean.to_cents(pd.Series([dollars], dtype="float64"))
     assert found.dtype == "Int32"
     assert found.tolist() == [pd.NA if cents is None else cents]
 
 
-@pytest.mark.parametrize(("dollars", "is_kept"), [
-    (99.99, True), (100.0, True), (100.01, False), (14_900.0, False), (99_999.0, False)])
+@pytest.mark.parametrize(
+    ("dollars", "is_kept"),
+    [(99.99, True), (100.0, True), (100.01, False), (14_900.0, False), (99_999.0, False)],
+)
 def test_a_price_above_100_dollars_is_no_price(dollars, is_kept):
     corrected = cleaned(raw_products((1, "a", dollars)))["price_cents"]
     assert corrected.notna().tolist() == [is_kept]
@@ -140,19 +167,29 @@ def test_the_products_that_each_rule_removes_are_recorded_and_add_up(rules):
 
 
 def raw_orders() -> pd.DataFrame:
-    return pd.DataFrame({
-        "order_id": np.array([13, 11, 12, 21, 22], np.int32),
-        "user_id": np.array([1, 1, 1, 2, 2], np.int32),
-        "eval_set": pd.Categorical(["train", "prior", "prior", "prior", "test"]),
-        "order_number": np.array([3, 1, 2, 1, 2], np.int16),
-        "order_dow": np.array([0, 1, 2, 3, 4], np.int8),
-        "order_hour_of_day": np.array([8, 9, 10, 11, 12], np.int8),
-        "days_since_prior_order": pd.array([5, None, 30, None, 7], "Int8")})
+    return pd.DataFrame(
+        {
+            "order_id": np.array([13, 11, 12, 21, 22], np.int32),
+            "user_id": np.array([1, 1, 1, 2, 2], np.int32),
+            "eval_set": pd.Categorical(["train", "prior", "prior", "prior", "test"]),
+            "order_number": np.array([3, 1, 2, 1, 2], np.int16),
+            "order_dow": np.array([0, 1, 2, 3, 4], np.int8),
+            "order_hour_of_day": np.array([8, 9, 10, 11, 12], np.int8),
+            "days_since_prior_order": pd.array([5, None, 30, None, 7], "Int8"),
+        }
+    )
 
 
 def raw_customers() -> pd.DataFrame:
-    return pd.DataFrame({"user_id": np.array([2, 1], np.int32), "Gender": ["Male", "Female"],
-                         "STATE": ["Ohio", "Texas"], "Age": [30, 40], "fam_status": ["x", "y"]})
+    return pd.DataFrame(
+        {
+            "user_id": np.array([2, 1], np.int32),
+            "Gender": ["Male", "Female"],
+            "STATE": ["Ohio", "Texas"],
+            "Age": [30, 40],
+            "fam_status": ["x", "y"],
+        }
+    )
 
 
 def test_only_prior_orders_are_kept_in_the_order_of_each_customers_history():
@@ -164,9 +201,16 @@ def test_only_prior_orders_are_kept_in_the_order_of_each_customers_history():
     assert "eval_set" not in orders
     assert frames["customers"]["user_id"].tolist() == [1, 2]
     assert {"gender", "state", "age", "family_status"} < set(frames["customers"])
-    assert counts == {"orders": 5, "prior_orders": 3, "train_orders": 1, "test_orders": 1,
-                      "first_orders": 2, "gaps_at_30": 1, "first_not_numbered_1": 0,
-                      "customers": 2}
+    assert counts == {
+        "orders": 5,
+        "prior_orders": 3,
+        "train_orders": 1,
+        "test_orders": 1,
+        "first_orders": 2,
+        "gaps_at_30": 1,
+        "first_not_numbered_1": 0,
+        "customers": 2,
+    }
 
 
 def test_a_missing_gap_on_a_later_order_is_counted_not_filled():
@@ -190,28 +234,51 @@ def deliveries(draw, complete: bool = False):
     line_orders = st.sampled_from(order_ids) if complete else st.integers(1, 13)
     line_products = st.sampled_from(product_ids) if complete else st.integers(1, 7)
     lines = draw(st.lists(st.tuples(line_orders, line_products), max_size=30))
-    orders = pd.DataFrame({
-        "order_id": np.array(order_ids, np.int32), "user_id": np.array(user_of_order, np.int32),
-        "order_number": np.arange(1, len(order_ids) + 1, dtype=np.int16),
-        "order_day": np.arange(len(order_ids), dtype=np.int8) % 7, "is_first_order": False})
-    customers = pd.DataFrame({"user_id": np.array(users, np.int32),
-                              "age": np.array([20 + user for user in users], np.int16)})
-    products = pd.DataFrame({
-        "product_id": np.array(product_ids, np.int32),
-        "product_key": np.arange(len(product_ids), dtype=np.int32),
-        "department_id": np.array([number % 3 for number in product_ids], np.int16)})
-    departments = pd.DataFrame({"department_id": np.arange(3, dtype=np.int16),
-                                "department": pd.Categorical(["a", "b", "c"])})
-    raw_lines = pd.DataFrame(lines, columns=["order_id", "product_id"]).astype("int32").assign(
-        add_to_cart_order=np.arange(1, len(lines) + 1, dtype=np.int16),
-        reordered=np.arange(len(lines), dtype=np.int8) % 2)
+    orders = pd.DataFrame(
+        {
+            "order_id": np.array(order_ids, np.int32),
+            "user_id": np.array(user_of_order, np.int32),
+            "order_number": np.arange(1, len(order_ids) + 1, dtype=np.int16),
+            "order_day": np.arange(len(order_ids), dtype=np.int8) % 7,
+            "is_first_order": False,
+        }
+    )
+    customers = pd.DataFrame(
+        {
+            "user_id": np.array(users, np.int32),
+            "age": np.array([20 + user for user in users], np.int16),
+        }
+    )
+    products = pd.DataFrame(
+        {
+            "product_id": np.array(product_ids, np.int32),
+            "product_key": np.arange(len(product_ids), dtype=np.int32),
+            "department_id": np.array([number % 3 for number in product_ids], np.int16),
+        }
+    )
+    departments = pd.DataFrame(
+        {
+            "department_id": np.arange(3, dtype=np.int16),
+            "department": pd.Categorical(["a", "b", "c"]),
+        }
+    )
+    raw_lines = (
+        pd.DataFrame(lines, columns=["order_id", "product_id"])
+        .astype("int32")
+        .assign(
+            add_to_cart_order=np.arange(1, len(lines) + 1, dtype=np.int16),
+            reordered=np.arange(len(lines), dtype=np.int8) % 2,
+        )
+    )
     return raw_lines, orders, customers, products, departments
 
 
 def merge_frames(raw_lines, orders, customers, catalogue) -> tuple[pd.DataFrame, dict]:
     """Merge frames as `merge_part` merges the stored columns of a part."""
-    stored = [pa.Table.from_pandas(frame, preserve_index=False)
-              for frame in (raw_lines, orders, customers)]
+    stored = [
+        pa.Table.from_pandas(frame, preserve_index=False)
+        for frame in (raw_lines, orders, customers)
+    ]
     made, sums = merge.merge_part(*stored, catalogue)
     return made["merged"].to_pandas(), sums
 
@@ -235,8 +302,9 @@ def as_rows(frame: pd.DataFrame) -> list[tuple]:
 @effort(deadline=None, max_examples=60)
 def test_the_merge_is_that_of_plain_pandas_with_unmatched_lines_and_doubled_ids(delivery):
     raw_lines, orders, customers, products, departments = delivery
-    found, sums = merge_frames(raw_lines, orders, customers,
-                               merge.Catalogue.of(products, departments))
+    found, sums = merge_frames(
+        raw_lines, orders, customers, merge.Catalogue.of(products, departments)
+    )
     expected = merged_plainly(*delivery)
     assert sorted(found.columns) == sorted(expected.columns)
     assert as_rows(found) == as_rows(expected)
@@ -248,8 +316,9 @@ def test_the_merge_is_that_of_plain_pandas_with_unmatched_lines_and_doubled_ids(
 @effort(deadline=None, max_examples=60)
 def test_lines_read_and_added_are_always_those_kept_and_unmatched(delivery):
     raw_lines, orders, customers, products, departments = delivery
-    found, sums = merge_frames(raw_lines, orders, customers,
-                               merge.Catalogue.of(products, departments))
+    found, sums = merge_frames(
+        raw_lines, orders, customers, merge.Catalogue.of(products, departments)
+    )
     assert sums["read"] == len(raw_lines)
     assert sums["kept"] == len(found)
     assert sums["read"] + sums["added"] == sums["kept"] + merge.unmatched(sums)
@@ -261,8 +330,7 @@ def test_lines_read_and_added_are_always_those_kept_and_unmatched(delivery):
 @effort(deadline=None, max_examples=60)
 def test_the_flow_under_other_products_is_what_merging_with_them_gives(delivery, other):
     raw_lines, orders, customers, products, departments = delivery
-    _, sums = merge_frames(raw_lines, orders, customers,
-                           merge.Catalogue.of(products, departments))
+    _, sums = merge_frames(raw_lines, orders, customers, merge.Catalogue.of(products, departments))
     for catalogue in (products, other[3]):
         expected = merged_plainly(raw_lines, orders, customers, catalogue, departments)
         flow = merge.flow_under(catalogue, sums)
@@ -276,8 +344,10 @@ def test_the_flow_under_other_products_is_what_merging_with_them_gives(delivery,
 def test_the_order_of_the_rows_of_any_table_is_irrelevant(delivery, random):
     raw_lines, orders, customers, products, departments = delivery
     seed = random.randrange(2**16)
-    shuffled = [frame.sample(frac=1, random_state=seed).reset_index(drop=True)
-                for frame in (raw_lines, orders, customers)]
+    shuffled = [
+        frame.sample(frac=1, random_state=seed).reset_index(drop=True)
+        for frame in (raw_lines, orders, customers)
+    ]
     catalogue = merge.Catalogue.of(products, departments)
     left, left_sums = merge_frames(raw_lines, orders, customers, catalogue)
     right, right_sums = merge_frames(*shuffled, catalogue)
@@ -290,11 +360,16 @@ def test_the_order_of_the_rows_of_any_table_is_irrelevant(delivery, random):
 @effort(deadline=None, max_examples=60)
 def test_merged_lines_stand_in_the_order_of_the_orders_and_then_of_the_file(delivery):
     raw_lines, orders, customers, products, departments = delivery
-    found, _ = merge_frames(raw_lines, orders, customers,
-                            merge.Catalogue.of(products, departments))
+    found, _ = merge_frames(raw_lines, orders, customers, merge.Catalogue.of(products, departments))
     place = dict(zip(orders["order_id"], range(len(orders)), strict=True))
-    stand = list(zip(found["order_id"].map(place), found["add_to_cart_order"],
-                     found["product_key"], strict=True))
+    stand = list(
+        zip(
+            found["order_id"].map(place),
+            found["add_to_cart_order"],
+            found["product_key"],
+            strict=True,
+        )
+    )
     assert stand == sorted(stand)
 
 
@@ -302,8 +377,7 @@ def test_merged_lines_stand_in_the_order_of_the_orders_and_then_of_the_file(deli
 @effort(deadline=None, max_examples=30)
 def test_complete_data_matches_fully_and_adds_nothing(delivery):
     raw_lines, orders, customers, products, departments = delivery
-    _, sums = merge_frames(raw_lines, orders, customers,
-                           merge.Catalogue.of(products, departments))
+    _, sums = merge_frames(raw_lines, orders, customers, merge.Catalogue.of(products, departments))
     merge.require_full_match(sums, "lines.csv")
     assert sums["kept"] == sums["read"]
 
@@ -314,27 +388,43 @@ def test_complete_data_matches_fully_and_adds_nothing(delivery):
 def small_delivery():
     """Write two orders of two customers with three lines of two products."""
     return {
-        "raw_lines": pd.DataFrame({
-            "order_id": np.array([1, 1, 2], np.int32), "product_id": np.array([5, 6, 6], np.int32),
-            "add_to_cart_order": np.array([1, 2, 1], np.int16),
-            "reordered": np.zeros(3, np.int8)}),
-        "orders": pd.DataFrame({
-            "order_id": np.array([1, 2], np.int32), "user_id": np.array([10, 20], np.int32),
-            "is_first_order": [True, True]}),
+        "raw_lines": pd.DataFrame(
+            {
+                "order_id": np.array([1, 1, 2], np.int32),
+                "product_id": np.array([5, 6, 6], np.int32),
+                "add_to_cart_order": np.array([1, 2, 1], np.int16),
+                "reordered": np.zeros(3, np.int8),
+            }
+        ),
+        "orders": pd.DataFrame(
+            {
+                "order_id": np.array([1, 2], np.int32),
+                "user_id": np.array([10, 20], np.int32),
+                "is_first_order": [True, True],
+            }
+        ),
         "customers": pd.DataFrame({"user_id": np.array([10, 20], np.int32), "age": [30, 40]}),
     }
 
 
-PRODUCTS = pd.DataFrame({"product_id": np.array([5, 6], np.int32), "product_key": [0, 1],
-                         "department_id": [1, 1]})
+PRODUCTS = pd.DataFrame(
+    {"product_id": np.array([5, 6], np.int32), "product_key": [0, 1], "department_id": [1, 1]}
+)
 DEPARTMENTS = pd.DataFrame({"department_id": [1], "department": ["a"]})
 
 
-@pytest.mark.parametrize(("table", "row", "message"), [
-    ("orders", 1, r"lines.csv: column order_id: 2 is not in orders.csv .* 0 lines more"),
-    ("customers", 0, r"lines.csv: column user_id: the customer of order 1 is not in "
-     r"customers.csv .* 1 lines more.* or its row there is in quarantine"),
-])
+@pytest.mark.parametrize(
+    ("table", "row", "message"),
+    [
+        ("orders", 1, r"lines.csv: column order_id: 2 is not in orders.csv .* 0 lines more"),
+        (
+            "customers",
+            0,
+            r"lines.csv: column user_id: the customer of order 1 is not in "
+            r"customers.csv .* 1 lines more.* or its row there is in quarantine",
+        ),
+    ],
+)
 def test_a_line_without_its_order_or_customer_is_named(table, row, message):
     delivery = small_delivery()
     delivery[table] = delivery[table].drop(index=row).reset_index(drop=True)
@@ -353,8 +443,7 @@ def test_a_line_without_its_product_is_named_with_the_lines_of_every_part():
 
 def test_a_product_id_on_two_products_is_refused_where_every_line_must_match_once():
     products = pd.concat([PRODUCTS, PRODUCTS.tail(1).assign(product_key=2)], ignore_index=True)
-    _, sums = merge_frames(**small_delivery(),
-                           catalogue=merge.Catalogue.of(products, DEPARTMENTS))
+    _, sums = merge_frames(**small_delivery(), catalogue=merge.Catalogue.of(products, DEPARTMENTS))
     assert sums["added"] == 2
     with pytest.raises(DataError, match="2 lines match several products"):
         merge.require_full_match(sums, "lines.csv")
@@ -372,17 +461,30 @@ def test_a_line_that_lacks_product_and_customer_is_lost_once():
 # ---- the audit ----------------------------------------------------------------------------------
 
 
-@given(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99), st.integers(0, 99),
-       st.integers(1, 9))
+@given(
+    st.integers(0, 99),
+    st.integers(0, 99),
+    st.integers(0, 99),
+    st.integers(0, 99),
+    st.integers(1, 9),
+)
 def test_a_flow_that_does_not_add_up_cannot_be_recorded(kept, added, removed, quarantined, wrong):
     audit = Audit("corrected")
     rows_in = kept + removed + quarantined
-    audit.record_flow("t", "s", rows_in, kept + added, added=added, removed=removed,
-                      quarantined=quarantined)
+    audit.record_flow(
+        "t", "s", rows_in, kept + added, added=added, removed=removed, quarantined=quarantined
+    )
     for step in (wrong, -wrong):
         with pytest.raises(BasketError, match="rows do not add up"):
-            audit.record_flow("t", "s", rows_in + step, kept + added, added=added,
-                              removed=removed, quarantined=quarantined)
+            audit.record_flow(
+                "t",
+                "s",
+                rows_in + step,
+                kept + added,
+                added=added,
+                removed=removed,
+                quarantined=quarantined,
+            )
     with pytest.raises(BasketError, match="a count of rows is negative"):
         audit.record_flow("t", "s", rows_in, rows_in + wrong, removed=-wrong)
     assert len(audit.flow) == 1

@@ -44,23 +44,50 @@ class Cluster:
         self.workers: list[subprocess.Popen] = []
         self._file = folder / "scheduler.json"
         self.scheduler = self._start(
-            ["scheduler", "--host", "127.0.0.1", "--port", "0", "--dashboard-address",
-             "127.0.0.1:0", "--scheduler-file", str(self._file)], scheduler_settings)
+            [
+                "scheduler",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                "0",
+                "--dashboard-address",
+                "127.0.0.1:0",
+                "--scheduler-file",
+                str(self._file),
+            ],
+            scheduler_settings,
+        )
         wait_until(self._file.exists, "the scheduler has not started")
         self.address = re.search(r"tcp://[\d.:]+", self._file.read_text())[0]
 
     def _start(self, arguments: list[str], settings: dict[str, str]) -> subprocess.Popen:
         return subprocess.Popen(
-            [sys.executable, "-m", "dask", *arguments], cwd=self.folder,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)} | settings)
+            [sys.executable, "-m", "dask", *arguments],
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)} | settings,
+        )
 
     def add_worker(self, **settings: str) -> subprocess.Popen:
         """Start a worker without a nanny: killed, it stays away."""
         worker = self._start(
-            ["worker", self.address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny",
-             "--no-dashboard", "--memory-limit", "0", "--local-directory", str(self.folder)],
-            settings)
+            [
+                "worker",
+                self.address,
+                "--host",
+                "127.0.0.1",
+                "--nthreads",
+                "1",
+                "--no-nanny",
+                "--no-dashboard",
+                "--memory-limit",
+                "0",
+                "--local-directory",
+                str(self.folder),
+            ],
+            settings,
+        )
         self.workers.append(worker)
         return worker
 
@@ -101,8 +128,12 @@ def wait_until(happens, otherwise: str, seconds: float = 60) -> None:
 
 
 def report(*arguments: str, **options) -> subprocess.Popen:
-    return subprocess.Popen([*BASKET, "report", *arguments], text=True, stdout=subprocess.PIPE,
-                            **{"stderr": subprocess.PIPE} | options)
+    return subprocess.Popen(
+        [*BASKET, "report", *arguments],
+        text=True,
+        stdout=subprocess.PIPE,
+        **{"stderr": subprocess.PIPE} | options,
+    )
 
 
 @contextlib.contextmanager
@@ -144,8 +175,9 @@ def test_a_cluster_that_loses_a_worker_builds_the_same_files(tmp_path):
     """The run on this machine has a terminal, and that leaves no trace in the files either."""
     data = tmp_path / "data"
     generate(data, scale=0.03)
-    settings = write_settings(tmp_path / "settings.yml",
-                              {"limits.lines_per_part": lines_per_part(data, 6)})
+    settings = write_settings(
+        tmp_path / "settings.yml", {"limits.lines_per_part": lines_per_part(data, 6)}
+    )
     options = ["--data", str(data), "--settings", str(settings)]
     with terminal() as (screen, seen):
         here = report(*options, "--out", str(tmp_path / "here"), stderr=screen)
@@ -153,8 +185,11 @@ def test_a_cluster_that_loses_a_worker_builds_the_same_files(tmp_path):
         out = tmp_path / "there"
         there = report(*options, "--out", str(out), "--scheduler", two.address)
         building = out / "02_data" / "prepared_data" / ".building"
-        wait_until(lambda: list(building.glob("03_merge/*/merged/part-*.parquet")),
-                   "no part was merged", 200)
+        wait_until(
+            lambda: list(building.glob("03_merge/*/merged/part-*.parquet")),
+            "no part was merged",
+            200,
+        )
         two.workers[0].kill()
         _, said = there.communicate(timeout=300)
     assert there.returncode == 0, said
@@ -192,8 +227,9 @@ def test_parts_put_together_from_slices_are_those_read_in_one_go(generated, tmp_
     size = (data / LINES).stat().st_size // 5
     monkeypatch.setattr(RawFile.slices, "__defaults__", (size,))
     monkeypatch.setattr(split.cut, "__defaults__", (size,))
-    settings = write_settings(tmp_path / "settings.yml",
-                              {"limits.lines_per_part": lines_per_part(data, 3)})
+    settings = write_settings(
+        tmp_path / "settings.yml", {"limits.lines_per_part": lines_per_part(data, 3)}
+    )
     monkeypatch.setenv("BASKET_DATA", str(data))
     import_stage(Run(tmp_path / "here", "corrected", settings))
 
@@ -209,7 +245,8 @@ def test_parts_put_together_from_slices_are_those_read_in_one_go(generated, tmp_
     assert ("tcp://there", "split_slice", 6) in used and ("tcp://there", "join_part", 3) in used
     assert hashes(tmp_path / "here") == hashes(tmp_path / "there")
     bad = pd.read_parquet(
-        tmp_path / "there" / "02_data" / "prepared_data" / "quarantine" / "raw_lines.parquet")
+        tmp_path / "there" / "02_data" / "prepared_data" / "quarantine" / "raw_lines.parquet"
+    )
     assert bad["line"].tolist() == [(data / LINES).read_bytes().count(b"\n")]
 
 
@@ -345,19 +382,24 @@ def sleeps(number: int, seconds: float) -> int:
 
 @pytest.mark.slow
 def test_a_part_that_kills_its_workers_is_named_and_so_is_a_cluster_without_any(
-        two_workers, monkeypatch):
+    two_workers, monkeypatch
+):
     monkeypatch.setattr(cluster, "WORKERS_SECONDS", 2)
     monkeypatch.setattr(cluster, "ASK_SECONDS", 0.5)
-    work = cluster.in_order(two_workers.address, kills_its_worker, range(4), {"deadly": 3},
-                            "merge_part, part")
+    work = cluster.in_order(
+        two_workers.address, kills_its_worker, range(4), {"deadly": 3}, "merge_part, part"
+    )
     with pytest.raises(BasketError, match=r"merge_part, part 4 of 4: 1 worker.* died"):
         list(work)
     for worker in two_workers.workers:
         worker.kill()
         worker.wait(20)
     with pytest.raises(BasketError, match=r"clean_part, part: the scheduler .* no worker for 2 s"):
-        list(cluster.in_order(two_workers.address, sleeps, range(3), {"seconds": 0},
-                              "clean_part, part"))
+        list(
+            cluster.in_order(
+                two_workers.address, sleeps, range(3), {"seconds": 0}, "clean_part, part"
+            )
+        )
 
 
 @pytest.mark.slow
@@ -401,8 +443,15 @@ def small_disk(tmp_path):
     """Give a folder on a disk of 8 MiB, or skip: mounting one takes root."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(disk)],
-                             capture_output=True, check=False) if shutil.which("mount") else None
+    mounted = (
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(disk)],
+            capture_output=True,
+            check=False,
+        )
+        if shutil.which("mount")
+        else None
+    )
     if mounted is None or mounted.returncode:
         pytest.skip("NOT RUN on a full disk: a small one cannot be mounted here")
     yield disk
@@ -412,11 +461,13 @@ def small_disk(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["here", "cluster"])
 def test_a_run_that_fills_the_disk_names_it_and_keeps_what_was_published(
-        small_disk, tmp_path, where):
+    small_disk, tmp_path, where
+):
     data = tmp_path / "data"
     generate(data, scale=0.01)
-    settings = write_settings(tmp_path / "settings.yml",
-                              {"limits.lines_per_part": lines_per_part(data, 4)})
+    settings = write_settings(
+        tmp_path / "settings.yml", {"limits.lines_per_part": lines_per_part(data, 4)}
+    )
     with contextlib.ExitStack() as stack:
         options = ["--data", str(data), "--settings", str(settings), "--out", str(small_disk)]
         if where == "cluster":
@@ -447,30 +498,44 @@ def test_one_customer_with_a_third_of_all_lines_fills_one_part(tmp_path):
     mine = orders.query("user_id == @user and eval_set == 'prior'")
     first, per_order = orders["order_id"].astype(int).max() + 1, 100
     many = len(lines) // 2 // per_order
-    more = pd.DataFrame({"order_id": range(first, first + many), "user_id": user,
-                         "eval_set": "prior", "order_number": len(mine) + 1 + np.arange(many),
-                         "order_dow": 1, "order_hour_of_day": "09",
-                         "days_since_prior_order": "1.0"})
+    more = pd.DataFrame(
+        {
+            "order_id": range(first, first + many),
+            "user_id": user,
+            "eval_set": "prior",
+            "order_number": len(mine) + 1 + np.arange(many),
+            "order_dow": 1,
+            "order_hour_of_day": "09",
+            "days_since_prior_order": "1.0",
+        }
+    )
     goods = np.unique(lines["product_id"])[:per_order]
-    bought = pd.DataFrame({"order_id": np.repeat(more["order_id"].to_numpy(), per_order),
-                           "product_id": np.tile(goods, many),
-                           "add_to_cart_order": np.tile(np.arange(1, per_order + 1), many),
-                           "reordered": 1})
+    bought = pd.DataFrame(
+        {
+            "order_id": np.repeat(more["order_id"].to_numpy(), per_order),
+            "product_id": np.tile(goods, many),
+            "add_to_cart_order": np.tile(np.arange(1, per_order + 1), many),
+            "reordered": 1,
+        }
+    )
     last = orders["user_id"].eq(user) & orders["eval_set"].ne("prior")
     orders.loc[last, "order_number"] = str(len(mine) + many + 1)
     pd.concat([orders, more]).to_csv(tmp_path / "data" / "orders.csv", index=False)
     pd.concat([lines, bought]).to_csv(tmp_path / "data" / LINES, index=False)
 
-    settings = write_settings(tmp_path / "settings.yml",
-                              {"limits.lines_per_part": lines_per_part(tmp_path / "data", 4)})
+    settings = write_settings(
+        tmp_path / "settings.yml", {"limits.lines_per_part": lines_per_part(tmp_path / "data", 4)}
+    )
     run = run_stages(tmp_path / "data", tmp_path / "out", "corrected", settings)
     rows = [part["rows"] for part in run.sidecar("merged")["parts"]]
     assert len(rows) == 4 and sum(rows) == len(lines) + len(bought)
     assert rows[int(user) % 4] == max(rows) > len(bought)
     customer = run.table("analysis_customers").set_index("user_id").loc[int(user)]
     assert customer["max_order"] == len(mine) + many
-    assert customer["lines"] == len(bought) + lines["order_id"].isin(
-        mine["order_id"].astype(int)).sum()
+    assert (
+        customer["lines"]
+        == len(bought) + lines["order_id"].isin(mine["order_id"].astype(int)).sum()
+    )
 
 
 # ---- progress -----------------------------------------------------------------------------------

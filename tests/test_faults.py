@@ -84,10 +84,7 @@ def two_settings(tmp_path_factory) -> list[Path]:
     """Settings under which nearly all results differ."""
     folder = tmp_path_factory.mktemp("settings")
     changes = {"thresholds.loyal_above_orders": 30, "report.title": "Another report"}
-    return [
-        write_settings(folder / "old.yml", {}),
-        write_settings(folder / "new.yml", changes),
-    ]
+    return [write_settings(folder / "old.yml", {}), write_settings(folder / "new.yml", changes)]
 
 
 @pytest.fixture(scope="module")

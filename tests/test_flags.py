@@ -24,72 +24,133 @@ def cents(values) -> pd.Series:
 # ---- boundaries ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("price_cents", "expected"), [
-    (0, "Low-range product"), (499, "Low-range product"), (500, "Low-range product"),
-    (501, "Mid-range product"), (1500, "Mid-range product"), (1501, "High-range product"),
-    (10_000, "High-range product"), (9_999_900, "High-range product"), (None, MISSING),
-])
+@pytest.mark.parametrize(
+    ("price_cents", "expected"),
+    [
+        (0, "Low-range product"),
+        (499, "Low-range product"),
+        (500, "Low-range product"),
+        (501, "Mid-range product"),
+        (1500, "Mid-range product"),
+        (1501, "High-range product"),
+        (10_000, "High-range product"),
+        (9_999_900, "High-range product"),
+        (None, MISSING),
+    ],
+)
 def test_a_price_up_to_5_is_low_up_to_15_mid_and_above_high(price_cents, expected):
     assert list(flags.price_range(cents([price_cents]), SETTINGS)) == [expected]
 
 
-@pytest.mark.parametrize(("orders", "expected"), [
-    (1, "New customer"), (10, "New customer"), (11, "Regular customer"), (40, "Regular customer"),
-    (41, "Loyal customer"), (100, "Loyal customer"),
-])
+@pytest.mark.parametrize(
+    ("orders", "expected"),
+    [
+        (1, "New customer"),
+        (10, "New customer"),
+        (11, "Regular customer"),
+        (40, "Regular customer"),
+        (41, "Loyal customer"),
+        (100, "Loyal customer"),
+    ],
+)
 def test_more_than_10_orders_is_regular_and_more_than_40_loyal(orders, expected):
     assert list(flags.loyalty_flag(np.array([orders], np.int16), SETTINGS)) == [expected]
 
 
-@pytest.mark.parametrize(("orders", "expected"), [
-    (1, "Low activity"), (4, "Low activity"), (5, "Active"), (100, "Active"),
-])
+@pytest.mark.parametrize(
+    ("orders", "expected"),
+    [(1, "Low activity"), (4, "Low activity"), (5, "Active"), (100, "Active")],
+)
 def test_fewer_than_5_orders_is_low_activity(orders, expected):
     assert list(flags.exclusion_flag(np.array([orders]), SETTINGS)) == [expected]
 
 
-@pytest.mark.parametrize(("median_days", "expected"), [
-    (0.0, "Frequent customer"), (10.0, "Frequent customer"), (10.5, "Regular customer"),
-    (20.0, "Regular customer"), (20.5, "Non-frequent customer"), (30.0, "Non-frequent customer"),
-    (np.nan, MISSING),
-])
+@pytest.mark.parametrize(
+    ("median_days", "expected"),
+    [
+        (0.0, "Frequent customer"),
+        (10.0, "Frequent customer"),
+        (10.5, "Regular customer"),
+        (20.0, "Regular customer"),
+        (20.5, "Non-frequent customer"),
+        (30.0, "Non-frequent customer"),
+        (np.nan, MISSING),
+    ],
+)
 def test_a_median_gap_up_to_10_days_is_frequent_and_above_20_non_frequent(median_days, expected):
     assert list(flags.frequency_flag([median_days], SETTINGS)) == [expected]
 
 
-@pytest.mark.parametrize(("total_cents", "priced_lines", "expected"), [
-    (999, 1, "Low spender"), (1000, 1, "High spender"), (1001, 1, "High spender"),
-    (2999, 3, "Low spender"), (3000, 3, "High spender"), (3001, 3, "High spender"),
-    (999_999_999, 1_000_000, "Low spender"), (1_000_000_000, 1_000_000, "High spender"),
-    (0, 1, "Low spender"), (0, 0, MISSING),
-])
+@pytest.mark.parametrize(
+    ("total_cents", "priced_lines", "expected"),
+    [
+        (999, 1, "Low spender"),
+        (1000, 1, "High spender"),
+        (1001, 1, "High spender"),
+        (2999, 3, "Low spender"),
+        (3000, 3, "High spender"),
+        (3001, 3, "High spender"),
+        (999_999_999, 1_000_000, "Low spender"),
+        (1_000_000_000, 1_000_000, "High spender"),
+        (0, 1, "Low spender"),
+        (0, 0, MISSING),
+    ],
+)
 def test_a_mean_item_price_below_10_is_low_and_exactly_10_high(total_cents, priced_lines, expected):
     assert list(flags.spending_flag([total_cents], [priced_lines], SETTINGS)) == [expected]
 
 
-@pytest.mark.parametrize(("age", "expected"), [
-    (18, "18-39"), (39, "18-39"), (40, "40-64"), (64, "40-64"), (65, "65+"), (81, "65+"),
-    (np.nan, MISSING),
-])
+@pytest.mark.parametrize(
+    ("age", "expected"),
+    [
+        (18, "18-39"),
+        (39, "18-39"),
+        (40, "40-64"),
+        (64, "40-64"),
+        (65, "65+"),
+        (81, "65+"),
+        (np.nan, MISSING),
+    ],
+)
 def test_age_groups_begin_at_40_and_65(age, expected):
     assert list(flags.age_group([age], SETTINGS)) == [expected]
 
 
-@pytest.mark.parametrize(("income", "expected"), [
-    (0, "Low income"), (49_999, "Low income"), (49_999.99, "Low income"),
-    (50_000, "Middle income"), (99_999, "Middle income"), (99_999.99, "Middle income"),
-    (100_000, "High income"), (593_901, "High income"), (np.nan, MISSING),
-])
+@pytest.mark.parametrize(
+    ("income", "expected"),
+    [
+        (0, "Low income"),
+        (49_999, "Low income"),
+        (49_999.99, "Low income"),
+        (50_000, "Middle income"),
+        (99_999, "Middle income"),
+        (99_999.99, "Middle income"),
+        (100_000, "High income"),
+        (593_901, "High income"),
+        (np.nan, MISSING),
+    ],
+)
 def test_income_groups_begin_at_50000_and_100000(income, expected):
     assert list(flags.income_group([income], SETTINGS)) == [expected]
 
 
-@pytest.mark.parametrize(("state", "expected"), [
-    ("Delaware", "South"), ("District of Columbia", "South"), ("Maryland", "South"),
-    ("Pennsylvania", "Northeast"), ("Ohio", "Midwest"), ("Missouri", "Midwest"),
-    ("Oklahoma", "South"), ("New Mexico", "West"), ("Alaska", "West"), ("Hawaii", "West"),
-    ("Puerto Rico", MISSING), (None, MISSING),
-])
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("Delaware", "South"),
+        ("District of Columbia", "South"),
+        ("Maryland", "South"),
+        ("Pennsylvania", "Northeast"),
+        ("Ohio", "Midwest"),
+        ("Missouri", "Midwest"),
+        ("Oklahoma", "South"),
+        ("New Mexico", "West"),
+        ("Alaska", "West"),
+        ("Hawaii", "West"),
+        ("Puerto Rico", MISSING),
+        (None, MISSING),
+    ],
+)
 def test_regions_are_those_of_the_census_bureau(state, expected):
     states = pd.Series(["Texas", state], dtype="category")
     assert list(flags.region(states, SETTINGS)) == ["South", expected]
@@ -100,15 +161,23 @@ def test_the_51_states_are_in_four_regions():
     assert sizes == {"Northeast": 9, "Midwest": 12, "South": 17, "West": 13}
 
 
-@pytest.mark.parametrize(("age", "dependants", "income", "expected"), [
-    (39, 0, 49_999, "18-39, no dependants, low income"),
-    (40, 1, 50_000, "40-64, with dependants, middle income"),
-    (65, 3, 100_000, "65+, with dependants, high income"),
-    (65, 0, np.nan, MISSING), (np.nan, 0, 60_000, MISSING),
-])
+@pytest.mark.parametrize(
+    ("age", "dependants", "income", "expected"),
+    [
+        (39, 0, 49_999, "18-39, no dependants, low income"),
+        (40, 1, 50_000, "40-64, with dependants, middle income"),
+        (65, 3, 100_000, "65+, with dependants, high income"),
+        (65, 0, np.nan, MISSING),
+        (np.nan, 0, 60_000, MISSING),
+    ],
+)
 def test_a_profile_is_age_group_dependants_and_income_group(age, dependants, income, expected):
-    found = flags.profile(flags.age_group([age], SETTINGS), [dependants],
-                          flags.income_group([income], SETTINGS), SETTINGS)
+    found = flags.profile(
+        flags.age_group([age], SETTINGS),
+        [dependants],
+        flags.income_group([income], SETTINGS),
+        SETTINGS,
+    )
     assert list(found) == [expected]
     assert len(flags.profile_labels(SETTINGS)) == len(set(flags.profile_labels(SETTINGS))) == 18
 
@@ -121,24 +190,28 @@ def test_every_flag_has_its_labels_in_the_order_of_the_settings_and_missing_last
 # ---- busiest ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("counts", "most", "fewest", "expected"), [
-    ([5, 9, 1, 4], 1, 1, [1, 0, 2, 1]),
-    ([7, 7, 3, 3], 1, 1, [0, 1, 2, 1]),  # ties go to the lower number
-    ([4, 4, 4, 4], 1, 1, [0, 2, 1, 1]),  # the busiest is taken before the slowest
-    ([4, 4, 4, 4], 2, 2, [0, 0, 2, 2]),
-    ([4, 4, 4], 2, 2, [0, 0, 2]),
-    ([0, 3, 0, 2, 1], 1, 1, [1, 0, 1, 1, 2]),  # a day without any order is no slowest day
-    ([0, 0, 6], 1, 1, [1, 1, 0]),
-    ([0, 0, 0], 1, 1, [1, 1, 1]),
-])
+@pytest.mark.parametrize(
+    ("counts", "most", "fewest", "expected"),
+    [
+        ([5, 9, 1, 4], 1, 1, [1, 0, 2, 1]),
+        ([7, 7, 3, 3], 1, 1, [0, 1, 2, 1]),  # ties go to the lower number
+        ([4, 4, 4, 4], 1, 1, [0, 2, 1, 1]),  # the busiest is taken before the slowest
+        ([4, 4, 4, 4], 2, 2, [0, 0, 2, 2]),
+        ([4, 4, 4], 2, 2, [0, 0, 2]),
+        ([0, 3, 0, 2, 1], 1, 1, [1, 0, 1, 1, 2]),  # a day without any order is no slowest day
+        ([0, 0, 6], 1, 1, [1, 1, 0]),
+        ([0, 0, 0], 1, 1, [1, 1, 1]),
+    ],
+)
 def test_busiest_come_before_slowest_and_ties_go_to_the_lower_number(
     counts, most, fewest, expected
 ):
     assert flags.rank_busiest(np.array(counts), most, fewest).tolist() == expected
 
 
-@given(st.lists(st.integers(0, 50), min_size=1, max_size=24), st.integers(1, 12),
-       st.integers(1, 12))
+@given(
+    st.lists(st.integers(0, 50), min_size=1, max_size=24), st.integers(1, 12), st.integers(1, 12)
+)
 def test_busiest_are_never_fewer_than_the_rest_and_slowest_never_more(counts, most, fewest):
     counts = np.array(counts)
     codes = flags.rank_busiest(counts, most, fewest)
@@ -151,7 +224,8 @@ def test_busiest_are_never_fewer_than_the_rest_and_slowest_never_more(counts, mo
         assert counts[codes == 0].min() >= rest.max()
     if (codes == 2).any():
         assert counts[codes == 2].max() <= counts[(codes != 2) & (counts > 0)].min(
-            initial=counts.max())
+            initial=counts.max()
+        )
 
 
 @pytest.mark.parametrize(("rank_by", "expected"), [("orders", 0), ("lines", 6)])
@@ -167,8 +241,13 @@ def test_days_are_ranked_by_orders_or_by_lines_as_the_rules_say(rank_by, expecte
 
 
 def test_an_order_without_lines_makes_no_day_busier():
-    orders = pd.DataFrame({"order_id": [1, 2, 3], "order_day": np.array([0, 6, 6], np.int8),
-                           "order_hour": np.array([5, 23, 23], np.int8)})
+    orders = pd.DataFrame(
+        {
+            "order_id": [1, 2, 3],
+            "order_day": np.array([0, 6, 6], np.int8),
+            "order_hour": np.array([5, 23, 23], np.int8),
+        }
+    )
     _, counts = flags.count_by_day_hour(pd.DataFrame({"order_id": [1, 1, 3]}), orders)
     assert counts["orders"].shape == counts["lines"].shape == (7, 24)
     assert (counts["orders"][0, 5], counts["lines"][0, 5]) == (1, 2)
@@ -263,7 +342,8 @@ def test_positions_are_those_of_a_merge(largest):
     ids = rng.choice(largest, 30, replace=False) + 1
     wanted = np.concatenate([rng.choice(ids, 20), [1, largest + 1, largest + 500]])
     merged = pd.DataFrame({"id": wanted}).merge(
-        pd.DataFrame({"id": ids, "place": range(30)}), on="id", how="left")
+        pd.DataFrame({"id": ids, "place": range(30)}), on="id", how="left"
+    )
     assert Positions(ids).find(wanted).tolist() == merged["place"].fillna(-1).astype(int).tolist()
 
 
@@ -276,8 +356,10 @@ def test_orders_of_lines_are_what_groupby_and_map_say(lines):
     found = OrdersOfLines(Positions(orders.to_numpy()), lines["order_id"].to_numpy())
     by_order = lines.groupby("order_id")["value"]
     assert found.count().tolist() == orders.map(by_order.size()).fillna(0).tolist()
-    assert found.sum(lines["value"].to_numpy()).tolist() == \
-        orders.map(by_order.sum()).fillna(0).tolist()
+    assert (
+        found.sum(lines["value"].to_numpy()).tolist()
+        == orders.map(by_order.sum()).fillna(0).tolist()
+    )
     expected = lines["order_id"].map(dict(zip(orders, names, strict=True)))
     assert found.of_line(names).tolist() == expected.tolist()
 
@@ -317,8 +399,11 @@ def one_part(built, generated):
     counts = flags.count_by_day_hour(merged, orders)[1]
     rules = SETTINGS.rules.course
     constants = {
-        "prices": run.table("products")["price_cents"], "rules": rules, "settings": SETTINGS,
-        "busiest": flags.busiest_labels(counts["orders"], counts["lines"], rules, SETTINGS)}
+        "prices": run.table("products")["price_cents"],
+        "rules": rules,
+        "settings": SETTINGS,
+        "busiest": flags.busiest_labels(counts["orders"], counts["lines"], rules, SETTINGS),
+    }
     return merged, orders, customers, constants
 
 
@@ -326,11 +411,15 @@ def derive_in_parts(one_part, part_of_user: dict[int, int], parts: int):
     merged, orders, customers, constants = one_part
     done = []
     for part in range(parts):
-        rows = [frame[frame["user_id"].map(part_of_user) == part].reset_index(drop=True)
-                for frame in (merged, orders, customers)]
+        rows = [
+            frame[frame["user_id"].map(part_of_user) == part].reset_index(drop=True)
+            for frame in (merged, orders, customers)
+        ]
         done.append(flags.derive_part(*rows, **constants))
-    frames = {table: pd.concat([made[table] for made, _ in done])
-              for table in ("analysis_orders", "analysis_customers", "low_activity_customers")}
+    frames = {
+        table: pd.concat([made[table] for made, _ in done])
+        for table in ("analysis_orders", "analysis_customers", "low_activity_customers")
+    }
     return frames, {name: sum(sums[name] for _, sums in done) for name in done[0][1]}
 
 
@@ -343,12 +432,16 @@ def test_however_customers_are_split_the_flags_and_totals_are_the_same(one_part,
     whole, whole_sums = derive_in_parts(one_part, dict.fromkeys(users, 0), 1)
     for name, value in whole_sums.items():
         np.testing.assert_array_equal(sums[name], value)
-    for table, key in (("analysis_orders", "order_id"), ("analysis_customers", "user_id"),
-                       ("low_activity_customers", "user_id")):
+    for table, key in (
+        ("analysis_orders", "order_id"),
+        ("analysis_customers", "user_id"),
+        ("low_activity_customers", "user_id"),
+    ):
         assert len(whole[table])
         pd.testing.assert_frame_equal(
             frames[table].sort_values(key, ignore_index=True),
-            whole[table].sort_values(key, ignore_index=True))
+            whole[table].sort_values(key, ignore_index=True),
+        )
 
 
 def test_an_order_without_lines_counts_for_nobody(one_part):
@@ -364,8 +457,9 @@ def test_an_order_without_lines_counts_for_nobody(one_part):
 def test_flags_and_sums_do_not_depend_on_the_order_of_the_lines(one_part):
     merged, orders, customers, constants = one_part
     shuffled = merged.sample(frac=1, random_state=7).reset_index(drop=True)
-    left, right = (flags.derive_part(lines, orders, customers, **constants)
-                   for lines in (merged, shuffled))
+    left, right = (
+        flags.derive_part(lines, orders, customers, **constants) for lines in (merged, shuffled)
+    )
     for table, frame in left[0].items():
         pd.testing.assert_frame_equal(frame, right[0][table])
     for name, value in left[1].items():

@@ -36,14 +36,55 @@ HEADERS = dict(zip(raw_files.LAYOUTS["course"], raw_files.LAYOUTS["course"].valu
 # ---- damage -------------------------------------------------------------------------------------
 
 TOKENS = [
-    b",", b",,", b'"', b'""', b'","', b"\n", b"\r", b"\r\n", b'"\n', b'\n"', b"\x00", b"\xff",
-    b"\xe9", "é".encode(), "🍌".encode(), "\u0663".encode(), b"\xef\xbb\xbf", b";", b"\t", b" ",
-    b"+", b"-", b".", b".0", b"e2", b"0x1", b"X", b"NA", b"nan", b"inf", b"None", b"0", b"9",
-    b"99999999999", b"1e999", b"-0", b"'", b"=1+1", b"\\", b"#", b"2/30/2019", b"1/1/2017",
+    b",",
+    b",,",
+    b'"',
+    b'""',
+    b'","',
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b'"\n',
+    b'\n"',
+    b"\x00",
+    b"\xff",
+    b"\xe9",
+    "é".encode(),
+    "🍌".encode(),
+    "\u0663".encode(),
+    b"\xef\xbb\xbf",
+    b";",
+    b"\t",
+    b" ",
+    b"+",
+    b"-",
+    b".",
+    b".0",
+    b"e2",
+    b"0x1",
+    b"X",
+    b"NA",
+    b"nan",
+    b"inf",
+    b"None",
+    b"0",
+    b"9",
+    b"99999999999",
+    b"1e999",
+    b"-0",
+    b"'",
+    b"=1+1",
+    b"\\",
+    b"#",
+    b"2/30/2019",
+    b"1/1/2017",
 ]
 EDIT = st.tuples(
     st.sampled_from(["insert", "insert", "insert", "replace", "delete", "double", "move", "cut"]),
-    st.integers(0, 999), st.integers(1, 30), st.sampled_from(TOKENS))
+    st.integers(0, 999),
+    st.integers(1, 30),
+    st.sampled_from(TOKENS),
+)
 
 
 def damaged(content: bytes, edits: list[tuple]) -> bytes:
@@ -74,6 +115,7 @@ def sound(name: str) -> bytes:
 
 def whole(low: int, high: int, *, pointed: bool = False, missing: bool = False):
     """A rule: a whole number within limits, perhaps written 7.0, perhaps missing."""
+
     def value_of(text: str):
         if text == "":
             return None if missing else ValueError
@@ -84,12 +126,14 @@ def whole(low: int, high: int, *, pointed: bool = False, missing: bool = False):
         if not low <= number <= high or number != int(number):
             return ValueError
         return int(number)
+
     return value_of
 
 
 def among(*labels: str, missing: bool = False):
     def value_of(text: str):
         return text if text in labels else None if missing and text == "" else ValueError
+
     return value_of
 
 
@@ -121,18 +165,39 @@ def day(text: str):
 ID = whole(1, 2**31 - 1)
 SMALL = whole(1, 32_767)
 RULES = {
-    PRODUCTS: {"product_id": ID, "product_name": words, "aisle_id": SMALL, "department_id": SMALL,
-               "prices": dollars},
-    CUSTOMERS: {"user_id": ID, "Gender": among("Female", "Male", missing=True), "STATE": words,
-                "Age": whole(0, 120), "date_joined": day, "n_dependants": whole(0, 50),
-                "fam_status": among("married", "single", "divorced/widowed",
-                                    "living with parents and siblings", missing=True),
-                "income": whole(0, 2**31 - 1, missing=True)},
-    ORDERS: {"order_id": ID, "user_id": ID, "eval_set": among("prior", "train", "test"),
-             "order_number": SMALL, "order_dow": whole(0, 6), "order_hour_of_day": whole(0, 23),
-             "days_since_prior_order": whole(0, 30, pointed=True, missing=True)},
-    LINES: {"order_id": ID, "product_id": ID, "add_to_cart_order": SMALL,
-            "reordered": whole(0, 1)},
+    PRODUCTS: {
+        "product_id": ID,
+        "product_name": words,
+        "aisle_id": SMALL,
+        "department_id": SMALL,
+        "prices": dollars,
+    },
+    CUSTOMERS: {
+        "user_id": ID,
+        "Gender": among("Female", "Male", missing=True),
+        "STATE": words,
+        "Age": whole(0, 120),
+        "date_joined": day,
+        "n_dependants": whole(0, 50),
+        "fam_status": among(
+            "married",
+            "single",
+            "divorced/widowed",
+            "living with parents and siblings",
+            missing=True,
+        ),
+        "income": whole(0, 2**31 - 1, missing=True),
+    },
+    ORDERS: {
+        "order_id": ID,
+        "user_id": ID,
+        "eval_set": among("prior", "train", "test"),
+        "order_number": SMALL,
+        "order_dow": whole(0, 6),
+        "order_hour_of_day": whole(0, 23),
+        "days_since_prior_order": whole(0, 30, pointed=True, missing=True),
+    },
+    LINES: {"order_id": ID, "product_id": ID, "add_to_cart_order": SMALL, "reordered": whole(0, 1)},
 }
 
 
@@ -154,10 +219,14 @@ def assert_nothing_is_lost(name: str, content: bytes, kept: list[dict], aside: l
     content = content.removeprefix(b"\xef\xbb\xbf")
     if name == DEPARTMENTS:
         rows = [row for row in csv.reader(io.StringIO(content.decode(), newline="")) if row]
-        pairs = (zip(rows[0][1:], rows[1][1:], strict=True)
-                 if rows[0] != ["department_id", "department"] else rows[1:])
+        pairs = (
+            zip(rows[0][1:], rows[1][1:], strict=True)
+            if rows[0] != ["department_id", "department"]
+            else rows[1:]
+        )
         assert [(row["department_id"], row["department"]) for row in kept] == [
-            (int(one), name) for one, name in pairs]
+            (int(one), name) for one, name in pairs
+        ]
         return
     head, _, body = content.partition(b"\n")
     header = next(csv.reader([head.rstrip(b"\r").decode()]))
@@ -167,8 +236,11 @@ def assert_nothing_is_lost(name: str, content: bytes, kept: list[dict], aside: l
         height = 1 if name == CUSTOMERS else row.text.count("\n") + 1
         place = row.line - 2
         if name == CUSTOMERS:
-            height = next(h for h in range(1, len(lines) + 1) if _same(
-                "".join(lines[place : place + h]), row.text))
+            height = next(
+                h
+                for h in range(1, len(lines) + 1)
+                if _same("".join(lines[place : place + h]), row.text)
+            )
         text = "".join(lines[place : place + height])
         assert all(line is not None for line in lines[place : place + height]), "set aside twice"
         assert _same(text, row.text), (text, row.text)
@@ -186,8 +258,11 @@ def assert_nothing_is_lost(name: str, content: bytes, kept: list[dict], aside: l
             pass
         lines[place : place + height] = [None] * height
     rest = "".join(line for line in lines if line is not None)
-    expected = [values_of(name, header, fields)
-                for fields in csv.reader(io.StringIO(rest, newline="")) if fields]
+    expected = [
+        values_of(name, header, fields)
+        for fields in csv.reader(io.StringIO(rest, newline=""))
+        if fields
+    ]
     assert None not in expected, "a row that breaks a rule was kept"
     assert kept == expected
 
@@ -205,19 +280,28 @@ def _same(text: str, shown: str) -> bool:
     except (csv.Error, StopIteration):
         pieces = None
     return any(
-        len(found) == len(masks) and all(mask in {"***", piece} for piece, mask in zip(
-            found, masks, strict=True))
-        for found in (pieces, text.split(",")) if found is not None
-        for masks in (shown.split(","),)) or _joined(pieces, shown)
+        len(found) == len(masks)
+        and all(mask in {"***", piece} for piece, mask in zip(found, masks, strict=True))
+        for found in (pieces, text.split(","))
+        if found is not None
+        for masks in (shown.split(","),)
+    ) or _joined(pieces, shown)
 
 
 def _joined(pieces: list[str] | None, shown: str) -> bool:
     """Whether masking each field, some with commas in them, gives the text that is shown."""
-    allowed = ("Female", "Male", "married", "single", "divorced/widowed",
-               "living with parents and siblings")
+    allowed = (
+        "Female",
+        "Male",
+        "married",
+        "single",
+        "divorced/widowed",
+        "living with parents and siblings",
+    )
     return pieces is not None and shown == ",".join(
         "***" if any(map(str.isalpha, piece)) and piece not in allowed else piece
-        for piece in pieces)
+        for piece in pieces
+    )
 
 
 # ---- 10,000 files -------------------------------------------------------------------------------
@@ -256,11 +340,20 @@ def fuzz(folder: Path, files: int, phases=tuple(Phase)) -> dict[str, int]:
     """Damage and read so many files; count how they came out."""
     outcomes = {"read": 0, "set aside": 0, "stopped": 0}
 
-    @settings(max_examples=files, deadline=None, derandomize=True, database=None,
-              phases=phases, suppress_health_check=list(HealthCheck))
-    @given(st.sampled_from(list(FILES)), st.lists(EDIT, min_size=1, max_size=4),
-           st.sampled_from([(2**24, 2**16), (2**24, 1), (60, 1), (7, 20)]),
-           st.booleans())
+    @settings(
+        max_examples=files,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=phases,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        st.sampled_from(list(FILES)),
+        st.lists(EDIT, min_size=1, max_size=4),
+        st.sampled_from([(2**24, 2**16), (2**24, 1), (60, 1), (7, 20)]),
+        st.booleans(),
+    )
     def run(name, edits, sizes, after_the_header):
         content = sound(name)
         head = content.index(b"\n") + 1 if after_the_header else 0
@@ -289,13 +382,20 @@ def test_some_damaged_files_lose_nothing(tmp_path):
     assert sum(fuzz(tmp_path, 300).values()) >= 300
 
 
-@pytest.mark.parametrize(("function", "mutant"), [
-    ("_require_plain", lambda self, text: None),
-    ("_row_at", lambda self, lines, place: read_csv.Row(  # the rest of the slice with a bad row
-        place + 1, "".join(lines[place:]), [], "bad", len(lines) - place)),
-    ("_broken_rule", lambda self, fields: None if len(fields) == len(self.header) else "bad"),
-    ("shown", lambda self, row: ""),
-])
+@pytest.mark.parametrize(
+    ("function", "mutant"),
+    [
+        ("_require_plain", lambda self, text: None),
+        (
+            "_row_at",
+            lambda self, lines, place: read_csv.Row(  # the rest of the slice with a bad row
+                place + 1, "".join(lines[place:]), [], "bad", len(lines) - place
+            ),
+        ),
+        ("_broken_rule", lambda self, fields: None if len(fields) == len(self.header) else "bad"),
+        ("shown", lambda self, row: ""),
+    ],
+)
 def test_the_plain_reader_catches_a_reader_that_loses_rows(tmp_path, monkeypatch, function, mutant):
     monkeypatch.setattr(read_csv.Reader, function, mutant)
     with pytest.raises((AssertionError, pa.ArrowInvalid, read_csv._LimitBrokenError)):
@@ -313,9 +413,15 @@ def delivery(folder: Path, dice: random.Random) -> Path:
     for name in dice.sample(list(FILES), dice.choice([1, 1, 2])):
         content = sound(name)
         head = dice.choice([0, *[content.index(b"\n") + 1] * 4])
-        edits = [(dice.choice(["insert", "replace", "delete", "double", "move", "cut"]),
-                  dice.randrange(1000), dice.randint(1, 30), dice.choice(TOKENS))
-                 for _ in range(dice.randint(1, 2))]
+        edits = [
+            (
+                dice.choice(["insert", "replace", "delete", "double", "move", "cut"]),
+                dice.randrange(1000),
+                dice.randint(1, 30),
+                dice.choice(TOKENS),
+            )
+            for _ in range(dice.randint(1, 2))
+        ]
         if dice.random() < 0.3:  # whole rows that stand twice
             lines = content.splitlines(keepends=True)
             lines.insert(dice.randint(1, len(lines)), dice.choice(lines[1:]))
@@ -331,8 +437,11 @@ def assert_delivery_is_whole(data: Path, prepared: Path) -> None:
         table = TABLE[name]
         kept = pq.read_table(prepared / table / "part-000.parquet").to_pylist()
         file = prepared / "quarantine" / f"{table}.parquet"
-        aside = [read_csv.BadRow(**row) for row in pd.read_parquet(file).to_dict("records")
-                 ] if file.is_file() else []
+        aside = (
+            [read_csv.BadRow(**row) for row in pd.read_parquet(file).to_dict("records")]
+            if file.is_file()
+            else []
+        )
         assert_nothing_is_lost(name, (data / name).read_bytes(), kept, aside)
     keys = [(row["order_id"], row["product_id"]) for row in kept]
     assert len(set(keys)) == len(keys)
@@ -369,17 +478,33 @@ def test_200_damaged_deliveries_lose_nothing_up_to_the_merge(tmp_path):
 def test_damaged_deliveries_through_the_command_end_well_or_in_one_line(tmp_path):
     """The last of the same deliveries: a whole report and exit 0, or one line and exit 1."""
     dice = random.Random(2017)
-    deliveries = [delivery(tmp_path / f"{number}" / "data", dice)
-                  for number in range(DELIVERIES_FUZZED)][-COMMANDS_FUZZED:]
-    loose = write_settings(tmp_path / "settings.yml", {
-        "limits.max_quarantined_share": 0.5, "statistics.resamples": 50})
+    deliveries = [
+        delivery(tmp_path / f"{number}" / "data", dice) for number in range(DELIVERIES_FUZZED)
+    ][-COMMANDS_FUZZED:]
+    loose = write_settings(
+        tmp_path / "settings.yml", {"limits.max_quarantined_share": 0.5, "statistics.resamples": 50}
+    )
 
     def run(data: Path) -> int:
         out = data.parent / "out"
         done = subprocess.run(
-            [sys.executable, "-c", "from basket.command import main; main()", "report", "--data",
-             str(data), "--out", str(out), "--settings", str(loose)],
-            capture_output=True, text=True, timeout=300, check=False)
+            [
+                sys.executable,
+                "-c",
+                "from basket.command import main; main()",
+                "report",
+                "--data",
+                str(data),
+                "--out",
+                str(out),
+                "--settings",
+                str(loose),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
         said = [line for line in done.stderr.splitlines() if line.startswith("basket: ")]
         assert "Traceback" not in done.stderr, done.stderr
         assert done.returncode in (0, 1)

@@ -32,10 +32,16 @@ from basket.synthetic.generate import (
 SCALE = 0.05
 CUSTOMERS = 10_310
 ALL_CUSTOMERS = 206_209
-FILES = ("customers.csv", "departments.csv", "orders.csv", "orders_products_prior.csv",
-         "products.csv")
+FILES = (
+    "customers.csv",
+    "departments.csv",
+    "orders.csv",
+    "orders_products_prior.csv",
+    "products.csv",
+)
 FACTS = json.loads(
-    Path(generate.__code__.co_filename).with_name("real_distributions.json").read_text("utf-8"))
+    Path(generate.__code__.co_filename).with_name("real_distributions.json").read_text("utf-8")
+)
 DEPARTMENTS = pd.DataFrame(FACTS["departments"]).set_index("department_id")
 MEAT, SNACKS, PRODUCE = 12, 19, 4
 
@@ -55,7 +61,8 @@ def read(folder: Path) -> Data:
     """Read a generated folder; doubled product ids get their own id back."""
     orders, lines, customers = (
         pa_csv.read_csv(folder / name).to_pandas()
-        for name in ("orders.csv", "orders_products_prior.csv", "customers.csv"))
+        for name in ("orders.csv", "orders_products_prior.csv", "customers.csv")
+    )
     products = pd.read_csv(folder / "products.csv", keep_default_na=False).drop_duplicates()
     first_of_pair = products.product_id.duplicated(keep="last")
     products.index = pd.Index(products.product_id - first_of_pair, name="own_id")
@@ -98,8 +105,10 @@ def marginals() -> dict:
     """Distributions of the real data, where they are at hand."""
     folder = os.environ.get("BASKET_REAL_DATA")
     if not folder:
-        pytest.skip("BASKET_REAL_DATA is not set: the generated data is not held against "
-                    "marginals.json of the real data")
+        pytest.skip(
+            "BASKET_REAL_DATA is not set: the generated data is not held against "
+            "marginals.json of the real data"
+        )
     return json.loads((Path(folder) / "marginals.json").read_text("utf-8"))
 
 
@@ -142,18 +151,21 @@ def rank_correlation(left: pd.Series, right: pd.Series) -> float:
 
 
 def test_files_have_the_headers_and_formats_of_the_course(real):
-    first_rows = {name: (real.folder / name).read_text("utf-8").splitlines()[:2]
-                  for name in FILES}
+    first_rows = {name: (real.folder / name).read_text("utf-8").splitlines()[:2] for name in FILES}
     assert first_rows["customers.csv"][0] == (
-        "user_id,First Name,Surnam,Gender,STATE,Age,date_joined,n_dependants,fam_status,income")
+        "user_id,First Name,Surnam,Gender,STATE,Age,date_joined,n_dependants,fam_status,income"
+    )
     assert first_rows["departments.csv"][0] == "department_id," + ",".join(map(str, range(1, 22)))
     assert first_rows["departments.csv"][1].startswith("department,frozen,other,bakery,produce,")
     assert first_rows["orders.csv"][0] == (
-        "order_id,user_id,eval_set,order_number,order_dow,order_hour_of_day,days_since_prior_order")
+        "order_id,user_id,eval_set,order_number,order_dow,order_hour_of_day,days_since_prior_order"
+    )
     assert first_rows["orders_products_prior.csv"][0] == (
-        "order_id,product_id,add_to_cart_order,reordered")
+        "order_id,product_id,add_to_cart_order,reordered"
+    )
     assert first_rows["products.csv"][0] == (
-        "product_id,product_name,aisle_id,department_id,prices")
+        "product_id,product_name,aisle_id,department_id,prices"
+    )
 
     text = pd.read_csv(real.folder / "orders.csv", dtype=str, keep_default_na=False)
     assert text.order_hour_of_day.str.fullmatch(r"[01]\d|2[0-3]").all()
@@ -221,9 +233,18 @@ def test_reordered_is_true_to_history(tmp_path, effects):
 def test_marker_says_what_was_generated(real):
     marker = json.loads((real.folder / "SYNTHETIC_DATA.json").read_text("utf-8"))
     assert marker == {
-        "synthetic": True, "scale": SCALE, "seed": 2017, "effects": "real",
-        "rows": {"products": 49_693, "departments": 21, "customers": CUSTOMERS,
-                 "orders": len(real.orders), "orders_products_prior": len(real.lines)}}
+        "synthetic": True,
+        "scale": SCALE,
+        "seed": 2017,
+        "effects": "real",
+        "rows": {
+            "products": 49_693,
+            "departments": 21,
+            "customers": CUSTOMERS,
+            "orders": len(real.orders),
+            "orders_products_prior": len(real.lines),
+        },
+    }
     assert {path.name for path in real.folder.iterdir()} == {*FILES, "SYNTHETIC_DATA.json"}
 
 
@@ -268,8 +289,12 @@ def test_lines_refer_to_all_of_kaggles_ids(real, raw_products):
 
 
 def test_first_row_of_a_doubled_id_is_the_absent_product(real):
-    ids = pd.DataFrame({"product_id": [6_799, 6_800], "department_id":
-                        real.products.department_id[[6_799, 6_800]].to_numpy()})
+    ids = pd.DataFrame(
+        {
+            "product_id": [6_799, 6_800],
+            "department_id": real.products.department_id[[6_799, 6_800]].to_numpy(),
+        }
+    )
     assert fabricate_prices(ids).tolist() == real.products.prices[[6_799, 6_800]].tolist()
 
 
@@ -341,7 +366,7 @@ def check_popularity(lines: pd.DataFrame, share_of_top: dict[str, float]) -> Non
     """Share of lines that the most popular 10, 100, 1000 and 5000 products have."""
     counts = np.sort(lines.product_id.value_counts().to_numpy())[::-1]
     for top, expected in share_of_top.items():
-        assert counts[:int(top)].sum() / len(lines) == pytest.approx(expected, abs=0.025), top
+        assert counts[: int(top)].sum() / len(lines) == pytest.approx(expected, abs=0.025), top
 
 
 def test_days_and_hours(real, none):
@@ -356,7 +381,8 @@ def test_gaps(real, none):
 
 def test_frequent_customers_have_more_orders(real):
     by_customer = real.orders.groupby("user_id").agg(
-        orders=("order_number", "max"), gap=("days_since_prior_order", "mean"))
+        orders=("order_number", "max"), gap=("days_since_prior_order", "mean")
+    )
     assert by_customer.orders.corr(by_customer.gap, method="spearman") < -0.5
     typical = by_customer.groupby(pd.cut(by_customer.orders, [3, 5, 10, 20, 40, 99, 100])).gap
     assert typical.mean().is_monotonic_decreasing
@@ -382,8 +408,10 @@ def test_basket_sizes(real):
         assert abs(sizes.quantile(quantile) - real_size) <= 1, quantile
 
 
-@pytest.mark.parametrize(("column", "key", "tolerance"), [
-    ("order_dow", "by_day", 0.025), ("order_hour_of_day", "by_hour", 0.04)])
+@pytest.mark.parametrize(
+    ("column", "key", "tolerance"),
+    [("order_dow", "by_day", 0.025), ("order_hour_of_day", "by_hour", 0.04)],
+)
 def test_baskets_vary_a_little_with_day_and_hour(real, column, key, tolerance):
     orders = real.lines.drop_duplicates("order_id").set_index("order_id")[column]
     sizes = basket_sizes(real)
@@ -428,7 +456,8 @@ def test_prices(real):
     assert real.lines.prices.mean() == pytest.approx(7.79, abs=0.15)
     for department, (low, high) in DEPARTMENTS.price.items():
         sound = real.products[real.products.department_id == department].prices.drop(
-            2_718, errors="ignore")
+            2_718, errors="ignore"
+        )
         assert sound.min() >= low
         assert sound.max() <= high
 
@@ -467,8 +496,9 @@ def test_people_have_the_real_distributions_exactly():
     assert set(states) == {4_043, 4_044}
     assert people.date_joined.nunique() == 1_187
     status = people.fam_status.value_counts()
-    assert np.allclose(shares(status), shares([facts["fam_status"][k] for k in status.index]),
-                       atol=0.003)
+    assert np.allclose(
+        shares(status), shares([facts["fam_status"][k] for k in status.index]), atol=0.003
+    )
     for side, key in ((people.Age <= 40, "up_to_step_age"), (people.Age > 40, "above")):
         edges = facts["income"]["edges"]
         found = np.histogram(people.income[side], edges)[0]
@@ -481,18 +511,26 @@ def test_people_have_the_real_distributions_exactly():
 def test_family_status_is_determined_by_age_and_dependants():
     people = fabricate_customers(np.arange(1, 20_001))
     rule = np.select(
-        [(people.n_dependants == 0) & (people.Age < 60), people.n_dependants == 0,
-         people.Age <= 21],
-        ["single", "divorced/widowed", "living with parents and siblings"], "married")
+        [
+            (people.n_dependants == 0) & (people.Age < 60),
+            people.n_dependants == 0,
+            people.Age <= 21,
+        ],
+        ["single", "divorced/widowed", "living with parents and siblings"],
+        "married",
+    )
     assert (people.fam_status == rule).all()
 
 
 def test_attributes_of_people_are_independent_of_each_other():
     people = fabricate_customers(np.arange(1, ALL_CUSTOMERS + 1))
     codes = people[["Age", "n_dependants"]].assign(
-        state=people.STATE.astype("category").cat.codes, man=people.Gender == "Male",
-        unnamed=people["First Name"].isna(), user_id=people.user_id,
-        joined=pd.to_datetime(people.date_joined, format="%m/%d/%Y"))
+        state=people.STATE.astype("category").cat.codes,
+        man=people.Gender == "Male",
+        unnamed=people["First Name"].isna(),
+        user_id=people.user_id,
+        joined=pd.to_datetime(people.date_joined, format="%m/%d/%Y"),
+    )
     correlation = codes.astype("int64").corr(method="spearman").to_numpy()
     assert np.abs(correlation - np.eye(len(correlation))).max() < 0.01
 
@@ -507,15 +545,18 @@ def test_meets_the_marginals_of_the_real_data(real, marginals):
     departments = marginals["departments"]
     names = DEPARTMENTS.department
     check_departments(
-        real.lines, names.map(departments["prior_items_full"]["shares"]),
-        names.map(lambda name: departments["prior_sample"]["by_department"][name]["reorder_rate"]))
+        real.lines,
+        names.map(departments["prior_items_full"]["shares"]),
+        names.map(lambda name: departments["prior_sample"]["by_department"][name]["reorder_rate"]),
+    )
     check_popularity(real.lines, marginals["product_popularity_train"]["share_top"])
     sizes = basket_sizes(real)
     exact = marginals["basket_size"]["exact_prior"]
     for least, orders in exact["orders_with_at_least_k_items"].items():
         assert (sizes >= int(least)).mean() == pytest.approx(orders / 3_214_874, abs=0.01)
     for quantile, size in marginals["basket_size"]["prior_random_orders_1_20000"][
-            "quantiles"].items():
+        "quantiles"
+    ].items():
         if float(quantile) < 0.999:
             assert abs(sizes.quantile(float(quantile)) - size) <= 1, quantile
     rate = marginals["reorder_rate"]["full_exact_prior"]["rate"]
@@ -535,7 +576,8 @@ def test_people_meet_the_marginals_of_the_real_data(marginals):
     facts = marginals["customers_careerfoundry"]
     people = fabricate_customers(np.arange(1, ALL_CUSTOMERS + 1))
     assert people.Age.value_counts().to_dict() == {
-        int(age): count for age, count in facts["age"]["counts"].items()}
+        int(age): count for age, count in facts["age"]["counts"].items()
+    }
     assert people.STATE.value_counts().to_dict() == facts["state"]["counts"]
     assert people.Gender.value_counts().to_dict() == facts["gender"]
     for side, key in ((people.Age <= 40, "age_le_40"), (people.Age > 40, "age_gt_40")):
@@ -588,8 +630,9 @@ def test_without_effects_people_are_the_same(real, none):
 def test_region_spend_multiplies_the_baskets_of_one_region(planted, none):
     south = planted.customers.STATE.isin(FACTS["states"]["South"])
     for measure, tolerance in (("size", 0.003), ("sum", 0.01)):
-        before, after = (data.lines.groupby("user_id").prices.agg(measure)
-                         for data in (none, planted))
+        before, after = (
+            data.lines.groupby("user_id").prices.agg(measure) for data in (none, planted)
+        )
         assert after[south].sum() / before[south].sum() == pytest.approx(1.08, abs=tolerance)
         assert after[~south].sum() / before[~south].sum() == pytest.approx(1, abs=tolerance)
 
@@ -597,8 +640,9 @@ def test_region_spend_multiplies_the_baskets_of_one_region(planted, none):
 def test_night_owls_are_young_people_without_dependants(planted, none):
     customers = planted.customers
     profile = (customers.Age <= 39) & (customers.n_dependants == 0)
-    before, after = (data.orders.groupby("user_id").order_hour_of_day.min() >= 20
-                     for data in (none, planted))
+    before, after = (
+        data.orders.groupby("user_id").order_hour_of_day.min() >= 20 for data in (none, planted)
+    )
     assert after[profile].mean() == pytest.approx(0.3, abs=0.04)
     assert (after == before)[~profile].all()
     assert before.mean() < 0.005
@@ -608,8 +652,10 @@ def test_loyal_produce_multiplies_the_share_of_produce_lines(none, tmp_path):
     generate(tmp_path, SCALE, effects=Effects(income=False, loyal_produce=1.2))
     planted = read(tmp_path)
     loyal = none.orders.groupby("user_id").size() - 1 > 40
-    before, after = ((data.lines.department_id == PRODUCE).groupby(data.lines.user_id).mean()
-                     for data in (none, planted))
+    before, after = (
+        (data.lines.department_id == PRODUCE).groupby(data.lines.user_id).mean()
+        for data in (none, planted)
+    )
     assert after[loyal].mean() / before[loyal].mean() == pytest.approx(1.2, abs=0.02)
     assert (after == before)[~loyal].all()
     assert not planted.lines.duplicated(["order_id", "product_id"]).any()
@@ -628,7 +674,8 @@ def test_named_effects_equal_their_objects(tmp_path):
 def assert_same_files(left: Path, right: Path) -> None:
     """Every file is the same, byte for byte."""
     assert sorted(path.name for path in left.iterdir()) == sorted(
-        path.name for path in right.iterdir())
+        path.name for path in right.iterdir()
+    )
     for path in left.iterdir():
         assert path.read_bytes() == (right / path.name).read_bytes(), path.name
 
@@ -663,8 +710,9 @@ def test_customers_do_not_depend_on_the_others_present():
 
 
 def test_prices_do_not_depend_on_the_others_present(real):
-    products = real.products[["department_id"]].reset_index().rename(
-        columns={"own_id": "product_id"})
+    products = (
+        real.products[["department_id"]].reset_index().rename(columns={"own_id": "product_id"})
+    )
     prices = fabricate_prices(products)
     some = products.sample(500, random_state=1)
     pd.testing.assert_series_equal(fabricate_prices(some), prices[some.index])
@@ -673,16 +721,20 @@ def test_prices_do_not_depend_on_the_others_present(real):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/status").exists(),
-                    reason="peak memory of a process is read from /proc")
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="peak memory of a process is read from /proc"
+)
 def test_full_size_takes_30_seconds_and_a_gibibyte(tmp_path):
     # a little above full size, so that the boundary between two blocks of customers is crossed
-    program = ("import pathlib, sys; from basket.synthetic.generate import generate\n"
-               "generate(pathlib.Path(sys.argv[1]), 1.002)\n"
-               "print(pathlib.Path('/proc/self/status').read_text())")
+    program = (
+        "import pathlib, sys; from basket.synthetic.generate import generate\n"
+        "generate(pathlib.Path(sys.argv[1]), 1.002)\n"
+        "print(pathlib.Path('/proc/self/status').read_text())"
+    )
     started = time.perf_counter()
-    ran = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True,
-                         capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], check=True, capture_output=True, text=True
+    )
     seconds = time.perf_counter() - started
     assert seconds <= 30
     peak = next(line.split()[1] for line in ran.stdout.splitlines() if line.startswith("VmHWM"))

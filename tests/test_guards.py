@@ -38,7 +38,8 @@ DEMOGRAPHIC = ["region", "age_group", "income_group", "gender", "n_dependants"]
 DEMOGRAPHIC_QUESTIONS = ["Q7", "Q8", "Q9", "Q10"]
 A_CLAIM = re.compile(  # a step of income over age is none: it is built into the generated people
     "differs by|goes with what is bought|times the mean value|times the usual share"
-    r"|^(?!Income ).* has (a step|steps) at ")
+    r"|^(?!Income ).* has (a step|steps) at "
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +61,23 @@ def analysed(run: Run) -> tuple[dict[str, pd.DataFrame], list[dict]]:
     results["department_times"] = times.department_times(moments, columns, names, settings)
     results["redundancy"] = bands.redundancies(customers, settings)
     results |= comparisons.all_comparisons(
-        customers, measured.labels[active], lines, measured.customer_times[active], names, results,
-        settings)
+        customers,
+        measured.labels[active],
+        lines,
+        measured.customer_times[active],
+        names,
+        results,
+        settings,
+    )
     results["busiest_times"] = times.busiest_times(moments, columns, settings)
     results["group_shares"] = goods.group_shares(results["habits"])
     results["profiles"] = goods.profiles(
-        results["habits"], results["group_shares"], results["tests"], results["department_lifts"])
+        results["habits"], results["group_shares"], results["tests"], results["department_lifts"]
+    )
     means = bands.customer_measures(customers, lines, names)
     results["bands"] = bands.bands(
-        customers, means, bands.course_cuts(settings), settings, bands.asked(means))
+        customers, means, bands.course_cuts(settings), settings, bands.asked(means)
+    )
     return results, findings.compose(results, settings, ())
 
 
@@ -81,8 +90,12 @@ def all_compared(results: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def claims(found: list[dict]) -> list[str]:
     """The sentences of the demographic findings that claim a difference in what customers do."""
-    said = [f"{finding[part]}" for finding in found if finding["question"] in DEMOGRAPHIC_QUESTIONS
-            for part in ("headline", "so_what")]
+    said = [
+        f"{finding[part]}"
+        for finding in found
+        if finding["question"] in DEMOGRAPHIC_QUESTIONS
+        for part in ("headline", "so_what")
+    ]
     unanswered = [sentence for sentence in said if sentence.startswith("Not answered")]
     assert not unanswered, unanswered
     return [sentence for sentence in said if A_CLAIM.search(sentence)]
@@ -105,14 +118,18 @@ def steps(results: dict[str, pd.DataFrame]) -> list[str]:
     """The confirmed steps of age or income in what customers do."""
     table = results["bands"]
     table = table[(table["confirmed"] == "yes") & (table["measure"] != "income")]
-    return [f"{row.attribute} has a step at {row.cuts} in {row.measure}"
-            for row in table.itertuples()]
+    return [
+        f"{row.attribute} has a step at {row.cuts} in {row.measure}" for row in table.itertuples()
+    ]
 
 
 def goods_claimed(found: list[dict]) -> list[str]:
     """Claims that a department sells better at some time: in generated data none does."""
-    return [finding["headline"] for finding in found
-            if finding["question"] == "Q2" and "its usual share" in finding["headline"]]
+    return [
+        finding["headline"]
+        for finding in found
+        if finding["question"] == "Q2" and "its usual share" in finding["headline"]
+    ]
 
 
 def stages_on(folder: Path, seed: int, scale: float, effects: Effects | str) -> Run:
@@ -126,9 +143,11 @@ def p_values_of_lines(run: Run) -> list[float]:
     lines = lines.merge(run.table("analysis_orders")[["order_id", "user_id", "spend_cents"]])
     lines = lines.merge(run.table("analysis_customers")[["user_id", *DEMOGRAPHIC]])
     return [
-        statistics.epsilon_squared(lines[value].to_numpy("float64", na_value=np.nan),
-                              pd.factorize(lines[grouping])[0]).p_value
-        for value in ("price_cents", "spend_cents") for grouping in DEMOGRAPHIC
+        statistics.epsilon_squared(
+            lines[value].to_numpy("float64", na_value=np.nan), pd.factorize(lines[grouping])[0]
+        ).p_value
+        for value in ("price_cents", "spend_cents")
+        for grouping in DEMOGRAPHIC
     ]
 
 
@@ -151,8 +170,13 @@ def test_true_nulls_are_rejected_as_often_as_the_level_says(null_runs):
     table = table[table["grouping"].isin(DEMOGRAPHIC) & table["p_value"].notna()]
     rejected = (table["p_value"] < 0.05).groupby(table["kind"]).agg(["size", "mean"])
     print(f"\n{rejected}\nall: {(table['p_value'] < 0.05).mean():.4f} of {len(table):,}")
-    assert set(rejected.index) == {"cramers_v", "epsilon_squared", "cliffs_delta", "ratio",
-                                   "lift of a department"}
+    assert set(rejected.index) == {
+        "cramers_v",
+        "epsilon_squared",
+        "cliffs_delta",
+        "ratio",
+        "lift of a department",
+    }
     assert 0.03 <= (table["p_value"] < 0.05).mean() <= 0.07
     assert rejected.drop("cramers_v")["mean"].between(0.03, 0.07).all()
     assert 0.01 <= rejected.loc["cramers_v", "mean"] <= 0.09
@@ -164,11 +188,19 @@ def test_rejection_keeps_to_the_level_far_out_and_in_small_groups_and_department
     Few heavy customers make a ratio's bootstrap error look small; its p-value must not follow.
     """
     table = pd.concat([table for table, _, _ in null_runs])
-    table = table[table["grouping"].isin([*DEMOGRAPHIC, "profile"]) & (table["n"] >= 11)
-                  & (table["effect_name"] == "ratio") & table["p_value"].notna()]
+    table = table[
+        table["grouping"].isin([*DEMOGRAPHIC, "profile"])
+        & (table["n"] >= 11)
+        & (table["effect_name"] == "ratio")
+        & table["p_value"].notna()
+    ]
     small = pd.cut(table["n"], [0, 30, 100, 1_000], labels=["11-30", "31-100", "above 100"])
-    shares = pd.DataFrame({level: (table["p_value"] < level).groupby(small, observed=True).mean()
-                           for level in (0.05, 0.01, 0.001)}).assign(tests=small.value_counts())
+    shares = pd.DataFrame(
+        {
+            level: (table["p_value"] < level).groupby(small, observed=True).mean()
+            for level in (0.05, 0.01, 0.001)
+        }
+    ).assign(tests=small.value_counts())
     print(f"\n{shares}")
     assert shares[0.05].between(0.03, 0.07).all()
     assert (shares[0.01] < 0.02).all()
@@ -185,15 +217,22 @@ def test_no_headline_claims_a_difference_where_there_is_none(null_runs):
     that survives Bonferroni's correction (D-10). Here with family_status and profile, which restate
     attributes that have no effect either.
     """
-    said = [(seed, sentence) for seed, (_, sentences, _) in zip(NULL_SEEDS, null_runs, strict=True)
-            for sentence in sentences]
+    said = [
+        (seed, sentence)
+        for seed, (_, sentences, _) in zip(NULL_SEEDS, null_runs, strict=True)
+        for sentence in sentences
+    ]
     table = pd.concat([table for table, _, _ in null_runs])
-    table = table[table["grouping"].isin([*DEMOGRAPHIC, "family_status", "profile"])
-                  | table["grouping"].str.contains(" within ")]
+    table = table[
+        table["grouping"].isin([*DEMOGRAPHIC, "family_status", "profile"])
+        | table["grouping"].str.contains(" within ")
+    ]
     headlines = table[table["for_headline"] == "yes"]
     found = (table["q_value"] < 0.05).sum()
-    print(f"\nclaims: {len(said)}; fit for a headline: {len(headlines)}, q < 0.05: {found} "
-          f"of {len(table):,}")
+    print(
+        f"\nclaims: {len(said)}; fit for a headline: {len(headlines)}, q < 0.05: {found} "
+        f"of {len(table):,}"
+    )
     assert said == []
     assert headlines.empty, headlines
 
@@ -225,13 +264,17 @@ def test_with_20_000_customers_region_makes_no_practical_difference(large_null):
     """Seed 1 at scale 0.1: decided, not undecided, for every ordering habit."""
     results, found = large_null
     tests = results["tests"]
-    habits = tests[(tests["grouping"] == "region") & tests["measure"].isin(findings.HABITS)
-                   & (tests["effect_name"] == "epsilon_squared")]
+    habits = tests[
+        (tests["grouping"] == "region")
+        & tests["measure"].isin(findings.HABITS)
+        & (tests["effect_name"] == "epsilon_squared")
+    ]
     print(f"\n{habits[['measure', 'n', 'effect', 'effect_high', 'verdict']]}")
     assert len(habits) == len(findings.HABITS)
     assert (habits["verdict"] == statistics.NO_DIFFERENCE).all()
     assert [finding["headline"] for finding in found if finding["question"] == "Q7"] == [
-        "There is no practical difference in ordering habits between regions"]
+        "There is no practical difference in ordering habits between regions"
+    ]
     assert claims(found) == []
 
 
@@ -252,8 +295,12 @@ def planted_run(task: tuple[int, Effects]) -> pd.DataFrame:
     customers, labels = measured.customers[active], measured.labels[active]
     departments = list(measured.names["department"])
     sums = comparisons.customer_sums(
-        customers, measured.department_lines[active], measured.customer_times[active],
-        departments, measured.settings)
+        customers,
+        measured.department_lines[active],
+        measured.customer_times[active],
+        departments,
+        measured.settings,
+    )
     resampled = comparisons.resampled_sums(sums, customers, labels, measured.settings)
     ratios = {
         "mean_order_value": comparisons.RATIOS["mean_order_value"],
@@ -272,9 +319,11 @@ def hits(pool, effects: Effects, group: str, measure: str, truth: float) -> tupl
     rows = pd.DataFrame(rows)
     right = rows["effect"] > 1
     covers = (rows["effect_low"] <= truth) & (truth <= rows["effect_high"])
-    print(f"\n{group}, {measure}: truth {truth:.3f}, mean estimate {rows['effect'].mean():.3f}, "
-          f"customers {rows['n'].mean():.0f}; of {len(rows)} seeds right sign {right.sum()}, "
-          f"covered {covers.sum()}, p < 0.05 {(rows['p_value'] < 0.05).sum()}")
+    print(
+        f"\n{group}, {measure}: truth {truth:.3f}, mean estimate {rows['effect'].mean():.3f}, "
+        f"customers {rows['n'].mean():.0f}; of {len(rows)} seeds right sign {right.sum()}, "
+        f"covered {covers.sum()}, p < 0.05 {(rows['p_value'] < 0.05).sum()}"
+    )
     return right.sum(), covers.sum(), (right & covers).sum()
 
 
@@ -300,8 +349,9 @@ def test_loyal_customers_that_buy_more_produce_are_found(pool, large_null):
     lifts = results["department_lifts"]
     shares = results["group_shares"].set_index(["grouping", "group"])
     share = shares.loc[("loyalty_flag", "Loyal customer"), "share_of_lines"]
-    lift = lifts.loc[(lifts["group_a"] == "Loyal customer") & (lifts["measure"] == "produce"),
-                     "effect"].iloc[0]
+    lift = lifts.loc[
+        (lifts["group_a"] == "Loyal customer") & (lifts["measure"] == "produce"), "effect"
+    ].iloc[0]
     truth = 1.2 * lift / (1 + 0.2 * share * lift)
     assert min(hits(pool, PRODUCE, "Loyal customer", "produce", truth)) >= ENOUGH
 
@@ -353,8 +403,10 @@ def test_shuffled_demographics_carry_no_headline(seed: int, shuffle_of: Path, tm
     results, found = analysed(run_stages(data, tmp_path / "out", "corrected"))
     table = all_compared(results)
     table = table[table["grouping"].isin([*DEMOGRAPHIC, "family_status", "profile"])]
-    print(f"\nshuffle {seed}: p < 0.05 in {(table['p_value'] < 0.05).mean():.3f} "
-          f"of {len(table)} comparisons")
+    print(
+        f"\nshuffle {seed}: p < 0.05 in {(table['p_value'] < 0.05).mean():.3f} "
+        f"of {len(table)} comparisons"
+    )
     assert claims(found) + steps(results) == []
     assert (table["for_headline"] == "no").all()
 
@@ -366,9 +418,21 @@ def test_a_whole_report_on_shuffled_demographics_claims_nothing(
     """Three whole reports through the command: what the reader would see makes no claim."""
     data = shuffled(shuffle_of, tmp_path / "data", seed)
     done = subprocess.run(
-        [sys.executable, "-c", "from basket.command import main; main()", "report", "--data",
-         str(data), "--out", str(tmp_path / "out")],
-        capture_output=True, text=True, timeout=300, check=False)
+        [
+            sys.executable,
+            "-c",
+            "from basket.command import main; main()",
+            "report",
+            "--data",
+            str(data),
+            "--out",
+            str(tmp_path / "out"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     written = tmp_path / "out" / "04_analysis" / "findings.json"
     found = json.loads(written.read_text(encoding="utf-8"))

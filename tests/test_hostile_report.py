@@ -31,16 +31,46 @@ from conftest import write_settings
 NAME, SURNAME = "Xylophonia", "Quillfeather"  # of every third customer, and of a quarantined one
 USER = 1_987_654_321  # an active customer's id, as no other number of the data is
 DANGEROUS = (
-    "=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://localhost","x")', "=cmd|' /C calc'!A0",
-    "None", "NA", "null", "nan", "TRUE", "1e5", "🍌 banana", "\u202eموز",
-    "be\x07ll \x1b[31m red", "two\nlines", "carriage\rreturn", "tab\tstop", "del\x7fete\x85",
-    "no\ufffecharacter\uffff", "<script>alert(1)</script>", "</td></tr><b onclick=x()>",
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    '=HYPERLINK("http://localhost","x")',
+    "=cmd|' /C calc'!A0",
+    "None",
+    "NA",
+    "null",
+    "nan",
+    "TRUE",
+    "1e5",
+    "🍌 banana",
+    "\u202eموز",
+    "be\x07ll \x1b[31m red",
+    "two\nlines",
+    "carriage\rreturn",
+    "tab\tstop",
+    "del\x7fete\x85",
+    "no\ufffecharacter\uffff",
+    "<script>alert(1)</script>",
+    "</td></tr><b onclick=x()>",
     "{{ 7*7 }}",
-    "$5 and $10", "'quoted'", '"quoted"', "a,b;c|d", "../../etc/passwd", "%s %d {0}", "x" * 32_000,
-    "_x000D_", " spaces ", "[link](javascript:x)",
+    "$5 and $10",
+    "'quoted'",
+    '"quoted"',
+    "a,b;c|d",
+    "../../etc/passwd",
+    "%s %d {0}",
+    "x" * 32_000,
+    "_x000D_",
+    " spaces ",
+    "[link](javascript:x)",
 )
-DEPARTMENTS = {"produce": "=1+1", "dairy eggs": "-dairy", "snacks": "<b>snacks</b>",
-               "beverages": "bever\x07ages\nand 🍹"}
+DEPARTMENTS = {
+    "produce": "=1+1",
+    "dairy eggs": "-dairy",
+    "snacks": "<b>snacks</b>",
+    "beverages": "bever\x07ages\nand 🍹",
+}
 FEW = 7  # customers in each planted group
 
 
@@ -52,8 +82,10 @@ def plant(folder: Path) -> None:
     popular = lines["product_id"].value_counts().index.astype(str)
     popular = [one for one in popular if (products["product_id"] == one).sum() == 1]
     names = dict(zip(popular, DANGEROUS, strict=False))
-    products["product_name"] = [names.get(one, name) for one, name in zip(
-        products["product_id"], products["product_name"], strict=True)]
+    products["product_name"] = [
+        names.get(one, name)
+        for one, name in zip(products["product_id"], products["product_name"], strict=True)
+    ]
     products.to_csv(folder / "products.csv", index=False, quoting=csv.QUOTE_ALL)
 
     wide = pd.read_csv(folder / "departments.csv", header=None, **read)
@@ -74,7 +106,10 @@ def plant(folder: Path) -> None:
     people.loc[people["n_dependants"] == "3", "n_dependants"] = "2"
     people.loc[active[2 * FEW : 3 * FEW], "n_dependants"] = "3"
     people.loc[active[3 * FEW : 4 * FEW], ["Gender", "n_dependants", "fam_status"]] = (
-        "", "0", "divorced/widowed")
+        "",
+        "0",
+        "divorced/widowed",
+    )
     people = people.reset_index()
     canary = active[0]
     people["user_id"] = people["user_id"].replace(canary, str(USER))
@@ -91,8 +126,11 @@ def listing(folder: Path) -> dict[str, tuple[int, int]]:
     """Every file below a folder with its size and time of change; caches of tools left out."""
     found = {}
     for top, names, files in os.walk(folder):
-        names[:] = [name for name in names if name not in (".git", ".venv", ".pytest_cache",
-                                                           ".ruff_cache", ".hypothesis")]
+        names[:] = [
+            name
+            for name in names
+            if name not in (".git", ".venv", ".pytest_cache", ".ruff_cache", ".hypothesis")
+        ]
         for name in files:
             path = Path(top, name)
             if path.is_file():
@@ -110,10 +148,24 @@ def hostile(tmp_path_factory):
     settings = write_settings(folder / "settings.yml", {"limits.max_quarantined_share": 0.01})
     before = listing(ROOT)
     done = subprocess.run(
-        [sys.executable, "-c", "from basket.command import main; main()", "report", "--data",
-         str(folder / "data"), "--out", str(folder / "out"), "--settings", str(settings)],
-        capture_output=True, text=True, timeout=400, check=False,
-        env=os.environ | {"HOME": str(folder / "home"), "PYTHONDONTWRITEBYTECODE": "1"})
+        [
+            sys.executable,
+            "-c",
+            "from basket.command import main; main()",
+            "report",
+            "--data",
+            str(folder / "data"),
+            "--out",
+            str(folder / "out"),
+            "--settings",
+            str(settings),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+        env=os.environ | {"HOME": str(folder / "home"), "PYTHONDONTWRITEBYTECODE": "1"},
+    )
     assert done.returncode == 0, done.stderr
     after = listing(ROOT)
     changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
@@ -191,13 +243,15 @@ def notes_of_image(name: str, content: bytes):
             yield f"{name}:{kind.decode()}", data
             for begin in re.finditer(b"\x78", data):  # where a zlib stream may begin
                 with contextlib.suppress(zlib.error):
-                    yield f"{name}:{kind.decode()}", zlib.decompress(data[begin.start():])
+                    yield f"{name}:{kind.decode()}", zlib.decompress(data[begin.start() :])
 
 
 def holding(folder: Path, pattern: bytes) -> set[str]:
     """The files below a folder that hold a text, wherever they hold it."""
     return {
-        name.split("/./")[0] for path in folder.rglob("*") if path.is_file()
+        name.split("/./")[0]
+        for path in folder.rglob("*")
+        if path.is_file()
         for name, content in contents(f"{path.relative_to(folder)}/./", path.read_bytes())
         if re.search(pattern, content, re.I)
     }
@@ -216,8 +270,14 @@ def test_no_name_is_in_any_output_and_no_customers_id_leaves_the_prepared_data(h
     with_id = holding(folders.out, USER_ID)
     assert {Path(name).parts[0] for name in with_id} == {"02_data"}
     assert {Path(name).parts[2] for name in with_id} == {
-        "raw_customers", "raw_orders", "customers", "orders", "merged", "analysis_customers",
-        "analysis_orders"}
+        "raw_customers",
+        "raw_orders",
+        "customers",
+        "orders",
+        "merged",
+        "analysis_customers",
+        "analysis_orders",
+    }
     aside = pd.read_parquet(folders.prepared / "quarantine" / "raw_customers.parquet")
     assert len(aside) == 2 and aside["text"].str.contains(r"\*\*\*").all()
 
@@ -228,7 +288,8 @@ def test_the_search_finds_what_is_hidden_in_archives_tables_and_images(tmp_path)
     image = BytesIO()
     Figure(figsize=(1, 1)).savefig(image, metadata={"Author": NAME, "Comment": "x" * 9})
     pd.DataFrame({"user": pd.array([USER]), "name": pd.Categorical([SURNAME])}).to_parquet(
-        tmp_path / "table.parquet")
+        tmp_path / "table.parquet"
+    )
     (tmp_path / "image.png").write_bytes(image.getvalue())
     notebook = {"image/png": base64.encodebytes(image.getvalue()).decode()}
     (tmp_path / "note.ipynb").write_text(json.dumps(notebook))
@@ -245,11 +306,17 @@ def test_nothing_is_written_outside_of_out(hostile):
     folders, folder, changed = hostile
     assert changed == set()
     assert {path.name for path in folder.iterdir()} == {"data", "home", "out", "settings.yml"}
-    at_home = {path.relative_to(folder / "home").parts[:2]
-               for path in (folder / "home").rglob("*") if path.is_file()}
+    at_home = {
+        path.relative_to(folder / "home").parts[:2]
+        for path in (folder / "home").rglob("*")
+        if path.is_file()
+    }
     assert at_home <= {(".cache", "matplotlib"), (".ipython", "profile_default")}  # the tools'
     assert {path.name for path in folders.out.iterdir()} == {
-        "02_data", "04_analysis", "05_sent_to_client"}
+        "02_data",
+        "04_analysis",
+        "05_sent_to_client",
+    }
 
 
 # ---- the attack: what follows from all published tables together ---------------------------------
@@ -260,18 +327,30 @@ SPOUSE = ("married", "living with parents and siblings")
 
 def true_counts(folders: Folders) -> dict[tuple[str, str], int]:
     """How many active customers there really are of each label, from the prepared data."""
-    people = pd.concat(map(pd.read_parquet, sorted(
-        (folders.prepared / "analysis_customers").glob("*.parquet"))))
+    people = pd.concat(
+        map(pd.read_parquet, sorted((folders.prepared / "analysis_customers").glob("*.parquet")))
+    )
     people = people[people["exclusion_flag"] == "Active"]
     people = people.assign(n_dependants=people["n_dependants"].astype(str))
     counts = {}
-    for name in ("loyalty_flag", "spending_flag", "frequency_flag", "region", "age_group",
-                 "income_group", "family_status", "gender", "n_dependants", "profile"):
+    for name in (
+        "loyalty_flag",
+        "spending_flag",
+        "frequency_flag",
+        "region",
+        "age_group",
+        "income_group",
+        "family_status",
+        "gender",
+        "n_dependants",
+        "profile",
+    ):
         labels = people[name].astype(object).where(people[name].notna(), "(missing)")
         counts |= {(name, str(label)): int(n) for label, n in labels.value_counts().items() if n}
     ages = pd.read_csv(folders.tables / "income_by_age.csv")
-    return counts | {("ages", label): int(n) for label, n in zip(
-        ages["ages"], ages["customers"], strict=True)}
+    return counts | {
+        ("ages", label): int(n) for label, n in zip(ages["ages"], ages["customers"], strict=True)
+    }
 
 
 def read_off(tables: dict[str, pd.DataFrame], cells: list[tuple[str, str]], everyone: int):
@@ -282,14 +361,23 @@ def read_off(tables: dict[str, pd.DataFrame], cells: list[tuple[str, str]], ever
     for table in tables.values():
         if "population" in table and set(table["population"]) != {"active"}:
             continue
-        labels = next((pair for pair in (("flag", "label"), ("grouping", "group"))
-                       if set(pair) <= set(table.columns)), None)
+        labels = next(
+            (
+                pair
+                for pair in (("flag", "label"), ("grouping", "group"))
+                if set(pair) <= set(table.columns)
+            ),
+            None,
+        )
         single = next((name for name in attributes if name in table.columns), None)
         for row in table.to_dict("records"):
             cell = (row[labels[0]], row[labels[1]]) if labels else (single, row.get(single))
             sides = [(row.get("grouping"), row.get(side)) for side in ("group_a", "group_b")]
-            for seen, column, unit in (([cell], "customers", 1), (sides, "n", 1),
-                                       ([cell], "share_of_customers", everyone)):
+            for seen, column, unit in (
+                ([cell], "customers", 1),
+                (sides, "n", 1),
+                ([cell], "share_of_customers", everyone),
+            ):
                 value = row.get(column, "suppressed")
                 if value != "suppressed" and set(seen) <= set(cells):
                     yield seen, round(float(value) * unit)
@@ -297,36 +385,52 @@ def read_off(tables: dict[str, pd.DataFrame], cells: list[tuple[str, str]], ever
 
 def relations(cells: list[tuple[str, str]]):
     """How the labels hang together: cells that are of the same customers as others."""
+
     def of(name: str, holds=lambda label: True) -> list[tuple[str, str]]:
         return [cell for cell in cells if cell[0] == name and holds(cell[1])]
 
-    without, some = (of("n_dependants", lambda label: label == "0"),
-                     of("n_dependants", lambda label: label != "0"))
+    without, some = (
+        of("n_dependants", lambda label: label == "0"),
+        of("n_dependants", lambda label: label != "0"),
+    )
     for group in ("18-39", "40-64", "65+"):
-        yield of("profile", lambda label, group=group: label.startswith(group)), [
-            ("age_group", group)]
+        yield (
+            of("profile", lambda label, group=group: label.startswith(group)),
+            [("age_group", group)],
+        )
     for income in ("Low income", "Middle income", "High income"):
-        yield of("profile", lambda label, income=income: label.endswith(income.lower())), [
-            ("income_group", income)]
+        yield (
+            of("profile", lambda label, income=income: label.endswith(income.lower())),
+            [("income_group", income)],
+        )
     yield of("profile", lambda label: "no dependants" in label), without
     yield of("profile", lambda label: "with dependants" in label), some
     yield of("family_status", lambda label: label in SPOUSE), some
     yield of("family_status", lambda label: label not in SPOUSE), without
     for low, high, group in ((0, CUTS[0], "18-39"), (*CUTS, "40-64"), (CUTS[1], 999, "65+")):
-        yield of("ages", lambda label, low=low, high=high: (
-            low <= int(re.match(r"\d+", label)[0]) < high)), [("age_group", group)]
+        yield (
+            of(
+                "ages",
+                lambda label, low=low, high=high: low <= int(re.match(r"\d+", label)[0]) < high,
+            ),
+            [("age_group", group)],
+        )
 
 
 def worked_out(tables: dict[str, pd.DataFrame], truth: dict, least: int) -> list[tuple]:
     """Sets of one or two labels of fewer customers than allowed whose sum the tables determine."""
     cells = list(truth)
     counts = np.array([truth[cell] for cell in cells], float)
-    everyone = int(tables["population_flow"].query(
-        "table == 'analysis_customers' and step == 'active customers'")["rows_out"].iloc[0])
+    everyone = int(
+        tables["population_flow"]
+        .query("table == 'analysis_customers' and step == 'active customers'")["rows_out"]
+        .iloc[0]
+    )
     known = [(seen, [], total) for seen, total in read_off(tables, cells, everyone)]
     known += [(left, right, 0) for left, right in relations(cells) if set(right) <= set(cells)]
-    matrix = np.array([[(cell in left) - (cell in right) for cell in cells]
-                       for left, right, _ in known], float)
+    matrix = np.array(
+        [[(cell in left) - (cell in right) for cell in cells] for left, right, _ in known], float
+    )
     totals = np.array([total for *_, total in known])
     matrix = matrix[matrix @ counts == totals]  # a band of ages across a cut is of no use
     free = np.eye(len(cells)) - np.linalg.pinv(matrix) @ matrix
@@ -349,19 +453,30 @@ def test_no_group_of_a_few_customers_follows_from_all_published_tables_together(
     small = {cell for cell, count in truth.items() if count < least}
     assert {("region", "West"), ("age_group", "65+"), ("n_dependants", "3")} <= small
     assert any(cell[0] == "profile" for cell in small)
-    tables = {path.stem: pd.read_csv(path, dtype=str, keep_default_na=False)
-              for path in folders.tables.glob("*.csv")}
+    tables = {
+        path.stem: pd.read_csv(path, dtype=str, keep_default_na=False)
+        for path in folders.tables.glob("*.csv")
+    }
     exact = {path.stem: build.read_table(path) for path in folders.tables.glob("*.csv")}
-    published = {name: privacy.publishable(table, settings, exact["habits"]).astype(str)
-                 for name, table in exact.items()}
+    published = {
+        name: privacy.publishable(table, settings, exact["habits"]).astype(str)
+        for name, table in exact.items()
+    }
     assert worked_out(published, truth, least) == []
 
-    naive = {name: table.assign(customers=table["customers"].mask(
-        pd.to_numeric(table["customers"], errors="coerce") < least, "suppressed"))
-        for name, table in tables.items() if {"grouping", "flag"} & set(table.columns)
-        and "customers" in table}
-    naive = {name: table[table["population"] == "active"] if "population" in table else table
-             for name, table in naive.items()} | {"population_flow": tables["population_flow"]}
+    naive = {
+        name: table.assign(
+            customers=table["customers"].mask(
+                pd.to_numeric(table["customers"], errors="coerce") < least, "suppressed"
+            )
+        )
+        for name, table in tables.items()
+        if {"grouping", "flag"} & set(table.columns) and "customers" in table
+    }
+    naive = {
+        name: table[table["population"] == "active"] if "population" in table else table
+        for name, table in naive.items()
+    } | {"population_flow": tables["population_flow"]}
     assert worked_out(naive, truth, least), "the attack must be able to succeed"
 
 

@@ -41,8 +41,15 @@ def orders(generated) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def lines(run) -> pd.DataFrame:
     """Give the merged lines, with prices in dollars as received."""
-    columns = ["order_id", "user_id", "order_number", "order_hour", "order_day", "product_key",
-               "days_since_prior_order"]
+    columns = [
+        "order_id",
+        "user_id",
+        "order_number",
+        "order_hour",
+        "order_day",
+        "product_key",
+        "days_since_prior_order",
+    ]
     raw = clean.drop_exact_duplicates(run.table("raw_products"))
     prices = clean.repair_doubled_ids(raw).sort_values("product_id")["prices"].to_numpy()
     merged = run.table("merged")[columns]
@@ -72,11 +79,14 @@ def test_a_distribution_of_people_counts_customers_not_their_lines(run, orders):
     table = run.results["flags"].query("population == 'all' and flag == 'loyalty_flag'")
     table = table.set_index("label")
     most = orders.groupby("user_id")["order_number"].max()
-    right = pd.cut(most, [0, 10, 40, 100], labels=["New customer", "Regular customer",
-                                                   "Loyal customer"]).value_counts()
+    right = pd.cut(
+        most, [0, 10, 40, 100], labels=["New customer", "Regular customer", "Loyal customer"]
+    ).value_counts()
     assert table["customers"].to_dict() == right.to_dict()
-    shares, mistake = table["customers"] / table["customers"].sum(), table["lines"] / table[
-        "lines"].sum()
+    shares, mistake = (
+        table["customers"] / table["customers"].sum(),
+        table["lines"] / table["lines"].sum(),
+    )
     assert (shares["New customer"] - mistake["New customer"]) > 0.1
 
 
@@ -105,8 +115,9 @@ def test_missing_gaps_are_left_out_not_filled_with_0(orders, customers):
     gaps = orders.groupby("user_id")["days_since_prior_order"]
     filled = orders.fillna({"days_since_prior_order": 0}).groupby("user_id")
     right, mistake = gaps.median(), filled["days_since_prior_order"].median()
-    pd.testing.assert_series_equal(customers["median_days_between_orders"], right,
-                                   check_names=False, check_index_type=False)
+    pd.testing.assert_series_equal(
+        customers["median_days_between_orders"], right, check_names=False, check_index_type=False
+    )
     assert (frequency_of(right) != frequency_of(mistake)).sum() > 10
     assert not (frequency_of(mistake) == "(missing)").any()
 
@@ -208,11 +219,16 @@ def test_a_product_called_none_keeps_its_name(generated, run):
     assert mistake.isna().sum() == 17
 
 
-@pytest.mark.parametrize(("table", "column", "too_small"), [
-    ("orders", "order_id", "int8"), ("orders", "user_id", "int8"),
-    ("products", "product_id", "int8"), ("customers", "income", "int16"),
-    ("products", "prices", "float16"),
-])
+@pytest.mark.parametrize(
+    ("table", "column", "too_small"),
+    [
+        ("orders", "order_id", "int8"),
+        ("orders", "user_id", "int8"),
+        ("products", "product_id", "int8"),
+        ("customers", "income", "int16"),
+        ("products", "prices", "float16"),
+    ],
+)
 def test_no_number_overflows_a_type_that_is_too_small(generated, run, table, column, too_small):
     received = pd.read_csv(generated / f"{table}.csv")[column]
     stored = run.table(f"raw_{table}")[column]
@@ -240,10 +256,15 @@ def test_every_income_has_exactly_one_group_and_groups_only_rise():
     assert (np.sum(mistake, axis=0) == 0).sum() == 2  # 50,000 and 100,000 belong nowhere
 
 
-@pytest.mark.parametrize(("label", "values"), [
-    (flags.age_group, np.arange(0, 121)), (flags.loyalty_flag, np.arange(1, 101)),
-    (flags.exclusion_flag, np.arange(1, 101)), (flags.frequency_flag, np.arange(0, 30.5, 0.5)),
-])
+@pytest.mark.parametrize(
+    ("label", "values"),
+    [
+        (flags.age_group, np.arange(0, 121)),
+        (flags.loyalty_flag, np.arange(1, 101)),
+        (flags.exclusion_flag, np.arange(1, 101)),
+        (flags.frequency_flag, np.arange(0, 30.5, 0.5)),
+    ],
+)
 def test_no_band_leaves_a_value_without_a_label(label, values):
     found = label(values, SETTINGS)
     assert not (found == "(missing)").any()
@@ -284,8 +305,12 @@ def test_names_of_customers_are_in_no_table(generated, run):
     assert len(files) > 12
     for file in files:
         assert not names & texts_in(file), file.name
-    words = {word for table in run.all_results.values() for line in to_csv(table).splitlines()
-             for word in re.split(r"[,\"]", line)}
+    words = {
+        word
+        for table in run.all_results.values()
+        for line in to_csv(table).splitlines()
+        for word in re.split(r"[,\"]", line)
+    }
     assert not names & words
 
 
@@ -301,8 +326,9 @@ def test_no_result_table_has_a_row_per_customer(run):
 def tracked() -> list[Path]:
     """Give the files under version control, or skip saying why."""
     try:
-        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True,
-                                text=True, check=True).stdout
+        listed = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("NOT RUN: this is no checkout, so no file is under version control")
     return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
@@ -346,9 +372,14 @@ def test_notebooks_are_stored_without_outputs_or_traces_of_a_run(file):
 def test_no_threshold_is_typed_into_a_notebook(file):
     """A flag written out in a notebook would be a copy that can disagree with settings.yml."""
     notebook = json.loads(file.read_text(encoding="utf-8"))
-    code = "\n".join("".join(cell["source"]) for cell in notebook["cells"]
-                     if cell["cell_type"] == "code")
-    labels = [label for name, value in SETTINGS.labels for label in
-              (value if isinstance(value, list) else [value]) if name != "unnamed_departments"]
+    code = "\n".join(
+        "".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"
+    )
+    labels = [
+        label
+        for name, value in SETTINGS.labels
+        for label in (value if isinstance(value, list) else [value])
+        if name != "unnamed_departments"
+    ]
     assert [label for label in labels if f'"{label}"' in code or f"'{label}'" in code] == []
     assert not re.search(r"[<>]=?\s*\d{2,}", code)

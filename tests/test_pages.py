@@ -15,16 +15,7 @@ from basket.project.errors import BasketError
 from basket.project.folders import ROOT, Folders
 from basket.project.stages import graph
 from basket.report.pages import build
-from notebook_maker import (
-    ALT,
-    HOSTILE,
-    code,
-    figure,
-    table,
-    usual_cells,
-    write_notebook,
-    write_run,
-)
+from notebook_maker import ALT, HOSTILE, code, figure, table, usual_cells, write_notebook, write_run
 
 
 class Elements(HTMLParser):
@@ -91,9 +82,14 @@ def test_a_figure_without_alt_text_fails_and_leaves_the_page_as_it_was(tmp_path,
     assert not build.is_current(notebook)
 
 
-@pytest.mark.parametrize("source", [
-    "![a chart](chart.png)", "<img src='https://example.org/a.png' alt='a chart'>",
-    "![](data:image/png;base64,AAAA)"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "![a chart](chart.png)",
+        "<img src='https://example.org/a.png' alt='a chart'>",
+        "![](data:image/png;base64,AAAA)",
+    ],
+)
 def test_an_image_from_elsewhere_or_without_alt_fails(tmp_path, source):
     """Also when it comes from markdown."""
     with pytest.raises(build.PageError, match="cell 2: an image must be part of the notebook"):
@@ -124,10 +120,16 @@ def test_a_page_asks_for_nothing_and_runs_nothing(made, request):
 def test_a_strict_policy(made, request):
     """It comes before anything it governs; nothing unsafe is in it."""
     elements = Elements(request.getfixturevalue(made))
-    policy = next(meta["content"] for meta in elements.all("meta")
-                  if meta.get("http-equiv") == "Content-Security-Policy")
-    assert re.fullmatch(r"default-src 'none'; style-src 'sha256-[\w+/=]{44}'; img-src data:; "
-                        r"base-uri 'none'; form-action 'none'", policy)
+    policy = next(
+        meta["content"]
+        for meta in elements.all("meta")
+        if meta.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert re.fullmatch(
+        r"default-src 'none'; style-src 'sha256-[\w+/=]{44}'; img-src data:; "
+        r"base-uri 'none'; form-action 'none'",
+        policy,
+    )
     assert [tag for tag, _ in elements.found][:4] == ["html", "head", "meta", "meta"]
 
 
@@ -201,36 +203,68 @@ def test_a_table_scrolls_in_its_box_with_numbers_to_the_right(page):
     assert "T_a1b2c" not in text
 
 
-@pytest.mark.parametrize(("number", "shown"), [
-    ("1135827", "1,135,827"), ("-32164.5", "-32,164.5"), ("0.340760", "0.3408"),
-    ("82.422976", "82.4230"), ("0.000002", "0.000002"), ("0.000000", "0.000000"), ("41", "41"),
-    ("-0.5", "-0.5"), ("$1,200", "$1,200"), ("NaN", "NaN"), ("1e-9", "1e-9")])
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        ("1135827", "1,135,827"),
+        ("-32164.5", "-32,164.5"),
+        ("0.340760", "0.3408"),
+        ("82.422976", "82.4230"),
+        ("0.000002", "0.000002"),
+        ("0.000000", "0.000000"),
+        ("41", "41"),
+        ("-0.5", "-0.5"),
+        ("$1,200", "$1,200"),
+        ("NaN", "NaN"),
+        ("1e-9", "1e-9"),
+    ],
+)
 def test_numbers_are_shown_as_people_read_them(number, shown):
     assert build.readable(number) == shown
 
 
 def test_identifiers_stay_as_they_are_and_what_is_missing_stands_as_its_column_does(tmp_path):
-    frame = pd.DataFrame({"product_id": [21553, 33664], "lines": [21553, 33664],
-                          "name": ["milk", float("nan")], "price": [1.5, float("nan")]})
+    frame = pd.DataFrame(
+        {
+            "product_id": [21553, 33664],
+            "lines": [21553, 33664],
+            "name": ["milk", float("nan")],
+            "price": [1.5, float("nan")],
+        }
+    )
     html = rendered(tmp_path, code("frame", table(frame.to_html())))
     assert (html.count("21553"), html.count("21,553")) == (1, 1)
     assert (html.count("<td>NaN</td>"), html.count('<td class="number">NaN</td>')) == (1, 1)
 
 
-@pytest.mark.parametrize(("source", "line"), [
-    ("from basket import (\n    bands,\n    pairs,\n)\n\nstage = 1", "stage = 1"),
-    ("# why\nimport os\nx = os", "x = os"), ("import os", "import os"),
-    ("%time x", "%time x"), ("", "")])
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("from basket import (\n    bands,\n    pairs,\n)\n\nstage = 1", "stage = 1"),
+        ("# why\nimport os\nx = os", "x = os"),
+        ("import os", "import os"),
+        ("%time x", "%time x"),
+        ("", ""),
+    ],
+)
 def test_folded_code_is_told_by_the_first_line_that_does_something(source, line):
     assert build._first_line(source) == line
 
 
 def test_what_differs_between_runs_is_not_shown(tmp_path):
     """Addresses, the kernel's files, folders, colours, overwritten text, pieces of a stream."""
-    said = (f"/tmp/ipykernel_41/99.py:3: at 0x7f00deadbeef in {tmp_path}{os.sep}02_data/x "
-            f"{ROOT}{os.sep}settings.yml\n10 %\r\x1b[31mdone\x1b[0m\x00")
-    text = rendered(tmp_path, code("x", v4.new_output("stream", name="stdout", text=said[:30]),
-                                   v4.new_output("stream", name="stdout", text=said[30:])))
+    said = (
+        f"/tmp/ipykernel_41/99.py:3: at 0x7f00deadbeef in {tmp_path}{os.sep}02_data/x "
+        f"{ROOT}{os.sep}settings.yml\n10 %\r\x1b[31mdone\x1b[0m\x00"
+    )
+    text = rendered(
+        tmp_path,
+        code(
+            "x",
+            v4.new_output("stream", name="stdout", text=said[:30]),
+            v4.new_output("stream", name="stdout", text=said[30:]),
+        ),
+    )
     assert '">cell.py:3: at 0x… in 02_data/x settings.yml\ndone\ufffd</pre>' in text
 
 
@@ -241,18 +275,27 @@ def test_errors_and_warnings_show(page):
     assert '<pre class="stderr" tabindex="0">cell.py:3: UserWarning' in text
 
 
-HOSTILE_HTML = ("<table><tr><td onclick='x()' style='color:red'><script>alert(1)</script>"
-                "<a href='javascript:alert(1)'>go</a><svg onload='x()'></svg><!-- x --></td></tr>"
-                "</table><iframe src='https://example.org'></iframe>")
+HOSTILE_HTML = (
+    "<table><tr><td onclick='x()' style='color:red'><script>alert(1)</script>"
+    "<a href='javascript:alert(1)'>go</a><svg onload='x()'></svg><!-- x --></td></tr>"
+    "</table><iframe src='https://example.org'></iframe>"
+)
 
 
-@pytest.mark.parametrize("cell", [
-    v4.new_markdown_cell(HOSTILE_HTML),
-    v4.new_markdown_cell(f"Sold: {HOSTILE} <b onclick='x()'>now</b> [go](javascript:alert(1))"),
-    code("x", table(HOSTILE_HTML)),
-    code(f'"{HOSTILE}"', v4.new_output("stream", name="stdout", text=HOSTILE),
-         v4.new_output("display_data", {"text/plain": HOSTILE})),
-], ids=["html in markdown", "markdown", "html output", "text"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        v4.new_markdown_cell(HOSTILE_HTML),
+        v4.new_markdown_cell(f"Sold: {HOSTILE} <b onclick='x()'>now</b> [go](javascript:alert(1))"),
+        code("x", table(HOSTILE_HTML)),
+        code(
+            f'"{HOSTILE}"',
+            v4.new_output("stream", name="stdout", text=HOSTILE),
+            v4.new_output("display_data", {"text/plain": HOSTILE}),
+        ),
+    ],
+    ids=["html in markdown", "markdown", "html output", "text"],
+)
 def test_hostile_text_stays_text(tmp_path, cell):
     """Nothing of it becomes a script, a handler, a frame or a link that runs something."""
     rendered(tmp_path, cell)
@@ -290,13 +333,17 @@ def test_a_page_is_current_until_something_changes(tmp_path, monkeypatch):
     assert not build.is_current(notebook)
 
 
-@pytest.mark.parametrize(("synthetic", "banner"), [
-    ("data", "SYNTHETIC DATA"), ("columns", "SYNTHETIC COLUMNS"), ("no", None)])
+@pytest.mark.parametrize(
+    ("synthetic", "banner"),
+    [("data", "SYNTHETIC DATA"), ("columns", "SYNTHETIC COLUMNS"), ("no", None)],
+)
 def test_every_page_says_what_is_made_up(tmp_path, synthetic, banner):
     """Before anything else on the page."""
     folders = write_run(tmp_path, synthetic)
-    for page in (build.write_index(folders, build.settings_of_run()),
-                 build.render(folders.notebooks / "02_clean.ipynb")):
+    for page in (
+        build.write_index(folders, build.settings_of_run()),
+        build.render(folders.notebooks / "02_clean.ipynb"),
+    ):
         text = page.read_text(encoding="utf-8")
         if banner:
             assert text.index(f"<strong>{banner}</strong>") < text.index("<main")
@@ -315,12 +362,19 @@ def test_the_index_without_a_record_of_stage_01_asks_the_facts_of_the_run(tmp_pa
 def test_the_index_links_all_there_is(index):
     """Each link that stays in the run leads to a file, but for those that are written after it."""
     hrefs = {link["href"] for link in Elements(index).all("a")}
-    assert {"../../05_sent_to_client/instacart_final_report.xlsx", "../findings.json",
-            "../manifest.json", "../tables/orders_by_day.csv",
-            "../visualizations/orders_by_day.png",
-            "05_visualise.html#Q1-When-is-it-busy%3F"} <= hrefs
-    outside = {href for href in hrefs if not href.startswith("#") and not href.endswith(".html")
-               and ".html#" not in href}
+    assert {
+        "../../05_sent_to_client/instacart_final_report.xlsx",
+        "../findings.json",
+        "../manifest.json",
+        "../tables/orders_by_day.csv",
+        "../visualizations/orders_by_day.png",
+        "05_visualise.html#Q1-When-is-it-busy%3F",
+    } <= hrefs
+    outside = {
+        href
+        for href in hrefs
+        if not href.startswith("#") and not href.endswith(".html") and ".html#" not in href
+    }
     missing = {href for href in outside if not (index.parent / href).exists()}
     assert missing == {"../../05_sent_to_client/instacart_final_report.xlsx", "../manifest.json"}
 
@@ -355,9 +409,10 @@ def test_the_index_of_a_run_that_has_nothing_yet(tmp_path):
 
 def luminance(colour: str) -> float:
     """Relative luminance, as WCAG defines it."""
-    parts = [int(colour[place:place + 2], 16) / 255 for place in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4
-                        for part in parts)
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 

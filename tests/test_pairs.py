@@ -1,6 +1,5 @@
 """Product pairs: against plain pandas, against the bootstrap of customers, and by simulation."""
 
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,8 +12,11 @@ from basket.tables.stage import add_up
 
 SETTINGS = load_settings(ROOT / "settings.yml")
 LOW, ACTIVE = SETTINGS.labels.exclusion_flag
-GROUPS = {"loyalty_flag": SETTINGS.labels.loyalty_flag, "age_group": SETTINGS.labels.age_group,
-          "income_group": SETTINGS.labels.income_group}
+GROUPS = {
+    "loyalty_flag": SETTINGS.labels.loyalty_flag,
+    "age_group": SETTINGS.labels.age_group,
+    "income_group": SETTINGS.labels.income_group,
+}
 LOOSE = {"minimum_support": 0.0, "minimum_orders": 1}
 
 
@@ -24,13 +26,20 @@ def shop(baskets):
     users = sorted({user for user, _, _ in baskets}, key=abs)
     return {
         "merged": pd.DataFrame(lines, columns=["order_id", "product_key"]).astype("int32"),
-        "orders": pd.DataFrame({
-            "order_id": np.array([order for _, order, _ in baskets], np.int32),
-            "user_id": np.array([abs(user) for user, _, _ in baskets], np.int32)}),
-        "customers": pd.DataFrame({
-            "user_id": np.array([abs(user) for user in users], np.int32),
-            "exclusion_flag": pd.Categorical([LOW if user < 0 else ACTIVE for user in users],
-                                             categories=[LOW, ACTIVE])}),
+        "orders": pd.DataFrame(
+            {
+                "order_id": np.array([order for _, order, _ in baskets], np.int32),
+                "user_id": np.array([abs(user) for user, _, _ in baskets], np.int32),
+            }
+        ),
+        "customers": pd.DataFrame(
+            {
+                "user_id": np.array([abs(user) for user in users], np.int32),
+                "exclusion_flag": pd.Categorical(
+                    [LOW if user < 0 else ACTIVE for user in users], categories=[LOW, ACTIVE]
+                ),
+            }
+        ),
     }
 
 
@@ -52,19 +61,27 @@ def random_shop(seed, customers=150, products=12):
 
 
 def assortment(ids, lines=None, departments="produce"):
-    return pd.DataFrame({
-        "product_key": range(len(ids)), "product_id": ids,
-        "product_name": pd.Categorical([f"product {number}" for number in range(len(ids))]),
-        "lines": 1000 if lines is None else lines, "department": departments,
-    })
+    return pd.DataFrame(
+        {
+            "product_key": range(len(ids)),
+            "product_id": ids,
+            "product_name": pd.Categorical([f"product {number}" for number in range(len(ids))]),
+            "lines": 1000 if lines is None else lines,
+            "department": departments,
+        }
+    )
 
 
 def groups_of(customers, seed=0):
     rng = np.random.default_rng(seed)
-    return pd.DataFrame({
-        name: pd.Categorical(rng.choice(labels, len(customers)), categories=[*labels, "(missing)"])
-        for name, labels in GROUPS.items()
-    })
+    return pd.DataFrame(
+        {
+            name: pd.Categorical(
+                rng.choice(labels, len(customers)), categories=[*labels, "(missing)"]
+            )
+            for name, labels in GROUPS.items()
+        }
+    )
 
 
 def both_passes(tables, products, labels=None, keys=None, **limits):
@@ -72,15 +89,21 @@ def both_passes(tables, products, labels=None, keys=None, **limits):
     counted = pairs.count_part(**tables, keys=keys, settings=SETTINGS)[1]
     chosen = pairs.candidates(counted, keys, products, **limits)
     labels = groups_of(tables["customers"]) if labels is None else labels
-    described = pairs.describe_part(**tables, pairs=chosen, labels=labels, settings=SETTINGS,
-                                    users=Positions(tables["customers"]["user_id"].to_numpy()))[1]
+    described = pairs.describe_part(
+        **tables,
+        pairs=chosen,
+        labels=labels,
+        settings=SETTINGS,
+        users=Positions(tables["customers"]["user_id"].to_numpy()),
+    )[1]
     return chosen, described
 
 
 def plain_pairs(tables):
     """Count pairs by a self-merge of the active lines: the plain reference."""
     lines = (
-        tables["merged"].drop_duplicates()
+        tables["merged"]
+        .drop_duplicates()
         .merge(tables["orders"], on="order_id", validate="many_to_one")
         .merge(tables["customers"], on="user_id", validate="many_to_one")
         .query("exclusion_flag == @ACTIVE")
@@ -95,11 +118,15 @@ def plain_pairs(tables):
 
 
 def test_orders_with_both_are_counted_by_hand():
-    tables = shop([
-        (1, 10, [0, 1, 2]), (1, 11, [1, 0, 1]),  # a product that stands twice counts once
-        (2, 12, [0]), (2, 13, [2, 1, 4]),
-        (-3, 14, [0, 1, 2]),  # not active
-    ])
+    tables = shop(
+        [
+            (1, 10, [0, 1, 2]),
+            (1, 11, [1, 0, 1]),  # a product that stands twice counts once
+            (2, 12, [0]),
+            (2, 13, [2, 1, 4]),
+            (-3, 14, [0, 1, 2]),  # not active
+        ]
+    )
     sums = pairs.count_part(**tables, keys=np.array([0, 1, 2]), settings=SETTINGS)[1]
     assert sums["orders"] == 4
     assert sums["together"].tolist() == [[3, 2, 1], [2, 3, 2], [1, 2, 2]]
@@ -113,7 +140,8 @@ def test_pairs_are_those_of_a_plain_self_merge(seed):
     lines, both, orders = plain_pairs(tables)
     alone = lines["product_key"].value_counts()
     counts = both.groupby(["product_key_a", "product_key_b"]).agg(
-        orders_with_both=("order_id", "size"), buyers=("user_id", "nunique"))
+        orders_with_both=("order_id", "size"), buyers=("user_id", "nunique")
+    )
     assert 0 < len(table) <= pairs.MOST_PAIRS
     for row in table.itertuples():
         a, b = row.product_a - 100, row.product_b - 100
@@ -150,9 +178,16 @@ def test_parts_add_up_to_the_whole_exactly():
     counted = [pairs.count_part(**part, keys=keys, settings=SETTINGS)[1] for part in parts]
     chosen, described = both_passes(tables, products, labels, **LOOSE)
     pd.testing.assert_frame_equal(
-        pairs.candidates(add_up(counted), keys, products, **LOOSE), chosen)
-    added = add_up([pairs.describe_part(**part, pairs=chosen, labels=labels, users=users,
-                                        settings=SETTINGS)[1] for part in parts])
+        pairs.candidates(add_up(counted), keys, products, **LOOSE), chosen
+    )
+    added = add_up(
+        [
+            pairs.describe_part(
+                **part, pairs=chosen, labels=labels, users=users, settings=SETTINGS
+            )[1]
+            for part in parts
+        ]
+    )
     assert added.keys() == described.keys()
     for name, value in described.items():
         np.testing.assert_array_equal(added[name], value)
@@ -164,13 +199,16 @@ def test_popular_products_have_most_lines_and_ties_go_to_the_lower_key():
     assert pairs.popular(products).tolist() == [0, 1, 3, 4, 5]  # 49 lines cannot be 50 orders
 
 
-@pytest.mark.parametrize(("limits", "expected"), [
-    ({"minimum_support": 0.5, "minimum_orders": 1}, [(0, 1), (1, 2)]),
-    ({"minimum_support": 0.51, "minimum_orders": 1}, []),
-    ({"minimum_support": 0.0, "minimum_orders": 2}, [(0, 1), (1, 2)]),
-    ({"minimum_support": 0.0, "minimum_orders": 3}, []),
-    ({"minimum_support": 0.0, "minimum_orders": 2, "limit": 1}, [(0, 1)]),
-])
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({"minimum_support": 0.5, "minimum_orders": 1}, [(0, 1), (1, 2)]),
+        ({"minimum_support": 0.51, "minimum_orders": 1}, []),
+        ({"minimum_support": 0.0, "minimum_orders": 2}, [(0, 1), (1, 2)]),
+        ({"minimum_support": 0.0, "minimum_orders": 3}, []),
+        ({"minimum_support": 0.0, "minimum_orders": 2, "limit": 1}, [(0, 1)]),
+    ],
+)
 def test_a_pair_needs_enough_orders_and_ties_go_to_the_lower_ids(limits, expected):
     sums = {"orders": 4, "together": np.array([[2, 2, 1], [2, 4, 2], [1, 2, 2]], np.int32)}
     chosen = pairs.candidates(sums, np.arange(3), assortment([5, 6, 7]), **limits)
@@ -186,7 +224,11 @@ def test_pairs_across_departments_have_places_of_their_own():
     products = assortment(range(1, 7), departments=["dairy"] * 3 + ["deli", "bakery", "snacks"])
     chosen, sums = both_passes(tables, products, limit=3, **LOOSE)
     assert list(zip(chosen["key_a"], chosen["key_b"], strict=True)) == [
-        (0, 1), (0, 2), (1, 2), (3, 4)]
+        (0, 1),
+        (0, 2),
+        (1, 2),
+        (3, 4),
+    ]
     found = pairs.product_pairs(chosen, sums, products, SETTINGS, limit=1)
     assert list(zip(found["product_a"], found["product_b"], strict=True)) == [(1, 2), (4, 5)]
     assert found["lift"].is_monotonic_decreasing
@@ -196,8 +238,9 @@ def test_pairs_across_departments_have_places_of_their_own():
 
 def test_two_products_of_one_doubled_id_are_no_pair():
     together = np.full((3, 3), 60, np.int32)
-    chosen = pairs.candidates({"orders": 100, "together": together}, np.arange(3),
-                              assortment([6800, 6800, 7000]))
+    chosen = pairs.candidates(
+        {"orders": 100, "together": together}, np.arange(3), assortment([6800, 6800, 7000])
+    )
     assert list(zip(chosen["key_a"], chosen["key_b"], strict=True)) == [(0, 2), (1, 2)]
 
 
@@ -218,8 +261,16 @@ def test_no_pair_at_all_leaves_empty_tables():
     assert pairs.product_pairs(chosen, described, products, SETTINGS).empty
     buyers = pairs.pair_buyers(chosen, described, products, labels, SETTINGS)
     assert buyers.empty
-    assert list(buyers.columns[:8]) == ["product_a", "product_b", "grouping", "group", "customers",
-                                        "buyers", "share", "lift"]
+    assert list(buyers.columns[:8]) == [
+        "product_a",
+        "product_b",
+        "grouping",
+        "group",
+        "customers",
+        "buyers",
+        "share",
+        "lift",
+    ]
 
 
 # --- the interval
@@ -299,15 +350,17 @@ def test_buyers_are_those_of_plain_pandas():
     table = pairs.pair_buyers(chosen, described, products, labels, SETTINGS, limit=4)
     first = pairs.product_pairs(chosen, described, products, SETTINGS, limit=4)
     assert table[["product_a", "product_b"]].drop_duplicates().to_numpy().tolist() == (
-        first[["product_a", "product_b"]].to_numpy().tolist())
+        first[["product_a", "product_b"]].to_numpy().tolist()
+    )
 
     both = plain_pairs(tables)[1]
     is_active = (tables["customers"]["exclusion_flag"] == ACTIVE).to_numpy()
     ids = tables["customers"].loc[is_active, "user_id"]
     assert len(table) == 4 * 9  # no active customer is without a group
     for row in table.itertuples():
-        pair = both[(both["product_key_a"] == row.product_a)
-                    & (both["product_key_b"] == row.product_b)]
+        pair = both[
+            (both["product_key_a"] == row.product_a) & (both["product_key_b"] == row.product_b)
+        ]
         bought = ids.isin(pair["user_id"]).to_numpy()
         group = (labels.loc[is_active, row.grouping] == row.group).to_numpy()
         assert (row.customers, row.buyers) == (group.sum(), (bought & group).sum())

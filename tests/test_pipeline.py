@@ -203,10 +203,7 @@ def test_a_failing_cell_names_itself_and_leaves_the_last_good_outputs(checkout, 
 
 @pytest.mark.parametrize(
     ("source", "said"),
-    [
-        ("import os; os._exit(1)", "the kernel died"),
-        ("import sys; sys.exit()", "cell"),
-    ],
+    [("import os; os._exit(1)", "the kernel died"), ("import sys; sys.exit()", "cell")],
 )
 def test_a_killed_kernel_and_an_early_exit_are_failures(checkout, built, tmp_path, source, said):
     from basket.project.errors import BasketError
@@ -236,9 +233,13 @@ def test_a_kernel_that_has_made_the_imports_shows_what_one_without_them_shows(tm
     from basket.run.execute import execute
     from basket.run.kernel import Kernel
 
-    cells = ["import sys\nbefore = 'pandas' in sys.modules", "import pandas as pd", "print(before)",
-             "print(pd.get_option('display.max_columns'))",
-             "pd.DataFrame({f'a wide column {number} ' * 9: [1] for number in range(4)})"]
+    cells = [
+        "import sys\nbefore = 'pandas' in sys.modules",
+        "import pandas as pd",
+        "print(before)",
+        "print(pd.get_option('display.max_columns'))",
+        "pd.DataFrame({f'a wide column {number} ' * 9: [1] for number in range(4)})",
+    ]
     path, target = tmp_path / "wide.ipynb", tmp_path / "executed.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
     threads = threading.active_count()
@@ -260,9 +261,11 @@ def test_after_a_cell_its_free_memory_goes_back_to_the_system(tmp_path, monkeypa
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     size = f"int(open('/proc/self/statm').read().split()[1]) * {resource.getpagesize()} >> 20"  # MB
-    cells = [f"before = {size}\ndata = [b'x' * 2**20 for _ in range(300)]",
-             f"held = ({size}) - before\nlast = data[-1]\ndel data",
-             f"print(held, ({size}) - before)"]
+    cells = [
+        f"before = {size}\ndata = [b'x' * 2**20 for _ in range(300)]",
+        f"held = ({size}) - before\nlast = data[-1]\ndel data",
+        f"print(held, ({size}) - before)",
+    ]
     path, target = tmp_path / "memory.ipynb", tmp_path / "executed.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
     with Kernel(path) as kernel:
@@ -271,8 +274,10 @@ def test_after_a_cell_its_free_memory_goes_back_to_the_system(tmp_path, monkeypa
     assert held > 250 and left < 50
 
 
-@pytest.mark.parametrize(("alive", "code", "is_used"), [
-    (True, "now", True), (False, "now", False), (True, "before an edit", False)])
+@pytest.mark.parametrize(
+    ("alive", "code", "is_used"),
+    [(True, "now", True), (False, "now", False), (True, "before an edit", False)],
+)
 def test_a_kernel_that_has_died_or_holds_other_code_is_not_used(monkeypatch, alive, code, is_used):
     from basket.run import pipeline
 
@@ -294,8 +299,12 @@ def test_what_is_imported_ahead_is_what_the_cells_import(tmp_path):
     from basket.run.kernel import imported_by
 
     path = tmp_path / "any.ipynb"
-    cells = ["import os, json as j\nprint(1)", "x = 2\nfrom basket.prepare import (\n    clean as c,\n)",
-             "def f():\n    import csv", "%matplotlib inline"]
+    cells = [
+        "import os, json as j\nprint(1)",
+        "x = 2\nfrom basket.prepare import (\n    clean as c,\n)",
+        "def f():\n    import csv",
+        "%matplotlib inline",
+    ]
     nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
     assert imported_by(path) == ["os", "json", "basket.prepare", "basket.prepare.clean"]
 
@@ -334,8 +343,11 @@ def test_a_notebook_run_by_hand_works_on_the_last_built_tables(checkout, built, 
         timeout=200,
         check=False,
         env=os.environ
-        | {"PYTHONPATH": str(checkout / "03_scripts"), "IPYTHONDIR": str(tmp_path / "ipython"),
-           "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime")},
+        | {
+            "PYTHONPATH": str(checkout / "03_scripts"),
+            "IPYTHONDIR": str(tmp_path / "ipython"),
+            "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
+        },
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 5
@@ -468,9 +480,7 @@ def test_verify_names_a_file_that_was_changed_removed_or_added(checkout, built):
     folders = Folders(checkout)
     manifest = json.loads((checkout / "04_analysis" / "manifest.json").read_text())
     assert verify_files(folders) == len(manifest["files"])
-    kinds = {
-        (Path(name).parent.parent.name, Path(name).suffix): name for name in manifest["files"]
-    }
+    kinds = {(Path(name).parent.parent.name, Path(name).suffix): name for name in manifest["files"]}
     assert len(kinds) >= 9
     for name in kinds.values():
         path = checkout / name
@@ -650,13 +660,28 @@ def test_a_report_is_made_of_data_that_holds_too_little(tmp_path, case):
         people.assign(**one).to_csv(tmp_path / "data" / "customers.csv", index=False)
     (tmp_path / "settings.yml").write_text(settings, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-c", "from basket.command import main; main()", "report", "--data",
-         str(tmp_path / "data"), "--out", str(tmp_path / "out"), "--settings",
-         str(tmp_path / "settings.yml")], capture_output=True, text=True, timeout=300, check=False)
+        [
+            sys.executable,
+            "-c",
+            "from basket.command import main; main()",
+            "report",
+            "--data",
+            str(tmp_path / "data"),
+            "--out",
+            str(tmp_path / "out"),
+            "--settings",
+            str(tmp_path / "settings.yml"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "out" / "04_analysis" / "findings.json").read_text())
-    unanswered = {finding["question"] for finding in found
-                  if finding["headline"].startswith("Not answered")}
+    unanswered = {
+        finding["question"] for finding in found if finding["headline"].startswith("Not answered")
+    }
     every = {finding["question"] for finding in found}
     assert unanswered == (every if case == "nobody is active" else {"Q7"})
     assert (tmp_path / "out" / "05_sent_to_client" / "instacart_final_report.xlsx").is_file()

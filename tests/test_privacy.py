@@ -17,15 +17,20 @@ SETTINGS = load_settings(Path(__file__).resolve().parents[1] / "settings.yml")
 LEAST = SETTINGS.privacy.smallest_group
 AGES, INCOMES = SETTINGS.labels.age_group, SETTINGS.labels.income_group
 HOUSEHOLDS = ("no dependants", "with dependants")
-FAMILIES = {"no dependants": ("single", "divorced/widowed"),
-            "with dependants": ("married", "living with parents and siblings")}
+FAMILIES = {
+    "no dependants": ("single", "divorced/widowed"),
+    "with dependants": ("married", "living with parents and siblings"),
+}
 KEYS = ["population", "grouping", "group"]
 
 
 def habits(**groupings):
     """A table of habits with the given customers by group."""
-    rows = [("active", grouping, group, customers, customers * 3, customers * 30)
-            for grouping, groups in groupings.items() for group, customers in groups.items()]
+    rows = [
+        ("active", grouping, group, customers, customers * 3, customers * 30)
+        for grouping, groups in groupings.items()
+        for group, customers in groups.items()
+    ]
     return pd.DataFrame(rows, columns=[*KEYS, "customers", "orders", "lines"])
 
 
@@ -76,17 +81,28 @@ def test_only_the_active_population_is_published():
 
 
 def test_store_wide_tables_return_as_they_are():
-    table = pd.DataFrame({"population": ["all", "active"], "department": ["bulk", "bulk"],
-                          "customers": [3, 2], "lines": [4, 3]})
+    table = pd.DataFrame(
+        {
+            "population": ["all", "active"],
+            "department": ["bulk", "bulk"],
+            "customers": [3, 2],
+            "lines": [4, 3],
+        }
+    )
     pd.testing.assert_frame_equal(published(table), table)
 
 
 def test_a_flag_of_orders_has_no_customers_and_is_not_suppressed():
-    table = pd.DataFrame({
-        "population": "active", "flag": ["busiest_day", "busiest_day", "region", "region"],
-        "label": ["Busiest day", "Least busy", "West", "South"],
-        "customers": pd.array([None, None, 50, 60], "Int64"), "orders": [5, 9, 150, 160],
-        "lines": [50, 90, 1500, 1600]})
+    table = pd.DataFrame(
+        {
+            "population": "active",
+            "flag": ["busiest_day", "busiest_day", "region", "region"],
+            "label": ["Busiest day", "Least busy", "West", "South"],
+            "customers": pd.array([None, None, 50, 60], "Int64"),
+            "orders": [5, 9, 150, 160],
+            "lines": [50, 90, 1500, 1600],
+        }
+    )
     assert not (published(table) == privacy.SUPPRESSED).any(axis=None)
 
 
@@ -94,12 +110,22 @@ def test_a_group_hidden_among_habits_is_hidden_everywhere():
     base = habits(region={"West": 7, "South": 93, "Midwest": 12, "Northeast": 100})
     flags = base.rename(columns={"grouping": "flag", "group": "label"})
     profiles = pd.DataFrame({"region": ["West", "South"], "share": [0.1, 0.9]})
-    tests = pd.DataFrame({
-        "population": "active", "grouping": "region", "group_a": ["West", "South", ""],
-        "group_b": ["South", "Northeast", ""], "measure": "reorder_rate", "n": [100, 193, 212],
-        "effect": [0.1, 0.2, 0.3], "verdict": "small"})
-    shown = {name: privacy.publishable(table, SETTINGS, base)
-             for name, table in {"flags": flags, "profiles": profiles, "tests": tests}.items()}
+    tests = pd.DataFrame(
+        {
+            "population": "active",
+            "grouping": "region",
+            "group_a": ["West", "South", ""],
+            "group_b": ["South", "Northeast", ""],
+            "measure": "reorder_rate",
+            "n": [100, 193, 212],
+            "effect": [0.1, 0.2, 0.3],
+            "verdict": "small",
+        }
+    )
+    shown = {
+        name: privacy.publishable(table, SETTINGS, base)
+        for name, table in {"flags": flags, "profiles": profiles, "tests": tests}.items()
+    }
     assert list(shown["flags"]["customers"] == privacy.SUPPRESSED) == [True, False, True, False]
     assert list(shown["profiles"]["share"] == privacy.SUPPRESSED) == [True, False]
     assert list(shown["tests"]["effect"] == privacy.SUPPRESSED) == [True, False, False]
@@ -108,8 +134,15 @@ def test_a_group_hidden_among_habits_is_hidden_everywhere():
 
 def test_a_comparison_of_too_few_customers_is_not_published():
     base = habits(region={"West": 70, "South": 93})
-    tests = pd.DataFrame({"grouping": ["region within age"] * 2, "group_a": "", "group_b": "",
-                          "n": [10, 11], "effect": [0.1, 0.2]})
+    tests = pd.DataFrame(
+        {
+            "grouping": ["region within age"] * 2,
+            "group_a": "",
+            "group_b": "",
+            "n": [10, 11],
+            "effect": [0.1, 0.2],
+        }
+    )
     shown = privacy.publishable(tests, SETTINGS, base)
     assert list(shown["effect"] == privacy.SUPPRESSED) == [True, False]
 
@@ -117,11 +150,19 @@ def test_a_comparison_of_too_few_customers_is_not_published():
 def test_department_mix_hides_which_departments_a_hidden_group_buys_from():
     base = habits(region={"West": 7, "South": 93, "Midwest": 12, "Northeast": 100})
     mix = pd.DataFrame(
-        [("active", "region", group, department, 5, 0.1, 1.0)
-         for group, department in [("West", "bulk"), ("South", "bulk"), ("South", "produce"),
-                                   ("Midwest", "produce"), ("Northeast", "bulk"),
-                                   ("Northeast", "produce")]],
-        columns=[*KEYS, "department", "lines", "share", "lift"])
+        [
+            ("active", "region", group, department, 5, 0.1, 1.0)
+            for group, department in [
+                ("West", "bulk"),
+                ("South", "bulk"),
+                ("South", "produce"),
+                ("Midwest", "produce"),
+                ("Northeast", "bulk"),
+                ("Northeast", "produce"),
+            ]
+        ],
+        columns=[*KEYS, "department", "lines", "share", "lift"],
+    )
     shown = privacy.publishable(mix, SETTINGS, base)
     rows = shown[shown["group"].isin(["West", "Midwest"])]
     assert len(rows) == 4
@@ -136,24 +177,41 @@ def test_a_table_of_groups_without_counts_needs_habits():
 
 
 def test_buyers_count_where_a_table_has_them():
-    pairs = pd.DataFrame({
-        "product_a": 1, "product_b": 2, "grouping": "region",
-        "group": ["West", "South", "Midwest"], "customers": [50, 60, 70], "buyers": [3, 20, 30],
-        "share": [0.06, 0.33, 0.43]})
+    pairs = pd.DataFrame(
+        {
+            "product_a": 1,
+            "product_b": 2,
+            "grouping": "region",
+            "group": ["West", "South", "Midwest"],
+            "customers": [50, 60, 70],
+            "buyers": [3, 20, 30],
+            "share": [0.06, 0.33, 0.43],
+        }
+    )
     assert list(published(pairs)["buyers"] == privacy.SUPPRESSED) == [True, True, False]
 
 
 def test_few_relabelled_customers_are_not_counted():
-    table = pd.DataFrame({"setting": ["a", "b", "c"], "customers_relabelled": [0, 10, 11],
-                          "share_relabelled": [0.0, 0.01, 0.02]})
+    table = pd.DataFrame(
+        {
+            "setting": ["a", "b", "c"],
+            "customers_relabelled": [0, 10, 11],
+            "share_relabelled": [0.0, 0.01, 0.02],
+        }
+    )
     shown = published(table)
     assert list(shown["customers_relabelled"]) == [0, privacy.SUPPRESSED, 11]
     assert list(shown["share_relabelled"]) == [0.0, privacy.SUPPRESSED, 0.02]
 
 
 def test_bands_of_age_are_not_counted_where_an_age_group_is_withheld():
-    ages = pd.DataFrame({"ages": ["16-27", "28-39", "40-64", "65-68"],
-                         "customers": [70, 90, 320, 7], "mean_income": [1.0, 2.0, 3.0, 4.0]})
+    ages = pd.DataFrame(
+        {
+            "ages": ["16-27", "28-39", "40-64", "65-68"],
+            "customers": [70, 90, 320, 7],
+            "mean_income": [1.0, 2.0, 3.0, 4.0],
+        }
+    )
     safe = habits(age_group={"18-39": 160, "40-64": 320, "65+": 40})
     small = habits(age_group={"18-39": 160, "40-64": 320, "65+": 7})
     assert list(privacy.publishable(ages, SETTINGS, safe).columns) == list(ages.columns)
@@ -165,11 +223,23 @@ def test_bands_of_age_are_not_counted_where_an_age_group_is_withheld():
 def test_withheld_labels_come_from_tables_of_groups_only():
     base = published(habits(region={"West": 7, "South": 93, "Midwest": 12}))
     ages = published(pd.DataFrame({"ages": ["16-19", "20-23", "24-27"], "customers": [3, 40, 50]}))
-    pairs = published(pd.DataFrame({
-        "product_a": 1, "product_b": 2, "grouping": "gender", "group": ["Male", "Female"],
-        "buyers": [3, 20]}))
+    pairs = published(
+        pd.DataFrame(
+            {
+                "product_a": 1,
+                "product_b": 2,
+                "grouping": "gender",
+                "group": ["Male", "Female"],
+                "buyers": [3, 20],
+            }
+        )
+    )
     assert privacy.withheld_labels({"habits": base, "ages": ages, "pairs": pairs}) == {
-        ("region", "West"), ("region", "Midwest"), ("ages", "16-19"), ("ages", "20-23")}
+        ("region", "West"),
+        ("region", "Midwest"),
+        ("ages", "16-19"),
+        ("ages", "20-23"),
+    }
 
 
 # --- the attack: fill in by subtraction whatever follows from totals and relations
@@ -183,31 +253,59 @@ def sums_that_an_attacker_knows(table):
     for grouping in table["grouping"].unique():
         sums.append(([place for key, place in where.items() if key[0] == grouping], [], total))
     profiles = [key for key in where if key[0] == "profile"]
-    relations = [
-        ([key for key in profiles if key[1].startswith(f"{age}, ")], [("age_group", age)])
-        for age in AGES
-    ] + [
-        ([key for key in profiles if key[1].endswith(f", {income.lower()}")],
-         [("income_group", income)]) for income in INCOMES
-    ] + [
-        ([key for key in profiles if f", {household}, " in key[1]],
-         [key for key in where if key[0] == "n_dependants"
-          and (key[1] == "0") == (household == HOUSEHOLDS[0])]) for household in HOUSEHOLDS
-    ] + [
-        ([key for key in where if key[0] == "family_status" and key[1] in FAMILIES[household]],
-         [key for key in where if key[0] == "n_dependants"
-          and (key[1] == "0") == (household == HOUSEHOLDS[0])]) for household in HOUSEHOLDS
-    ]
+    relations = (
+        [
+            ([key for key in profiles if key[1].startswith(f"{age}, ")], [("age_group", age)])
+            for age in AGES
+        ]
+        + [
+            (
+                [key for key in profiles if key[1].endswith(f", {income.lower()}")],
+                [("income_group", income)],
+            )
+            for income in INCOMES
+        ]
+        + [
+            (
+                [key for key in profiles if f", {household}, " in key[1]],
+                [
+                    key
+                    for key in where
+                    if key[0] == "n_dependants" and (key[1] == "0") == (household == HOUSEHOLDS[0])
+                ],
+            )
+            for household in HOUSEHOLDS
+        ]
+        + [
+            (
+                [
+                    key
+                    for key in where
+                    if key[0] == "family_status" and key[1] in FAMILIES[household]
+                ],
+                [
+                    key
+                    for key in where
+                    if key[0] == "n_dependants" and (key[1] == "0") == (household == HOUSEHOLDS[0])
+                ],
+            )
+            for household in HOUSEHOLDS
+        ]
+    )
     for left, right in relations:
-        sums.append(([where[key] for key in left], [where[key] for key in right if key in where],
-                     0))
+        sums.append(
+            ([where[key] for key in left], [where[key] for key in right if key in where], 0)
+        )
     return sums
 
 
 def attack(table, shown):
     """Subtract until nothing more follows; return the rows that were worked out, with values."""
-    known = {place: value for place, value in enumerate(shown["customers"])
-             if value != privacy.SUPPRESSED}
+    known = {
+        place: value
+        for place, value in enumerate(shown["customers"])
+        if value != privacy.SUPPRESSED
+    }
     found = {}
     while True:
         news = {}
@@ -227,23 +325,27 @@ def population(cells):
     """Habits of a population given as customers by age, household and income."""
     everyone = list(product(AGES, HOUSEHOLDS, INCOMES))
     frame = pd.DataFrame(everyone, columns=["age_group", "household", "income_group"])
-    frame["customers"] = cells[:len(everyone)]
-    frame["profile"] = [f"{age}, {household}, {income.lower()}"
-                        for age, household, income in everyone]
+    frame["customers"] = cells[: len(everyone)]
+    frame["profile"] = [
+        f"{age}, {household}, {income.lower()}" for age, household, income in everyone
+    ]
     rng = np.random.default_rng(sum(cells))
     without = frame["household"] == HOUSEHOLDS[0]
     splits = {}
     for grouping, household, labels in (
-            ("n_dependants", HOUSEHOLDS[1], ("1", "2", "3")),
-            ("family_status", HOUSEHOLDS[0], FAMILIES[HOUSEHOLDS[0]]),
-            ("family_status", HOUSEHOLDS[1], FAMILIES[HOUSEHOLDS[1]])):
+        ("n_dependants", HOUSEHOLDS[1], ("1", "2", "3")),
+        ("family_status", HOUSEHOLDS[0], FAMILIES[HOUSEHOLDS[0]]),
+        ("family_status", HOUSEHOLDS[1], FAMILIES[HOUSEHOLDS[1]]),
+    ):
         count = int(frame.loc[without == (household == HOUSEHOLDS[0]), "customers"].sum())
         parts = rng.multinomial(count, [1 / len(labels)] * len(labels))
         splits.setdefault(grouping, {}).update(zip(labels, map(int, parts), strict=True))
     splits["n_dependants"]["0"] = int(frame.loc[without, "customers"].sum())
     total = int(frame["customers"].sum())
-    groupings = {name: frame.groupby(name)["customers"].sum().to_dict()
-                 for name in ("age_group", "income_group", "profile")}
+    groupings = {
+        name: frame.groupby(name)["customers"].sum().to_dict()
+        for name in ("age_group", "income_group", "profile")
+    }
     groupings |= splits | {"gender": {"Male": total // 2, "Female": total - total // 2}}
     table = habits(**groupings)
     return table[table["customers"] > 0].reset_index(drop=True)
@@ -270,8 +372,9 @@ def test_no_small_group_follows_from_what_is_published(cells):
 
 
 @hypothesis_settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(1, 40), min_size=2, max_size=7)
-       .filter(lambda sizes: sum(sizes) >= LEAST))
+@given(
+    st.lists(st.integers(1, 40), min_size=2, max_size=7).filter(lambda sizes: sum(sizes) >= LEAST)
+)
 def test_what_remains_of_a_total_is_never_small(sizes):
     table = habits(region={f"region {number}": size for number, size in enumerate(sizes)})
     shown = published(table)["customers"]
@@ -292,8 +395,10 @@ def test_the_attack_finds_what_a_naive_suppression_leaves_open():
 def test_flags_and_habits_hide_the_same_groups():
     table = population([2, 70, 3, 60, 160, 9, 15, 26, 66, 43, 92, 190, 13, 15, 52, 19, 54, 147])
     flags = table.rename(columns={"grouping": "flag", "group": "label"})
-    extra = pd.DataFrame([("active", "exclusion_flag", "Active", 1036, 1, 1)],
-                         columns=flags.columns)
+    extra = pd.DataFrame(
+        [("active", "exclusion_flag", "Active", 1036, 1, 1)], columns=flags.columns
+    )
     shown = privacy.publishable(pd.concat([flags, extra], ignore_index=True), SETTINGS)
     assert hidden(shown.rename(columns={"flag": "grouping", "label": "group"})) == hidden(
-        published(table))
+        published(table)
+    )

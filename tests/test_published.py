@@ -24,9 +24,7 @@ DEPARTMENTS = [
     "dry goods pasta", "bulk", "personal care", "meat seafood", "pantry", "breakfast",
     "canned goods", "dairy eggs", "household", "babies", "snacks", "deli", "missing",
 ]  # fmt: skip
-STATE_OF_REGION = {
-    region: states[0] for region, states in oracle.REGIONS.items()
-}
+STATE_OF_REGION = {region: states[0] for region, states in oracle.REGIONS.items()}
 
 
 # ---- tables that hold just what is published ----------------------------------------------------
@@ -140,15 +138,31 @@ def customers_of(figures: Figures) -> dict[str, list]:
     for region, states in oracle.REGIONS.items():
         splits = [{state: figures["merged.state"][state] for state in states}]
         for figure in ("merged.region_x_loyalty", "merged.region_x_spending_before_cleaning"):
-            splits.append({key.split(" / ")[1]: lines for key, lines in figures[figure].items()
-                           if key.startswith(region)})
+            splits.append(
+                {
+                    key.split(" / ")[1]: lines
+                    for key, lines in figures[figure].items()
+                    if key.startswith(region)
+                }
+            )
         ends = [np.cumsum(list(split.values())) for split in splits]
         assert len({int(end[-1]) for end in ends}) == 1, region
         cuts = np.unique(np.concatenate(ends))
-        labels = [np.array(list(split))[np.searchsorted(end, cuts)]
-                  for split, end in zip(splits, ends, strict=True)]
-        rows.append(pd.DataFrame({"region": region, "state": labels[0], "loyalty_flag": labels[1],
-                                  "spending_flag": labels[2], "lines": np.diff(cuts, prepend=0)}))
+        labels = [
+            np.array(list(split))[np.searchsorted(end, cuts)]
+            for split, end in zip(splits, ends, strict=True)
+        ]
+        rows.append(
+            pd.DataFrame(
+                {
+                    "region": region,
+                    "state": labels[0],
+                    "loyalty_flag": labels[1],
+                    "spending_flag": labels[2],
+                    "lines": np.diff(cuts, prepend=0),
+                }
+            )
+        )
     customers = pd.concat(rows)
     priced = figures.one("rows.merged") - figures.one("rows.price_outliers")
     spend = round(100 * figures["merged.mean_price"]["after"] * priced)
@@ -181,8 +195,10 @@ def compose(folders: Folders, rules: str) -> Folders:
     figures = Figures()
     folders.prepared.mkdir(parents=True)
     flow = flow_rows(figures, rules)
-    records = {"01_import": {"facts": {"synthetic": None}, "flow": flow},
-               "03_merge": {"rules": rules}}
+    records = {
+        "01_import": {"facts": {"synthetic": None}, "flow": flow},
+        "03_merge": {"rules": rules},
+    }
     for stage, record in records.items():
         (folders.prepared / f"{stage}.json").write_text(json.dumps(record))
     write_results(folders, "population_flow", flow)
@@ -194,51 +210,99 @@ def compose(folders: Folders, rules: str) -> Folders:
     write_results(folders, "flags", list(flags.values()))
     populations = {"all": "merged", "active": "active"} if rules == "course" else {"all": "full"}
     for table, key in (("orders_by_day", "dow"), ("orders_by_hour", "hour")):
-        write_results(folders, table, [
-            {"population": population, table.split("_")[-1]: code, "lines": lines}
-            for population, prefix in populations.items()
-            if f"{prefix}.{key}" in figures.values
-            for code, lines in figures[f"{prefix}.{key}"].items()
-        ])
+        write_results(
+            folders,
+            table,
+            [
+                {"population": population, table.split("_")[-1]: code, "lines": lines}
+                for population, prefix in populations.items()
+                if f"{prefix}.{key}" in figures.values
+                for code, lines in figures[f"{prefix}.{key}"].items()
+            ],
+        )
     gaps = figures["orders.days_since_prior"]
-    write_prepared(folders, "raw_orders", [{
-        "order_hour_of_day": spread(figures["orders.hour"]).astype("int8"),
-        "order_dow": spread(figures["orders.dow"]).astype("int8"),
-        "days_since_prior_order": pa.array(
-            [None if gap == "(missing)" else int(gap) for gap in gaps], pa.int8()
-        ).take(pa.array(np.repeat(np.arange(len(gaps)), list(gaps.values())))),
-    }])
+    write_prepared(
+        folders,
+        "raw_orders",
+        [
+            {
+                "order_hour_of_day": spread(figures["orders.hour"]).astype("int8"),
+                "order_dow": spread(figures["orders.dow"]).astype("int8"),
+                "days_since_prior_order": pa.array(
+                    [None if gap == "(missing)" else int(gap) for gap in gaps], pa.int8()
+                ).take(pa.array(np.repeat(np.arange(len(gaps)), list(gaps.values())))),
+            }
+        ],
+    )
     regions = {STATE_OF_REGION[region]: n for region, n in figures["customers.region"].items()}
-    write_prepared(folders, "raw_customers", [{
-        "n_dependants": spread(figures["customers.n_dependants"]).astype("int8"),
-        "fam_status": spread(figures["customers.fam_status"]),
-        "STATE": spread(regions),
-    }])
+    write_prepared(
+        folders,
+        "raw_customers",
+        [
+            {
+                "n_dependants": spread(figures["customers.n_dependants"]).astype("int8"),
+                "fam_status": spread(figures["customers.fam_status"]),
+                "STATE": spread(regions),
+            }
+        ],
+    )
     if rules == "corrected":
         first, again = figures["full.reordered"].values()
-        write_prepared(folders, "analysis_customers", [
-            {"lines": [first], "reordered_lines": [0], "priced_lines": [0], "spend_cents": [0]},
-            {"lines": [again], "reordered_lines": [again], "priced_lines": [0], "spend_cents": [0]},
-        ])
+        write_prepared(
+            folders,
+            "analysis_customers",
+            [
+                {"lines": [first], "reordered_lines": [0], "priced_lines": [0], "spend_cents": [0]},
+                {
+                    "lines": [again],
+                    "reordered_lines": [again],
+                    "priced_lines": [0],
+                    "spend_cents": [0],
+                },
+            ],
+        )
         return folders
     write_prepared(folders, "analysis_customers", [customers_of(figures)])
     lines, first = figures.one("rows.merged"), figures.one("rows.first_order_nan_merged")
-    write_prepared(folders, "analysis_orders", [
-        {"days_since_prior_order": [None, 7], "lines": [first, lines - first]}])
+    write_prepared(
+        folders,
+        "analysis_orders",
+        [{"days_since_prior_order": [None, 7], "lines": [first, lines - first]}],
+    )
     outliers, unsold = figures.one("rows.price_outliers"), figures.one("rows.unmatched_right")
-    write_prepared(folders, "analysis_products", [
-        {"price_cents": [None, 100, *[200] * unsold],
-         "lines": [outliers, lines - outliers, *[0] * unsold]}])
+    write_prepared(
+        folders,
+        "analysis_products",
+        [
+            {
+                "price_cents": [None, 100, *[200] * unsold],
+                "lines": [outliers, lines - outliers, *[0] * unsold],
+            }
+        ],
+    )
     write_prepared(folders, "merged", merged_of(figures))
-    write_results(folders, "departments", [
-        {"population": population, "department": department, "lines": count}
-        for population, prefix in populations.items()
-        for department, count in figures[f"{prefix}.department"].items()
-    ])
-    write_results(folders, "habits", [
-        {"population": "all", "grouping": "loyalty_flag", "group": group, "mean_item_price": mean}
-        for group, mean in figures["merged.mean_price_by_loyalty_after"].items()
-    ])
+    write_results(
+        folders,
+        "departments",
+        [
+            {"population": population, "department": department, "lines": count}
+            for population, prefix in populations.items()
+            for department, count in figures[f"{prefix}.department"].items()
+        ],
+    )
+    write_results(
+        folders,
+        "habits",
+        [
+            {
+                "population": "all",
+                "grouping": "loyalty_flag",
+                "group": group,
+                "mean_item_price": mean,
+            }
+            for group, mean in figures["merged.mean_price_by_loyalty_after"].items()
+        ],
+    )
     return folders
 
 
@@ -274,8 +338,12 @@ def test_every_figure_is_held_or_listed_with_its_reason(composed):
     rows = published.read_published()
     produced = rows["produced_by"].isin(["raw", rules])
     assert held.rows + sum(map(len, held.not_held.values())) == len(rows) == 398
-    unheld = [name for reason, names in held.not_held.items() if "lines" in reason
-              or "prices" in reason for name in names]
+    unheld = [
+        name
+        for reason, names in held.not_held.items()
+        if "lines" in reason or "prices" in reason
+        for name in names
+    ]
     assert held.rows == produced.sum() - len(unheld)
     assert (held.rows, len(unheld)) == {"course": (324, 4), "corrected": (123, 0)}[rules]
     without = {name for name in unheld if " " not in name}
@@ -335,14 +403,18 @@ def test_a_table_that_differs_is_named(composed):
 
 
 def totals(population: str, attribute: str, unit: str) -> str:
-    return (f"SELECT label, {unit} FROM group_totals "
-            f"WHERE population = '{population}' AND attribute = '{attribute}'")
+    return (
+        f"SELECT label, {unit} FROM group_totals "
+        f"WHERE population = '{population}' AND attribute = '{attribute}'"
+    )
 
 
 def lines_by(column: str, population: str = "all", of: str = "count(*)") -> str:
-    return (f"SELECT {column}, {of} FROM population_lines LEFT JOIN customer_rows USING (user_id) "
-            f"LEFT JOIN customers USING (user_id) LEFT JOIN department_names USING (department_id) "
-            f"WHERE population = '{population}' GROUP BY 1")
+    return (
+        f"SELECT {column}, {of} FROM population_lines LEFT JOIN customer_rows USING (user_id) "
+        f"LEFT JOIN customers USING (user_id) LEFT JOIN department_names USING (department_id) "
+        f"WHERE population = '{population}' GROUP BY 1"
+    )
 
 
 def rows_by(table: str, column: str) -> str:
@@ -350,8 +422,10 @@ def rows_by(table: str, column: str) -> str:
 
 
 def labelled(day_or_hour: str, label: str) -> str:
-    return (f"SELECT {label}, count(*) FROM lines JOIN {day_or_hour}_labels "
-            f"USING ({day_or_hour}) GROUP BY 1")
+    return (
+        f"SELECT {label}, count(*) FROM lines JOIN {day_or_hour}_labels "
+        f"USING ({day_or_hour}) GROUP BY 1"
+    )
 
 
 RAW_SQL = {
@@ -362,13 +436,15 @@ RAW_SQL = {
     "orders.hour": rows_by("raw_orders", "CAST(order_hour_of_day AS INT)"),
     "orders.dow": rows_by("raw_orders", "order_dow"),
     "orders.days_since_prior": rows_by(
-        "raw_orders", "coalesce(CAST(CAST(nullif(days_since_prior_order, '') AS DOUBLE) AS INT)"
-        "::VARCHAR, '(missing)')"),
+        "raw_orders",
+        "coalesce(CAST(CAST(nullif(days_since_prior_order, '') AS DOUBLE) AS INT)"
+        "::VARCHAR, '(missing)')",
+    ),
     "customers.n_dependants": rows_by("raw_customers", "n_dependants"),
     "customers.fam_status": rows_by("raw_customers", "fam_status"),
     "customers.region": "SELECT region, count(*) FROM raw_customers "
-                        "JOIN census_regions "
-                        "ON census_regions.state = raw_customers.STATE GROUP BY 1",
+    "JOIN census_regions "
+    "ON census_regions.state = raw_customers.STATE GROUP BY 1",
 }
 SQL = {
     "corrected": RAW_SQL | {
@@ -430,8 +506,11 @@ def test_the_sources_are_what_the_definitions_say(built, generated, rules):
     run.folders.tables.mkdir(parents=True, exist_ok=True)
     for name, table in run.results.items():
         (run.folders.tables / f"{name}.csv").write_text(to_csv(table), encoding="utf-8")
-    flow = [row for stage in ("01_import", "02_clean", "03_merge", "04_derive_flags")
-            for row in run.record(stage)["flow"]]
+    flow = [
+        row
+        for stage in ("01_import", "02_clean", "03_merge", "04_derive_flags")
+        for row in run.record(stage)["flow"]
+    ]
     write_results(run.folders, "population_flow", flow)
     sources = published.find(run.folders, rules)
     assert sources.keys() == SQL[rules].keys()

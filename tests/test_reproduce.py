@@ -73,9 +73,7 @@ def test_the_first_file_that_differs_is_named(tmp_path, changes, count, first):
 
 
 @given(
-    text=st.text("abc\n", min_size=1),
-    cuts=st.lists(st.integers(0, 20)),
-    warned=st.integers(0, 3),
+    text=st.text("abc\n", min_size=1), cuts=st.lists(st.integers(0, 20)), warned=st.integers(0, 3)
 )
 def test_printed_text_is_the_same_however_it_arrives_in_pieces(text, cuts, warned):
     places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
@@ -85,8 +83,10 @@ def test_printed_text_is_the_same_however_it_arrives_in_pieces(text, cuts, warne
     table = new_output("display_data", data={"text/plain": "a table"})
     last = [new_output("stream", name="stdout", text=piece) for piece in pieces]
     notebook = new_notebook(cells=[new_code_cell("1", outputs=[*printed, table, *last])])
-    kinds = [(output.get("name"), output.get("text"))
-             for output in _without_traces(nbformat.from_dict(notebook)).cells[0].outputs]
+    kinds = [
+        (output.get("name"), output.get("text"))
+        for output in _without_traces(nbformat.from_dict(notebook)).cells[0].outputs
+    ]
     assert kinds == [("stdout", text), ("stderr", "careful"), (None, None), ("stdout", text)]
 
 

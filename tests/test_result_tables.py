@@ -10,11 +10,20 @@ from oracle import KEYS, assert_tables_equal, result_tables, row_flow
 RULES = ["corrected", "course"]
 TABLES = list(KEYS)
 CHANGED = {
-    "price_ceiling_dollars": 20, "low_price_up_to_dollars": 4.2, "mid_price_up_to_dollars": 12.5,
-    "low_spender_below_dollars": 8, "regular_above_orders": 8, "loyal_above_orders": 25,
-    "frequent_up_to_days": 7, "non_frequent_above_days": 14, "active_from_orders": 7,
-    "busiest_hours": 5, "busiest_days": 3, "middle_age_from_years": 30,
-    "older_age_from_years": 50, "middle_income_from_dollars": 70_000,
+    "price_ceiling_dollars": 20,
+    "low_price_up_to_dollars": 4.2,
+    "mid_price_up_to_dollars": 12.5,
+    "low_spender_below_dollars": 8,
+    "regular_above_orders": 8,
+    "loyal_above_orders": 25,
+    "frequent_up_to_days": 7,
+    "non_frequent_above_days": 14,
+    "active_from_orders": 7,
+    "busiest_hours": 5,
+    "busiest_days": 3,
+    "middle_age_from_years": 30,
+    "older_age_from_years": 50,
+    "middle_income_from_dollars": 70_000,
     "high_income_from_dollars": 90_000,
 }
 
@@ -42,8 +51,9 @@ def without_profiles(table: pd.DataFrame) -> pd.DataFrame:
 
 def assert_as_expected(actual: dict, expected: dict, table: str) -> None:
     """Hold one result table against the oracle's, in both directions."""
-    assert_tables_equal(without_profiles(actual[table]), expected[table], KEYS[table],
-                        table=table, both_ways=True)
+    assert_tables_equal(
+        without_profiles(actual[table]), expected[table], KEYS[table], table=table, both_ways=True
+    )
 
 
 # ---- against the oracle -------------------------------------------------------------------------
@@ -73,9 +83,19 @@ def test_the_changed_thresholds_move_every_label_so_none_can_be_ignored_unseen(
 ):
     usual, changed = (
         expected_of(generated, "corrected", **thresholds)["flags"].set_index(KEYS["flags"])["lines"]
-        for thresholds in ({}, CHANGED))
-    for flag in ("price_range", "busiest_days", "busiest_period_of_day", "loyalty_flag",
-                 "spending_flag", "frequency_flag", "exclusion_flag", "age_group", "income_group"):
+        for thresholds in ({}, CHANGED)
+    )
+    for flag in (
+        "price_range",
+        "busiest_days",
+        "busiest_period_of_day",
+        "loyalty_flag",
+        "spending_flag",
+        "frequency_flag",
+        "exclusion_flag",
+        "age_group",
+        "income_group",
+    ):
         for label, lines in usual["all", flag].items():
             assert label == "(missing)" or changed["all", flag, label] != lines, (flag, label)
     assert changed["all", "price_range", "(missing)"] > usual["all", "price_range", "(missing)"]
@@ -118,10 +138,16 @@ KNOWN_ORDERS = {"corrected": 18_774, "course": 18_773}
 
 def merge_flow(run, rules: str) -> dict[str, int]:
     """Give the row of the merge's flow that stage 03 recorded for a set of rules."""
-    (row,) = [row for row in run.record("03_merge")["flow"]
-              if row["step"] == "merge" and row["rules"] == rules]
-    return {name: value for name, value in row.items()
-            if name in ("rows_in", "rows_removed", "rows_added", "rows_out")}
+    (row,) = [
+        row
+        for row in run.record("03_merge")["flow"]
+        if row["step"] == "merge" and row["rules"] == rules
+    ]
+    return {
+        name: value
+        for name, value in row.items()
+        if name in ("rows_in", "rows_removed", "rows_added", "rows_out")
+    }
 
 
 @pytest.mark.parametrize("rules", RULES)
@@ -140,9 +166,7 @@ def test_every_line_of_the_panel_matches_under_corrected_rules(built, panel):
 
 @pytest.mark.parametrize("rules", RULES)
 @pytest.mark.parametrize("data", ["generated", "panel"])
-def test_the_flow_under_the_other_rules_is_what_a_run_under_them_gives(
-    built, request, data, rules
-):
+def test_the_flow_under_the_other_rules_is_what_a_run_under_them_gives(built, request, data, rules):
     data = request.getfixturevalue(data)
     other = next(name for name in RULES if name != rules)
     assert merge_flow(built(data, rules), other) == merge_flow(built(data, other), other)
@@ -154,24 +178,32 @@ def test_the_oracle_counts_the_same_row_flow(built, request, data, rules):
     data = request.getfixturevalue(data)
     run, expected = built(data, rules), row_flow(data, rules)
     assert merge_flow(run, rules) == {
-        "rows_in": expected["lines_read"], "rows_removed": expected["lines_unmatched"],
-        "rows_added": expected["lines_added"], "rows_out": expected["lines_kept"]}
+        "rows_in": expected["lines_read"],
+        "rows_removed": expected["lines_unmatched"],
+        "rows_added": expected["lines_added"],
+        "rows_out": expected["lines_kept"],
+    }
     (active,) = [row for row in run.record("04_derive_flags")["flow"] if row["table"] == "merged"]
     assert active["rows_out"] == expected["lines_active"]
     assert active["rows_removed"] == expected["lines_excluded"]
     assert run.sidecar("low_activity_customers")["rows"] == (
-        expected["customers_kept"] - expected["customers_active"])
+        expected["customers_kept"] - expected["customers_active"]
+    )
 
 
 @pytest.mark.parametrize("rules", RULES)
 def test_every_recorded_flow_adds_up(built, generated, rules):
     run = built(generated, rules)
-    rows = [row for stage in ("01_import", "02_clean", "03_merge", "04_derive_flags")
-            for row in run.record(stage)["flow"]]
+    rows = [
+        row
+        for stage in ("01_import", "02_clean", "03_merge", "04_derive_flags")
+        for row in run.record(stage)["flow"]
+    ]
     assert len(rows) > 10
     for row in rows:
         assert row["rows_in"] + row["rows_added"] == (
-            row["rows_out"] + row["rows_removed"] + row["rows_quarantined"]), row
+            row["rows_out"] + row["rows_removed"] + row["rows_quarantined"]
+        ), row
         if row["rules"] == "corrected" and row["step"] != "fabricate":
             assert row["rows_added"] == 0, row
 
@@ -182,8 +214,11 @@ def test_every_recorded_flow_adds_up(built, generated, rules):
 def active_hours(expected: dict) -> pd.DataFrame:
     """Give the oracle's orders of the active population, a row per day and a column per hour."""
     hours = expected["orders_by_day_hour"].query("population == 'active'")
-    return hours.pivot(index="day", columns="hour", values="orders").reindex(
-        index=range(7), columns=range(24)).fillna(0)
+    return (
+        hours.pivot(index="day", columns="hour", values="orders")
+        .reindex(index=range(7), columns=range(24))
+        .fillna(0)
+    )
 
 
 def test_the_quiet_window_of_each_day_has_the_fewest_orders_within_waking_hours(
@@ -194,7 +229,7 @@ def test_the_quiet_window_of_each_day_has_the_fewest_orders_within_waking_hours(
     assert sorted(windows["day"]) == list(range(7))
     assert windows["index"].is_monotonic_increasing
     for window in windows.itertuples():
-        sums = {start: orders.loc[window.day, start:start + 2].sum() for start in range(7, 21)}
+        sums = {start: orders.loc[window.day, start : start + 2].sum() for start in range(7, 21)}
         assert window.orders == sums[window.from_hour] == min(sums.values())
         assert window.to_hour == window.from_hour + 3
         waking = orders.loc[:, 7:22].to_numpy().sum()
@@ -229,7 +264,8 @@ def test_department_times_add_up_to_the_oracles_departments(built, expected_of, 
     found = built(generated, "corrected").all_results["department_times"]
     expected = expected_of(generated, "corrected")["departments"].query("population == 'active'")
     assert found.groupby("department")["lines"].sum().to_dict() == (
-        expected.set_index("department")["lines"].to_dict())
+        expected.set_index("department")["lines"].to_dict()
+    )
     assert found.groupby("daypart")["share"].sum().to_numpy() == pytest.approx(1)
 
 
@@ -242,7 +278,8 @@ def test_the_number_of_parts_changes_no_character_of_any_table(built, generated,
     for name, table in whole.all_results.items():
         assert to_csv(split.all_results[name]) == to_csv(table), name
     assert {"tests", "quiet_windows", "spend_by_time", "department_times", "product_pairs"} < set(
-        whole.all_results)
+        whole.all_results
+    )
 
 
 def test_the_number_of_parts_changes_no_character_on_real_data(built, panel):
@@ -255,9 +292,13 @@ def test_the_number_of_parts_changes_no_character_on_real_data(built, panel):
 def test_a_customers_rows_lie_in_one_part_of_every_table(built, generated):
     run = built(generated, "corrected", 3)
     stage = run.open("05_visualise")
-    users = [{table: set(stage.read_part(table, part)["user_id"])
-              for table in ("merged", "analysis_orders", "analysis_customers")}
-             for part in range(3)]
+    users = [
+        {
+            table: set(stage.read_part(table, part)["user_id"])
+            for table in ("merged", "analysis_orders", "analysis_customers")
+        }
+        for part in range(3)
+    ]
     for part in users:
         assert part["merged"] == part["analysis_orders"] == part["analysis_customers"]
     assert not users[0]["merged"] & users[1]["merged"]
@@ -271,8 +312,13 @@ def test_every_grouping_is_in_flags_habits_and_department_mix(built, generated):
     assert set(results["habits"]["grouping"]) == set(GROUPINGS)
     assert set(results["department_mix"]["grouping"]) == set(GROUPINGS)
     assert set(results["flags"]["flag"]) == {
-        *GROUPINGS, "exclusion_flag", "price_range", "busiest_day", "busiest_days",
-        "busiest_period_of_day"}
+        *GROUPINGS,
+        "exclusion_flag",
+        "price_range",
+        "busiest_day",
+        "busiest_days",
+        "busiest_period_of_day",
+    }
 
 
 def test_no_cell_without_lines_has_a_row(built, generated):
@@ -281,7 +327,9 @@ def test_no_cell_without_lines_has_a_row(built, generated):
 
 
 def test_written_tables_have_two_decimals_for_money_and_six_for_other_fractions():
-    table = pd.DataFrame({"orders": [1, 2], "spend": [10.0, 2.5], "share": [1 / 3, None],
-                          "effect": [-1e-9, 0.5]})
-    assert to_csv(table) == ("orders,spend,share,effect\n"
-                             "1,10.00,0.333333,0.000000\n2,2.50,,0.500000\n")
+    table = pd.DataFrame(
+        {"orders": [1, 2], "spend": [10.0, 2.5], "share": [1 / 3, None], "effect": [-1e-9, 0.5]}
+    )
+    assert to_csv(table) == (
+        "orders,spend,share,effect\n1,10.00,0.333333,0.000000\n2,2.50,,0.500000\n"
+    )

@@ -1,6 +1,5 @@
 """Moving thresholds: labels counted by hand, conclusions compared, impossible moves said so."""
 
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,22 +16,32 @@ CONTRACT = ["setting", "base", "changed", "customers_relabelled", "headlines_cha
 
 def customers():
     """Five customers near the thresholds of loyalty, frequency, age, income and spending."""
-    return pd.DataFrame({
-        "max_order": [4, 9, 11, 35, 45], "median_days_between_orders": [9.0, 11, 19, np.nan, 30],
-        "spend_cents": [900, 1100, 500, 0, 700], "priced_lines": [1, 1, 1, 0, 1],
-        "age": [20, 39, 40, 64, 80], "n_dependants": [0, 1, 2, 3, 0],
-        "income": pd.array([45_000, 55_000, 90_000, None, 110_000], "Int32"),
-    })
+    return pd.DataFrame(
+        {
+            "max_order": [4, 9, 11, 35, 45],
+            "median_days_between_orders": [9.0, 11, 19, np.nan, 30],
+            "spend_cents": [900, 1100, 500, 0, 700],
+            "priced_lines": [1, 1, 1, 0, 1],
+            "age": [20, 39, 40, 64, 80],
+            "n_dependants": [0, 1, 2, 3, 0],
+            "income": pd.array([45_000, 55_000, 90_000, None, 110_000], "Int32"),
+        }
+    )
 
 
 def products():
-    return pd.DataFrame({"price_cents": pd.array([450, 550, 1300, None, 1700], "Int32"),
-                         "lines": np.array([10, 20, 30, 40, 50], np.int32)})
+    return pd.DataFrame(
+        {
+            "price_cents": pd.array([450, 550, 1300, None, 1700], "Int32"),
+            "lines": np.array([10, 20, 30, 40, 50], np.int32),
+        }
+    )
 
 
 def run(headline_of=lambda _: {}, settings=SETTINGS, rules=RULES, **changes):
-    table = sens.sensitivity(customers(), products(), HOURS, rules, settings,
-                             headline_of=headline_of, **changes)
+    table = sens.sensitivity(
+        customers(), products(), HOURS, rules, settings, headline_of=headline_of, **changes
+    )
     assert list(table.columns[:5]) == CONTRACT
     return table
 
@@ -51,13 +60,21 @@ def test_each_threshold_that_labels_is_moved_both_ways():
     assert (table["changed"] < table["base"]).tolist() == [True, False] * (len(table) // 2)
 
 
-@pytest.mark.parametrize(("name", "direction", "expected"), [
-    ("loyal_above_orders", -1, 32), ("loyal_above_orders", 1, 48),
-    ("active_from_orders", -1, 4), ("active_from_orders", 1, 6),
-    ("busiest_days", -1, 1), ("busiest_days", 1, 3), ("busiest_hours", 1, 10),
-    ("frequent_up_to_days", 1, 12), ("low_price_up_to_dollars", -1, 4),
-    ("middle_income_from_dollars", 1, 60_000),
-])
+@pytest.mark.parametrize(
+    ("name", "direction", "expected"),
+    [
+        ("loyal_above_orders", -1, 32),
+        ("loyal_above_orders", 1, 48),
+        ("active_from_orders", -1, 4),
+        ("active_from_orders", 1, 6),
+        ("busiest_days", -1, 1),
+        ("busiest_days", 1, 3),
+        ("busiest_hours", 1, 10),
+        ("frequent_up_to_days", 1, 12),
+        ("low_price_up_to_dollars", -1, 4),
+        ("middle_income_from_dollars", 1, 60_000),
+    ],
+)
 def test_a_fifth_and_at_least_one_step(name, direction, expected):
     changed = sens.moved(SETTINGS, name, direction)
     assert getattr(changed.thresholds, name) == expected
@@ -90,14 +107,16 @@ def test_relabelled_customers_are_counted_by_hand():
     people = table[table["unit"] == "customers"]
     assert (people["relabelled"] == people["customers_relabelled"]).all()
     assert people["share_relabelled"].tolist() == pytest.approx(
-        (people["customers_relabelled"] / 5).tolist())
+        (people["customers_relabelled"] / 5).tolist()
+    )
 
 
 def test_a_customer_whose_profile_alone_moves_is_counted_once():
     labels = sens.relabel(customers(), SETTINGS)
     changed = sens.relabel(customers(), sens.moved(SETTINGS, "older_age_from_years", -1))
-    differs = {flag: int((labels[flag].cat.codes != changed[flag].cat.codes).sum())
-               for flag in labels}
+    differs = {
+        flag: int((labels[flag].cat.codes != changed[flag].cat.codes).sum()) for flag in labels
+    }
     assert {flag for flag, count in differs.items() if count} == {"age_group"}  # income is missing
     changed = sens.relabel(customers(), sens.moved(SETTINGS, "middle_age_from_years", 1))
     assert sens.is_relabelled(labels, changed).tolist() == [False, False, True, False, False]
@@ -109,7 +128,8 @@ def test_prices_relabel_lines_and_hours_relabel_orders():
     lines = table[table["unit"] == "lines"]
     assert lines["relabelled"].tolist() == [10, 20, 30, 50]
     assert lines["share_relabelled"].tolist() == pytest.approx(
-        [10 / 150, 20 / 150, 30 / 150, 50 / 150])
+        [10 / 150, 20 / 150, 30 / 150, 50 / 150]
+    )
     assert (lines["customers_relabelled"] == 0).all()
     orders = table[table["setting"] == "busiest_days"]
     by_day = HOURS[0].sum(axis=1)  # the last two days are the busiest, the first two the slowest

@@ -35,42 +35,108 @@ def refused(path) -> str:
     return said.removeprefix(f"{path}: ")
 
 
-@pytest.mark.parametrize(("key", "value", "said"), [
-    ("thresholds.loyal_above_order", 40, "thresholds.loyal_above_order: Extra inputs"),
-    ("colours", {}, "colours: Extra inputs"),
-    ("rules.careful", {}, "rules.careful: Extra inputs"),
-    ("thresholds.loyal_above_orders", "forty", "thresholds.loyal_above_orders: Input should be a"),
-    ("thresholds.loyal_above_orders", 40.5, "thresholds.loyal_above_orders: Input should be a val"),
-    ("thresholds.loyal_above_orders", None, "thresholds.loyal_above_orders: Input should be a val"),
-    ("thresholds.price_ceiling_dollars", -1, "thresholds.price_ceiling_dollars: Input should be g"),
-    ("thresholds.price_ceiling_dollars", float("inf"), "thresholds.price_ceiling_dollars: Input"),
-    ("thresholds.price_ceiling_dollars", float("nan"), "thresholds.price_ceiling_dollars: Input"),
-    ("thresholds.busiest_days", 4, "thresholds.busiest_days: Input should be less than or equal"),
-    ("thresholds.busiest_hours", 13, "thresholds.busiest_hours: Input should be less than or eq"),
-    ("thresholds.active_from_orders", 0, "thresholds.active_from_orders: Input should be greater"),
-    ("rules.course.rank_busiest_by", "rows", "rules.course.rank_busiest_by: Input should be 'ord"),
-    ("rules.corrected.repair_product_ids", "perhaps", "rules.corrected.repair_product_ids: Input"),
-    ("limits.max_quarantined_share", 1.5, "limits.max_quarantined_share: Input should be less"),
-    ("limits.lines_per_part", 0, "limits.lines_per_part: Input should be greater than 0"),
-    ("statistics.confidence", 2, "statistics.confidence: Input should be less than or equal to 1"),
-    ("day_names", ["Mon"] * 6, "day_names: List should have at least 7 items"),
-    ("labels.loyalty_flag", ["New", "Loyal"], "labels.loyalty_flag: List should have at least 3"),
-    ("labels.price_range", list("abcd"), "labels.price_range: List should have at most 3 items"),
-    ("labels.spending_flag", ["Same", "Same"], "labels.spending_flag: Value error, each label mu"),
-    ("palette.ink", "black", "palette.ink: String should match pattern"),
-])
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("thresholds.loyal_above_order", 40, "thresholds.loyal_above_order: Extra inputs"),
+        ("colours", {}, "colours: Extra inputs"),
+        ("rules.careful", {}, "rules.careful: Extra inputs"),
+        (
+            "thresholds.loyal_above_orders",
+            "forty",
+            "thresholds.loyal_above_orders: Input should be a",
+        ),
+        (
+            "thresholds.loyal_above_orders",
+            40.5,
+            "thresholds.loyal_above_orders: Input should be a val",
+        ),
+        (
+            "thresholds.loyal_above_orders",
+            None,
+            "thresholds.loyal_above_orders: Input should be a val",
+        ),
+        (
+            "thresholds.price_ceiling_dollars",
+            -1,
+            "thresholds.price_ceiling_dollars: Input should be g",
+        ),
+        (
+            "thresholds.price_ceiling_dollars",
+            float("inf"),
+            "thresholds.price_ceiling_dollars: Input",
+        ),
+        (
+            "thresholds.price_ceiling_dollars",
+            float("nan"),
+            "thresholds.price_ceiling_dollars: Input",
+        ),
+        (
+            "thresholds.busiest_days",
+            4,
+            "thresholds.busiest_days: Input should be less than or equal",
+        ),
+        (
+            "thresholds.busiest_hours",
+            13,
+            "thresholds.busiest_hours: Input should be less than or eq",
+        ),
+        (
+            "thresholds.active_from_orders",
+            0,
+            "thresholds.active_from_orders: Input should be greater",
+        ),
+        (
+            "rules.course.rank_busiest_by",
+            "rows",
+            "rules.course.rank_busiest_by: Input should be 'ord",
+        ),
+        (
+            "rules.corrected.repair_product_ids",
+            "perhaps",
+            "rules.corrected.repair_product_ids: Input",
+        ),
+        ("limits.max_quarantined_share", 1.5, "limits.max_quarantined_share: Input should be less"),
+        ("limits.lines_per_part", 0, "limits.lines_per_part: Input should be greater than 0"),
+        (
+            "statistics.confidence",
+            2,
+            "statistics.confidence: Input should be less than or equal to 1",
+        ),
+        ("day_names", ["Mon"] * 6, "day_names: List should have at least 7 items"),
+        (
+            "labels.loyalty_flag",
+            ["New", "Loyal"],
+            "labels.loyalty_flag: List should have at least 3",
+        ),
+        (
+            "labels.price_range",
+            list("abcd"),
+            "labels.price_range: List should have at most 3 items",
+        ),
+        (
+            "labels.spending_flag",
+            ["Same", "Same"],
+            "labels.spending_flag: Value error, each label mu",
+        ),
+        ("palette.ink", "black", "palette.ink: String should match pattern"),
+    ],
+)
 def test_a_bad_value_is_named_by_its_key(tmp_path, key, value, said):
     assert refused(write_settings(tmp_path / "s.yml", {key: value})).startswith(said)
 
 
-@pytest.mark.parametrize(("low", "high"), [
-    ("low_price_up_to_dollars", "mid_price_up_to_dollars"),
-    ("mid_price_up_to_dollars", "price_ceiling_dollars"),
-    ("regular_above_orders", "loyal_above_orders"),
-    ("frequent_up_to_days", "non_frequent_above_days"),
-    ("middle_age_from_years", "older_age_from_years"),
-    ("middle_income_from_dollars", "high_income_from_dollars"),
-])
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        ("low_price_up_to_dollars", "mid_price_up_to_dollars"),
+        ("mid_price_up_to_dollars", "price_ceiling_dollars"),
+        ("regular_above_orders", "loyal_above_orders"),
+        ("frequent_up_to_days", "non_frequent_above_days"),
+        ("middle_age_from_years", "older_age_from_years"),
+        ("middle_income_from_dollars", "high_income_from_dollars"),
+    ],
+)
 @pytest.mark.parametrize("above", [0, 1])
 def test_thresholds_out_of_order_are_refused_with_both_names(tmp_path, low, high, above):
     value = getattr(SETTINGS.thresholds, high) + above
@@ -78,13 +144,16 @@ def test_thresholds_out_of_order_are_refused_with_both_names(tmp_path, low, high
     assert said == f"thresholds: Value error, {low} must be below {high}"
 
 
-@pytest.mark.parametrize(("dayparts", "is_whole"), [
-    ({"Day": [0, 11], "Evening": [12, 23]}, True),
-    ({"Day": [0, 11], "Evening": [13, 23]}, False),  # 12 belongs to none
-    ({"Day": [0, 12], "Evening": [12, 23]}, False),  # 12 belongs to both
-    ({"Day": [6, 23], "Night": [0, 4]}, False),
-    ({"Day": [0, 11], "Evening": [23, 12]}, False),
-])
+@pytest.mark.parametrize(
+    ("dayparts", "is_whole"),
+    [
+        ({"Day": [0, 11], "Evening": [12, 23]}, True),
+        ({"Day": [0, 11], "Evening": [13, 23]}, False),  # 12 belongs to none
+        ({"Day": [0, 12], "Evening": [12, 23]}, False),  # 12 belongs to both
+        ({"Day": [6, 23], "Night": [0, 4]}, False),
+        ({"Day": [0, 11], "Evening": [23, 12]}, False),
+    ],
+)
 def test_dayparts_must_hold_every_hour_once(tmp_path, dayparts, is_whole):
     path = write_settings(tmp_path / "s.yml", {"dayparts": dayparts})
     if is_whole:
@@ -93,14 +162,23 @@ def test_dayparts_must_hold_every_hour_once(tmp_path, dayparts, is_whole):
         assert "dayparts must hold each hour from 0 to 23 once" in refused(path)
 
 
-@pytest.mark.parametrize(("changes", "said"), [
-    ({"waking_hours": [22, 7]}, "waking_hours must hold window_hours or more"),
-    ({"waking_hours": [8, 9], "window_hours": 3}, "waking_hours must hold window_hours or more"),
-    ({"waking_hours": [8, 24]}, "waking_hours.1: Input should be less than or equal to 23"),
-    ({"regions.West": ["Ohio"]}, "each state once; Ohio stands in several"),
-    ({"statistics.effects.cramers_v": [0.3, 0.1, 0.5]},
-     "statistics.effects.cramers_v: Value error, each number must be above the one before it"),
-])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"waking_hours": [22, 7]}, "waking_hours must hold window_hours or more"),
+        (
+            {"waking_hours": [8, 9], "window_hours": 3},
+            "waking_hours must hold window_hours or more",
+        ),
+        ({"waking_hours": [8, 24]}, "waking_hours.1: Input should be less than or equal to 23"),
+        ({"regions.West": ["Ohio"]}, "each state once; Ohio stands in several"),
+        (
+            {"statistics.effects.cramers_v": [0.3, 0.1, 0.5]},
+            "statistics.effects.cramers_v: Value error, each number must "
+            "be above the one before it",
+        ),
+    ],
+)
 def test_settings_that_contradict_each_other_are_refused(tmp_path, changes, said):
     assert said in refused(write_settings(tmp_path / "s.yml", changes))
 
@@ -113,11 +191,15 @@ def test_a_missing_key_is_named(tmp_path):
     assert refused(path) == "thresholds.busiest_hours: Field required"
 
 
-@pytest.mark.parametrize(("content", "said"), [
-    (b"thresholds: [unclosed", "is not valid YAML"),
-    (b"\xff\xfe\x00", "is not valid YAML"),
-    (b"", "holds no settings"), (b"- a\n- b\n", "holds no settings"),
-])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"thresholds: [unclosed", "is not valid YAML"),
+        (b"\xff\xfe\x00", "is not valid YAML"),
+        (b"", "holds no settings"),
+        (b"- a\n- b\n", "holds no settings"),
+    ],
+)
 def test_a_file_that_holds_no_settings_is_refused(tmp_path, content, said):
     path = tmp_path / "s.yml"
     path.write_bytes(content)
@@ -212,25 +294,28 @@ def test_sound_rows_pass_and_come_back_in_the_dictionarys_order(orders):
     assert to_pandas("raw_orders", found).equals(orders)
 
 
-@pytest.mark.parametrize(("damage", "named"), [
-    (lambda t: t.assign(colour=1), "colour"),
-    (lambda t: t.drop(columns="order_dow"), "order_dow"),
-    (lambda t: t.rename(columns={"order_dow": "order_day"}), "order_day"),
-    (lambda t: t.astype({"order_id": "int64"}), "order_id"),
-    (lambda t: t.astype({"order_id": "float64"}), "order_id"),
-    (lambda t: t.astype({"eval_set": "str"}), "eval_set"),
-    (lambda t: t.assign(order_dow=np.int8(7)), "order_dow"),
-    (lambda t: t.assign(order_dow=np.int8(-1)), "order_dow"),
-    (lambda t: t.assign(order_hour_of_day=np.int8(24)), "order_hour_of_day"),
-    (lambda t: t.assign(order_id=np.int32(0)), "order_id"),
-    (lambda t: t.assign(days_since_prior_order=pd.array([31] * len(t), "Int8")),
-     "days_since_prior_order"),
-    (lambda t: t.assign(eval_set=pd.Categorical(["later"] * len(t))), "eval_set"),
-    (lambda t: t.assign(eval_set=pd.Categorical([None] * len(t), ["prior"])), "eval_set"),
-])
-def test_a_frame_that_breaks_the_dictionary_is_refused_and_the_column_named(
-    orders, damage, named
-):
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (lambda t: t.assign(colour=1), "colour"),
+        (lambda t: t.drop(columns="order_dow"), "order_dow"),
+        (lambda t: t.rename(columns={"order_dow": "order_day"}), "order_day"),
+        (lambda t: t.astype({"order_id": "int64"}), "order_id"),
+        (lambda t: t.astype({"order_id": "float64"}), "order_id"),
+        (lambda t: t.astype({"eval_set": "str"}), "eval_set"),
+        (lambda t: t.assign(order_dow=np.int8(7)), "order_dow"),
+        (lambda t: t.assign(order_dow=np.int8(-1)), "order_dow"),
+        (lambda t: t.assign(order_hour_of_day=np.int8(24)), "order_hour_of_day"),
+        (lambda t: t.assign(order_id=np.int32(0)), "order_id"),
+        (
+            lambda t: t.assign(days_since_prior_order=pd.array([31] * len(t), "Int8")),
+            "days_since_prior_order",
+        ),
+        (lambda t: t.assign(eval_set=pd.Categorical(["later"] * len(t))), "eval_set"),
+        (lambda t: t.assign(eval_set=pd.Categorical([None] * len(t), ["prior"])), "eval_set"),
+    ],
+)
+def test_a_frame_that_breaks_the_dictionary_is_refused_and_the_column_named(orders, damage, named):
     damaged = damage(orders)
     for check, rows in ((dictionary.validate, damaged), (conforming, stored(damaged))):
         with pytest.raises(BasketError, match=r"raw_orders: breaks data_dictionary\.csv") as error:
@@ -262,7 +347,8 @@ def test_a_table_that_the_dictionary_does_not_know_is_refused():
 def test_every_derived_column_has_its_rule_and_no_placeholder_is_left():
     rows = dictionary.derivations(SETTINGS)
     assert {row["column"] for row in rows} == {
-        column.name for column in dictionary.columns() if column.source == "derived"}
+        column.name for column in dictionary.columns() if column.source == "derived"
+    }
     for row in rows:
         assert row["condition"] and row["description"], row["column"]
         assert not re.search(r"[{}]", row["condition"] + row["description"]), row["column"]
@@ -271,8 +357,9 @@ def test_every_derived_column_has_its_rule_and_no_placeholder_is_left():
 @pytest.mark.parametrize("name", list(type(SETTINGS.thresholds).model_fields))
 def test_a_changed_threshold_changes_the_wording(name):
     value = getattr(SETTINGS.thresholds, name)
-    changed = SETTINGS.model_copy(update={
-        "thresholds": SETTINGS.thresholds.model_copy(update={name: value + 1})})
+    changed = SETTINGS.model_copy(
+        update={"thresholds": SETTINGS.thresholds.model_copy(update={name: value + 1})}
+    )
     before, after = dictionary.derivations(SETTINGS), dictionary.derivations(changed)
     moved = [row["condition"] for row, old in zip(after, before, strict=True) if row != old]
     assert moved
@@ -280,16 +367,24 @@ def test_a_changed_threshold_changes_the_wording(name):
 
 
 def test_large_thresholds_are_worded_in_full():
-    changed = SETTINGS.model_copy(update={"thresholds": SETTINGS.thresholds.model_copy(
-        update={"high_income_from_dollars": 1_250_000.0, "low_price_up_to_dollars": 4.25})})
+    changed = SETTINGS.model_copy(
+        update={
+            "thresholds": SETTINGS.thresholds.model_copy(
+                update={"high_income_from_dollars": 1_250_000.0, "low_price_up_to_dollars": 4.25}
+            )
+        }
+    )
     words = {row["column"]: row["condition"] for row in dictionary.derivations(changed)}
     assert "1,250,000 dollars and more" in words["income_group"]
     assert "up to 4.25 low" in words["price_range"]
 
 
 def test_no_threshold_is_typed_into_the_dictionary():
-    numbers = {f"{value:g}" for name, value in SETTINGS.thresholds.model_dump().items()
-               if not name.startswith("busiest")}
+    numbers = {
+        f"{value:g}"
+        for name, value in SETTINGS.thresholds.model_dump().items()
+        if not name.startswith("busiest")
+    }
     for column in dictionary.columns():
         words = column.derivation.replace("prices x 100", "") + column.description
         typed = numbers & set(re.findall(r"(?<![\d-])\d+", words))

@@ -1,6 +1,5 @@
 """Effects, intervals and verdicts: against scipy, brute force, known values and simulation."""
 
-
 import math
 
 import numpy as np
@@ -106,7 +105,9 @@ def test_cramers_v_is_from_0_to_1_in_order_and_blind_to_the_order_of_labels(coun
         return
     assert 0 <= estimate.low <= estimate.effect <= estimate.high <= 1
     assert 0 <= estimate.p_value <= 1
-    assert plain(statistics.cramers_v(counts[::-1, ::-1].T)) == pytest.approx(plain(estimate), **LIMITS)
+    assert plain(statistics.cramers_v(counts[::-1, ::-1].T)) == pytest.approx(
+        plain(estimate), **LIMITS
+    )
     with_empty = np.insert(counts, 1, 0, axis=0)
     assert plain(statistics.cramers_v(with_empty)) == pytest.approx(plain(estimate), **LIMITS)
 
@@ -278,9 +279,7 @@ def reference_sums(sums, codes, resamples, seed):
         random = np.random.default_rng(batch_seed)
         for _ in range(min(statistics.BATCH, resamples + 1 - len(result))):
             drawn = random.integers(0, n, n)
-            result.append(
-                [sums[drawn[codes[drawn] == g]].sum(axis=0) for g in range(groups)]
-            )
+            result.append([sums[drawn[codes[drawn] == g]].sum(axis=0) for g in range(groups)])
     return np.array(result)
 
 
@@ -317,7 +316,9 @@ def test_bootstrap_sums_of_rows_in_another_order_are_the_same():
     shuffled = np.empty_like(sums)
     shuffled[place] = sums
     sorted_ = statistics.bootstrap_sums(sums, groupings, resamples=40, seed=1, threads=2)
-    found = statistics.bootstrap_sums(shuffled, groupings, resamples=40, seed=1, threads=2, rows=place)
+    found = statistics.bootstrap_sums(
+        shuffled, groupings, resamples=40, seed=1, threads=2, rows=place
+    )
     assert np.array_equal(found.everyone, sorted_.everyone)
     for name in groupings:
         assert np.array_equal(found.groups[name], sorted_.groups[name])
@@ -342,7 +343,9 @@ def test_bootstrap_sums_add_cents_beyond_single_precision_exactly():
 
 def test_bootstrap_weights_are_multinomial():
     n = 400
-    identity = statistics.bootstrap_sums(np.eye(n), {}, resamples=500, seed=3, threads=2).everyone[1:]
+    identity = statistics.bootstrap_sums(np.eye(n), {}, resamples=500, seed=3, threads=2).everyone[
+        1:
+    ]
     assert (identity.sum(axis=1) == n).all()
     shares = [(identity == k).mean() for k in range(4)]
     assert shares == pytest.approx(scipy_stats.binom.pmf(range(4), n, 1 / n), abs=0.004)
@@ -591,7 +594,9 @@ def test_customers_to_decide(effect_name, effect, low, high, expected):
 @settings(deadline=None)
 def test_that_many_customers_do_decide_if_the_width_shrinks_as_said(effect, half_width, n):
     low, high = effect - half_width, effect + half_width
-    number = statistics.customers_to_decide("cliffs_delta", effect, low, high, n, thresholds=THRESHOLDS)
+    number = statistics.customers_to_decide(
+        "cliffs_delta", effect, low, high, n, thresholds=THRESHOLDS
+    )
     before = statistics.verdict("cliffs_delta", effect, low, high, 0.001, thresholds=THRESHOLDS)
     if number is None:
         assert before != "undecided" or abs(effect) == 0.147
@@ -618,7 +623,9 @@ def test_customers_to_decide_holds_for_real_intervals_of_more_customers(effect, 
     )
     if number is not None and number < 10**8:
         after = limits(number * 1.02)  # the root's width shrinks with 1 / sqrt(n) but for this much
-        decided = statistics.verdict("epsilon_squared", effect, *after, 0.001, thresholds=THRESHOLDS)
+        decided = statistics.verdict(
+            "epsilon_squared", effect, *after, 0.001, thresholds=THRESHOLDS
+        )
         assert decided != "undecided"
 
 
@@ -675,7 +682,9 @@ def lift_estimates(random, group_size, n, simulations):
         with np.errstate(invalid="ignore"):  # a resample without any of a group's 11 customers
             value = result.groups["g"][..., 0] / result.groups["g"][..., 1]
         ratios = value[:, 0] / value[:, 1]
-        estimates.append(statistics.ratio_interval(ratios, n=group_size, z=math.nan, p_value=math.nan))
+        estimates.append(
+            statistics.ratio_interval(ratios, n=group_size, z=math.nan, p_value=math.nan)
+        )
     return estimates
 
 
@@ -695,8 +704,12 @@ def test_interval_of_a_ratio_in_the_smallest_published_group_covers_nearly_as_of
 def test_p_value_of_a_ratio_rejects_a_true_null_as_often_as_it_says(size):
     random = np.random.default_rng(16)
     codes = {"g": (np.arange(400) >= size).astype(int)}
-    p_values = np.array([statistics.ratio_tests(*skewed_shoppers(random, 400), codes)["g"][1][0]
-                         for _ in range(2_000)])
+    p_values = np.array(
+        [
+            statistics.ratio_tests(*skewed_shoppers(random, 400), codes)["g"][1][0]
+            for _ in range(2_000)
+        ]
+    )
     assert 0.04 <= np.mean(p_values < 0.05) <= 0.065
     assert np.mean(p_values < 0.01) <= 0.016
 

@@ -10,21 +10,39 @@ import pytest
 from basket.project.folders import ROOT, SCRIPTS
 
 MODULES = frozenset({"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"})
-CALLS = frozenset({"eval", "exec", "compile", "__import__", "os.system", "os.popen", "yaml.load",
-                   "yaml.unsafe_load", "np.load", "numpy.load", "np.loads", "pd.read_pickle",
-                   "pandas.read_pickle", "pd.eval", "joblib.load"})
+CALLS = frozenset(
+    {
+        "eval",
+        "exec",
+        "compile",
+        "__import__",
+        "os.system",
+        "os.popen",
+        "yaml.load",
+        "yaml.unsafe_load",
+        "np.load",
+        "numpy.load",
+        "np.loads",
+        "pd.read_pickle",
+        "pandas.read_pickle",
+        "pd.eval",
+        "joblib.load",
+    }
+)
 METHODS = frozenset({"to_pickle", "read_pickle", "extractall"})
 DANGEROUS_OPTIONS = frozenset({"shell", "allow_pickle"})
 
 
 def sources() -> dict[str, str]:
     """The code of the package and of the notebooks."""
-    found = {path.name: path.read_text(encoding="utf-8")
-             for path in (SCRIPTS / "basket").rglob("*.py")}
+    found = {
+        path.name: path.read_text(encoding="utf-8") for path in (SCRIPTS / "basket").rglob("*.py")
+    }
     for path in SCRIPTS.glob("*.ipynb"):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         found[path.name] = "\n".join(
-            "".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+            "".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"
+        )
     return found
 
 
@@ -40,8 +58,11 @@ def dangers(code: str) -> list[str]:
             called = ast.unparse(node.func)
             if called in CALLS or called.rpartition(".")[2] in METHODS:
                 found.append(called)
-            found += [option.arg for option in node.keywords if option.arg in DANGEROUS_OPTIONS
-                      and ast.unparse(option.value) != "False"]
+            found += [
+                option.arg
+                for option in node.keywords
+                if option.arg in DANGEROUS_OPTIONS and ast.unparse(option.value) != "False"
+            ]
         elif isinstance(node, ast.Attribute):
             found += [name for name in ("read_pickle", "to_pickle") if node.attr == name]
     return found
@@ -53,12 +74,25 @@ def test_nothing_in_the_package_or_the_notebooks_turns_data_into_code():
     assert {name: dangers(text) for name, text in code.items() if dangers(text)} == {}
 
 
-@pytest.mark.parametrize("code", [
-    "import pickle", "from joblib import load", "import os, dill.source", "eval('1')",
-    "exec(text)", "np.load(path, allow_pickle=True)", "numpy.load(path)", "pd.read_pickle(path)",
-    "f = pd.read_pickle", "subprocess.run(command, shell=True)", "yaml.load(text)",
-    "archive.extractall(folder)", "os.system(name)", "__import__(name)",
-])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import pickle",
+        "from joblib import load",
+        "import os, dill.source",
+        "eval('1')",
+        "exec(text)",
+        "np.load(path, allow_pickle=True)",
+        "numpy.load(path)",
+        "pd.read_pickle(path)",
+        "f = pd.read_pickle",
+        "subprocess.run(command, shell=True)",
+        "yaml.load(text)",
+        "archive.extractall(folder)",
+        "os.system(name)",
+        "__import__(name)",
+    ],
+)
 def test_each_danger_is_recognised(code):
     assert dangers(code)
 
@@ -70,9 +104,22 @@ def test_no_locked_package_has_a_known_vulnerability():
     if not command:
         pytest.skip("NOT RUN: pip-audit is not on PATH, so the lock was not audited")
     done = subprocess.run(
-        [command, "--requirement", str(ROOT / "requirements.lock"), "--require-hashes",
-         "--disable-pip", "--format", "json", "--progress-spinner", "off"],
-        capture_output=True, text=True, timeout=120, check=False)
+        [
+            command,
+            "--requirement",
+            str(ROOT / "requirements.lock"),
+            "--require-hashes",
+            "--disable-pip",
+            "--format",
+            "json",
+            "--progress-spinner",
+            "off",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     try:
         packages = json.loads(done.stdout)["dependencies"]
     except ValueError:

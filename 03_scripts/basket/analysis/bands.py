@@ -61,8 +61,11 @@ class Binned:
     def of(bins: np.ndarray, values: np.ndarray, edges: np.ndarray) -> "Binned":
         """Add up values by bin number."""
         size = len(edges)
-        return Binned(edges, np.bincount(bins, minlength=size),
-                      np.bincount(bins, weights=values, minlength=size))
+        return Binned(
+            edges,
+            np.bincount(bins, minlength=size),
+            np.bincount(bins, weights=values, minlength=size),
+        )
 
     def __add__(self, other: "Binned") -> "Binned":
         """Put two sets of customers together."""
@@ -118,8 +121,12 @@ def choose_cuts(quarters: Sequence[Binned], squares: Sequence[float]) -> np.ndar
     mean_r2 = [0.0]
     for number in range(1, min(map(len, found))):
         r2 = [
-            r_squared(band_means(quarters[here], found[here][number]), found[here][number],
-                      quarters[1 - here], squares[1 - here])
+            r_squared(
+                band_means(quarters[here], found[here][number]),
+                found[here][number],
+                quarters[1 - here],
+                squares[1 - here],
+            )
             for here in (0, 1)
         ]
         mean_r2.append(sum(r2) / 2)
@@ -139,12 +146,17 @@ def r_squared(means: np.ndarray, cuts: np.ndarray, binned: Binned, squares: floa
     predicted = means[np.searchsorted(cuts, binned.edges, side="right")]
     own = binned.total.sum() / max(1, binned.customers.sum())
     # the sum of squares around the predictions less that around the mean, from the bins' sums
-    excess = (binned.customers * (predicted**2 - own**2) - 2 * binned.total * (predicted - own))
+    excess = binned.customers * (predicted**2 - own**2) - 2 * binned.total * (predicted - own)
     return float(-excess.sum() / squares) if squares > 0 else 0.0
 
 
-def bands(customers: pd.DataFrame, measures: pd.DataFrame, course_cuts: Mapping[str, Sequence],
-          settings: Settings, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+def bands(
+    customers: pd.DataFrame,
+    measures: pd.DataFrame,
+    course_cuts: Mapping[str, Sequence],
+    settings: Settings,
+    pairs: Sequence[tuple[str, str]],
+) -> pd.DataFrame:
     """Hold the bands that the search proposes against the course's, for each (attribute, measure).
 
     `customers` has user_id and the attributes, `measures` a column per measure, row by row the
@@ -162,8 +174,12 @@ def bands(customers: pd.DataFrame, measures: pd.DataFrame, course_cuts: Mapping[
     rows, columns = [], np.empty((len(confirms), 2 * len(pairs)))
     for number, (attribute, measure) in enumerate(pairs):
         row, column = _compare(
-            _floats(customers[attribute])[order], _floats(measures[measure])[order], quarter,
-            np.asarray(course_cuts[attribute], float), STEPS.get(attribute, 1))
+            _floats(customers[attribute])[order],
+            _floats(measures[measure])[order],
+            quarter,
+            np.asarray(course_cuts[attribute], float),
+            STEPS.get(attribute, 1),
+        )
         rows += [{"attribute": attribute, "measure": measure, **each} for each in row]
         columns[:, 2 * number : 2 * number + 2] = column[confirms]
     table = pd.DataFrame(rows)
@@ -183,8 +199,10 @@ def _compare(attribute, values, quarter, course, step) -> tuple[list[dict], np.n
     column = np.zeros((len(quarter), 2))
     halves = part < 2, part >= 2
     if min(half.sum() for half in halves) < 2:
-        return [_row(method, [], half=halves, r2=(np.nan, np.nan), gain=np.nan)
-                for method in ("course", "proposed")], column
+        return [
+            _row(method, [], half=halves, r2=(np.nan, np.nan), gain=np.nan)
+            for method in ("course", "proposed")
+        ], column
     lowest = np.floor(x.min() / step)
     bins = (np.floor(x / step) - lowest).astype(np.int64)
     edges = (lowest + np.arange(bins.max() + 1)) * step
@@ -200,13 +218,16 @@ def _compare(attribute, values, quarter, course, step) -> tuple[list[dict], np.n
         means = np.bincount(searched, y[halves[0]], len(by) + 1) / np.maximum(sizes, 1)
         means[sizes == 0] = y[halves[0]].mean()
         misses[method] = (y - means[band]) ** 2
-        r2[method] = [_share_predicted(misses[method][half].sum(), _squares(y[half]))
-                      for half in halves]
+        r2[method] = [
+            _share_predicted(misses[method][half].sum(), _squares(y[half])) for half in halves
+        ]
     column[known, 0] = misses["course"] - misses["proposed"]
     column[known, 1] = (y - y[halves[1]].mean()) ** 2
     gain = r2["proposed"][1] - r2["course"][1]
-    return [_row("course", course, half=halves, r2=r2["course"], gain=0.0),
-            _row("proposed", cuts, half=halves, r2=r2["proposed"], gain=gain)], column
+    return [
+        _row("course", course, half=halves, r2=r2["course"], gain=0.0),
+        _row("proposed", cuts, half=halves, r2=r2["proposed"], gain=gain),
+    ], column
 
 
 def _share_predicted(missed: float, squares: float) -> float:
@@ -216,9 +237,13 @@ def _share_predicted(missed: float, squares: float) -> float:
 
 def _row(method: str, cuts, *, half, r2, gain: float) -> dict:
     return {
-        "method": method, "cuts": " | ".join(f"{cut:.15g}" for cut in cuts),
-        "bands": len(cuts) + 1, "customers": int(half[0].sum() + half[1].sum()),
-        "r2_search_half": r2[0], "r2_confirm_half": r2[1], "gain_over_course": gain,
+        "method": method,
+        "cuts": " | ".join(f"{cut:.15g}" for cut in cuts),
+        "bands": len(cuts) + 1,
+        "customers": int(half[0].sum() + half[1].sum()),
+        "r2_search_half": r2[0],
+        "r2_confirm_half": r2[1],
+        "gain_over_course": gain,
     }
 
 
@@ -228,8 +253,12 @@ def _gains(columns: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndar
         unknown = np.full(columns.shape[1] // 2, np.nan)
         return unknown, unknown
     sums = statistics.bootstrap_sums(
-        columns, {}, resamples=settings.statistics.resamples, seed=settings.seed,
-        threads=settings.limits.threads).everyone
+        columns,
+        {},
+        resamples=settings.statistics.resamples,
+        seed=settings.seed,
+        threads=settings.limits.threads,
+    ).everyone
     missed, squares = sums[:, 0::2], sums[:, 1::2]
     ratios = np.divide(missed, squares, out=np.full_like(missed, np.nan), where=squares > 0)
     return statistics.percentile_interval(ratios, settings.statistics.confidence)[1:]
@@ -255,8 +284,12 @@ def course_cuts(settings: Settings) -> dict[str, list[float]]:
     }
 
 
-def customer_measures(customers: pd.DataFrame, department_lines: np.ndarray, names: pd.DataFrame,
-                      of: Sequence[str] = ("snacks", "meat seafood")) -> pd.DataFrame:
+def customer_measures(
+    customers: pd.DataFrame,
+    department_lines: np.ndarray,
+    names: pd.DataFrame,
+    of: Sequence[str] = ("snacks", "meat seafood"),
+) -> pd.DataFrame:
     """One value per customer of what bands could explain; missing where nothing can be divided.
 
     Mean item price (dollars), order value (dollars an order), the share of the customer's lines in
@@ -279,8 +312,12 @@ def customer_measures(customers: pd.DataFrame, department_lines: np.ndarray, nam
 
 def asked(measures: pd.DataFrame) -> list[tuple[str, str]]:
     """Every measure for age and for income, but for income as a measure of itself."""
-    return [(attribute, measure) for attribute in STEPS for measure in measures.columns
-            if attribute != measure]
+    return [
+        (attribute, measure)
+        for attribute in STEPS
+        for measure in measures.columns
+        if attribute != measure
+    ]
 
 
 # ---- attributes that restate others -----------------------------------------------------------
@@ -318,8 +355,9 @@ def coded(values: pd.Series) -> Coded:
         codes = codes.astype(np.min_scalar_type(len(starts)))
         return Coded(codes, [-np.inf, *starts], ordered=True)
     codes, names = pd.factorize(values, sort=True, use_na_sentinel=False)
-    return Coded(codes, ["(missing)" if pd.isna(name) else str(name) for name in names],
-                 ordered=False)
+    return Coded(
+        codes, ["(missing)" if pd.isna(name) else str(name) for name in names], ordered=False
+    )
 
 
 def coarse(attribute: Coded) -> Coded:
@@ -329,8 +367,9 @@ def coarse(attribute: Coded) -> Coded:
     shares = np.arange(1, MOST_CELLS) / MOST_CELLS
     cuts = np.unique(np.quantile(attribute.codes, shares, method="lower"))
     names = [f"from {attribute.names[cut]:g}" for cut in cuts]
-    return Coded(np.searchsorted(cuts, attribute.codes, side="right"), ["below", *names],
-                 ordered=False)
+    return Coded(
+        np.searchsorted(cuts, attribute.codes, side="right"), ["below", *names], ordered=False
+    )
 
 
 def best_labels(counts: np.ndarray, most: int = MOST_CUTS) -> np.ndarray:
@@ -354,7 +393,7 @@ def best_labels(counts: np.ndarray, most: int = MOST_CUTS) -> np.ndarray:
         best = further.max(axis=0)
         reached.append(best[-1])
     labels, end = np.empty(len(occurs), np.int64), len(occurs)
-    for back in reversed(came_from[:int(np.argmax(reached))]):  # the first best: fewest cuts
+    for back in reversed(came_from[: int(np.argmax(reached))]):  # the first best: fewest cuts
         start = back[end]
         labels[start:end] = inside[start, end].argmax()
         end = start
@@ -384,7 +423,8 @@ def learn(target: Coded, cells: Coded, bins: Coded, searched: np.ndarray) -> Pre
     """
     size = (cells.size, bins.size, target.size)
     place = np.ravel_multi_index(
-        (cells.codes[searched], bins.codes[searched], target.codes[searched]), size)
+        (cells.codes[searched], bins.codes[searched], target.codes[searched]), size
+    )
     counts = np.bincount(place, minlength=np.prod(size)).reshape(size)
     if bins.ordered:
         labels = np.stack([best_labels(cell) for cell in counts])
@@ -395,8 +435,9 @@ def learn(target: Coded, cells: Coded, bins: Coded, searched: np.ndarray) -> Pre
     return Prediction(cells, bins, labels, right)
 
 
-def redundancy(frame: pd.DataFrame, attribute: str, others: Sequence[str],
-               settings: Settings) -> pd.DataFrame:
+def redundancy(
+    frame: pd.DataFrame, attribute: str, others: Sequence[str], settings: Settings
+) -> pd.DataFrame:
     """Which one or two of the others tell the attribute best, and how well: one row.
 
     `frame` has user_id, the attribute (labels) and the others, of which numbers with many values
@@ -408,21 +449,43 @@ def redundancy(frame: pd.DataFrame, attribute: str, others: Sequence[str],
     was learnt, and is empty otherwise.
     """
     codes = {name: coded(frame[name]) for name in others}
-    return _redundancy(coded(frame[attribute].astype("str")), attribute, codes,
-                       quarter_of(frame["user_id"], settings.seed) < 2)
+    return _redundancy(
+        coded(frame[attribute].astype("str")),
+        attribute,
+        codes,
+        quarter_of(frame["user_id"], settings.seed) < 2,
+    )
 
 
-def redundancies(customers: pd.DataFrame, settings: Settings,
-                 attributes: Sequence[str] = ("age", "income", "gender", "region", "n_dependants",
-                                              "family_status"),
-                 ) -> pd.DataFrame:
+def redundancies(
+    customers: pd.DataFrame,
+    settings: Settings,
+    attributes: Sequence[str] = (
+        "age",
+        "income",
+        "gender",
+        "region",
+        "n_dependants",
+        "family_status",
+    ),
+) -> pd.DataFrame:
     """Hold each attribute against every pair of the others: one row each, the best told first.
 
     Age and income are told as their groups (age_group, income_group) and tell as numbers.
     """
     if customers.empty:
-        return pd.DataFrame(columns=["attribute", "determined_by", "customers", "accuracy",
-                                     "baseline", "entropy_explained", "redundant", "rule"])
+        return pd.DataFrame(
+            columns=[
+                "attribute",
+                "determined_by",
+                "customers",
+                "accuracy",
+                "baseline",
+                "entropy_explained",
+                "redundant",
+                "rule",
+            ]
+        )
     codes = {name: coded(customers[name]) for name in attributes}
     searched = quarter_of(customers["user_id"], settings.seed) < 2
     tables = []
@@ -434,8 +497,9 @@ def redundancies(customers: pd.DataFrame, settings: Settings,
     return table.sort_values("accuracy", ascending=False, kind="stable", ignore_index=True)
 
 
-def _redundancy(target: Coded, attribute: str, others: Mapping[str, Coded],
-                searched: np.ndarray) -> pd.DataFrame:
+def _redundancy(
+    target: Coded, attribute: str, others: Mapping[str, Coded], searched: np.ndarray
+) -> pd.DataFrame:
     rows = np.flatnonzero(searched)
     nothing = Coded(np.zeros(len(searched), np.int64), [""], ordered=False)
     learnt = {name: learn(target, nothing, other, rows) for name, other in others.items()}
@@ -452,14 +516,22 @@ def _redundancy(target: Coded, attribute: str, others: Mapping[str, Coded],
     common = np.bincount(target.codes[rows], minlength=target.size).argmax()
     accuracy, baseline = float((predicted == actual).mean()), float((actual == common).mean())
     is_redundant = accuracy >= REDUNDANT_FROM and (
-        accuracy - baseline >= ERRORS_REMOVED_FROM * (1 - baseline) > 0)
-    return pd.DataFrame([{
-        "attribute": attribute, "determined_by": ", ".join(name for name in others if name in by),
-        "customers": len(searched), "accuracy": accuracy, "baseline": baseline,
-        "entropy_explained": _entropy_explained(actual, predicted),
-        "redundant": "yes" if is_redundant else "no",
-        "rule": _rule_in_words(target, best, *by) if is_redundant else "",
-    }])
+        accuracy - baseline >= ERRORS_REMOVED_FROM * (1 - baseline) > 0
+    )
+    return pd.DataFrame(
+        [
+            {
+                "attribute": attribute,
+                "determined_by": ", ".join(name for name in others if name in by),
+                "customers": len(searched),
+                "accuracy": accuracy,
+                "baseline": baseline,
+                "entropy_explained": _entropy_explained(actual, predicted),
+                "redundant": "yes" if is_redundant else "no",
+                "rule": _rule_in_words(target, best, *by) if is_redundant else "",
+            }
+        ]
+    )
 
 
 def _ways(others: Mapping[str, Coded]) -> list[tuple[str, str]]:
@@ -496,11 +568,16 @@ def _rule_in_words(target: Coded, found: Prediction, cells: str, bins: str) -> s
         named = [target.names[label] for label in labels]
         if found.bins.ordered:
             first, *later = np.flatnonzero(np.diff(labels, prepend=-1))
-            parts = [named[first], *(f"from {bins} {found.bins.names[start]:g} {named[start]}"
-                                     for start in later)]
+            parts = [
+                named[first],
+                *(f"from {bins} {found.bins.names[start]:g} {named[start]}" for start in later),
+            ]
         else:
-            parts = [f"{bins} {name} {label}"
-                     for name, label in zip(found.bins.names, named, strict=True)]
+            parts = [
+                f"{bins} {name} {label}"
+                for name, label in zip(found.bins.names, named, strict=True)
+            ]
         said.setdefault(", ".join(parts), []).append(cell)
-    return "; ".join(f"{cells} {'/'.join(names)}: {rule}" if cells else rule
-                     for rule, names in said.items())
+    return "; ".join(
+        f"{cells} {'/'.join(names)}: {rule}" if cells else rule for rule, names in said.items()
+    )

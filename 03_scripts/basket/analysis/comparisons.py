@@ -538,7 +538,9 @@ def judge(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     judged = comparisons.assign(q_value=statistics.false_discovery(comparisons["p_value"]))
     limits = judged[["effect_name", "effect", "effect_low", "effect_high"]].to_numpy()
     judged["verdict"] = [
-        statistics.verdict(*each, q, thresholds=effects, significance=settings.statistics.significance)
+        statistics.verdict(
+            *each, q, thresholds=effects, significance=settings.statistics.significance
+        )
         for each, q in zip(limits, judged["q_value"], strict=True)
     ]
     strict = settings.statistics.significance / max(1, judged["p_value"].notna().sum())

@@ -314,8 +314,14 @@ def price_ranges(finding: Finding, seen: Evidence, settings: Settings) -> None:
     spend = seen.cell("middle_spend", "price_bands", "share_of_spend", "share of spend", **middle)
     money = seen.cell("middle_dollars", "price_bands", "spend", "US dollars", **middle)
     first, second = (
-        seen.cell(f"course_cut_{place}", "price_bands", "up_to_dollars", "US dollars",
-                  method="course", band=f"{place} of 3")
+        seen.cell(
+            f"course_cut_{place}",
+            "price_bands",
+            "up_to_dollars",
+            "US dollars",
+            method="course",
+            band=f"{place} of 3",
+        )
         for place in (1, 2)
     )
     top_spend = seen.cell(
@@ -516,8 +522,13 @@ def habits_by_loyalty(finding: Finding, seen: Evidence, settings: Settings) -> N
         group=new,
     )
     spend = seen.cell(
-        "loyal_spend", "habits", "spend", "US dollars",
-        population="active", grouping="loyalty_flag", group=loyal,
+        "loyal_spend",
+        "habits",
+        "spend",
+        "US dollars",
+        population="active",
+        grouping="loyalty_flag",
+        group=loyal,
     )
     finding.size = f"${spend:,.0f} of spend comes from {loyal.lower()}s."
     key = {
@@ -540,9 +551,8 @@ def habits_by_loyalty(finding: Finding, seen: Evidence, settings: Settings) -> N
         f"{high:.2f}): loyalty shows in how often people order"
         + (", not in what an order is worth." if same else ".")
     )
-    finding.action = (
-        "Aim loyalty offers at shortening the gap to the next order"
-        + (" and at bigger baskets." if more and not same else ", not at bigger baskets.")
+    finding.action = "Aim loyalty offers at shortening the gap to the next order" + (
+        " and at bigger baskets." if more and not same else ", not at bigger baskets."
     )
     finding.confidence = "high" if verdict != statistics.UNDECIDED else "medium"
     finding.change_mind = "A trial in which a bigger-basket offer raises yearly spend more."
@@ -880,8 +890,12 @@ def sensitivity(finding: Finding, seen: Evidence, settings: Settings) -> None:
             threshold_in_words(
                 row["setting"],
                 seen.cell(
-                    f"base_{row['setting']}", "sensitivity", "base", "threshold",
-                    setting=row["setting"], changed=row["changed"],
+                    f"base_{row['setting']}",
+                    "sensitivity",
+                    "base",
+                    "threshold",
+                    setting=row["setting"],
+                    changed=row["changed"],
                 ),
             )
             for _, row in affected.iterrows()
@@ -930,8 +944,19 @@ def ad_calendar(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.DataF
     names = list(settings.dayparts)
     goods = tables["department_times"]
     popular = tables["department_reach"].sort_values("rank")["department"]
-    columns = ["day", "day_name", "window", "audience", "offer", "offer_reason", "orders", "index",
-               "index_low", "index_high", "evidence"]
+    columns = [
+        "day",
+        "day_name",
+        "window",
+        "audience",
+        "offer",
+        "offer_reason",
+        "orders",
+        "index",
+        "index_low",
+        "index_high",
+        "evidence",
+    ]
     if popular.empty:
         return pd.DataFrame(columns=columns)
     rows = []

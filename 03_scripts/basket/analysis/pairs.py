@@ -49,7 +49,11 @@ def popular(products: pd.DataFrame, limit: int = MOST_PRODUCTS) -> np.ndarray:
 
 
 def count_part(
-    merged: pd.DataFrame, orders: pd.DataFrame, customers: pd.DataFrame, *, keys: np.ndarray,
+    merged: pd.DataFrame,
+    orders: pd.DataFrame,
+    customers: pd.DataFrame,
+    *,
+    keys: np.ndarray,
     settings: Settings,
 ) -> tuple[dict, dict]:
     """Count one part's active orders that hold each product of `keys`, and each two of them.
@@ -84,8 +88,12 @@ def _lines_of(merged, orders, keys: np.ndarray, active: np.ndarray):
 
 
 def candidates(
-    sums: dict, keys: np.ndarray, products: pd.DataFrame, *,
-    minimum_support: float = MINIMUM_SUPPORT, minimum_orders: int = MINIMUM_ORDERS,
+    sums: dict,
+    keys: np.ndarray,
+    products: pd.DataFrame,
+    *,
+    minimum_support: float = MINIMUM_SUPPORT,
+    minimum_orders: int = MINIMUM_ORDERS,
     limit: int = MOST_CANDIDATES,
 ) -> pd.DataFrame:
     """Choose the pairs with the highest lift among those in enough orders: key_a, key_b, lift.
@@ -115,8 +123,14 @@ def first_pairs(across: np.ndarray, limit: int) -> np.ndarray:
 
 
 def describe_part(
-    merged: pd.DataFrame, orders: pd.DataFrame, customers: pd.DataFrame, *, pairs: pd.DataFrame,
-    labels: pd.DataFrame, users: Positions, settings: Settings,
+    merged: pd.DataFrame,
+    orders: pd.DataFrame,
+    customers: pd.DataFrame,
+    *,
+    pairs: pd.DataFrame,
+    labels: pd.DataFrame,
+    users: Positions,
+    settings: Settings,
     groupings: Sequence[str] = BUYER_GROUPINGS,
 ) -> tuple[dict, dict]:
     """Add up what one part's active customers tell about the spread of each pair, and its buyers.
@@ -164,8 +178,9 @@ def _buyers_by_group(is_buyer: np.ndarray, group: pd.DataFrame, groupings: Seque
         size = len(group[grouping].cat.categories)
         cell = pair * size + codes[customer]
         sums[f"members_{grouping}"] = np.bincount(codes, minlength=size)
-        sums[f"buyers_{grouping}"] = np.bincount(
-            cell, minlength=len(is_buyer) * size).reshape(-1, size)
+        sums[f"buyers_{grouping}"] = np.bincount(cell, minlength=len(is_buyer) * size).reshape(
+            -1, size
+        )
     return sums
 
 
@@ -193,8 +208,13 @@ def lift_interval(moments: np.ndarray, confidence: float) -> tuple[np.ndarray, .
 # ---- tables -----------------------------------------------------------------------------------
 
 
-def product_pairs(pairs: pd.DataFrame, sums: dict, products: pd.DataFrame, settings: Settings,
-                  limit: int = MOST_PAIRS) -> pd.DataFrame:
+def product_pairs(
+    pairs: pd.DataFrame,
+    sums: dict,
+    products: pd.DataFrame,
+    settings: Settings,
+    limit: int = MOST_PAIRS,
+) -> pd.DataFrame:
     """One row per pair of products whose lift is above 1 beyond doubt, highest lift first.
 
     The first `limit` of all, and the first `limit` of those that stand in two departments.
@@ -204,15 +224,35 @@ def product_pairs(pairs: pd.DataFrame, sums: dict, products: pd.DataFrame, setti
     pairs owe some of their place to chance: their true lift is more often in the lower half of the
     interval.
     """
-    columns = ["product_a", "product_b", "product_name_a", "product_name_b", "orders_with_both",
-               "support", "confidence_a_to_b", "confidence_b_to_a", "lift", "lift_low",
-               "lift_high", "customers_with_both", "department_a", "department_b"]
+    columns = [
+        "product_a",
+        "product_b",
+        "product_name_a",
+        "product_name_b",
+        "orders_with_both",
+        "support",
+        "confidence_a_to_b",
+        "confidence_b_to_a",
+        "lift",
+        "lift_low",
+        "lift_high",
+        "customers_with_both",
+        "department_a",
+        "department_b",
+    ]
     return _ranked(pairs, sums, products, settings, limit)[columns].reset_index(drop=True)
 
 
-def pair_buyers(pairs: pd.DataFrame, sums: dict, products: pd.DataFrame, labels: pd.DataFrame,
-                settings: Settings, *, limit: int = MOST_BUYER_PAIRS,
-                groupings: Sequence[str] = BUYER_GROUPINGS) -> pd.DataFrame:
+def pair_buyers(
+    pairs: pd.DataFrame,
+    sums: dict,
+    products: pd.DataFrame,
+    labels: pd.DataFrame,
+    settings: Settings,
+    *,
+    limit: int = MOST_BUYER_PAIRS,
+    groupings: Sequence[str] = BUYER_GROUPINGS,
+) -> pd.DataFrame:
     """Who buys the first pairs: the share of each group's active customers who ever had both.
 
     One row per pair and group that has customers. Lift is that share over the share of all active
@@ -220,17 +260,35 @@ def pair_buyers(pairs: pd.DataFrame, sums: dict, products: pd.DataFrame, labels:
     chances to be a buyer: read loyalty groups with that in mind. The table is exact and describes
     small groups of customers: it is published through the suppression only.
     """
-    tables = [pd.DataFrame(columns=["product_a", "product_b", "grouping", "group", "customers",
-                                    "buyers", "overall"])]
+    tables = [
+        pd.DataFrame(
+            columns=[
+                "product_a",
+                "product_b",
+                "grouping",
+                "group",
+                "customers",
+                "buyers",
+                "overall",
+            ]
+        )
+    ]
     for row in _ranked(pairs, sums, products, settings, limit).itertuples():
         for grouping in groupings:
             members = sums[f"members_{grouping}"]
-            tables.append(pd.DataFrame({
-                "product_a": row.product_a, "product_b": row.product_b, "grouping": grouping,
-                "group": labels[grouping].cat.categories.astype("str"), "customers": members,
-                "buyers": sums[f"buyers_{grouping}"][row.Index],
-                "overall": row.customers_with_both / members.sum(),
-            }))
+            tables.append(
+                pd.DataFrame(
+                    {
+                        "product_a": row.product_a,
+                        "product_b": row.product_b,
+                        "grouping": grouping,
+                        "group": labels[grouping].cat.categories.astype("str"),
+                        "customers": members,
+                        "buyers": sums[f"buyers_{grouping}"][row.Index],
+                        "overall": row.customers_with_both / members.sum(),
+                    }
+                )
+            )
     table = pd.concat(tables[1:] or tables, ignore_index=True)
     table = table[table["customers"] > 0].reset_index(drop=True)
     n, share = table["customers"], table["buyers"] / table["customers"]
@@ -238,32 +296,45 @@ def pair_buyers(pairs: pd.DataFrame, sums: dict, products: pd.DataFrame, labels:
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
     return table.assign(
-        share=share, lift=share / table["overall"], share_low=(middle - half).clip(lower=0),
-        share_high=(middle + half).clip(upper=1)).drop(columns="overall")
+        share=share,
+        lift=share / table["overall"],
+        share_low=(middle - half).clip(lower=0),
+        share_high=(middle + half).clip(upper=1),
+    ).drop(columns="overall")
 
 
-def _ranked(pairs: pd.DataFrame, sums: dict, products: pd.DataFrame,
-            settings: Settings, limit: int) -> pd.DataFrame:
+def _ranked(
+    pairs: pd.DataFrame, sums: dict, products: pd.DataFrame, settings: Settings, limit: int
+) -> pd.DataFrame:
     """Describe the pairs that stay, best first; the index is the candidate's number."""
     totals = sums["moments"][:, ONE, :]
     lift, low, high = lift_interval(sums["moments"], settings.statistics.confidence)
     known = products.set_index("product_key")
     a, b = known.loc[pairs["key_a"]], known.loc[pairs["key_b"]]
-    table = pd.DataFrame({
-        "product_a": a["product_id"].to_numpy(), "product_b": b["product_id"].to_numpy(),
-        "product_name_a": a["product_name"].astype("str").to_numpy(),
-        "product_name_b": b["product_name"].astype("str").to_numpy(),
-        "orders_with_both": totals[:, WITH_BOTH],
-        "support": totals[:, WITH_BOTH] / totals[:, ORDERS],
-        "confidence_a_to_b": totals[:, WITH_BOTH] / totals[:, WITH_A],
-        "confidence_b_to_a": totals[:, WITH_BOTH] / totals[:, WITH_B],
-        "lift": lift, "lift_low": low, "lift_high": high, "customers_with_both": sums["buyers"],
-        "department_a": a["department"].astype("str").to_numpy(),
-        "department_b": b["department"].astype("str").to_numpy(),
-    }, index=range(len(pairs)))
+    table = pd.DataFrame(
+        {
+            "product_a": a["product_id"].to_numpy(),
+            "product_b": b["product_id"].to_numpy(),
+            "product_name_a": a["product_name"].astype("str").to_numpy(),
+            "product_name_b": b["product_name"].astype("str").to_numpy(),
+            "orders_with_both": totals[:, WITH_BOTH],
+            "support": totals[:, WITH_BOTH] / totals[:, ORDERS],
+            "confidence_a_to_b": totals[:, WITH_BOTH] / totals[:, WITH_A],
+            "confidence_b_to_a": totals[:, WITH_BOTH] / totals[:, WITH_B],
+            "lift": lift,
+            "lift_low": low,
+            "lift_high": high,
+            "customers_with_both": sums["buyers"],
+            "department_a": a["department"].astype("str").to_numpy(),
+            "department_b": b["department"].astype("str").to_numpy(),
+        },
+        index=range(len(pairs)),
+    )
     kept = (table["lift_low"] > 1) & (
-        table["customers_with_both"] >= settings.privacy.smallest_group)
-    table = table[kept].sort_values(["lift", "product_a", "product_b"],
-                                    ascending=[False, True, True], kind="stable")
+        table["customers_with_both"] >= settings.privacy.smallest_group
+    )
+    table = table[kept].sort_values(
+        ["lift", "product_a", "product_b"], ascending=[False, True, True], kind="stable"
+    )
     across = (table["department_a"] != table["department_b"]).to_numpy()
     return table[first_pairs(across, limit)]

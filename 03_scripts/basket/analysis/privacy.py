@@ -20,13 +20,36 @@ SUPPRESSED = "suppressed"
 PUBLISHED_POPULATION = "active"
 PAIRS = (("grouping", "group"), ("flag", "label"))
 COUNTS = ("buyers", "customers")  # the first that a table has says for how many a row stands
-ATTRIBUTES = frozenset({
-    "loyalty_flag", "spending_flag", "frequency_flag", "region", "exclusion_flag", "age_group",
-    "income_group", "family_status", "gender", "n_dependants", "profile", "ages",
-})
+ATTRIBUTES = frozenset(
+    {
+        "loyalty_flag",
+        "spending_flag",
+        "frequency_flag",
+        "region",
+        "exclusion_flag",
+        "age_group",
+        "income_group",
+        "family_status",
+        "gender",
+        "n_dependants",
+        "profile",
+        "ages",
+    }
+)
 LABELS = ATTRIBUTES | {"department", "department_id", "day", "day_name", "hour", "daypart"}
-CONTEXT = frozenset({"population", "question", "group_a", "group_b", "measure", "unit",
-                     "effect_name", "product_a", "product_b"})
+CONTEXT = frozenset(
+    {
+        "population",
+        "question",
+        "group_a",
+        "group_b",
+        "measure",
+        "unit",
+        "effect_name",
+        "product_a",
+        "product_b",
+    }
+)
 KEYS = LABELS | CONTEXT | {name for pair in PAIRS for name in pair}
 WITHOUT_DEPENDANTS = frozenset({"single", "divorced/widowed"})
 CLOSE = 1e-9
@@ -38,8 +61,9 @@ def describes_customers(table: pd.DataFrame) -> bool:
     return bool({"grouping", "flag", "customers_relabelled", *ATTRIBUTES} & set(table.columns))
 
 
-def publishable(table: pd.DataFrame, settings: Settings,
-                habits: pd.DataFrame | None = None) -> pd.DataFrame:
+def publishable(
+    table: pd.DataFrame, settings: Settings, habits: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return a result table as it may leave 04_analysis.
 
     A store-wide table (by day, hour, department, product) returns as it is. Whatever `habits` must
@@ -126,9 +150,13 @@ def _every_department(mix: pd.DataFrame, withheld: set[tuple[str, str]]) -> pd.D
     pieces = []
     for (grouping, group), rows in mix.groupby(["grouping", "group"], sort=False, observed=True):
         if (str(grouping), str(group)) in withheld:
-            every = departments.to_frame().assign(**{
-                name: rows[name].iloc[0] for name in ("population", "grouping", "group")
-                if name in rows})
+            every = departments.to_frame().assign(
+                **{
+                    name: rows[name].iloc[0]
+                    for name in ("population", "grouping", "group")
+                    if name in rows
+                }
+            )
             pieces.append(every.merge(rows, how="left"))
         else:
             pieces.append(rows)
@@ -148,8 +176,13 @@ def suppressed_rows(table: pd.DataFrame, minimum: int) -> np.ndarray:
     if not hidden.any():
         return hidden
     counted = customers > 0
-    weights = np.array([row for row, is_relation in known_sums(table)
-                        if _holds(float(row @ customers), is_relation, minimum)])
+    weights = np.array(
+        [
+            row
+            for row, is_relation in known_sums(table)
+            if _holds(float(row @ customers), is_relation, minimum)
+        ]
+    )
     weights = weights.reshape(-1, len(table))
     primary = hidden.copy()
     while exposed := exposed_sets(weights, customers, hidden, minimum):
@@ -161,8 +194,13 @@ def suppressed_rows(table: pd.DataFrame, minimum: int) -> np.ndarray:
     return _show_again(weights, customers, hidden, primary, minimum)
 
 
-def _show_again(weights: np.ndarray, customers: np.ndarray, hidden: np.ndarray,
-                primary: np.ndarray, minimum: int) -> np.ndarray:
+def _show_again(
+    weights: np.ndarray,
+    customers: np.ndarray,
+    hidden: np.ndarray,
+    primary: np.ndarray,
+    minimum: int,
+) -> np.ndarray:
     """Show those rows again, the largest first, that turn out not to be needed."""
     for row in sorted(np.flatnonzero(hidden & ~primary), key=lambda row: -customers[row]):
         fewer = hidden.copy()
@@ -177,8 +215,9 @@ def _holds(value: float, is_relation: bool, minimum: int) -> bool:
     return abs(value) < CLOSE if is_relation else value >= minimum
 
 
-def _neighbours(weights: np.ndarray, exposed: list[tuple[int, ...]],
-                wanted: np.ndarray) -> np.ndarray:
+def _neighbours(
+    weights: np.ndarray, exposed: list[tuple[int, ...]], wanted: np.ndarray
+) -> np.ndarray:
     """The wanted rows that stand in an equation with an exposed row, or else nearest to one."""
     reached = np.zeros(len(wanted), bool)
     reached[[row for found in exposed for row in found]] = True
@@ -190,8 +229,9 @@ def _neighbours(weights: np.ndarray, exposed: list[tuple[int, ...]],
         reached = further
 
 
-def exposed_sets(weights: np.ndarray, customers: np.ndarray, hidden: np.ndarray,
-                 minimum: int) -> list[tuple[int, ...]]:
+def exposed_sets(
+    weights: np.ndarray, customers: np.ndarray, hidden: np.ndarray, minimum: int
+) -> list[tuple[int, ...]]:
     """Sets of hidden rows, of too few customers together, whose sum follows from what is visible.
 
     A sum follows when its indicator lies in the space spanned by the equations, restricted to the
@@ -207,8 +247,10 @@ def exposed_sets(weights: np.ndarray, customers: np.ndarray, hidden: np.ndarray,
         sets = np.array(list(combinations(range(len(rows)), size)), int).reshape(-1, size)
         few = customers[rows][sets].sum(axis=1) < minimum
         sets = sets[few]
-        loose = sum((free[sets[:, i], sets[:, j]] for i in range(size) for j in range(size)),
-                    np.zeros(len(sets)))
+        loose = sum(
+            (free[sets[:, i], sets[:, j]] for i in range(size) for j in range(size)),
+            np.zeros(len(sets)),
+        )
         found += [tuple(int(row) for row in rows[places]) for places in sets[loose < CLOSE]]
     for equation in matrix:  # and every remainder of a total, however many rows it has
         rest = np.flatnonzero(equation)
@@ -228,15 +270,21 @@ def known_sums(table: pd.DataFrame) -> list[tuple[np.ndarray, bool]]:
     """
     pair = next((pair for pair in PAIRS if set(pair) <= set(table.columns)), None)
     labels = [name for name in table.columns if name in LABELS]
-    blocks = [*([pair[0]] if pair else []), *labels,
-              *(name for name in table.columns if name in CONTEXT)]
+    blocks = [
+        *([pair[0]] if pair else []),
+        *labels,
+        *(name for name in table.columns if name in CONTEXT),
+    ]
     summed = [*([pair[1]] if pair else []), *labels]
     equations = []
     for name in summed:
         fixed = [other for other in [*blocks, *summed] if other != name]
         fixed = list(dict.fromkeys(fixed))
-        keys = table[fixed].astype("str").agg("|".join, axis=1) if fixed else pd.Series(
-            "", index=table.index)
+        keys = (
+            table[fixed].astype("str").agg("|".join, axis=1)
+            if fixed
+            else pd.Series("", index=table.index)
+        )
         equations += [((keys == key).to_numpy(float), False) for key in keys.unique()]
     if pair and not labels:
         equations += _relations(table[pair[0]].astype("str"), table[pair[1]].astype("str"))
@@ -251,8 +299,10 @@ def _relations(grouping: pd.Series, group: pd.Series) -> Iterable[tuple]:
     for age in parts.loc[profiles, 0].dropna().unique():
         yield _relation(profiles & (parts[0] == age), (grouping == "age_group") & (group == age))
     for income in parts.loc[profiles, 2].dropna().unique():
-        yield _relation(profiles & (parts[2] == income),
-                        (grouping == "income_group") & (group.str.lower() == income))
+        yield _relation(
+            profiles & (parts[2] == income),
+            (grouping == "income_group") & (group.str.lower() == income),
+        )
     with_some = (grouping == "n_dependants") & (group != "0")
     single = group.isin(WITHOUT_DEPENDANTS)
     family = grouping == "family_status"

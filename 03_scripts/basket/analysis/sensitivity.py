@@ -44,16 +44,21 @@ def relabel(customers: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """
     age = flags.age_group(customers["age"], settings)
     income = flags.income_group(customers["income"].to_numpy("float64", na_value=np.nan), settings)
-    return pd.DataFrame({
-        "loyalty_flag": flags.loyalty_flag(customers["max_order"], settings),
-        "spending_flag": flags.spending_flag(
-            customers["spend_cents"], customers["priced_lines"], settings),
-        "frequency_flag": flags.frequency_flag(customers["median_days_between_orders"], settings),
-        "exclusion_flag": flags.exclusion_flag(customers["max_order"], settings),
-        "age_group": age,
-        "income_group": income,
-        "profile": flags.profile(age, customers["n_dependants"], income, settings),
-    })
+    return pd.DataFrame(
+        {
+            "loyalty_flag": flags.loyalty_flag(customers["max_order"], settings),
+            "spending_flag": flags.spending_flag(
+                customers["spend_cents"], customers["priced_lines"], settings
+            ),
+            "frequency_flag": flags.frequency_flag(
+                customers["median_days_between_orders"], settings
+            ),
+            "exclusion_flag": flags.exclusion_flag(customers["max_order"], settings),
+            "age_group": age,
+            "income_group": income,
+            "profile": flags.profile(age, customers["n_dependants"], income, settings),
+        }
+    )
 
 
 def relabel_products(products: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -61,16 +66,19 @@ def relabel_products(products: pd.DataFrame, settings: Settings) -> pd.DataFrame
     return pd.DataFrame({"price_range": flags.price_range(products["price_cents"], settings)})
 
 
-def relabel_hours(orders: np.ndarray, lines: np.ndarray, rules: Rules,
-                  settings: Settings) -> pd.DataFrame:
+def relabel_hours(
+    orders: np.ndarray, lines: np.ndarray, rules: Rules, settings: Settings
+) -> pd.DataFrame:
     """Label each of the 7 x 24 hours of the week anew, from all customers' orders and lines."""
     labels = flags.busiest_labels(orders, lines, rules, settings)
     day, hour = np.divmod(np.arange(orders.size), orders.shape[1])
-    return pd.DataFrame({
-        "busiest_day": labels["busiest_day"].take(day),
-        "busiest_days": labels["busiest_days"].take(day),
-        "busiest_period_of_day": labels["busiest_period_of_day"].take(hour),
-    })
+    return pd.DataFrame(
+        {
+            "busiest_day": labels["busiest_day"].take(day),
+            "busiest_days": labels["busiest_days"].take(day),
+            "busiest_period_of_day": labels["busiest_period_of_day"].take(hour),
+        }
+    )
 
 
 def moved(settings: Settings, name: str, direction: int, move: float = MOVE) -> Settings | None:
@@ -89,10 +97,15 @@ def moved(settings: Settings, name: str, direction: int, move: float = MOVE) -> 
 
 
 def sensitivity(
-    customers: pd.DataFrame, products: pd.DataFrame, hours: tuple[np.ndarray, np.ndarray],
-    rules: Rules, settings: Settings, *,
+    customers: pd.DataFrame,
+    products: pd.DataFrame,
+    hours: tuple[np.ndarray, np.ndarray],
+    rules: Rules,
+    settings: Settings,
+    *,
     headline_of: Callable[[Settings], Mapping[Hashable, object]],
-    settings_moved: Sequence[str] = tuple(UNIT_OF), move: float = MOVE,
+    settings_moved: Sequence[str] = tuple(UNIT_OF),
+    move: float = MOVE,
 ) -> pd.DataFrame:
     """One row per threshold and direction: how many change their label, how many conclusions.
 
@@ -107,6 +120,7 @@ def sensitivity(
     label, share_relabelled is their share; customers_relabelled is 0 where no customer's label can
     change. A move that the settings do not allow has its threshold and leaves the rest empty.
     """
+
     def labels_under(changed: Settings, unit: str) -> tuple[pd.DataFrame, np.ndarray]:
         if unit == "lines":
             return relabel_products(products, changed), products["lines"].to_numpy("int64")
@@ -114,8 +128,10 @@ def sensitivity(
             return relabel_hours(*hours, rules, changed), hours[0].ravel()
         return relabel(customers, changed), np.ones(len(customers), np.int64)
 
-    base = {unit: labels_under(settings, unit)
-            for unit in dict.fromkeys(UNIT_OF[name] for name in settings_moved)}
+    base = {
+        unit: labels_under(settings, unit)
+        for unit in dict.fromkeys(UNIT_OF[name] for name in settings_moved)
+    }
     conclusions = dict(headline_of(settings))
     rows = []
     for name in settings_moved:
@@ -137,9 +153,19 @@ def sensitivity(
                     "share_relabelled": count / max(1, int(weights.sum())),
                 }
             rows.append(row)
-    table = pd.DataFrame(rows, columns=[
-        "setting", "base", "changed", "customers_relabelled", "headlines_changed", "unit",
-        "relabelled", "share_relabelled"])
+    table = pd.DataFrame(
+        rows,
+        columns=[
+            "setting",
+            "base",
+            "changed",
+            "customers_relabelled",
+            "headlines_changed",
+            "unit",
+            "relabelled",
+            "share_relabelled",
+        ],
+    )
     whole = ["customers_relabelled", "headlines_changed", "relabelled"]
     if (table[["base", "changed"]].stack() % 1 == 0).all():
         whole += ["base", "changed"]

@@ -181,9 +181,7 @@ def cliffs_delta(a: np.ndarray, b: np.ndarray, confidence: float = 0.95) -> Esti
     ties = np.diff(np.flatnonzero(np.concatenate([[True], pooled[1:] != pooled[:-1], [True]])))
     ties = ties.astype(float)
     size = n + m
-    spread = math.sqrt(
-        n * m / 12 * (size + 1 - ((ties**3 - ties) / (size * (size - 1))).sum())
-    )
+    spread = math.sqrt(n * m / 12 * (size + 1 - ((ties**3 - ties) / (size * (size - 1))).sum()))
     z = (abs(u - n * m / 2) - 0.5) / spread
     return Estimate(
         "cliffs_delta", delta, low, high, u, min(1.0, float(2 * stats.norm.sf(z))), size
@@ -434,9 +432,13 @@ def _alike_together(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n = len(values)
     if n <= 2 * TAIL + MIDDLE:
         return values, np.ones(n)
-    starts = np.concatenate([
-        np.arange(TAIL), np.linspace(TAIL, n - TAIL, MIDDLE, endpoint=False).astype(np.int64),
-        np.arange(n - TAIL, n)])
+    starts = np.concatenate(
+        [
+            np.arange(TAIL),
+            np.linspace(TAIL, n - TAIL, MIDDLE, endpoint=False).astype(np.int64),
+            np.arange(n - TAIL, n),
+        ]
+    )
     counts = np.diff(starts, append=n)
     return np.add.reduceat(values, starts) / counts, counts
 
@@ -570,9 +572,7 @@ def _no_estimate(effect_name: str, n: float, effect: float = NAN) -> Estimate:
     return Estimate(effect_name, effect, NAN, NAN, NAN, NAN, int(n))
 
 
-def _noncentral_interval(
-    statistic: float, freedom: int, confidence: float
-) -> tuple[float, float]:
+def _noncentral_interval(statistic: float, freedom: int, confidence: float) -> tuple[float, float]:
     """Return the noncentralities under which `statistic` is just not too high or too low."""
     tail = (1 - confidence) / 2
     low, high = (
@@ -594,9 +594,7 @@ def _delta_interval(
     error = z * math.sqrt(variance)
     rest = 1 - delta**2
     half_width = error * math.hypot(rest, error)
-    return tuple(
-        (delta * rest + side * half_width) / (rest + error**2) for side in (-1, 1)
-    )
+    return tuple((delta * rest + side * half_width) / (rest + error**2) for side in (-1, 1))
 
 
 def _size_interval(effect_name: str, low: float, high: float) -> tuple[float, float]:

@@ -330,9 +330,7 @@ def orders_by_time(part: Part) -> np.ndarray:
         part.customer_of_order * parts + daypart, minlength=customers * parts
     ).reshape(customers, parts)
     weekend = np.isin(part.orders["order_day"], settings.weekend_days())
-    return narrow(
-        np.column_stack([by_part, sum_by(part.customer_of_order, weekend, customers)])
-    )
+    return narrow(np.column_stack([by_part, sum_by(part.customer_of_order, weekend, customers)]))
 
 
 def department_names(products: pd.DataFrame) -> pd.DataFrame:
@@ -467,7 +465,7 @@ def habits(
         kept, groups = customers.loc[rows, list(TOTALS)], labels.loc[rows]
         for grouping in GROUPINGS:
             table = sums_by_label(kept, groups[grouping]).assign(
-                median_days_between_orders=median_of_counts(sums[f"gaps_{grouping}"][number]),
+                median_days_between_orders=median_of_counts(sums[f"gaps_{grouping}"][number])
             )
             tables.append(
                 table.rename_axis("group")

@@ -116,6 +116,7 @@ def _require_full_data(record: dict, published: pd.DataFrame) -> None:
 def find(folders: Folders, rules: str) -> dict[str, Source]:
     """The source of each figure that the raw files or these RULES produce."""
     results, prepared = folders.tables, folders.prepared
+
     def result(table: str, keys: dict[str, str], key: str, column: str) -> Source:
         frame = pd.read_csv(results / f"{table}.csv", keep_default_na=False, dtype=str)
         for name, value in keys.items():

@@ -81,8 +81,17 @@ def build(place: Path, conditions: Conditions, options: list[str], settings_file
     changed.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     out = place / conditions.folder
     done = subprocess.run(
-        [sys.executable, "-c", "from basket.command import main; main()", "report",
-         *options, "--out", str(out), "--settings", str(changed)],
+        [
+            sys.executable,
+            "-c",
+            "from basket.command import main; main()",
+            "report",
+            *options,
+            "--out",
+            str(out),
+            "--settings",
+            str(changed),
+        ],
         env=os.environ | conditions.environment,
         capture_output=True,
         encoding="utf-8",

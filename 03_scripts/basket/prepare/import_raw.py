@@ -233,9 +233,7 @@ def _split_here(
     slices = -(-file.size // SLICE_BYTES)
     with store.PartWriters(stage.building(table), table, parts) as writers:
         limits = stage.settings.limits
-        read = read_slices(
-            file, table, sort_by_part, limits.threads, limits.max_quarantined_share
-        )
+        read = read_slices(file, table, sort_by_part, limits.threads, limits.max_quarantined_share)
         for number, ((rows, starts), found) in enumerate(read, start=1):
             bad += found
             writers.add(rows, starts)

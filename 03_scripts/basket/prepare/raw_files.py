@@ -273,8 +273,10 @@ def _archived(path: Path, names: set[str], limits: Limits) -> dict[str, RawFile]
                 members = [(info, (info.filename,))]
                 if info.filename.endswith(".zip"):
                     with archive.open(info) as file, zipfile.ZipFile(file) as inner:
-                        members = [(each, (info.filename, each.filename))
-                                   for each in _expected(inner, names)]
+                        members = [
+                            (each, (info.filename, each.filename))
+                            for each in _expected(inner, names)
+                        ]
                 for member, way in members:
                     _refuse_protected_or_bloated(path, member, limits)
                     name = Path(member.filename).name

@@ -418,8 +418,9 @@ def find_rows(file: RawFile, table: str, wanted: Callable) -> Iterator[tuple[int
         chosen = np.flatnonzero(wanted(found.rows))
         if len(chosen):
             lines = text.splitlines()
-            for at, values in zip(found.at[chosen], found.rows.take(chosen).to_pylist(),
-                                  strict=True):
+            for at, values in zip(
+                found.at[chosen], found.rows.take(chosen).to_pylist(), strict=True
+            ):
                 yield int(before + at), lines[at - 1].decode("utf-8", "replace"), values
         before += found.lines
 
@@ -483,8 +484,7 @@ def read_departments(file: RawFile) -> pa.Table:
         doubled = next((value for value, count in Counter(values).items() if count > 1), None)
         if doubled is not None:
             raise DataError(
-                f"{file.name}: {column} {doubled} stands on several departments; "
-                "expected each once"
+                f"{file.name}: {column} {doubled} stands on several departments; expected each once"
             )
     return pa.table(
         {

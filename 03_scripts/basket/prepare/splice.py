@@ -98,9 +98,7 @@ def _moved(group: dict, by: int) -> dict:
             _shifted(column, (COLUMN_PLACE,), by)
             | {COLUMN: (TType.STRUCT, _shifted(stored, (PAGES, DICTIONARY), by))}
         )
-    return _shifted(group, (GROUP_PLACE,), by) | {
-        COLUMNS: (TType.LIST, (TType.STRUCT, columns))
-    }
+    return _shifted(group, (GROUP_PLACE,), by) | {COLUMNS: (TType.LIST, (TType.STRUCT, columns))}
 
 
 def _shifted(structure: dict, places: Sequence[int], by: int) -> dict:

@@ -70,9 +70,7 @@ def _fragments(folder: Path, begin: int) -> Path:
     return folder / f"slice-{begin}.arrow"
 
 
-def join_part(
-    part: int, table: str, parts: int, places: list, slices: Path, folder: Path
-) -> dict:
+def join_part(part: int, table: str, parts: int, places: list, slices: Path, folder: Path) -> dict:
     """Put one part together from the fragments of all slices; return what the sidecar says of it.
 
     Holds about one row group in memory.

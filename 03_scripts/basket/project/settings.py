@@ -5,14 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from basket.project.errors import SettingsError
 
@@ -225,8 +218,10 @@ class Settings(Section):
     def daypart_of_hour(self) -> list[int]:
         """Number of the daypart of each hour, 0 to 23."""
         bounds = list(self.dayparts.values())
-        return [next(number for number, (first, last) in enumerate(bounds) if first <= hour <= last)
-                for hour in range(24)]
+        return [
+            next(number for number, (first, last) in enumerate(bounds) if first <= hour <= last)
+            for hour in range(24)
+        ]
 
     def weekend_days(self) -> list[int]:
         """Numbers of the days called Saturday and Sunday."""
@@ -246,8 +241,9 @@ def load_settings(path: Path) -> Settings:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"{path}: cannot be read ({error.strerror}); expected a settings file"
-                            ) from None
+        raise SettingsError(
+            f"{path}: cannot be read ({error.strerror}); expected a settings file"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise SettingsError(f"{path}: is not valid YAML: {reason}") from None

@@ -182,8 +182,11 @@ def _bars(
         at = place if stacked else place + (number - (len(figure.series) - 1) / 2) * width
         error = None if stacked else _errors(figure, column)
         # A lighter bar lets the lower half of its interval be seen.
-        options = {"color": colours[number], "label": _name(figure, column),
-                   "alpha": 1 if error is None else 0.55}
+        options = {
+            "color": colours[number],
+            "label": _name(figure, column),
+            "alpha": 1 if error is None else 0.55,
+        }
         if sideways:
             axes.barh(
                 at,

@@ -38,7 +38,14 @@ class ThisPython(AsyncKernelManager):
     def kernel_spec(self) -> KernelSpec:
         """The kernel's command."""
         return KernelSpec(
-            argv=[sys.executable, "-m", "basket.run.kernel", self.notebook, "-f", "{connection_file}"],
+            argv=[
+                sys.executable,
+                "-m",
+                "basket.run.kernel",
+                self.notebook,
+                "-f",
+                "{connection_file}",
+            ],
             display_name="Python 3",
             language="python",
         )

@@ -187,9 +187,7 @@ def _made(run) -> dict:
         f"02_data/prepared_data/{name}/{part['file']}": part["rows"]
         for name, table in tables.items()
         for part in table["parts"]
-    } | {
-        f"04_analysis/tables/{path.name}": _rows_of(path) for path in folders.tables.glob("*.csv")
-    }
+    } | {f"04_analysis/tables/{path.name}": _rows_of(path) for path in folders.tables.glob("*.csv")}
     received = [row for row in read_record(folders, "01_import")["flow"] if row["step"] == "read"]
     return {
         **facts,

@@ -410,9 +410,7 @@ def _hash_of(paths: list[Path]) -> str:
 def _hashes(paths: list[Path]) -> dict[Path, str | None]:
     """The sha256 of each file, None for one that is not there; no hidden or compiled files."""
     known = [
-        path
-        for path in paths
-        if "__pycache__" not in path.parts and not path.name.startswith(".")
+        path for path in paths if "__pycache__" not in path.parts and not path.name.startswith(".")
     ]
     with ThreadPoolExecutor() as pool:
         return dict(zip(known, pool.map(_known_hash, known), strict=True))

@@ -21,15 +21,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from basket.synthetic.names import MEN, SURNAMES, WOMEN, product_name
-from basket.synthetic.shopping import (
-    NO_GAP,
-    Assortment,
-    Shoppers,
-    Shopping,
-    assortment,
-    real,
-    shop,
-)
+from basket.synthetic.shopping import NO_GAP, Assortment, Shoppers, Shopping, assortment, real, shop
 
 MARKER = "SYNTHETIC_DATA.json"
 CUSTOMERS_IN_BLOCK = 206_209  # order ids are shuffled within blocks of so many customers
@@ -103,15 +95,22 @@ def generate(
         raise ValueError(f"scale {scale} gives no customer; use at least {1 / CUSTOMERS_IN_BLOCK}")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).unlink(missing_ok=True)
-    rows = {"products": _write_products(folder / "products.csv"),
-            "departments": _write_departments(folder / "departments.csv")}
+    rows = {
+        "products": _write_products(folder / "products.csv"),
+        "departments": _write_departments(folder / "departments.csv"),
+    }
     with ThreadPoolExecutor(threads) as pool:
         parallel = partial(_in_order, pool, 2 * threads)
         rows["customers"] = _write_customers(folder / "customers.csv", customers, parallel)
         rows |= _write_shopping(folder, customers, seed, effects, parallel)
     name = next((name for name, known in NAMED_EFFECTS.items() if known == effects), None)
-    facts = {"synthetic": True, "scale": scale, "seed": seed,
-             "effects": name or asdict(effects), "rows": rows}
+    facts = {
+        "synthetic": True,
+        "scale": scale,
+        "seed": seed,
+        "effects": name or asdict(effects),
+        "rows": rows,
+    }
     (folder / MARKER).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
@@ -144,23 +143,27 @@ def fabricate_customers(user_ids: np.ndarray) -> pd.DataFrame:
     people = _people(user_ids)
     facts = real()["customers"]
     is_man = _position(user_ids, "gender") < facts["male"]
-    given = np.where(is_man,
-                     np.array(MEN)[_position(user_ids, "first name") % len(MEN)],
-                     np.array(WOMEN)[_position(user_ids, "first name") % len(WOMEN)]).astype(object)
+    given = np.where(
+        is_man,
+        np.array(MEN)[_position(user_ids, "first name") % len(MEN)],
+        np.array(WOMEN)[_position(user_ids, "first name") % len(WOMEN)],
+    ).astype(object)
     given[_position(user_ids, "no first name") < facts["first_name_missing"]] = None
     day = _position(user_ids, "date joined") * facts["date_joined"]["days"] // CUSTOMERS_IN_BLOCK
-    return pd.DataFrame({
-        "user_id": user_ids,
-        "First Name": pd.Series(given, dtype="str"),
-        "Surnam": np.array(SURNAMES)[_position(user_ids, "surname") % len(SURNAMES)],
-        "Gender": np.where(is_man, "Male", "Female"),
-        "STATE": np.array(_states())[people.state],
-        "Age": people.age,
-        "date_joined": _days_joined()[day],
-        "n_dependants": people.dependants,
-        "fam_status": _family_status(people.age, people.dependants),
-        "income": people.income,
-    })
+    return pd.DataFrame(
+        {
+            "user_id": user_ids,
+            "First Name": pd.Series(given, dtype="str"),
+            "Surnam": np.array(SURNAMES)[_position(user_ids, "surname") % len(SURNAMES)],
+            "Gender": np.where(is_man, "Male", "Female"),
+            "STATE": np.array(_states())[people.state],
+            "Age": people.age,
+            "date_joined": _days_joined()[day],
+            "n_dependants": people.dependants,
+            "fam_status": _family_status(people.age, people.dependants),
+            "income": people.income,
+        }
+    )
 
 
 @dataclass(frozen=True)
@@ -176,19 +179,26 @@ class _People:
 def _people(user_ids: np.ndarray) -> _People:
     facts = real()["customers"]
     age = facts["age"]["least"] + np.searchsorted(
-        np.cumsum(facts["age"]["counts"]), _position(user_ids, "age"), side="right")
+        np.cumsum(facts["age"]["counts"]), _position(user_ids, "age"), side="right"
+    )
     dependants = np.searchsorted(
-        np.cumsum(facts["dependants"]), _position(user_ids, "dependants"), side="right")
-    return _People(age, dependants, _position(user_ids, "state") % len(_states()),
-                   _incomes(age, _uniform(np.asarray(user_ids, np.uint64), "income")))
+        np.cumsum(facts["dependants"]), _position(user_ids, "dependants"), side="right"
+    )
+    return _People(
+        age,
+        dependants,
+        _position(user_ids, "state") % len(_states()),
+        _incomes(age, _uniform(np.asarray(user_ids, np.uint64), "income")),
+    )
 
 
 def _incomes(age: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     """Income from the histogram of the customer's side of the step between 40 and 41 years."""
     facts = real()["customers"]["income"]
     sides = []
-    for least, counts in zip(facts["least"], (facts["up_to_step_age"], facts["above"]),
-                             strict=True):
+    for least, counts in zip(
+        facts["least"], (facts["up_to_step_age"], facts["above"]), strict=True
+    ):
         edges = [least, *facts["edges"][1:]]
         cumulative = np.concatenate(([0], np.cumsum(counts))) / sum(counts)
         sides.append(np.interp(uniform, cumulative, edges))
@@ -243,8 +253,9 @@ def _position(user_ids: np.ndarray, purpose: str) -> np.ndarray:
     until it falls inside. So the ids of a block get each position once.
     """
     half, mask = np.uint64(9), np.uint64(2**9 - 1)
-    block, position = np.divmod(np.asarray(user_ids, np.uint64) - np.uint64(1),
-                                np.uint64(CUSTOMERS_IN_BLOCK))
+    block, position = np.divmod(
+        np.asarray(user_ids, np.uint64) - np.uint64(1), np.uint64(CUSTOMERS_IN_BLOCK)
+    )
     keys = _mixed(_salt(purpose) + block)
     pending = np.arange(position.size)
     while pending.size:
@@ -289,8 +300,10 @@ def _catalogue() -> _Catalogue:
 
 def _prices() -> np.ndarray:
     """Sound prices in dollars of all products, by id."""
-    products = {"product_id": np.arange(1, PRODUCTS + 1),
-                "department_id": _catalogue().department[1:]}
+    products = {
+        "product_id": np.arange(1, PRODUCTS + 1),
+        "department_id": _catalogue().department[1:],
+    }
     return fabricate_prices(pd.DataFrame(products)).to_numpy()
 
 
@@ -298,10 +311,17 @@ def _prices() -> np.ndarray:
 def _assortment() -> Assortment:
     """The products as customers see them; popularity is planted where faults cost lines."""
     counts = real()["planted_lines"]
-    planted = {NAMELESS_IDS: "nameless", tuple(DOUBLED_IDS): "absent",
-               tuple(DOUBLED_IDS.values()): "doubled", tuple(ABSURD_PRICES): "absurd_price"}
-    lines = {product: counts[key] / counts["all"] / len(ids)
-             for ids, key in planted.items() for product in ids}
+    planted = {
+        NAMELESS_IDS: "nameless",
+        tuple(DOUBLED_IDS): "absent",
+        tuple(DOUBLED_IDS.values()): "doubled",
+        tuple(ABSURD_PRICES): "absurd_price",
+    }
+    lines = {
+        product: counts[key] / counts["all"] / len(ids)
+        for ids, key in planted.items()
+        for product in ids
+    }
     catalogue = _catalogue()
     prices = np.concatenate(([0.0], _prices()))
     return assortment(catalogue.department, catalogue.rank, prices, lines)
@@ -314,7 +334,9 @@ def _write_products(path: Path) -> int:
     prices = _prices().tolist()
     departments = {fact["department_id"]: fact["department"] for fact in real()["departments"]}
     planted_names = dict.fromkeys(NAMELESS_IDS, "") | {
-        DAMAGED_NAME_ID: DAMAGED_NAME, PRODUCT_CALLED_NONE_ID: "None"}
+        DAMAGED_NAME_ID: DAMAGED_NAME,
+        PRODUCT_CALLED_NONE_ID: "None",
+    }
     planted_prices = ABSURD_PRICES | DEAR_OUTSIDE_MEAT
     rows = []
     for product, price in zip(ids.tolist(), prices, strict=True):
@@ -322,8 +344,13 @@ def _write_products(path: Path) -> int:
         name = planted_names.get(product)
         if name is None:
             name = product_name(departments[department], int(catalogue.rank[product]))
-        row = (DOUBLED_IDS.get(product, product), name, int(catalogue.aisle[product]), department,
-               planted_prices.get(product, price))
+        row = (
+            DOUBLED_IDS.get(product, product),
+            name,
+            int(catalogue.aisle[product]),
+            department,
+            planted_prices.get(product, price),
+        )
         rows += [row, row] if product in REPEATED_ROW_IDS else [row]
     _write_rows(path, ("product_id", "product_name", "aisle_id", "department_id", "prices"), rows)
     return len(rows)
@@ -387,14 +414,19 @@ def _write_customers(path: Path, customers: int, parallel: Parallel) -> int:
     return customers
 
 
-def _write_shopping(folder: Path, customers: int, seed: int, effects: Effects,
-                    parallel: Parallel) -> dict[str, int]:
+def _write_shopping(
+    folder: Path, customers: int, seed: int, effects: Effects, parallel: Parallel
+) -> dict[str, int]:
     """Write orders.csv and orders_products_prior.csv, one block of customers after the other."""
     order_rows = line_rows = 0
-    with ((folder / "orders.csv").open("wb") as orders_file,
-          (folder / "orders_products_prior.csv").open("wb") as lines_file):
-        orders_file.write(b"order_id,user_id,eval_set,order_number,order_dow,order_hour_of_day,"
-                          b"days_since_prior_order\n")
+    with (
+        (folder / "orders.csv").open("wb") as orders_file,
+        (folder / "orders_products_prior.csv").open("wb") as lines_file,
+    ):
+        orders_file.write(
+            b"order_id,user_id,eval_set,order_number,order_dow,order_hour_of_day,"
+            b"days_since_prior_order\n"
+        )
         lines_file.write(b"order_id,product_id,add_to_cart_order,reordered\n")
         for number, block in enumerate(_ranges(customers, CUSTOMERS_IN_BLOCK)):
             shopping = _shop_block(block, seed, effects, parallel)
@@ -447,22 +479,25 @@ def _order_rows(shopping: Shopping, block: slice, row_of_id: np.ndarray, ids_bef
     """Return the work and the tasks that give the block's rows of orders.csv, by customer."""
     order_id = np.empty(row_of_id.size, np.int32)
     order_id[row_of_id] = np.arange(ids_before + 1, ids_before + row_of_id.size + 1)
-    user_id = np.repeat(np.arange(block.start + 1, block.stop + 1, dtype=np.int32),
-                        shopping.orders)
+    user_id = np.repeat(np.arange(block.start + 1, block.stop + 1, dtype=np.int32), shopping.orders)
     hours = pa.array([f"{hour:02}" for hour in range(24)])
     gaps = pa.array([f"{days}.0" for days in range(NO_GAP)] + [None])
     sets = pa.array(EVAL_SETS)
 
     def rows(part: slice) -> pa.Buffer:
-        return _csv_bytes(pa.table({
-            "order_id": order_id[part],
-            "user_id": user_id[part],
-            "eval_set": sets.take(pa.array(shopping.eval_set[part])),
-            "order_number": shopping.number[part],
-            "order_dow": shopping.day[part],
-            "order_hour_of_day": hours.take(pa.array(shopping.hour[part])),
-            "days_since_prior_order": gaps.take(pa.array(shopping.gap[part])),
-        }))
+        return _csv_bytes(
+            pa.table(
+                {
+                    "order_id": order_id[part],
+                    "user_id": user_id[part],
+                    "eval_set": sets.take(pa.array(shopping.eval_set[part])),
+                    "order_number": shopping.number[part],
+                    "order_dow": shopping.day[part],
+                    "order_hour_of_day": hours.take(pa.array(shopping.hour[part])),
+                    "days_since_prior_order": gaps.take(pa.array(shopping.gap[part])),
+                }
+            )
+        )
 
     return rows, _ranges(order_id.size, ROWS_IN_SLICE)
 
@@ -478,11 +513,15 @@ def _line_rows(shopping: Shopping, row_of_id: np.ndarray, ids_before: int):
         order_id = np.arange(part.start, part.stop, dtype=np.int32) + np.int32(ids_before + 1)
         cart = np.arange(size.sum(), dtype=np.int32) - np.repeat(written, size)
         line = cart + np.repeat(ends[order] - size, size)
-        return _csv_bytes(pa.table({
-            "order_id": np.repeat(order_id, size),
-            "product_id": shopping.product[line],
-            "add_to_cart_order": (cart + 1).astype(np.uint8),
-            "reordered": shopping.reordered[line].view(np.uint8),
-        }))
+        return _csv_bytes(
+            pa.table(
+                {
+                    "order_id": np.repeat(order_id, size),
+                    "product_id": shopping.product[line],
+                    "add_to_cart_order": (cart + 1).astype(np.uint8),
+                    "reordered": shopping.reordered[line].view(np.uint8),
+                }
+            )
+        )
 
     return rows, _ranges(row_of_id.size, ORDERS_IN_SLICE)

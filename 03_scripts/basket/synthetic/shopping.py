@@ -343,11 +343,11 @@ def _repeated_places(rng, weight, start, listed, again, order) -> np.ndarray:
 def _in_cart_order(rng, repeated_order, repeated, new_order) -> tuple[np.ndarray, np.ndarray]:
     """Shuffle the lines within each order, new products tending to the end: place, is new."""
     random = rng.random(repeated.size + new_order.size, dtype=np.float32)
-    random[repeated.size:] = _towards_one(random[repeated.size:], NEW_COMES_LATER)
+    random[repeated.size :] = _towards_one(random[repeated.size :], NEW_COMES_LATER)
     random = np.minimum((random * 2**RANDOM_BITS).astype(np.int64), 2**RANDOM_BITS - 1)
     key = np.concatenate((repeated_order, new_order)) << RANDOM_BITS | random
     key = (key << PLACE_BITS | np.concatenate((repeated, np.arange(new_order.size)))) << 1
-    key[repeated.size:] |= 1
+    key[repeated.size :] |= 1
     key.sort()
     return (key >> 1) & (1 << PLACE_BITS) - 1, (key & 1).astype(bool)
 

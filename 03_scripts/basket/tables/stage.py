@@ -303,8 +303,7 @@ def run_part(
     Each file is written aside and moved in when it is whole: done twice, it does no harm.
     """
     frames = {
-        argument: read(folder, part, columns)
-        for argument, (folder, columns) in sources.items()
+        argument: read(folder, part, columns) for argument, (folder, columns) in sources.items()
     }
     made, sums = function(**frames, **constants)
     written = {}

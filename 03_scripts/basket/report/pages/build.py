@@ -41,21 +41,78 @@ CONTENTS_LEVELS = (2, 3)
 WIDEST_CELL = 60  # characters; a longer text breaks into lines
 COUNTS = ("rows_in", "rows_added", "rows_removed", "rows_quarantined", "rows_out")
 BANNERS = {
-    "data": {"title": "SYNTHETIC DATA", "text":
-             "Every number here comes from a generated data set, not from real customers."},
-    "columns": {"title": "SYNTHETIC COLUMNS", "text":
-                "The prices and the customers are fabricated; nothing is recommended from them."},
+    "data": {
+        "title": "SYNTHETIC DATA",
+        "text": "Every number here comes from a generated data set, not from real customers.",
+    },
+    "columns": {
+        "title": "SYNTHETIC COLUMNS",
+        "text": "The prices and the customers are fabricated; nothing is recommended from them.",
+    },
 }
 
-REMOVED = {"script", "style", "template", "iframe", "object", "embed", "svg", "math", "head",
-           "form", "input", "button", "select", "textarea", "audio", "video", "link", "meta",
-           "base"}
+REMOVED = {
+    "script",
+    "style",
+    "template",
+    "iframe",
+    "object",
+    "embed",
+    "svg",
+    "math",
+    "head",
+    "form",
+    "input",
+    "button",
+    "select",
+    "textarea",
+    "audio",
+    "video",
+    "link",
+    "meta",
+    "base",
+}
 KEPT_ATTRIBUTES = {
-    **dict.fromkeys(["h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "em", "strong", "b", "i",
-                     "del", "sub", "sup", "code", "pre", "blockquote", "ul", "ol", "li", "dl", "dt",
-                     "dd", "table", "caption", "thead", "tbody", "tfoot", "tr"], ()),
-    "a": ("href",), "img": ("src", "alt"),
-    "th": ("colspan", "rowspan"), "td": ("colspan", "rowspan"),
+    **dict.fromkeys(
+        [
+            "h1",
+            "h2",
+            "h3",
+            "h4",
+            "h5",
+            "h6",
+            "p",
+            "br",
+            "hr",
+            "em",
+            "strong",
+            "b",
+            "i",
+            "del",
+            "sub",
+            "sup",
+            "code",
+            "pre",
+            "blockquote",
+            "ul",
+            "ol",
+            "li",
+            "dl",
+            "dt",
+            "dd",
+            "table",
+            "caption",
+            "thead",
+            "tbody",
+            "tfoot",
+            "tr",
+        ],
+        (),
+    ),
+    "a": ("href",),
+    "img": ("src", "alt"),
+    "th": ("colspan", "rowspan"),
+    "td": ("colspan", "rowspan"),
 }
 LINK_SCHEMES = ("", "http", "https", "mailto")
 NUMBER = re.compile(r"[-+\u2212]?\$?\d[\d,]*(\.\d+)?(e[-+]?\d+)?\s?%?|NaN|<NA>|N/A")
@@ -90,13 +147,18 @@ def render(executed: Path) -> Path:
     """Write a notebook's page beside it, whole or not at all; an image without alt: PageError."""
     settings = settings_of_run()
     notebook = NotebookPage(executed)
-    _write(executed.with_suffix(".html"), "notebook.html.j2", settings, {
-        "made_from": made_from(executed, settings),
-        "banner": banner_of(folders_around(executed)),
-        "title": notebook.title,
-        "contents": notebook.contents,
-        "cells": notebook.cells,
-    })
+    _write(
+        executed.with_suffix(".html"),
+        "notebook.html.j2",
+        settings,
+        {
+            "made_from": made_from(executed, settings),
+            "banner": banner_of(folders_around(executed)),
+            "title": notebook.title,
+            "contents": notebook.contents,
+            "cells": notebook.cells,
+        },
+    )
     return executed.with_suffix(".html")
 
 
@@ -117,8 +179,12 @@ def settings_of_run() -> Settings:
 def made_from(executed: Path, settings: Settings) -> str:
     """Hash of all that a notebook's page depends on."""
     digest = hashlib.sha256(_hash_of_renderer().encode())
-    for content in (settings.palette.model_dump(), settings.report.model_dump(),
-                    list(graph()), banner_of(folders_around(executed))):
+    for content in (
+        settings.palette.model_dump(),
+        settings.report.model_dump(),
+        list(graph()),
+        banner_of(folders_around(executed)),
+    ):
         digest.update(json.dumps(content, sort_keys=True).encode())
     digest.update(executed.read_bytes())
     return digest.hexdigest()
@@ -145,8 +211,9 @@ def banner_of(folders: Folders) -> dict | None:
     """
     recorded = _read_json(folders.prepared / "01_import.json", {}).get("facts", {})
     if "synthetic" in recorded:
-        made_up = "data" if recorded["synthetic"] else "columns" if recorded.get("fabricated") \
-            else "no"
+        made_up = (
+            "data" if recorded["synthetic"] else "columns" if recorded.get("fabricated") else "no"
+        )
     else:
         facts = _read_json(folders.analysis / "run_facts.json", {})
         made_up = facts.get("data", {}).get("synthetic")
@@ -171,8 +238,14 @@ class NotebookPage:
             if cell["cell_type"] == "markdown":
                 self.cells.append({"kind": "markdown", "html": self._markdown(source, where)})
             elif cell["cell_type"] == "code" and (source.strip() or cell["outputs"]):
-                self.cells.append({"kind": "code", "has_switch": False, **_code(source, cell),
-                                   "outputs": list(self._outputs(cell, where))})
+                self.cells.append(
+                    {
+                        "kind": "code",
+                        "has_switch": False,
+                        **_code(source, cell),
+                        "outputs": list(self._outputs(cell, where)),
+                    }
+                )
         if not (self.headings and self.headings[0].level == 1):
             raise PageError(f"{self.executed.name}: does not open with a heading '# …', its title")
         for cell in [cell for cell in self.cells if cell["kind"] == "code"][:1]:
@@ -217,9 +290,17 @@ class NotebookPage:
                 continue
             self.tables += 1
             _describe_cells(table)
-            table.wrap(soup.new_tag("div", attrs={
-                "class": "scroll", "role": "region", "aria-label": f"Table {self.tables}",
-                "tabindex": "0"}))
+            table.wrap(
+                soup.new_tag(
+                    "div",
+                    attrs={
+                        "class": "scroll",
+                        "role": "region",
+                        "aria-label": f"Table {self.tables}",
+                        "tabindex": "0",
+                    },
+                )
+            )
         return Markup(str(soup).strip())
 
     def _outputs(self, cell: dict, where: str) -> Iterator[dict]:
@@ -269,8 +350,11 @@ def _code(source: str, cell: dict) -> dict:
     tags = cell["metadata"].get("tags", [])
     injected = "injected-parameters" in tags
     return {
-        "summary": "Parameters of this run" if injected else
-                   "Default parameters" if "parameters" in tags else "Code",
+        "summary": "Parameters of this run"
+        if injected
+        else "Default parameters"
+        if "parameters" in tags
+        else "Code",
         "open": injected,
         "first_line": _first_line(source),
         "code": _highlighted(source) if source.strip() else "",
@@ -281,16 +365,22 @@ def _first_line(source: str) -> str:
     """The first line that does something: no comment, no import."""
     lines = source.splitlines()
     try:
-        does = [one for one in ast.parse(source).body
-                if not isinstance(one, ast.Import | ast.ImportFrom)]
+        does = [
+            one
+            for one in ast.parse(source).body
+            if not isinstance(one, ast.Import | ast.ImportFrom)
+        ]
     except (SyntaxError, ValueError):  # a command of IPython, or what no program can hold
         does = []
     return lines[does[0].lineno - 1] if does else next(filter(str.strip, lines), "")
 
 
 def _highlighted(source: str) -> Markup:
-    return Markup(highlight(NOT_TEXT.sub("\ufffd", source), PythonLexer(),
-                            HtmlFormatter(nowrap=True)).rstrip("\n"))
+    return Markup(
+        highlight(NOT_TEXT.sub("\ufffd", source), PythonLexer(), HtmlFormatter(nowrap=True)).rstrip(
+            "\n"
+        )
+    )
 
 
 @cache
@@ -325,8 +415,10 @@ def _image(mime: str, content: str | list[str], metadata: dict, where: str) -> d
     """An image inside the page, with the text that stands for it."""
     alt = str(metadata.get("alt", "")).strip()
     if not alt:
-        raise PageError(f"{where}: a figure has no text that stands for it; show it with "
-                        'display(figure, metadata={"image/png": {"alt": "…"}})')
+        raise PageError(
+            f"{where}: a figure has no text that stands for it; show it with "
+            'display(figure, metadata={"image/png": {"alt": "…"}})'
+        )
     content = _text(content)
     if mime == "image/svg+xml":
         content = base64.b64encode(content.encode()).decode()
@@ -334,8 +426,13 @@ def _image(mime: str, content: str | list[str], metadata: dict, where: str) -> d
     width = height = None
     if mime == "image/png":
         width, height = struct.unpack(">II", base64.b64decode(content[:32])[16:24])
-    return {"kind": "image", "source": f"data:{mime};base64,{content}", "alt": alt,
-            "width": width, "height": height}
+    return {
+        "kind": "image",
+        "source": f"data:{mime};base64,{content}",
+        "alt": alt,
+        "width": width,
+        "height": height,
+    }
 
 
 def _clean_html(html: str, where: str) -> BeautifulSoup:
@@ -360,19 +457,23 @@ def _check_target(tag: Tag, where: str) -> None:
     if tag.name == "a" and urlsplit(tag.get("href", "").strip()).scheme.lower() not in LINK_SCHEMES:
         del tag["href"]
     if tag.name == "img" and not (
-            tag.get("src", "").startswith("data:image/") and tag.get("alt", "").strip()):
+        tag.get("src", "").startswith("data:image/") and tag.get("alt", "").strip()
+    ):
         raise PageError(f"{where}: an image must be part of the notebook and have an alt text")
 
 
 def _describe_cells(table: Tag) -> None:
     """Say what each heading cell is the heading of, and set numbers to the right."""
-    rows = [(row.find_parent("thead") is not None, row.find_all(["th", "td"], recursive=False))
-            for row in table.find_all("tr")]
+    rows = [
+        (row.find_parent("thead") is not None, row.find_all(["th", "td"], recursive=False))
+        for row in table.find_all("tr")
+    ]
     for in_head, cells in rows:
         for cell in cells:
             _describe_cell(cell, in_head)
-    if any(cell.has_attr("colspan") or cell.has_attr("rowspan")
-           for _, cells in rows for cell in cells):
+    if any(
+        cell.has_attr("colspan") or cell.has_attr("rowspan") for _, cells in rows for cell in cells
+    ):
         return
     body = [cells for in_head, cells in rows if not in_head]
     for head in (cells for in_head, cells in rows if in_head):
@@ -380,8 +481,9 @@ def _describe_cells(table: Tag) -> None:
             below = [cells[position] for cells in body if position < len(cells)]
             if below and all(other.get("class") == "number" for other in below):
                 cell["class"] = "number"
-            elif any(other.get_text().strip() and other.get("class") != "number"
-                     for other in below):
+            elif any(
+                other.get_text().strip() and other.get("class") != "number" for other in below
+            ):
                 for other in below:
                     if other.get_text().strip() in NOT_KNOWN:
                         del other["class"]  # what is missing among texts stands as they do
@@ -390,7 +492,8 @@ def _describe_cells(table: Tag) -> None:
         for position, cell in enumerate(cells):
             named = (names[position] if position < len(names) else "", cells[0].get_text().strip())
             if cell.get("class") == "number" and not any(
-                    name.endswith(IDENTIFIERS) for name in named):
+                name.endswith(IDENTIFIERS) for name in named
+            ):
                 cell.string = readable(cell.get_text().strip())
 
 
@@ -424,23 +527,29 @@ def write_index(folders: Folders, settings: Settings) -> Path:
     """Write index.html: the findings first, then stages with their rows, figures and tables."""
     facts = _read_json(folders.analysis / "run_facts.json", {})
     findings = _findings(folders)
-    contents = [Heading(2, text.capitalize(), text)
-                for text in ("findings", "stages", "figures", "tables")]
-    _write(folders.notebooks / "index.html", "index.html.j2", settings, {
-        "made_from": "index",
-        "banner": banner_of(folders),
-        "contents": contents,
-        "data_description": facts.get("data", {}).get("description", ""),
-        "rules": facts.get("rules", ""),
-        "version": facts.get("version", ""),
-        "commit": facts.get("commit", "")[:12],
-        "date": facts.get("date", ""),
-        "findings": findings,
-        "stages": [_stage(folders, name) for name in graph()],
-        "counts": COUNTS,
-        "figures": _figures(folders),
-        "tables": sorted(path.name for path in folders.tables.glob("*.csv")),
-    })
+    contents = [
+        Heading(2, text.capitalize(), text) for text in ("findings", "stages", "figures", "tables")
+    ]
+    _write(
+        folders.notebooks / "index.html",
+        "index.html.j2",
+        settings,
+        {
+            "made_from": "index",
+            "banner": banner_of(folders),
+            "contents": contents,
+            "data_description": facts.get("data", {}).get("description", ""),
+            "rules": facts.get("rules", ""),
+            "version": facts.get("version", ""),
+            "commit": facts.get("commit", "")[:12],
+            "date": facts.get("date", ""),
+            "findings": findings,
+            "stages": [_stage(folders, name) for name in graph()],
+            "counts": COUNTS,
+            "figures": _figures(folders),
+            "tables": sorted(path.name for path in folders.tables.glob("*.csv")),
+        },
+    )
     return folders.notebooks / "index.html"
 
 
@@ -450,8 +559,11 @@ def _findings(folders: Folders) -> list[dict]:
     keys = ("headline", "so_what", "action", "owner", "confidence", "evidence")
     return [
         {key: finding.get(key) or "" for key in keys}
-        | {"href": _section_of(finding, headings), "figure": _figure_of(finding, folders),
-           "question": _question(finding)}
+        | {
+            "href": _section_of(finding, headings),
+            "figure": _figure_of(finding, folders),
+            "question": _question(finding),
+        }
         for finding in _read_json(folders.analysis / "findings.json", [])
     ]
 
@@ -465,8 +577,9 @@ def _question(finding: dict) -> str:
 def _figure_of(finding: dict, folders: Folders) -> str:
     """The file of a finding's figure, when it has one."""
     stem = Path(finding.get("figure") or "").stem
-    return next((figure["file"] for figure in _figures(folders)
-                 if Path(figure["file"]).stem == stem), "")
+    return next(
+        (figure["file"] for figure in _figures(folders) if Path(figure["file"]).stem == stem), ""
+    )
 
 
 def _section_of(finding: dict, headings: list[Heading]) -> str:
@@ -483,16 +596,22 @@ def _stage(folders: Folders, name: str) -> dict:
     record = _read_json(folders.prepared / f"{name}.json", {})
     flow = [row for row in record.get("flow", []) if row["rules"] in (record["rules"], "any")]
     step = graph()[name]
-    return {"name": name, "label": _label(name), "flow": flow,
-            "takes": [_with_rows(folders, table) for table in step.takes],
-            "makes": [_with_rows(folders, table) for table in step.makes]}
+    return {
+        "name": name,
+        "label": _label(name),
+        "flow": flow,
+        "takes": [_with_rows(folders, table) for table in step.takes],
+        "makes": [_with_rows(folders, table) for table in step.makes],
+    }
 
 
 def _with_rows(folders: Folders, table: str) -> str:
     """A table with its rows; the tables, figures and findings of stage 05 with their number."""
-    many = {"tables": lambda: len(list(folders.tables.glob("*.csv"))),
-            "visualizations": lambda: len(_figures(folders)),
-            "findings": lambda: len(_read_json(folders.analysis / "findings.json", []))}
+    many = {
+        "tables": lambda: len(list(folders.tables.glob("*.csv"))),
+        "visualizations": lambda: len(_figures(folders)),
+        "findings": lambda: len(_read_json(folders.analysis / "findings.json", [])),
+    }
     if table in many:
         return f"{table} ({many[table]()})"
     rows = _read_json(folders.prepared / table / SIDECAR, {}).get("rows")
@@ -501,12 +620,19 @@ def _with_rows(folders: Folders, table: str) -> str:
 
 def _figures(folders: Folders) -> list[dict]:
     """The figures, each under its title where figures.json gives one."""
-    records = {record["image"]: record
-               for record in _read_json(folders.visualizations / "figures.json", [])}
+    records = {
+        record["image"]: record
+        for record in _read_json(folders.visualizations / "figures.json", [])
+    }
     files = sorted(path.name for path in folders.visualizations.glob("*.png"))
-    return [{"file": file, "question": records.get(file, {}).get("question", ""),
-             "title": records.get(file, {}).get("title") or Path(file).stem.replace("_", " ")}
-            for file in sorted(files, key=lambda file: _place(records.get(file, {})))]
+    return [
+        {
+            "file": file,
+            "question": records.get(file, {}).get("question", ""),
+            "title": records.get(file, {}).get("title") or Path(file).stem.replace("_", " "),
+        }
+        for file in sorted(files, key=lambda file: _place(records.get(file, {})))
+    ]
 
 
 def _place(record: dict) -> int:
@@ -524,10 +650,12 @@ def _write(path: Path, template: str, settings: Settings, content: dict) -> None
     page = templates.get_template(template).render(
         css=Markup(css),
         policy=f"default-src 'none'; style-src 'sha256-{css_hash}'; img-src data:; "
-               "base-uri 'none'; form-action 'none'",
-        language=settings.report.language, report=settings.report, here=path.name,
+        "base-uri 'none'; form-action 'none'",
+        language=settings.report.language,
+        report=settings.report,
+        here=path.name,
         pages=[{"href": "index.html", "label": "Index"}]
-              + [{"href": f"{name}.html", "label": _label(name)} for name in graph()],
+        + [{"href": f"{name}.html", "label": _label(name)} for name in graph()],
         **content,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -538,8 +666,13 @@ def _write(path: Path, template: str, settings: Settings, content: dict) -> None
 
 @cache
 def _templates() -> Environment:
-    return Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True,
-                       lstrip_blocks=True, undefined=StrictUndefined)
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
 
 
 def _label(stage: str) -> str:

@@ -41,9 +41,16 @@ from basket.report.workbook.sheet_story import (
 )
 
 SHEETS = (
-    CONTENTS, "Executive Summary", "2. Population Flow", "3. Consistency checks",
-    "4. Wrangling steps", "5. Column derivations", "6. Visualizations", "7. Recommendations",
-    "8. Chart data", "9. Notes and glossary",
+    CONTENTS,
+    "Executive Summary",
+    "2. Population Flow",
+    "3. Consistency checks",
+    "4. Wrangling steps",
+    "5. Column derivations",
+    "6. Visualizations",
+    "7. Recommendations",
+    "8. Chart data",
+    "9. Notes and glossary",
 )
 BANNERS = {
     "no": "",
@@ -51,12 +58,37 @@ BANNERS = {
     "columns": "SYNTHETIC COLUMNS: prices and customers are fabricated by the generator, not real.",
 }
 # Columns that hold labels even where every one of them looks like a number.
-TEXTS = frozenset({
-    "population", "grouping", "group", "group_a", "group_b", "flag", "label", "found", "setting",
-    "base", "changed", "reason", "step", "table", "rules", "day_name", "department", "window",
-})
-NEEDED = ("population_flow", "consistency_checks", "wrangling_steps", "flags", "orders_by_day",
-          "departments", "habits")
+TEXTS = frozenset(
+    {
+        "population",
+        "grouping",
+        "group",
+        "group_a",
+        "group_b",
+        "flag",
+        "label",
+        "found",
+        "setting",
+        "base",
+        "changed",
+        "reason",
+        "step",
+        "table",
+        "rules",
+        "day_name",
+        "department",
+        "window",
+    }
+)
+NEEDED = (
+    "population_flow",
+    "consistency_checks",
+    "wrangling_steps",
+    "flags",
+    "orders_by_day",
+    "departments",
+    "habits",
+)
 
 
 @dataclass(frozen=True)
@@ -76,9 +108,11 @@ def read_material(folders: Folders) -> Material:
     if absent:
         raise BasketError(f"{folders.tables}: no table {', '.join(absent)}; run `make report`")
     return Material(
-        tables, _read_json(folders.analysis / "findings.json"),
+        tables,
+        _read_json(folders.analysis / "findings.json"),
         _read_json(folders.visualizations / "figures.json"),
-        _read_json(folders.analysis / "run_facts.json"))
+        _read_json(folders.analysis / "run_facts.json"),
+    )
 
 
 def _read_json(path: Path):
@@ -130,11 +164,13 @@ def build(material: Material, settings: Settings, images: Path) -> Book:
     tables, facts = material.tables, material.facts
     published = {
         name: publishable(table, settings, tables["habits"])
-        for name, table in tables.items() if describes_customers(table)
+        for name, table in tables.items()
+        if describes_customers(table)
     }
     findings = publishable_findings(material.findings, published, settings)
     figures = publishable_figures(
-        material.figures, withheld_labels(published), set(published), settings)
+        material.figures, withheld_labels(published), set(published), settings
+    )
     book = Book(settings, BANNERS[facts["data"]["synthetic"]])
     book.page(CONTENTS, settings.report.title, (TILE_WIDTH,) * 6)
 
@@ -148,8 +184,7 @@ def build(material: Material, settings: Settings, images: Path) -> Book:
     write_wrangling(book, tables["wrangling_steps"])
     flags = published["flags"]
     write_derivations(book, flags, bool((flags == SUPPRESSED).any(axis=None)))
-    offers = proven_offers(
-        published.get("department_lifts"), settings, facts["data"]["synthetic"])
+    offers = proven_offers(published.get("department_lifts"), settings, facts["data"]["synthetic"])
     write_advice(book, findings, evidence, tables.get("ad_calendar"), offers)
     write_notes(book, published, facts)
     for page in book.pages.values():
@@ -166,13 +201,21 @@ def set_properties(book: Book, facts: dict) -> None:
     """Say in the file's properties what it is, and from which commit, data and rules it comes."""
     report, properties = book.settings.report, book.workbook.properties
     properties.title, properties.creator, properties.subject = (
-        report.title, report.author, report.subject)
+        report.title,
+        report.author,
+        report.subject,
+    )
     properties.lastModifiedBy = report.author
     properties.keywords = "Instacart, grocery, market basket, customer segments"
-    properties.description = (f"{report.subject}. {facts['data']['description']}. "
-                              f"RULES={facts['rules']}, commit {facts['commit']}.")
+    properties.description = (
+        f"{report.subject}. {facts['data']['description']}. "
+        f"RULES={facts['rules']}, commit {facts['commit']}."
+    )
     properties.language = report.language
     properties.created = date_of(facts["epoch"]).replace(tzinfo=None)
-    for name, value in (("git_commit", facts["commit"]), ("data_sha256", facts["data"]["sha256"]),
-                        ("rules", facts["rules"])):
+    for name, value in (
+        ("git_commit", facts["commit"]),
+        ("data_sha256", facts["data"]["sha256"]),
+        ("rules", facts["rules"]),
+    ):
         book.workbook.custom_doc_props.append(StringProperty(name=name, value=value))

@@ -109,8 +109,11 @@ def build(figure: dict, data: Range, headings: dict[str, str], palette: Palette)
     chart.title = _title(figure["title"], palette, TITLE_SIZE, bold=True)
     chart.title.layout = Layout(ManualLayout(xMode="edge", yMode="edge", x=0.01, y=0.02))
     chart.legend = _legend(palette) if len(names) > 1 else None
-    labelled = (len(names) == 1 and not spec.get("intervals")
-                and len(data.values) <= MOST_LABELLED.get(kind, 0))
+    labelled = (
+        len(names) == 1
+        and not spec.get("intervals")
+        and len(data.values) <= MOST_LABELLED.get(kind, 0)
+    )
     if labelled:
         chart.dataLabels = _labels(style)
     _axes(chart, spec, data, style, gridlines=not labelled)
@@ -118,8 +121,7 @@ def build(figure: dict, data: Range, headings: dict[str, str], palette: Palette)
         chart.y_axis.scaling.max = 1
     chart.roundedCorners = False
     chart.display_blanks = "gap"
-    chart.graphical_properties = GraphicalProperties(
-        noFill=True, ln=LineProperties(noFill=True))
+    chart.graphical_properties = GraphicalProperties(noFill=True, ln=LineProperties(noFill=True))
     chart.name, chart.alt_text = figure["name"], figure["alt"]
     return chart
 
@@ -128,8 +130,9 @@ def precise(number_format: str, values: Iterable = ()) -> str:
     """The format in which a table shows a chart's numbers: one more decimal where they have it."""
     if number_format == "0%":
         return "0.0%"
-    shorter = any(isinstance(value, float) and round(value, 1) != round(value, 2)
-                  for value in values)
+    shorter = any(
+        isinstance(value, float) and round(value, 1) != round(value, 2) for value in values
+    )
     return "0.00" if number_format == "0.0" and shorter else number_format
 
 
@@ -168,8 +171,9 @@ def _empty(kind: str) -> ChartBase:
 
 
 def _series(kind: str, data: Range, x: str, name: str, title: str, style: Style):
-    label = SeriesLabel(strRef=StrRef(
-        f=data.title(name), strCache=StrData(ptCount=1, pt=[StrVal(idx=0, v=title)])))
+    label = SeriesLabel(
+        strRef=StrRef(f=data.title(name), strCache=StrData(ptCount=1, pt=[StrVal(idx=0, v=title)]))
+    )
     numbers = _numbers(data, name, style.number_format)
     categories = _categories(data, x)
     if kind == "scatter":
@@ -178,21 +182,33 @@ def _series(kind: str, data: Range, x: str, name: str, title: str, style: Style)
 
 
 def _numbers(data: Range, name: str, number_format: str) -> NumDataSource:
-    points = [NumVal(idx=place, v=repr(value) if isinstance(value, float) else str(value))
-              for place, value in enumerate(_plain(data.values[name])) if value is not None]
-    return NumDataSource(numRef=NumRef(f=data.column(name), numCache=NumData(
-        formatCode=number_format, ptCount=len(data.values), pt=points)))
+    points = [
+        NumVal(idx=place, v=repr(value) if isinstance(value, float) else str(value))
+        for place, value in enumerate(_plain(data.values[name]))
+        if value is not None
+    ]
+    return NumDataSource(
+        numRef=NumRef(
+            f=data.column(name),
+            numCache=NumData(formatCode=number_format, ptCount=len(data.values), pt=points),
+        )
+    )
 
 
 def _categories(data: Range, name: str) -> AxDataSource:
     values = _plain(data.values[name])
     if all(isinstance(value, int | float) for value in values):
         points = [NumVal(idx=place, v=str(value)) for place, value in enumerate(values)]
-        return AxDataSource(numRef=NumRef(f=data.column(name), numCache=NumData(
-            formatCode="General", ptCount=len(values), pt=points)))
+        return AxDataSource(
+            numRef=NumRef(
+                f=data.column(name),
+                numCache=NumData(formatCode="General", ptCount=len(values), pt=points),
+            )
+        )
     points = [StrVal(idx=place, v=str(value)) for place, value in enumerate(values)]
-    return AxDataSource(strRef=StrRef(
-        f=data.column(name), strCache=StrData(ptCount=len(values), pt=points)))
+    return AxDataSource(
+        strRef=StrRef(f=data.column(name), strCache=StrData(ptCount=len(values), pt=points))
+    )
 
 
 def _plain(values: pd.Series) -> list:
@@ -205,19 +221,23 @@ def _colour(series, kind: str, colour: str, palette: Palette) -> None:
         series.smooth = False
         series.marker = Marker("circle", size=5)
         series.marker.graphicalProperties = GraphicalProperties(
-            solidFill=colour, ln=LineProperties(solidFill=colour))
+            solidFill=colour, ln=LineProperties(solidFill=colour)
+        )
         series.graphicalProperties = GraphicalProperties(
-            ln=LineProperties(solidFill=colour, w=int(2 * EMU_PER_POINT)))
+            ln=LineProperties(solidFill=colour, w=int(2 * EMU_PER_POINT))
+        )
     elif kind == "scatter":
         series.smooth = False
         series.marker = Marker("circle", size=8)
         series.marker.graphicalProperties = GraphicalProperties(
-            solidFill=colour, ln=LineProperties(solidFill=palette.paper.lstrip("#")))
+            solidFill=colour, ln=LineProperties(solidFill=palette.paper.lstrip("#"))
+        )
         series.graphicalProperties = GraphicalProperties(ln=LineProperties(noFill=True))
     else:
         series.invertIfNegative = False
         series.graphicalProperties = GraphicalProperties(
-            solidFill=colour, ln=LineProperties(solidFill=palette.paper.lstrip("#")))
+            solidFill=colour, ln=LineProperties(solidFill=palette.paper.lstrip("#"))
+        )
 
 
 def below_column(name: str) -> str:
@@ -235,17 +255,30 @@ class IntervalBars(ErrorBars):
 
     tagname = ErrorBars.tagname
     __attrs__, __nested__ = ErrorBars.__attrs__, ErrorBars.__nested__
-    __elements__ = ("errDir", "errBarType", "errValType", "noEndCap", "plus", "minus", "val",
-                    "spPr")
+    __elements__ = (
+        "errDir",
+        "errBarType",
+        "errValType",
+        "noEndCap",
+        "plus",
+        "minus",
+        "val",
+        "spPr",
+    )
 
 
 def _error_bars(data: Range, name: str, kind: str, palette: Palette) -> ErrorBars:
     bars = IntervalBars(
-        errDir="y" if kind == "scatter" else None, errBarType="both", errValType="cust",
-        noEndCap=False, plus=_numbers(data, above_column(name), "General"),
-        minus=_numbers(data, below_column(name), "General"))
-    bars.spPr = GraphicalProperties(ln=LineProperties(
-        solidFill=palette.ink.lstrip("#"), w=int(1.25 * EMU_PER_POINT)))
+        errDir="y" if kind == "scatter" else None,
+        errBarType="both",
+        errValType="cust",
+        noEndCap=False,
+        plus=_numbers(data, above_column(name), "General"),
+        minus=_numbers(data, below_column(name), "General"),
+    )
+    bars.spPr = GraphicalProperties(
+        ln=LineProperties(solidFill=palette.ink.lstrip("#"), w=int(1.25 * EMU_PER_POINT))
+    )
     return bars
 
 
@@ -265,20 +298,42 @@ class PointLabel(DataLabel):
 
 def _name_points(series, data: Range, spec: dict, palette: Palette) -> None:
     """Write names beside the points of a scatter, as far as there is room for them."""
-    names = next((column for column in data.values
-                  if all(isinstance(value, str) for value in data.values[column])), None)
+    names = next(
+        (
+            column
+            for column in data.values
+            if all(isinstance(value, str) for value in data.values[column])
+        ),
+        None,
+    )
     if names is None:
         return
     across, up = (_scaled(data.values[name]) for name in (spec["x"], spec["series"][0]))
     labels = []
     for place, side in sides_with_room(across, up).items():
         text = _title(str(data.values[names].iloc[place]), palette, TEXT_SIZE).tx
-        labels.append(PointLabel(
-            place, text, dLblPos=side, showVal=True, showLegendKey=False, showCatName=False,
-            showSerName=False, showPercent=False, showBubbleSize=False))
+        labels.append(
+            PointLabel(
+                place,
+                text,
+                dLblPos=side,
+                showVal=True,
+                showLegendKey=False,
+                showCatName=False,
+                showSerName=False,
+                showPercent=False,
+                showBubbleSize=False,
+            )
+        )
     series.dLbls = DataLabelList(
-        dLbl=sorted(labels, key=lambda label: label.idx), showVal=False, showLegendKey=False,
-        showCatName=False, showSerName=False, showPercent=False, showBubbleSize=False)
+        dLbl=sorted(labels, key=lambda label: label.idx),
+        showVal=False,
+        showLegendKey=False,
+        showCatName=False,
+        showSerName=False,
+        showPercent=False,
+        showBubbleSize=False,
+    )
 
 
 def sides_with_room(across: list[float], up: list[float]) -> dict[int, str]:
@@ -287,10 +342,14 @@ def sides_with_room(across: list[float], up: list[float]) -> dict[int, str]:
     found = {}
     for place in sorted(range(len(up)), key=lambda place: -abs(up[place] - 0.5)):
         x, y = across[place], up[place]
-        for side, box in (("r", (x + POINT_WIDTH, x + LABEL_WIDTH)),
-                          ("l", (x - LABEL_WIDTH, x - POINT_WIDTH))):
-            free = not any(box[0] < right and left < box[1] and abs(y - other) < LABEL_HEIGHT
-                           for left, right, other in taken)
+        for side, box in (
+            ("r", (x + POINT_WIDTH, x + LABEL_WIDTH)),
+            ("l", (x - LABEL_WIDTH, x - POINT_WIDTH)),
+        ):
+            free = not any(
+                box[0] < right and left < box[1] and abs(y - other) < LABEL_HEIGHT
+                for left, right, other in taken
+            )
             if free and min(box) >= 0 and max(box) <= 1:
                 found[place] = side
                 taken.append((*box, y))
@@ -308,16 +367,22 @@ def _scaled(values: pd.Series) -> list[float]:
 
 
 def _characters(palette: Palette, size: float, bold: bool, colour: str) -> CharacterProperties:
-    return CharacterProperties(sz=int(size * POINTS), b=bold, latin=Font(typeface=FONT),
-                               solidFill=getattr(palette, colour).lstrip("#"))
+    return CharacterProperties(
+        sz=int(size * POINTS),
+        b=bold,
+        latin=Font(typeface=FONT),
+        solidFill=getattr(palette, colour).lstrip("#"),
+    )
 
 
-def _title(text: str, palette: Palette, size: float, bold: bool = False,
-           turned: bool = False) -> Title:
+def _title(
+    text: str, palette: Palette, size: float, bold: bool = False, turned: bool = False
+) -> Title:
     characters = _characters(palette, size, bold, "ink" if bold else "muted")
     properties = RichTextProperties(rot=-5_400_000, vert="horz") if turned else RichTextProperties()
-    paragraph = Paragraph(pPr=ParagraphProperties(defRPr=characters),
-                          r=[RegularTextRun(rPr=characters, t=text)])
+    paragraph = Paragraph(
+        pPr=ParagraphProperties(defRPr=characters), r=[RegularTextRun(rPr=characters, t=text)]
+    )
     title = Title(tx=Text(rich=RichText(bodyPr=properties, p=[paragraph])))
     title.overlay = False
     return title
@@ -326,7 +391,8 @@ def _title(text: str, palette: Palette, size: float, bold: bool = False,
 def _text(palette: Palette, colour: str = "ink") -> RichText:
     paragraph = Paragraph(
         pPr=ParagraphProperties(defRPr=_characters(palette, TEXT_SIZE, False, colour)),
-        endParaRPr=CharacterProperties(sz=TEXT_SIZE * POINTS))
+        endParaRPr=CharacterProperties(sz=TEXT_SIZE * POINTS),
+    )
     return RichText(bodyPr=RichTextProperties(), p=[paragraph])
 
 
@@ -354,8 +420,10 @@ def _axes(chart: ChartBase, spec: dict, data: Range, style: Style, *, gridlines:
     kind = spec["kind"]
     sideways = kind in ("bar", "stacked_bar")
     palette = style.palette
-    for axis, text, turned in ((chart.x_axis, spec["x_title"], sideways),
-                               (chart.y_axis, spec["y_title"], not sideways)):
+    for axis, text, turned in (
+        (chart.x_axis, spec["x_title"], sideways),
+        (chart.y_axis, spec["y_title"], not sideways),
+    ):
         axis.delete = False
         axis.title = _title(text, palette, TEXT_SIZE, turned=turned)
         axis.txPr = _text(palette)
@@ -363,12 +431,14 @@ def _axes(chart: ChartBase, spec: dict, data: Range, style: Style, *, gridlines:
         axis.tickLblPos = "low" if axis is chart.x_axis else "nextTo"
         axis.majorGridlines = None
         axis.graphicalProperties = GraphicalProperties(
-            ln=LineProperties(solidFill=palette.muted.lstrip("#")))
+            ln=LineProperties(solidFill=palette.muted.lstrip("#"))
+        )
     chart.y_axis.number_format = style.number_format
     chart.y_axis.numFmt.sourceLinked = False
     if gridlines:
-        chart.y_axis.majorGridlines = ChartLines(GraphicalProperties(
-            ln=LineProperties(solidFill=palette.grid.lstrip("#"))))
+        chart.y_axis.majorGridlines = ChartLines(
+            GraphicalProperties(ln=LineProperties(solidFill=palette.grid.lstrip("#")))
+        )
         chart.y_axis.graphicalProperties = GraphicalProperties(ln=LineProperties(noFill=True))
     if kind in ("column", "bar", "stacked_bar"):
         chart.y_axis.scaling.min = 0

@@ -55,10 +55,26 @@ SAFE = 0.95  # programs measure text a little differently
 WIDTHS = {
     character: width
     for width, characters in {
-        191: "'", 222: "ijl’", 260: "|", 278: " !,./:;I[\\]ft·", 333: "()-`r“”", 334: "{}",
-        355: '"', 389: "*", 469: "^", 500: "Jcksvxyz", 556: "#$0123456789?L_abdeghnopqu–é",
-        584: "+<=>~×", 604: "●○", 611: "FTZ", 667: "&ABEKPSVXY", 722: "CDHNRUw", 778: "GOQ",
-        833: "Mm", 889: "%", 944: "W",
+        191: "'",
+        222: "ijl’",
+        260: "|",
+        278: " !,./:;I[\\]ft·",
+        333: "()-`r“”",
+        334: "{}",
+        355: '"',
+        389: "*",
+        469: "^",
+        500: "Jcksvxyz",
+        556: "#$0123456789?L_abdeghnopqu–é",
+        584: "+<=>~×",
+        604: "●○",
+        611: "FTZ",
+        667: "&ABEKPSVXY",
+        722: "CDHNRUw",
+        778: "GOQ",
+        833: "Mm",
+        889: "%",
+        944: "W",
     }.items()
     for character in characters
 }
@@ -69,26 +85,55 @@ UNWANTED = re.compile(f"{ILLEGAL_CHARACTERS_RE.pattern}|[\ud800-\udfff\ufffe\uff
 STARTS_A_FORMULA = ("=", "+", "-", "@", "\t")
 
 FORMATS = {
-    "spend": "$#,##0", "mean_order_value": "$#,##0.00", "mean_item_price": "$#,##0.00",
-    "mean_lines_per_order": "0.00", "median_days_between_orders": "0.0", "share": "0.0%",
-    "support": "0.00%", "p_value": "0.0000", "q_value": "0.0000", "statistic": "#,##0.0",
-    "reach": "0.0%", "effect": "0.000", "effect_low": "0.000", "effect_high": "0.000", "hour": "0",
+    "spend": "$#,##0",
+    "mean_order_value": "$#,##0.00",
+    "mean_item_price": "$#,##0.00",
+    "mean_lines_per_order": "0.00",
+    "median_days_between_orders": "0.0",
+    "share": "0.0%",
+    "support": "0.00%",
+    "p_value": "0.0000",
+    "q_value": "0.0000",
+    "statistic": "#,##0.0",
+    "reach": "0.0%",
+    "effect": "0.000",
+    "effect_low": "0.000",
+    "effect_high": "0.000",
+    "hour": "0",
     "day": "0",
 }
 HEADINGS = {
-    "spend": "Spend (USD)", "mean_order_value": "Mean order value (USD)",
-    "mean_item_price": "Mean item price (USD)", "mean_lines_per_order": "Mean lines per order",
+    "spend": "Spend (USD)",
+    "mean_order_value": "Mean order value (USD)",
+    "mean_item_price": "Mean item price (USD)",
+    "mean_lines_per_order": "Mean lines per order",
     "median_days_between_orders": "Median days between orders",
-    "reorder_rate": "Reorder rate (share of lines)", "lines": "Order lines",
-    "share": "Share of lines", "rows_in": "Rows in", "rows_added": "Added (+)",
-    "rows_removed": "Removed (–)", "rows_quarantined": "Quarantined (–)", "rows_out": "Rows out",
-    "p_value": "p", "q_value": "q", "effect_low": "Effect, from", "effect_high": "Effect, to",
-    "n": "Customers", "group_a": "Group A", "group_b": "Group B", "hour": "Hour of day",
-    "index": "Times the average window", "index_low": "Interval, from",
+    "reorder_rate": "Reorder rate (share of lines)",
+    "lines": "Order lines",
+    "share": "Share of lines",
+    "rows_in": "Rows in",
+    "rows_added": "Added (+)",
+    "rows_removed": "Removed (–)",
+    "rows_quarantined": "Quarantined (–)",
+    "rows_out": "Rows out",
+    "p_value": "p",
+    "q_value": "q",
+    "effect_low": "Effect, from",
+    "effect_high": "Effect, to",
+    "n": "Customers",
+    "group_a": "Group A",
+    "group_b": "Group B",
+    "hour": "Hour of day",
+    "index": "Times the average window",
+    "index_low": "Interval, from",
     "index_high": "Interval, to",
-    "customers_to_decide": "Customers that would decide", "day_name": "Day",
-    "reach": "Share of customers who buy from it", "ratio": "Times the mean of all",
-    "setting": "Threshold", "ages": "Age in years", "daypart": "Part of the day",
+    "customers_to_decide": "Customers that would decide",
+    "day_name": "Day",
+    "reach": "Share of customers who buy from it",
+    "ratio": "Times the mean of all",
+    "setting": "Threshold",
+    "ages": "Age in years",
+    "daypart": "Part of the day",
 }
 INTERVAL_ENDS = {"_low": "Interval, from", "_high": "Interval, to"}
 
@@ -100,8 +145,10 @@ def clean_text(text: str) -> str:
     """Text without the characters that a workbook cannot hold."""
     cleaned = UNWANTED.sub("", text)
     if len(cleaned) > LONGEST_TEXT:
-        raise BasketError(f"a text of {len(cleaned):,} characters does not fit into a cell of the "
-                          f"workbook ({LONGEST_TEXT:,}): {cleaned[:60]} …")
+        raise BasketError(
+            f"a text of {len(cleaned):,} characters does not fit into a cell of the "
+            f"workbook ({LONGEST_TEXT:,}): {cleaned[:60]} …"
+        )
     return cleaned
 
 
@@ -150,8 +197,7 @@ def heading(name: str) -> str:
 
 def is_number(value) -> bool:
     """Whether a value is a number (a truth value is none)."""
-    return (isinstance(value, int | float) and not isinstance(value, bool)
-            and math.isfinite(value))
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def plain(value):
@@ -186,7 +232,7 @@ def mix(colour: str, paper: str, share: float) -> str:
 
 
 def _rgb(colour: str) -> tuple[int, ...]:
-    return tuple(int(colour.lstrip("#")[i:i + 2], 16) for i in (0, 2, 4))
+    return tuple(int(colour.lstrip("#")[i : i + 2], 16) for i in (0, 2, 4))
 
 
 class Font(UnorderedFont):
@@ -194,8 +240,23 @@ class Font(UnorderedFont):
 
     tagname = UnorderedFont.tagname
     __attrs__, __nested__ = UnorderedFont.__attrs__, UnorderedFont.__nested__
-    __elements__ = ("b", "i", "strike", "condense", "extend", "outline", "shadow", "u", "vertAlign",
-                    "sz", "color", "name", "family", "charset", "scheme")
+    __elements__ = (
+        "b",
+        "i",
+        "strike",
+        "condense",
+        "extend",
+        "outline",
+        "shadow",
+        "u",
+        "vertAlign",
+        "sz",
+        "color",
+        "name",
+        "family",
+        "charset",
+        "scheme",
+    )
 
 
 # ---- the look ---------------------------------------------------------------------------------
@@ -262,13 +323,23 @@ class Book:
         self.workbook.remove(self.workbook.active)
         self.workbook._fonts = IndexedList([self.look.font()])  # the first sets columns' widths
         self.workbook._named_styles["Normal"].font = self.look.font()
-        self.workbook.add_named_style(NamedStyle(
-            "Heading 1", self.look.font("ink", 20, bold=True), builtinId=16,
-            alignment=Alignment(vertical="center")))
-        self.workbook.add_named_style(NamedStyle(
-            "Heading 2", self.look.font("accent", 12, bold=True),
-            border=Border(bottom=self.look.side("accent")), builtinId=17,
-            alignment=Alignment(vertical="bottom")))
+        self.workbook.add_named_style(
+            NamedStyle(
+                "Heading 1",
+                self.look.font("ink", 20, bold=True),
+                builtinId=16,
+                alignment=Alignment(vertical="center"),
+            )
+        )
+        self.workbook.add_named_style(
+            NamedStyle(
+                "Heading 2",
+                self.look.font("accent", 12, bold=True),
+                border=Border(bottom=self.look.side("accent")),
+                builtinId=17,
+                alignment=Alignment(vertical="bottom"),
+            )
+        )
 
     def page(self, name: str, title: str, widths: Sequence[float]) -> "Page":
         """Add a sheet; its columns together are at most as wide as the page."""
@@ -318,14 +389,24 @@ class Page:
 
     def pixels(self, first: int, last: int | None = None) -> int:
         """Width of columns in pixels."""
-        return sum(int(width * PIXELS_PER_WIDTH) for width in self.widths[first - 1:last or first])
+        return sum(
+            int(width * PIXELS_PER_WIDTH) for width in self.widths[first - 1 : last or first]
+        )
 
     def set_height(self, row: int, points: float) -> None:
         """Make a row at least so high."""
         self.heights[row] = max(self.heights.get(row, 0), points)
 
-    def write(self, row: int, column: int, value, *, font: Font | None = None,
-              align: Alignment | None = None, number_format: str | None = None) -> Cell:
+    def write(
+        self,
+        row: int,
+        column: int,
+        value,
+        *,
+        font: Font | None = None,
+        align: Alignment | None = None,
+        number_format: str | None = None,
+    ) -> Cell:
         """Write a value as text or number, never as a formula."""
         value = plain(value)
         cell = self.sheet.cell(row, column, value)
@@ -343,8 +424,9 @@ class Page:
         cell.hyperlink = Hyperlink(ref=cell.coordinate, location=target, tooltip=f"Go to {page}")
         cell.font = self.look.font("accent", underline="single", bold=bool(cell.font.bold))
 
-    def wrapped(self, row: int, column: int, text: str, *, font: Font | None = None,
-                **alignment) -> Cell:
+    def wrapped(
+        self, row: int, column: int, text: str, *, font: Font | None = None, **alignment
+    ) -> Cell:
         """Write a text that wraps in its cell, and make the row high enough."""
         font = font or self.look.font()
         align = Alignment(wrap_text=True, vertical="top", **alignment)
@@ -383,8 +465,13 @@ class Page:
         for column in range(1, len(self.widths) + 1):
             self.sheet.cell(self.row, column).fill = self.look.fill("warning")
         lines = wrap(text, self.pixels(1, len(self.widths)) - CELL_PADDING, TEXT_SIZE, True)
-        self.write(self.row, 1, lines[0], font=self.look.font(bold=True),
-                   align=Alignment(vertical="center"))
+        self.write(
+            self.row,
+            1,
+            lines[0],
+            font=self.look.font(bold=True),
+            align=Alignment(vertical="center"),
+        )
         self.set_height(self.row, 20)
         self.row += 1
 
@@ -399,8 +486,15 @@ class Page:
         self.space(4)
         return self.row - 2
 
-    def text(self, text: str, *, colour: str = "ink", bold: bool = False, size: float = TEXT_SIZE,
-             column: int = 1) -> None:
+    def text(
+        self,
+        text: str,
+        *,
+        colour: str = "ink",
+        bold: bool = False,
+        size: float = TEXT_SIZE,
+        column: int = 1,
+    ) -> None:
         """A paragraph as lines that run over the empty cells to the right."""
         pixels = (self.pixels(column, len(self.widths)) - CELL_PADDING) * SAFE
         for line in wrap(clean_text(text), pixels, size, bold):
@@ -417,10 +511,19 @@ class Page:
         self.space(1.5)
 
     def table(
-        self, name: str, frame: pd.DataFrame, *, column: int = 1, headings: dict | None = None,
-        formats: dict | None = None, filters: bool = False, bold_first: bool = False,
+        self,
+        name: str,
+        frame: pd.DataFrame,
+        *,
+        column: int = 1,
+        headings: dict | None = None,
+        formats: dict | None = None,
+        filters: bool = False,
+        bold_first: bool = False,
         link: Callable[[int, str], tuple[str, int] | None] | None = None,
-        turned: Sequence[str] = (), overflow: Sequence[str] = (), dense: bool = False,
+        turned: Sequence[str] = (),
+        overflow: Sequence[str] = (),
+        dense: bool = False,
     ) -> Place:
         """Write a table as an Excel table `tbl_<name>`; return where it stands.
 
@@ -430,22 +533,35 @@ class Page:
         table that fits on a page is not cut in print.
         """
         if len(frame) > LONGEST_TABLE:
-            raise BasketError(f"the table {name} has {len(frame):,} rows; the workbook shows at "
-                              f"most {LONGEST_TABLE:,}")
-        frame = frame if len(frame) else pd.DataFrame(
-            [[NOTHING] * len(frame.columns)], columns=frame.columns)
+            raise BasketError(
+                f"the table {name} has {len(frame):,} rows; the workbook shows at "
+                f"most {LONGEST_TABLE:,}"
+            )
+        frame = (
+            frame
+            if len(frame)
+            else pd.DataFrame([[NOTHING] * len(frame.columns)], columns=frame.columns)
+        )
         titles = unique([(headings or {}).get(label, heading(str(label))) for label in frame])
         header = self.row
         for offset, (label, title) in enumerate(zip(frame.columns, titles, strict=True)):
             values = [plain(value) for value in frame[label]]
             numeric = any(is_number(value) for value in values)
-            self._header(header, column + offset, title, numeric, label in turned,
-                         0 if offset == 0 else 1)
+            self._header(
+                header, column + offset, title, numeric, label in turned, 0 if offset == 0 else 1
+            )
             form = (formats or {}).get(label) or number_format(str(label), values)
             for number, value in enumerate(values):
-                cell = self._body(header + 1 + number, column + offset, value, form, numeric,
-                                  bold=bold_first and offset == 0, wraps=label not in overflow,
-                                  indent=0 if offset == 0 else 1)
+                cell = self._body(
+                    header + 1 + number,
+                    column + offset,
+                    value,
+                    form,
+                    numeric,
+                    bold=bold_first and offset == 0,
+                    wraps=label not in overflow,
+                    indent=0 if offset == 0 else 1,
+                )
                 target = link(number, str(label)) if link else None
                 if target:
                     self.link(cell, *target)
@@ -454,53 +570,84 @@ class Page:
             self.heights[row] -= ROW_PADDING - 1
         self._add_table(name, titles, column, header, last, filters)
         fits = sum(self.heights[row] for row in range(header, last + 1)) <= (
-            self.page_height - HEADING_HEIGHT)
+            self.page_height - HEADING_HEIGHT
+        )
         self.keep(header, last if fits else min(header + 2, last))
         self.row = last + 1
-        return Place(self.name, header, last, {
-            str(label): column + offset for offset, label in enumerate(frame.columns)})
+        return Place(
+            self.name,
+            header,
+            last,
+            {str(label): column + offset for offset, label in enumerate(frame.columns)},
+        )
 
-    def _header(self, row: int, column: int, title: str, numeric: bool, turned: bool,
-                indent: int) -> None:
+    def _header(
+        self, row: int, column: int, title: str, numeric: bool, turned: bool, indent: int
+    ) -> None:
         font = self.look.font(bold=True)
-        align = Alignment(wrap_text=not turned, vertical="bottom",
-                          horizontal="center" if turned else "right" if numeric else "left",
-                          indent=0 if turned else 1 if numeric else indent,
-                          text_rotation=90 if turned else 0)
+        align = Alignment(
+            wrap_text=not turned,
+            vertical="bottom",
+            horizontal="center" if turned else "right" if numeric else "left",
+            indent=0 if turned else 1 if numeric else indent,
+            text_rotation=90 if turned else 0,
+        )
         cell = self.write(row, column, title, font=font, align=align)
         cell.fill = self.look.fill("grid", 0.45)
         cell.border = Border(bottom=self.look.side("ink"))
-        self.set_height(row, text_width(title, bold=True) * POINTS_PER_PIXEL + 10 if turned
-                        else self.height_of(title, column, font, align.indent) + 2)
+        self.set_height(
+            row,
+            text_width(title, bold=True) * POINTS_PER_PIXEL + 10
+            if turned
+            else self.height_of(title, column, font, align.indent) + 2,
+        )
 
-    def _body(self, row: int, column: int, value, form: str, numeric: bool, bold: bool,
-              wraps: bool, indent: int) -> Cell:
+    def _body(
+        self,
+        row: int,
+        column: int,
+        value,
+        form: str,
+        numeric: bool,
+        bold: bool,
+        wraps: bool,
+        indent: int,
+    ) -> Cell:
         font = self.look.font(bold=bold)
         if is_number(value) or (numeric and len(str(value)) <= 12):
             wide = text_width(shown(value, form)) + INDENT + CELL_PADDING > self.pixels(column)
-            align = Alignment(horizontal="right", vertical="top", indent=1,
-                              shrink_to_fit=wide or None)
+            align = Alignment(
+                horizontal="right", vertical="top", indent=1, shrink_to_fit=wide or None
+            )
             muted = self.look.font("muted") if not is_number(value) else font
             cell = self.write(row, column, value, font=muted, align=align, number_format=form)
             self.set_height(row, TEXT_SIZE * LINE + ROW_PADDING)
         elif wraps:
-            cell = self.wrapped(row, column, str(value), font=font, horizontal="left",
-                                indent=indent)
+            cell = self.wrapped(
+                row, column, str(value), font=font, horizontal="left", indent=indent
+            )
         else:
-            cell = self.write(row, column, value, font=font, align=Alignment(
-                horizontal="left", vertical="top", indent=indent))
+            cell = self.write(
+                row,
+                column,
+                value,
+                font=font,
+                align=Alignment(horizontal="left", vertical="top", indent=indent),
+            )
         cell.border = self.look.under
         return cell
 
-    def _add_table(self, name: str, titles: list[str], column: int, header: int, last: int,
-                   filters: bool) -> None:
+    def _add_table(
+        self, name: str, titles: list[str], column: int, header: int, last: int, filters: bool
+    ) -> None:
         full_name = "tbl_" + re.sub(r"\W", "_", name)
         if full_name in self.book.tables:
             raise ValueError(f"two tables are called {full_name}")
         self.book.tables.add(full_name)
         ends = get_column_letter(column), get_column_letter(column + len(titles) - 1)
-        table = Table(displayName=full_name, name=full_name,
-                      ref=f"{ends[0]}{header}:{ends[1]}{last}")
+        table = Table(
+            displayName=full_name, name=full_name, ref=f"{ends[0]}{header}:{ends[1]}{last}"
+        )
         table._initialise_columns()
         for tag, title in zip(table.tableColumns, titles, strict=True):
             tag.name = title
@@ -519,8 +666,11 @@ class Page:
             sheet.row_breaks.append(Break(id=row))
         sheet.sheet_view.showGridLines = False
         sheet.sheet_view.zoomScale = 100
-        sheet.sheet_properties.tabColor = self.look.colour("accent" if self.name in (
-            CONTENTS, "Executive Summary", "7. Recommendations") else "muted")
+        sheet.sheet_properties.tabColor = self.look.colour(
+            "accent"
+            if self.name in (CONTENTS, "Executive Summary", "7. Recommendations")
+            else "muted"
+        )
         sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
         sheet.page_setup.orientation, sheet.page_setup.paperSize = "landscape", sheet.PAPERSIZE_A4
         sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0

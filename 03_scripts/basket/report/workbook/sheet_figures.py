@@ -72,8 +72,9 @@ class Figure:
         return self.spec.get("heat")
 
 
-def publishable_figures(specs: list[dict], withheld: set[tuple[str, str]], customer_tables: set,
-                        settings: Settings) -> list[Figure]:
+def publishable_figures(
+    specs: list[dict], withheld: set[tuple[str, str]], customer_tables: set, settings: Settings
+) -> list[Figure]:
     """The figures in the order of the questions, without the numbers of groups too small to show.
 
     Rows of such a group go to the end, as `suppressed`, so that a chart can stop above them.
@@ -92,8 +93,10 @@ def publishable_figures(specs: list[dict], withheld: set[tuple[str, str]], custo
 def _suppress(figure: Figure, withheld: set[tuple[str, str]], settings: Settings) -> None:
     data = figure.data
     if "population" in data and (data["population"] == "all").any():
-        raise BasketError(f"figure {figure.name}: shows groups of all customers; groups are "
-                          "published for the active ones only (D-15)")
+        raise BasketError(
+            f"figure {figure.name}: shows groups of all customers; groups are "
+            "published for the active ones only (D-15)"
+        )
     hidden = _rows_of_withheld(data, withheld)
     if "customers" in data:
         few = pd.to_numeric(data["customers"], errors="coerce")
@@ -105,8 +108,10 @@ def _suppress(figure: Figure, withheld: set[tuple[str, str]], settings: Settings
     figure.hidden = int(hidden.sum())
     figure.data = pd.concat([data[~hidden], data[hidden]], ignore_index=True)
     if figure.hidden:
-        figure.notes.append(f"Groups that stand for fewer than {settings.privacy.smallest_group} "
-                            "customers, and those that would give them away, are not shown.")
+        figure.notes.append(
+            f"Groups that stand for fewer than {settings.privacy.smallest_group} "
+            "customers, and those that would give them away, are not shown."
+        )
 
 
 def _rows_of_withheld(data: pd.DataFrame, withheld: set[tuple[str, str]]) -> pd.Series:
@@ -130,9 +135,12 @@ def _rows_of_withheld(data: pd.DataFrame, withheld: set[tuple[str, str]]) -> pd.
 def write_chart_data(book: Book, figures: list[Figure]) -> Page:
     """Write the numbers behind every figure, as tables."""
     page = book.page(DATA_SHEET, "Chart data", DATA_WIDTHS)
-    page.text("Every number behind every figure, as it was drawn, under the figure's title; below "
-              "it the result table (04_analysis/tables) that it comes from. Minus and plus say how "
-              "far an interval reaches below and above its value.", colour="muted")
+    page.text(
+        "Every number behind every figure, as it was drawn, under the figure's title; below "
+        "it the result table (04_analysis/tables) that it comes from. Minus and plus say how "
+        "far an interval reaches below and above its value.",
+        colour="muted",
+    )
     page.space(4)
     for figure in figures:
         prepare(figure)
@@ -162,8 +170,10 @@ def in_pages(heights: list[float], room: float, above: float) -> list[int]:
 
 def _shelf_height(page: Page, shelf: tuple[Figure, ...]) -> float:
     """Height in points of tables side by side: each row is as high as its highest cell."""
-    rows = [_row_heights(page, figure, band.start)
-            for figure, band in zip(shelf, (LEFT_BAND, RIGHT_BAND), strict=False)]
+    rows = [
+        _row_heights(page, figure, band.start)
+        for figure, band in zip(shelf, (LEFT_BAND, RIGHT_BAND), strict=False)
+    ]
     return SHELF_HEIGHT + sum(max(row) for row in zip_longest(*rows, fillvalue=0))
 
 
@@ -172,18 +182,34 @@ def _row_heights(page: Page, figure: Figure, column: int) -> list[float]:
     if _stands_on_sheet_6(figure):
         return [ROW_HEIGHT]
     bold, normal, given = page.look.font(bold=True), page.look.font(), _headings(figure)
-    header = max(page.height_of(given.get(name, heading(name)), column + place, bold, 1)
-                 for place, name in enumerate(figure.data))
-    return [header + 2, *(
-        max(page.height_of(value, column + place, normal, 1) if isinstance(value, str) else
-            ROW_HEIGHT for place, value in enumerate(row))
-        for row in figure.data.itertuples(index=False, name=None))]
+    header = max(
+        page.height_of(given.get(name, heading(name)), column + place, bold, 1)
+        for place, name in enumerate(figure.data)
+    )
+    return [
+        header + 2,
+        *(
+            max(
+                page.height_of(value, column + place, normal, 1)
+                if isinstance(value, str)
+                else ROW_HEIGHT
+                for place, value in enumerate(row)
+            )
+            for row in figure.data.itertuples(index=False, name=None)
+        ),
+    ]
 
 
 def _headings(figure: Figure) -> dict[str, str]:
     """Headings of a figure's table that are its own."""
-    ends = {end(name): title for name in (figure.chart or {}).get("intervals") or {}
-            for end, title in ((native_charts.below_column, "Minus"), (native_charts.above_column, "Plus"))}
+    ends = {
+        end(name): title
+        for name in (figure.chart or {}).get("intervals") or {}
+        for end, title in (
+            (native_charts.below_column, "Minus"),
+            (native_charts.above_column, "Plus"),
+        )
+    }
     return figure.spec.get("labels", {}) | ends
 
 
@@ -194,11 +220,16 @@ def _stands_on_sheet_6(figure: Figure) -> bool:
 
 def shelves(figures: list[Figure]) -> list[tuple[Figure, ...]]:
     """Which tables stand side by side: narrow ones of about the same length, in the order of Q."""
-    narrow = [figure for figure in figures if len(figure.data.columns) <= len(LEFT_BAND)
-              and not figure.heat]
+    narrow = [
+        figure
+        for figure in figures
+        if len(figure.data.columns) <= len(LEFT_BAND) and not figure.heat
+    ]
     narrow.sort(key=lambda figure: -len(figure.data))
-    pairs = [tuple(sorted(narrow[place:place + 2], key=lambda figure: -len(figure.data.columns)))
-             for place in range(0, len(narrow), 2)]
+    pairs = [
+        tuple(sorted(narrow[place : place + 2], key=lambda figure: -len(figure.data.columns)))
+        for place in range(0, len(narrow), 2)
+    ]
     wide = [(figure,) for figure in figures if figure not in narrow]
     return sorted([*pairs, *wide], key=lambda shelf: min(figures.index(one) for one in shelf))
 
@@ -214,43 +245,59 @@ def prepare(figure: Figure) -> None:
     if not spec:
         return
     if len(spec["series"]) > native_charts.MOST_SERIES:
-        raise BasketError(f"figure {figure.name}: a chart shows at most {native_charts.MOST_SERIES} "
-                          "series")
+        raise BasketError(
+            f"figure {figure.name}: a chart shows at most {native_charts.MOST_SERIES} series"
+        )
     used = [spec["x"], *spec["series"]]
-    broken = [any(plain(value) is None or not (is_number(plain(value)) or column == spec["x"])
-                  for column, value in zip(used, row, strict=True))
-              for row in figure.data[used].itertuples(index=False, name=None)]
+    broken = [
+        any(
+            plain(value) is None or not (is_number(plain(value)) or column == spec["x"])
+            for column, value in zip(used, row, strict=True)
+        )
+        for row in figure.data[used].itertuples(index=False, name=None)
+    ]
     order = pd.Series(broken).astype(int)
     figure.data = figure.data.iloc[order.argsort(kind="stable")].reset_index(drop=True)
     figure.drawn = int((order == 0).sum())
     for name, (low, high) in (spec.get("intervals") or {}).items():
-        for column, above, below in ((native_charts.below_column(name), name, low),
-                                     (native_charts.above_column(name), high, name)):
+        for column, above, below in (
+            (native_charts.below_column(name), name, low),
+            (native_charts.above_column(name), high, name),
+        ):
             figure.data[column] = [
                 round(plain(a) - plain(b), 10) if is_number(plain(a)) and is_number(plain(b)) else a
-                for a, b in zip(figure.data[above], figure.data[below], strict=True)]
+                for a, b in zip(figure.data[above], figure.data[below], strict=True)
+            ]
 
 
 def bars_instead(figure: Figure) -> dict | None:
     """A native chart in place of a picture, which cannot leave a group out."""
-    numbers = [name for name in figure.data
-               if any(is_number(plain(value)) for value in figure.data[name])]
+    numbers = [
+        name for name in figure.data if any(is_number(plain(value)) for value in figure.data[name])
+    ]
     labels = [name for name in figure.data if name not in numbers]
     if not numbers or not labels:
         return None
     first = numbers[0]
     ends = [f"{first}_low", f"{first}_high"]
-    return {"kind": "bar", "x": labels[0], "series": [first], "x_title": heading(labels[0]),
-            "y_title": heading(first), "number_format": "0.00",
-            "intervals": {first: ends} if set(ends) <= set(figure.data) else None}
+    return {
+        "kind": "bar",
+        "x": labels[0],
+        "series": [first],
+        "x_title": heading(labels[0]),
+        "y_title": heading(first),
+        "number_format": "0.00",
+        "intervals": {first: ends} if set(ends) <= set(figure.data) else None,
+    }
 
 
 def heat_grid(figure: Figure) -> pd.DataFrame:
     """A heat map as rows and columns, the longer side across, headers as text."""
     heat = figure.heat
     grid = figure.data.pivot(index=heat["rows"], columns=heat["columns"], values=heat["values"])
-    grid = grid.reindex(index=figure.data[heat["rows"]].unique(),
-                        columns=figure.data[heat["columns"]].unique())
+    grid = grid.reindex(
+        index=figure.data[heat["rows"]].unique(), columns=figure.data[heat["columns"]].unique()
+    )
     rows = heat["rows"]
     if len(grid) > len(grid.columns) and len(grid) <= HEAT_COLUMNS:
         grid, rows = grid.T, heat["columns"]
@@ -276,8 +323,11 @@ def _write_side_by_side(page: Page, *figures: Figure) -> None:
 
 def _write_numbers(page: Page, figure: Figure, column: int) -> None:
     figure.title_cell = page.write(
-        page.row, column, f"{figure.spec['question']}  {figure.spec['title']}",
-        font=page.look.font(bold=True))
+        page.row,
+        column,
+        f"{figure.spec['question']}  {figure.spec['title']}",
+        font=page.look.font(bold=True),
+    )
     page.set_height(page.row, 18)
     page.row += 1
     sources = page.write(page.row, column, "Source: " + ", ".join(figure.spec.get("sources", ())))
@@ -291,13 +341,17 @@ def _write_numbers(page: Page, figure: Figure, column: int) -> None:
         return
     spec = figure.chart or {}
     given = spec.get("number_format") or "General"
-    formats = {name: native_charts.precise(given, map(plain, figure.data[name]))
-               for name in spec.get("series", ()) if given != "General"}
+    formats = {
+        name: native_charts.precise(given, map(plain, figure.data[name]))
+        for name in spec.get("series", ())
+        if given != "General"
+    }
     for name, ends in (spec.get("intervals") or {}).items():
         for other in (*ends, native_charts.below_column(name), native_charts.above_column(name)):
             formats[other] = formats.get(name, "0.00")
-    figure.place = page.table(figure.name, figure.data, column=column, formats=formats,
-                              headings=_headings(figure))
+    figure.place = page.table(
+        figure.name, figure.data, column=column, formats=formats, headings=_headings(figure)
+    )
 
 
 # ---- sheet 6 ----------------------------------------------------------------------------------
@@ -306,8 +360,11 @@ def _write_numbers(page: Page, figure: Figure, column: int) -> None:
 def write_figures(book: Book, figures: list[Figure], images: Path) -> Page:
     """Write every figure beside its question."""
     page = book.page(SHEET, "Visualizations", WIDTHS)
-    page.text("Each figure stands beside the question that it answers; its numbers stand on sheet "
-              f"{DATA_SHEET}.", colour="muted")
+    page.text(
+        "Each figure stands beside the question that it answers; its numbers stand on sheet "
+        f"{DATA_SHEET}.",
+        colour="muted",
+    )
     page.space(4)
     heights = [_least_height(page, figure) for figure in figures]
     above, room = sum(page.heights.values()), page.page_height - GAP
@@ -377,8 +434,12 @@ def _captions(figure: Figure) -> list[tuple[str, dict]]:
         (spec["subtitle"], {"colour": "muted"}),
         (so_what if so_what.startswith("So what:") else f"So what: {so_what}", {"colour": "ink"}),
         (" ".join(note for note in figure.notes if note), {"colour": "muted"}),
-        ("Source: " + ", ".join(spec["sources"]) + (
-            f"; numbers on sheet {DATA_SHEET}" if figure.place else ""), {"colour": "muted"}),
+        (
+            "Source: "
+            + ", ".join(spec["sources"])
+            + (f"; numbers on sheet {DATA_SHEET}" if figure.place else ""),
+            {"colour": "muted"},
+        ),
     ]
 
 
@@ -410,9 +471,11 @@ def _write_panel(page: Page, figure: Figure, images: Path, added: float) -> None
     if drawing is None:
         return
     drawing.anchor = OneCellAnchor(
-        _from=AnchorMarker(col=1, row=first - 1, colOff=10 * EMU_PER_PIXEL,
-                           rowOff=3 * EMU_PER_PIXEL),
-        ext=XDRPositiveSize2D(size[0] * EMU_PER_PIXEL, size[1] * EMU_PER_PIXEL))
+        _from=AnchorMarker(
+            col=1, row=first - 1, colOff=10 * EMU_PER_PIXEL, rowOff=3 * EMU_PER_PIXEL
+        ),
+        ext=XDRPositiveSize2D(size[0] * EMU_PER_PIXEL, size[1] * EMU_PER_PIXEL),
+    )
     if isinstance(drawing, ChartBase):
         page.sheet.add_chart(drawing)
     else:
@@ -431,9 +494,15 @@ def _drawing(figure: Figure, picture: Path | None, page: Page, room: tuple[int, 
     """The chart or image, and its size in pixels."""
     if figure.chart:
         place = figure.place
-        values = figure.data.iloc[:figure.drawn]
-        data = native_charts.Range(place.sheet, place.first, place.header + figure.drawn, place.columns,
-                            place.header, values)
+        values = figure.data.iloc[: figure.drawn]
+        data = native_charts.Range(
+            place.sheet,
+            place.first,
+            place.header + figure.drawn,
+            place.columns,
+            place.header,
+            values,
+        )
         headings = {name: heading(name) for name in figure.data} | figure.spec.get("labels", {})
         return native_charts.build(figure.spec, data, headings, page.book.settings.palette), room
     image = Image(picture)
@@ -457,12 +526,15 @@ def _write_heat(page: Page, figure: Figure, added: float) -> None:
     page.text(spec["title"], size=11, bold=True)
     values = [plain(value) for value in figure.data.iloc[:, 1:].to_numpy().ravel()]
     form, note = heat_format(values)
-    page.text(f"{spec['subtitle'].rstrip('.')}. {note}".strip() if note else spec["subtitle"],
-              colour="muted")
+    page.text(
+        f"{spec['subtitle'].rstrip('.')}. {note}".strip() if note else spec["subtitle"],
+        colour="muted",
+    )
     headers = list(figure.data.columns)
     turned = headers[1:] if any(len(name) > WIDEST_IN_A_CELL - 1 for name in headers[1:]) else ()
-    place = page.table(f"heat_{figure.name}", figure.data, turned=turned,
-                       formats=dict.fromkeys(headers[1:], form))
+    place = page.table(
+        f"heat_{figure.name}", figure.data, turned=turned, formats=dict.fromkeys(headers[1:], form)
+    )
     for row in range(place.first, place.last + 1):
         page.set_height(row, ROW_HEIGHT + added / len(figure.data))
     _shade(page, place, spec["heat"]["values"], values)
@@ -493,17 +565,25 @@ def heat_format(values: list) -> tuple[str, str]:
 def _shade(page: Page, place: Place, measure: str, values: list) -> None:
     numbers = [value for value in values if is_number(value)]
     columns = sorted(place.columns.values())
-    cells = (f"{get_column_letter(columns[1])}{place.first}:"
-             f"{get_column_letter(columns[-1])}{place.last}")
+    cells = (
+        f"{get_column_letter(columns[1])}{place.first}:{get_column_letter(columns[-1])}{place.last}"
+    )
     accent, contrast, paper = (
         page.look.fill(name, share).start_color.rgb
-        for name, share in (("accent", 0.5), ("contrast", 0.5), ("paper", 1)))
+        for name, share in (("accent", 0.5), ("contrast", 0.5), ("paper", 1))
+    )
     if "lift" in measure and min(numbers, default=1) < 1 < max(numbers, default=1):
-        rule = ColorScaleRule(start_type="min", start_color=contrast, mid_type="num", mid_value=1,
-                              mid_color=paper, end_type="max", end_color=accent)
+        rule = ColorScaleRule(
+            start_type="min",
+            start_color=contrast,
+            mid_type="num",
+            mid_value=1,
+            mid_color=paper,
+            end_type="max",
+            end_color=accent,
+        )
     else:
-        rule = ColorScaleRule(start_type="min", start_color=paper, end_type="max",
-                              end_color=accent)
+        rule = ColorScaleRule(start_type="min", start_color=paper, end_type="max", end_color=accent)
     page.sheet.conditional_formatting.add(cells, rule)
     for row in page.sheet[cells]:
         for cell in row:

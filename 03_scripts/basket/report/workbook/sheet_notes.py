@@ -8,16 +8,33 @@ from basket.report.workbook.page import NOTHING, Book, Page
 from basket.report.workbook.sheet_story import NOTES_SHEET
 
 WIDTHS = (22.0, 26.0, 29.0, 22.0, 12.5, 17.0, 13.0, 10.0, 10.0, 9.5, 9.5, 25.0)
-CITATION = ("“The Instacart Online Grocery Shopping Dataset 2017”, accessed via Kaggle "
-            "(https://www.kaggle.com/competitions/instacart-market-basket-analysis).")
+CITATION = (
+    "“The Instacart Online Grocery Shopping Dataset 2017”, accessed via Kaggle "
+    "(https://www.kaggle.com/competitions/instacart-market-basket-analysis)."
+)
 RIGHT_HALF = 6  # column in which the right half of the glossary begins
 MOST_TESTS = 60
 EFFECTS = {
-    "cramers_v": "Cramér's V", "epsilon_squared": "epsilon²", "cliffs_delta": "Cliff's delta",
-    "ratio": "ratio", "difference": "difference",
+    "cramers_v": "Cramér's V",
+    "epsilon_squared": "epsilon²",
+    "cliffs_delta": "Cliff's delta",
+    "ratio": "ratio",
+    "difference": "difference",
 }
-SHOWN_TESTS = ["question", "grouping", "measure", "unit", "n", "effect_name", "effect",
-               "effect_low", "effect_high", "p_value", "q_value", "verdict"]
+SHOWN_TESTS = [
+    "question",
+    "grouping",
+    "measure",
+    "unit",
+    "n",
+    "effect_name",
+    "effect",
+    "effect_low",
+    "effect_high",
+    "p_value",
+    "q_value",
+    "verdict",
+]
 DETAILS = r"(share of|orders (in|at)) "
 
 
@@ -53,66 +70,134 @@ def sections(settings: Settings, facts: dict) -> list[tuple[str, list[tuple[str,
     ceiling = f"{settings.thresholds.price_ceiling_dollars:g}"
     versions = ", ".join(f"{name} {value}" for name, value in facts.get("versions", {}).items())
     return [
-        ("Data and citation", [
-            ("Citation", CITATION + " Non-commercial use, with citation."),
-            ("Data of this run", facts["data"]["description"] + "."),
-            ("Fabricated columns", "Customers (gender, state, age, dependants, family status, "
-             "income) and prices were made up for a course and describe no real person and no real "
-             "price. What rests on them shows the method, not the market."),
-            ("RULES", f"{facts['rules']}. The corrected rules repair the known faults of the "
-             "files; the course rules repeat what published analyses print."),
-            ("Versions", versions or NOTHING),
-        ]),
-        ("Method and units", [
-            ("Units", "An order line is a product in an order; an order belongs to a customer. "
-             "Every number names its unit. Busiest means most orders, not most lines."),
-            ("Population", "Active customers have at least "
-             f"{settings.thresholds.active_from_orders} prior orders; findings speak of them "
-             "unless they say otherwise."),
-            ("Money", f"US dollars, summed in whole cents. A price above {ceiling} dollars is "
-             "damage and counts as missing."),
-            ("Tests", "The unit of every test is the customer: one row for each, then the test. "
-             "Effects come first, with their interval; q is the false discovery rate over all "
-             "tests of this report."),
-            ("Verdicts", "No practical difference: the whole interval lies below the smallest "
-             "threshold. Small, medium, large: the whole interval reaches that threshold and q is "
-             f"below {statistics.significance:g}. Undecided: anything else. "
-             + thresholds(settings)),
-        ]),
-        ("How to read an interval", [
-            ("In plain words", f"Were the study repeated with other customers many times, about "
-             f"{sure} of the intervals drawn in this way would hold the true value; a short "
-             "interval is a precise answer, and one that contains “no difference” leaves the "
-             "question open."),
-        ]),
-        ("What this data cannot tell", [
-            ("No dates", "Orders carry a weekday and an hour but no date: no trends, seasons, "
-             "cohorts, churn or lifetime value."),
-            ("Weekdays", f"No official source says which day 0 is; we read it as "
-             f"{settings.day_names[0]} (D-01)."),
-            ("Censored gaps", "A gap of 30 days means 30 or more. Medians below 30 are sound; a "
-             "plain mean is not shown (D-11)."),
-            ("No quantities", "A line says that a product was bought, not how many of it. There "
-             "are no costs, discounts or fees."),
-            ("No causes", "Nothing was varied and no advertisement was recorded: differences "
-             "between groups are not effects of belonging to them."),
-        ]),
-        ("Privacy", [
-            ("Suppression", "A row that describes customers by their attributes and stands for "
-             f"fewer than {privacy.smallest_group} of them is suppressed, together with as many "
-             "others as keep it from being worked out; such tables are published for active "
-             "customers only (D-15)."),
-            ("Never published", "Names of customers and identifiers of customers. Names are "
-             "dropped while the files are read (D-14)."),
-        ]),
+        (
+            "Data and citation",
+            [
+                ("Citation", CITATION + " Non-commercial use, with citation."),
+                ("Data of this run", facts["data"]["description"] + "."),
+                (
+                    "Fabricated columns",
+                    "Customers (gender, state, age, dependants, family status, "
+                    "income) and prices were made up for a course and describe no real person "
+                    "and no real "
+                    "price. What rests on them shows the method, not the market.",
+                ),
+                (
+                    "RULES",
+                    f"{facts['rules']}. The corrected rules repair the known faults of the "
+                    "files; the course rules repeat what published analyses print.",
+                ),
+                ("Versions", versions or NOTHING),
+            ],
+        ),
+        (
+            "Method and units",
+            [
+                (
+                    "Units",
+                    "An order line is a product in an order; an order belongs to a customer. "
+                    "Every number names its unit. Busiest means most orders, not most lines.",
+                ),
+                (
+                    "Population",
+                    "Active customers have at least "
+                    f"{settings.thresholds.active_from_orders} prior orders; findings "
+                    f"speak of them "
+                    "unless they say otherwise.",
+                ),
+                (
+                    "Money",
+                    f"US dollars, summed in whole cents. A price above {ceiling} dollars is "
+                    "damage and counts as missing.",
+                ),
+                (
+                    "Tests",
+                    "The unit of every test is the customer: one row for each, then the test. "
+                    "Effects come first, with their interval; q is the false discovery "
+                    "rate over all "
+                    "tests of this report.",
+                ),
+                (
+                    "Verdicts",
+                    "No practical difference: the whole interval lies below the smallest "
+                    "threshold. Small, medium, large: the whole interval reaches that threshold "
+                    "and q is "
+                    f"below {statistics.significance:g}. Undecided: anything else. "
+                    + thresholds(settings),
+                ),
+            ],
+        ),
+        (
+            "How to read an interval",
+            [
+                (
+                    "In plain words",
+                    f"Were the study repeated with other customers many times, about "
+                    f"{sure} of the intervals drawn in this way would hold the true value; a short "
+                    "interval is a precise answer, and one that contains “no difference” "
+                    "leaves the "
+                    "question open.",
+                )
+            ],
+        ),
+        (
+            "What this data cannot tell",
+            [
+                (
+                    "No dates",
+                    "Orders carry a weekday and an hour but no date: no trends, seasons, "
+                    "cohorts, churn or lifetime value.",
+                ),
+                (
+                    "Weekdays",
+                    f"No official source says which day 0 is; we read it as "
+                    f"{settings.day_names[0]} (D-01).",
+                ),
+                (
+                    "Censored gaps",
+                    "A gap of 30 days means 30 or more. Medians below 30 are sound; a "
+                    "plain mean is not shown (D-11).",
+                ),
+                (
+                    "No quantities",
+                    "A line says that a product was bought, not how many of it. There "
+                    "are no costs, discounts or fees.",
+                ),
+                (
+                    "No causes",
+                    "Nothing was varied and no advertisement was recorded: differences "
+                    "between groups are not effects of belonging to them.",
+                ),
+            ],
+        ),
+        (
+            "Privacy",
+            [
+                (
+                    "Suppression",
+                    "A row that describes customers by their attributes and stands for "
+                    f"fewer than {privacy.smallest_group} of them is "
+                    f"suppressed, together with as many "
+                    "others as keep it from being worked out; such tables are published for active "
+                    "customers only (D-15).",
+                ),
+                (
+                    "Never published",
+                    "Names of customers and identifiers of customers. Names are "
+                    "dropped while the files are read (D-14).",
+                ),
+            ],
+        ),
     ]
 
 
 def thresholds(settings: Settings) -> str:
     """The thresholds of small, medium and large effects, as a sentence."""
     effects = settings.statistics.effects.model_dump()
-    parts = [f"{EFFECTS[name]} {' / '.join(f'{step:g}' for step in steps)}"
-             for name, steps in effects.items()]
+    parts = [
+        f"{EFFECTS[name]} {' / '.join(f'{step:g}' for step in steps)}"
+        for name, steps in effects.items()
+    ]
     return f"Small / medium / large from: {'; '.join(parts)}, or the inverse of a ratio."
 
 
@@ -120,17 +205,26 @@ def glossary(settings: Settings) -> list[tuple[str, str]]:
     """Words that a reader may not know."""
     limits = settings.thresholds
     return [
-        ("Busiest period", f"the {limits.busiest_hours} hours of the day with most orders; as many "
-         "with fewest are the quietest"),
+        (
+            "Busiest period",
+            f"the {limits.busiest_hours} hours of the day with most orders; as many "
+            "with fewest are the quietest",
+        ),
         ("Cliff's delta", "how far one group lies above another: 0 not at all, 1 or -1 entirely"),
         ("Cramér's V", "how strongly two classifications go together: 0 not at all, 1 entirely"),
         ("epsilon²", "share of the order among customers that their group explains: 0 to 1"),
         ("Evidence, source", "the result table that holds the numbers: a CSV file of the analysis"),
-        ("Interval", "where the true value lies with "
-         f"{settings.statistics.confidence:.0%} confidence, as explained above"),
+        (
+            "Interval",
+            "where the true value lies with "
+            f"{settings.statistics.confidence:.0%} confidence, as explained above",
+        ),
         ("Lift", "how many times more often than in the whole population; 1 is no difference"),
-        ("Loyalty", f"new up to {limits.regular_above_orders} orders, loyal above "
-         f"{limits.loyal_above_orders}, regular between"),
+        (
+            "Loyalty",
+            f"new up to {limits.regular_above_orders} orders, loyal above "
+            f"{limits.loyal_above_orders}, regular between",
+        ),
         ("Mean item price", "spend / order lines with a price"),
         ("Mean order value", "spend / orders"),
         ("Order line", "a product in an order"),
@@ -139,8 +233,11 @@ def glossary(settings: Settings) -> list[tuple[str, str]]:
         ("Reorder rate", "share of order lines whose product the customer had bought before"),
         ("Support", "share of orders that contain both products"),
         ("Usual share", "the share of all order lines that a department has among all customers"),
-        ("Waking window", f"{settings.window_hours} hours in a row between "
-         f"{settings.waking_hours[0]}:00 and {settings.waking_hours[1] + 1}:00"),
+        (
+            "Waking window",
+            f"{settings.window_hours} hours in a row between "
+            f"{settings.waking_hours[0]}:00 and {settings.waking_hours[1] + 1}:00",
+        ),
     ]
 
 
@@ -159,9 +256,12 @@ def _write_tests(page: Page, published: dict[str, pd.DataFrame]) -> None:
         page.table("verdict_counts", _in_words(counts.loc[place]), dense=True)
         page.space(6)
     shown = chosen_tests(tests)
-    page.text(f"The overall comparison of each ordering habit: {len(shown)} of {len(tests)} tests; "
-              "the others stand in 04_analysis/tables/tests.csv. Customers that would decide: how "
-              "many an undecided test would need.", colour="muted")
+    page.text(
+        f"The overall comparison of each ordering habit: {len(shown)} of {len(tests)} tests; "
+        "the others stand in 04_analysis/tables/tests.csv. Customers that would decide: how "
+        "many an undecided test would need.",
+        colour="muted",
+    )
     page.space(3)
     shown = _in_words(shown[[name for name in SHOWN_TESTS if name in shown]])
     place = page.table("tests", shown, headings={"effect_name": "Measure of effect"}, dense=True)

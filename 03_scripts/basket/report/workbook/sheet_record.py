@@ -32,34 +32,49 @@ class Figure:
 
 
 BOXES = (
-    ("As received", (
-        Figure("Order lines", "raw_lines", "read", "rows_in"),
-        Figure("Orders", "raw_orders", "read", "rows_in"),
-        Figure("Customers", "raw_customers", "read", "rows_in"),
-        Figure("Products", "raw_products", "read", "rows_in"),
-    )),
-    ("Cleaned", (
-        Figure("Order lines", "raw_lines", "read", "rows_out"),
-        Figure("Orders", "orders", "prior orders only", "rows_out"),
-        Figure("Customers", "raw_customers", "read", "rows_out"),
-        Figure("Products", "products", None, "rows_out"),
-    )),
-    ("Merged", (
-        Figure("Order lines", "merged", "merge", "rows_out"),
-        Figure("Orders", "analysis_orders", "active customers", "rows_in"),
-        Figure("Customers", "analysis_customers", "active customers", "rows_in"),
-    )),
-    ("Without exclusions", (
-        Figure("Order lines", "merged", "active customers", "rows_out"),
-        Figure("Orders", "analysis_orders", "active customers", "rows_out"),
-        Figure("Customers", "analysis_customers", "active customers", "rows_out"),
-    )),
+    (
+        "As received",
+        (
+            Figure("Order lines", "raw_lines", "read", "rows_in"),
+            Figure("Orders", "raw_orders", "read", "rows_in"),
+            Figure("Customers", "raw_customers", "read", "rows_in"),
+            Figure("Products", "raw_products", "read", "rows_in"),
+        ),
+    ),
+    (
+        "Cleaned",
+        (
+            Figure("Order lines", "raw_lines", "read", "rows_out"),
+            Figure("Orders", "orders", "prior orders only", "rows_out"),
+            Figure("Customers", "raw_customers", "read", "rows_out"),
+            Figure("Products", "products", None, "rows_out"),
+        ),
+    ),
+    (
+        "Merged",
+        (
+            Figure("Order lines", "merged", "merge", "rows_out"),
+            Figure("Orders", "analysis_orders", "active customers", "rows_in"),
+            Figure("Customers", "analysis_customers", "active customers", "rows_in"),
+        ),
+    ),
+    (
+        "Without exclusions",
+        (
+            Figure("Order lines", "merged", "active customers", "rows_out"),
+            Figure("Orders", "analysis_orders", "active customers", "rows_out"),
+            Figure("Customers", "analysis_customers", "active customers", "rows_out"),
+        ),
+    ),
 )
-EXCLUDED = ("Excluded: low activity", (
-    Figure("Order lines", "merged", "active customers", "rows_removed"),
-    Figure("Orders", "analysis_orders", "active customers", "rows_removed"),
-    Figure("Customers", "analysis_customers", "active customers", "rows_removed"),
-))
+EXCLUDED = (
+    "Excluded: low activity",
+    (
+        Figure("Order lines", "merged", "active customers", "rows_removed"),
+        Figure("Orders", "analysis_orders", "active customers", "rows_removed"),
+        Figure("Customers", "analysis_customers", "active customers", "rows_removed"),
+    ),
+)
 
 # What published analyses print, and why a run may give another number.
 COMPARED = {
@@ -67,22 +82,32 @@ COMPARED = {
     "rows.customers": ("Customers as received", BOXES[0][1][2], ""),
     "rows.prior": ("Order lines as received", BOXES[0][1][0], ""),
     "rows.products_clean": (
-        "Products after cleaning", BOXES[1][1][3],
-        "The corrected RULES keep products without a name, under a label (D-05)."),
+        "Products after cleaning",
+        BOXES[1][1][3],
+        "The corrected RULES keep products without a name, under a label (D-05).",
+    ),
     "rows.merged": (
-        "Order lines merged", BOXES[2][1][0],
+        "Order lines merged",
+        BOXES[2][1][0],
         "The corrected RULES repair doubled ids and keep nameless products: no line is lost and "
-        "none is added (D-04, D-05)."),
+        "none is added (D-04, D-05).",
+    ),
     "rows.active": (
-        "Order lines of active customers", BOXES[3][1][0],
-        "Follows from the lines merged, and from counting a customer's prior orders (D-04, D-05)."),
+        "Order lines of active customers",
+        BOXES[3][1][0],
+        "Follows from the lines merged, and from counting a customer's prior orders (D-04, D-05).",
+    ),
     "rows.excluded": (
-        "Order lines excluded", EXCLUDED[1][0],
-        "Follows from the lines merged, and from counting a customer's prior orders (D-04, D-05)."),
+        "Order lines excluded",
+        EXCLUDED[1][0],
+        "Follows from the lines merged, and from counting a customer's prior orders (D-04, D-05).",
+    ),
     "customers.active": (
-        "Active customers", BOXES[3][1][2],
+        "Active customers",
+        BOXES[3][1][2],
         "The corrected RULES count a customer's prior orders, the published ones those that are "
-        "left after the merge (D-04, D-05)."),
+        "left after the merge (D-04, D-05).",
+    ),
 }
 
 
@@ -94,9 +119,12 @@ def write_flow(book: Book, flow: pd.DataFrame, facts: dict) -> Page:
     rules, data = facts["rules"], facts["data"]
     page = book.page(FLOW_SHEET, "Population flow", FLOW_WIDTHS)
     ours = flow[flow["rules"].isin([rules, "any"])]
-    page.text(f"How many rows each step took in and gave on, under RULES={rules}. All = merged; "
-              "active = without exclusions; excluded = customers with fewer than "
-              f"{book.settings.thresholds.active_from_orders} orders.", colour="muted")
+    page.text(
+        f"How many rows each step took in and gave on, under RULES={rules}. All = merged; "
+        "active = without exclusions; excluded = customers with fewer than "
+        f"{book.settings.thresholds.active_from_orders} orders.",
+        colour="muted",
+    )
     page.space(8)
     _write_boxes(page, ours)
     page.section("Reconciliation: in + added – removed – quarantined = out")
@@ -106,8 +134,11 @@ def write_flow(book: Book, flow: pd.DataFrame, facts: dict) -> Page:
         page.section(f"What RULES={other} would have removed or added")
         page.text("Counted in this run; it takes no second one.", colour="muted")
         page.space(3)
-        page.table(f"population_flow_{other}", reconciled(flow[flow["rules"] == other]),
-                   headings={"adds_up": "Adds up"})
+        page.table(
+            f"population_flow_{other}",
+            reconciled(flow[flow["rules"] == other]),
+            headings={"adds_up": "Adds up"},
+        )
     page.space(10)
     _write_published(page, ours, rules, data["synthetic"])
     _write_files(page, data.get("files") or {})
@@ -120,8 +151,12 @@ def _write_files(page: Page, files: dict[str, dict]) -> None:
     page.space(12)
     page.section("The files as received")
     rows = [(name, file["bytes"], file["sha256"]) for name, file in sorted(files.items())]
-    page.table("input_files", pd.DataFrame(rows, columns=["file", "bytes", "sha256"]),
-               headings={"sha256": "sha256"}, overflow=("sha256",))
+    page.table(
+        "input_files",
+        pd.DataFrame(rows, columns=["file", "bytes", "sha256"]),
+        headings={"sha256": "sha256"},
+        overflow=("sha256",),
+    )
 
 
 def look_up(flow: pd.DataFrame, figure: Figure) -> int | None:
@@ -140,14 +175,24 @@ def _write_boxes(page: Page, flow: pd.DataFrame) -> None:
     height = max((len(items) for _, items in boxes), default=0)
     for (title, items), columns in zip(boxes, BOX_COLUMNS, strict=False):
         _box(page, first, columns, title, items, height, strong=columns == BOX_COLUMNS[-1])
-    for column in ARROW_COLUMNS[:max(len(boxes) - 1, 0)]:
-        page.write(first + 2, column, "→", font=page.look.font("muted", 18),
-                   align=Alignment(horizontal="center", vertical="center"))
+    for column in ARROW_COLUMNS[: max(len(boxes) - 1, 0)]:
+        page.write(
+            first + 2,
+            column,
+            "→",
+            font=page.look.font("muted", 18),
+            align=Alignment(horizontal="center", vertical="center"),
+        )
     page.row = first + height + 1
     excluded = [(f.label, look_up(flow, f)) for f in EXCLUDED[1]]
     if all(value is not None for _, value in excluded):
-        page.write(page.row, BOX_COLUMNS[2][1], "↓", font=page.look.font("muted", 18),
-                   align=Alignment(horizontal="center", vertical="center"))
+        page.write(
+            page.row,
+            BOX_COLUMNS[2][1],
+            "↓",
+            font=page.look.font("muted", 18),
+            align=Alignment(horizontal="center", vertical="center"),
+        )
         page.set_height(page.row, 22)
         page.row += 1
         _box(page, page.row, BOX_COLUMNS[2], EXCLUDED[0], excluded, len(excluded), strong=False)
@@ -156,8 +201,15 @@ def _write_boxes(page: Page, flow: pd.DataFrame) -> None:
     page.space(10)
 
 
-def _box(page: Page, row: int, columns: tuple[int, int], title: str, items: list, height: int,
-         strong: bool) -> None:
+def _box(
+    page: Page,
+    row: int,
+    columns: tuple[int, int],
+    title: str,
+    items: list,
+    height: int,
+    strong: bool,
+) -> None:
     look = page.look
     fill = look.fill("accent", 0.12) if strong else look.fill("grid", 0.3)
     line = look.side("accent" if strong else "muted", "medium" if strong else "thin")
@@ -166,29 +218,46 @@ def _box(page: Page, row: int, columns: tuple[int, int], title: str, items: list
             cell = page.sheet.cell(row + offset, column)
             cell.fill = fill
             cell.border = Border(
-                left=line if side == 0 else None, right=line if side == 1 else None,
-                top=line if offset == 0 else None, bottom=line if offset == height else None)
+                left=line if side == 0 else None,
+                right=line if side == 1 else None,
+                top=line if offset == 0 else None,
+                bottom=line if offset == height else None,
+            )
         page.set_height(row + offset, 19)
     middle = Alignment(horizontal="left", vertical="center", indent=1)
     page.write(row, columns[0], title, font=look.font(bold=True, size=11), align=middle)
     for offset, (label, value) in enumerate(items, 1):
         page.write(row + offset, columns[0], label, font=look.font("muted"), align=middle)
-        page.write(row + offset, columns[1], value, font=look.font(bold=True),
-                   align=Alignment(horizontal="right", vertical="center", indent=1))
+        page.write(
+            row + offset,
+            columns[1],
+            value,
+            font=look.font(bold=True),
+            align=Alignment(horizontal="right", vertical="center", indent=1),
+        )
 
 
 def reconciled(flow: pd.DataFrame) -> pd.DataFrame:
     """The flow as it is shown: whether each row adds up, and what its rows are."""
     numbers = flow[["rows_in", "rows_added", "rows_removed", "rows_quarantined", "rows_out"]]
     numbers = numbers.astype("int64")
-    adds_up = (numbers["rows_in"] + numbers["rows_added"] - numbers["rows_removed"]
-               - numbers["rows_quarantined"] == numbers["rows_out"])
-    return pd.DataFrame({
-        "step": flow["step"], "table": flow["table"], "rules": flow["rules"],
-        **{name: numbers[name] for name in numbers},
-        "adds_up": adds_up.map({True: "yes", False: "NO"}),
-        "reason": flow["reason"],
-    }).reset_index(drop=True)
+    adds_up = (
+        numbers["rows_in"]
+        + numbers["rows_added"]
+        - numbers["rows_removed"]
+        - numbers["rows_quarantined"]
+        == numbers["rows_out"]
+    )
+    return pd.DataFrame(
+        {
+            "step": flow["step"],
+            "table": flow["table"],
+            "rules": flow["rules"],
+            **{name: numbers[name] for name in numbers},
+            "adds_up": adds_up.map({True: "yes", False: "NO"}),
+            "reason": flow["reason"],
+        }
+    ).reset_index(drop=True)
 
 
 def _write_published(page: Page, flow: pd.DataFrame, rules: str, synthetic: str) -> None:
@@ -202,18 +271,36 @@ def _write_published(page: Page, flow: pd.DataFrame, rules: str, synthetic: str)
         ours = look_up(flow, figure)
         if name not in published or ours is None:
             continue
-        other_data = ("Generated data, not the published data set." if synthetic == "data"
-                      else "Another data set: a part of the published one.")
-        reason = ("The same." if ours == published[name]
-                  else other_data if not same_data
-                  else why if rules == "corrected" and why else "Differs: the input files differ.")
-        rows.append((label, published[name], "yes" if ours == published[name] else "no", ours,
-                     ours - published[name], reason))
+        other_data = (
+            "Generated data, not the published data set."
+            if synthetic == "data"
+            else "Another data set: a part of the published one."
+        )
+        reason = (
+            "The same."
+            if ours == published[name]
+            else other_data
+            if not same_data
+            else why
+            if rules == "corrected" and why
+            else "Differs: the input files differ."
+        )
+        rows.append(
+            (
+                label,
+                published[name],
+                "yes" if ours == published[name] else "no",
+                ours,
+                ours - published[name],
+                reason,
+            )
+        )
     if not rows:
         return
     page.section("Beside the figures that published analyses print")
-    frame = pd.DataFrame(rows, columns=["figure", "published", "same", "this_run", "difference",
-                                        "why"])
+    frame = pd.DataFrame(
+        rows, columns=["figure", "published", "same", "this_run", "difference", "why"]
+    )
     page.table("published_figures", frame, overflow=("why",))
 
 
@@ -224,9 +311,11 @@ def write_checks(book: Book, checks: pd.DataFrame) -> Page:
     """Write what was checked, what was found, and what was done."""
     page = book.page(CHECKS_SHEET, "Consistency checks", (24.0, 24.0, 34.0, 16.0, 48.0))
     acted = (~checks["action"].str.lower().str.startswith(("none", "no "))).sum()
-    page.text(f"{len(checks)} checks; {acted} of them led to an action or a note. Missing values, "
-              "duplicates, mixed types and outliers are looked for at each import and each change.",
-              colour="muted")
+    page.text(
+        f"{len(checks)} checks; {acted} of them led to an action or a note. Missing values, "
+        "duplicates, mixed types and outliers are looked for at each import and each change.",
+        colour="muted",
+    )
     page.space(4)
     shown = checks.assign(found=[_number_if_one(value) for value in checks["found"]])
     place = page.table("consistency_checks", shown, filters=True)
@@ -255,28 +344,37 @@ def write_wrangling(book: Book, steps: pd.DataFrame) -> Page:
 def write_derivations(book: Book, flags: pd.DataFrame, flags_are_withheld: bool) -> Page:
     """Write the rule of each derived column, and how often each label occurs at each grain."""
     page = book.page(DERIVATIONS_SHEET, "Column derivations", (25.0, 38.0, 32.0, 17.0, 82.0))
-    page.text("Each derived column with the rule and the thresholds in force; the wording is "
-              "filled from settings.yml and cannot disagree with the code.", colour="muted")
+    page.text(
+        "Each derived column with the rule and the thresholds in force; the wording is "
+        "filled from settings.yml and cannot disagree with the code.",
+        colour="muted",
+    )
     page.space(4)
     rules = pd.DataFrame(dictionary.derivations(book.settings))
     rules["table"] = [tables.split()[0] for tables in rules["table"]]
     columns = ["table", "column", "derived_from", "unit", "condition"]
-    page.table("column_derivations", rules[columns],
-               headings={"table": "First table", "column": "New column", "condition": "Rule"},
-               filters=True)
+    page.table(
+        "column_derivations",
+        rules[columns],
+        headings={"table": "First table", "column": "New column", "condition": "Rule"},
+        filters=True,
+    )
     page.space(12)
     if flags.empty:
         return page
     page.section("How often each label occurs: active customers, their orders and order lines")
-    page.text("N/A: the label belongs to orders or lines and does not divide customers.",
-              colour="muted")
+    page.text(
+        "N/A: the label belongs to orders or lines and does not divide customers.", colour="muted"
+    )
     if flags_are_withheld:
-        page.text(f"suppressed: fewer than {book.settings.privacy.smallest_group} customers, or a "
-                  "row that would give such a group away (sheet 9).", colour="muted")
+        page.text(
+            f"suppressed: fewer than {book.settings.privacy.smallest_group} customers, or a "
+            "row that would give such a group away (sheet 9).",
+            colour="muted",
+        )
     page.space(3)
     place = page.table("flags", flags[["flag", "label", "customers", "orders", "lines"]])
-    bars = DataBarRule("num", 0, "max", None, page.look.colour("accent"), minLength=0,
-                       maxLength=85)
+    bars = DataBarRule("num", 0, "max", None, page.look.colour("accent"), minLength=0, maxLength=85)
     letter = get_column_letter(place.columns["lines"])
     page.sheet.conditional_formatting.add(f"{letter}{place.first}:{letter}{place.last}", bars)
     page.repeat(place.header)

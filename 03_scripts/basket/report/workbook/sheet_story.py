@@ -29,11 +29,23 @@ PARTS = {  # of the recommendations: heading, and the questions up to which it g
     "Whom to address, and how sure we are": "Q12",
 }
 OFFER_GROUPINGS = {  # whose goods are offered: the column, and whether demographics make it
-    "loyalty_flag": False, "income_group": True, "age_group": True, "region": True,
+    "loyalty_flag": False,
+    "income_group": True,
+    "age_group": True,
+    "region": True,
 }
 MOST_OFFERS = 8
-ADVICE_COLUMNS = ["question", "confidence", "answer", "action", "owner", "size", "change_mind",
-                  "chart", "evidence"]
+ADVICE_COLUMNS = [
+    "question",
+    "confidence",
+    "answer",
+    "action",
+    "owner",
+    "size",
+    "change_mind",
+    "chart",
+    "evidence",
+]
 CONTENT = {
     SUMMARY_SHEET: "What we found, what it means, and what to do: one row for each message",
     "2. Population Flow": "How many rows came in, were removed or added, and were analysed",
@@ -81,13 +93,23 @@ def tiles(tables: dict[str, pd.DataFrame], synthetic: str) -> list[Tile]:
     if synthetic != "columns":
         found += [
             Tile("Spend (USD)", round(float(spend), 2), "$#,##0", f"fabricated prices, {who}"),
-            Tile("Mean order value (USD)", round(float(spend / orders), 6), "$#,##0.00",
-                 f"spend / orders, {who}"),
+            Tile(
+                "Mean order value (USD)",
+                round(float(spend / orders), 6),
+                "$#,##0.00",
+                f"spend / orders, {who}",
+            ),
         ]
     else:
         found.append(Tile("Mean lines per order", round(float(lines / orders), 6), "0.00", who))
-    found.append(Tile("Reorder rate", round(float(reordered / lines), 6), "0.0%",
-                      f"share of order lines, {who}"))
+    found.append(
+        Tile(
+            "Reorder rate",
+            round(float(reordered / lines), 6),
+            "0.0%",
+            f"share of order lines, {who}",
+        )
+    )
     return found
 
 
@@ -143,12 +165,25 @@ def _write_tiles(page: Page, found: list[Tile]) -> None:
             (tile.note, look.font("muted"), 32, None),
         )
         for offset, (value, font, height, form) in enumerate(rows):
-            cell = page.write(first + offset, column, value, font=font, number_format=form,
-                              align=Alignment(horizontal="left", vertical="center", indent=1,
-                                              wrap_text=offset == len(rows) - 1))
+            cell = page.write(
+                first + offset,
+                column,
+                value,
+                font=font,
+                number_format=form,
+                align=Alignment(
+                    horizontal="left",
+                    vertical="center",
+                    indent=1,
+                    wrap_text=offset == len(rows) - 1,
+                ),
+            )
             cell.fill = look.fill("grid", 0.3)
-            cell.border = Border(left=look.side("paper", "thick"), right=line,
-                                 top=look.side("accent", "thick") if offset == 0 else None)
+            cell.border = Border(
+                left=look.side("paper", "thick"),
+                right=line,
+                top=look.side("accent", "thick") if offset == 0 else None,
+            )
             page.set_height(first + offset, height)
     page.row = first + len(rows)
     page.keep(first, page.row - 1)
@@ -157,15 +192,16 @@ def _write_tiles(page: Page, found: list[Tile]) -> None:
 # ---- findings ---------------------------------------------------------------------------------
 
 
-def publishable_findings(findings: list[dict], published: dict[str, pd.DataFrame],
-                         settings: Settings) -> list[dict]:
+def publishable_findings(
+    findings: list[dict], published: dict[str, pd.DataFrame], settings: Settings
+) -> list[dict]:
     """Withhold what tells of a group too small to publish; refuse groups of another population.
 
     A number's `where` names its column and the values of its row.
     """
     return [
-        _withhold(finding, settings) if any(
-            _is_withheld(finding, number, published) for number in finding["numbers"].values())
+        _withhold(finding, settings)
+        if any(_is_withheld(finding, number, published) for number in finding["numbers"].values())
         else finding
         for finding in findings
     ]
@@ -176,8 +212,10 @@ def _is_withheld(finding: dict, number: dict, published: dict[str, pd.DataFrame]
     if table not in published or not isinstance(where, dict):
         return False
     if where.get("population", PUBLISHED_POPULATION) != PUBLISHED_POPULATION:
-        raise BasketError(f"finding {finding['id']} tells of groups of all customers ({table}); "
-                          "groups are published for the active ones only (D-15)")
+        raise BasketError(
+            f"finding {finding['id']} tells of groups of all customers ({table}); "
+            "groups are published for the active ones only (D-15)"
+        )
     rows = published[table]
     for key in set(where) & set(rows.columns):
         rows = rows[rows[key].astype("str") == str(where[key])]
@@ -189,9 +227,12 @@ def _withhold(finding: dict, settings: Settings) -> dict:
     return finding | {
         "headline": "Withheld: the answer would tell of too few customers",
         "so_what": f"It rests on a group of fewer than {settings.privacy.smallest_group} "
-                   "customers, or on one that would give such a group away (D-15).",
-        "action": "Run the analysis again with more customers.", "numbers": {}, "size": "",
-        "confidence": "low", "change_mind": "More customers in the group.",
+        "customers, or on one that would give such a group away (D-15).",
+        "action": "Run the analysis again with more customers.",
+        "numbers": {},
+        "size": "",
+        "confidence": "low",
+        "change_mind": "More customers in the group.",
     }
 
 
@@ -224,32 +265,50 @@ def write_summary(book: Book, findings: list[dict], evidence: Evidence) -> Page:
     """Write one row for each message, in the order of the questions."""
     page = book.page(SUMMARY_SHEET, "Executive summary", (5.5, 47.0, 42.0, 34.0, 14.5, 9.0, 21.0))
     ordered = in_order(findings)
-    page.text("What we found, what it means, and what to do about it. Answers come first; how they "
-              "were reached stands on the sheets behind.", colour="muted")
+    page.text(
+        "What we found, what it means, and what to do about it. Answers come first; how they "
+        "were reached stands on the sheets behind.",
+        colour="muted",
+    )
     page.space(6)
-    frame = pd.DataFrame([{
-        "question": finding["question"], "finding": finding["headline"],
-        "so_what": finding["so_what"], "do_this": finding["action"],
-        "confidence": confidence(finding), "chart": evidence.chart(finding),
-        "evidence": ", ".join(finding["evidence"]),
-    } for finding in ordered], columns=["question", "finding", "so_what", "do_this", "confidence",
-                                        "chart", "evidence"])
+    frame = pd.DataFrame(
+        [
+            {
+                "question": finding["question"],
+                "finding": finding["headline"],
+                "so_what": finding["so_what"],
+                "do_this": finding["action"],
+                "confidence": confidence(finding),
+                "chart": evidence.chart(finding),
+                "evidence": ", ".join(finding["evidence"]),
+            }
+            for finding in ordered
+        ],
+        columns=["question", "finding", "so_what", "do_this", "confidence", "chart", "evidence"],
+    )
 
     def link(row: int, column: str):
         return evidence.target(ordered[row]) if column == "chart" and ordered else None
 
-    place = page.table("key_messages", frame, headings={"question": "Q", "so_what": "So what",
-                                                        "do_this": "Do this"}, link=link)
+    place = page.table(
+        "key_messages",
+        frame,
+        headings={"question": "Q", "so_what": "So what", "do_this": "Do this"},
+        link=link,
+    )
     for row in range(place.first, place.last + 1):
         page.sheet.cell(row, 2).font = page.look.font(bold=True)
-        page.set_height(row, page.height_of(page.sheet.cell(row, 2).value, 2,
-                                            page.look.font(bold=True)) + 4)
+        page.set_height(
+            row, page.height_of(page.sheet.cell(row, 2).value, 2, page.look.font(bold=True)) + 4
+        )
     page.sheet.freeze_panes = page.sheet.cell(place.first, 1)
     page.repeat(place.header)
     page.space(6)
-    page.text("●●● High: the whole interval supports the verdict.   ●●○ Medium: it holds here, and "
-              "depends on a cut or an assumption.   ●○○ Low: a hint, not yet a result.",
-              colour="muted")
+    page.text(
+        "●●● High: the whole interval supports the verdict.   ●●○ Medium: it holds here, and "
+        "depends on a cut or an assumption.   ●○○ Low: a hint, not yet a result.",
+        colour="muted",
+    )
     return page
 
 
@@ -261,18 +320,30 @@ def in_order(findings: list[dict]) -> list[dict]:
 # ---- 7. Recommendations -----------------------------------------------------------------------
 
 
-def write_advice(book: Book, findings: list[dict], evidence: Evidence,
-                 calendar: pd.DataFrame | None, offers: pd.DataFrame) -> Page:
+def write_advice(
+    book: Book,
+    findings: list[dict],
+    evidence: Evidence,
+    calendar: pd.DataFrame | None,
+    offers: pd.DataFrame,
+) -> Page:
     """Write each question with its answer and action; then the ad calendar on a page of its own."""
-    page = book.page(ADVICE_SHEET, "Recommendations",
-                     (17.0, 15.0, 38.0, 34.0, 12.0, 22.0, 25.0, 9.0, 21.0))
-    page.text("Each key question with its answer and what to do; the ad calendar follows on a page "
-              "of its own.", colour="muted")
+    page = book.page(
+        ADVICE_SHEET, "Recommendations", (17.0, 15.0, 38.0, 34.0, 12.0, 22.0, 25.0, 9.0, 21.0)
+    )
+    page.text(
+        "Each key question with its answer and what to do; the ad calendar follows on a page "
+        "of its own.",
+        colour="muted",
+    )
     page.space(6)
     first = 1
     for title, last in PARTS.items():
-        questions = {name: question for name, question in QUESTIONS.items()
-                     if first <= number_of(name) <= number_of(last)}
+        questions = {
+            name: question
+            for name, question in QUESTIONS.items()
+            if first <= number_of(name) <= number_of(last)
+        }
         page.section(f"{title} (Q{first} to {last})")
         _write_part(page, f"recommendations_{first}", questions, findings, evidence)
         page.new_page()
@@ -281,33 +352,53 @@ def write_advice(book: Book, findings: list[dict], evidence: Evidence,
     return page
 
 
-def _write_part(page: Page, name_of_table: str, questions: dict[str, Question],
-                findings: list[dict], evidence: Evidence) -> None:
+def _write_part(
+    page: Page,
+    name_of_table: str,
+    questions: dict[str, Question],
+    findings: list[dict],
+    evidence: Evidence,
+) -> None:
     """A part of the questions, each with its findings, as a table that fits on a page."""
     rows, targets = [], []
     for name, question in questions.items():
         answers = [finding for finding in findings if finding["question"] == name]
         for finding in answers:
-            rows.append({
-                "question": f"{name}  {question.title}", "confidence": confidence(finding),
-                "answer": finding["headline"], "action": finding["action"],
-                "owner": finding["owner"], "size": finding.get("size") or NOTHING,
-                "change_mind": finding.get("change_mind") or CHANGE_MIND[finding["confidence"]],
-                "chart": evidence.chart(finding), "evidence": ", ".join(finding["evidence"]),
-            })
+            rows.append(
+                {
+                    "question": f"{name}  {question.title}",
+                    "confidence": confidence(finding),
+                    "answer": finding["headline"],
+                    "action": finding["action"],
+                    "owner": finding["owner"],
+                    "size": finding.get("size") or NOTHING,
+                    "change_mind": finding.get("change_mind") or CHANGE_MIND[finding["confidence"]],
+                    "chart": evidence.chart(finding),
+                    "evidence": ", ".join(finding["evidence"]),
+                }
+            )
             targets.append(evidence.target(finding))
         if not answers:
-            rows.append({"question": f"{name}  {question.title}",
-                         "answer": "Not answered by this run."})
+            rows.append(
+                {"question": f"{name}  {question.title}", "answer": "Not answered by this run."}
+            )
             targets.append(None)
 
     def link(row: int, column: str):
         return targets[row] if column == "chart" else None
 
     frame = pd.DataFrame(rows, columns=ADVICE_COLUMNS).fillna(NOTHING)
-    page.table(name_of_table, frame, bold_first=True, link=link, headings={
-        "question": "Key question", "size": "Size (what it touches)",
-        "change_mind": "What would change our mind"})
+    page.table(
+        name_of_table,
+        frame,
+        bold_first=True,
+        link=link,
+        headings={
+            "question": "Key question",
+            "size": "Size (what it touches)",
+            "change_mind": "What would change our mind",
+        },
+    )
 
 
 def _write_calendar(page: Page, calendar: pd.DataFrame | None, offers: pd.DataFrame) -> None:
@@ -315,18 +406,29 @@ def _write_calendar(page: Page, calendar: pd.DataFrame | None, offers: pd.DataFr
     if calendar is None or calendar.empty:
         page.text("This run proposes no ad calendar: it found no window in which orders are few.")
         return
-    page.text("Print this page. Each row is the window of the day in which orders are fewest while "
-              "people are awake, whom to address, and what to offer. 0.50 times the average window "
-              "means half of its orders.", colour="muted")
+    page.text(
+        "Print this page. Each row is the window of the day in which orders are fewest while "
+        "people are awake, whom to address, and what to offer. 0.50 times the average window "
+        "means half of its orders.",
+        colour="muted",
+    )
     page.space(6)
-    page.table("ad_calendar", as_printed(calendar), bold_first=True,
-               headings={"offer": "What to offer", "orders": "Orders then"})
+    page.table(
+        "ad_calendar",
+        as_printed(calendar),
+        bold_first=True,
+        headings={"offer": "What to offer", "orders": "Orders then"},
+    )
     if offers.empty:
         return
     page.space(10)
     page.section("In any window: what certain customers buy more of than others")
-    page.table("ad_offers", offers, bold_first=True, headings={
-        "lift": "Times its usual share of their order lines"})
+    page.table(
+        "ad_offers",
+        offers,
+        bold_first=True,
+        headings={"lift": "Times its usual share of their order lines"},
+    )
 
 
 def proven_offers(lifts: pd.DataFrame | None, settings: Settings, synthetic: str) -> pd.DataFrame:
@@ -335,22 +437,42 @@ def proven_offers(lifts: pd.DataFrame | None, settings: Settings, synthetic: str
     One row per group, of those whose difference may carry a headline. Nothing rests on
     demographics that are fabricated.
     """
-    columns = ["audience", "customers", "offer", "lift", "interval_low", "interval_high",
-               "evidence"]
+    columns = [
+        "audience",
+        "customers",
+        "offer",
+        "lift",
+        "interval_low",
+        "interval_high",
+        "evidence",
+    ]
     if lifts is None:
         return pd.DataFrame(columns=columns)
-    allowed = [name for name, is_demographic in OFFER_GROUPINGS.items()
-               if not (is_demographic and synthetic == "columns")]
-    strong = lifts[lifts["grouping"].isin(allowed) & (lifts["for_headline"] == "yes")
-                   & ~lifts["measure"].isin(settings.labels.unnamed_departments)]
+    allowed = [
+        name
+        for name, is_demographic in OFFER_GROUPINGS.items()
+        if not (is_demographic and synthetic == "columns")
+    ]
+    strong = lifts[
+        lifts["grouping"].isin(allowed)
+        & (lifts["for_headline"] == "yes")
+        & ~lifts["measure"].isin(settings.labels.unnamed_departments)
+    ]
     strong = strong[pd.to_numeric(strong["effect"], errors="coerce") > 1]
     strong = strong.sort_values("effect_low", ascending=False, kind="stable")
     strong = strong.drop_duplicates(["grouping", "group_a"]).head(MOST_OFFERS)
-    return pd.DataFrame({
-        "audience": strong["group_a"], "customers": strong["n"], "offer": strong["measure"],
-        "lift": strong["effect"], "interval_low": strong["effect_low"],
-        "interval_high": strong["effect_high"], "evidence": "department_lifts",
-    }, columns=columns).reset_index(drop=True)
+    return pd.DataFrame(
+        {
+            "audience": strong["group_a"],
+            "customers": strong["n"],
+            "offer": strong["measure"],
+            "lift": strong["effect"],
+            "interval_low": strong["effect_low"],
+            "interval_high": strong["effect_high"],
+            "evidence": "department_lifts",
+        },
+        columns=columns,
+    ).reset_index(drop=True)
 
 
 def as_printed(calendar: pd.DataFrame) -> pd.DataFrame:
@@ -360,8 +482,10 @@ def as_printed(calendar: pd.DataFrame) -> pd.DataFrame:
         shown["day"] = shown.pop("day_name")
     if "offer_reason" in shown:
         reasons = shown.pop("offer_reason")
-        shown["offer"] = [f"{offer} ({reason})" if offer and reason else offer
-                          for offer, reason in zip(shown["offer"], reasons, strict=True)]
+        shown["offer"] = [
+            f"{offer} ({reason})" if offer and reason else offer
+            for offer, reason in zip(shown["offer"], reasons, strict=True)
+        ]
     return shown[calendar_columns(shown)]
 
 
