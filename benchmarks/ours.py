@@ -15,10 +15,10 @@ from pathlib import Path
 from basket.analysis import flags, totals
 from basket.prepare import clean, import_raw, merge
 from basket.prepare.flat import write_flat
+from basket.tables import store
 from basket.tables.ids import Positions
 from basket.tables.result_csv import to_csv
 from basket.tables.stage import Stage
-from basket.tables.store import store
 
 
 def import_stage() -> None:

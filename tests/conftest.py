@@ -17,9 +17,10 @@ from basket.project.folders import ROOT, Folders
 from basket.project.settings import Settings, load_settings
 from basket.project.stages import read_record
 from basket.synthetic.generate import generate
+from basket.tables import store
 from basket.tables.ids import Positions
 from basket.tables.stage import Stage
-from basket.tables.store import read_sidecar, read_table, store
+from basket.tables.store import read_sidecar, read_table
 
 SETTINGS_FILE = ROOT / "settings.yml"
 RAW_TABLES = ["raw_products", "raw_departments", "raw_customers", "raw_orders", "raw_lines"]

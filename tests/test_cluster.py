@@ -24,7 +24,7 @@ from basket.project.errors import BasketError
 from basket.project.folders import ROOT, Folders
 from basket.project.stages import Step, graph
 from basket.synthetic.generate import generate
-from basket.tables.store import cluster, progress, stage, store
+from basket.tables import cluster, progress, stage, store
 from conftest import Run, import_stage, lines_per_part, run_stages, write_settings
 
 BASKET = [sys.executable, "-c", "from basket.command import main; main()"]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from basket.analysis import flags, totals
 from basket.project.folders import ROOT
 from basket.project.settings import load_settings
+from basket.tables import ids as lookup_module
 from basket.tables.ids import OrdersOfLines, Positions
-from basket.tables.store import ids as lookup_module
 
 SETTINGS = load_settings(ROOT / "settings.yml")
 MISSING = "(missing)"

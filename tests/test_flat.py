@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from basket.analysis.totals import GROUPINGS
 from basket.prepare import flat, splice
+from basket.project import dictionary
 from basket.project.errors import BasketError
-from basket.project.folders import dictionary
 
 LABELS = [
     c.name

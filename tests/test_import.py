@@ -19,7 +19,7 @@ from basket.prepare.raw_files import find
 from basket.project.errors import DataError
 from basket.project.folders import ROOT, Folders
 from basket.project.settings import load_settings
-from basket.tables.store import store
+from basket.tables import store
 from conftest import Run, hashes, imported, run_stages, write_settings
 
 LIMITS = load_settings(ROOT / "settings.yml").limits

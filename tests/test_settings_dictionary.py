@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from basket.project import dictionary
 from basket.project.errors import BasketError, SettingsError
-from basket.project.folders import dictionary
 from basket.project.settings import load_settings
 from basket.project.stages import graph
 from basket.tables.store import column_to_arrow, conforming, read_part, to_pandas

@@ -11,12 +11,13 @@ import numpy as np
 import pyarrow as pa
 
 from basket.prepare.splice import side_by_side
+from basket.project import dictionary
 from basket.project.errors import BasketError
-from basket.project.folders import dictionary, folders_of_run
+from basket.project.folders import folders_of_run
 from basket.project.stages import Step, read_record
+from basket.tables import store
 from basket.tables.ids import OrdersOfLines, Positions
 from basket.tables.stage import Stage
-from basket.tables.store import store
 
 NAME = "flat_lines"
 AGAIN = "run `make report`, then `basket flat` again"

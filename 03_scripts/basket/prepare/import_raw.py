@@ -22,11 +22,12 @@ from basket.prepare.read_csv import (
     read_small,
 )
 from basket.prepare.split import cut, join_part, split_slice
+from basket.project import dictionary
 from basket.project.errors import DataError
-from basket.project.folders import ORIGINAL_DATA, dictionary
+from basket.project.folders import ORIGINAL_DATA
+from basket.tables import store
 from basket.tables.ids import OrdersOfLines, Positions
 from basket.tables.stage import Stage
-from basket.tables.store import store
 
 BYTES_PER_LINE = 17.8  # of the order lines' file, on average
 

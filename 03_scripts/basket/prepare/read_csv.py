@@ -27,9 +27,9 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from basket.prepare.raw_files import BOM, PEOPLE, RawFile
+from basket.project import dictionary
 from basket.project.dictionary import Column
 from basket.project.errors import DataError
-from basket.project.folders import dictionary
 
 WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")

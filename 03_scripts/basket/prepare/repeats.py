@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from basket.prepare.raw_files import RawFile
 from basket.prepare.read_csv import LONGEST_TEXT, BadRow, find_rows
 from basket.project.errors import DataError
-from basket.tables.store import store
+from basket.tables import store
 
 TABLE = "raw_lines"
 KEY = ["order_id", "product_id"]

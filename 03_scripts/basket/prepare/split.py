@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from basket.prepare.raw_files import SLICE_BYTES, RawFile
 from basket.prepare.read_csv import Reader
-from basket.tables.store import store
+from basket.tables import store
 
 LOOK_BACK = 64 * 1024  # bytes in which nearly every line ends
 

@@ -31,7 +31,7 @@ from basket.project.stages import Step, file_hash, graph, record_file, write_jso
 from basket.run import manifest
 from basket.run.environment import ENVIRONMENT
 from basket.run.lock import only_run
-from basket.tables.store import cluster, progress
+from basket.tables import cluster, progress
 
 if TYPE_CHECKING:
     from basket.run.kernel import Kernel

@@ -22,9 +22,9 @@ from basket.project.errors import BasketError
 from basket.project.folders import ROOT, Folders, folders_of_run
 from basket.project.settings import load_settings
 from basket.project.stages import SIDECAR, Step, graph, read_record, record_file, write_json
+from basket.tables import progress, store
 from basket.tables.audit import Audit
 from basket.tables.result_csv import to_csv
-from basket.tables.store import progress, store
 
 
 class Stage:
@@ -190,7 +190,7 @@ class Stage:
         They run on a pool of threads, or on the cluster of this run; `what` names an item.
         """
         if self.scheduler:
-            from basket.tables.store import cluster
+            from basket.tables import cluster
 
             done = cluster.in_order(self.scheduler, function, items, constants, what)
         else:

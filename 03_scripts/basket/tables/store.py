@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from basket.project import dictionary
 from basket.project.errors import BasketError
-from basket.project.folders import dictionary
 from basket.project.stages import SIDECAR
 
 ROWS_PER_GROUP = 250_000  # of a table that is written while it is read

@@ -8,7 +8,7 @@ from openpyxl.styles import Alignment, Border
 from openpyxl.utils import get_column_letter
 
 from basket.checks.published import read_published
-from basket.project.folders import dictionary
+from basket.project import dictionary
 from basket.report.workbook.page import Book, Page, plain
 
 FLOW_SHEET = "2. Population Flow"
