@@ -4,7 +4,6 @@ Lines of one customer resemble each other, so a test that takes lines as indepen
 every true null (D-09). Every comparison gives its effect first, then its interval, then p, then q.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import pandas as pd
 
 from basket.analysis import statistics
 from basket.analysis.statistics import Estimate
-from basket.analysis.totals import is_active, narrow
+from basket.analysis.totals import narrow
 from basket.project.settings import Settings
 from basket.tables.store import give_back
 
@@ -565,56 +564,6 @@ def _of_overall_test(judged: pd.DataFrame) -> pd.Series:
         (judged["effect_name"] != "ratio").to_numpy()
     ]
     return pd.Series(overall.reindex(keys).to_numpy(), judged.index)
-
-
-def conclusions_under(
-    customers: pd.DataFrame, values: Mapping[str, np.ndarray], relabel, settings: Settings
-):
-    """Return a function from settings to the verdicts that the labels under them lead to.
-
-    `relabel(customers, settings)` labels all customers anew; `values` are their measures. Each
-    grouping that a threshold cuts is tested on the measures that the findings rest on.
-    """
-    measured = [
-        name
-        for name in (
-            "mean_order_value",
-            "mean_item_price",
-            "share of snacks",
-            "share of meat seafood",
-        )
-        if name in values
-    ]
-    effects = settings.statistics.effects.model_dump()
-    ordered = {measure: statistics.Ordered.of(values[measure]) for measure in measured}
-    known: dict[tuple, str] = {}
-
-    def conclude(changed: Settings) -> dict[tuple[str, str], str]:
-        labels = relabel(customers, changed)
-        active = is_active(labels, changed)
-        found = {}
-        for grouping in ("loyalty_flag", "age_group", "income_group"):
-            codes, _ = codes_of(labels, grouping, changed.labels.missing)
-            codes = np.where(active, codes, -1)
-            for measure in measured:
-                key = measure, hashlib.sha256(codes).digest()
-                if key not in known:
-                    estimate = statistics.epsilon_squared(
-                        ordered[measure], codes, settings.statistics.confidence
-                    )
-                    known[key] = statistics.verdict(
-                        estimate.effect_name,
-                        estimate.effect,
-                        estimate.low,
-                        estimate.high,
-                        estimate.p_value,
-                        thresholds=effects,
-                        significance=settings.statistics.significance,
-                    )
-                found[grouping, measure] = known[key]
-        return found
-
-    return conclude
 
 
 def verdict_counts(tests: pd.DataFrame) -> pd.DataFrame:

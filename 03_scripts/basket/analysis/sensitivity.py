@@ -5,8 +5,6 @@ anew from the tables that stage 04 made: no line is read again. Measured on 206,
 moves 0.9 s, without the time that the conclusions take.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-
 import numpy as np
 import pandas as pd
 from pydantic import ValidationError
@@ -94,95 +92,3 @@ def moved(settings: Settings, name: str, direction: int, move: float = MOVE) -> 
         return Settings.model_validate(content)
     except ValidationError:
         return None
-
-
-def sensitivity(
-    customers: pd.DataFrame,
-    products: pd.DataFrame,
-    hours: tuple[np.ndarray, np.ndarray],
-    rules: Rules,
-    settings: Settings,
-    *,
-    headline_of: Callable[[Settings], Mapping[Hashable, object]],
-    settings_moved: Sequence[str] = tuple(UNIT_OF),
-    move: float = MOVE,
-) -> pd.DataFrame:
-    """One row per threshold and direction: how many change their label, how many conclusions.
-
-    `hours` are all customers' orders and lines by day and hour, two arrays of 7 x 24.
-    `headline_of(settings)` gives the conclusion of each finding (its verdict or direction, not its
-    numbers) under settings; it is called once for the base and once for each move that changes any
-    label, for without another label there is no other conclusion. headlines_changed counts the
-    findings whose conclusion differs, or that only one of the two has.
-
-    `unit` says what the threshold labels: customers, lines (by their product's price range) or
-    orders (by their day and hour). `relabelled` counts those, of both populations, that change any
-    label, share_relabelled is their share; customers_relabelled is 0 where no customer's label can
-    change. A move that the settings do not allow has its threshold and leaves the rest empty.
-    """
-
-    def labels_under(changed: Settings, unit: str) -> tuple[pd.DataFrame, np.ndarray]:
-        if unit == "lines":
-            return relabel_products(products, changed), products["lines"].to_numpy("int64")
-        if unit == "orders":
-            return relabel_hours(*hours, rules, changed), hours[0].ravel()
-        return relabel(customers, changed), np.ones(len(customers), np.int64)
-
-    base = {
-        unit: labels_under(settings, unit)
-        for unit in dict.fromkeys(UNIT_OF[name] for name in settings_moved)
-    }
-    conclusions = dict(headline_of(settings))
-    rows = []
-    for name in settings_moved:
-        unit = UNIT_OF[name]
-        labels, weights = base[unit]
-        for direction in (-1, 1):
-            threshold = getattr(settings.thresholds, name)
-            changed = moved(settings, name, direction, move)
-            row = {"setting": name, "base": threshold, "unit": unit}
-            if changed is not None:
-                differs = is_relabelled(labels, labels_under(changed, unit)[0])
-                count = int(weights[differs].sum())
-                other = dict(headline_of(changed)) if differs.any() else conclusions
-                row |= {
-                    "changed": getattr(changed.thresholds, name),
-                    "customers_relabelled": count if unit == "customers" else 0,
-                    "headlines_changed": changed_conclusions(conclusions, other),
-                    "relabelled": count,
-                    "share_relabelled": count / max(1, int(weights.sum())),
-                }
-            rows.append(row)
-    table = pd.DataFrame(
-        rows,
-        columns=[
-            "setting",
-            "base",
-            "changed",
-            "customers_relabelled",
-            "headlines_changed",
-            "unit",
-            "relabelled",
-            "share_relabelled",
-        ],
-    )
-    whole = ["customers_relabelled", "headlines_changed", "relabelled"]
-    if (table[["base", "changed"]].stack() % 1 == 0).all():
-        whole += ["base", "changed"]
-    return table.astype(dict.fromkeys(whole, "Int64"))
-
-
-def is_relabelled(base: pd.DataFrame, changed: pd.DataFrame) -> np.ndarray:
-    """Whether any label of a row differs; both frames hold categoricals of the same labels."""
-    differs = np.zeros(len(base), bool)
-    for flag in base.columns:
-        differs |= base[flag].cat.codes.to_numpy() != changed[flag].cat.codes.to_numpy()
-    return differs
-
-
-def changed_conclusions(base: Mapping, other: Mapping) -> int:
-    """Count the findings whose conclusion differs, or that only one of the two has."""
-    return sum(
-        name not in base or name not in other or base[name] != other[name]
-        for name in base.keys() | other.keys()
-    )
