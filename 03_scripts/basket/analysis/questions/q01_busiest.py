@@ -6,9 +6,8 @@ import pandas as pd
 from basket.analysis import figure
 from basket.analysis.figure import Figure
 from basket.analysis.finding import SALES, Evidence, Finding
-from basket.analysis.moments import Moments
 from basket.analysis.question import WHEN, Question
-from basket.analysis.times import Columns
+from basket.analysis.totals import Counts
 from basket.project.settings import Settings
 from basket.tables.sums import HOURS
 
@@ -23,12 +22,13 @@ QUESTION = Question(
 # ---- tables -------------------------------------------------------------------------------------
 
 
-def busiest_times(moments: Moments, columns: Columns, settings: Settings) -> pd.DataFrame:
+def busiest_times(counts: Counts) -> pd.DataFrame:
     """The busiest and slowest days and hours of the active population, with their share of orders.
 
     `index` compares with as many average days or hours. Hours that follow each other are named
     from first to last.
     """
+    moments, columns, settings = counts.time_moments, counts.time_columns, counts.settings
     confidence = settings.statistics.confidence
     everything = columns.orders.sum(axis=0)[None, :]
     rows = []
@@ -89,11 +89,12 @@ def spoken(numbers: np.ndarray, names: list[str] | None) -> str:
     return ", ".join(str(number) for number in numbers)
 
 
-def order_index(moments: Moments, columns: Columns, settings: Settings) -> pd.DataFrame:
+def order_index(counts: Counts) -> pd.DataFrame:
     """Orders of the active population by day, hour, and day x hour, against the average.
 
     `index` is 1 where the day (hour, hour of the week) has as many orders as the average one.
     """
+    moments, columns, settings = counts.time_moments, counts.time_columns, counts.settings
     confidence = settings.statistics.confidence
     everything = columns.orders.sum(axis=0, keepdims=True)
     tables = []
@@ -127,12 +128,13 @@ def order_index(moments: Moments, columns: Columns, settings: Settings) -> pd.Da
     return table[table["orders"] > 0].reset_index(drop=True)
 
 
-def quiet_windows(moments: Moments, columns: Columns, settings: Settings) -> pd.DataFrame:
+def quiet_windows(counts: Counts) -> pd.DataFrame:
     """The quietest window of each day within waking hours, quietest first.
 
     `index` compares the window's orders with the average window of the same length in waking
     hours; a window is `is_quiet` when the whole interval lies below 1.
     """
+    moments, columns, settings = counts.time_moments, counts.time_columns, counts.settings
     first, last = settings.waking_hours
     length = settings.window_hours
     starts = range(first, last - length + 2)

@@ -6,9 +6,8 @@ import pandas as pd
 from basket.analysis import figure, statistics
 from basket.analysis.figure import Figure
 from basket.analysis.finding import PRICES, Evidence, Finding, TooLittleData
-from basket.analysis.moments import Moments
 from basket.analysis.question import WHEN, Question
-from basket.analysis.times import Columns
+from basket.analysis.totals import Counts
 from basket.project.settings import Settings
 from basket.tables.sums import HOURS, dollars, per
 
@@ -24,11 +23,12 @@ MOST_DAYPART_ROWS = 12
 # ---- tables -------------------------------------------------------------------------------------
 
 
-def spend_by_time(moments: Moments, columns: Columns, settings: Settings) -> pd.DataFrame:
+def spend_by_time(counts: Counts) -> pd.DataFrame:
     """Spend in total, per order and per item of each hour and day, against the average, active.
 
     Ratios compare with the mean over all orders (or items); the p-value is that of the order value.
     """
+    moments, columns, settings = counts.time_moments, counts.time_columns, counts.settings
     confidence = settings.statistics.confidence
     tables = []
     for period, spend, orders, priced in (
@@ -77,13 +77,12 @@ def spend_by_time(moments: Moments, columns: Columns, settings: Settings) -> pd.
     return table[table["orders"] > 0].reset_index(drop=True)
 
 
-def department_times(
-    moments: Moments, columns: Columns, names: pd.DataFrame, settings: Settings
-) -> pd.DataFrame:
+def department_times(counts: Counts) -> pd.DataFrame:
     """Lines of each department in each daypart, and its lift over the whole day, active.
 
     `lift` is the department's share of the daypart's lines over its share of all lines.
     """
+    moments, columns, settings = counts.time_moments, counts.time_columns, counts.settings
     lines = columns.lines.reshape(columns.dayparts, columns.departments, -1)
     cells = columns.dayparts * columns.departments
 
@@ -100,7 +99,7 @@ def department_times(
         {
             "population": "active",
             "daypart": np.repeat(list(settings.dayparts), columns.departments),
-            "department": np.tile(names["department"].astype("str"), columns.dayparts),
+            "department": np.tile(counts.departments["department"], columns.dayparts),
             "lines": totals.ravel(),
             "share": per(totals, totals.sum(axis=1, keepdims=True)).ravel(),
             "lift": lift,

@@ -7,6 +7,7 @@ from basket.analysis import figure
 from basket.analysis.figure import Figure
 from basket.analysis.finding import PRICES, SALES, Evidence, Finding, TooLittleData
 from basket.analysis.question import WHEN, Question
+from basket.analysis.totals import Counts
 from basket.project.settings import Settings
 from basket.tables.sums import dollars, per
 
@@ -22,19 +23,21 @@ METHODS = ("course", "equal lines", "equal spend")
 # ---- tables -------------------------------------------------------------------------------------
 
 
-def price_bands(products: pd.DataFrame, lines: np.ndarray, settings: Settings) -> pd.DataFrame:
+def price_bands(counts: Counts) -> pd.DataFrame:
     """The course's price ranges beside two proposals from the data, active population.
 
-    `lines` are the lines of each product (one per row of `products`). `equal lines` cuts where a
-    third and two thirds of the lines are reached, `equal spend` the same of the money.
-    `lines_relabelled` counts the lines of the method that lie in another band than the course's.
+    One row per way to cut and band. `equal lines` cuts where a third and two thirds of the lines
+    are reached, `equal spend` the same of the money. `lines_relabelled` counts the lines of the
+    method that lie in another band than the course's.
     """
-    cents = products["price_cents"].to_numpy("float64", na_value=np.nan)
+    thresholds = counts.settings.thresholds
+    lines = counts["product"].at("population", "active")["lines"]
+    cents = counts.products["price_cents"].to_numpy("float64", na_value=np.nan)
     known = ~np.isnan(cents) & (lines > 0)
     cents, lines = cents[known].astype(np.int64), lines[known]
     course = [
-        round(100 * settings.thresholds.low_price_up_to_dollars),
-        round(100 * settings.thresholds.mid_price_up_to_dollars),
+        round(100 * thresholds.low_price_up_to_dollars),
+        round(100 * thresholds.mid_price_up_to_dollars),
     ]
     cuts = {
         "course": course,

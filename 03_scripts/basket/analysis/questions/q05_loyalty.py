@@ -1,6 +1,5 @@
 """Q5: how customers are spread between new, regular and loyal, and how often they return."""
 
-import numpy as np
 import pandas as pd
 
 from basket.analysis import figure
@@ -8,7 +7,6 @@ from basket.analysis.figure import Figure
 from basket.analysis.finding import Evidence, Finding, TooLittleData
 from basket.analysis.question import WHOM, Question
 from basket.project.settings import Settings
-from basket.tables.sums import per
 
 QUESTION = Question(
     id="Q5",
@@ -16,21 +14,6 @@ QUESTION = Question(
     text="How are customers spread between new, regular and loyal: how often do they return?",
     part=WHOM,
 )
-
-# ---- tables -------------------------------------------------------------------------------------
-
-
-def group_shares(habits: pd.DataFrame) -> pd.DataFrame:
-    """Each group's share of customers, orders, lines and spend within its grouping, active."""
-    table = habits.loc[
-        habits["population"] == "active",
-        ["grouping", "group", "customers", "orders", "lines", "spend"],
-    ].copy()
-    whole = table.groupby("grouping")[["customers", "orders", "lines", "spend"]].transform("sum")
-    for name in whole:
-        table[f"share_of_{name}"] = per(table[name], whole[name])
-    table["spend_per_customer"] = np.round(per(table["spend"], table["customers"]), 2)
-    return table.reset_index(drop=True)
 
 
 def new_and_loyal(table: pd.DataFrame, settings: Settings) -> tuple[str, str]:

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from basket.analysis import figure
+from basket.analysis import cut_points, figure
+from basket.analysis.comparisons import TELLING_GOODS
 from basket.analysis.cut_points import STEPS, floats
 from basket.analysis.figure import Figure
 from basket.analysis.finding import CUSTOMERS, Evidence, Finding, TooLittleData
+from basket.analysis.groups import People
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions.group_differences import (
     IN_WORDS,
@@ -16,6 +18,7 @@ from basket.analysis.questions.group_differences import (
     published_rows,
     whether_groups_differ,
 )
+from basket.analysis.totals import Counts
 from basket.project.settings import Settings
 
 QUESTION = Question(
@@ -38,18 +41,23 @@ def course_cuts(settings: Settings) -> dict[str, list[float]]:
     }
 
 
-def customer_measures(
-    customers: pd.DataFrame,
-    department_lines: np.ndarray,
-    names: pd.DataFrame,
-    of: Sequence[str] = ("snacks", "meat seafood"),
-) -> pd.DataFrame:
+def bands(counts: Counts) -> pd.DataFrame:
+    """Hold the steps that a search proposes against the course's cuts, of active customers."""
+    people, settings = counts.active_people, counts.settings
+    measures = customer_measures(people)
+    return cut_points.bands(
+        people.customers, measures, course_cuts(settings), settings, asked(measures)
+    )
+
+
+def customer_measures(people: People, of: Sequence[str] = TELLING_GOODS) -> pd.DataFrame:
     """One value per customer of what bands could explain; missing where nothing can be divided.
 
     Mean item price (dollars), order value (dollars an order), the share of the customer's lines in
     each department that `of` names and the data has, and income (dollars a year) as a measure of
-    age. `department_lines` is customers x departments, in the order of `names`.
+    age.
     """
+    customers = people.customers
     spend = customers["spend_cents"].to_numpy() / 100
     lines = customers["lines"].to_numpy()
     priced = customers["priced_lines"].to_numpy()
@@ -58,9 +66,9 @@ def customer_measures(
         "mean_order_value": spend / customers["orders"].to_numpy(),
         "income": floats(customers["income"]),
     }
-    for number, name in enumerate(names["department"].astype("str")):
+    for number, name in enumerate(people.departments):
         if name in of:
-            columns[f"share of {name}"] = department_lines[:, number] / lines
+            columns[f"share of {name}"] = people.department_lines[:, number] / lines
     return pd.DataFrame(columns)
 
 

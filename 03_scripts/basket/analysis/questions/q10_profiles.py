@@ -15,85 +15,55 @@ QUESTION = Question(
     text="How do the profiles differ in order value, frequency, products, timing and loyalty?",
     part=WHOM,
 )
+HABITS = ["mean_order_value", "mean_item_price", "median_days_between_orders", "reorder_rate"]
+ORDER_VALUE = {  # columns of tests, as the table profiles calls them
+    "effect": "order_value_ratio",
+    "effect_low": "order_value_ratio_low",
+    "effect_high": "order_value_ratio_high",
+    "verdict": "order_value_verdict",
+    "for_headline": "order_value_for_headline",
+}
 
 # ---- tables -------------------------------------------------------------------------------------
 
 
-def profiles(
-    habits: pd.DataFrame, shares: pd.DataFrame, tests: pd.DataFrame, lifts: pd.DataFrame
-) -> pd.DataFrame:
+def profiles(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """One row per profile, active: size, value, frequency, and the goods it buys more of.
 
     Ratios compare with all customers. `top_department` is the one with the highest lift, `top_time`
     the time with the highest ratio of shares of orders, among those above 1 that may carry a
     headline; empty where there is none.
     """
-    table = shares[shares["grouping"] == "profile"].drop(columns="grouping")
-    table = table.rename(columns={"group": "profile"})
-    mine = habits[(habits["population"] == "active") & (habits["grouping"] == "profile")]
-    table = table.merge(
-        mine[
-            [
-                "group",
-                "mean_order_value",
-                "mean_item_price",
-                "median_days_between_orders",
-                "reorder_rate",
-            ]
-        ].rename(columns={"group": "profile"}),
-        on="profile",
+    tests, lifts = tables["tests"], tables["department_lifts"]
+    habits = tables["habits"].query("population == 'active' and grouping == 'profile'")
+    value = tests.query("measure == 'mean_order_value' and group_b == 'all customers'")
+    value = value[value["grouping"] == "profile"].set_index("group_a").rename(columns=ORDER_VALUE)
+    times = tests.query("effect_name == 'ratio' and unit == 'share of orders'")
+    table = (
+        tables["group_shares"]
+        .query("grouping == 'profile'")
+        .drop(columns="grouping")
+        .rename(columns={"group": "profile"})
+        .join(habits.set_index("group")[HABITS], on="profile")
+        .join(value[list(ORDER_VALUE.values())], on="profile")
+        .join(_highest(lifts, "top_department", "top_lift"), on="profile")
+        .join(_highest(times, "top_time", "top_time_ratio"), on="profile")
     )
-    value = tests[
-        (tests["grouping"] == "profile")
-        & (tests["measure"] == "mean_order_value")
-        & (tests["group_b"] != "")
-    ]
-    table = table.merge(
-        value.rename(
-            columns={
-                "group_a": "profile",
-                "effect": "order_value_ratio",
-                "effect_low": "order_value_ratio_low",
-                "effect_high": "order_value_ratio_high",
-                "verdict": "order_value_verdict",
-                "for_headline": "order_value_for_headline",
-            }
-        )[
-            [
-                "profile",
-                "order_value_ratio",
-                "order_value_ratio_low",
-                "order_value_ratio_high",
-                "order_value_verdict",
-                "order_value_for_headline",
-            ]
-        ],
-        on="profile",
-        how="left",
-    )
-    times = tests[(tests["effect_name"] == "ratio") & (tests["unit"] == "share of orders")]
-    table = table.merge(_highest(lifts, "top_department", "top_lift"), on="profile", how="left")
-    table = table.merge(_highest(times, "top_time", "top_time_ratio"), on="profile", how="left")
     names = table[["top_department", "top_time"]].astype("object").fillna("")
     return table.assign(**names).sort_values("spend", ascending=False, ignore_index=True)
 
 
 def _highest(ratios: pd.DataFrame, name: str, ratio: str) -> pd.DataFrame:
-    """Of each profile, the measure with the highest ratio above 1 that may carry a headline."""
-    strong = ratios[
-        (ratios["grouping"] == "profile")
-        & (ratios["effect"] > 1)
-        & (ratios["for_headline"] == "yes")
-    ]
+    """Find each profile's measure with the highest ratio above 1 that may carry a headline."""
+    strong = ratios.query("grouping == 'profile' and effect > 1 and for_headline == 'yes'")
     best = strong.sort_values("effect", ascending=False).drop_duplicates("group_a")
     columns = {
-        "group_a": "profile",
         "measure": name,
         "effect": ratio,
         "effect_low": f"{ratio}_low",
         "effect_high": f"{ratio}_high",
     }
-    return best.rename(columns=columns)[list(columns.values())]
+    return best.set_index("group_a").rename(columns=columns)[list(columns.values())]
 
 
 # ---- figures ------------------------------------------------------------------------------------

@@ -19,10 +19,12 @@ from scipy import sparse
 from basket.analysis import figure
 from basket.analysis.figure import Figure
 from basket.analysis.finding import SALES, Evidence, Finding, TooLittleData
+from basket.analysis.groups import is_active
 from basket.analysis.question import WHOM, Question
-from basket.analysis.totals import is_active
+from basket.analysis.totals import Counts
 from basket.project.settings import Settings
 from basket.tables.ids import Positions
+from basket.tables.stage import Stage
 
 QUESTION = Question(
     id="Q11",
@@ -41,6 +43,26 @@ MOST_BUYER_PAIRS = 5  # of which the buyers are shown
 BUYER_GROUPINGS = ("loyalty_flag", "age_group", "income_group")
 
 ONE, ORDERS, WITH_A, WITH_B, WITH_BOTH = range(5)  # what is summed for each customer and pair
+
+
+def bought_together(stage: Stage, counts: Counts) -> dict[str, pd.DataFrame]:
+    """Make the tables product_pairs and pair_buyers, in two passes over the order lines."""
+    settings, products, labels = counts.settings, counts.products, counts.labels
+    takes = {
+        "merged": ("merged", ["order_id", "product_key"]),
+        "orders": ("analysis_orders", ["order_id", "user_id"]),
+        "customers": ("analysis_customers", ["user_id", "exclusion_flag"]),
+    }
+    keys = popular(products)
+    together = stage.for_each_part(count_part, takes, keys=keys, settings=settings)
+    pairs = candidates(together, keys, products)
+    spread = stage.for_each_part(
+        describe_part, takes, pairs=pairs, labels=labels, users=counts.users, settings=settings
+    )
+    return {
+        "product_pairs": product_pairs(pairs, spread, products, settings),
+        "pair_buyers": pair_buyers(pairs, spread, products, labels, settings),
+    }
 
 
 # ---- first pass: how many orders hold both ----------------------------------------------------

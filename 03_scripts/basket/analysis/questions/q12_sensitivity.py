@@ -4,14 +4,13 @@ Each threshold is moved down and up by a fifth while all others stay. Measured o
 28 moves 0.9 s, without the time that the conclusions take.
 """
 
-import hashlib
 from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from basket.analysis import figure, statistics
-from basket.analysis.comparisons import codes_of
+from basket.analysis import figure
+from basket.analysis.conclusions import Conclusions
 from basket.analysis.figure import Figure
 from basket.analysis.finding import CUSTOMERS, Evidence, Finding
 from basket.analysis.question import WHOM, Question
@@ -23,7 +22,7 @@ from basket.analysis.sensitivity import (
     relabel_hours,
     relabel_products,
 )
-from basket.analysis.totals import is_active
+from basket.analysis.totals import Counts
 from basket.project.settings import Rules, Settings
 
 QUESTION = Question(
@@ -34,6 +33,19 @@ QUESTION = Question(
 )
 
 # ---- tables -------------------------------------------------------------------------------------
+
+
+def thresholds_moved(counts: Counts, rules: Rules) -> pd.DataFrame:
+    """Move every threshold: the table sensitivity, of the customers, products and hours counted."""
+    hours = counts["day_hour"].at("population", "all")
+    return sensitivity(
+        counts.customers,
+        counts.products,
+        (hours["orders"], hours["lines"]),
+        rules,
+        counts.settings,
+        headline_of=Conclusions(counts.people, relabel, counts.settings).under,
+    )
 
 
 def sensitivity(
@@ -126,56 +138,6 @@ def changed_conclusions(base: Mapping, other: Mapping) -> int:
         name not in base or name not in other or base[name] != other[name]
         for name in base.keys() | other.keys()
     )
-
-
-def conclusions_under(
-    customers: pd.DataFrame, values: Mapping[str, np.ndarray], relabel, settings: Settings
-):
-    """Return a function from settings to the verdicts that the labels under them lead to.
-
-    `relabel(customers, settings)` labels all customers anew; `values` are their measures. Each
-    grouping that a threshold cuts is tested on the measures that the findings rest on.
-    """
-    measured = [
-        name
-        for name in (
-            "mean_order_value",
-            "mean_item_price",
-            "share of snacks",
-            "share of meat seafood",
-        )
-        if name in values
-    ]
-    effects = settings.statistics.effects.model_dump()
-    ordered = {measure: statistics.Ordered.of(values[measure]) for measure in measured}
-    known: dict[tuple, str] = {}
-
-    def conclude(changed: Settings) -> dict[tuple[str, str], str]:
-        labels = relabel(customers, changed)
-        active = is_active(labels, changed)
-        found = {}
-        for grouping in ("loyalty_flag", "age_group", "income_group"):
-            codes, _ = codes_of(labels, grouping, changed.labels.missing)
-            codes = np.where(active, codes, -1)
-            for measure in measured:
-                key = measure, hashlib.sha256(codes).digest()
-                if key not in known:
-                    estimate = statistics.epsilon_squared(
-                        ordered[measure], codes, settings.statistics.confidence
-                    )
-                    known[key] = statistics.verdict(
-                        estimate.effect_name,
-                        estimate.effect,
-                        estimate.low,
-                        estimate.high,
-                        estimate.p_value,
-                        thresholds=effects,
-                        significance=settings.statistics.significance,
-                    )
-                found[grouping, measure] = known[key]
-        return found
-
-    return conclude
 
 
 # ---- figures ------------------------------------------------------------------------------------
