@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis import statistics
+from basket.analysis.comparisons import TELLING_GOODS
 from basket.project.settings import Settings
 
 STEPS = {"age": 1, "income": 1000}  # a proposed cut is a multiple of this: years, dollars
@@ -288,7 +289,7 @@ def customer_measures(
     customers: pd.DataFrame,
     department_lines: np.ndarray,
     names: pd.DataFrame,
-    of: Sequence[str] = ("snacks", "meat seafood"),
+    of: Sequence[str] = TELLING_GOODS,
 ) -> pd.DataFrame:
     """One value per customer of what bands could explain; missing where nothing can be divided.
 

@@ -4,7 +4,6 @@ Lines of one customer resemble each other, so a test that takes lines as indepen
 every true null (D-09). Every comparison gives its effect first, then its interval, then p, then q.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,10 +14,12 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis import statistics
+from basket.analysis.groups import TOTALS, People
 from basket.analysis.statistics import Estimate
-from basket.analysis.totals import is_active, narrow
+from basket.analysis.totals import Counts
 from basket.project.settings import Settings
 from basket.tables.store import give_back
+from basket.tables.sums import narrow
 
 TESTS = [
     "question",
@@ -66,7 +67,7 @@ RATIOS = {  # measure of a group: unit, numerator, denominator
     "reorder_rate": ("share of order lines", "reordered_lines", "lines"),
 }
 LIFT = "lift of the share of order lines"
-TOTALS = ["spend_cents", "orders", "lines", "priced_lines", "reordered_lines"]
+TELLING_GOODS = ("snacks", "meat seafood")  # departments that the classes of Q9 rest on
 
 
 class Measures(Mapping):
@@ -89,21 +90,14 @@ class Measures(Mapping):
         return len(self._makers)
 
 
-def measures(
-    customers: pd.DataFrame,
-    department_lines: np.ndarray,
-    customer_times: np.ndarray,
-    departments: list[str],
-    settings: Settings,
-) -> Measures:
-    """Each measure of ordering habits, and each department's share of lines; one per customer.
+def measures(people: People, settings: Settings) -> Measures:
+    """Measure ordering habits, and each department's share of lines: one number per customer.
 
-    `customer_times` are the customer's orders by daypart and, last, at the weekend. A measure that
-    a customer cannot have (no priced line, no gap) is NaN.
+    A measure that a customer cannot have (no priced line, no gap) is NaN.
     """
 
     def of(name: str) -> np.ndarray:
-        return customers[name].to_numpy("float64")
+        return people.customers[name].to_numpy("float64")
 
     def share(counts: np.ndarray, number: int, whole: str) -> np.ndarray:
         return counts[:, number] / of(whole)
@@ -121,9 +115,9 @@ def measures(
         "reorder_rate": lambda: of("reordered_lines") / of("lines"),
     }
     for number, name in enumerate(time_names(settings)):
-        makers[name] = partial(share, customer_times, number, "orders")
-    for number, name in enumerate(departments):
-        makers[share_of(name)] = partial(share, department_lines, number, "lines")
+        makers[name] = partial(share, people.customer_times, number, "orders")
+    for number, name in enumerate(people.departments):
+        makers[share_of(name)] = partial(share, people.department_lines, number, "lines")
     return Measures(makers)
 
 
@@ -245,32 +239,22 @@ def association_tests(labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Sums:
-    """What ratios are made of: tables of whole numbers side by side, a row per customer."""
+    """What ratios are made of: whole numbers, a row per customer, in tables side by side.
 
-    names: list[str]
+    `columns` are the columns of all tables, by name and in their order.
+    """
+
     tables: list[np.ndarray]
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        """A column of one of the tables."""
-        number = self.names.index(name)
-        table = 0
-        while number >= self.tables[table].shape[1]:
-            number -= self.tables[table].shape[1]
-            table += 1
-        return self.tables[table][:, number]
+    columns: dict[str, np.ndarray]
 
 
-def customer_sums(
-    customers: pd.DataFrame,
-    department_lines: np.ndarray,
-    customer_times: np.ndarray,
-    departments: list[str],
-    settings: Settings,
-) -> Sums:
-    """Totals, orders by time and lines by department of each customer."""
-    names = [*TOTALS, *time_names(settings), *map(lines_of, departments)]
-    totals = narrow(customers[TOTALS].to_numpy())
-    return Sums(names, [totals, customer_times, department_lines])
+def customer_sums(people: People, settings: Settings) -> Sums:
+    """Put together the totals, orders by time and lines by department of each customer."""
+    totals = narrow(people.customers[list(TOTALS)].to_numpy())
+    tables = [totals, people.customer_times, people.department_lines]
+    names = [*TOTALS, *time_names(settings), *map(lines_of, people.departments)]
+    columns = (column for table in tables for column in table.T)
+    return Sums(tables, dict(zip(names, columns, strict=True)))
 
 
 def lines_of(department: str) -> str:
@@ -278,15 +262,13 @@ def lines_of(department: str) -> str:
     return f"lines of {department}"
 
 
-def resampled_sums(
-    sums: Sums, customers: pd.DataFrame, labels: pd.DataFrame, settings: Settings
-) -> statistics.Resampled:
+def resampled_sums(sums: Sums, people: People, settings: Settings) -> statistics.Resampled:
     """Bootstrap of customers: every column of `sums`, of all and of every group.
 
     Customers are drawn in the order of their ids, so that the number of parts changes nothing.
     """
-    by_id = np.argsort(customers["user_id"].to_numpy()).astype(np.int32)
-    coded = coded_groupings(labels, settings)
+    by_id = np.argsort(people.customers["user_id"].to_numpy()).astype(np.int32)
+    coded = coded_groupings(people.labels, settings)
     groupings = {grouping: codes[by_id] for grouping, (codes, _) in coded.items()}
     resampled = statistics.bootstrap_sums(
         sums.tables,
@@ -312,12 +294,12 @@ def ratio_tests(
     `ratios` gives the unit, the column above and the column below of each measure.
     """
     rows = []
-    place = {name: number for number, name in enumerate(sums.names)}
+    place = {name: number for number, name in enumerate(sums.columns)}
     coded = coded_groupings(labels, settings)
     groupings = {grouping: codes for grouping, (codes, _) in coded.items()}
 
     def test(each: tuple[str, str, str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        return statistics.ratio_tests(sums[each[1]], sums[each[2]], groupings)
+        return statistics.permutation_tests(sums.columns[each[1]], sums.columns[each[2]], groupings)
 
     with ThreadPoolExecutor(settings.limits.threads) as pool:
         tested = list(pool.map(test, ratios.values()))
@@ -359,8 +341,7 @@ def _against_everyone(
 
 def within_tests(
     values: Mapping[str, np.ndarray],
-    customers: pd.DataFrame,
-    labels: pd.DataFrame,
+    people: People,
     redundant: str,
     within: list[str],
     settings: Settings,
@@ -372,7 +353,8 @@ def within_tests(
     Strata in which only one group is large enough to be published say nothing and are left out.
     """
     rows = []
-    codes, _ = codes_of(labels, redundant, settings.labels.missing)
+    customers = people.customers
+    codes, _ = codes_of(people.labels, redundant, settings.labels.missing)
     known = customers[within].notna().all(axis=1).to_numpy()
     bands = [_strata(customers[name], settings) for name in within]
     for stratum in sorted(product(*(names for _, names in bands))):
@@ -448,68 +430,67 @@ def row(
     }
 
 
-def all_comparisons(
-    customers: pd.DataFrame,
-    labels: pd.DataFrame,
-    department_lines: np.ndarray,
-    customer_times: np.ndarray,
-    names: pd.DataFrame,
-    results: dict[str, pd.DataFrame],
-    settings: Settings,
+def judge(
+    counts: Counts, results: Mapping[str, pd.DataFrame], settings: Settings
 ) -> dict[str, pd.DataFrame]:
-    """Make every comparison of the report, and judge all of them together.
+    """Make every comparison of the report among active customers, and judge them together.
 
-    `customers`, `labels` and the counts by department and time are those of the active customers,
-    row by row. Returns the tables tests and department_lifts, and those of `results` that compare
-    times, with q and verdict; nothing is compared where no customer is active.
+    `results` holds spend_by_time, department_times and redundancy. Returns the tables tests,
+    department_lifts and verdict_counts, and those of `results` that compare times, with q and
+    verdict; nothing is compared where no customer is active.
     """
-    if customers.empty:
+    people = counts.active_people
+    times = {
+        "spend_by_time": results["spend_by_time"],
+        "department_times": results["department_times"],
+    }
+    if people.customers.empty:
         nothing = {"q_value": np.nan, "verdict": statistics.UNDECIDED, "for_headline": "no"}
+        empty = pd.DataFrame(columns=TESTS)
         return {
-            "tests": pd.DataFrame(columns=TESTS),
-            "department_lifts": pd.DataFrame(columns=TESTS),
-            "spend_by_time": results["spend_by_time"].assign(**nothing),
-            "department_times": results["department_times"].assign(**nothing),
+            "tests": empty,
+            "department_lifts": empty,
+            **{name: table.assign(**nothing) for name, table in times.items()},
+            "verdict_counts": verdict_counts(empty),
         }
-    departments = list(names["department"].astype("str"))
-    counts = customers, department_lines, customer_times, departments, settings
-    values, sums = measures(*counts), customer_sums(*counts)
-    resampled = resampled_sums(sums, customers, labels, settings)
-    of_times = {name: ("share of orders", name, "orders") for name in time_names(settings)}
-    lifts = {name: (LIFT, lines_of(name), "lines") for name in departments}
     redundant = results["redundancy"].query("redundant == 'yes'")
-    parts = {
+    parts = _of_groups(people, redundant, settings) | {
+        name: _as_ratios(table, ratio, len(people.customers))
+        for (name, table), ratio in zip(times.items(), ("order_value_ratio", "lift"), strict=True)
+    }
+    judged = judge_together(pd.concat(parts, names=["table"]), settings)
+    made = {name: judged.loc[name].reset_index(drop=True) for name in parts}
+    for name, table in times.items():
+        made[name] = table.assign(**made[name][["q_value", "verdict", "for_headline"]])
+    return made | {"verdict_counts": verdict_counts(made["tests"])}
+
+
+def _of_groups(
+    people: People, redundant: pd.DataFrame, settings: Settings
+) -> dict[str, pd.DataFrame]:
+    """Compare groups of customers; `redundant` attributes also within what determines them."""
+    values, sums = measures(people, settings), customer_sums(people, settings)
+    resampled = resampled_sums(sums, people, settings)
+    of_times = {name: ("share of orders", name, "orders") for name in time_names(settings)}
+    lifts = {name: (LIFT, lines_of(name), "lines") for name in people.departments}
+    return {
         "tests": pd.concat(
             [
-                association_tests(labels, settings),
-                overall_tests(values, labels, settings),
-                ratio_tests(RATIOS | of_times, sums, resampled, labels, settings),
+                association_tests(people.labels, settings),
+                overall_tests(values, people.labels, settings),
+                ratio_tests(RATIOS | of_times, sums, resampled, people.labels, settings),
                 *(
                     within_tests(
-                        values,
-                        customers,
-                        labels,
-                        told.attribute,
-                        told.determined_by.split(", "),
-                        settings,
+                        values, people, told.attribute, told.determined_by.split(", "), settings
                     )
                     for told in redundant.itertuples()
-                    if told.attribute in labels
+                    if told.attribute in people.labels
                 ),
             ],
             ignore_index=True,
         ),
-        "department_lifts": ratio_tests(lifts, sums, resampled, labels, settings),
-        "spend_by_time": _as_ratios(results["spend_by_time"], "order_value_ratio", len(customers)),
-        "department_times": _as_ratios(results["department_times"], "lift", len(customers)),
+        "department_lifts": ratio_tests(lifts, sums, resampled, people.labels, settings),
     }
-    judged = judge(pd.concat(parts, names=["table"]), settings)
-    made = {name: judged.loc[name].reset_index(drop=True) for name in parts}
-    for name in ("spend_by_time", "department_times"):
-        made[name] = results[name].assign(
-            **{column: made[name][column] for column in ("q_value", "verdict", "for_headline")}
-        )
-    return made
 
 
 def _as_ratios(table: pd.DataFrame, ratio: str, customers: int) -> pd.DataFrame:
@@ -525,96 +506,26 @@ def _as_ratios(table: pd.DataFrame, ratio: str, customers: int) -> pd.DataFrame:
     )
 
 
-def judge(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Give ALL comparisons of the report together their q and their verdict.
+def judge_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Judge ALL comparisons of the report together, as `statistics.judge_together`.
 
-    A false discovery rate lets a few in a hundred claims be false, and a headline picks the most
-    extreme of many. So `for_headline` is yes only where the verdict is small, medium or large and
-    the difference survives Bonferroni's correction over all comparisons of the report. For the
-    ratio of one group that is asked of the overall test of its grouping and measure, which goes by
-    ranks, so that a few heavy customers cannot carry a headline; its own verdict says which way.
+    Whether the ratio of one group may carry a headline is asked of the overall test of its grouping
+    and measure, which goes by ranks, so that a few heavy customers cannot carry one; its own
+    verdict says which way.
     """
-    effects = settings.statistics.effects.model_dump()
-    judged = comparisons.assign(q_value=statistics.false_discovery(comparisons["p_value"]))
-    limits = judged[["effect_name", "effect", "effect_low", "effect_high"]].to_numpy()
-    judged["verdict"] = [
-        statistics.verdict(
-            *each, q, thresholds=effects, significance=settings.statistics.significance
-        )
-        for each, q in zip(limits, judged["q_value"], strict=True)
-    ]
-    strict = settings.statistics.significance / max(1, judged["p_value"].notna().sum())
-    asked = _of_overall_test(judged).fillna(judged["p_value"])
-    stands = judged["verdict"].isin(statistics.LABELS) & (asked < strict)
-    judged["for_headline"] = np.where(stands, "yes", "no")
-    needed = [
-        statistics.customers_to_decide(*each, n, thresholds=effects)
-        if verdict == statistics.UNDECIDED
-        else None
-        for each, n, verdict in zip(limits, judged["n"], judged["verdict"], strict=True)
-    ]
-    return judged.assign(customers_to_decide=pd.array(needed, dtype="Int64"))[TESTS]
+    asked = _of_overall_test(comparisons).fillna(comparisons["p_value"])
+    return statistics.judge_together(comparisons, asked, settings)[TESTS]
 
 
-def _of_overall_test(judged: pd.DataFrame) -> pd.Series:
+def _of_overall_test(comparisons: pd.DataFrame) -> pd.Series:
     """The p-value of the overall test of each comparison's grouping and measure, or NaN."""
-    is_lift = judged["unit"] == LIFT
-    measure = judged["measure"].where(~is_lift, share_of(judged["measure"]))
-    keys = pd.MultiIndex.from_arrays([judged["grouping"], measure])
-    overall = pd.Series(judged["p_value"].to_numpy(), keys)[
-        (judged["effect_name"] != "ratio").to_numpy()
+    is_lift = comparisons["unit"] == LIFT
+    measure = comparisons["measure"].where(~is_lift, share_of(comparisons["measure"]))
+    keys = pd.MultiIndex.from_arrays([comparisons["grouping"], measure])
+    overall = pd.Series(comparisons["p_value"].to_numpy(), keys)[
+        (comparisons["effect_name"] != "ratio").to_numpy()
     ]
-    return pd.Series(overall.reindex(keys).to_numpy(), judged.index)
-
-
-def conclusions_under(
-    customers: pd.DataFrame, values: Mapping[str, np.ndarray], relabel, settings: Settings
-):
-    """Return a function from settings to the verdicts that the labels under them lead to.
-
-    `relabel(customers, settings)` labels all customers anew; `values` are their measures. Each
-    grouping that a threshold cuts is tested on the measures that the findings rest on.
-    """
-    measured = [
-        name
-        for name in (
-            "mean_order_value",
-            "mean_item_price",
-            "share of snacks",
-            "share of meat seafood",
-        )
-        if name in values
-    ]
-    effects = settings.statistics.effects.model_dump()
-    ordered = {measure: statistics.Ordered.of(values[measure]) for measure in measured}
-    known: dict[tuple, str] = {}
-
-    def conclude(changed: Settings) -> dict[tuple[str, str], str]:
-        labels = relabel(customers, changed)
-        active = is_active(labels, changed)
-        found = {}
-        for grouping in ("loyalty_flag", "age_group", "income_group"):
-            codes, _ = codes_of(labels, grouping, changed.labels.missing)
-            codes = np.where(active, codes, -1)
-            for measure in measured:
-                key = measure, hashlib.sha256(codes).digest()
-                if key not in known:
-                    estimate = statistics.epsilon_squared(
-                        ordered[measure], codes, settings.statistics.confidence
-                    )
-                    known[key] = statistics.verdict(
-                        estimate.effect_name,
-                        estimate.effect,
-                        estimate.low,
-                        estimate.high,
-                        estimate.p_value,
-                        thresholds=effects,
-                        significance=settings.statistics.significance,
-                    )
-                found[grouping, measure] = known[key]
-        return found
-
-    return conclude
+    return pd.Series(overall.reindex(keys).to_numpy(), comparisons.index)
 
 
 def verdict_counts(tests: pd.DataFrame) -> pd.DataFrame:

@@ -11,8 +11,7 @@ from basket.prepare import clean
 from basket.project.settings import Rules, Settings
 from basket.tables.audit import Audit
 from basket.tables.ids import OrdersOfLines, Positions
-
-GAPS = 31  # days_since_prior_order takes the values 0 to 30
+from basket.tables.sums import gap_counts, median_of_counts, orders_of, sum_by
 
 
 def categorical(codes: np.ndarray, labels: list[str], missing: str) -> pd.Categorical:
@@ -235,32 +234,6 @@ def record_exclusion(audit: Audit, sums: dict, built: dict[str, dict]) -> None:
     )
 
 
-# ---- sums and medians ---------------------------------------------------------------------------
-
-
-def sum_by(group: np.ndarray, values: np.ndarray, groups: int) -> np.ndarray:
-    """Sum whole numbers by group number; exact, because every sum stays below 2**53."""
-    return np.bincount(group, weights=values, minlength=groups).astype(np.int64)
-
-
-def orders_of(merged: pd.DataFrame, orders: pd.DataFrame) -> OrdersOfLines:
-    """Which of a part's orders each merged line belongs to."""
-    ids = Positions(orders["order_id"].to_numpy())
-    return OrdersOfLines(ids, merged["order_id"].to_numpy())
-
-
-def median_of_counts(counts: np.ndarray) -> np.ndarray:
-    """Exact median of each row of a histogram over 0, 1, 2, …; NaN where a row is empty.
-
-    Between two middle values it is their mean, as in numpy.median.
-    """
-    reached = counts.cumsum(axis=1)
-    total = reached[:, -1]
-    lower = (reached >= ((total + 1) // 2)[:, None]).argmax(axis=1)
-    upper = (reached >= (total // 2 + 1)[:, None]).argmax(axis=1)
-    return np.where(total > 0, (lower + upper) / 2, np.nan)
-
-
 # ---- one part ---------------------------------------------------------------------------------
 
 
@@ -371,14 +344,6 @@ def _label_customers(
         profile=profile(age, customers["n_dependants"], income, settings),
     )
     return labelled[labelled["lines"] > 0].reset_index(drop=True)
-
-
-def gap_counts(group: np.ndarray, days: pd.Series, groups: int, weights=None) -> np.ndarray:
-    """Histogram of the days between orders of each group (groups x 31); missing gaps left out."""
-    known = days.notna().to_numpy()
-    cell = group[known] * GAPS + days[known].to_numpy("int64")
-    counts = np.bincount(cell, None if weights is None else weights[known], groups * GAPS)
-    return counts.astype(np.int64).reshape(groups, GAPS)
 
 
 def _spent(

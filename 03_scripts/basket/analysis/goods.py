@@ -114,19 +114,6 @@ def department_reach(departments: pd.DataFrame, customers: int) -> pd.DataFrame:
     ].reset_index(drop=True)
 
 
-def group_shares(habits: pd.DataFrame) -> pd.DataFrame:
-    """Each group's share of customers, orders, lines and spend within its grouping, active."""
-    table = habits.loc[
-        habits["population"] == "active",
-        ["grouping", "group", "customers", "orders", "lines", "spend"],
-    ].copy()
-    whole = table.groupby("grouping")[["customers", "orders", "lines", "spend"]].transform("sum")
-    for name in whole:
-        table[f"share_of_{name}"] = per(table[name], whole[name])
-    table["spend_per_customer"] = np.round(per(table["spend"], table["customers"]), 2)
-    return table.reset_index(drop=True)
-
-
 def profiles(
     habits: pd.DataFrame, shares: pd.DataFrame, tests: pd.DataFrame, lifts: pd.DataFrame
 ) -> pd.DataFrame:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from basket.analysis.totals import is_active
+from basket.analysis.groups import is_active
 from basket.project.settings import Settings
 from basket.tables.ids import Positions
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from basket.analysis.moments import Moments
+from basket.analysis.statistics import Moments
 from basket.project.settings import Settings
 from basket.tables.ids import OrdersOfLines
 from basket.tables.sums import HOURS, dollars, per
