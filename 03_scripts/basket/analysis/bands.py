@@ -277,12 +277,9 @@ def _floats(values: pd.Series) -> np.ndarray:
 
 
 def course_cuts(settings: Settings) -> dict[str, list[float]]:
-    """Where the course's age and income groups begin, from settings."""
-    thresholds = settings.thresholds
-    return {
-        "age": [thresholds.middle_age_from_years, thresholds.older_age_from_years],
-        "income": [thresholds.middle_income_from_dollars, thresholds.high_income_from_dollars],
-    }
+    """Where the groups of people by age and income begin: the cuts by the column they cut."""
+    people = [settings.flags[name] for name in settings.banded()]
+    return {flag.source: flag.cuts for flag in people if flag.describes_people}
 
 
 def customer_measures(

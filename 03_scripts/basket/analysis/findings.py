@@ -441,7 +441,7 @@ def small_departments(finding: Finding, seen: Evidence, settings: Settings) -> N
 
 def loyalty(finding: Finding, seen: Evidence, settings: Settings) -> None:
     """How loyal customers are."""
-    new, _, loyal = settings.labels.loyalty_flag
+    new, _, loyal = settings.flags["loyalty_flag"].labels
     key = {"grouping": "loyalty_flag", "group": loyal}
     share = seen.cell(
         "loyal_customers", "group_shares", "share_of_customers", "share of active customers", **key
@@ -502,7 +502,7 @@ def returning(finding: Finding, seen: Evidence, settings: Settings) -> None:
 
 def habits_by_loyalty(finding: Finding, seen: Evidence, settings: Settings) -> None:
     """How habits differ with loyalty."""
-    new, _, loyal = settings.labels.loyalty_flag
+    new, _, loyal = settings.flags["loyalty_flag"].labels
     gap_loyal = seen.cell(
         "loyal_gap",
         "habits",

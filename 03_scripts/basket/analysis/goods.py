@@ -20,10 +20,7 @@ def price_bands(products: pd.DataFrame, lines: np.ndarray, settings: Settings) -
     cents = products["price_cents"].to_numpy("float64", na_value=np.nan)
     known = ~np.isnan(cents) & (lines > 0)
     cents, lines = cents[known].astype(np.int64), lines[known]
-    course = [
-        round(100 * settings.thresholds.low_price_up_to_dollars),
-        round(100 * settings.thresholds.mid_price_up_to_dollars),
-    ]
+    course = [float(bound) for bound in settings.flags["price_range"].bounds]
     cuts = {
         "course": course,
         "equal lines": weighted_cuts(cents, lines),

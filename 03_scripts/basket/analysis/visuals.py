@@ -486,7 +486,7 @@ def goods_by_income(tables: dict, settings: Settings) -> Figure:
     wide = table[table["measure"].isin(chosen)].pivot(
         index="measure", columns="group_a", values=["effect", "effect_low", "effect_high"]
     )
-    groups = [name for name in settings.labels.income_group if name in wide["effect"]]
+    groups = [name for name in settings.flags["income_group"].labels if name in wide["effect"]]
     intervals = {name: [f"{name}, low", f"{name}, high"] for name in groups}
     columns = {name: wide["effect"][name] for name in groups}
     for name, (low, high) in intervals.items():
