@@ -169,11 +169,13 @@ def _say_what_is_wrong(table: str, frame: pd.DataFrame) -> None:
 
 def derivations(settings: Settings) -> list[dict[str, str]]:
     """One row per derived column, its rule worded with the thresholds in force."""
-    words = settings.thresholds.model_dump() | settings.labels.model_dump()
-    words = {
-        key: f"{value:,.10g}" if isinstance(value, int | float) else value
-        for key, value in words.items()
-    } | {"busiest_days": str(settings.thresholds.busiest_days), "day_0": settings.day_names[0]}
+    words = {name: f"{value:,.10g}" for name, value in settings.thresholds}
+    words |= {
+        name: [f"{cut:,.10g}" for cut in flag.cuts]
+        for name, flag in settings.flags.items()
+        if flag.cuts
+    }
+    words |= settings.labels.model_dump() | {"day_0": settings.day_names[0]}
     return [
         {
             "table": " ".join(column.tables),

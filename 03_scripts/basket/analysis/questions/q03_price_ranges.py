@@ -30,15 +30,11 @@ def price_bands(counts: Counts) -> pd.DataFrame:
     are reached, `equal spend` the same of the money. `lines_relabelled` counts the lines of the
     method that lie in another band than the course's.
     """
-    thresholds = counts.settings.thresholds
     lines = counts["product"].at("population", "active")["lines"]
     cents = counts.products["price_cents"].to_numpy("float64", na_value=np.nan)
     known = ~np.isnan(cents) & (lines > 0)
     cents, lines = cents[known].astype(np.int64), lines[known]
-    course = [
-        round(100 * thresholds.low_price_up_to_dollars),
-        round(100 * thresholds.mid_price_up_to_dollars),
-    ]
+    course = [float(bound) for bound in counts.settings.flags["price_range"].bounds]
     cuts = {
         "course": course,
         "equal lines": weighted_cuts(cents, lines),

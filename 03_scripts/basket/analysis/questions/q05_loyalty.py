@@ -18,7 +18,7 @@ QUESTION = Question(
 
 def new_and_loyal(table: pd.DataFrame, settings: Settings) -> tuple[str, str]:
     """Name the least and the most loyal group; TooLittleData where a group has no customer."""
-    new, *_, loyal = settings.labels.loyalty_flag
+    new, *_, loyal = settings.flags["loyalty_flag"].labels
     present = set(table.loc[table["grouping"] == "loyalty_flag", "group"].astype("str"))
     for group in (new, loyal):
         if group not in present:

@@ -33,12 +33,9 @@ MOST_DEPARTMENTS = 6  # shown by income
 
 
 def course_cuts(settings: Settings) -> dict[str, list[float]]:
-    """Where the course's age and income groups begin, from settings."""
-    thresholds = settings.thresholds
-    return {
-        "age": [thresholds.middle_age_from_years, thresholds.older_age_from_years],
-        "income": [thresholds.middle_income_from_dollars, thresholds.high_income_from_dollars],
-    }
+    """Where the groups of people by age and income begin: the cuts by the column they cut."""
+    people = [settings.flags[name] for name in settings.banded()]
+    return {flag.source: flag.cuts for flag in people if flag.describes_people}
 
 
 def bands(counts: Counts) -> pd.DataFrame:
@@ -98,7 +95,7 @@ def goods_by_income(tables: dict, settings: Settings) -> Figure:
     wide = table[table["measure"].isin(chosen)].pivot(
         index="measure", columns="group_a", values=["effect", "effect_low", "effect_high"]
     )
-    groups = [name for name in settings.labels.income_group if name in wide["effect"]]
+    groups = [name for name in settings.flags["income_group"].labels if name in wide["effect"]]
     intervals = {name: [f"{name}, low", f"{name}, high"] for name in groups}
     columns = {name: wide["effect"][name] for name in groups}
     for name, (low, high) in intervals.items():

@@ -40,7 +40,6 @@ MINIMUM_ORDERS = 50  # with both products: fewer say nothing, however small the 
 MOST_CANDIDATES = 50  # pairs with the highest lift that get an interval
 MOST_PAIRS = 25  # reported
 MOST_BUYER_PAIRS = 5  # of which the buyers are shown
-BUYER_GROUPINGS = ("loyalty_flag", "age_group", "income_group")
 
 ONE, ORDERS, WITH_A, WITH_B, WITH_BOTH = range(5)  # what is summed for each customer and pair
 
@@ -163,7 +162,6 @@ def describe_part(
     labels: pd.DataFrame,
     users: Positions,
     settings: Settings,
-    groupings: Sequence[str] = BUYER_GROUPINGS,
 ) -> tuple[dict, dict]:
     """Add up what one part's active customers tell about the spread of each pair, and its buyers.
 
@@ -199,7 +197,7 @@ def describe_part(
     return {}, {
         "moments": (x @ x.transpose(0, 2, 1)).astype(np.int64),  # exact: below 2**53
         "buyers": (both > 0).sum(axis=1),
-    } | _buyers_by_group(both > 0, group, groupings)
+    } | _buyers_by_group(both > 0, group, settings.banded())
 
 
 def _buyers_by_group(is_buyer: np.ndarray, group: pd.DataFrame, groupings: Sequence[str]) -> dict:
@@ -283,7 +281,6 @@ def pair_buyers(
     settings: Settings,
     *,
     limit: int = MOST_BUYER_PAIRS,
-    groupings: Sequence[str] = BUYER_GROUPINGS,
 ) -> pd.DataFrame:
     """Who buys the first pairs: the share of each group's active customers who ever had both.
 
@@ -306,7 +303,7 @@ def pair_buyers(
         )
     ]
     for row in _ranked(pairs, sums, products, settings, limit).itertuples():
-        for grouping in groupings:
+        for grouping in settings.banded():
             members = sums[f"members_{grouping}"]
             tables.append(
                 pd.DataFrame(

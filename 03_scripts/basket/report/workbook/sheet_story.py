@@ -24,12 +24,6 @@ CHANGE_MIND = {
     "medium": "An interval that crosses the threshold of its verdict, or other thresholds.",
     "low": "More customers: the intervals of its tests are still wide.",
 }
-OFFER_GROUPINGS = {  # whose goods are offered: the column, and whether demographics make it
-    "loyalty_flag": False,
-    "income_group": True,
-    "age_group": True,
-    "region": True,
-}
 MOST_OFFERS = 8
 ADVICE_COLUMNS = [
     "question",
@@ -432,8 +426,8 @@ def _write_calendar(page: Page, calendar: pd.DataFrame | None, offers: pd.DataFr
 def proven_offers(lifts: pd.DataFrame | None, settings: Settings, synthetic: str) -> pd.DataFrame:
     """The department that each group of customers surely buys more of, the surest first.
 
-    One row per group, of those whose difference may carry a headline. Nothing rests on
-    demographics that are fabricated.
+    One row per group of a flag that settings define, of those whose difference may carry a
+    headline. Nothing rests on demographics that are fabricated.
     """
     columns = [
         "audience",
@@ -448,8 +442,8 @@ def proven_offers(lifts: pd.DataFrame | None, settings: Settings, synthetic: str
         return pd.DataFrame(columns=columns)
     allowed = [
         name
-        for name, is_demographic in OFFER_GROUPINGS.items()
-        if not (is_demographic and synthetic == "columns")
+        for name, flag in settings.tested().items()
+        if flag.labels and not (flag.describes_people and synthetic == "columns")
     ]
     strong = lifts[
         lifts["grouping"].isin(allowed)
