@@ -14,9 +14,11 @@ from functools import partial
 from pathlib import Path
 
 from basket.prepare.flat import write_flat
-from basket.project.folders import Folders
-from basket.run.in_process import run_notebook
+from basket.project.folders import ROOT, Folders
 from basket.tables.result_csv import to_csv
+
+sys.path.insert(0, str(ROOT / "tests"))
+from in_process import run_notebook
 
 COMPARISONS = "All comparisons, judged together"  # the heading of 05 at which it stops
 

@@ -17,10 +17,10 @@ from basket.project.folders import ROOT, Folders
 from basket.project.settings import Settings, load_settings
 from basket.project.stages import graph, read_record
 from basket.report import draw
-from basket.run.in_process import run_notebook
 from basket.synthetic.generate import generate
 from basket.tables.stage import Stage
 from basket.tables.store import read_sidecar, read_table
+from in_process import run_notebook
 
 SETTINGS_FILE = ROOT / "settings.yml"
 RAW_TABLES = ["raw_products", "raw_departments", "raw_customers", "raw_orders", "raw_lines"]
