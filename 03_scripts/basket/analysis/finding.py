@@ -10,72 +10,22 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
+from basket.project.dictionary import result_column
 from basket.project.settings import Settings
-from basket.tables.result_csv import MONEY
 
 MARKETING, SALES = "VP of Marketing", "SVP of Sales"
 PRICES, CUSTOMERS = "products.prices", "customers"  # what a delivery may lack and have made up
-UNITS = {  # of a column, or of a column of one table where tables differ
-    "accuracy": "share of customers",
-    "base": "threshold",
-    "changed": "threshold",
-    "customers": "customers",
-    "customers_relabelled": "customers",
-    "customers_to_decide": "customers",
-    "customers_with_both": "customers",
-    "day_name": "day",
-    "department": "department",
-    "determined_by": "attributes",
-    "effect": "times the mean share",
-    "effect_high": "times the mean share",
-    "effect_low": "times the mean share",
-    "from_hour": "hour",
-    "index": "times the average window",
-    "index_high": "times the average window",
-    "index_low": "times the average window",
-    "label": "days",
-    "lines": "order lines",
-    "main_reason": "reason",
-    "mean_order_value": "US dollars",
-    "median_days_between_orders": "days",
-    "n": "customers",
-    "order_value_ratio": "times the mean",
-    "order_value_ratio_high": "times the mean",
-    "order_value_ratio_low": "times the mean",
-    "orders": "orders",
-    "orders_per_buyer": "orders a buyer",
-    "orders_with_both": "orders",
-    "product_name_a": "product",
-    "product_name_b": "product",
-    "r2_confirm_half": "share of variance",
-    "reach": "share of customers",
-    "reach_against_typical": "times typical",
-    "reorder_rate": "share of lines",
-    "share_of_customers": "share of active customers",
-    "share_of_lines": "share of lines",
-    "share_of_orders": "share of orders",
-    "share_of_spend": "share of spend",
-    "share_relabelled": "share of lines",
-    "spend": "US dollars",
-    "spend_share": "share of spend",
-    "to_hour": "hour",
-    "top_time": "time",
-    "top_time_ratio": "times the usual share",
-    "up_to_dollars": "US dollars",
-    "verdict": "verdict",
+UNITS = {  # of a column in one table, where the dictionary gives that of most tables
     "busiest_times.index_low": "times the average",
     "busiest_times.share": "share of orders",
     "days_between_orders.share": "share of returns",
-    "department_reach.share": "share of lines",
-    "department_times.lift": "times its usual share",
-    "department_times.lift_low": "times its usual share",
-    "department_times.lift_high": "times its usual share",
+    "department_lifts.effect": "times the mean share",
+    "department_lifts.effect_low": "times the mean share",
+    "department_lifts.effect_high": "times the mean share",
     "product_pairs.lift": "times chance",
     "product_pairs.lift_low": "times chance",
     "product_pairs.lift_high": "times chance",
-    "tests.effect": "times the mean",
-    "tests.effect_low": "times the mean",
-    "tests.effect_high": "times the mean",
+    "profiles.top_time_ratio": "times the usual share",
 }
 
 
@@ -164,14 +114,15 @@ class Row:
 
     def cell(self, column: str, name: str = "", unit: str = ""):
         """Read a cell and note it under `name`; `unit` where the column alone does not tell it."""
+        described = result_column(column)
         value = self._row[column].iloc[0]
         value = value.item() if hasattr(value, "item") else value
         if isinstance(value, float):
-            value = round(value, 2 if column in MONEY else 6)  # as the table is written
+            value = round(value, described.decimals)  # as the table is written
         where = {"column": column} | {key: str(value) for key, value in self._where.items()}
         self._seen.numbers[name or column] = {
             "value": value,
-            "unit": unit or UNITS.get(f"{self._table}.{column}") or UNITS[column],
+            "unit": unit or UNITS.get(f"{self._table}.{column}", described.unit),
             "table": self._table,
             "where": where,
         }
