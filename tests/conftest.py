@@ -145,7 +145,7 @@ class Run:
 
     @cached_property
     def analysis(self) -> dict:
-        """The names of notebook 05: `results`, all tables by name, and `paper`, with the findings."""
+        """The names of notebook 05: `results`, the tables, and `paper`, with the findings."""
         return self.notebook("05_visualise")
 
     @property

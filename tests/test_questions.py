@@ -427,7 +427,7 @@ def ratios_of(grouping: str, verdict: str, headline: str) -> dict[str, pd.DataFr
     small = [value(5.0, "large"), value(6.0, "large")]  # two: one would tell of the other
     values = [value(1.02, verdict, headline), value(0.9, verdict), *small]
     ratios = compared(grouping, *values, name="ratio").assign(
-        group_a=["West", "South", "Tiny", "Few"], group_b="all customers", n=[500, 300, 3, 4]
+        group_a=["West", "South", "Tiny", "Few"], group_b="all customers", n=[500, 300, 3, 10]
     )
     table = pd.concat([compared(grouping, value(0.004, verdict, headline)), ratios])
     return {
@@ -437,7 +437,7 @@ def ratios_of(grouping: str, verdict: str, headline: str) -> dict[str, pd.DataFr
                 "population": "active",
                 "grouping": grouping,
                 "group": ["West", "South", "Tiny", "Few"],
-                "customers": [500, 300, 3, 4],
+                "customers": [500, 300, 3, 10],
             }
         ),
         "profiles": profiles(proven=headline).assign(order_value_for_headline=headline),
