@@ -3,7 +3,7 @@
     python benchmarks/ours.py DATA OUT
 
 The same functions in the same order as the notebooks call them, under RULES=corrected. Of stage 05
-it runs what counts and averages (`measure.count_part`), not what prepares the tests.
+it runs the pass over the lines (`totals.count`) and the tables that count and average.
 """
 
 import json
@@ -16,7 +16,6 @@ from basket.analysis import flags, totals
 from basket.prepare import clean, import_raw, merge
 from basket.prepare.flat import write_flat
 from basket.tables import store
-from basket.tables.ids import Positions
 from basket.tables.result_csv import to_csv
 from basket.tables.stage import Stage
 
@@ -101,23 +100,7 @@ def derive_stage() -> None:
 def result_tables() -> None:
     """05, first half: the tables that count and average, as CSV files."""
     stage = Stage("05_visualise")
-    customers = stage.read("analysis_customers", totals.CUSTOMERS)
-    products = stage.read("analysis_products")
-    names = totals.department_names(products)
-    labels = totals.group_labels(customers, stage.settings)
-    sums = stage.for_each_part(
-        totals.count_part,
-        {
-            "merged": ("merged", ["order_id", "product_key", "reordered"]),
-            "orders": "analysis_orders",
-            "customers": "analysis_customers",
-        },
-        goods=totals.Goods.of(products, names),
-        labels=labels,
-        users=Positions(customers["user_id"].to_numpy()),
-        settings=stage.settings,
-    )
-    results = totals.result_tables(sums, customers, labels, products, names, stage.settings)
+    results = totals.result_tables(totals.count(stage))
     stage.folders.tables.mkdir(parents=True, exist_ok=True)
     for name, table in results.items():
         (stage.folders.tables / f"{name}.csv").write_text(to_csv(table), encoding="utf-8")

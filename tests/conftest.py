@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -18,13 +17,11 @@ from basket.project.settings import Settings, load_settings
 from basket.project.stages import read_record
 from basket.synthetic.generate import generate
 from basket.tables import store
-from basket.tables.ids import Positions
 from basket.tables.stage import Stage
 from basket.tables.store import read_sidecar, read_table
 
 SETTINGS_FILE = ROOT / "settings.yml"
 RAW_TABLES = ["raw_products", "raw_departments", "raw_customers", "raw_orders", "raw_lines"]
-COLUMNS_FOR_SUMS = ["order_id", "product_key", "reordered"]
 
 
 # ---- data -------------------------------------------------------------------------------------
@@ -145,60 +142,32 @@ class Measured:
     def __init__(self, stage: Stage):
         """Add up the parts."""
         self.stage, self.settings = stage, stage.settings
-        self.customers = stage.read("analysis_customers")
-        self.products = stage.read("analysis_products")
-        self.names = totals.department_names(self.products)
-        self.labels = totals.group_labels(self.customers, self.settings)
-        self.everyone = Positions(self.customers["user_id"].to_numpy())
-        self.sums = stage.for_each_part(
-            totals.measure_part,
-            {
-                "merged": ("merged", COLUMNS_FOR_SUMS),
-                "orders": "analysis_orders",
-                "customers": "analysis_customers",
-            },
-            goods=totals.Goods.of(self.products, self.names),
-            labels=self.labels,
-            users=self.everyone,
-            settings=self.settings,
-        )
-        self.department_lines = np.concatenate(self.sums["customer_departments"])
-        self.customer_times = np.concatenate(self.sums["customer_times"])
+        self.counts = totals.count(stage)
 
     def counted(self) -> dict[str, pd.DataFrame]:
         """The tables that count and average."""
-        return totals.result_tables(
-            self.sums, self.customers, self.labels, self.products, self.names, self.settings
-        )
+        return totals.result_tables(self.counts)
 
     def compared(self, counted: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         """The tables that compare, with those that they rest on."""
-        settings, names, moments = self.settings, self.names, self.sums["time_moments"]
-        active = totals.is_active(self.customers, settings)
+        settings, counts = self.settings, self.counts
+        moments, names = counts.time_moments, counts.departments
         columns = times.Columns(len(settings.dayparts), len(names))
         results = counted | {
             "spend_by_time": times.spend_by_time(moments, columns, settings),
             "department_times": times.department_times(moments, columns, names, settings),
-            "redundancy": bands.redundancies(self.customers[active], settings),
+            "redundancy": bands.redundancies(counts.active_people.customers, settings),
         }
-        results |= comparisons.all_comparisons(
-            self.customers[active],
-            self.labels[active],
-            self.department_lines[active],
-            self.customer_times[active],
-            names,
-            results,
-            settings,
-        )
         return (
             results
+            | comparisons.judge(counts, results, settings)
             | self._pairs()
             | {
                 "busiest_times": times.busiest_times(moments, columns, settings),
                 "order_index": times.order_index(moments, columns, settings),
                 "quiet_windows": times.quiet_windows(moments, columns, settings),
-                "days_between_orders": totals.days_between_orders(self.sums),
-                "income_by_age": totals.income_by_age(self.customers, settings),
+                "days_between_orders": totals.days_between_orders(counts),
+                "income_by_age": totals.income_by_age(counts),
             }
         )
 
@@ -208,20 +177,19 @@ class Measured:
             "orders": ("analysis_orders", ["order_id", "user_id"]),
             "customers": ("analysis_customers", ["user_id", "exclusion_flag"]),
         }
-        keys = pairs.popular(self.products)
-        counted = self.stage.for_each_part(
-            pairs.count_part, takes, keys=keys, settings=self.settings
-        )
-        chosen = pairs.candidates(counted, keys, self.products)
+        settings, products = self.settings, self.counts.products
+        keys = pairs.popular(products)
+        counted = self.stage.for_each_part(pairs.count_part, takes, keys=keys, settings=settings)
+        chosen = pairs.candidates(counted, keys, products)
         spread = self.stage.for_each_part(
             pairs.describe_part,
             takes,
             pairs=chosen,
-            labels=self.labels,
-            users=self.everyone,
-            settings=self.settings,
+            labels=self.counts.labels,
+            users=self.counts.users,
+            settings=settings,
         )
-        return {"product_pairs": pairs.product_pairs(chosen, spread, self.products, self.settings)}
+        return {"product_pairs": pairs.product_pairs(chosen, spread, products, settings)}
 
 
 def run_stages(data: Path, out: Path, rules: str, settings_file: Path = SETTINGS_FILE) -> Run:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from basket.analysis.totals import GROUPINGS
+from basket.analysis.groups import GROUPINGS
 from basket.prepare import flat, splice
 from basket.project import dictionary
 from basket.project.errors import BasketError

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from basket.analysis import bands, comparisons, findings, goods, statistics, times, totals
+from basket.analysis import bands, comparisons, findings, goods, groups, statistics, times
 from basket.synthetic.generate import Effects, fabricate_customers, generate
 from basket.synthetic.shopping import real
 from conftest import Measured, Run, run_stages
@@ -52,31 +52,22 @@ def pool() -> Iterator[ProcessPoolExecutor]:
 def analysed(run: Run) -> tuple[dict[str, pd.DataFrame], list[dict]]:
     """The tables of stage 05 that compare customers, in its order, and the findings."""
     measured = Measured(run.open("05_visualise"))
-    settings, names, moments = measured.settings, measured.names, measured.sums["time_moments"]
+    settings, counts = measured.settings, measured.counts
+    moments, names, people = counts.time_moments, counts.departments, counts.active_people
     results = measured.counted()
-    active = totals.is_active(measured.customers, settings)
     columns = times.Columns(len(settings.dayparts), len(names))
-    customers, lines = measured.customers[active], measured.department_lines[active]
     results["spend_by_time"] = times.spend_by_time(moments, columns, settings)
     results["department_times"] = times.department_times(moments, columns, names, settings)
-    results["redundancy"] = bands.redundancies(customers, settings)
-    results |= comparisons.all_comparisons(
-        customers,
-        measured.labels[active],
-        lines,
-        measured.customer_times[active],
-        names,
-        results,
-        settings,
-    )
+    results["redundancy"] = bands.redundancies(people.customers, settings)
+    results |= comparisons.judge(counts, results, settings)
     results["busiest_times"] = times.busiest_times(moments, columns, settings)
-    results["group_shares"] = goods.group_shares(results["habits"])
+    results["group_shares"] = groups.group_shares(results["habits"])
     results["profiles"] = goods.profiles(
         results["habits"], results["group_shares"], results["tests"], results["department_lifts"]
     )
-    means = bands.customer_measures(customers, lines, names)
+    means = bands.customer_measures(people.customers, people.department_lines, names)
     results["bands"] = bands.bands(
-        customers, means, bands.course_cuts(settings), settings, bands.asked(means)
+        people.customers, means, bands.course_cuts(settings), settings, bands.asked(means)
     )
     return results, findings.compose(results, settings, ())
 
@@ -291,23 +282,15 @@ def planted_run(task: tuple[int, Effects]) -> pd.DataFrame:
     seed, effects = task
     with tempfile.TemporaryDirectory() as folder:
         measured = Measured(stages_on(Path(folder), seed, SMALL, effects).open("05_visualise"))
-    active = totals.is_active(measured.customers, measured.settings)
-    customers, labels = measured.customers[active], measured.labels[active]
-    departments = list(measured.names["department"])
-    sums = comparisons.customer_sums(
-        customers,
-        measured.department_lines[active],
-        measured.customer_times[active],
-        departments,
-        measured.settings,
-    )
-    resampled = comparisons.resampled_sums(sums, customers, labels, measured.settings)
+    people, settings = measured.counts.active_people, measured.settings
+    sums = comparisons.customer_sums(people, settings)
+    resampled = comparisons.resampled_sums(sums, people, settings)
     ratios = {
         "mean_order_value": comparisons.RATIOS["mean_order_value"],
         "orders in the evening": ("share of orders", "orders in the evening", "orders"),
         "produce": (comparisons.LIFT, comparisons.lines_of("produce"), "lines"),
     }
-    return comparisons.ratio_tests(ratios, sums, resampled, labels, measured.settings)
+    return comparisons.ratio_tests(ratios, sums, resampled, people.labels, settings)
 
 
 def hits(pool, effects: Effects, group: str, measure: str, truth: float) -> tuple[int, int, int]:

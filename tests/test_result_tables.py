@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from basket.analysis.totals import GROUPINGS
+from basket.analysis.groups import GROUPINGS
 from basket.tables.result_csv import to_csv
 from oracle import KEYS, assert_tables_equal, result_tables, row_flow
 
