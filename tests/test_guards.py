@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from basket.analysis import bands, comparisons, findings, goods, groups, statistics, times
+from basket.analysis import findings, statistics
 from basket.synthetic.generate import Effects, fabricate_customers, generate
 from basket.synthetic.shopping import real
-from conftest import Measured, Run, run_stages
+from conftest import COMPARED, Run, run_stages
 
 pytestmark = pytest.mark.slow
 
@@ -50,26 +50,8 @@ def pool() -> Iterator[ProcessPoolExecutor]:
 
 
 def analysed(run: Run) -> tuple[dict[str, pd.DataFrame], list[dict]]:
-    """The tables of stage 05 that compare customers, in its order, and the findings."""
-    measured = Measured(run.open("05_visualise"))
-    settings, counts = measured.settings, measured.counts
-    moments, names, people = counts.time_moments, counts.departments, counts.active_people
-    results = measured.counted()
-    columns = times.Columns(len(settings.dayparts), len(names))
-    results["spend_by_time"] = times.spend_by_time(moments, columns, settings)
-    results["department_times"] = times.department_times(moments, columns, names, settings)
-    results["redundancy"] = bands.redundancies(people.customers, settings)
-    results |= comparisons.judge(counts, results, settings)
-    results["busiest_times"] = times.busiest_times(moments, columns, settings)
-    results["group_shares"] = groups.group_shares(results["habits"])
-    results["profiles"] = goods.profiles(
-        results["habits"], results["group_shares"], results["tests"], results["department_lifts"]
-    )
-    means = bands.customer_measures(people.customers, people.department_lines, names)
-    results["bands"] = bands.bands(
-        people.customers, means, bands.course_cuts(settings), settings, bands.asked(means)
-    )
-    return results, findings.compose(results, settings, ())
+    """The result tables and the findings of stage 05."""
+    return run.all_results, run.analysis["found"]
 
 
 def all_compared(results: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -281,16 +263,9 @@ def planted_run(task: tuple[int, Effects]) -> pd.DataFrame:
     """The ratios of every group in a data set with a planted effect."""
     seed, effects = task
     with tempfile.TemporaryDirectory() as folder:
-        measured = Measured(stages_on(Path(folder), seed, SMALL, effects).open("05_visualise"))
-    people, settings = measured.counts.active_people, measured.settings
-    sums = comparisons.customer_sums(people, settings)
-    resampled = comparisons.resampled_sums(sums, people, settings)
-    ratios = {
-        "mean_order_value": comparisons.RATIOS["mean_order_value"],
-        "orders in the evening": ("share of orders", "orders in the evening", "orders"),
-        "produce": (comparisons.LIFT, comparisons.lines_of("produce"), "lines"),
-    }
-    return comparisons.ratio_tests(ratios, sums, resampled, people.labels, settings)
+        run = stages_on(Path(folder), seed, SMALL, effects)
+        table = all_compared(run.notebook("05_visualise", COMPARED)["results"])
+    return table[table["effect_name"] == "ratio"]
 
 
 def hits(pool, effects: Effects, group: str, measure: str, truth: float) -> tuple[int, int, int]:

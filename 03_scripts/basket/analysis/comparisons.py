@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis import statistics
+from basket.analysis.flags import label
 from basket.analysis.groups import TOTALS, People
 from basket.analysis.statistics import Estimate
 from basket.analysis.totals import Counts
@@ -41,25 +42,6 @@ TESTS = [
     "for_headline",
     "customers_to_decide",
 ]
-QUESTION_OF = {
-    "loyalty_flag": "Q6",
-    "region": "Q7",
-    "age_group": "Q8",
-    "family_status": "Q8",
-    "income_group": "Q9",
-    "gender": "Q9",
-    "n_dependants": "Q9",
-    "profile": "Q10",
-}
-DEMOGRAPHIC = (
-    "region",
-    "age_group",
-    "family_status",
-    "income_group",
-    "gender",
-    "n_dependants",
-    "profile",
-)
 RATIOS = {  # measure of a group: unit, numerator, denominator
     "mean_order_value": ("US dollars an order", "spend_cents", "orders"),
     "mean_lines_per_order": ("order lines an order", "lines", "orders"),
@@ -162,7 +144,8 @@ def coded_groupings(
 ) -> dict[str, tuple[np.ndarray, list[str]]]:
     """Codes of the customers and names of the groups, as `codes_of`, of each tested grouping."""
     return {
-        grouping: codes_of(labels, grouping, settings.labels.missing) for grouping in QUESTION_OF
+        grouping: codes_of(labels, grouping, settings.labels.missing)
+        for grouping in settings.tested()
     }
 
 
@@ -187,7 +170,7 @@ def overall_tests(
         else:
             found = statistics.epsilon_squared(ordered, codes, settings.statistics.confidence)
         return row(
-            QUESTION_OF[grouping],
+            settings.flags[grouping].question,
             grouping,
             names[present[0]] if pair else "",
             names[present[1]] if pair else "",
@@ -201,7 +184,7 @@ def overall_tests(
         ordered = statistics.Ordered.of(column)
         return {
             (grouping, measure): test(grouping, measure, column, ordered)
-            for grouping in QUESTION_OF
+            for grouping in coded
             if not (grouping == "loyalty_flag" and measure == "orders")
         }
 
@@ -210,7 +193,7 @@ def overall_tests(
         for tests in pool.map(tests_of, values):
             found |= tests
     give_back()
-    jobs = [job for job in product(QUESTION_OF, values) if job in found]
+    jobs = [job for job in product(coded, values) if job in found]
     return pd.DataFrame([found[job] for job in jobs])
 
 
@@ -218,7 +201,9 @@ def association_tests(labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Does loyalty go with who people are? Cramér's V of customers by two attributes."""
     rows = []
     loyalty, _ = codes_of(labels, "loyalty_flag", settings.labels.missing)
-    for grouping in DEMOGRAPHIC:
+    for grouping, flag in settings.tested().items():
+        if not flag.describes_people:
+            continue
         codes, names = codes_of(labels, grouping, settings.labels.missing)
         known = (loyalty >= 0) & (codes >= 0)
         counts = np.zeros((int(loyalty.max()) + 1, len(names)), np.int64)
@@ -310,7 +295,7 @@ def ratio_tests(
             z, p_values = found[grouping]
             rows += [
                 row(
-                    QUESTION_OF[grouping],
+                    settings.flags[grouping].question,
                     grouping,
                     names[group],
                     "all customers",
@@ -381,25 +366,12 @@ def within_tests(
 
 def _strata(values: pd.Series, settings: Settings) -> tuple[np.ndarray, list[str]]:
     """Code and names of the strata of customers; ages and incomes in the bands of settings."""
-    thresholds, labels = settings.thresholds, settings.labels
-    bands = {
-        "age": (
-            thresholds.middle_age_from_years,
-            thresholds.older_age_from_years,
-            labels.age_group,
-        ),
-        "income": (
-            thresholds.middle_income_from_dollars,
-            thresholds.high_income_from_dollars,
-            labels.income_group,
-        ),
-    }
-    if values.name not in bands:
+    banded = [flag for flag in settings.flags.values() if flag.bands and flag.describes_people]
+    flag = next((flag for flag in banded if flag.source == values.name), None)
+    if flag is None:
         codes, names = pd.factorize(values)
         return codes, [str(name) for name in names]
-    *bounds, names = bands[values.name]
-    numbers = values.to_numpy("float64", na_value=np.nan)
-    return np.searchsorted(bounds, numbers, side="right"), names
+    return label(flag, {flag.source: values}, settings.labels.missing).codes, flag.labels
 
 
 def row(

@@ -10,7 +10,6 @@ from basket.analysis.comparisons import TELLING_GOODS, codes_of, measures, share
 from basket.analysis.groups import People, is_active
 from basket.project.settings import Settings
 
-GROUPINGS = ("loyalty_flag", "age_group", "income_group")  # those that a threshold cuts
 MEASURES = ("mean_order_value", "mean_item_price", *map(share_of, TELLING_GOODS))
 
 
@@ -36,7 +35,7 @@ class Conclusions:
         labels = self._relabel(self._customers, changed)
         active = is_active(labels, changed)
         found = {}
-        for grouping in GROUPINGS:
+        for grouping in changed.banded():
             codes, _ = codes_of(labels, grouping, changed.labels.missing)
             codes = np.where(active, codes, -1)
             found |= {(grouping, name): self._verdict(name, codes) for name in self._ordered}

@@ -7,22 +7,10 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from basket.project.settings import Settings
+from basket.project.settings import POPULATION_FLAG, Settings
 from basket.tables.sums import Tally, dollars, median_of_counts, per
 
 POPULATIONS = ("all", "active")
-GROUPINGS = (
-    "loyalty_flag",
-    "spending_flag",
-    "frequency_flag",
-    "region",
-    "age_group",
-    "income_group",
-    "family_status",
-    "gender",
-    "n_dependants",
-    "profile",
-)
 TOTALS = ("orders", "lines", "spend_cents", "priced_lines", "reordered_lines")
 
 
@@ -68,20 +56,20 @@ def group_labels(customers: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     return pd.DataFrame(
         {
             grouping: add_missing_label(customers[grouping], settings.labels.missing)
-            for grouping in GROUPINGS
+            for grouping in settings.groupings()
         }
     )
 
 
 def is_active(customers: pd.DataFrame, settings: Settings) -> np.ndarray:
     """Say whether each customer is in the active population."""
-    return (customers["exclusion_flag"] == settings.labels.exclusion_flag[1]).to_numpy()
+    return (customers[POPULATION_FLAG] == settings.flags[POPULATION_FLAG].labels[1]).to_numpy()
 
 
-def habits(tallies: Mapping[str, Tally]) -> pd.DataFrame:
+def habits(tallies: Mapping[str, Tally], groupings: list[str]) -> pd.DataFrame:
     """Describe the ordering habits of every group: a row per population and group."""
     tables = []
-    for population, grouping in product(POPULATIONS, GROUPINGS):
+    for population, grouping in product(POPULATIONS, groupings):
         groups, gaps = (
             tallies[name].at("population", population) for name in (grouping, f"gaps_{grouping}")
         )
@@ -120,13 +108,13 @@ def habits(tallies: Mapping[str, Tally]) -> pd.DataFrame:
     ].reset_index(drop=True)
 
 
-def department_mix(tallies: Mapping[str, Tally]) -> pd.DataFrame:
+def department_mix(tallies: Mapping[str, Tally], groupings: list[str]) -> pd.DataFrame:
     """Count the lines of every group by department, with their share of the group and its lift.
 
     Lift is the share over the population's share.
     """
     tables = []
-    for population, grouping in product(POPULATIONS, GROUPINGS):
+    for population, grouping in product(POPULATIONS, groupings):
         overall = tallies["department"].at("population", population)["lines"]
         mix = tallies[f"mix_{grouping}"].at("population", population)
         share = per(mix["lines"], mix["lines"].sum(axis=1, keepdims=True))

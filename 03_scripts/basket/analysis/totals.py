@@ -13,7 +13,6 @@ import pandas as pd
 
 from basket.analysis import times
 from basket.analysis.groups import (
-    GROUPINGS,
     POPULATIONS,
     TOTALS,
     People,
@@ -23,7 +22,7 @@ from basket.analysis.groups import (
     is_active,
 )
 from basket.analysis.statistics import Moments
-from basket.project.settings import Settings
+from basket.project.settings import POPULATION_FLAG, Settings
 from basket.tables.ids import Positions
 from basket.tables.stage import Stage
 from basket.tables.sums import (
@@ -39,17 +38,6 @@ from basket.tables.sums import (
     tally,
 )
 
-BUSIEST = ("busiest_day", "busiest_days", "busiest_period_of_day")
-CUSTOMERS = [  # columns of analysis_customers that stage 05 takes
-    "user_id",
-    "age",
-    "income",
-    "max_order",
-    "median_days_between_orders",
-    "exclusion_flag",
-    *TOTALS,
-    *GROUPINGS,
-]
 ACTIVE = (False, True)  # the values of the key `is_active`
 
 
@@ -124,7 +112,7 @@ def count_part(
     by_time = by_day_hour(part)
     return {}, {
         "day_hour": by_time,
-        **{flag: by_busiest(part, flag) for flag in BUSIEST},
+        **{flag: by_busiest(part, flag) for flag in settings.flags_of("order")},
         "product": by_product(part, len(goods.cents)),
         "department": by_department(part, bought, goods),
         "price_range": by_price_range(part, goods),
@@ -242,7 +230,7 @@ def by_group(
             {name: (belongs @ counts).astype(np.int64).reshape(2, size, -1)},
         )
 
-    return {f"{prefix}_{grouping}": sums_of(grouping) for grouping in GROUPINGS}
+    return {f"{prefix}_{grouping}": sums_of(grouping) for grouping in group}
 
 
 def orders_by_time(part: Part) -> np.ndarray:
@@ -304,6 +292,11 @@ class Counts:
         return self.people.labels
 
     @property
+    def time_columns(self) -> times.Columns:
+        """Say where each sum stands among the columns of `time_moments`."""
+        return times.Columns(len(self.settings.dayparts), len(self.departments))
+
+    @property
     def active_people(self) -> People:
         """The active customers: a copy, made when it is asked for."""
         return self.people.those(self.active)
@@ -315,7 +308,7 @@ def count(stage: Stage) -> Counts:
     Groups belong to customers; lines pick them up by position.
     """
     settings = stage.settings
-    customers = stage.read("analysis_customers", CUSTOMERS)
+    customers = stage.read("analysis_customers", customer_columns(settings))
     products = stage.read("analysis_products")
     names = department_names(products)
     labels = group_labels(customers, settings)
@@ -342,10 +335,17 @@ def count(stage: Stage) -> Counts:
     )
     moments = sums.pop("time_moments")
     active = is_active(customers, settings)
-    sums |= {flag: by_label(customers, active, labels[flag]) for flag in GROUPINGS}
-    sums["exclusion_flag"] = by_label(customers, active, customers["exclusion_flag"])
+    labelled = labels.assign(**{POPULATION_FLAG: customers[POPULATION_FLAG]})
+    sums |= {flag: by_label(customers, active, labelled[flag]) for flag in labelled}
     tallies = with_sales({name: populations(each) for name, each in sums.items()}, goods)
     return Counts(people, active, users, products, names, tallies, moments, settings)
+
+
+def customer_columns(settings: Settings) -> list[str]:
+    """List what stage 05 takes of analysis_customers: totals, flags, and what makes their bands."""
+    flags = settings.flags_of("customer")
+    made_from = [column for flag in flags.values() if flag.bands for column in flag.columns]
+    return list(dict.fromkeys(["user_id", *made_from, *TOTALS, *flags]))
 
 
 def department_names(products: pd.DataFrame) -> pd.DataFrame:
@@ -410,8 +410,8 @@ def result_tables(counts: Counts) -> dict[str, pd.DataFrame]:
         "orders_by_day_hour": orders_by_day_hour(counts),
         "price_ranges": price_ranges(counts),
         "departments": departments(counts),
-        "habits": habits(counts.tallies),
-        "department_mix": department_mix(counts.tallies),
+        "habits": habits(counts.tallies, counts.settings.groupings()),
+        "department_mix": department_mix(counts.tallies, counts.settings.groupings()),
     }
 
 
@@ -498,15 +498,14 @@ def flags(counts: Counts) -> pd.DataFrame:
 
     A price range belongs to lines, a busiest label to orders: the grains above it are left empty.
     """
-    after_region = GROUPINGS.index("region") + 1
-    of_customers = (*GROUPINGS[:after_region], "exclusion_flag", *GROUPINGS[after_region:])
-    grains = [
-        ("price_range", ["lines"]),
-        *((flag, ["orders", "lines"]) for flag in BUSIEST),
-        *((flag, ["customers", "orders", "lines"]) for flag in of_customers),
-    ]
+    counted = {
+        "product": ["lines"],
+        "order": ["orders", "lines"],
+        "customer": ["customers", "orders", "lines"],
+    }
     tables = []
-    for population, (flag, columns) in product(POPULATIONS, grains):
+    for population, flag in product(POPULATIONS, counts.settings.flags):
+        columns = counted[counts.settings.flags[flag].of]
         by_label = counts[flag].at("population", population)
         (label,) = by_label.axes
         table = by_label.table()[[label, *columns]].rename(columns={label: "label"})
