@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from basket.analysis import comparisons, statistics
+from basket.analysis import comparisons, groups, statistics
+from basket.analysis.groups import People
 from basket.project.settings import Settings
 
 LIFT = comparisons.LIFT
@@ -44,7 +45,7 @@ def test_a_ratio_may_carry_a_headline_where_the_overall_test_survives_all_others
         comparison(np.nan, np.nan, 1e-6, effect=1.01, effect_low=1.005, effect_high=1.02),
         comparison("region", "orders", np.nan),
     ]
-    judged = comparisons.judge(pd.DataFrame(rows), settings)
+    judged = comparisons.judge_together(pd.DataFrame(rows), settings)
     assert list(judged["for_headline"]) == [
         "yes",
         "yes",
@@ -74,18 +75,17 @@ def test_a_ratio_may_carry_a_headline_where_the_overall_test_survives_all_others
 
 
 def test_times_are_among_the_ratios_and_count_the_orders_they_say(settings):
-    customers = pd.DataFrame({name: [12, 30] for name in comparisons.TOTALS})
+    customers = pd.DataFrame({name: [12, 30] for name in groups.TOTALS})
     counts = np.array([[1, 4, 5, 2, 3], [0, 10, 13, 7, 11]])
-    values = comparisons.measures(
+    people = People(
         customers.assign(median_days_between_orders=7.0),
+        pd.DataFrame(index=customers.index),
         np.array([[12], [30]]),
         counts,
         ["snacks"],
-        settings,
     )
-    sums = comparisons.customer_sums(
-        customers, np.array([[12], [30]]), counts, ["snacks"], settings
-    )
+    values = comparisons.measures(people, settings)
+    sums = comparisons.customer_sums(people, settings).columns
     times = comparisons.time_names(settings)
     assert list(values) == [*comparisons.UNITS, *times, "share of snacks"]
     assert times == [
@@ -98,7 +98,7 @@ def test_times_are_among_the_ratios_and_count_the_orders_they_say(settings):
     for number, time in enumerate(times):
         assert sums[time].tolist() == counts[:, number].tolist()
         assert values[time].tolist() == (counts[:, number] / [12, 30]).tolist()
-    assert sums.names == [*comparisons.TOTALS, *times, "lines of snacks"]
+    assert list(sums) == [*groups.TOTALS, *times, "lines of snacks"]
     assert sums["lines of snacks"].tolist() == [12, 30] == sums["orders"].tolist()
 
 
@@ -123,9 +123,8 @@ def determined() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
 
 def test_a_redundant_attribute_is_tested_within_named_strata(determined, settings: Settings):
     customers, values, labels = determined
-    table = comparisons.within_tests(
-        values, customers, labels, "family_status", ["age", "region"], settings
-    )
+    people = People(customers, labels, np.empty((400, 0)), np.empty((400, 0)), [])
+    table = comparisons.within_tests(values, people, "family_status", ["age", "region"], settings)
     assert set(table["grouping"]) == {
         "family_status within age 40-64, region South",
         "family_status within age 40-64, region West",
