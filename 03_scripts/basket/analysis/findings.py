@@ -11,8 +11,8 @@ import pandas as pd
 
 from basket.analysis import statistics
 from basket.analysis.visuals import sells_more, threshold_in_words
+from basket.project.dictionary import result_column
 from basket.project.settings import Settings
-from basket.tables.result_csv import MONEY
 
 MARKETING, SALES = "VP of Marketing", "SVP of Sales"
 HABITS = (
@@ -75,7 +75,7 @@ class Evidence:
         value = rows[column].iloc[0]
         value = value.item() if hasattr(value, "item") else value
         if isinstance(value, float):
-            value = round(value, 2 if column in MONEY else 6)  # as the table is written
+            value = round(value, result_column(column).decimals)  # as the table is written
         keys = {key: str(value) for key, value in where.items()}
         self.finding.numbers[name] = {
             "value": value,

@@ -205,7 +205,7 @@ class Stage:
         progress.note(self._progress, what, done, total)
 
     def write_results(self, results: dict[str, pd.DataFrame]) -> None:
-        """Write the result tables of the analysis as CSV files."""
+        """Write the result tables of the analysis as CSV files; refuse an undescribed column."""
         folder = self.building("tables")
         with self.writing():
             for name, table in results.items():
