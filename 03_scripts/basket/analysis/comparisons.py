@@ -18,7 +18,7 @@ from basket.analysis import statistics
 from basket.analysis.statistics import Estimate
 from basket.analysis.totals import is_active, narrow
 from basket.project.settings import Settings
-from basket.tables.store import give_back
+from basket.tables.store import release_memory
 
 TESTS = [
     "question",
@@ -215,7 +215,7 @@ def overall_tests(
     with ThreadPoolExecutor(settings.limits.threads) as pool:
         for tests in pool.map(tests_of, values):
             found |= tests
-    give_back()
+    release_memory()
     jobs = [job for job in product(QUESTION_OF, values) if job in found]
     return pd.DataFrame([found[job] for job in jobs])
 
@@ -296,7 +296,7 @@ def resampled_sums(
         threads=settings.limits.threads,
         rows=by_id,
     )
-    give_back()
+    release_memory()
     return resampled
 
 
