@@ -19,7 +19,7 @@ from basket.analysis.groups import TOTALS, People
 from basket.analysis.statistics import Estimate
 from basket.analysis.totals import Counts
 from basket.project.settings import Settings
-from basket.tables.store import give_back
+from basket.tables.store import release_memory
 from basket.tables.sums import narrow
 
 TESTS = [
@@ -192,7 +192,7 @@ def overall_tests(
     with ThreadPoolExecutor(settings.limits.threads) as pool:
         for tests in pool.map(tests_of, values):
             found |= tests
-    give_back()
+    release_memory()
     jobs = [job for job in product(coded, values) if job in found]
     return pd.DataFrame([found[job] for job in jobs])
 
@@ -263,7 +263,7 @@ def resampled_sums(sums: Sums, people: People, settings: Settings) -> statistics
         threads=settings.limits.threads,
         rows=by_id,
     )
-    give_back()
+    release_memory()
     return resampled
 
 
