@@ -12,7 +12,7 @@ from basket.tables.ids import Positions
 from basket.tables.stage import add_up
 
 SETTINGS = load_settings(ROOT / "settings.yml")
-LOW, ACTIVE = SETTINGS.labels.exclusion_flag
+LOW, ACTIVE = SETTINGS.flags["exclusion_flag"].labels
 GROUPS = {
     "loyalty_flag": SETTINGS.labels.loyalty_flag,
     "age_group": SETTINGS.labels.age_group,
