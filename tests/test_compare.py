@@ -279,7 +279,9 @@ def test_every_reason_of_a_small_share_has_words_of_its_own(reason, words, setti
 
 
 def test_thresholds_are_said_with_their_value_and_unit():
-    assert visuals.threshold_in_words("loyal_above_orders", 40) == "loyal above 40 orders"
+    assert visuals.threshold_in_words("loyal_customer_above_orders", 40) == (
+        "loyal customer above 40 orders"
+    )
     said = visuals.threshold_in_words("middle_income_from_dollars", 5e4)
     assert said == "middle income from 50,000 dollars"
 
