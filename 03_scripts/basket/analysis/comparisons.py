@@ -4,10 +4,8 @@ Lines of one customer resemble each other, so a test that takes lines as indepen
 every true null (D-09). Every comparison gives its effect first, then its interval, then p, then q.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
 from itertools import product
 
 import numpy as np
@@ -15,12 +13,22 @@ import pandas as pd
 
 from basket.analysis import statistics
 from basket.analysis.flags import label
-from basket.analysis.groups import TOTALS, People
+from basket.analysis.groups import People
+from basket.analysis.measures import (
+    LIFT,
+    UNITS,
+    Sums,
+    customer_sums,
+    lines_of,
+    measures,
+    share_of,
+    time_names,
+    unit_of,
+)
 from basket.analysis.statistics import Estimate
 from basket.analysis.totals import Counts
 from basket.project.settings import Settings
 from basket.tables.store import release_memory
-from basket.tables.sums import narrow
 
 TESTS = [
     "question",
@@ -48,93 +56,10 @@ RATIOS = {  # measure of a group: unit, numerator, denominator
     "mean_item_price": ("US dollars an item", "spend_cents", "priced_lines"),
     "reorder_rate": ("share of order lines", "reordered_lines", "lines"),
 }
-LIFT = "lift of the share of order lines"
-TELLING_GOODS = ("snacks", "meat seafood")  # departments that the classes of Q9 rest on
-
-
-class Measures(Mapping):
-    """Measures by name, each worked out when it is asked for: together they fill the memory."""
-
-    def __init__(self, makers: Mapping[str, Callable[[], np.ndarray]]):
-        """Take what works out each measure: one number per customer."""
-        self._makers = makers
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        """Work out a measure."""
-        return self._makers[name]()
-
-    def __iter__(self) -> Iterator[str]:
-        """Go through the names."""
-        return iter(self._makers)
-
-    def __len__(self) -> int:
-        """Count the measures."""
-        return len(self._makers)
-
-
-def measures(people: People, settings: Settings) -> Measures:
-    """Measure ordering habits, and each department's share of lines: one number per customer.
-
-    A measure that a customer cannot have (no priced line, no gap) is NaN.
-    """
-
-    def of(name: str) -> np.ndarray:
-        return people.customers[name].to_numpy("float64")
-
-    def share(counts: np.ndarray, number: int, whole: str) -> np.ndarray:
-        return counts[:, number] / of(whole)
-
-    def item_price() -> np.ndarray:
-        priced = of("priced_lines")
-        return of("spend_cents") / 100 / np.where(priced == 0, np.nan, priced)
-
-    makers = {
-        "orders": partial(of, "orders"),
-        "mean_order_value": lambda: of("spend_cents") / 100 / of("orders"),
-        "mean_lines_per_order": lambda: of("lines") / of("orders"),
-        "mean_item_price": item_price,
-        "median_days_between_orders": partial(of, "median_days_between_orders"),
-        "reorder_rate": lambda: of("reordered_lines") / of("lines"),
-    }
-    for number, name in enumerate(time_names(settings)):
-        makers[name] = partial(share, people.customer_times, number, "orders")
-    for number, name in enumerate(people.departments):
-        makers[share_of(name)] = partial(share, people.department_lines, number, "lines")
-    return Measures(makers)
-
-
-def time_names(settings: Settings) -> list[str]:
-    """Names of the measures that are shares of orders at some time."""
-    return [
-        *(f"orders in the {name.lower()}" for name in settings.dayparts),
-        "orders at the weekend",
-    ]
-
-
-UNITS = {
-    "orders": "orders",
-    "mean_order_value": "US dollars an order",
-    "mean_lines_per_order": "order lines an order",
-    "mean_item_price": "US dollars an item",
-    "median_days_between_orders": "days",
-    "reorder_rate": "share of order lines",
-}
-
-
-def share_of(department):
-    """Name of the measure of a department's share of a customer's lines."""
-    return "share of " + department
-
-
-def unit_of(measure: str) -> str:
-    """Unit of a measure."""
-    return UNITS.get(
-        measure, "share of orders" if measure.startswith("orders ") else "share of order lines"
-    )
 
 
 def codes_of(labels: pd.DataFrame, grouping: str, missing: str) -> tuple[np.ndarray, list[str]]:
-    """Code of each customer's group, -1 where missing, and the names of the groups."""
+    """Code the group of each customer, -1 where missing, and name the groups."""
     names = [name for name in labels[grouping].cat.categories if name != missing]
     return labels[grouping].cat.set_categories(names).cat.codes.to_numpy(), names
 
@@ -142,7 +67,7 @@ def codes_of(labels: pd.DataFrame, grouping: str, missing: str) -> tuple[np.ndar
 def coded_groupings(
     labels: pd.DataFrame, settings: Settings
 ) -> dict[str, tuple[np.ndarray, list[str]]]:
-    """Codes of the customers and names of the groups, as `codes_of`, of each tested grouping."""
+    """Code the customers by each tested grouping, as `codes_of` does."""
     return {
         grouping: codes_of(labels, grouping, settings.labels.missing)
         for grouping in settings.tested()
@@ -152,7 +77,7 @@ def coded_groupings(
 def overall_tests(
     values: Mapping[str, np.ndarray], labels: pd.DataFrame, settings: Settings
 ) -> pd.DataFrame:
-    """One test per grouping and measure: do its groups differ at all?
+    """Test for each grouping and measure whether its groups differ at all.
 
     Kruskal-Wallis with epsilon squared; between two groups, Cliff's delta.
     """
@@ -198,7 +123,7 @@ def overall_tests(
 
 
 def association_tests(labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Does loyalty go with who people are? Cramér's V of customers by two attributes."""
+    """Test whether loyalty goes with who people are: Cramér's V of customers by two attributes."""
     rows = []
     loyalty, _ = codes_of(labels, "loyalty_flag", settings.labels.missing)
     for grouping, flag in settings.tested().items():
@@ -222,33 +147,8 @@ def association_tests(labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-@dataclass(frozen=True)
-class Sums:
-    """What ratios are made of: whole numbers, a row per customer, in tables side by side.
-
-    `columns` are the columns of all tables, by name and in their order.
-    """
-
-    tables: list[np.ndarray]
-    columns: dict[str, np.ndarray]
-
-
-def customer_sums(people: People, settings: Settings) -> Sums:
-    """Put together the totals, orders by time and lines by department of each customer."""
-    totals = narrow(people.customers[list(TOTALS)].to_numpy())
-    tables = [totals, people.customer_times, people.department_lines]
-    names = [*TOTALS, *time_names(settings), *map(lines_of, people.departments)]
-    columns = (column for table in tables for column in table.T)
-    return Sums(tables, dict(zip(names, columns, strict=True)))
-
-
-def lines_of(department: str) -> str:
-    """Name of the column of a department's lines."""
-    return f"lines of {department}"
-
-
 def resampled_sums(sums: Sums, people: People, settings: Settings) -> statistics.Resampled:
-    """Bootstrap of customers: every column of `sums`, of all and of every group.
+    """Resample customers: every column of `sums`, of all and of every group.
 
     Customers are drawn in the order of their ids, so that the number of parts changes nothing.
     """
@@ -274,7 +174,7 @@ def ratio_tests(
     labels: pd.DataFrame,
     settings: Settings,
 ) -> pd.DataFrame:
-    """How each group's ratios compare with those of all customers, as a ratio again.
+    """Compare each group's ratios with those of all customers, as a ratio again.
 
     `ratios` gives the unit, the column above and the column below of each measure.
     """
@@ -365,7 +265,7 @@ def within_tests(
 
 
 def _strata(values: pd.Series, settings: Settings) -> tuple[np.ndarray, list[str]]:
-    """Code and names of the strata of customers; ages and incomes in the bands of settings."""
+    """Code and name the strata of customers; ages and incomes in the bands of settings."""
     banded = [flag for flag in settings.flags.values() if flag.bands and flag.describes_people]
     flag = next((flag for flag in banded if flag.source == values.name), None)
     if flag is None:
@@ -383,7 +283,7 @@ def row(
     unit: str,
     found: Estimate,
 ) -> dict:
-    """One comparison of the active population, before all of them are judged together."""
+    """Describe one comparison of the active population, before all are judged together."""
     return {
         "question": question,
         "population": "active",
@@ -490,7 +390,7 @@ def judge_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFram
 
 
 def _of_overall_test(comparisons: pd.DataFrame) -> pd.Series:
-    """The p-value of the overall test of each comparison's grouping and measure, or NaN."""
+    """Find the p-value of the overall test of each comparison's grouping and measure, or NaN."""
     is_lift = comparisons["unit"] == LIFT
     measure = comparisons["measure"].where(~is_lift, share_of(comparisons["measure"]))
     keys = pd.MultiIndex.from_arrays([comparisons["grouping"], measure])
@@ -501,7 +401,7 @@ def _of_overall_test(comparisons: pd.DataFrame) -> pd.Series:
 
 
 def verdict_counts(tests: pd.DataFrame) -> pd.DataFrame:
-    """How many comparisons of each grouping came to each verdict."""
+    """Count how many comparisons of each grouping came to each verdict."""
     order = [statistics.NO_DIFFERENCE, "small", "medium", "large", statistics.UNDECIDED]
     table = pd.crosstab([tests["question"], tests["grouping"]], tests["verdict"])
     table = table.reindex(columns=order, fill_value=0)

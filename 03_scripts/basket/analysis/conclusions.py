@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis import statistics
-from basket.analysis.comparisons import TELLING_GOODS, codes_of, measures, share_of
+from basket.analysis.comparisons import codes_of
 from basket.analysis.groups import People, is_active
+from basket.analysis.measures import TELLING_GOODS, measures, share_of
 from basket.project.settings import Settings
 
 MEASURES = ("mean_order_value", "mean_item_price", *map(share_of, TELLING_GOODS))

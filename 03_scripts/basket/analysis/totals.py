@@ -1,17 +1,14 @@
-"""Stage 05, first half: one pass over the parts, and the result tables that count and average.
+"""Stage 05, first half: all parts counted, and the result tables that count and average.
 
 Lines, orders and customers are never confused: every count says in its column what it counts.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
-from basket.analysis import times
 from basket.analysis.groups import (
     POPULATIONS,
     TOTALS,
@@ -21,231 +18,12 @@ from basket.analysis.groups import (
     habits,
     is_active,
 )
+from basket.analysis.part import ACTIVE, Goods, TimeColumns, count_part
 from basket.analysis.statistics import Moments
 from basket.project.settings import POPULATION_FLAG, Settings
 from basket.tables.ids import Positions
 from basket.tables.stage import Stage
-from basket.tables.sums import (
-    GAPS,
-    HOURS,
-    Tally,
-    dollars,
-    gap_counts,
-    narrow,
-    orders_of,
-    per,
-    sum_by,
-    tally,
-)
-
-ACTIVE = (False, True)  # the values of the key `is_active`
-
-
-# ---- one part ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Goods:
-    """What order lines take from their products, by product_key, so that no line carries it."""
-
-    department: np.ndarray  # its place among the departments
-    departments: Sequence[str]
-    price_range: np.ndarray  # its place among the price ranges
-    price_ranges: Sequence[str]  # those that occur, and all below the highest of them
-    cents: np.ndarray  # 0 where the price is missing
-
-    @staticmethod
-    def of(products: pd.DataFrame, names: pd.DataFrame) -> "Goods":
-        """Take them from analysis_products and its `department_names`."""
-        departments = Positions(names["department_id"].to_numpy())
-        ranges = products["price_range"].cat
-        return Goods(
-            departments.find(products["department_id"].to_numpy()),
-            list(names["department"]),
-            ranges.codes.to_numpy("intp"),
-            list(ranges.categories[: ranges.codes.max() + 1]),
-            products["price_cents"].fillna(0).to_numpy("int64"),
-        )
-
-
-class Part:
-    """One part's tables, and where its lines find their orders and its orders their customers."""
-
-    def __init__(
-        self,
-        merged: pd.DataFrame,
-        orders: pd.DataFrame,
-        customers: pd.DataFrame,
-        settings: Settings,
-    ):
-        """Find them."""
-        self.orders, self.customers, self.settings = orders, customers, settings
-        self.product = merged["product_key"].to_numpy("intp")
-        self.reordered = merged["reordered"].to_numpy()
-        self.order = orders_of(merged, orders)
-        self.order_of_line = self.order.of_line(np.arange(len(orders)))
-        users = Positions(customers["user_id"].to_numpy())
-        self.customer_of_order = users.find(orders["user_id"].to_numpy())
-        self.active_customer = is_active(customers, settings)
-        self.active_order = self.active_customer[self.customer_of_order]
-
-
-def count_part(
-    merged: pd.DataFrame,
-    orders: pd.DataFrame,
-    customers: pd.DataFrame,
-    *,
-    goods: Goods,
-    labels: pd.DataFrame,
-    users: Positions,
-    settings: Settings,
-) -> tuple[dict, dict]:
-    """Count one part: a Tally for each aggregate, a row per customer, and the moments of times.
-
-    `labels` are the groups of all customers, `users` where each stands among them. The first key
-    of every Tally is `is_active`.
-    """
-    part = Part(merged, orders, customers, settings)
-    bought = department_lines(part, goods)
-    gaps = gap_counts(part.customer_of_order, orders["days_since_prior_order"], len(customers))
-    group = labels.take(users.find(customers["user_id"].to_numpy()))
-    by_time = by_day_hour(part)
-    return {}, {
-        "day_hour": by_time,
-        **{flag: by_busiest(part, flag) for flag in settings.flags_of("order")},
-        "product": by_product(part, len(goods.cents)),
-        "department": by_department(part, bought, goods),
-        "price_range": by_price_range(part, goods),
-        **by_group(part, bought, group, "mix", "lines", {"department": goods.departments}),
-        **by_group(part, gaps, group, "gaps", "orders", {"days": range(GAPS)}),
-        "department_lines": [narrow(bought)],
-        "customer_times": [orders_by_time(part)],
-    } | times.time_moments(
-        orders,
-        part.order,
-        part.customer_of_order,
-        part.active_customer,
-        goods.department.take(part.product),
-        len(goods.departments),
-        settings,
-    )
-
-
-def by_day_hour(part: Part) -> Tally:
-    """Count orders, lines, cents and priced lines by day and hour."""
-    orders = part.orders
-    return tally(
-        {
-            "is_active": (part.active_order, ACTIVE),
-            "day": (orders["order_day"], range(7)),
-            "hour": (orders["order_hour"], range(HOURS)),
-        },
-        {"orders": 1, **orders[["lines", "spend_cents", "priced_lines"]]},
-    )
-
-
-def by_busiest(part: Part, flag: str) -> Tally:
-    """Count orders and lines by the label of a busiest flag."""
-    labels = part.orders[flag].cat
-    return tally(
-        {"is_active": (part.active_order, ACTIVE), "label": (labels.codes, labels.categories)},
-        {"orders": 1, "lines": part.orders["lines"]},
-    )
-
-
-def by_product(part: Part, products: int) -> Tally:
-    """Count lines and reordered lines by product, in one pass: the lines are many."""
-    cell = part.order.of_line(part.active_order * 2 * products)
-    cell += part.product
-    cell += part.reordered * np.int64(products)
-    counts = np.bincount(cell, minlength=4 * products).reshape(2, 2, products)
-    return Tally(
-        {"is_active": ACTIVE, "product_key": range(products)},
-        {"lines": counts.sum(axis=1), "reordered_lines": counts[:, 1]},
-    )
-
-
-def orders_with(part: Part, group: np.ndarray, groups: int) -> np.ndarray:
-    """Count the orders that hold a product of each group of products: 2 x groups, active last."""
-    orders = len(part.orders)
-    holds = np.zeros(groups * orders, bool)
-    holds[(group * orders).take(part.product) + part.order_of_line] = True
-    holds = holds.reshape(groups, orders)
-    everyone, active = (
-        np.count_nonzero(each, axis=1) for each in (holds, holds & part.active_order)
-    )
-    return np.stack([everyone - active, active])
-
-
-def department_lines(part: Part, goods: Goods) -> np.ndarray:
-    """Count the lines of each customer by department, in the order of the part's customers."""
-    size, customers = len(goods.departments), len(part.customers)
-    cell = part.order.of_line(part.customer_of_order * size) + goods.department.take(part.product)
-    return np.bincount(cell, minlength=customers * size).reshape(customers, size)
-
-
-def by_department(part: Part, bought: np.ndarray, goods: Goods) -> Tally:
-    """Count buyers and orders by department; `bought` are the customers' `department_lines`."""
-    buys = bought > 0
-    return Tally(
-        {"is_active": ACTIVE, "department": goods.departments},
-        {
-            "customers": np.stack(
-                [buys[part.active_customer == each].sum(axis=0) for each in ACTIVE]
-            ),
-            "orders": orders_with(part, goods.department, len(goods.departments)),
-        },
-    )
-
-
-def by_price_range(part: Part, goods: Goods) -> Tally:
-    """Count orders by the price ranges that they hold products of."""
-    return Tally(
-        {"is_active": ACTIVE, "price_range": goods.price_ranges},
-        {"orders": orders_with(part, goods.price_range, len(goods.price_ranges))},
-    )
-
-
-def by_group(
-    part: Part,
-    counts: np.ndarray,
-    group: pd.DataFrame,
-    prefix: str,
-    name: str,
-    axis: Mapping[str, Sequence],
-) -> dict[str, Tally]:
-    """Add up customers x columns of whole numbers for every group of each grouping.
-
-    A product of matrices, exact below 2**53: three times as fast as counting each column.
-    """
-    counts = counts.astype(float)
-
-    def sums_of(grouping: str) -> Tally:
-        labels = group[grouping].cat
-        size = len(labels.categories)
-        cell = part.active_customer * size + labels.codes.to_numpy()
-        belongs = (np.arange(2 * size)[:, None] == cell).astype(float)
-        return Tally(
-            {"is_active": ACTIVE, "group": labels.categories, **axis},
-            {name: (belongs @ counts).astype(np.int64).reshape(2, size, -1)},
-        )
-
-    return {f"{prefix}_{grouping}": sums_of(grouping) for grouping in group}
-
-
-def orders_by_time(part: Part) -> np.ndarray:
-    """Count each customer's orders by daypart and, last, at the weekend."""
-    settings, customers = part.settings, len(part.customers)
-    parts = len(settings.dayparts)
-    daypart = np.array(settings.daypart_of_hour())[part.orders["order_hour"].to_numpy()]
-    by_part = np.bincount(
-        part.customer_of_order * parts + daypart, minlength=customers * parts
-    ).reshape(customers, parts)
-    weekend = np.isin(part.orders["order_day"], settings.weekend_days())
-    return narrow(np.column_stack([by_part, sum_by(part.customer_of_order, weekend, customers)]))
-
-
-# ---- all parts ----------------------------------------------------------------------------------
+from basket.tables.sums import Tally, dollars, per, sum_by, tally
 
 
 @dataclass(frozen=True)
@@ -292,9 +70,9 @@ class Counts:
         return self.people.labels
 
     @property
-    def time_columns(self) -> times.Columns:
+    def time_columns(self) -> TimeColumns:
         """Say where each sum stands among the columns of `time_moments`."""
-        return times.Columns(len(self.settings.dayparts), len(self.departments))
+        return TimeColumns(len(self.settings.dayparts), len(self.departments))
 
     @property
     def active_people(self) -> People:
@@ -515,38 +293,3 @@ def flags(counts: Counts) -> pd.DataFrame:
     return table.loc[
         table["lines"] > 0, ["population", "flag", "label", "customers", "orders", "lines"]
     ].reset_index(drop=True)
-
-
-def days_between_orders(counts: Counts) -> pd.DataFrame:
-    """Count the active orders by days since the previous order; 30 means 30 or more."""
-    gaps = counts["gaps_loyalty_flag"].at("population", "active").table("days")
-    labels = gaps["days"].astype("str")
-    labels.iloc[-1] += "+"
-    return gaps.assign(label=labels, share=per(gaps["orders"], gaps["orders"].sum()))[
-        ["days", "label", "orders", "share"]
-    ]
-
-
-AGES_PER_ROW = 4  # years
-
-
-def income_by_age(counts: Counts) -> pd.DataFrame:
-    """Average the income of active customers by age, in rows of four years, with its interval.
-
-    Customers are taken in the order of their ids: the last digit of a sum of floats depends on it.
-    """
-    active = counts.customers[counts.active & counts.customers["income"].notna().to_numpy()]
-    active = active.sort_values("user_id")
-    first = active["age"] // AGES_PER_ROW * AGES_PER_ROW
-    table = active["income"].astype("float64").groupby(first).agg(["size", "mean", "sem"])
-    confidence = counts.settings.statistics.confidence
-    half = NormalDist().inv_cdf((1 + confidence) / 2) * table["sem"]
-    return pd.DataFrame(
-        {
-            "ages": [f"{age}-{age + AGES_PER_ROW - 1}" for age in table.index],
-            "customers": table["size"].to_numpy(),
-            "mean_income": table["mean"].to_numpy(),
-            "mean_income_low": (table["mean"] - half).to_numpy(),
-            "mean_income_high": (table["mean"] + half).to_numpy(),
-        }
-    )

@@ -32,8 +32,18 @@ def spend_by_time(counts: Counts) -> pd.DataFrame:
     confidence = settings.statistics.confidence
     tables = []
     for period, spend, orders, priced in (
-        ("day", columns.block(2), columns.orders_by_day, columns.block(4)),
-        ("hour", columns.block(1), columns.orders_by_hour, columns.block(3)),
+        (
+            "day",
+            columns.block("cents_by_day"),
+            columns.orders_by_day,
+            columns.block("priced_lines_by_day"),
+        ),
+        (
+            "hour",
+            columns.block("cents_by_hour"),
+            columns.orders_by_hour,
+            columns.block("priced_lines_by_hour"),
+        ),
     ):
         cells = len(orders)
 

@@ -6,7 +6,9 @@ from basket.analysis import figure
 from basket.analysis.figure import Figure
 from basket.analysis.finding import Evidence, Finding, TooLittleData
 from basket.analysis.question import WHOM, Question
+from basket.analysis.totals import Counts
 from basket.project.settings import Settings
+from basket.tables.sums import per
 
 QUESTION = Question(
     id="Q5",
@@ -14,6 +16,18 @@ QUESTION = Question(
     text="How are customers spread between new, regular and loyal: how often do they return?",
     part=WHOM,
 )
+
+# ---- tables -------------------------------------------------------------------------------------
+
+
+def days_between_orders(counts: Counts) -> pd.DataFrame:
+    """Count the active orders by days since the previous order; 30 means 30 or more."""
+    gaps = counts["gaps_loyalty_flag"].at("population", "active").table("days")
+    labels = gaps["days"].astype("str")
+    labels.iloc[-1] += "+"
+    return gaps.assign(label=labels, share=per(gaps["orders"], gaps["orders"].sum()))[
+        ["days", "label", "orders", "share"]
+    ]
 
 
 def new_and_loyal(table: pd.DataFrame, settings: Settings) -> tuple[str, str]:

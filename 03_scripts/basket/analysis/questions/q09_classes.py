@@ -1,16 +1,17 @@
 """Q9: which classes the demographics suggest: goods by income, steps in age and income."""
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
 from basket.analysis import cut_points, figure
-from basket.analysis.comparisons import TELLING_GOODS
 from basket.analysis.cut_points import STEPS, floats
 from basket.analysis.figure import Figure
 from basket.analysis.finding import CUSTOMERS, Evidence, Finding, TooLittleData
 from basket.analysis.groups import People
+from basket.analysis.measures import TELLING_GOODS
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions.group_differences import (
     IN_WORDS,
@@ -28,6 +29,7 @@ QUESTION = Question(
     part=WHOM,
 )
 MOST_DEPARTMENTS = 6  # shown by income
+AGES_PER_ROW = 4  # years
 
 # ---- tables -------------------------------------------------------------------------------------
 
@@ -77,6 +79,28 @@ def asked(measures: pd.DataFrame) -> list[tuple[str, str]]:
         for measure in measures.columns
         if attribute != measure
     ]
+
+
+def income_by_age(counts: Counts) -> pd.DataFrame:
+    """Average the income of active customers by age, in rows of four years, with its interval.
+
+    Customers are taken in the order of their ids: the last digit of a sum of floats depends on it.
+    """
+    active = counts.customers[counts.active & counts.customers["income"].notna().to_numpy()]
+    active = active.sort_values("user_id")
+    first = active["age"] // AGES_PER_ROW * AGES_PER_ROW
+    table = active["income"].astype("float64").groupby(first).agg(["size", "mean", "sem"])
+    confidence = counts.settings.statistics.confidence
+    half = NormalDist().inv_cdf((1 + confidence) / 2) * table["sem"]
+    return pd.DataFrame(
+        {
+            "ages": [f"{age}-{age + AGES_PER_ROW - 1}" for age in table.index],
+            "customers": table["size"].to_numpy(),
+            "mean_income": table["mean"].to_numpy(),
+            "mean_income_low": (table["mean"] - half).to_numpy(),
+            "mean_income_high": (table["mean"] + half).to_numpy(),
+        }
+    )
 
 
 # ---- figures ------------------------------------------------------------------------------------
