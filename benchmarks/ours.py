@@ -20,7 +20,7 @@ from basket.tables.result_csv import to_csv
 sys.path.insert(0, str(ROOT / "tests"))
 from in_process import run_notebook
 
-COMPARISONS = "All comparisons, judged together"  # the heading of 05 at which it stops
+COMPARISONS = "What is compared, and how sure we are"  # the heading of 05 at which it stops
 
 
 def result_tables() -> None:

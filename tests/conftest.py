@@ -84,7 +84,8 @@ def lines_per_part(data: Path, parts: int) -> int:
 # ---- the stages, without kernels ----------------------------------------------------------------
 
 # Headings of notebook 05: of what follows the counts, and of what follows the comparisons.
-COUNTED, COMPARED = "All comparisons, judged together", "The tables behind the findings"
+COUNTED = "What is compared, and how sure we are"
+COMPARED = "Q1 When are orders many, and when few?"
 AUDIT = ("population_flow", "consistency_checks", "wrangling_steps")
 
 
@@ -144,7 +145,7 @@ class Run:
 
     @cached_property
     def analysis(self) -> dict:
-        """The names of notebook 05: `results`, all tables by name, and `found`, the findings."""
+        """The names of notebook 05: `results`, the tables, and `paper`, with the findings."""
         return self.notebook("05_visualise")
 
     @property

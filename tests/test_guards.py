@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from basket.analysis import findings, statistics
+from basket.analysis import statistics
+from basket.analysis.questions.group_differences import IN_WORDS
 from basket.synthetic.generate import Effects, fabricate_customers, generate
 from basket.synthetic.shopping import real
 from conftest import COMPARED, Run, run_stages
@@ -51,7 +52,7 @@ def pool() -> Iterator[ProcessPoolExecutor]:
 
 def analysed(run: Run) -> tuple[dict[str, pd.DataFrame], list[dict]]:
     """The result tables and the findings of stage 05."""
-    return run.all_results, run.analysis["found"]
+    return run.all_results, run.analysis["paper"].found
 
 
 def all_compared(results: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -239,11 +240,11 @@ def test_with_20_000_customers_region_makes_no_practical_difference(large_null):
     tests = results["tests"]
     habits = tests[
         (tests["grouping"] == "region")
-        & tests["measure"].isin(findings.HABITS)
+        & tests["measure"].isin(IN_WORDS)
         & (tests["effect_name"] == "epsilon_squared")
     ]
     print(f"\n{habits[['measure', 'n', 'effect', 'effect_high', 'verdict']]}")
-    assert len(habits) == len(findings.HABITS)
+    assert len(habits) == len(IN_WORDS)
     assert (habits["verdict"] == statistics.NO_DIFFERENCE).all()
     assert [finding["headline"] for finding in found if finding["question"] == "Q7"] == [
         "There is no practical difference in ordering habits between regions"
@@ -340,7 +341,9 @@ def test_the_real_panel_shows_what_is_true_of_it(panel: Path, tmp_path: Path):
     print(f"\n{low[['n', 'effect', 'effect_low', 'effect_high', 'q_value', 'verdict']]}")
     assert low["verdict"].isin(statistics.LABELS).all()
     assert low.loc["snacks", "effect_low"] > 1 > low.loc["meat seafood", "effect_high"]
-    assert any("buy more snacks and less meat seafood" in claim for claim in claims(found))
+    assert any(
+        "buy more from snacks and less from meat seafood" in claim for claim in claims(found)
+    )
 
     redundant = results["redundancy"].query("redundant == 'yes'")
     assert list(redundant["attribute"]) == ["family_status"]

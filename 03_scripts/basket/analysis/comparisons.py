@@ -28,7 +28,7 @@ from basket.analysis.measures import (
 from basket.analysis.statistics import Estimate
 from basket.analysis.totals import Counts
 from basket.project.settings import Settings
-from basket.tables.store import give_back
+from basket.tables.store import release_memory
 
 TESTS = [
     "question",
@@ -117,7 +117,7 @@ def overall_tests(
     with ThreadPoolExecutor(settings.limits.threads) as pool:
         for tests in pool.map(tests_of, values):
             found |= tests
-    give_back()
+    release_memory()
     jobs = [job for job in product(coded, values) if job in found]
     return pd.DataFrame([found[job] for job in jobs])
 
@@ -163,7 +163,7 @@ def resampled_sums(sums: Sums, people: People, settings: Settings) -> statistics
         threads=settings.limits.threads,
         rows=by_id,
     )
-    give_back()
+    release_memory()
     return resampled
 
 

@@ -5,23 +5,24 @@ import pandas as pd
 
 from basket.analysis import flags
 from basket.prepare import clean
+from basket.project.flag import Flag
 from basket.project.settings import POPULATION_FLAG, Rules, Settings
 from basket.tables.audit import Audit
 from basket.tables.ids import OrdersOfLines, Positions
-from basket.tables.sums import gap_counts, median_of_counts, orders_of, sum_by
+from basket.tables.sums import HOURS, Tally, gap_counts, median_of_counts, orders_of, sum_by, tally
 
 TOTALS = ("lines", "priced_lines", "spend_cents", "reordered_lines")
 SEEN = {"seen_cents": "spend_cents", "seen_lines": "priced_lines"}  # by flags, under the rules
 
 
 def count_by_day_hour(merged: pd.DataFrame, orders: pd.DataFrame) -> tuple[dict, dict]:
-    """Count one part's orders and lines by day x hour: two arrays of 7 x 24."""
+    """Count one part's orders and lines by day and hour; an order without lines is none."""
     lines = orders_of(merged, orders).count()
-    cell = orders["order_day"].to_numpy().astype(np.int64) * 24 + orders["order_hour"].to_numpy()
-    return {}, {
-        "orders": sum_by(cell, lines > 0, 7 * 24).reshape(7, 24),
-        "lines": sum_by(cell, lines, 7 * 24).reshape(7, 24),
+    by = {
+        "order_day": (orders["order_day"].to_numpy(), range(7)),
+        "order_hour": (orders["order_hour"].to_numpy(), range(HOURS)),
     }
+    return {}, {"day_hour": tally(by, {"orders": lines > 0, "lines": lines})}
 
 
 def analysis_products(
@@ -55,7 +56,7 @@ def derive_part(
 
     An order or customer counts where it has at least one line (D-07). `prices` are the cents of
     each product, by product_key. Returns analysis_orders, analysis_customers and
-    low_activity_customers, and sums by product_key.
+    low_activity_customers; and sums by product_key, totals, and a Tally of each flag by its name.
     """
     order = orders_of(merged, orders)
     key = merged["product_key"].to_numpy("intp")
@@ -80,6 +81,7 @@ def derive_part(
 
     sold = np.bincount(key, minlength=len(prices))
     low = settings.flags[POPULATION_FLAG].labels[0]
+    by_orders = {"orders": 1, "lines": analysis_orders["lines"]}
     is_low = (analysis_customers[POPULATION_FLAG] == low).to_numpy()
     return {
         "analysis_orders": analysis_orders.drop(columns=["seen_cents", "seen_lines"]),
@@ -92,7 +94,35 @@ def derive_part(
         "low_activity_lines": int(analysis_customers.loc[is_low, "lines"].sum()),
         "orders": len(analysis_orders),
         "low_activity_orders": int(analysis_customers.loc[is_low, "orders"].sum()),
+        **_carriers(analysis_orders, settings.flags_of("order"), by_orders),
+        **_carriers(analysis_customers, settings.flags_of("customer"), {"customers": 1}),
     }
+
+
+def _carriers(table: pd.DataFrame, flags: dict[str, Flag], weights: dict) -> dict[str, Tally]:
+    """Count what carries each label of the flags that we make; labels as received stay out."""
+    return {
+        name: tally({name: (table[name].cat.codes, table[name].cat.categories)}, weights)
+        for name, flag in flags.items()
+        if flag.source != name
+    }
+
+
+def rule_and_counts(flag: str, carriers: Tally, settings: Settings) -> pd.DataFrame:
+    """Show the labels of a flag: the rule of each, and how many carry it.
+
+    Customers are counted to the nearest `smallest_group`: all customers less the active ones, whose
+    numbers are published, would else tell of a few people (D-15).
+    """
+    table = carriers.table().set_index(flag)
+    if "customers" in table:
+        base = settings.privacy.smallest_group
+        rounded = (table["customers"] / base).round().astype("int64") * base
+        table["customers"] = [f"about {n:,}" if n else f"fewer than {base}" for n in rounded]
+    rules = settings.flags[flag].rules
+    if rules:
+        table.insert(0, "rule", [*rules, "no value"])
+    return table
 
 
 def _label_orders(

@@ -49,6 +49,21 @@ class Flag(BaseModel):
         return next(iter(self.bands.values())).startswith("below")
 
     @property
+    def rules(self) -> list[str]:
+        """The rule of each label, in words; none where labels are received or composed."""
+        if self.bands:
+            texts = list(self.bands.values())
+            texts[-1] = f"{texts[-1].split()[0]} {_plain(self.cuts[-1])}"
+            return [f"{text} {self.unit}" for text in texts]
+        return [
+            *(
+                ["most", "the rest", "fewest"]
+                if self.ranks
+                else map(", ".join, self.gathers.values())
+            )
+        ]
+
+    @property
     def is_whole(self) -> bool:
         """Whether its values are whole numbers, such as orders and years: not money, not means."""
         return len(self.columns) == 1 and not self.columns[0].endswith("_cents")
