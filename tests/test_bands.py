@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from basket.analysis import bands
+from basket.analysis import cut_points, redundancy
+from basket.analysis.groups import People
+from basket.analysis.questions import q09_classes
 from basket.project.folders import ROOT
 from basket.project.settings import load_settings
 
 SETTINGS = load_settings(ROOT / "settings.yml")
-CUTS = bands.course_cuts(SETTINGS)
+CUTS = q09_classes.course_cuts(SETTINGS)
 REGIONS = list(SETTINGS.regions)
 
 
@@ -43,7 +45,9 @@ def shoppers(n, seed=0):
 
 
 def binned(customers, total):
-    return bands.Binned(np.arange(10, 10 + len(customers)), np.array(customers), np.array(total))
+    return cut_points.Binned(
+        np.arange(10, 10 + len(customers)), np.array(customers), np.array(total)
+    )
 
 
 # --- halves
@@ -51,12 +55,12 @@ def binned(customers, total):
 
 def test_halves_depend_on_seed_and_id_alone():
     ids = np.arange(1, 20_001)
-    quarter = bands.quarter_of(ids, SETTINGS.seed)
+    quarter = cut_points.quarter_of(ids, SETTINGS.seed)
     assert np.bincount(quarter) == pytest.approx([5000] * 4, rel=0.05)
     shuffled = np.random.default_rng(0).permutation(ids)
-    assert (bands.quarter_of(shuffled, SETTINGS.seed) == quarter[shuffled - 1]).all()
-    assert (bands.quarter_of(pd.Series(ids, dtype="int32"), SETTINGS.seed) == quarter).all()
-    assert 0.2 < (bands.quarter_of(ids, SETTINGS.seed + 1) == quarter).mean() < 0.3
+    assert (cut_points.quarter_of(shuffled, SETTINGS.seed) == quarter[shuffled - 1]).all()
+    assert (cut_points.quarter_of(pd.Series(ids, dtype="int32"), SETTINGS.seed) == quarter).all()
+    assert 0.2 < (cut_points.quarter_of(ids, SETTINGS.seed + 1) == quarter).mean() < 0.3
     for parts in (2, 16):  # a half is not a set of parts
         assert abs(np.corrcoef(quarter, ids % parts)[0, 1]) < 0.03
 
@@ -82,39 +86,39 @@ def test_cuts_are_the_best_of_all(bins):
             for start, end in zip([0, *places], [*places, len(bins)], strict=True)
         )
 
-    for number, cuts in enumerate(bands.best_cuts(data)):
+    for number, cuts in enumerate(cut_points.best_cuts(data)):
         places = np.searchsorted(data.edges, cuts)
         allowed = [p for p in combinations(range(1, len(bins)), number) if is_allowed(p)]
         if number:
             assert is_allowed(places)
             assert explained(places) == pytest.approx(max(map(explained, allowed)))
-    assert number == bands.MOST_CUTS or not any(
+    assert number == cut_points.MOST_CUTS or not any(
         is_allowed(p) for p in combinations(range(1, len(bins)), number + 1)
     )
 
 
 def test_a_band_has_its_least_share_of_the_customers():
     data = binned([4, 96], [400.0, 0.0])  # the best cut would leave 4 % below it
-    assert len(bands.best_cuts(data)) == 1
-    assert bands.best_cuts(binned([5, 95], [500.0, 0.0]))[1].tolist() == [11]
+    assert len(cut_points.best_cuts(data)) == 1
+    assert cut_points.best_cuts(binned([5, 95], [500.0, 0.0]))[1].tolist() == [11]
 
 
 def test_r_squared_of_the_sums_is_that_of_the_customers():
     rng = np.random.default_rng(1)
     x, y = rng.integers(0, 6, 300), rng.normal(5, 2, 300)
-    data = bands.Binned.of(x, y, np.arange(6))
+    data = cut_points.Binned.of(x, y, np.arange(6))
     cuts, means = np.array([2, 4]), np.array([4.0, 5.0, 6.5])
     missed = ((y - means[np.searchsorted(cuts, x, side="right")]) ** 2).sum()
     squares = ((y - y.mean()) ** 2).sum()
-    assert bands.r_squared(means, cuts, data, squares) == pytest.approx(1 - missed / squares)
-    assert bands.band_means(data, cuts) == pytest.approx(
+    assert cut_points.r_squared(means, cuts, data, squares) == pytest.approx(1 - missed / squares)
+    assert cut_points.band_means(data, cuts) == pytest.approx(
         [y[x < 2].mean(), y[(x >= 2) & (x < 4)].mean(), y[x >= 4].mean()]
     )
 
 
 def run(customers, measures, pairs=None):
-    pairs = pairs or bands.asked(measures)
-    return bands.bands(customers, measures, CUTS, SETTINGS, pairs)
+    pairs = pairs or q09_classes.asked(measures)
+    return cut_points.bands(customers, measures, CUTS, SETTINGS, pairs)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -163,7 +167,7 @@ def test_steps_by_chance_are_neither_proposed_nor_confirmed():
 
 def test_a_step_of_the_half_searched_alone_is_not_confirmed():
     customers = shoppers(4000)
-    searched = bands.quarter_of(customers["user_id"], SETTINGS.seed) < 2
+    searched = cut_points.quarter_of(customers["user_id"], SETTINGS.seed) < 2
     noise = np.random.default_rng(8).normal(0, 1, len(customers))
     measures = pd.DataFrame({"fleeting": noise + 2 * searched * (customers["age"] >= 52)})
     proposed = run(customers, measures, [("age", "fleeting")]).iloc[1]
@@ -222,8 +226,9 @@ def test_measures_of_customers():
             "income": pd.array([50_000, None], "Int32"),
         }
     )
-    names = pd.DataFrame({"department": pd.Categorical(["produce", "snacks"])})
-    measures = bands.customer_measures(customers, np.array([[4, 1], [0, 2]]), names)
+    lines = np.array([[4, 1], [0, 2]])
+    people = People(customers, pd.DataFrame(), lines, lines, ["produce", "snacks"])
+    measures = q09_classes.customer_measures(people)
     assert measures["mean_item_price"].tolist()[0] == 7.5
     assert measures["mean_order_value"].tolist() == [15, 0]
     assert measures["share of snacks"].tolist() == [0.2, 1]
@@ -233,8 +238,8 @@ def test_measures_of_customers():
         "income": 1,
         "share of snacks": 0,
     }
-    assert ("income", "income") not in bands.asked(measures)
-    assert ("age", "income") in bands.asked(measures)
+    assert ("income", "income") not in q09_classes.asked(measures)
+    assert ("age", "income") in q09_classes.asked(measures)
 
 
 # --- redundancy
@@ -242,7 +247,7 @@ def test_measures_of_customers():
 
 @pytest.mark.parametrize(("n", "seed"), [*((1200, seed) for seed in range(6)), (30_000, 0)])
 def test_family_status_is_found_to_be_a_function_of_age_and_dependants(n, seed):
-    table = bands.redundancies(shoppers(n, seed), SETTINGS).set_index("attribute")
+    table = redundancy.redundancies(shoppers(n, seed), SETTINGS).set_index("attribute")
     found = table.loc["family_status"]
     assert found["determined_by"] == "age, n_dependants"
     assert found["redundant"] == "yes"
@@ -254,7 +259,7 @@ def test_family_status_is_found_to_be_a_function_of_age_and_dependants(n, seed):
 
 
 def test_the_rule_is_said_in_words():
-    table = bands.redundancies(shoppers(30_000), SETTINGS)
+    table = redundancy.redundancies(shoppers(30_000), SETTINGS)
     assert table.loc[0, "rule"] == (
         "n_dependants 0: single, from age 60 divorced/widowed; "
         "n_dependants 1/2/3: living with parents and siblings, from age 22 married"
@@ -265,7 +270,7 @@ def test_the_rule_is_said_in_words():
 def test_one_attribute_is_named_where_one_is_enough():
     customers = shoppers(3000)
     customers["zone"] = pd.Categorical(np.where(customers["region"] == "West", "far", "near"))
-    found = bands.redundancy(customers, "zone", ["age", "region", "gender"], SETTINGS).iloc[0]
+    found = redundancy.redundancy(customers, "zone", ["age", "region", "gender"], SETTINGS).iloc[0]
     assert (found["determined_by"], found["redundant"]) == ("region", "yes")
     assert (
         found["rule"] == "region Midwest near, region Northeast near, region South near, "
@@ -279,7 +284,7 @@ def test_a_second_attribute_that_only_fits_noise_is_not_named():
     flipped = rng.random(20_000) < 0.0005
     customers["street"] = pd.Categorical(rng.integers(0, 5000, 20_000).astype(str))
     customers["zone"] = np.where((customers["region"] == "West") != flipped, "far", "near")
-    found = bands.redundancy(customers, "zone", ["age", "region", "street"], SETTINGS).iloc[0]
+    found = redundancy.redundancy(customers, "zone", ["age", "region", "street"], SETTINGS).iloc[0]
     assert (found["determined_by"], found["redundant"]) == ("region", "yes")
 
 
@@ -288,7 +293,7 @@ def test_what_is_only_learnt_by_heart_is_no_redundancy():
     rng = np.random.default_rng(10)
     customers["coin"] = rng.choice(["heads", "tails"], 3000)
     customers["street"] = pd.Categorical([f"street {n}" for n in rng.integers(0, 900, 3000)])
-    found = bands.redundancy(customers, "coin", ["street", "age"], SETTINGS).iloc[0]
+    found = redundancy.redundancy(customers, "coin", ["street", "age"], SETTINGS).iloc[0]
     assert found["accuracy"] == pytest.approx(0.5, abs=0.06)
     assert found["redundant"] == "no"
 
@@ -297,14 +302,14 @@ def test_noise_in_the_attribute_is_no_redundancy():
     customers = shoppers(5000)
     changed = np.random.default_rng(5).random(5000) < 0.04
     customers["family_status"] = customers["family_status"].mask(changed, "married")
-    found = bands.redundancies(customers, SETTINGS).set_index("attribute").loc["family_status"]
+    found = redundancy.redundancies(customers, SETTINGS).set_index("attribute").loc["family_status"]
     assert (found["determined_by"], found["redundant"]) == ("age, n_dependants", "no")
 
 
 def test_a_label_that_nearly_all_share_is_no_redundancy():
     customers = shoppers(5000)
     customers["rare"] = np.where(np.random.default_rng(6).random(5000) < 0.004, "a", "b")
-    found = bands.redundancy(customers, "rare", ["age", "region"], SETTINGS).iloc[0]
+    found = redundancy.redundancy(customers, "rare", ["age", "region"], SETTINGS).iloc[0]
     assert found["accuracy"] > 0.99
     assert found["redundant"] == "no"
 
@@ -314,7 +319,9 @@ def test_an_attribute_cut_along_two_ordered_others_is_told_from_them():
     older = customers["age"] >= customers["age"].quantile(0.5)
     rich = customers["income"] >= 80_000
     customers["quadrant"] = np.where(older, "o", "y") + np.where(rich, "r", "p").astype(object)
-    found = bands.redundancy(customers, "quadrant", ["age", "income", "gender"], SETTINGS).iloc[0]
+    found = redundancy.redundancy(
+        customers, "quadrant", ["age", "income", "gender"], SETTINGS
+    ).iloc[0]
     assert found["determined_by"] == "age, income"
     assert found["accuracy"] > 0.93
 
@@ -324,7 +331,7 @@ def test_an_attribute_cut_along_two_ordered_others_is_told_from_them():
 def test_labels_in_bands_are_the_best_of_all(counts):
     counts = np.array(counts)
     occurs = counts[counts.sum(axis=1) > 0]
-    labels = bands.best_labels(counts, most=2)
+    labels = redundancy.best_labels(counts, most=2)
     if not len(occurs):
         assert (labels == -1).all()
         return
@@ -341,4 +348,4 @@ def test_labels_in_bands_are_the_best_of_all(counts):
 
 def test_a_gap_between_two_bands_is_shared():
     counts = np.array([[5, 0], [0, 0], [0, 0], [0, 0], [0, 5]])
-    assert bands.best_labels(counts).tolist() == [0, 0, 1, 1, 1]
+    assert redundancy.best_labels(counts).tolist() == [0, 0, 1, 1, 1]

@@ -20,9 +20,10 @@ import pytest
 from basket.checks.reproduce import hashes
 from basket.project.errors import BasketError
 from basket.project.folders import Folders
-from basket.project.stages import SIDECAR, file_hash
+from basket.project.stages import SIDECAR, file_hash, graph
 from basket.run.lock import only_run, runtime_prefix
-from conftest import write_settings
+from basket.tables.publish import publish
+from conftest import imported, write_settings
 
 KILLS = int(os.environ.get("BASKET_KILLS", "4"))
 COMMAND = [sys.executable, "-c", "from basket.command import main; main()", "report"]
@@ -138,29 +139,26 @@ def test_a_second_run_is_refused_and_the_first_finishes(generated, two_settings,
     )
 
 
-def test_the_lock_of_a_killed_run_is_waited_for_until_its_kernel_ends(tmp_path):
-    """The kernel holds the descriptor; the run whose number stands in the lock is gone."""
-    folders = Folders(tmp_path)
-    with only_run(folders) as lock:
-        kernel = subprocess.Popen(["sleep", "1.5"], pass_fds=(lock,))
-    file = folders.prepared / ".lock"
-    file.write_text(str(os.getpid()))
-    with pytest.raises(BasketError, match="another run is at work"), only_run(folders):
-        pass
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    file.write_text(str(gone.pid))
-    assert kernel.poll() is None
-    with only_run(folders):
-        assert kernel.wait(timeout=1) == 0
-        assert file.read_text() == str(os.getpid())
+def test_a_kernel_that_outlives_its_run_publishes_nothing(generated, tmp_path):
+    """Within a run a stage only writes where the run told it to; the run moves that into place."""
+    building, folders = tmp_path / "building" / "01_import" / "x", Folders(tmp_path / "out")
+    step = graph()["01_import"]
+    with pytest.raises(BasketError, match=r"01_import: .* ended without `stage.publish\(\)`"):
+        publish(folders, step, building)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BASKET_BUILDING", str(building))
+        imported(generated, folders.out)
+    assert not folders.out.exists()
+    publish(folders, step, building)
+    run = imported(generated, tmp_path / "by_hand")
+    assert hashes(folders.out) == hashes(run.out)
+    assert not building.parent.exists()
 
 
 def test_what_a_killed_run_left_is_swept_up_and_put_back(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
     folders = Folders(tmp_path / "out")
-    with only_run(folders) as lock:
-        prefix = runtime_prefix(lock)
+    prefix = runtime_prefix(folders)
     (tmp_path / "temp" / f"{prefix}abc" / "ipython").mkdir(parents=True)
     (tmp_path / "temp" / "basket-of-another-run").mkdir()
     files = {

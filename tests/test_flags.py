@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from basket.analysis import flags, totals
+from basket.analysis import flags, groups
 from basket.project.folders import ROOT
 from basket.project.settings import load_settings
 from basket.tables import ids as lookup_module
@@ -259,55 +259,18 @@ def test_an_order_without_lines_makes_no_day_busier():
 
 
 def test_missing_attributes_are_a_group_of_their_own_called_missing():
-    numbers = totals.add_missing_label(pd.Series([2, None, 10], dtype="Int16"), MISSING)
+    numbers = groups.add_missing_label(pd.Series([2, None, 10], dtype="Int16"), MISSING)
     assert list(numbers) == ["2", MISSING, "10"]
     assert list(numbers.categories) == ["2", "10", MISSING]
-    texts = totals.add_missing_label(pd.Series(["Male", None], dtype="category"), MISSING)
+    texts = groups.add_missing_label(pd.Series(["Male", None], dtype="category"), MISSING)
     assert list(texts) == ["Male", MISSING]
     known = flags.income_group([60_000, np.nan], SETTINGS)
-    again = totals.add_missing_label(pd.Series(known), MISSING)
+    again = groups.add_missing_label(pd.Series(known), MISSING)
     assert list(again) == ["Middle income", MISSING]
     assert list(again.categories) == list(known.categories)
 
 
-# ---- medians, sums, lookups ---------------------------------------------------------------------
-
-
-GAPS = st.lists(st.integers(0, 30), max_size=40)
-
-
-@given(st.lists(GAPS, min_size=1, max_size=6))
-def test_the_median_of_a_histogram_is_numpys_median_of_the_values(customers):
-    group = np.repeat(np.arange(len(customers)), [len(gaps) for gaps in customers])
-    days = pd.Series([day for gaps in customers for day in gaps], dtype="Int8")
-    found = flags.median_of_counts(flags.gap_counts(group, days, len(customers)))
-    expected = [np.median(gaps) if gaps else np.nan for gaps in customers]
-    np.testing.assert_array_equal(found, expected)
-
-
-@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9)), max_size=30))
-def test_the_weighted_median_is_numpys_median_of_repeated_values(orders):
-    days = pd.Series([day for day, _ in orders], dtype="Int8")
-    lines = np.array([lines for _, lines in orders], np.int64)
-    counts = flags.gap_counts(np.zeros(len(orders), np.int64), days, 1, lines)
-    repeated = np.repeat(days.to_numpy("float64"), lines)
-    expected = np.median(repeated) if len(repeated) else np.nan
-    np.testing.assert_array_equal(flags.median_of_counts(counts), [expected])
-
-
-def test_missing_gaps_are_left_out_of_the_median():
-    days = pd.Series([None, 8, None, 4, 30], dtype="Int8")
-    counts = flags.gap_counts(np.array([0, 0, 1, 0, 0]), days, 2)
-    np.testing.assert_array_equal(flags.median_of_counts(counts), [8.0, np.nan])
-
-
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2**31 - 1)), max_size=50))
-def test_sums_by_group_are_those_of_plain_integers(rows):
-    group = np.array([group for group, _ in rows], np.int64)
-    values = np.array([value for _, value in rows], np.int64)
-    found = flags.sum_by(group, values, 6)
-    assert found.dtype == np.int64
-    assert found.tolist() == [sum(value for g, value in rows if g == number) for number in range(6)]
+# ---- lookups ----------------------------------------------------------------------------------
 
 
 IDS = st.lists(st.integers(1, 2**31 - 1), unique=True, min_size=1, max_size=30)

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from basket.analysis.totals import GROUPINGS
 from basket.prepare import flat, splice
 from basket.project import dictionary
 from basket.project.errors import BasketError
@@ -89,7 +88,7 @@ def test_duckdb_reads_the_flat_lines_and_counts_each_flag_as_the_result_table_do
         expected = counted[counted["flag"] == flag].set_index("label")["lines"]
         assert dict(rows.fetchall()) == expected[expected > 0].to_dict(), flag
         checked += 1
-    assert checked == len(LABELS) >= len(set(GROUPINGS) & set(LABELS)) + 4
+    assert checked == len(LABELS) >= len(set(run.settings.groupings()) & set(LABELS)) + 4
 
 
 def test_the_same_bytes_again(generated, built):

@@ -19,10 +19,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from basket.analysis import bands, comparisons, findings, goods, statistics, times, totals
+from basket.analysis import statistics
+from basket.analysis.questions.group_differences import IN_WORDS
 from basket.synthetic.generate import Effects, fabricate_customers, generate
 from basket.synthetic.shopping import real
-from conftest import Measured, Run, run_stages
+from conftest import COMPARED, Run, run_stages
 
 pytestmark = pytest.mark.slow
 
@@ -50,35 +51,8 @@ def pool() -> Iterator[ProcessPoolExecutor]:
 
 
 def analysed(run: Run) -> tuple[dict[str, pd.DataFrame], list[dict]]:
-    """The tables of stage 05 that compare customers, in its order, and the findings."""
-    measured = Measured(run.open("05_visualise"))
-    settings, names, moments = measured.settings, measured.names, measured.sums["time_moments"]
-    results = measured.counted()
-    active = totals.is_active(measured.customers, settings)
-    columns = times.Columns(len(settings.dayparts), len(names))
-    customers, lines = measured.customers[active], measured.department_lines[active]
-    results["spend_by_time"] = times.spend_by_time(moments, columns, settings)
-    results["department_times"] = times.department_times(moments, columns, names, settings)
-    results["redundancy"] = bands.redundancies(customers, settings)
-    results |= comparisons.all_comparisons(
-        customers,
-        measured.labels[active],
-        lines,
-        measured.customer_times[active],
-        names,
-        results,
-        settings,
-    )
-    results["busiest_times"] = times.busiest_times(moments, columns, settings)
-    results["group_shares"] = goods.group_shares(results["habits"])
-    results["profiles"] = goods.profiles(
-        results["habits"], results["group_shares"], results["tests"], results["department_lifts"]
-    )
-    means = bands.customer_measures(customers, lines, names)
-    results["bands"] = bands.bands(
-        customers, means, bands.course_cuts(settings), settings, bands.asked(means)
-    )
-    return results, findings.compose(results, settings, ())
+    """The result tables and the findings of stage 05."""
+    return run.all_results, run.analysis["paper"].found
 
 
 def all_compared(results: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -266,11 +240,11 @@ def test_with_20_000_customers_region_makes_no_practical_difference(large_null):
     tests = results["tests"]
     habits = tests[
         (tests["grouping"] == "region")
-        & tests["measure"].isin(findings.HABITS)
+        & tests["measure"].isin(IN_WORDS)
         & (tests["effect_name"] == "epsilon_squared")
     ]
     print(f"\n{habits[['measure', 'n', 'effect', 'effect_high', 'verdict']]}")
-    assert len(habits) == len(findings.HABITS)
+    assert len(habits) == len(IN_WORDS)
     assert (habits["verdict"] == statistics.NO_DIFFERENCE).all()
     assert [finding["headline"] for finding in found if finding["question"] == "Q7"] == [
         "There is no practical difference in ordering habits between regions"
@@ -290,24 +264,9 @@ def planted_run(task: tuple[int, Effects]) -> pd.DataFrame:
     """The ratios of every group in a data set with a planted effect."""
     seed, effects = task
     with tempfile.TemporaryDirectory() as folder:
-        measured = Measured(stages_on(Path(folder), seed, SMALL, effects).open("05_visualise"))
-    active = totals.is_active(measured.customers, measured.settings)
-    customers, labels = measured.customers[active], measured.labels[active]
-    departments = list(measured.names["department"])
-    sums = comparisons.customer_sums(
-        customers,
-        measured.department_lines[active],
-        measured.customer_times[active],
-        departments,
-        measured.settings,
-    )
-    resampled = comparisons.resampled_sums(sums, customers, labels, measured.settings)
-    ratios = {
-        "mean_order_value": comparisons.RATIOS["mean_order_value"],
-        "orders in the evening": ("share of orders", "orders in the evening", "orders"),
-        "produce": (comparisons.LIFT, comparisons.lines_of("produce"), "lines"),
-    }
-    return comparisons.ratio_tests(ratios, sums, resampled, labels, measured.settings)
+        run = stages_on(Path(folder), seed, SMALL, effects)
+        table = all_compared(run.notebook("05_visualise", COMPARED)["results"])
+    return table[table["effect_name"] == "ratio"]
 
 
 def hits(pool, effects: Effects, group: str, measure: str, truth: float) -> tuple[int, int, int]:
@@ -382,7 +341,9 @@ def test_the_real_panel_shows_what_is_true_of_it(panel: Path, tmp_path: Path):
     print(f"\n{low[['n', 'effect', 'effect_low', 'effect_high', 'q_value', 'verdict']]}")
     assert low["verdict"].isin(statistics.LABELS).all()
     assert low.loc["snacks", "effect_low"] > 1 > low.loc["meat seafood", "effect_high"]
-    assert any("buy more snacks and less meat seafood" in claim for claim in claims(found))
+    assert any(
+        "buy more from snacks and less from meat seafood" in claim for claim in claims(found)
+    )
 
     redundant = results["redundancy"].query("redundant == 'yes'")
     assert list(redundant["attribute"]) == ["family_status"]

@@ -22,10 +22,11 @@ from bs4 import BeautifulSoup
 
 import workbook_rules
 from basket.analysis import privacy
+from basket.project.dictionary import result_columns
 from basket.project.folders import ROOT, Folders
 from basket.project.settings import load_settings
-from basket.report.workbook import build
 from basket.synthetic.generate import generate
+from basket.tables.result_csv import read_csv
 from conftest import write_settings
 
 NAME, SURNAME = "Xylophonia", "Quillfeather"  # of every third customer, and of a quarantined one
@@ -185,6 +186,13 @@ def test_the_workbook_of_dangerous_texts_keeps_every_rule(hostile):
     shown = {name.replace("\r", "\n") for name in DANGEROUS}
     assert len(names & shown) > 15
     assert pairs["orders_with_both"].str.fullmatch("[0-9]+").all()
+
+
+@pytest.mark.slow
+def test_the_dictionary_describes_the_columns_of_the_result_tables_and_no_other(hostile):
+    folders, *_ = hostile
+    written = {name for path in folders.tables.glob("*.csv") for name in pd.read_csv(path).columns}
+    assert written == set(result_columns())
 
 
 @pytest.mark.slow
@@ -457,7 +465,7 @@ def test_no_group_of_a_few_customers_follows_from_all_published_tables_together(
         path.stem: pd.read_csv(path, dtype=str, keep_default_na=False)
         for path in folders.tables.glob("*.csv")
     }
-    exact = {path.stem: build.read_table(path) for path in folders.tables.glob("*.csv")}
+    exact = {path.stem: read_csv(path) for path in folders.tables.glob("*.csv")}
     published = {
         name: privacy.publishable(table, settings, exact["habits"]).astype(str)
         for name, table in exact.items()
@@ -486,7 +494,7 @@ def test_buyers_of_a_pair_cannot_be_worked_out_from_the_others(hostile):
     folders, folder, _ = hostile
     settings = load_settings(folder / "settings.yml")
     least = settings.privacy.smallest_group
-    exact = {path.stem: build.read_table(path) for path in folders.tables.glob("*.csv")}
+    exact = {path.stem: read_csv(path) for path in folders.tables.glob("*.csv")}
     buyers = exact["pair_buyers"]
     shown = privacy.publishable(buyers, settings, exact["habits"])
     hidden = (shown["buyers"] == privacy.SUPPRESSED).to_numpy()

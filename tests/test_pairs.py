@@ -4,14 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from basket.analysis import pairs, statistics
+from basket.analysis import statistics
+from basket.analysis.questions import q11_pairs
 from basket.project.folders import ROOT
 from basket.project.settings import load_settings
 from basket.tables.ids import Positions
 from basket.tables.stage import add_up
 
 SETTINGS = load_settings(ROOT / "settings.yml")
-LOW, ACTIVE = SETTINGS.labels.exclusion_flag
+LOW, ACTIVE = SETTINGS.flags["exclusion_flag"].labels
 GROUPS = {
     "loyalty_flag": SETTINGS.labels.loyalty_flag,
     "age_group": SETTINGS.labels.age_group,
@@ -86,10 +87,10 @@ def groups_of(customers, seed=0):
 
 def both_passes(tables, products, labels=None, keys=None, **limits):
     keys = products["product_key"].to_numpy() if keys is None else keys
-    counted = pairs.count_part(**tables, keys=keys, settings=SETTINGS)[1]
-    chosen = pairs.candidates(counted, keys, products, **limits)
+    counted = q11_pairs.count_part(**tables, keys=keys, settings=SETTINGS)[1]
+    chosen = q11_pairs.candidates(counted, keys, products, **limits)
     labels = groups_of(tables["customers"]) if labels is None else labels
-    described = pairs.describe_part(
+    described = q11_pairs.describe_part(
         **tables,
         pairs=chosen,
         labels=labels,
@@ -127,7 +128,7 @@ def test_orders_with_both_are_counted_by_hand():
             (-3, 14, [0, 1, 2]),  # not active
         ]
     )
-    sums = pairs.count_part(**tables, keys=np.array([0, 1, 2]), settings=SETTINGS)[1]
+    sums = q11_pairs.count_part(**tables, keys=np.array([0, 1, 2]), settings=SETTINGS)[1]
     assert sums["orders"] == 4
     assert sums["together"].tolist() == [[3, 2, 1], [2, 3, 2], [1, 2, 2]]
 
@@ -136,13 +137,13 @@ def test_orders_with_both_are_counted_by_hand():
 def test_pairs_are_those_of_a_plain_self_merge(seed):
     tables, products = random_shop(seed), assortment(range(100, 112))
     chosen, described = both_passes(tables, products, **LOOSE)
-    table = pairs.product_pairs(chosen, described, products, SETTINGS)
+    table = q11_pairs.product_pairs(chosen, described, products, SETTINGS)
     lines, both, orders = plain_pairs(tables)
     alone = lines["product_key"].value_counts()
     counts = both.groupby(["product_key_a", "product_key_b"]).agg(
         orders_with_both=("order_id", "size"), buyers=("user_id", "nunique")
     )
-    assert 0 < len(table) <= pairs.MOST_PAIRS
+    assert 0 < len(table) <= q11_pairs.MOST_PAIRS
     for row in table.itertuples():
         a, b = row.product_a - 100, row.product_b - 100
         assert a < b
@@ -159,7 +160,7 @@ def test_pairs_are_those_of_a_plain_self_merge(seed):
 def test_lift_of_the_first_pass_is_that_of_the_second():
     tables, products = random_shop(4), assortment(range(12))
     chosen, described = both_passes(tables, products, **LOOSE)
-    lift = pairs.lift_interval(described["moments"], 0.95)[0]
+    lift = q11_pairs.lift_interval(described["moments"], 0.95)[0]
     assert lift == pytest.approx(chosen["lift"].to_numpy())
     assert chosen["lift"].is_monotonic_decreasing
 
@@ -175,14 +176,14 @@ def test_parts_add_up_to_the_whole_exactly():
         customers = tables["customers"][tables["customers"]["user_id"] % 3 == part]
         merged = tables["merged"][tables["merged"]["order_id"].isin(orders["order_id"])]
         parts.append({"orders": orders, "merged": merged, "customers": customers})
-    counted = [pairs.count_part(**part, keys=keys, settings=SETTINGS)[1] for part in parts]
+    counted = [q11_pairs.count_part(**part, keys=keys, settings=SETTINGS)[1] for part in parts]
     chosen, described = both_passes(tables, products, labels, **LOOSE)
     pd.testing.assert_frame_equal(
-        pairs.candidates(add_up(counted), keys, products, **LOOSE), chosen
+        q11_pairs.candidates(add_up(counted), keys, products, **LOOSE), chosen
     )
     added = add_up(
         [
-            pairs.describe_part(
+            q11_pairs.describe_part(
                 **part, pairs=chosen, labels=labels, users=users, settings=SETTINGS
             )[1]
             for part in parts
@@ -195,8 +196,8 @@ def test_parts_add_up_to_the_whole_exactly():
 
 def test_popular_products_have_most_lines_and_ties_go_to_the_lower_key():
     products = assortment(range(6), lines=[90, 70, 49, 70, 200, 50])
-    assert pairs.popular(products, 3).tolist() == [0, 1, 4]
-    assert pairs.popular(products).tolist() == [0, 1, 3, 4, 5]  # 49 lines cannot be 50 orders
+    assert q11_pairs.popular(products, 3).tolist() == [0, 1, 4]
+    assert q11_pairs.popular(products).tolist() == [0, 1, 3, 4, 5]  # 49 lines cannot be 50 orders
 
 
 @pytest.mark.parametrize(
@@ -211,7 +212,7 @@ def test_popular_products_have_most_lines_and_ties_go_to_the_lower_key():
 )
 def test_a_pair_needs_enough_orders_and_ties_go_to_the_lower_ids(limits, expected):
     sums = {"orders": 4, "together": np.array([[2, 2, 1], [2, 4, 2], [1, 2, 2]], np.int32)}
-    chosen = pairs.candidates(sums, np.arange(3), assortment([5, 6, 7]), **limits)
+    chosen = q11_pairs.candidates(sums, np.arange(3), assortment([5, 6, 7]), **limits)
     assert list(zip(chosen["key_a"], chosen["key_b"], strict=True)) == expected
 
 
@@ -229,7 +230,7 @@ def test_pairs_across_departments_have_places_of_their_own():
         (1, 2),
         (3, 4),
     ]
-    found = pairs.product_pairs(chosen, sums, products, SETTINGS, limit=1)
+    found = q11_pairs.product_pairs(chosen, sums, products, SETTINGS, limit=1)
     assert list(zip(found["product_a"], found["product_b"], strict=True)) == [(1, 2), (4, 5)]
     assert found["lift"].is_monotonic_decreasing
     assert found["department_a"].tolist() == ["dairy", "deli"]
@@ -238,7 +239,7 @@ def test_pairs_across_departments_have_places_of_their_own():
 
 def test_two_products_of_one_doubled_id_are_no_pair():
     together = np.full((3, 3), 60, np.int32)
-    chosen = pairs.candidates(
+    chosen = q11_pairs.candidates(
         {"orders": 100, "together": together}, np.arange(3), assortment([6800, 6800, 7000])
     )
     assert list(zip(chosen["key_a"], chosen["key_b"], strict=True)) == [(0, 2), (1, 2)]
@@ -250,7 +251,7 @@ def test_a_pair_of_fewer_customers_than_the_smallest_group_is_not_reported():
         baskets = [(user, user * 10 + n, [0, 1]) for user in range(1, buyers + 1) for n in range(9)]
         baskets += [(user, user * 10, [2]) for user in range(50, 90)]
         tables, products = shop(baskets), assortment([1, 2, 3])
-        found = pairs.product_pairs(*both_passes(tables, products), products, SETTINGS)
+        found = q11_pairs.product_pairs(*both_passes(tables, products), products, SETTINGS)
         assert len(found) == expected
 
 
@@ -258,8 +259,8 @@ def test_no_pair_at_all_leaves_empty_tables():
     tables, products = random_shop(6, customers=20), assortment(range(12))
     labels = groups_of(tables["customers"])
     chosen, described = both_passes(tables, products, labels, minimum_orders=10**6)
-    assert pairs.product_pairs(chosen, described, products, SETTINGS).empty
-    buyers = pairs.pair_buyers(chosen, described, products, labels, SETTINGS)
+    assert q11_pairs.product_pairs(chosen, described, products, SETTINGS).empty
+    buyers = q11_pairs.pair_buyers(chosen, described, products, labels, SETTINGS)
     assert buyers.empty
     assert list(buyers.columns[:8]) == [
         "product_a",
@@ -295,7 +296,7 @@ def customers_with_tastes(rng, customers, both_when_a=0.0, mean_orders=12):
 @pytest.mark.parametrize("both_when_a", [0.0, 0.5])
 def test_the_interval_is_that_of_a_bootstrap_of_customers(both_when_a):
     x = customers_with_tastes(np.random.default_rng(1), 2000, both_when_a)
-    lift, low, high = (float(each[0]) for each in pairs.lift_interval(moments_of(x), 0.95))
+    lift, low, high = (float(each[0]) for each in q11_pairs.lift_interval(moments_of(x), 0.95))
     drawn = statistics.bootstrap_sums(x, {}, resamples=2000, seed=1, threads=2).everyone
     lifts = drawn[:, 3] * drawn[:, 0] / (drawn[:, 1] * drawn[:, 2])
     estimate, boot_low, boot_high = map(float, statistics.percentile_interval(lifts))
@@ -310,7 +311,7 @@ def test_the_interval_covers_the_truth_and_one_of_orders_would_not():
     covered, by_orders = 0, 0
     for _ in range(400):
         x = customers_with_tastes(rng, 500, mean_orders=30)
-        lift, low, high = (float(each[0]) for each in pairs.lift_interval(moments_of(x), 0.95))
+        lift, low, high = (float(each[0]) for each in q11_pairs.lift_interval(moments_of(x), 0.95))
         covered += low <= truth <= high
         orders, a, b, both = x.sum(axis=0)
         error = 1.96 * np.sqrt(1 / both + 1 / orders - 1 / a - 1 / b)
@@ -320,7 +321,7 @@ def test_the_interval_covers_the_truth_and_one_of_orders_would_not():
 
 
 def test_one_customer_has_no_interval():
-    low, high = pairs.lift_interval(moments_of(np.array([[9, 5, 4, 3]])), 0.95)[1:]
+    low, high = q11_pairs.lift_interval(moments_of(np.array([[9, 5, 4, 3]])), 0.95)[1:]
     assert np.isnan([low, high]).all()
 
 
@@ -334,7 +335,7 @@ def test_a_planted_pair_comes_first_and_independent_ones_are_not_reported():
             held[1] = held[0] if rng.random() < 0.7 else held[1]
             baskets.append((user, order, [*np.flatnonzero(held), 5]))
     tables, products = shop(baskets), assortment(range(6))
-    found = pairs.product_pairs(*both_passes(tables, products), products, SETTINGS)
+    found = q11_pairs.product_pairs(*both_passes(tables, products), products, SETTINGS)
     assert tuple(found.loc[0, ["product_a", "product_b"]]) == (0, 1)
     assert found["lift"].iloc[0] == pytest.approx((0.7 + 0.3 * 0.25) / 0.25, rel=0.08)
     assert len(found) <= 2  # nine independent pairs, each found by chance with 2.5 %
@@ -347,8 +348,8 @@ def test_buyers_are_those_of_plain_pandas():
     tables, products = random_shop(7), assortment(range(12))
     labels = groups_of(tables["customers"], seed=7)
     chosen, described = both_passes(tables, products, labels, **LOOSE)
-    table = pairs.pair_buyers(chosen, described, products, labels, SETTINGS, limit=4)
-    first = pairs.product_pairs(chosen, described, products, SETTINGS, limit=4)
+    table = q11_pairs.pair_buyers(chosen, described, products, labels, SETTINGS, limit=4)
+    first = q11_pairs.product_pairs(chosen, described, products, SETTINGS, limit=4)
     assert table[["product_a", "product_b"]].drop_duplicates().to_numpy().tolist() == (
         first[["product_a", "product_b"]].to_numpy().tolist()
     )

@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -288,25 +287,31 @@ def test_a_kernel_that_has_died_or_holds_other_code_is_not_used(monkeypatch, ali
             self.stopped = True
 
     mine, other = Waiting(), Waiting()
-    run = SimpleNamespace(waiting={"03_merge": (code, mine), "02_clean": ("now", other)})
-    monkeypatch.setattr(pipeline, "_code_hash", lambda stage: "now")
-    monkeypatch.setattr(pipeline, "_start_kernel", lambda run, stage: "new")
-    assert pipeline._kernel_for(run, "03_merge") is (mine if is_used else "new")
-    assert (mine.stopped, other.stopped, run.waiting) == (not is_used, True, {})
+    monkeypatch.setattr(pipeline.Kernels, "_start", lambda kernels, stage: made.pop(0))
+    monkeypatch.setattr(pipeline, "code_hash", lambda stage: code)
+    made = [mine, "new", other, "another"]
+    with pipeline.Kernels(None) as kernels:
+        kernels.start_ahead("03_merge")
+        monkeypatch.setattr(pipeline, "code_hash", lambda stage: "now")
+        assert kernels.take("03_merge") is (mine if is_used else "new")
+        assert mine.stopped is not is_used
+        made[:-2] = []
+        kernels.start_ahead("04_derive_flags")
+        assert kernels.take("05_visualise") == "another", "03's kernel is not for another stage"
+    assert other.stopped
 
 
-def test_what_is_imported_ahead_is_what_the_cells_import(tmp_path):
-    from basket.run.kernel import imported_by
+def test_each_kernel_loads_what_its_stage_needs_and_nothing_slow_before_05():
+    from basket.run.kernel import LOADED
 
-    path = tmp_path / "any.ipynb"
-    cells = [
-        "import os, json as j\nprint(1)",
-        "x = 2\nfrom basket.prepare import (\n    clean as c,\n)",
-        "def f():\n    import csv",
-        "%matplotlib inline",
-    ]
-    nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
-    assert imported_by(path) == ["os", "json", "basket.prepare", "basket.prepare.clean"]
+    assert list(LOADED) == list(graph())
+    for module in LOADED.values():
+        slow = "{'seaborn', 'scipy', 'matplotlib', 'openpyxl'}"
+        code = f"import sys, {module}\nprint(sorted({slow} & set(sys.modules)))"
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        assert done.stdout == "[]\n" or module.startswith("basket.report"), module
 
 
 def test_wrong_options_exit_2_and_bad_data_exits_1(tmp_path):
@@ -357,7 +362,7 @@ def test_a_notebook_run_by_hand_works_on_the_last_built_tables(checkout, built, 
 def test_two_runs_in_one_folder_are_refused(tmp_path):
     from basket.project.errors import BasketError
     from basket.project.folders import Folders
-    from basket.run.pipeline import only_run
+    from basket.run.lock import only_run
 
     with (
         only_run(Folders(tmp_path)),

@@ -3,7 +3,6 @@
 import pandas as pd
 import pytest
 
-from basket.analysis.totals import GROUPINGS
 from basket.tables.result_csv import to_csv
 from oracle import KEYS, assert_tables_equal, result_tables, row_flow
 
@@ -307,18 +306,11 @@ def test_a_customers_rows_lie_in_one_part_of_every_table(built, generated):
 # ---- what the tables must be in themselves ------------------------------------------------------
 
 
-def test_every_grouping_is_in_flags_habits_and_department_mix(built, generated):
+def test_every_grouping_is_in_flags_habits_and_department_mix(built, generated, settings):
     results = built(generated, "corrected").results
-    assert set(results["habits"]["grouping"]) == set(GROUPINGS)
-    assert set(results["department_mix"]["grouping"]) == set(GROUPINGS)
-    assert set(results["flags"]["flag"]) == {
-        *GROUPINGS,
-        "exclusion_flag",
-        "price_range",
-        "busiest_day",
-        "busiest_days",
-        "busiest_period_of_day",
-    }
+    assert set(results["habits"]["grouping"]) == set(settings.groupings())
+    assert set(results["department_mix"]["grouping"]) == set(settings.groupings())
+    assert set(results["flags"]["flag"]) == set(settings.flags)
 
 
 def test_no_cell_without_lines_has_a_row(built, generated):

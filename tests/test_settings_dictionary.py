@@ -13,6 +13,7 @@ from basket.project import dictionary
 from basket.project.errors import BasketError, SettingsError
 from basket.project.settings import load_settings
 from basket.project.stages import graph
+from basket.tables.result_csv import read_csv, to_csv
 from basket.tables.store import column_to_arrow, conforming, read_part, to_pandas
 from conftest import SETTINGS_FILE, write_settings
 
@@ -257,6 +258,33 @@ def test_every_written_table_is_one_of_the_dictionarys(built, generated):
     prepared = built(generated, "corrected").folders.prepared
     written = {file.parent.name for file in prepared.rglob("*.parquet")}
     assert written == set(STAGE_TABLES)
+
+
+def test_a_result_column_says_how_a_reader_sees_it():
+    for name, column in dictionary.result_columns().items():
+        assert column.heading, name
+        assert bool(column.format) == (not column.is_text), name
+        assert column.key in ("", "customers", "parts", "context"), name
+    spend = dictionary.result_column("spend")
+    assert (spend.heading, spend.unit, spend.decimals) == ("Spend (USD)", "US dollars", 2)
+    assert dictionary.result_column("group").is_key and not spend.is_key
+
+
+def test_a_result_table_with_a_column_that_the_dictionary_lacks_is_refused():
+    with pytest.raises(BasketError, match="describes no column sharee of the result tables"):
+        to_csv(pd.DataFrame({"group": ["a"], "sharee": [0.5]}))
+
+
+def test_a_result_table_is_read_as_it_was_written(tmp_path):
+    table = pd.DataFrame(
+        {"label": ["0", "30"], "product_name_a": ["None", "7"], "orders": [1, 2]}
+    ).assign(share=[0.5, None])
+    (tmp_path / "table.csv").write_text(to_csv(table), encoding="utf-8")
+    found = read_csv(tmp_path / "table.csv")
+    assert found.astype({"orders": int}).equals(table)
+    (tmp_path / "table.csv").write_text("orders\nmany\n", encoding="utf-8")
+    with pytest.raises(BasketError, match=r"table\.csv: .*many.*run `make report` again"):
+        read_csv(tmp_path / "table.csv")
 
 
 def test_each_column_stands_once_and_says_what_it_is():

@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats as scipy_stats
 
 from basket.analysis import statistics
+from basket.analysis.statistics import bootstrap, effects, ratio_tests
 
 THRESHOLDS = {
     "cramers_v": (0.1, 0.3, 0.5),
@@ -273,11 +274,11 @@ def customers(n, seed=5):
 def reference_sums(sums, codes, resamples, seed):
     """Return what `bootstrap_sums` must return, one drawn customer at a time."""
     n, groups = len(sums), codes.max() + 1
-    batches = -(-resamples // statistics.BATCH)
+    batches = -(-resamples // bootstrap.BATCH)
     result = [[sums[codes == g].sum(axis=0) for g in range(groups)]]
     for batch_seed in np.random.SeedSequence(seed).spawn(batches):
         random = np.random.default_rng(batch_seed)
-        for _ in range(min(statistics.BATCH, resamples + 1 - len(result))):
+        for _ in range(min(bootstrap.BATCH, resamples + 1 - len(result))):
             drawn = random.integers(0, n, n)
             result.append([sums[drawn[codes[drawn] == g]].sum(axis=0) for g in range(groups)])
     return np.array(result)
@@ -445,7 +446,7 @@ def test_p_value_of_a_ratio_is_the_share_of_random_groups_that_are_as_extreme(si
     for place, tail in zip(chosen, (sums <= sums[chosen[0]], sums >= sums[chosen[1]]), strict=True):
         codes = np.ones(300, dtype=int)
         codes[draws[place, :size]] = 0
-        z, p_values = statistics.ratio_tests(above, below, {"g": codes})["g"]
+        z, p_values = statistics.permutation_tests(above, below, {"g": codes})["g"]
         assert z[0] == pytest.approx(sums[place] / sums.std(), rel=0.03)
         assert p_values[0] == pytest.approx(2 * tail.mean(), rel=0.3)
         assert z[1] == pytest.approx(-z[0])  # what is left is as extreme on the other side
@@ -455,7 +456,7 @@ def test_p_value_of_a_ratio_is_the_share_of_random_groups_that_are_as_extreme(si
 def test_p_value_of_a_share_is_the_hypergeometric_one():
     above, codes = np.repeat([1.0, 0.0], [60, 340]), np.ones(400, dtype=int)
     codes[np.r_[0:16, 100:144]] = 0  # 16 of the 60 in a group of 60 where 9 are expected
-    _, p_values = statistics.ratio_tests(above, np.ones(400), {"g": codes})["g"]
+    _, p_values = statistics.permutation_tests(above, np.ones(400), {"g": codes})["g"]
     exact = scipy_stats.hypergeom(400, 60, 60)
     assert p_values[0] == pytest.approx(2 * (exact.sf(16) + exact.pmf(16) / 2), rel=0.1)
 
@@ -463,14 +464,14 @@ def test_p_value_of_a_share_is_the_hypergeometric_one():
 def test_ratio_tests_of_nothing_to_compare_are_nan():
     codes = {"all": np.zeros(50, dtype=int), "none": np.full(50, -1), "some": np.arange(50) % 5 - 1}
     above = np.arange(50.0)
-    found = statistics.ratio_tests(above, np.ones(50), codes)
+    found = statistics.permutation_tests(above, np.ones(50), codes)
     assert np.isnan(found["all"]).all()
     assert found["none"][0].size == 0
     assert np.isfinite(found["some"]).all()
     assert found["some"][1].size == 4
     for same in (np.zeros(50), np.full(50, 2.0)):  # a ratio that does not vary
-        assert np.isnan(statistics.ratio_tests(same, np.ones(50), codes)["some"]).all()
-    assert np.isnan(statistics.ratio_tests(above, np.zeros(50), codes)["some"]).all()
+        assert np.isnan(statistics.permutation_tests(same, np.ones(50), codes)["some"]).all()
+    assert np.isnan(statistics.permutation_tests(above, np.zeros(50), codes)["some"]).all()
 
 
 def test_ratio_tests_of_many_customers_are_those_without_shortening(monkeypatch):
@@ -478,9 +479,9 @@ def test_ratio_tests_of_many_customers_are_those_without_shortening(monkeypatch)
     above, below = skewed_shoppers(random, 20_000)
     codes = {"g": np.minimum(random.integers(0, 300, 20_000), 3)}
     above[codes["g"] == 0] *= 5
-    short = statistics.ratio_tests(above, below, codes)["g"]
-    monkeypatch.setattr(statistics, "TAIL", 20_000)
-    whole = statistics.ratio_tests(above, below, codes)["g"]
+    short = statistics.permutation_tests(above, below, codes)["g"]
+    monkeypatch.setattr(ratio_tests, "TAIL", 20_000)
+    whole = statistics.permutation_tests(above, below, codes)["g"]
     assert short[0] == pytest.approx(whole[0])
     assert short[1] == pytest.approx(whole[1], rel=1e-3)
     assert short[1][0] < 0.01
@@ -583,7 +584,7 @@ def test_a_ratio_and_its_inverse_have_the_same_verdict(ratio, down, up, q):
     ],
 )
 def test_customers_to_decide(effect_name, effect, low, high, expected):
-    number = statistics.customers_to_decide(
+    number = statistics.required_sample_size(
         effect_name, effect, low, high, 1_000, thresholds=THRESHOLDS
     )
     assert number is None if expected is None else number == pytest.approx(expected, rel=0.051)
@@ -594,7 +595,7 @@ def test_customers_to_decide(effect_name, effect, low, high, expected):
 @settings(deadline=None)
 def test_that_many_customers_do_decide_if_the_width_shrinks_as_said(effect, half_width, n):
     low, high = effect - half_width, effect + half_width
-    number = statistics.customers_to_decide(
+    number = statistics.required_sample_size(
         "cliffs_delta", effect, low, high, n, thresholds=THRESHOLDS
     )
     before = statistics.verdict("cliffs_delta", effect, low, high, 0.001, thresholds=THRESHOLDS)
@@ -615,10 +616,10 @@ def test_customers_to_decide_holds_for_real_intervals_of_more_customers(effect, 
 
     def limits(customers):
         within = customers - freedom - 1
-        low, high = statistics._noncentral_interval(effect * within + freedom, freedom, 0.95)
+        low, high = effects._noncentral_interval(effect * within + freedom, freedom, 0.95)
         return low / within, high / within
 
-    number = statistics.customers_to_decide(
+    number = statistics.required_sample_size(
         "epsilon_squared", effect, *limits(n), n, thresholds=THRESHOLDS
     )
     if number is not None and number < 10**8:
@@ -706,7 +707,7 @@ def test_p_value_of_a_ratio_rejects_a_true_null_as_often_as_it_says(size):
     codes = {"g": (np.arange(400) >= size).astype(int)}
     p_values = np.array(
         [
-            statistics.ratio_tests(*skewed_shoppers(random, 400), codes)["g"][1][0]
+            statistics.permutation_tests(*skewed_shoppers(random, 400), codes)["g"][1][0]
             for _ in range(2_000)
         ]
     )

@@ -88,7 +88,10 @@ def orders_by_hour():
             "mean_item_price",
         ],
     )
-    return table.assign(low=table["mean_order_value"] - 2, high=table["mean_order_value"] + 3)
+    return table.assign(
+        mean_order_value_low=table["mean_order_value"] - 2,
+        mean_order_value_high=table["mean_order_value"] + 3,
+    )
 
 
 def orders_by_day_hour():
@@ -352,10 +355,14 @@ def figures(tables):
             "value",
             "Q2",
             "Order value grows with the hour",
-            hour[["hour", "mean_order_value", "low", "high"]],
+            hour[["hour", "mean_order_value", "mean_order_value_low", "mean_order_value_high"]],
             ["orders_by_hour"],
             chart(
-                "line", "hour", ["mean_order_value"], "$0.00", {"mean_order_value": ["low", "high"]}
+                "line",
+                "hour",
+                ["mean_order_value"],
+                "$0.00",
+                {"mean_order_value": ["mean_order_value_low", "mean_order_value_high"]},
             ),
         ),
         figure(
@@ -469,7 +476,7 @@ def findings():
                         "value": 62.5,
                         "unit": "US dollars an order",
                         "table": "orders_by_hour",
-                        "where": {"column": "worth", "hour": "0"},
+                        "where": {"column": "mean_income", "hour": "0"},
                     },
                 },
             }
@@ -502,7 +509,7 @@ def write_run(out):
     folders.visualizations.mkdir()
     tables = result_tables()
     drawn = figures(tables)
-    tables["orders_by_hour"]["worth"] = 62.5
+    tables["orders_by_hour"]["mean_income"] = 62.5
     extra = tables["departments"].iloc[[-1]].assign(department="extra", lines=0, reorder_rate=0.2)
     tables["departments"] = pd.concat([tables["departments"], extra])
     for name, table in tables.items():

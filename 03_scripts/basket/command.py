@@ -135,11 +135,11 @@ def reproduce(data, rules, scale, settings_file) -> None:
 def flat(out) -> None:
     """Write the flat flagged data set: one wide row per order line, in prepared_data/flat_lines."""
     from basket.prepare.flat import write_flat
-    from basket.project.folders import folders_of_run
+    from basket.project.folders import Inputs, folders_of_run
     from basket.run.lock import only_run
 
     if out:
-        os.environ["BASKET_OUT"] = str(out.resolve())
+        os.environ |= Inputs(out.resolve()).environment()
 
     def write_alone() -> int:
         with only_run(folders_of_run()):

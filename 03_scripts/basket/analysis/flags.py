@@ -1,18 +1,17 @@
-"""Stage 04: the flags, each at the grain it belongs to.
+"""The flags: what each product, order and customer is called, as the entries of settings.yml say.
 
-Every function takes plain columns and returns a Categorical whose categories are the labels of
-settings.yml in their order and, last, the label for missing.
+Each label is a Categorical whose categories are the entry's labels in their order and, last, the
+label for missing.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from basket.prepare import clean
+from basket.project.errors import SettingsError
+from basket.project.flag import Flag
 from basket.project.settings import Rules, Settings
-from basket.tables.audit import Audit
-from basket.tables.ids import OrdersOfLines, Positions
-
-GAPS = 31  # days_since_prior_order takes the values 0 to 30
 
 
 def categorical(codes: np.ndarray, labels: list[str], missing: str) -> pd.Categorical:
@@ -21,55 +20,96 @@ def categorical(codes: np.ndarray, labels: list[str], missing: str) -> pd.Catego
     return pd.Categorical.from_codes(codes, categories=[*labels, missing])
 
 
-def banded(
-    values, lower_bounds: list[float], labels: list[str], missing: str, *, bound_belongs: str
-) -> pd.Categorical:
-    """Label values by bands; each bound belongs to the band `below` or `above` it.
+def label(flag: Flag, table: Mapping, missing: str) -> pd.Categorical:
+    """Label each row of a table by its band, or by the label that gathers its value.
 
-    One label more than bounds. NaN is labelled missing.
+    `table` has the columns that the flag is made from. What is missing, the mean of nothing and a
+    value that no label gathers are labelled missing.
     """
-    numbers = np.asarray(values, dtype="float64")
-    side = {"below": "left", "above": "right"}[bound_belongs]
-    codes = np.searchsorted(lower_bounds, numbers, side=side)
-    return categorical(np.where(np.isnan(numbers), -1, codes), labels, missing)
+    unknown = [name for name in flag.columns if name not in table]
+    if unknown:
+        raise SettingsError(
+            f"settings.yml: a flag is made from {unknown[0]}, a column that no table of "
+            f"{flag.of}s has; expected a column, or one total over another"
+        )
+    codes = _band(flag, table) if flag.bands else _gathering(flag, table[flag.source])
+    return categorical(codes, flag.labels, missing)
 
 
-# ---- products -------------------------------------------------------------------------------
+def _band(flag: Flag, table: Mapping) -> np.ndarray:
+    """Number the band of each row: how many bounds its value has passed; -1 where it has none.
+
+    A mean is compared without a division, and a bound as a fraction of whole numbers: a mean item
+    price of exactly 10.00 dollars is not below 10.
+    """
+    values, *counts = (_numbers(table[name]) for name in flag.columns)
+    (count,) = counts or [np.int64(1)]
+    band = np.zeros(len(values), np.int64)
+    for bound in flag.bounds:
+        above, below = bound.as_integer_ratio()
+        left, right = values * below, count * above
+        band += left >= right if flag.cut_belongs_above else left > right
+    return np.where(np.isnan(values) | np.isnan(count) | (count == 0), -1, band)
 
 
-def price_range(price_cents: pd.Series, settings: Settings) -> pd.Categorical:
-    """Up to 5 dollars low, up to 15 mid, above high. Source: the course's ranges, field's rule."""
-    bounds = [
-        round(100 * settings.thresholds.low_price_up_to_dollars),
-        round(100 * settings.thresholds.mid_price_up_to_dollars),
+def _numbers(values) -> np.ndarray:
+    """Give whole numbers as they are, and others and those with gaps as floats."""
+    values = pd.Series(values)
+    if values.dtype.kind in "iu" and not values.hasnans:
+        return values.to_numpy("int64")
+    return values.to_numpy("float64", na_value=np.nan)
+
+
+def _gathering(flag: Flag, values: pd.Series) -> np.ndarray:
+    """Number the label that gathers each value of a categorical column; -1 where none does."""
+    number = {
+        value: place for place, gathered in enumerate(flag.gathers.values()) for value in gathered
+    }
+    codes = [number.get(value, -1) for value in values.cat.categories]
+    return np.array([*codes, -1])[values.cat.codes]
+
+
+def labels_of(what: str, table: pd.DataFrame, settings: Settings) -> dict[str, pd.Categorical]:
+    """Label each `what` (product or customer) by its flags; {flag: labels}.
+
+    Values that are labels as received, such as gender, are no part of it, nor are gathered values
+    (states) where the table lacks them: no threshold moves their labels.
+    """
+    found = {}
+    for name, flag in settings.flags_of(what).items():
+        if flag.bands or (flag.gathers and flag.source in table):
+            found[name] = label(flag, table, settings.labels.missing)
+    if what == "customer":
+        found["profile"] = profile(
+            found["age_group"], table["n_dependants"], found["income_group"], settings
+        )
+    return found
+
+
+def profile_labels(settings: Settings) -> list[str]:
+    """List the profiles: age group x dependants x income group (D-24)."""
+    return [
+        f"{age}, {household}, {income.lower()}"
+        for age in settings.flags["age_group"].labels
+        for household in ("no dependants", "with dependants")
+        for income in settings.flags["income_group"].labels
     ]
-    return banded(
-        price_cents.astype("Float64").to_numpy("float64", na_value=np.nan),
-        bounds,
-        settings.labels.price_range,
-        settings.labels.missing,
-        bound_belongs="below",
+
+
+def profile(
+    age: pd.Categorical, n_dependants, income: pd.Categorical, settings: Settings
+) -> pd.Categorical:
+    """Put each customer into one readable profile; missing where age or income group is."""
+    ages, incomes = (len(settings.flags[name].labels) for name in ("age_group", "income_group"))
+    known = (age.codes < ages) & (income.codes < incomes)
+    household = (np.asarray(n_dependants) > 0).astype(int)
+    codes = (age.codes.astype(int) * 2 + household) * incomes + income.codes
+    return categorical(
+        np.where(known, codes, -1), profile_labels(settings), settings.labels.missing
     )
 
 
-def analysis_products(
-    products: pd.DataFrame, departments: pd.DataFrame, sales: dict, settings: Settings
-) -> pd.DataFrame:
-    """One row per product with its price range and its sales; `sales` are sums by product_key.
-
-    The price range is that of the price as the rules in force see it; the price kept is cleaned.
-    """
-    named = products.merge(departments, on="department_id", how="left", validate="many_to_one")
-    return named.assign(
-        price_range=price_range(products["price_cents"], settings),
-        price_cents=clean.without_absurd_prices(products["price_cents"], settings.thresholds),
-        lines=sales["lines"].astype(np.int32),
-        reordered_lines=sales["reordered_lines"].astype(np.int32),
-        spend_cents=sales["spend_cents"],
-    )
-
-
-# ---- orders -----------------------------------------------------------------------------------
+# ---- days and hours ---------------------------------------------------------------------------
 
 
 def rank_busiest(counts: np.ndarray, most: int, fewest: int) -> np.ndarray:
@@ -93,301 +133,15 @@ def busiest_labels(
 ) -> dict[str, pd.Categorical]:
     """Label each day and hour from counts by day x hour (7 x 24) over the whole population."""
     counts = {"orders": orders, "lines": lines}[rules.rank_busiest_by]
-    by_day, by_hour = counts.sum(axis=1), counts.sum(axis=0)
-    days, hours = settings.thresholds.busiest_days, settings.thresholds.busiest_hours
-    labels, missing = settings.labels, settings.labels.missing
-    return {
-        "busiest_day": categorical(rank_busiest(by_day, 1, 1), labels.busiest_day, missing),
-        "busiest_days": categorical(rank_busiest(by_day, days, days), labels.busiest_days, missing),
-        "busiest_period_of_day": categorical(
-            rank_busiest(by_hour, hours, hours), labels.busiest_period_of_day, missing
-        ),
+    by = {"order_day": counts.sum(axis=1), "order_hour": counts.sum(axis=0)}
+    most = {
+        "busiest_day": 1,
+        "busiest_days": settings.thresholds.busiest_days,
+        "busiest_period_of_day": settings.thresholds.busiest_hours,
     }
-
-
-def count_by_day_hour(merged: pd.DataFrame, orders: pd.DataFrame) -> tuple[dict, dict]:
-    """Count one part's orders and lines by day x hour: two arrays of 7 x 24."""
-    lines = orders_of(merged, orders).count()
-    cell = orders["order_day"].to_numpy().astype(np.int64) * 24 + orders["order_hour"].to_numpy()
-    return {}, {
-        "orders": sum_by(cell, lines > 0, 7 * 24).reshape(7, 24),
-        "lines": sum_by(cell, lines, 7 * 24).reshape(7, 24),
-    }
-
-
-# ---- customers --------------------------------------------------------------------------------
-
-
-def loyalty_flag(max_order, settings: Settings) -> pd.Categorical:
-    """More than 40 orders loyal, more than 10 regular, else new."""
-    bounds = [settings.thresholds.regular_above_orders, settings.thresholds.loyal_above_orders]
-    return banded(
-        max_order,
-        bounds,
-        settings.labels.loyalty_flag,
-        settings.labels.missing,
-        bound_belongs="below",
-    )
-
-
-def spending_flag(price_sum_cents, priced_lines, settings: Settings) -> pd.Categorical:
-    """Mean item price below 10 dollars low, else high; in whole cents, so 10.00 is high."""
-    total, lines = np.asarray(price_sum_cents), np.asarray(priced_lines)
-    cents = round(100 * settings.thresholds.low_spender_below_dollars)
-    codes = np.where(lines == 0, -1, np.where(total < cents * lines, 0, 1))
-    return categorical(codes, settings.labels.spending_flag, settings.labels.missing)
-
-
-def frequency_flag(median_days, settings: Settings) -> pd.Categorical:
-    """Median gap up to 10 days frequent, up to 20 regular, above non-frequent."""
-    bounds = [settings.thresholds.frequent_up_to_days, settings.thresholds.non_frequent_above_days]
-    return banded(
-        median_days,
-        bounds,
-        settings.labels.frequency_flag,
-        settings.labels.missing,
-        bound_belongs="below",
-    )
-
-
-def exclusion_flag(max_order, settings: Settings) -> pd.Categorical:
-    """Fewer than 5 orders low activity, else active."""
-    return banded(
-        max_order,
-        [settings.thresholds.active_from_orders],
-        settings.labels.exclusion_flag,
-        settings.labels.missing,
-        bound_belongs="above",
-    )
-
-
-def age_group(age, settings: Settings) -> pd.Categorical:
-    """Age in three groups; each bound opens the next group."""
-    bounds = [settings.thresholds.middle_age_from_years, settings.thresholds.older_age_from_years]
-    return banded(
-        age, bounds, settings.labels.age_group, settings.labels.missing, bound_belongs="above"
-    )
-
-
-def income_group(income, settings: Settings) -> pd.Categorical:
-    """Income in three groups; each bound opens the next group."""
-    bounds = [
-        settings.thresholds.middle_income_from_dollars,
-        settings.thresholds.high_income_from_dollars,
-    ]
-    return banded(
-        income, bounds, settings.labels.income_group, settings.labels.missing, bound_belongs="above"
-    )
-
-
-def region(state: pd.Series, settings: Settings) -> pd.Categorical:
-    """US Census Bureau region of the state; a state it does not know is missing."""
-    names = list(settings.regions)
-    of_state = settings.region_of_state()
-    codes = [
-        names.index(of_state[name]) if name in of_state else -1 for name in state.cat.categories
-    ]
-    return categorical(np.array([*codes, -1])[state.cat.codes], names, settings.labels.missing)
-
-
-def profile_labels(settings: Settings) -> list[str]:
-    """The profiles: age group x dependants x income group (D-24)."""
-    return [
-        f"{age}, {household}, {income.lower()}"
-        for age in settings.labels.age_group
-        for household in ("no dependants", "with dependants")
-        for income in settings.labels.income_group
-    ]
-
-
-def profile(
-    age: pd.Categorical, n_dependants, income: pd.Categorical, settings: Settings
-) -> pd.Categorical:
-    """Put each customer into one readable profile; missing where age or income group is."""
-    incomes = len(settings.labels.income_group)
-    known = (age.codes < len(settings.labels.age_group)) & (income.codes < incomes)
-    household = (np.asarray(n_dependants) > 0).astype(int)
-    codes = (age.codes.astype(int) * 2 + household) * incomes + income.codes
-    return categorical(
-        np.where(known, codes, -1), profile_labels(settings), settings.labels.missing
-    )
-
-
-def record_exclusion(audit: Audit, sums: dict, built: dict[str, dict]) -> None:
-    """Record what the active population leaves out, in lines, orders and customers."""
-    reason = "customers with too few orders (exclusion_flag)"
-    lines = int(sums["lines"].sum())
-    customers = built["analysis_customers"]["rows"]
-    for table, rows, removed in (
-        ("merged", lines, sums["low_activity_lines"]),
-        ("analysis_orders", sums["orders"], sums["low_activity_orders"]),
-        ("analysis_customers", customers, built["low_activity_customers"]["rows"]),
-    ):
-        audit.record_flow(
-            table, "active customers", rows, rows - removed, removed=removed, reason=reason
-        )
-    audit.record_check(
-        "analysis_customers",
-        "exclusion_flag",
-        "low activity",
-        built["low_activity_customers"]["rows"],
-        "exported as the sample low_activity_customers",
-    )
-
-
-# ---- sums and medians ---------------------------------------------------------------------------
-
-
-def sum_by(group: np.ndarray, values: np.ndarray, groups: int) -> np.ndarray:
-    """Sum whole numbers by group number; exact, because every sum stays below 2**53."""
-    return np.bincount(group, weights=values, minlength=groups).astype(np.int64)
-
-
-def orders_of(merged: pd.DataFrame, orders: pd.DataFrame) -> OrdersOfLines:
-    """Which of a part's orders each merged line belongs to."""
-    ids = Positions(orders["order_id"].to_numpy())
-    return OrdersOfLines(ids, merged["order_id"].to_numpy())
-
-
-def median_of_counts(counts: np.ndarray) -> np.ndarray:
-    """Exact median of each row of a histogram over 0, 1, 2, …; NaN where a row is empty.
-
-    Between two middle values it is their mean, as in numpy.median.
-    """
-    reached = counts.cumsum(axis=1)
-    total = reached[:, -1]
-    lower = (reached >= ((total + 1) // 2)[:, None]).argmax(axis=1)
-    upper = (reached >= (total // 2 + 1)[:, None]).argmax(axis=1)
-    return np.where(total > 0, (lower + upper) / 2, np.nan)
-
-
-# ---- one part ---------------------------------------------------------------------------------
-
-
-def derive_part(
-    merged: pd.DataFrame,
-    orders: pd.DataFrame,
-    customers: pd.DataFrame,
-    *,
-    prices: pd.Series,
-    busiest: dict[str, pd.Categorical],
-    rules: Rules,
-    settings: Settings,
-) -> tuple[dict, dict]:
-    """Derive the flags of one part's orders and customers, and add up its sales by product.
-
-    An order or customer counts where it has at least one line (D-07). `prices` are the cents of
-    each product, by product_key. Returns analysis_orders, analysis_customers and
-    low_activity_customers, and sums by product_key.
-    """
-    order = orders_of(merged, orders)
-    key = merged["product_key"].to_numpy("intp")
-    reordered = merged["reordered"].to_numpy()
-    kept_prices = clean.without_absurd_prices(prices, settings.thresholds)
-    spend_cents, priced_lines = _spent(order, key, kept_prices)
-    seen_cents, seen_lines = (
-        (spend_cents, priced_lines) if kept_prices.equals(prices) else _spent(order, key, prices)
-    )
-
-    totals = orders.assign(
-        lines=order.count(),
-        priced_lines=priced_lines,
-        spend_cents=spend_cents,
-        reordered_lines=order.sum(reordered),
-        seen_cents=seen_cents,
-        seen_lines=seen_lines,
-    )
-    has_lines = totals["lines"].to_numpy() > 0
-    analysis_orders = _label_orders(totals[has_lines].reset_index(drop=True), busiest)
-    analysis_customers = _label_customers(analysis_orders, customers, rules, settings)
-
-    sold = np.bincount(key, minlength=len(prices))
-    low = settings.labels.exclusion_flag[0]
-    is_low = (analysis_customers["exclusion_flag"] == low).to_numpy()
-    return {
-        "analysis_orders": analysis_orders.drop(columns=["seen_cents", "seen_lines"]),
-        "analysis_customers": analysis_customers,
-        "low_activity_customers": analysis_customers[is_low],
-    }, {
-        "lines": sold,
-        "reordered_lines": sum_by(key, reordered, len(prices)),
-        "spend_cents": sold * kept_prices.fillna(0).to_numpy("int64"),
-        "low_activity_lines": int(analysis_customers.loc[is_low, "lines"].sum()),
-        "orders": len(analysis_orders),
-        "low_activity_orders": int(analysis_customers.loc[is_low, "orders"].sum()),
-    }
-
-
-def _label_orders(orders: pd.DataFrame, busiest: dict[str, pd.Categorical]) -> pd.DataFrame:
-    return orders.assign(
-        busiest_day=busiest["busiest_day"].take(orders["order_day"]),
-        busiest_days=busiest["busiest_days"].take(orders["order_day"]),
-        busiest_period_of_day=busiest["busiest_period_of_day"].take(orders["order_hour"]),
-    ).astype({"lines": "int32", "priced_lines": "int32", "reordered_lines": "int32"})
-
-
-def _label_customers(
-    orders: pd.DataFrame, customers: pd.DataFrame, rules: Rules, settings: Settings
-) -> pd.DataFrame:
-    """One row per customer who has an order line, with totals and flags."""
-    index = Positions(customers["user_id"].to_numpy())
-    place = index.find(orders["user_id"].to_numpy())
-    size = len(customers)
-    totals = {
-        name: sum_by(place, orders[name].to_numpy(), size)
-        for name in (
-            "lines",
-            "priced_lines",
-            "spend_cents",
-            "reordered_lines",
-            "seen_cents",
-            "seen_lines",
-        )
-    }
-    max_order = np.zeros(size, np.int16)
-    np.maximum.at(max_order, place, orders["order_number"].to_numpy())
-    weights = orders["lines"].to_numpy() if rules.median_gap_over == "lines" else None
-    median = median_of_counts(gap_counts(place, orders["days_since_prior_order"], size, weights))
-
-    age, income = (
-        age_group(customers["age"], settings),
-        income_group(_floats(customers["income"]), settings),
-    )
-    labelled = customers.assign(
-        region=region(customers["state"], settings),
-        age_group=age,
-        income_group=income,
-        orders=np.bincount(place, minlength=size).astype(np.int32),
-        lines=totals["lines"].astype(np.int32),
-        priced_lines=totals["priced_lines"].astype(np.int32),
-        spend_cents=totals["spend_cents"],
-        reordered_lines=totals["reordered_lines"].astype(np.int32),
-        max_order=max_order,
-        median_days_between_orders=median,
-        loyalty_flag=loyalty_flag(max_order, settings),
-        spending_flag=spending_flag(totals["seen_cents"], totals["seen_lines"], settings),
-        frequency_flag=frequency_flag(median, settings),
-        exclusion_flag=exclusion_flag(max_order, settings),
-        profile=profile(age, customers["n_dependants"], income, settings),
-    )
-    return labelled[labelled["lines"] > 0].reset_index(drop=True)
-
-
-def gap_counts(group: np.ndarray, days: pd.Series, groups: int, weights=None) -> np.ndarray:
-    """Histogram of the days between orders of each group (groups x 31); missing gaps left out."""
-    known = days.notna().to_numpy()
-    cell = group[known] * GAPS + days[known].to_numpy("int64")
-    counts = np.bincount(cell, None if weights is None else weights[known], groups * GAPS)
-    return counts.astype(np.int64).reshape(groups, GAPS)
-
-
-def _spent(
-    order: OrdersOfLines, key: np.ndarray, prices: pd.Series
-) -> tuple[np.ndarray, np.ndarray]:
-    """Cents of each order, and its lines that have a price; `prices` are by product_key."""
-    cents, is_priced = prices.fillna(0).to_numpy("int64"), prices.notna().to_numpy()
-    return order.sum(cents.take(key)), order.sum(is_priced.take(key))
-
-
-def _floats(values: pd.Series) -> np.ndarray:
-    return values.to_numpy("float64", na_value=np.nan)
+    found = {}
+    for name, number in most.items():
+        flag = settings.flags[name]
+        codes = rank_busiest(by[flag.source], number, number)
+        found[name] = categorical(codes, flag.labels, settings.labels.missing)
+    return found

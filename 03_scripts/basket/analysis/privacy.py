@@ -14,43 +14,18 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from basket.project.dictionary import columns
 from basket.project.settings import Settings
 
 SUPPRESSED = "suppressed"
 PUBLISHED_POPULATION = "active"
 PAIRS = (("grouping", "group"), ("flag", "label"))
 COUNTS = ("buyers", "customers")  # the first that a table has says for how many a row stands
-ATTRIBUTES = frozenset(
-    {
-        "loyalty_flag",
-        "spending_flag",
-        "frequency_flag",
-        "region",
-        "exclusion_flag",
-        "age_group",
-        "income_group",
-        "family_status",
-        "gender",
-        "n_dependants",
-        "profile",
-        "ages",
-    }
-)
-LABELS = ATTRIBUTES | {"department", "department_id", "day", "day_name", "hour", "daypart"}
-CONTEXT = frozenset(
-    {
-        "population",
-        "question",
-        "group_a",
-        "group_b",
-        "measure",
-        "unit",
-        "effect_name",
-        "product_a",
-        "product_b",
-    }
-)
-KEYS = LABELS | CONTEXT | {name for pair in PAIRS for name in pair}
+ATTRIBUTES = frozenset(c.name for c in columns() if c.key == "customers")
+_MEMBERS = frozenset(name for pair in PAIRS for name in pair)
+LABELS = frozenset(c.name for c in columns() if c.key in ("customers", "parts")) - _MEMBERS
+CONTEXT = frozenset(c.name for c in columns() if c.key == "context") - _MEMBERS
+KEYS = LABELS | CONTEXT | _MEMBERS
 WITHOUT_DEPENDANTS = frozenset({"single", "divorced/widowed"})
 CLOSE = 1e-9
 MANY_HIDDEN = 25  # beyond this, sets of three suppressed rows are too many to look at

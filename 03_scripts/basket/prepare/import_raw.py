@@ -1,6 +1,5 @@
 """Stage 01: the raw files, typed and split by customer; names of people never pass this point."""
 
-import os
 from collections.abc import Callable, Generator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,7 +38,7 @@ def find_raw_files(stage: Stage) -> RawData:
     """
     generated = sorted(stage.folders.generated.glob("*"))
     by_hand = generated[0] if generated and not has_data(ORIGINAL_DATA) else ORIGINAL_DATA
-    return find(Path(os.environ.get("BASKET_DATA", by_hand)), stage.settings.limits)
+    return find(stage.inputs.data or by_hand, stage.settings.limits)
 
 
 def files_table(raw: RawData) -> pd.DataFrame:
@@ -214,7 +213,7 @@ def _import_split(
             described = _without_repeats(stage, file, described, bad)
     _record_read(stage, table, _rows_of(described), bad)
     stage.finish(table, described)
-    store.give_back()
+    store.release_memory()
 
 
 def _rows_of(described: list[dict]) -> int:

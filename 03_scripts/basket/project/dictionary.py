@@ -1,4 +1,8 @@
-"""The data dictionary: every column once, turned into schemas that each written table must meet."""
+"""The data dictionary: every column once, turned into schemas that each written table must meet.
+
+A column of the result tables (`results` among its tables) also says how a reader sees it: heading,
+number format, and whether it identifies rows.
+"""
 
 import csv
 from dataclasses import dataclass
@@ -8,6 +12,7 @@ from threading import Lock
 import pandas as pd
 import pyarrow as pa
 
+from basket.project.errors import BasketError
 from basket.project.folders import ROOT
 from basket.project.settings import Settings
 
@@ -27,6 +32,8 @@ ARROW_TYPES = {
     "date": pa.date32(),
     "category": pa.dictionary(pa.int32(), pa.string()),
 }
+RESULTS = "results"  # stands for all result tables among the tables of a column
+TEXTS = ("text", "category")
 PANDAS_TYPES = {name: name for name in ARROW_TYPES} | {"date": "datetime64[s]"}
 
 
@@ -46,6 +53,25 @@ class Column:
     derived_from: str
     derivation: str
     description: str
+    in_results: bool
+    heading: str
+    format: str
+    key: str  # of the rows of a result table: customers, parts, context, or none
+
+    @property
+    def is_key(self) -> bool:
+        """Whether it identifies the rows of a result table: a label, never a value."""
+        return bool(self.key)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it holds texts, even where every one of them looks like a number."""
+        return self.type in TEXTS
+
+    @property
+    def decimals(self) -> int:
+        """Decimals with which its fractions are written: of money two, of others six."""
+        return 2 if self.type == "money" else 6
 
     def is_checked_in(self, table: str) -> bool:
         """Whether its values are checked in a table: in the first, as a gather changes none."""
@@ -69,7 +95,7 @@ def columns() -> tuple[Column, ...]:
         return tuple(
             Column(
                 name=row["column"],
-                tables=tuple(row["tables"].split()),
+                tables=tuple(name for name in row["tables"].split() if name != RESULTS),
                 type=row["type"],
                 required=row["required"] == "yes",
                 minimum=float(row["minimum"]) if row["minimum"] else None,
@@ -80,8 +106,12 @@ def columns() -> tuple[Column, ...]:
                 derived_from=row["derived_from"],
                 derivation=row["derivation"],
                 description=row["description"],
+                in_results=RESULTS in row["tables"].split(),
+                heading=row["heading"],
+                format=row["format"],
+                key=row["key"],
             )
-            for row in csv.DictReader(file)
+            for row in csv.DictReader(file, restval="")
         )
 
 
@@ -92,6 +122,23 @@ def columns_of(table: str) -> tuple[Column, ...]:
     if not found:
         raise KeyError(f"data_dictionary.csv has no column for the table {table}")
     return found
+
+
+@cache
+def result_columns() -> dict[str, Column]:
+    """The columns of the result tables by name."""
+    return {column.name: column for column in columns() if column.in_results}
+
+
+def result_column(name: str) -> Column:
+    """Return a column of the result tables; raise BasketError for an unknown name."""
+    try:
+        return result_columns()[name]
+    except KeyError:
+        raise BasketError(
+            f"{PATH.name}: describes no column {name} of the result tables; add a row for it with "
+            f"{RESULTS} among its tables"
+        ) from None
 
 
 @cache
@@ -157,8 +204,6 @@ def _say_what_is_wrong(table: str, frame: pd.DataFrame) -> None:
     """Raise a BasketError that names the first rule which the frame breaks, if it breaks one."""
     from pandera.errors import SchemaError, SchemaErrors
 
-    from basket.project.errors import BasketError
-
     try:
         schema(table).validate(frame)
     except (SchemaError, SchemaErrors) as error:
@@ -169,11 +214,13 @@ def _say_what_is_wrong(table: str, frame: pd.DataFrame) -> None:
 
 def derivations(settings: Settings) -> list[dict[str, str]]:
     """One row per derived column, its rule worded with the thresholds in force."""
-    words = settings.thresholds.model_dump() | settings.labels.model_dump()
-    words = {
-        key: f"{value:,.10g}" if isinstance(value, int | float) else value
-        for key, value in words.items()
-    } | {"busiest_days": str(settings.thresholds.busiest_days), "day_0": settings.day_names[0]}
+    words = {name: f"{value:,.10g}" for name, value in settings.thresholds}
+    words |= {
+        name: [f"{cut:,.10g}" for cut in flag.cuts]
+        for name, flag in settings.flags.items()
+        if flag.cuts
+    }
+    words |= settings.labels.model_dump() | {"day_0": settings.day_names[0]}
     return [
         {
             "table": " ".join(column.tables),

@@ -1,7 +1,7 @@
 """Where things are: the checkout, and the folder that receives what a run builds."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -61,6 +61,40 @@ class Folders:
         return self.client / "instacart_final_report.xlsx"
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What a run hands to its notebooks through the environment, as BASKET_OUT and so on.
+
+    A notebook run by hand gets none of it and works in the checkout.
+    """
+
+    out: Path = ROOT
+    settings: Path = ROOT / "settings.yml"
+    data: Path | None = None
+    scheduler: str | None = None  # address of a Dask cluster
+    building: Path | None = None  # where the notebook leaves what the run will publish
+
+    @classmethod
+    def received(cls) -> "Inputs":
+        """Read them from the environment."""
+        given = {field.name: os.environ.get(_variable(field.name)) for field in fields(cls)}
+        return cls(
+            **{
+                name: value if name == "scheduler" else Path(value)
+                for name, value in given.items()
+                if value
+            }
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that hand them on."""
+        return {_variable(name): str(value or "") for name, value in vars(self).items()}
+
+
+def _variable(name: str) -> str:
+    return f"BASKET_{name.upper()}"
+
+
 def folders_of_run() -> Folders:
-    """The folders of the run that started this process; a notebook run by hand: the checkout's."""
-    return Folders(Path(os.environ.get("BASKET_OUT", ROOT)))
+    """Return the folders of the run that started this process, or the checkout's."""
+    return Folders(Inputs.received().out)

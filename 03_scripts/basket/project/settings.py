@@ -8,6 +8,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from basket.project.errors import SettingsError
+from basket.project.flag import Flag
 
 
 def _rising(values: list[float]) -> list[float]:
@@ -17,20 +18,11 @@ def _rising(values: list[float]) -> list[float]:
     return values
 
 
-def _different(values: list[str]) -> list[str]:
-    """Refuse a label that stands twice: two groups would become one."""
-    if len(set(values)) < len(values):
-        raise ValueError("each label must stand once")
-    return values
-
-
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Hours = Annotated[list[Annotated[int, Field(ge=0, le=23)]], Field(min_length=2, max_length=2)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
-TwoLabels = Annotated[list[str], Field(min_length=2, max_length=2), AfterValidator(_different)]
-ThreeLabels = Annotated[list[str], Field(min_length=3, max_length=3), AfterValidator(_different)]
 Steps = Annotated[list[Positive], Field(min_length=3, max_length=3), AfterValidator(_rising)]
 
 
@@ -51,52 +43,16 @@ class Report(Section):
 
 
 class Thresholds(Section):
-    """Where one label ends and the next begins; the name of each says its unit."""
+    """What is counted out or left out; where labels begin stands in the flags."""
 
     price_ceiling_dollars: Positive
-    low_price_up_to_dollars: Positive
-    mid_price_up_to_dollars: Positive
-    low_spender_below_dollars: Positive
-    regular_above_orders: Count
-    loyal_above_orders: Count
-    frequent_up_to_days: Positive
-    non_frequent_above_days: Positive
-    active_from_orders: Count
     busiest_hours: Annotated[int, Field(ge=1, le=12)]
     busiest_days: Annotated[int, Field(ge=1, le=3)]
-    middle_age_from_years: Count
-    older_age_from_years: Count
-    middle_income_from_dollars: Positive
-    high_income_from_dollars: Positive
-
-    @model_validator(mode="after")
-    def _in_order(self):
-        for low, high in (
-            ("low_price_up_to_dollars", "mid_price_up_to_dollars"),
-            ("mid_price_up_to_dollars", "price_ceiling_dollars"),
-            ("regular_above_orders", "loyal_above_orders"),
-            ("frequent_up_to_days", "non_frequent_above_days"),
-            ("middle_age_from_years", "older_age_from_years"),
-            ("middle_income_from_dollars", "high_income_from_dollars"),
-        ):
-            if getattr(self, low) >= getattr(self, high):
-                raise ValueError(f"{low} must be below {high}")
-        return self
 
 
 class Labels(Section):
-    """The labels of each flag, in the order in which tables and charts show them."""
+    """Labels that belong to no flag."""
 
-    price_range: ThreeLabels
-    busiest_day: ThreeLabels
-    busiest_days: ThreeLabels
-    busiest_period_of_day: ThreeLabels
-    loyalty_flag: ThreeLabels
-    spending_flag: TwoLabels
-    frequency_flag: ThreeLabels
-    exclusion_flag: TwoLabels
-    age_group: ThreeLabels
-    income_group: ThreeLabels
     missing: str
     unnamed_product: str
     damaged_name: str
@@ -178,17 +134,32 @@ class Palette(Section):
     warning: Colour
 
 
+POPULATION_FLAG = "exclusion_flag"  # its last label is the active population
+NAMED_FLAGS = {  # flags that the analysis knows by name, and how many labels each must have
+    "price_range": 3,
+    "busiest_day": 3,
+    "busiest_days": 3,
+    "busiest_period_of_day": 3,
+    "loyalty_flag": 3,
+    POPULATION_FLAG: 2,
+    "region": None,
+    "age_group": None,
+    "income_group": None,
+    "profile": None,
+}
+
+
 class Settings(Section):
     """All settings."""
 
     report: Report
     thresholds: Thresholds
+    flags: dict[str, Flag]
     labels: Labels
     day_names: Annotated[list[str], Field(min_length=7, max_length=7)]
     waking_hours: Hours
     window_hours: Annotated[int, Field(ge=1, le=12)]
     dayparts: dict[str, Hours]
-    regions: dict[str, list[str]]
     rules: RuleSets
     statistics: Statistics
     privacy: Privacy
@@ -208,12 +179,45 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
-    def _each_state_once(self):
-        states = [state for names in self.regions.values() for state in names]
-        doubled = sorted({state for state in states if states.count(state) > 1})
-        if doubled:
-            raise ValueError(f"regions must hold each state once; {doubled[0]} stands in several")
+    def _flags_fit(self):
+        for name, labels in NAMED_FLAGS.items():
+            if name not in self.flags:
+                raise ValueError(f"flags.{name} is missing")
+            found = len(self.flags[name].labels)
+            if labels not in (None, found):
+                raise ValueError(f"flags.{name} must have {labels} labels, found {found}")
+        for name, flag in self.flags.items():
+            if self.labels.missing in flag.labels:
+                raise ValueError(f"flags.{name}: {self.labels.missing} is the label for missing")
+        highest, ceiling = self.flags["price_range"].cuts[-1], self.thresholds.price_ceiling_dollars
+        if highest >= ceiling:
+            raise ValueError(
+                f"flags.price_range must end below thresholds.price_ceiling_dollars: {highest:g} "
+                f"is not below {ceiling:g}"
+            )
         return self
+
+    def flags_of(self, what: str) -> dict[str, Flag]:
+        """Give the flags of products, orders or customers: `what` is product, order or customer."""
+        return {name: flag for name, flag in self.flags.items() if flag.of == what}
+
+    def groupings(self) -> list[str]:
+        """Name the flags that group customers, in order."""
+        return [name for name in self.flags_of("customer") if name != POPULATION_FLAG]
+
+    def tested(self) -> dict[str, Flag]:
+        """Give the groupings that serve a question, in the order of the questions."""
+        found = {name: self.flags[name] for name in self.groupings() if self.flags[name].question}
+        return dict(sorted(found.items(), key=lambda item: int(item[1].question[1:])))
+
+    def banded(self) -> list[str]:
+        """Name the tested groupings whose groups are bands of ours: thresholds move them."""
+        return [name for name, flag in self.tested().items() if flag.bands]
+
+    @property
+    def regions(self) -> dict[str, list[str]]:
+        """The states of each US Census region."""
+        return self.flags["region"].gathers
 
     def daypart_of_hour(self) -> list[int]:
         """Number of the daypart of each hour, 0 to 23."""
@@ -231,15 +235,25 @@ class Settings(Section):
         """Return the set of rules called `name`: corrected or course."""
         return getattr(self.rules, name)
 
-    def region_of_state(self) -> dict[str, str]:
-        """Map each state to its US Census region."""
-        return {state: region for region, states in self.regions.items() for state in states}
+
+class _Loader(yaml.SafeLoader):
+    """Reads YAML and refuses a key that stands twice: one of two labels would be lost."""
+
+    def construct_mapping(self, node, deep=False):
+        """Read a mapping."""
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key} stands twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
 
 
 def load_settings(path: Path) -> Settings:
     """Read and check a settings file; raise SettingsError that names the key at fault."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except OSError as error:
         raise SettingsError(
             f"{path}: cannot be read ({error.strerror}); expected a settings file"

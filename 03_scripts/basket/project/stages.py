@@ -51,12 +51,12 @@ def read_record(folders: Folders, stage: str) -> dict:
         raise BasketError(f"{stage} has not run yet; run `make report` first") from None
 
 
-def write_json(path: Path, content) -> None:
+def write_json(path: Path, content, default=None) -> None:
     """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1, ensure_ascii=False)
+        json.dump(content, file, indent=1, ensure_ascii=False, default=default)
         file.write("\n")
         file.flush()
         os.fsync(file.fileno())

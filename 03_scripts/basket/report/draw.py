@@ -1,14 +1,10 @@
-"""The figures of stage 05: what each shows, said once, and drawn by the kind of chart it is.
+"""Draw the figures of stage 05 as images, each by the kind of chart that it is.
 
-A `Figure` holds its numbers, its message and its axes; the image here and the native chart of the
-workbook are both drawn from it. Seaborn and matplotlib see aggregated tables only (D-26).
+Seaborn and matplotlib see aggregated tables only (D-26).
 """
 
 import io
-import json
 import textwrap
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.figure
@@ -19,65 +15,12 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from basket.analysis.figure import Figure
 from basket.project.settings import Settings
 
 DOTS_PER_INCH = 150
 SIZE = (9.0, 5.0)  # inches
 SHOWN_WIDTH = 900  # pixels in a notebook
-
-
-@dataclass
-class Figure:
-    """One figure: the question it answers, its message, its numbers and how they are drawn."""
-
-    name: str
-    question: str
-    kind: str
-    title: str
-    subtitle: str
-    alt: str
-    sources: tuple[str, ...]
-    data: pd.DataFrame
-    x: str
-    series: list[str]
-    x_title: str
-    y_title: str
-    number_format: str = "#,##0"
-    intervals: dict[str, list[str]] | None = None
-    reference: float | None = None
-    native: bool = True
-    heat: dict | None = None
-    so_what: str = ""
-    labels: dict[str, str] = field(default_factory=dict)
-
-    def record(self) -> dict:
-        """What figures.json says of this figure."""
-        kind = {"histogram": "column", "dots": "scatter"}.get(self.kind, self.kind)
-        chart = {
-            "kind": kind,
-            "x": self.x,
-            "series": self.series,
-            "x_title": self.x_title,
-            "y_title": self.y_title,
-            "number_format": self.number_format,
-            "intervals": self.intervals,
-        }
-        rows = self.data.astype("object").where(self.data.notna(), None).values.tolist()
-        return {
-            "name": self.name,
-            "question": self.question,
-            "kind": self.kind,
-            "title": self.title,
-            "subtitle": self.subtitle,
-            "so_what": self.so_what,
-            "alt": self.alt,
-            "image": f"{self.name}.png",
-            "sources": list(self.sources),
-            "data": {"columns": list(self.data.columns), "rows": rows},
-            "chart": chart if self.native else None,
-            "heat": self.heat,
-            "labels": self.labels,
-        }
 
 
 def draw(figure: Figure, settings: Settings, banner: str = "") -> bytes:
@@ -116,23 +59,6 @@ def draw(figure: Figure, settings: Settings, banner: str = "") -> bytes:
         image = io.BytesIO()
         canvas.savefig(image, format="png", metadata={"Software": None})
     return image.getvalue()
-
-
-def save(figures: list[Figure], images: dict[str, bytes], folder: Path) -> None:
-    """Write every figure as PNG, and figures.json with all that is said of them."""
-    for figure in figures:
-        (folder / f"{figure.name}.png").write_bytes(images[figure.name])
-    (folder / "figures.json").write_text(
-        json.dumps(
-            [figure.record() for figure in figures], indent=1, ensure_ascii=False, default=_plain
-        )
-        + "\n",
-        encoding="utf-8",
-    )
-
-
-def _plain(value):
-    return value.item() if hasattr(value, "item") else str(value)
 
 
 # ---- kinds --------------------------------------------------------------------------------------

@@ -1,19 +1,39 @@
-"""What notebook 05 shows beside its tables: figures with alt text, tests, findings."""
+"""The paper that notebook 05 writes: figures drawn and findings answered, one after the other."""
+
+from collections.abc import Callable
 
 import pandas as pd
 from IPython.display import Image, Markdown, display
 
+from basket.analysis import finding
+from basket.analysis.figure import Figure
+from basket.analysis.finding import TooLittleData
 from basket.analysis.privacy import publishable
-from basket.analysis.visuals import all_figures
-from basket.project.stages import graph, read_record
+from basket.analysis.questions import question_of
+from basket.project.stages import graph, read_record, write_json
 from basket.report import draw
 from basket.run import manifest
 from basket.tables.audit import CHECKS, FLOW, WRANGLING
 from basket.tables.stage import Stage
 
+SHOWN_OF_TESTS = [
+    "grouping",
+    "group_a",
+    "measure",
+    "n",
+    "effect_name",
+    "effect",
+    "effect_low",
+    "effect_high",
+    "p_value",
+    "q_value",
+    "verdict",
+    "customers_to_decide",
+]
+
 
 def read_audit(stage: Stage) -> dict[str, pd.DataFrame]:
-    """The audit rows of all earlier stages: row flow, checks, wrangling steps."""
+    """Read the audit rows of all earlier stages: row flow, checks, wrangling steps."""
     earlier = [name for name in graph() if name < stage.name]
     records = [read_record(stage.folders, name) for name in earlier]
     return {
@@ -26,69 +46,73 @@ def read_audit(stage: Stage) -> dict[str, pd.DataFrame]:
     }
 
 
-class Gallery:
-    """The figures and findings of this run, ready to be shown one by one."""
+class Paper:
+    """The figures and findings of this run, in the order in which the notebook asks for them.
 
-    def __init__(self, stage: Stage, results: dict[str, pd.DataFrame], found: list[dict]):
-        """Draw every figure."""
-        self.stage, self.results, self.found = stage, results, found
-        self.figures = all_figures(results, found, stage.settings)
-        banner = manifest.banner(stage)
-        self.images = {
-            figure.name: draw.draw(figure, stage.settings, banner) for figure in self.figures
-        }
+    `results` may grow while the paper is written: a figure and a finding read the tables that are
+    there when they are asked for.
+    """
 
-    def show(self, name: str) -> None:
-        """Show one figure, with its text for those who cannot see it."""
-        for figure in self.figures:
-            if figure.name == name:
-                image = Image(self.images[name], format="png", width=draw.SHOWN_WIDTH)
-                display(image, metadata={"image/png": {"alt": figure.alt}})
-                return
-        display(Markdown(f"*No figure {name}: this data holds too little for it.*"))
+    def __init__(self, stage: Stage, results: dict[str, pd.DataFrame]):
+        """Start an empty paper about these result tables."""
+        self.stage, self.results = stage, results
+        self.figures: list[tuple[str, Figure]] = []
+        self.images: dict[str, bytes] = {}
+        self.found: list[dict] = []
+        self._fabricated = stage.fabricated()
+        self._banner = manifest.banner(stage)
 
-    def finding(self, question: str) -> None:
-        """Show the findings of one question."""
-        for finding in self.found:
-            if finding["question"] == question:
-                display(
-                    Markdown(
-                        f"> **{finding['headline']}.** {finding['so_what']}\n>\n"
-                        f"> *Do this:* {finding['action']} ({finding['owner']}; confidence "
-                        f"{finding['confidence']})"
-                    )
-                )
+    def show(self, function: Callable) -> None:
+        """Draw one figure and show it, with its text for those who cannot see it."""
+        try:
+            finding.require_active(self.results)
+            figure = function(self.results, self.stage.settings)
+        except TooLittleData as reason:
+            display(Markdown(f"*No figure: {reason}*"))
+            return
+        self.figures.append((question_of(function).id, figure))
+        self.images[figure.name] = draw.draw(figure, self.stage.settings, self._banner)
+        image = Image(self.images[figure.name], format="png", width=draw.SHOWN_WIDTH)
+        display(image, metadata={"image/png": {"alt": figure.alt}})
+
+    def answer(self, function: Callable) -> None:
+        """Answer: make one finding from the numbers of the result tables, and show it."""
+        said, seen = finding.answer(function, self.results, self.stage.settings, self._fabricated)
+        self.found.append(finding.record(len(self.found) + 1, question_of(function).id, said, seen))
+        display(
+            Markdown(
+                f"> **{said.headline}.** {said.so_what}\n>\n"
+                f"> *Do this:* {said.action} ({said.owner}; confidence {said.confidence})"
+            )
+        )
 
     def tests(self, question: str) -> pd.DataFrame:
-        """The comparisons of one question, largest effects first, without those within strata."""
+        """Pick the comparisons of one question, largest effects first, without those in strata."""
         tests = self.results["tests"]
-        shown = (
-            tests[(tests["question"] == question) & ~tests["grouping"].str.contains(" within ")]
-            .sort_values(["effect_name", "effect"], ascending=[True, False])[
-                [
-                    "grouping",
-                    "group_a",
-                    "measure",
-                    "n",
-                    "effect_name",
-                    "effect",
-                    "effect_low",
-                    "effect_high",
-                    "p_value",
-                    "q_value",
-                    "verdict",
-                    "customers_to_decide",
-                ]
-            ]
-            .head(20)
-        )
+        tests = tests[(tests["question"] == question) & ~tests["grouping"].str.contains(" within ")]
+        tests = tests.sort_values(["effect_name", "effect"], ascending=[True, False])
+        shown = tests[SHOWN_OF_TESTS].head(20)
         return shown if shown["group_a"].any() else shown.drop(columns="group_a")
 
     def publishable(self, name: str) -> pd.DataFrame:
-        """A table about groups of customers, small groups suppressed."""
+        """Give a table about groups of customers, small groups suppressed."""
         return publishable(self.results[name], self.stage.settings, self.results["habits"])
 
     def save(self) -> None:
-        """Write the figures and figures.json."""
-        draw.save(self.figures, self.images, self.stage.building("visualizations"))
-        self.stage.built["visualizations"] = {"rows": len(self.figures)}
+        """Write the figures, figures.json with what each says, and the findings."""
+        folder = self.stage.building("visualizations")
+        of_figure = {found["figure"]: found["so_what"] for found in self.found if found["figure"]}
+        of_question = {found["question"]: found["so_what"] for found in reversed(self.found)}
+        for name, image in self.images.items():
+            (folder / f"{name}.png").write_bytes(image)
+        records = [
+            figure.record(question, of_figure.get(figure.name) or of_question[question])
+            for question, figure in self.figures
+        ]
+        write_json(folder / "figures.json", records, default=_plain)
+        self.stage.built["visualizations"] = {"rows": len(records)}
+        self.stage.write_findings(self.found)
+
+
+def _plain(value):
+    return value.item() if hasattr(value, "item") else str(value)

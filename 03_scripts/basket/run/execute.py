@@ -5,6 +5,7 @@ notebook and only warns of an unknown parameter (D-21).
 """
 
 import asyncio
+import re
 import warnings
 from itertools import groupby
 from pathlib import Path
@@ -21,6 +22,9 @@ from basket.run.kernel import Kernel
 PEOPLE_ERRORS = ("BasketError", "DataError", "SettingsError")
 MEMORY_ADVICE = " (a notebook may use memory_share of the memory; fewer lines_per_part need less)"
 DIED = "the kernel died; it was killed or ran out of memory"
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+IN_CELL = re.compile(r"(?m)^(?:Cell )?In ?\[\d+\], line (\d+)")  # frames of IPython's traceback
+IN_PACKAGE = re.compile(r"(?m)^File .*[\\/](basket[\\/]\S+\.py):(\d+)")
 PARAMETERS_ID = "injected-parameters"
 
 
@@ -42,9 +46,7 @@ def execute(source: Path, target: Path, parameters: dict, timeout: int, kernel: 
         notebook = nbformat.read(partial, as_version=4)
         _require_all_cells_run(notebook)
     except PapermillExecutionError as error:
-        said = error.evalue if error.ename in PEOPLE_ERRORS else f"{error.ename}: {error.evalue}"
-        said += MEMORY_ADVICE if "MemoryError" in error.ename else ""
-        raise _failure(source, partial, failed, f"cell {error.exec_count}: {said}") from None
+        raise _failure(source, partial, failed, _said_of(error)) from None
     except DeadKernelError:
         raise _failure(source, partial, failed, DIED) from None
     except RuntimeError as error:  # what jupyter_client raises when a kernel does not come up
@@ -61,6 +63,22 @@ def execute(source: Path, target: Path, parameters: dict, timeout: int, kernel: 
         raise _failure(source, partial, failed, str(error)) from None
     nbformat.write(_without_traces(notebook), partial)
     partial.replace(target)
+
+
+def _said_of(error: PapermillExecutionError) -> str:
+    """Say which cell failed and why; of an error that is not for people also where it was raised.
+
+    Named are the line of the cell, and the line of this package that it led to.
+    """
+    cell = f"cell {error.exec_count}"
+    if error.ename in PEOPLE_ERRORS:
+        return f"{cell}: {error.evalue}"
+    trace = ANSI.sub("", "\n".join(error.traceback))
+    in_cell, in_package = IN_CELL.findall(trace), IN_PACKAGE.findall(trace)
+    line = f", line {in_cell[-1]}" if in_cell else ""
+    where = " ({}, line {})".format(*in_package[-1]) if in_package else ""
+    advice = MEMORY_ADVICE if "MemoryError" in error.ename else ""
+    return f"{cell}{line}: {error.ename}: {error.evalue}{where}{advice}"
 
 
 def _run(source: Path, partial: Path, parameters: dict, timeout: int, kernel: Kernel) -> None:

@@ -8,10 +8,12 @@ import subprocess
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 
 from basket.prepare.raw_files import RawData
 from basket.project.folders import ROOT, Folders
 from basket.project.stages import SIDECAR, file_hash, graph, read_record, write_json
+from basket.tables.publish import usage_file
 
 NO_COMMIT = "unknown"
 EPOCH_WITHOUT_COMMIT = 1_483_228_800  # 1 January 2017, the year of the data set
@@ -118,9 +120,9 @@ def write_run_facts(run) -> None:
     write_json(run.folders.analysis / "run_facts.json", run_facts(run))
 
 
-def usage_file(folders: Folders, stage: str):
-    """Where a stage says how much it used; not part of any result."""
-    return folders.prepared / f"{stage}.usage.json"
+def done_file(folders: Folders, stage: str) -> Path:
+    """Where the run notes what a finished stage was made from, and what it made."""
+    return folders.prepared / f"{stage}.done.json"
 
 
 def read_usage(folders: Folders, stage: str) -> dict:
@@ -170,7 +172,7 @@ def _made(run) -> dict:
     folders = run.folders
     facts = json.loads((folders.analysis / "run_facts.json").read_text(encoding="utf-8"))
     done = {
-        stage: json.loads((folders.prepared / f"{stage}.done.json").read_text(encoding="utf-8"))
+        stage: json.loads(done_file(folders, stage).read_text(encoding="utf-8"))
         for stage in graph()
     }
     hashes = {name: digest for stage in done.values() for name, digest in stage["outputs"].items()}

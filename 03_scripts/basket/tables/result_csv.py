@@ -1,21 +1,24 @@
-"""Result tables as text: the one way in which numbers are written."""
+"""Result tables as text: the one way in which numbers are written, and read again."""
 
 import re
+from pathlib import Path
 
 import pandas as pd
 
-MONEY = ("spend", "spend_per_customer")  # two decimals; all other fractions six
+from basket.project.dictionary import result_column
+from basket.project.errors import BasketError
 
 
 def to_csv(table: pd.DataFrame) -> str:
-    """A result table as text: money two decimals, other fractions six, missing left empty.
+    """Write a result table as text: money two decimals, other fractions six, missing left empty.
 
-    A carriage return in a name becomes a line break: unquoted, it would end the row.
+    A carriage return in a name becomes a line break: unquoted, it would end the row. Raises
+    BasketError for a column that the dictionary does not describe.
     """
     shown = table.copy()
     for name in shown.columns:
+        decimals = result_column(name).decimals
         if pd.api.types.is_float_dtype(shown[name]):
-            decimals = 2 if name in MONEY else 6
             shown[name] = [
                 "" if pd.isna(value) else f"{round(value, decimals) + 0.0:.{decimals}f}"
                 for value in shown[name]
@@ -26,3 +29,28 @@ def to_csv(table: pd.DataFrame) -> str:
         shown[texts] = shown[texts].astype(object).replace(re.compile("\r\n?"), "\n")
         text = shown.to_csv(index=False, lineterminator="\n")
     return text
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read a result table: a product called "None" stays a text, an empty number is missing.
+
+    Raises BasketError for a column that the dictionary does not describe, and for a text where
+    the dictionary promises numbers.
+    """
+    table = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8")
+    try:
+        return table.apply(
+            lambda column: column if result_column(column.name).is_text else _as_numbers(column)
+        )
+    except ValueError as error:
+        raise BasketError(f"{path}: {error}; run `make report` again") from None
+
+
+def _as_numbers(column: pd.Series) -> pd.Series:
+    """Return the numbers of a column; one that is wholly empty stays as it is."""
+    known = column[column != ""]
+    if known.empty:
+        return column
+    numbers = pd.to_numeric(known)
+    whole = pd.api.types.is_integer_dtype(numbers)
+    return numbers.reindex(column.index).astype("Int64" if whole else "float64")

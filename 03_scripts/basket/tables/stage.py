@@ -4,10 +4,8 @@
 """
 
 import errno
-import os
 import shutil
 import sys
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,11 +17,12 @@ import pandas as pd
 
 from basket.prepare.raw_files import LINES_FILE
 from basket.project.errors import BasketError
-from basket.project.folders import ROOT, Folders, folders_of_run
+from basket.project.folders import Folders, Inputs
 from basket.project.settings import load_settings
 from basket.project.stages import SIDECAR, Step, graph, read_record, record_file, write_json
 from basket.tables import progress, store
 from basket.tables.audit import Audit
+from basket.tables.publish import building_folder, publish, usage_file
 from basket.tables.result_csv import to_csv
 
 
@@ -37,19 +36,19 @@ class Stage:
         """
         self.name = name
         self.step = step or graph()[name]
-        self.folders: Folders = folders_of_run()
-        self.settings = load_settings(
-            Path(os.environ.get("BASKET_SETTINGS", ROOT / "settings.yml"))
-        )
+        self.inputs = Inputs.received()
+        self.folders = Folders(self.inputs.out)
+        self.settings = load_settings(self.inputs.settings)
         self.rules_name = rules
         self.rules = self.settings.rules_named(rules)
         self.audit = Audit(rules)
         self.built: dict[str, dict] = {}
         pd.set_option("display.max_colwidth", None)
-        self.scheduler = os.environ.get("BASKET_SCHEDULER")
-        self._progress = progress.progress_file(self.folders, name)
-        shutil.rmtree(self._progress.parent, ignore_errors=True)
-        self._building = self._progress.parent / uuid.uuid4().hex  # not where an earlier run wrote
+        self.scheduler = self.inputs.scheduler
+        self._building = self.inputs.building
+        if self._building is None:  # run by hand: this stage publishes itself
+            self._building = building_folder(self.folders) / name / "by_hand"
+            shutil.rmtree(self._building, ignore_errors=True)
 
     def __repr__(self) -> str:
         """Name the stage without its address in memory, which differs from run to run."""
@@ -84,7 +83,7 @@ class Stage:
     def read(self, table: str, columns: list[str] | None = None) -> pd.DataFrame:
         """Read a whole table."""
         whole = store.read_table(self.folder_of(table), columns)
-        store.give_back()
+        store.release_memory()
         return whole
 
     def read_part(self, table: str, part: int = 0, columns: list[str] | None = None):
@@ -198,14 +197,14 @@ class Stage:
         for number, result in enumerate(done, start=1):
             self.note_progress(what, number, len(items))
             yield result
-        store.give_back()  # once: after each item it takes a fifth more time
+        store.release_memory()  # once: after each item it takes a fifth more time
 
     def note_progress(self, what: str, done: int, total: int) -> None:
         """Note that so many items are finished, for the bar that the run shows."""
-        progress.note(self._progress, what, done, total)
+        progress.note(self._building, what, done, total)
 
     def write_results(self, results: dict[str, pd.DataFrame]) -> None:
-        """Write the result tables of the analysis as CSV files."""
+        """Write the result tables of the analysis as CSV files; refuse an undescribed column."""
         folder = self.building("tables")
         with self.writing():
             for name, table in results.items():
@@ -226,22 +225,21 @@ class Stage:
     # ---- publishing ---------------------------------------------------------------------------
 
     def publish(self, **facts) -> pd.DataFrame:
-        """Publish all that the stage made, with its audit and facts; return rows in and out."""
+        """Publish all that the stage made, with its audit and facts; return rows in and out.
+
+        Within a run it is the run that publishes, once this notebook has ended.
+        """
         missing = [table for table in self.step.makes if table not in self.built]
         if missing:
             raise BasketError(f"{self.name} has not made {', '.join(missing)}")
-        for table in self.step.makes:
-            place = self._place_of(table)
-            built = self._building / table
-            store.publish(built / place.name if place.suffix else built, place)
-        if self.name == "01_import":
+        if self.name == "01_import":  # also where nothing was set aside
             (self._building / "quarantine").mkdir(parents=True, exist_ok=True)
-            store.publish(self._building / "quarantine", self.folders.prepared / "quarantine")
-        shutil.rmtree(self._progress.parent, ignore_errors=True)
-        self._save_record(facts)
-        self._save_usage()
         takes = [(table, self.rows(table)) for table in self.step.takes if self._is_table(table)]
         makes = [(table, self.built[table]["rows"]) for table in self.step.makes]
+        self._save_record(facts)
+        self._save_usage()
+        if self.inputs.building is None:
+            publish(self.folders, self.step, self._building)
         return pd.DataFrame(
             [("takes", *row) for row in takes] + [("makes", *row) for row in makes],
             columns=["", "table", "rows"],
@@ -249,15 +247,6 @@ class Stage:
 
     def _is_table(self, name: str) -> bool:
         return (self.folders.prepared / name / SIDECAR).is_file()
-
-    def _place_of(self, made: str) -> Path:
-        places = {
-            "tables": self.folders.tables,
-            "visualizations": self.folders.visualizations,
-            "findings": self.folders.findings,
-            "report": self.folders.report,
-        }
-        return places.get(made, self.folders.prepared / made)
 
     def _save_record(self, facts: dict) -> None:
         """Save what this stage did: its audit, and any facts that later stages report."""
@@ -269,15 +258,15 @@ class Stage:
             "checks": self.audit.checks,
             "wrangling": self.audit.wrangling,
         }
-        write_json(record_file(self.folders, self.name), content)
+        write_json(self._building / record_file(self.folders, self.name).name, content)
 
     def _save_usage(self) -> None:
         """Save what this stage used, for the line that the run prints; not part of any result."""
-        rows = max(made["rows"] for made in self.built.values())
-        write_json(
-            self.folders.prepared / f"{self.name}.usage.json",
-            {"rows": rows, "peak_bytes": peak_bytes()},
-        )
+        usage = {
+            "rows": max(made["rows"] for made in self.built.values()),
+            "peak_bytes": peak_bytes(),
+        }
+        write_json(self._building / usage_file(self.folders, self.name).name, usage)
 
 
 def peak_bytes() -> int:

@@ -7,7 +7,6 @@ that whatever is computed per customer or per order stays within one part.
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterable
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -37,7 +36,7 @@ REPEATING = (  # from line to line of an order or a customer
 pa.set_memory_pool(pa.system_memory_pool())  # the heap that numpy's arrays come from (D-35)
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Give the system what is free: malloc keeps it for what comes next (D-35)."""
     pa.default_memory_pool().release_unused()
 
@@ -276,17 +275,3 @@ def read_table(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
     files = [part_file(folder, part) for part in range(len(read_sidecar(folder)["parts"]))]
     stored = pa.concat_tables(pq.read_table(file, columns=columns) for file in files)
     return to_pandas(folder.name, stored)
-
-
-def publish(built: Path, published: Path) -> None:
-    """Put a finished table or file in its place; what stood there before goes."""
-    published.parent.mkdir(parents=True, exist_ok=True)
-    if built.is_file():
-        built.replace(published)
-        return
-    old = published.with_name(f".{published.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if published.exists():
-        published.rename(old)
-    built.rename(published)
-    shutil.rmtree(old, ignore_errors=True)

@@ -30,7 +30,7 @@ from pygments.lexers.python import PythonLexer
 
 from basket.analysis.questions import QUESTIONS, number_of
 from basket.project.errors import BasketError
-from basket.project.folders import ROOT, Folders
+from basket.project.folders import ROOT, Folders, Inputs
 from basket.project.settings import Settings, load_settings
 from basket.project.stages import SIDECAR, graph
 
@@ -173,7 +173,7 @@ def is_current(executed: Path) -> bool:
 
 def settings_of_run() -> Settings:
     """The settings of the run that started this process, else the checkout's."""
-    return load_settings(Path(os.environ.get("BASKET_SETTINGS", ROOT / "settings.yml")))
+    return load_settings(Inputs.received().settings)
 
 
 def made_from(executed: Path, settings: Settings) -> str:

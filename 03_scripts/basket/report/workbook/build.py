@@ -39,6 +39,7 @@ from basket.report.workbook.sheet_story import (
     write_summary,
     write_title,
 )
+from basket.tables.result_csv import read_csv
 
 SHEETS = (
     CONTENTS,
@@ -57,29 +58,6 @@ BANNERS = {
     "data": "SYNTHETIC DATA: generated, not real. Every number here describes invented orders.",
     "columns": "SYNTHETIC COLUMNS: prices and customers are fabricated by the generator, not real.",
 }
-# Columns that hold labels even where every one of them looks like a number.
-TEXTS = frozenset(
-    {
-        "population",
-        "grouping",
-        "group",
-        "group_a",
-        "group_b",
-        "flag",
-        "label",
-        "found",
-        "setting",
-        "base",
-        "changed",
-        "reason",
-        "step",
-        "table",
-        "rules",
-        "day_name",
-        "department",
-        "window",
-    }
-)
 NEEDED = (
     "population_flow",
     "consistency_checks",
@@ -103,7 +81,7 @@ class Material:
 
 def read_material(folders: Folders) -> Material:
     """Read tables, findings, figures and facts; raise when a stage has not left them."""
-    tables = {path.stem: read_table(path) for path in sorted(folders.tables.glob("*.csv"))}
+    tables = {path.stem: read_csv(path) for path in sorted(folders.tables.glob("*.csv"))}
     absent = [name for name in NEEDED if name not in tables]
     if absent:
         raise BasketError(f"{folders.tables}: no table {', '.join(absent)}; run `make report`")
@@ -129,25 +107,6 @@ def _cleaned(value):
     if isinstance(value, list):
         return [_cleaned(one) for one in value]
     return clean_text(value) if isinstance(value, str) else value
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a result table: a product called "None" stays a text, an empty number is missing."""
-    table = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8")
-    return table.apply(lambda column: column if column.name in TEXTS else _as_numbers(column))
-
-
-def _as_numbers(column: pd.Series) -> pd.Series:
-    """A column as numbers when all that is not empty is one."""
-    known = column[column != ""]
-    try:
-        numbers = pd.to_numeric(known)
-    except ValueError:
-        return column
-    if known.empty:
-        return column
-    whole = pd.api.types.is_integer_dtype(numbers)
-    return numbers.reindex(column.index).astype("Int64" if whole else "float64")
 
 
 def write_report(folders: Folders, settings: Settings, path: Path | None = None) -> Path:

@@ -25,6 +25,7 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.table import Table
 from openpyxl.worksheet.worksheet import Worksheet
 
+from basket.project.dictionary import result_columns
 from basket.project.errors import BasketError
 from basket.project.settings import Settings
 
@@ -84,57 +85,7 @@ LINE = 1.27  # height of a line, in sizes
 UNWANTED = re.compile(f"{ILLEGAL_CHARACTERS_RE.pattern}|[\ud800-\udfff\ufffe\uffff]")
 STARTS_A_FORMULA = ("=", "+", "-", "@", "\t")
 
-FORMATS = {
-    "spend": "$#,##0",
-    "mean_order_value": "$#,##0.00",
-    "mean_item_price": "$#,##0.00",
-    "mean_lines_per_order": "0.00",
-    "median_days_between_orders": "0.0",
-    "share": "0.0%",
-    "support": "0.00%",
-    "p_value": "0.0000",
-    "q_value": "0.0000",
-    "statistic": "#,##0.0",
-    "reach": "0.0%",
-    "effect": "0.000",
-    "effect_low": "0.000",
-    "effect_high": "0.000",
-    "hour": "0",
-    "day": "0",
-}
-HEADINGS = {
-    "spend": "Spend (USD)",
-    "mean_order_value": "Mean order value (USD)",
-    "mean_item_price": "Mean item price (USD)",
-    "mean_lines_per_order": "Mean lines per order",
-    "median_days_between_orders": "Median days between orders",
-    "reorder_rate": "Reorder rate (share of lines)",
-    "lines": "Order lines",
-    "share": "Share of lines",
-    "rows_in": "Rows in",
-    "rows_added": "Added (+)",
-    "rows_removed": "Removed (–)",
-    "rows_quarantined": "Quarantined (–)",
-    "rows_out": "Rows out",
-    "p_value": "p",
-    "q_value": "q",
-    "effect_low": "Effect, from",
-    "effect_high": "Effect, to",
-    "n": "Customers",
-    "group_a": "Group A",
-    "group_b": "Group B",
-    "hour": "Hour of day",
-    "index": "Times the average window",
-    "index_low": "Interval, from",
-    "index_high": "Interval, to",
-    "customers_to_decide": "Customers that would decide",
-    "day_name": "Day",
-    "reach": "Share of customers who buy from it",
-    "ratio": "Times the mean of all",
-    "setting": "Threshold",
-    "ages": "Age in years",
-    "daypart": "Part of the day",
-}
+FIGURE_HEADINGS = {"ratio": "Times the mean of all"}  # of columns that only figures have
 INTERVAL_ENDS = {"_low": "Interval, from", "_high": "Interval, to"}
 
 
@@ -180,19 +131,21 @@ def wrap(text: str, pixels: float, size: float = TEXT_SIZE, bold: bool = False) 
 
 
 def number_format(name: str, values: Iterable) -> str:
-    """The format of a column of numbers, from what its name says of its unit."""
-    if name in FORMATS:
-        return FORMATS[name]
-    if name.endswith(("_rate", "_share", "share")) or name.startswith(("share", "confidence_")):
-        return "0.0%"
+    """Return the format of a column: the dictionary's, else one that suits its numbers."""
+    column = result_columns().get(name)
+    if column and column.format:
+        return column.format
     numbers = [value for value in values if is_number(value)]
     return "#,##0" if all(float(value).is_integer() for value in numbers) else "0.00"
 
 
 def heading(name: str) -> str:
-    """A column's name as a reader sees it."""
+    """Return a column's name as a reader sees it."""
+    column = result_columns().get(name)
+    if column:
+        return column.heading
     end = next((words for end, words in INTERVAL_ENDS.items() if name.endswith(end)), None)
-    return HEADINGS.get(name) or end or name[:1].upper() + name[1:].replace("_", " ")
+    return FIGURE_HEADINGS.get(name) or end or name[:1].upper() + name[1:].replace("_", " ")
 
 
 def is_number(value) -> bool:

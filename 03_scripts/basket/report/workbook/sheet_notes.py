@@ -101,7 +101,7 @@ def sections(settings: Settings, facts: dict) -> list[tuple[str, list[tuple[str,
                 (
                     "Population",
                     "Active customers have at least "
-                    f"{settings.thresholds.active_from_orders} prior orders; findings "
+                    f"{settings.flags['exclusion_flag'].cuts[0]} prior orders; findings "
                     f"speak of them "
                     "unless they say otherwise.",
                 ),
@@ -204,6 +204,7 @@ def thresholds(settings: Settings) -> str:
 def glossary(settings: Settings) -> list[tuple[str, str]]:
     """Words that a reader may not know."""
     limits = settings.thresholds
+    new, loyal = settings.flags["loyalty_flag"].cuts
     return [
         (
             "Busiest period",
@@ -220,11 +221,7 @@ def glossary(settings: Settings) -> list[tuple[str, str]]:
             f"{settings.statistics.confidence:.0%} confidence, as explained above",
         ),
         ("Lift", "how many times more often than in the whole population; 1 is no difference"),
-        (
-            "Loyalty",
-            f"new up to {limits.regular_above_orders} orders, loyal above "
-            f"{limits.loyal_above_orders}, regular between",
-        ),
+        ("Loyalty", f"new up to {new} orders, loyal above {loyal}, regular between"),
         ("Mean item price", "spend / order lines with a price"),
         ("Mean order value", "spend / orders"),
         ("Order line", "a product in an order"),

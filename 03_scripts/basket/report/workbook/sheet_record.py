@@ -122,7 +122,7 @@ def write_flow(book: Book, flow: pd.DataFrame, facts: dict) -> Page:
     page.text(
         f"How many rows each step took in and gave on, under RULES={rules}. All = merged; "
         "active = without exclusions; excluded = customers with fewer than "
-        f"{book.settings.thresholds.active_from_orders} orders.",
+        f"{book.settings.flags['exclusion_flag'].cuts[0]} orders.",
         colour="muted",
     )
     page.space(8)

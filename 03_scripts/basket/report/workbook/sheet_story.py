@@ -21,18 +21,8 @@ CONFIDENCE = {"high": "●●● High", "medium": "●●○ Medium", "low": "�
 SHORT_HASH = 12
 CHANGE_MIND = {
     "high": "A run on other data whose interval leaves this verdict.",
-    "medium": "An interval that crosses the threshold of its verdict, or other cuts (Q12).",
+    "medium": "An interval that crosses the threshold of its verdict, or other thresholds.",
     "low": "More customers: the intervals of its tests are still wide.",
-}
-PARTS = {  # of the recommendations: heading, and the questions up to which it goes
-    "When to advertise, and what": "Q4",
-    "Whom to address, and how sure we are": "Q12",
-}
-OFFER_GROUPINGS = {  # whose goods are offered: the column, and whether demographics make it
-    "loyalty_flag": False,
-    "income_group": True,
-    "age_group": True,
-    "region": True,
 }
 MOST_OFFERS = 8
 ADVICE_COLUMNS = [
@@ -337,36 +327,40 @@ def write_advice(
         colour="muted",
     )
     page.space(6)
-    first = 1
-    for title, last in PARTS.items():
-        questions = {
-            name: question
-            for name, question in QUESTIONS.items()
-            if first <= number_of(name) <= number_of(last)
-        }
-        page.section(f"{title} (Q{first} to {last})")
-        _write_part(page, f"recommendations_{first}", questions, findings, evidence)
+    for title in dict.fromkeys(question.part for question in QUESTIONS.values()):
+        questions = [question for question in QUESTIONS.values() if question.part == title]
+        page.section(f"{title} ({in_words(questions)})")
+        _write_part(
+            page, f"recommendations_{number_of(questions[0].id)}", questions, findings, evidence
+        )
         page.new_page()
-        first = number_of(last) + 1
     _write_calendar(page, calendar, offers)
     return page
+
+
+def in_words(questions: list[Question]) -> str:
+    """Say which questions these are: `Q1 to Q4`, or each of them where others lie between."""
+    first, last = questions[0].id, questions[-1].id
+    follow_each_other = number_of(last) - number_of(first) == len(questions) - 1
+    return f"{first} to {last}" if follow_each_other else ", ".join(q.id for q in questions)
 
 
 def _write_part(
     page: Page,
     name_of_table: str,
-    questions: dict[str, Question],
+    questions: list[Question],
     findings: list[dict],
     evidence: Evidence,
 ) -> None:
     """A part of the questions, each with its findings, as a table that fits on a page."""
     rows, targets = [], []
-    for name, question in questions.items():
-        answers = [finding for finding in findings if finding["question"] == name]
+    for question in questions:
+        key = f"{question.id}  {question.title}"
+        answers = [finding for finding in findings if finding["question"] == question.id]
         for finding in answers:
             rows.append(
                 {
-                    "question": f"{name}  {question.title}",
+                    "question": key,
                     "confidence": confidence(finding),
                     "answer": finding["headline"],
                     "action": finding["action"],
@@ -379,9 +373,7 @@ def _write_part(
             )
             targets.append(evidence.target(finding))
         if not answers:
-            rows.append(
-                {"question": f"{name}  {question.title}", "answer": "Not answered by this run."}
-            )
+            rows.append({"question": key, "answer": "Not answered by this run."})
             targets.append(None)
 
     def link(row: int, column: str):
@@ -434,8 +426,8 @@ def _write_calendar(page: Page, calendar: pd.DataFrame | None, offers: pd.DataFr
 def proven_offers(lifts: pd.DataFrame | None, settings: Settings, synthetic: str) -> pd.DataFrame:
     """The department that each group of customers surely buys more of, the surest first.
 
-    One row per group, of those whose difference may carry a headline. Nothing rests on
-    demographics that are fabricated.
+    One row per group of a flag that settings define, of those whose difference may carry a
+    headline. Nothing rests on demographics that are fabricated.
     """
     columns = [
         "audience",
@@ -450,8 +442,8 @@ def proven_offers(lifts: pd.DataFrame | None, settings: Settings, synthetic: str
         return pd.DataFrame(columns=columns)
     allowed = [
         name
-        for name, is_demographic in OFFER_GROUPINGS.items()
-        if not (is_demographic and synthetic == "columns")
+        for name, flag in settings.tested().items()
+        if flag.labels and not (flag.describes_people and synthetic == "columns")
     ]
     strong = lifts[
         lifts["grouping"].isin(allowed)

@@ -16,10 +16,22 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from basket.analysis.totals import is_active
+from basket.analysis import figure
+from basket.analysis.figure import Figure
+from basket.analysis.finding import SALES, Evidence, Finding, TooLittleData
+from basket.analysis.groups import is_active
+from basket.analysis.question import WHOM, Question
+from basket.analysis.totals import Counts
 from basket.project.settings import Settings
 from basket.tables.ids import Positions
+from basket.tables.stage import Stage
 
+QUESTION = Question(
+    id="Q11",
+    title="Bought together",
+    text="Which products are bought together, and by whom?",
+    part=WHOM,
+)
 MOST_PRODUCTS = 1000  # the products with most lines are looked at; 1000 x 1000 counts a part
 MINIMUM_SUPPORT = 0.001  # of the active orders: a rarer pair is no ground for an offer
 MINIMUM_ORDERS = 50  # with both products: fewer say nothing, however small the data set
@@ -28,9 +40,28 @@ MINIMUM_ORDERS = 50  # with both products: fewer say nothing, however small the 
 MOST_CANDIDATES = 50  # pairs with the highest lift that get an interval
 MOST_PAIRS = 25  # reported
 MOST_BUYER_PAIRS = 5  # of which the buyers are shown
-BUYER_GROUPINGS = ("loyalty_flag", "age_group", "income_group")
 
 ONE, ORDERS, WITH_A, WITH_B, WITH_BOTH = range(5)  # what is summed for each customer and pair
+
+
+def bought_together(stage: Stage, counts: Counts) -> dict[str, pd.DataFrame]:
+    """Make the tables product_pairs and pair_buyers, in two passes over the order lines."""
+    settings, products, labels = counts.settings, counts.products, counts.labels
+    takes = {
+        "merged": ("merged", ["order_id", "product_key"]),
+        "orders": ("analysis_orders", ["order_id", "user_id"]),
+        "customers": ("analysis_customers", ["user_id", "exclusion_flag"]),
+    }
+    keys = popular(products)
+    together = stage.for_each_part(count_part, takes, keys=keys, settings=settings)
+    pairs = candidates(together, keys, products)
+    spread = stage.for_each_part(
+        describe_part, takes, pairs=pairs, labels=labels, users=counts.users, settings=settings
+    )
+    return {
+        "product_pairs": product_pairs(pairs, spread, products, settings),
+        "pair_buyers": pair_buyers(pairs, spread, products, labels, settings),
+    }
 
 
 # ---- first pass: how many orders hold both ----------------------------------------------------
@@ -131,7 +162,6 @@ def describe_part(
     labels: pd.DataFrame,
     users: Positions,
     settings: Settings,
-    groupings: Sequence[str] = BUYER_GROUPINGS,
 ) -> tuple[dict, dict]:
     """Add up what one part's active customers tell about the spread of each pair, and its buyers.
 
@@ -167,7 +197,7 @@ def describe_part(
     return {}, {
         "moments": (x @ x.transpose(0, 2, 1)).astype(np.int64),  # exact: below 2**53
         "buyers": (both > 0).sum(axis=1),
-    } | _buyers_by_group(both > 0, group, groupings)
+    } | _buyers_by_group(both > 0, group, settings.banded())
 
 
 def _buyers_by_group(is_buyer: np.ndarray, group: pd.DataFrame, groupings: Sequence[str]) -> dict:
@@ -251,7 +281,6 @@ def pair_buyers(
     settings: Settings,
     *,
     limit: int = MOST_BUYER_PAIRS,
-    groupings: Sequence[str] = BUYER_GROUPINGS,
 ) -> pd.DataFrame:
     """Who buys the first pairs: the share of each group's active customers who ever had both.
 
@@ -274,7 +303,7 @@ def pair_buyers(
         )
     ]
     for row in _ranked(pairs, sums, products, settings, limit).itertuples():
-        for grouping in groupings:
+        for grouping in settings.banded():
             members = sums[f"members_{grouping}"]
             tables.append(
                 pd.DataFrame(
@@ -338,3 +367,75 @@ def _ranked(
     )
     across = (table["department_a"] != table["department_b"]).to_numpy()
     return table[first_pairs(across, limit)]
+
+
+def _strongest(table: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
+    """Pick the pairs across departments, or all if there are none; and which of the two it is."""
+    if table.empty:
+        raise TooLittleData("No two products are bought together often enough.")
+    apart = table[table["department_a"] != table["department_b"]]
+    return (apart, True) if len(apart) else (table, False)
+
+
+# ---- figures ------------------------------------------------------------------------------------
+
+
+def strongest_pairs(tables: dict, settings: Settings) -> Figure:
+    """Draw the pairs with the highest lift."""
+    table, across = _strongest(tables["product_pairs"])
+    table = table.head(10)
+    names = zip(table["product_name_a"], table["product_name_b"], strict=True)
+    table = table.assign(pair=[f"{_short(a)} + {_short(b)}" for a, b in names])
+    first = table.iloc[0]
+    times = f"{first['lift']:.1f} times as often as by chance"
+    return figure.bars(
+        table,
+        x="pair",
+        y="lift",
+        name="product_pairs",
+        title=f"The strongest pair is bought together {times}",
+        subtitle=f"Lift of the strongest pairs{' across departments' * across}, active customers, "
+        "with 95 % intervals",
+        alt=f"Bars of lift for pairs of products; the strongest, {first['pair']}, is bought "
+        f"together {times}.",
+        sources=("product_pairs",),
+        x_title="Pair",
+        y_title="Times as often as by chance",
+        number_format="0.0",
+    )
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 28 else name[:27].rstrip() + "…"
+
+
+# ---- findings -----------------------------------------------------------------------------------
+
+
+def strongest_pair(seen: Evidence, settings: Settings) -> Finding:
+    """Say what is bought together."""
+    table, across = _strongest(seen.tables["product_pairs"])
+    best = table.iloc[0]
+    row = seen.row("product_pairs", product_a=best["product_a"], product_b=best["product_b"])
+    a, b = row.cell("product_name_a", "product_a"), row.cell("product_name_b", "product_b")
+    lift, low, high = row.lift, row.lift_low, row.lift_high
+    orders = row.cell("orders_with_both", "orders")
+    buyers = row.cell("customers_with_both", "customers")
+    a_first = best["confidence_a_to_b"] >= best["confidence_b_to_a"]  # the surer direction
+    bought, offered = (a, b) if a_first else (b, a)
+    return Finding(
+        headline=f"“{a}” and “{b}” are bought together {lift:.1f} times as often as by chance",
+        so_what=f"{orders:,} orders of {buyers:,} customers hold both (interval {low:.1f} to "
+        f"{high:.1f} times chance); "
+        + (
+            f"they stand in two departments, {best['department_a']} and {best['department_b']}."
+            if across
+            else f"both stand in {best['department_a']} and may be two kinds of one product."
+        ),
+        action=f"Recommend “{offered}” to whoever puts “{bought}” into the basket.",
+        owner=SALES,
+        size=f"{orders:,} orders hold both.",
+        confidence="high" if low > 1 else "low",
+        figure="product_pairs",
+        change_mind="A trial in which the recommendation sells no more than one drawn by lot.",
+    )

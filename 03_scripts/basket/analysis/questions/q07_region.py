@@ -1,0 +1,51 @@
+"""Q7: do ordering habits differ between regions?"""
+
+from basket.analysis import figure, statistics
+from basket.analysis.figure import Figure
+from basket.analysis.finding import CUSTOMERS, Evidence, Finding
+from basket.analysis.question import WHOM, Question
+from basket.analysis.questions.group_differences import order_value_ratios, whether_groups_differ
+from basket.project.settings import Settings
+
+QUESTION = Question(
+    id="Q7", title="Habits by region", text="Do ordering habits differ between regions?", part=WHOM
+)
+
+
+def value_by_region(tables: dict, settings: Settings) -> Figure:
+    """Draw the value of an order by region."""
+    data = order_value_ratios(tables, "region", settings)
+    tests = tables["tests"].query("grouping == 'region'")
+    overall = tests.query("measure == 'mean_order_value' and effect_name != 'ratio'")
+    most = data.sort_values("ratio").iloc[-1]
+    return figure.dots(
+        data,
+        x="group",
+        y="ratio",
+        name="habits_by_region",
+        title="Region makes no practical difference to the value of an order"
+        if (overall["verdict"] == statistics.NO_DIFFERENCE).all()
+        else "The value of an order differs by region"
+        if (overall["for_headline"] == "yes").any()
+        else "Whether orders differ in value by region is undecided",
+        subtitle="Mean order value by region, times that of all active customers, with 95 % "
+        "intervals",
+        alt=f"Dots with intervals by region; the highest, {most['group']}, is {most['ratio']:.3f} "
+        f"times the mean. {len(tests):,} comparisons by region were made.",
+        sources=("tests",),
+        x_title="Region",
+        y_title="Times the mean of all customers",
+    )
+
+
+def by_region(seen: Evidence, settings: Settings) -> Finding:
+    """Say whether habits differ by region."""
+    seen.require_real(CUSTOMERS)
+    return whether_groups_differ(
+        seen,
+        "region",
+        "region",
+        "regions",
+        figure="habits_by_region",
+        change_mind="More customers, or deliveries and competitors by region.",
+    )

@@ -1,0 +1,42 @@
+"""Effects, intervals, tests and verdicts; the unit is always the customer."""
+
+from basket.analysis.statistics.bootstrap import Resampled, bootstrap_sums
+from basket.analysis.statistics.effects import (
+    Estimate,
+    Ordered,
+    cliffs_delta,
+    cramers_v,
+    epsilon_squared,
+)
+from basket.analysis.statistics.intervals import Moments, percentile_interval
+from basket.analysis.statistics.judge import (
+    LABELS,
+    NO_DIFFERENCE,
+    UNDECIDED,
+    false_discovery,
+    judge_together,
+    required_sample_size,
+    verdict,
+)
+from basket.analysis.statistics.ratio_tests import permutation_tests, ratio_interval
+
+__all__ = [
+    "LABELS",
+    "NO_DIFFERENCE",
+    "UNDECIDED",
+    "Estimate",
+    "Moments",
+    "Ordered",
+    "Resampled",
+    "bootstrap_sums",
+    "cliffs_delta",
+    "cramers_v",
+    "epsilon_squared",
+    "false_discovery",
+    "judge_together",
+    "percentile_interval",
+    "permutation_tests",
+    "ratio_interval",
+    "required_sample_size",
+    "verdict",
+]

@@ -1,0 +1,68 @@
+"""Where what a stage makes belongs, and how it gets there: whole, once the stage has ended.
+
+A notebook that a run has started only writes below `.building`; the run moves what it made into
+place. So a kernel that outlives a killed run cannot publish anything (D-31).
+"""
+
+import shutil
+from pathlib import Path
+
+from basket.project.errors import BasketError
+from basket.project.folders import Folders
+from basket.project.stages import Step, record_file
+
+
+def building_folder(folders: Folders) -> Path:
+    """Return the folder below which all stages write what is not published yet."""
+    return folders.prepared / ".building"
+
+
+def usage_file(folders: Folders, stage: str) -> Path:
+    """Return where a stage says how much it used; not part of any result."""
+    return folders.prepared / f"{stage}.usage.json"
+
+
+def place_of(folders: Folders, made: str) -> Path:
+    """Return where one of the things in stages.csv is published: a folder or a file."""
+    places = {
+        "tables": folders.tables,
+        "visualizations": folders.visualizations,
+        "findings": folders.findings,
+        "report": folders.report,
+    }
+    return places.get(made, folders.prepared / made)
+
+
+def publish(folders: Folders, step: Step, building: Path) -> None:
+    """Move all that a stage has built into its place, the record and the usage last.
+
+    Raises BasketError when the stage has not closed its work with `stage.publish()`.
+    """
+    notes = [record_file(folders, step.stage), usage_file(folders, step.stage)]
+    if not all((building / note.name).is_file() for note in notes):
+        raise BasketError(
+            f"{step.stage}: the notebook ended without `stage.publish()`; the tables published "
+            "before are in place"
+        )
+    for made in step.makes:
+        place, built = place_of(folders, made), building / made
+        _move(built / place.name if place.suffix else built, place)
+    if (building / "quarantine").is_dir():
+        _move(building / "quarantine", folders.prepared / "quarantine")
+    for note in notes:
+        _move(building / note.name, note)
+    shutil.rmtree(building.parent, ignore_errors=True)
+
+
+def _move(built: Path, published: Path) -> None:
+    """Put a finished table or file in its place; what was there before goes."""
+    published.parent.mkdir(parents=True, exist_ok=True)
+    if built.is_file():
+        built.replace(published)
+        return
+    old = published.with_name(f".{published.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if published.exists():
+        published.rename(old)
+    built.rename(published)
+    shutil.rmtree(old, ignore_errors=True)

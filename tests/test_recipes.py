@@ -1,0 +1,230 @@
+"""The recipes of CONTRIBUTING, followed in a copy of the checkout: how many files each touches."""
+
+import json
+import os
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from test_pipeline import copy_of_checkout
+
+pytestmark = pytest.mark.slow
+
+NOTEBOOK = "03_scripts/05_visualise.ipynb"
+QUESTIONS = "03_scripts/basket/analysis/questions"
+TITLE = "Q13 At which hour do orders hold most lines?"
+MODULE = '''"""Q13: at which hour do orders hold most lines?"""
+
+import pandas as pd
+
+from basket.analysis import figure
+from basket.analysis.figure import Figure
+from basket.analysis.finding import Evidence, Finding, TooLittleData
+from basket.analysis.question import WHEN, Question
+from basket.project.settings import Settings
+
+QUESTION = Question(
+    id="Q13", title="Full baskets", text="At which hour do orders hold most lines?", part=WHEN
+)
+
+
+def lines_by_hour(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """One row per hour of the day, active: lines for each order."""
+    table = tables["orders_by_hour"].query("population == 'active' and orders > 0")
+    return table.assign(lines_per_order=table["lines"] / table["orders"])[
+        ["population", "hour", "orders", "lines", "lines_per_order"]
+    ]
+
+
+def full_baskets(tables: dict, settings: Settings) -> Figure:
+    """Draw the lines of an order by hour."""
+    table = tables["lines_by_hour"]
+    most = table.nlargest(1, "lines_per_order").iloc[0]
+    return figure.columns(
+        table,
+        x="hour",
+        series=["lines_per_order"],
+        name="lines_by_hour",
+        title=f"Orders at {most['hour']}:00 hold {most['lines_per_order']:.1f} lines, the most",
+        subtitle="Order lines of an order by hour, active customers",
+        alt=f"Columns by hour; the highest, {most['lines_per_order']:.1f} lines, stands at "
+        f"{most['hour']}:00.",
+        sources=("lines_by_hour",),
+        x_title="Hour of the day",
+        y_title="Order lines an order",
+        number_format="0.0",
+    )
+
+
+def fullest(seen: Evidence, settings: Settings) -> Finding:
+    """Say at which hour orders hold most lines."""
+    table = seen.tables["lines_by_hour"]
+    if len(table) < 2:
+        raise TooLittleData("All orders come at one hour.")
+    row = seen.row("lines_by_hour", hour=table.nlargest(1, "lines_per_order")["hour"].iloc[0])
+    hour, lines, orders = row.hour, row.lines_per_order, row.orders
+    return Finding(
+        headline=f"Orders at {hour}:00 hold {lines:.1f} lines, more than at any other hour",
+        so_what=f"An order at {hour}:00 holds {lines:.1f} lines.",
+        action="Show large offers at that hour.",
+        size=f"{orders:,} orders come at {hour}:00.",
+        figure="lines_by_hour",
+    )
+'''
+TEST = '''"""Q13 on a table made by hand."""
+
+import pandas as pd
+
+from basket.analysis.finding import Evidence
+from basket.analysis.questions import q13_full_baskets
+
+
+def test_the_hour_of_the_fullest_baskets(settings):
+    hours = {"population": "active", "hour": [9, 20], "orders": [30, 7], "lines": [60, 35]}
+    table = q13_full_baskets.lines_by_hour({"orders_by_hour": pd.DataFrame(hours)})
+    finding = q13_full_baskets.fullest(Evidence({"lines_by_hour": table}), settings)
+    assert finding.headline.startswith("Orders at 20:00 hold 5.0 lines")
+'''
+CHART = '''
+
+def spend_by_loyalty(tables: dict, settings: Settings) -> Figure:
+    """Draw the spend of a customer by loyalty."""
+    return figure.columns(
+        tables["group_shares"].query("grouping == 'loyalty_flag'"),
+        x="group",
+        series=["spend_per_customer"],
+        name="spend_by_loyalty",
+        title="What a customer spends goes with loyalty",
+        subtitle="Spend of a customer by loyalty, active customers",
+        alt="Columns of the spend of a customer, one for each loyalty group.",
+        sources=("group_shares",),
+        x_title="Loyalty",
+        y_title="US dollars a customer",
+        number_format=figure.CENTS,
+    )
+'''
+
+
+def cell(kind: str, text: str) -> dict:
+    """A cell of a notebook, as the others are written."""
+    made = {"cell_type": kind, "id": f"new-{abs(hash(text)) % 10**8}", "metadata": {}}
+    if kind == "code":
+        made |= {"execution_count": None, "outputs": []}
+    return made | {"source": text.splitlines(keepends=True)}
+
+
+def edit_notebook(folder: Path, *, before: str, cells: list[dict], imported: str = "") -> None:
+    """Put cells before the heading that begins with `before`; add a line to the contents."""
+    path = folder / NOTEBOOK
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    for each in notebook["cells"]:
+        text = "".join(each["source"])
+        if imported and "q12_sensitivity,\n)" in text:
+            each["source"] = text.replace(
+                "q12_sensitivity,\n", f"q12_sensitivity,\n    {imported},\n"
+            )
+        if imported and "**Contents:**" in text:
+            link = f"[{TITLE}](#{TITLE.replace(' ', '-')})"
+            each["source"] = text.replace(" · [The ad calendar]", f" · {link} · [The ad calendar]")
+    place = next(
+        number
+        for number, each in enumerate(notebook["cells"])
+        if "".join(each["source"]).startswith(before)
+    )
+    notebook["cells"][place:place] = cells
+    path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def touched(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    """The files that are new or other than before."""
+    return {name for name, content in after.items() if before.get(name) != content}
+
+
+def run(folder: Path, *arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": f"{folder}/03_scripts"},
+        timeout=500,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory) -> tuple[Path, set[str], set[str]]:
+    """A report with a 13th question and a new chart, and the files that each of the two touched."""
+    folder = copy_of_checkout(tmp_path_factory.mktemp("recipes"))
+    as_it_was = hashes(folder)
+
+    (folder / QUESTIONS / "q13_full_baskets.py").write_text(MODULE, encoding="utf-8")
+    (folder / "tests" / "test_q13.py").write_text(TEST, encoding="utf-8")
+    brief = folder / "01_project_management" / "brief.md"
+    brief.write_text(f"{brief.read_text(encoding='utf-8')}\n- **Q13** {TITLE}\n", encoding="utf-8")
+    edit_notebook(
+        folder,
+        before="## The ad calendar",
+        imported="q13_full_baskets",
+        cells=[
+            cell("markdown", f"## {TITLE}\n\nLines of an order, by the hour of the order."),
+            cell("code", 'results["lines_by_hour"] = q13_full_baskets.lines_by_hour(results)'),
+            cell(
+                "code",
+                "paper.show(q13_full_baskets.full_baskets)\npaper.answer(q13_full_baskets.fullest)",
+            ),
+        ],
+    )
+    with_question = hashes(folder)
+
+    module = folder / QUESTIONS / "q05_loyalty.py"
+    module.write_text(module.read_text(encoding="utf-8") + CHART, encoding="utf-8")
+    edit_notebook(
+        folder, before="## Q6", cells=[cell("code", "paper.show(q05_loyalty.spend_by_loyalty)")]
+    )
+    with_chart = hashes(folder)
+
+    program = "from basket.command import main; main()"
+    run(folder, "-c", program, "report", "--scale", "0.005")
+    run(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_q13.py",
+        "tests/test_project.py")  # fmt: skip
+    return folder, touched(as_it_was, with_question), touched(with_question, with_chart)
+
+
+def test_a_question_touches_four_files_and_stands_everywhere(changed):
+    folder, files, _ = changed
+    print(f"\na question: {len(files)} files: {', '.join(sorted(files))}")
+    assert len(files) <= 4
+    found = json.loads((folder / "04_analysis" / "findings.json").read_text(encoding="utf-8"))
+    assert [each["headline"][:10] for each in found if each["question"] == "Q13"] == ["Orders at "]
+    index = (folder / "04_analysis" / "notebooks" / "index.html").read_text(encoding="utf-8")
+    assert "Q13 Full baskets" in index
+    book = openpyxl.load_workbook(folder / "05_sent_to_client" / "instacart_final_report.xlsx")
+    cells = [str(each.value) for row in book["7. Recommendations"] for each in row if each.value]
+    assert "Q13  Full baskets" in cells
+    assert "When to advertise, and what (Q1, Q2, Q3, Q4, Q13)" in cells
+
+
+def test_a_chart_touches_two_files_and_is_drawn(changed):
+    folder, _, files = changed
+    print(f"\na chart: {len(files)} files: {', '.join(sorted(files))}")
+    assert len(files) <= 2
+    figures = json.loads(
+        (folder / "04_analysis" / "visualizations" / "figures.json").read_text(encoding="utf-8")
+    )
+    drawn = {each["name"]: each["question"] for each in figures}
+    assert (drawn["spend_by_loyalty"], drawn["lines_by_hour"]) == ("Q5", "Q13")
+    assert (folder / "04_analysis" / "visualizations" / "spend_by_loyalty.png").is_file()
