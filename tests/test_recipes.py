@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 NOTEBOOK = "03_scripts/05_visualise.ipynb"
 QUESTIONS = "03_scripts/basket/analysis/questions"
+REPORT = ("-c", "from basket.command import main; main()", "report", "--scale", "0.005")
 TITLE = "Q13 At which hour do orders hold most lines?"
 MODULE = '''"""Q13: at which hour do orders hold most lines?"""
 
@@ -152,8 +153,8 @@ def touched(before: dict[str, str], after: dict[str, str]) -> set[str]:
     return {name for name, content in after.items() if before.get(name) != content}
 
 
-def run(folder: Path, *arguments: str) -> None:
-    done = subprocess.run(
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
         capture_output=True,
@@ -162,7 +163,6 @@ def run(folder: Path, *arguments: str) -> None:
         timeout=500,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -197,10 +197,17 @@ def changed(tmp_path_factory) -> tuple[Path, set[str], set[str]]:
     )
     with_chart = hashes(folder)
 
-    program = "from basket.command import main; main()"
-    run(folder, "-c", program, "report", "--scale", "0.005")
-    run(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_q13.py",
-        "tests/test_project.py")  # fmt: skip
+    tests = (
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/test_q13.py",
+        "tests/test_project.py",
+    )
+    for done in (run(folder, *REPORT), run(folder, *tests)):
+        assert done.returncode == 0, done.stdout + done.stderr
     return folder, touched(as_it_was, with_question), touched(with_question, with_chart)
 
 
@@ -228,3 +235,17 @@ def test_a_chart_touches_two_files_and_is_drawn(changed):
     drawn = {each["name"]: each["question"] for each in figures}
     assert (drawn["spend_by_loyalty"], drawn["lines_by_hour"]) == ("Q5", "Q13")
     assert (folder / "04_analysis" / "visualizations" / "spend_by_loyalty.png").is_file()
+
+
+def test_a_mistake_in_a_question_stops_the_run_and_leaves_the_last_report(changed):
+    """A misspelt column is no statement about the data: stage, cell and line, exit 1."""
+    folder, _, _ = changed
+    before = hashes(folder / "04_analysis") | hashes(folder / "05_sent_to_client")
+    module = folder / QUESTIONS / "q07_region.py"
+    module.write_text(module.read_text(encoding="utf-8").replace('y="ratio"', 'y="ration"'))
+    done = run(folder, *REPORT)
+    assert done.returncode == 1
+    assert "05_visualise" in done.stderr
+    assert "cell" in done.stderr
+    assert "ration" in done.stderr
+    assert before == hashes(folder / "04_analysis") | hashes(folder / "05_sent_to_client")

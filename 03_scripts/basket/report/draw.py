@@ -107,32 +107,20 @@ def _bars(
         values = figure.data[column].astype("float64").to_numpy()
         at = place if stacked else place + (number - (len(figure.series) - 1) / 2) * width
         error = None if stacked else _errors(figure, column)
-        # A lighter bar lets the lower half of its interval be seen.
-        options = {
-            "color": colours[number],
-            "label": _name(figure, column),
-            "alpha": 1 if error is None else 0.55,
-        }
-        if sideways:
-            axes.barh(
-                at,
-                values,
-                width,
-                left=base if stacked else 0,
-                xerr=error,
-                error_kw={"ecolor": palette.ink, "lw": 1},
-                **options,
-            )
-        else:
-            axes.bar(
-                at,
-                values,
-                width,
-                bottom=base if stacked else 0,
-                yerr=error,
-                error_kw={"ecolor": palette.ink, "lw": 1},
-                **options,
-            )
+        draw_bars, thickness, start, limits = (
+            (axes.barh, "height", "left", "xerr")
+            if sideways
+            else (axes.bar, "width", "bottom", "yerr")
+        )
+        draw_bars(
+            at,
+            values,
+            **{thickness: width, start: base if stacked else 0, limits: error},
+            error_kw={"ecolor": palette.ink, "lw": 1},
+            color=colours[number],
+            label=_name(figure, column),
+            alpha=1 if error is None else 0.55,  # the lower half of an interval can be seen
+        )
         if stacked:
             for where, start, value in zip(at, base, values, strict=True):
                 if value > 0.06:

@@ -24,6 +24,16 @@ QUESTION = Question(
     text="How much do the conclusions depend on the thresholds that we chose?",
     part=WHOM,
 )
+COLUMNS = [
+    "setting",
+    "base",
+    "changed",
+    "customers_relabelled",
+    "headlines_changed",
+    "unit",
+    "relabelled",
+    "share_relabelled",
+]
 
 # ---- tables -------------------------------------------------------------------------------------
 
@@ -94,19 +104,7 @@ def sensitivity(
                     "share_relabelled": count / max(1, int(weights.sum())),
                 }
             rows.append(row)
-    table = pd.DataFrame(
-        rows,
-        columns=[
-            "setting",
-            "base",
-            "changed",
-            "customers_relabelled",
-            "headlines_changed",
-            "unit",
-            "relabelled",
-            "share_relabelled",
-        ],
-    )
+    table = pd.DataFrame(rows, columns=COLUMNS)
     whole = ["customers_relabelled", "headlines_changed", "relabelled"]
     if (table[["base", "changed"]].stack() % 1 == 0).all():
         whole += ["base", "changed"]
