@@ -2,20 +2,37 @@
 
 A question module holds `QUESTION`, the functions that make its result tables, its figures
 (result tables and settings to a `Figure`) and its findings (evidence and settings to a `Finding`).
+
+The questions are read from the source of their modules: whoever prints a title (stage 06, the
+pages) needs no statistics, whose import takes a second.
 """
 
+import ast
 from collections.abc import Callable
 from importlib import import_module
-from pkgutil import iter_modules
+from pathlib import Path
 
+from basket.analysis import question
 from basket.analysis.question import Question
 
-_MODULES = sorted(
-    m.name for m in iter_modules(__path__) if m.name[0] == "q" and m.name[1].isdigit()
-)
+
+def _read(module: Path) -> Question:
+    """Read `QUESTION = Question(...)`: texts, and names that `analysis/question.py` defines."""
+    for node in ast.parse(module.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "QUESTION":
+            return Question(
+                **{
+                    each.arg: vars(question)[each.value.id]
+                    if isinstance(each.value, ast.Name)
+                    else ast.literal_eval(each.value)
+                    for each in node.value.keywords
+                }
+            )
+    raise LookupError(f"{module.name} defines no QUESTION")
+
+
 QUESTIONS: dict[str, Question] = {
-    question.id: question
-    for question in (import_module(f"{__name__}.{name}").QUESTION for name in _MODULES)
+    found.id: found for found in map(_read, sorted(Path(__file__).parent.glob("q[0-9][0-9]_*.py")))
 }
 
 
