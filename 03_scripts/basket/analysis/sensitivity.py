@@ -17,6 +17,16 @@ from basket.project.settings import Rules, Settings
 
 MOVE = 0.2  # of the threshold, down and up
 UNIT_OF = {"product": "lines", "order": "orders", "customer": "customers"}  # what it labels
+COLUMNS = [
+    "setting",
+    "base",
+    "changed",
+    "customers_relabelled",
+    "headlines_changed",
+    "unit",
+    "relabelled",
+    "share_relabelled",
+]
 RANKED = ("busiest_hours", "busiest_days")
 
 
@@ -151,19 +161,7 @@ def sensitivity(
                     "share_relabelled": count / max(1, int(weights.sum())),
                 }
             rows.append(row)
-    table = pd.DataFrame(
-        rows,
-        columns=[
-            "setting",
-            "base",
-            "changed",
-            "customers_relabelled",
-            "headlines_changed",
-            "unit",
-            "relabelled",
-            "share_relabelled",
-        ],
-    )
+    table = pd.DataFrame(rows, columns=COLUMNS)
     whole = ["customers_relabelled", "headlines_changed", "relabelled"]
     if (table[["base", "changed"]].stack() % 1 == 0).all():
         whole += ["base", "changed"]
@@ -171,7 +169,7 @@ def sensitivity(
 
 
 def is_relabelled(base: pd.DataFrame, changed: pd.DataFrame) -> np.ndarray:
-    """Whether any label of a row differs; both frames hold categoricals of the same labels."""
+    """Whether any label of a row differs, by its number: labels that state a cut move with it."""
     differs = np.zeros(len(base), bool)
     for flag in base.columns:
         differs |= base[flag].cat.codes.to_numpy() != changed[flag].cat.codes.to_numpy()
