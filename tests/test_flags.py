@@ -221,6 +221,26 @@ def test_a_flag_made_from_a_column_that_is_not_there_is_refused_by_name():
         flags.label(banded("shoe_size", "up to 2", "above"), {"age": [1]}, MISSING)
 
 
+def test_counts_shown_on_pages_tell_of_no_small_group():
+    """All customers less the published active ones would be a few people (D-15)."""
+    labels = [*SETTINGS.flags["loyalty_flag"].labels, MISSING]
+    codes = np.repeat([0, 1, 2], [3, 8, 1234])
+    counted = sums.tally({"loyalty_flag": (codes, labels)}, {"customers": 1})
+    shown = derive.rule_and_counts("loyalty_flag", counted, SETTINGS)
+    assert shown["rule"].tolist() == [
+        "up to 10 orders",
+        "up to 40 orders",
+        "above 40 orders",
+        "no value",
+    ]
+    assert shown["customers"].tolist() == [
+        "fewer than 11",
+        "about 11",
+        "about 1,232",
+        "fewer than 11",
+    ]
+
+
 # ---- busiest ------------------------------------------------------------------------------------
 
 

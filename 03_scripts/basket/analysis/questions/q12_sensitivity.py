@@ -112,7 +112,7 @@ def sensitivity(
 
 
 def is_relabelled(base: pd.DataFrame, changed: pd.DataFrame) -> np.ndarray:
-    """Whether any label of a row differs; both frames hold categoricals of the same labels."""
+    """Say whether any label of a row differs, by number: labels that state a cut move with it."""
     differs = np.zeros(len(base), bool)
     for flag in base.columns:
         differs |= base[flag].cat.codes.to_numpy() != changed[flag].cat.codes.to_numpy()
