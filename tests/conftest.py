@@ -68,6 +68,11 @@ def write_settings(path: Path, changes: dict) -> Path:
     return path
 
 
+def cut_at(flag: str, *cuts: float) -> dict:
+    """Give the change of settings that cuts a flag elsewhere; labels that state a number follow."""
+    return {f"flags.{flag}.bands": load_settings(SETTINGS_FILE).flags[flag].bands_at(list(cuts))}
+
+
 @pytest.fixture(scope="session")
 def settings() -> Settings:
     """Give the project's settings as they are."""
@@ -192,14 +197,20 @@ def hashes(run: Run) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
-    """Give a function that runs the stages once per data, RULES, number of parts and thresholds."""
+    """Give a function that runs the stages once per data, RULES, number of parts and thresholds.
+
+    A threshold is one of settings.thresholds, or the cuts of a flag as a tuple.
+    """
     runs: dict[tuple, Run] = {}
 
     def run(data: Path, rules: str, parts: int = 1, **thresholds) -> Run:
         key = (data, rules, parts, *sorted(thresholds.items()))
         if key not in runs:
             out = tmp_path_factory.mktemp("built")
-            changes = {f"thresholds.{name}": value for name, value in thresholds.items()}
+            changes = {}
+            for name, value in thresholds.items():
+                is_cut = isinstance(value, tuple)
+                changes |= cut_at(name, *value) if is_cut else {f"thresholds.{name}": value}
             if parts > 1:
                 changes["limits.lines_per_part"] = lines_per_part(data, parts)
             file = write_settings(out / "settings.yml", changes) if changes else SETTINGS_FILE

@@ -16,32 +16,23 @@ import pandas as pd
 
 SETTINGS: dict[str, Any] = {
     "price_ceiling_dollars": 100,
-    "low_price_up_to_dollars": 5,
-    "mid_price_up_to_dollars": 15,
-    "low_spender_below_dollars": 10,
-    "regular_above_orders": 10,
-    "loyal_above_orders": 40,
-    "frequent_up_to_days": 10,
-    "non_frequent_above_days": 20,
-    "active_from_orders": 5,
     "busiest_hours": 8,
     "busiest_days": 2,
-    "middle_age_from_years": 40,
-    "older_age_from_years": 65,
-    "middle_income_from_dollars": 50_000,
-    "high_income_from_dollars": 100_000,
+    "price_range": [5, 15],  # dollars
+    "spending_flag": [10],  # dollars
+    "loyalty_flag": [10, 40],  # orders
+    "frequency_flag": [10, 20],  # days
+    "exclusion_flag": [5],  # orders
+    "age_group": [40, 65],  # years
+    "income_group": [50_000, 100_000],  # dollars a year
     "day_names": ["Saturday", "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday"],
 }
-"""The adjustable numbers, under the names of the project's settings file, units in the names;
-`day_names` in the order of order_dow 0 to 6. The labels do not follow a changed cut."""
+"""The adjustable numbers: where the labels of each flag are cut, under the flag's name, and the
+others under their names in the project's settings file; `day_names` in the order of order_dow 0 to
+6. Of the labels, only those of ages follow a changed cut."""
 
-PRICES = [
-    "price_ceiling_dollars",
-    "low_price_up_to_dollars",
-    "mid_price_up_to_dollars",
-    "low_spender_below_dollars",
-]
-"""The settings that are compared with prices: the SQL gets them as whole cents."""
+PRICES = ["price_ceiling_dollars", "price_range", "spending_flag"]
+"""The settings in dollars that are compared with prices: the SQL gets them as whole cents."""
 
 REGIONS = {
     "Northeast": [
@@ -163,7 +154,7 @@ PRODUCTS = {
         product_id,
         department_id,
         cents AS flag_cents,
-        CASE WHEN cents <= getvariable('price_ceiling_cents') THEN cents END AS price_cents
+        CASE WHEN cents <= getvariable('price_ceiling_dollars') THEN cents END AS price_cents
     FROM kept;
     """,
     "corrected": """
@@ -194,7 +185,7 @@ PRODUCTS = {
                 ELSE product_id
             END AS product_id,
             department_id,
-            CASE WHEN cents <= getvariable('price_ceiling_cents') THEN cents END AS cents
+            CASE WHEN cents <= getvariable('price_ceiling_dollars') THEN cents END AS cents
         FROM numbered
     )
     SELECT product_id, department_id, cents AS flag_cents, cents AS price_cents
@@ -212,9 +203,9 @@ SELECT
     order_id, user_id, order_number, day, hour, gap_days,
     product_id, department_id, flag_cents, price_cents, reordered,
     CASE
-        WHEN flag_cents IS NULL                                THEN '(missing)'
-        WHEN flag_cents > getvariable('mid_price_up_to_cents') THEN 'High-range product'
-        WHEN flag_cents > getvariable('low_price_up_to_cents') THEN 'Mid-range product'
+        WHEN flag_cents IS NULL THEN '(missing)'
+        WHEN flag_cents > getvariable('price_range')[2] THEN 'High-range product'
+        WHEN flag_cents > getvariable('price_range')[1] THEN 'Mid-range product'
         ELSE 'Low-range product'
     END AS price_range
 FROM line_rows
@@ -323,39 +314,41 @@ WITH totals AS (
 SELECT
     user_id,
     CASE
-        WHEN max_order > getvariable('loyal_above_orders')   THEN 'Loyal customer'
-        WHEN max_order > getvariable('regular_above_orders') THEN 'Regular customer'
+        WHEN max_order > getvariable('loyalty_flag')[2] THEN 'Loyal customer'
+        WHEN max_order > getvariable('loyalty_flag')[1] THEN 'Regular customer'
         ELSE 'New customer'
     END AS loyalty_flag,
     CASE
         WHEN priced_lines = 0 THEN '(missing)'
         -- the mean against the threshold, without a division: exact at 10.00
-        WHEN flag_cents < getvariable('low_spender_below_cents') * priced_lines
+        WHEN flag_cents < getvariable('spending_flag')[1] * priced_lines
             THEN 'Low spender'
         ELSE 'High spender'
     END AS spending_flag,
     CASE
-        WHEN median_gap_days IS NULL                                    THEN '(missing)'
-        WHEN median_gap_days > getvariable('non_frequent_above_days')
+        WHEN median_gap_days IS NULL THEN '(missing)'
+        WHEN median_gap_days > getvariable('frequency_flag')[2]
             THEN 'Non-frequent customer'
-        WHEN median_gap_days > getvariable('frequent_up_to_days')        THEN 'Regular customer'
+        WHEN median_gap_days > getvariable('frequency_flag')[1] THEN 'Regular customer'
         ELSE 'Frequent customer'
     END AS frequency_flag,
     CASE
-        WHEN max_order < getvariable('active_from_orders') THEN 'Low activity'
+        WHEN max_order < getvariable('exclusion_flag')[1] THEN 'Low activity'
         ELSE 'Active'
     END AS exclusion_flag,
     coalesce(region, '(missing)') AS region,
     CASE
-        WHEN age_years IS NULL                                THEN '(missing)'
-        WHEN age_years < getvariable('middle_age_from_years') THEN '18-39'
-        WHEN age_years < getvariable('older_age_from_years')  THEN '40-64'
-        ELSE '65+'
+        WHEN age_years IS NULL THEN '(missing)'
+        WHEN age_years < getvariable('age_group')[1]
+ THEN '18-' || (getvariable('age_group')[1] - 1)
+        WHEN age_years < getvariable('age_group')[2]
+ THEN getvariable('age_group')[1] || '-' || (getvariable('age_group')[2] - 1)
+        ELSE getvariable('age_group')[2] || '+'
     END AS age_group,
     CASE
-        WHEN income_usd IS NULL                                  THEN '(missing)'
-        WHEN income_usd < getvariable('middle_income_from_dollars')  THEN 'Low income'
-        WHEN income_usd < getvariable('high_income_from_dollars')    THEN 'Middle income'
+        WHEN income_usd IS NULL THEN '(missing)'
+        WHEN income_usd < getvariable('income_group')[1] THEN 'Low income'
+        WHEN income_usd < getvariable('income_group')[2] THEN 'Middle income'
         ELSE 'High income'
     END AS income_group,
     coalesce(family_status, '(missing)')                 AS family_status,
@@ -661,11 +654,12 @@ def _set_variables(
     """Hand rules and settings to the SQL: amounts compared with prices become whole cents."""
     connection.execute(f"SET VARIABLE rules = '{rules}'")
     for name in SETTINGS.keys() - {"day_names"}:
+        value = settings[name]
+        is_list = isinstance(value, list | tuple)
+        numbers = list(value) if is_list else [value]
         if name in PRICES:
-            cents = round(settings[name] * 100)
-            connection.execute(f"SET VARIABLE {name.replace('_dollars', '_cents')} = {cents}")
-        else:
-            connection.execute(f"SET VARIABLE {name} = {settings[name]}")
+            numbers = [round(100 * number) for number in numbers]
+        connection.execute(f"SET VARIABLE {name} = {numbers if is_list else numbers[0]}")
     connection.execute("CREATE TEMP TABLE weekdays (day BIGINT, day_name VARCHAR)")
     connection.executemany(
         "INSERT INTO weekdays VALUES (?, ?)",

@@ -39,8 +39,12 @@ def shoppers(n, seed=0):
         }
     )
     return customers.assign(
-        age_group=pd.cut(customers["age"], [0, 39, 64, 120], labels=SETTINGS.labels.age_group),
-        income_group=pd.cut(income, [0, 49_999, 99_999, 1e9], labels=SETTINGS.labels.income_group),
+        age_group=pd.cut(
+            customers["age"], [0, 39, 64, 120], labels=SETTINGS.flags["age_group"].labels
+        ),
+        income_group=pd.cut(
+            income, [0, 49_999, 99_999, 1e9], labels=SETTINGS.flags["income_group"].labels
+        ),
     )
 
 

@@ -23,7 +23,7 @@ from basket.project.folders import Folders
 from basket.project.stages import SIDECAR, file_hash, graph
 from basket.run.lock import only_run, runtime_prefix
 from basket.tables.publish import publish
-from conftest import imported, write_settings
+from conftest import cut_at, imported, write_settings
 
 KILLS = int(os.environ.get("BASKET_KILLS", "4"))
 COMMAND = [sys.executable, "-c", "from basket.command import main; main()", "report"]
@@ -84,7 +84,7 @@ def temp():
 def two_settings(tmp_path_factory) -> list[Path]:
     """Settings under which nearly all results differ."""
     folder = tmp_path_factory.mktemp("settings")
-    changes = {"thresholds.loyal_above_orders": 30, "report.title": "Another report"}
+    changes = cut_at("loyalty_flag", 10, 30) | {"report.title": "Another report"}
     return [write_settings(folder / "old.yml", {}), write_settings(folder / "new.yml", changes)]
 
 
@@ -270,8 +270,7 @@ def test_too_little_of_something_is_said_and_leaves_whole_outputs(
     try:
         shutil.copytree(undisturbed[0], out)
         little = 300 * 2**20 / psutil.virtual_memory().total
-        changes = {
-            "thresholds.loyal_above_orders": 30,
+        changes = cut_at("loyalty_flag", 10, 30) | {
             "report.title": "Another report",
             "limits.memory_share": little,
         }

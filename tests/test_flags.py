@@ -7,18 +7,24 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from basket.analysis import flags, groups
+from basket.analysis import derive, flags, groups
+from basket.project.errors import SettingsError
+from basket.project.flag import Flag
 from basket.project.folders import ROOT
 from basket.project.settings import load_settings
 from basket.tables import ids as lookup_module
+from basket.tables import sums
 from basket.tables.ids import OrdersOfLines, Positions
+from basket.tables.stage import add_up
 
 SETTINGS = load_settings(ROOT / "settings.yml")
 MISSING = "(missing)"
 
 
-def cents(values) -> pd.Series:
-    return pd.Series(values, dtype="Int32")
+def labelled(flag: str, *columns) -> list[str]:
+    """Label values by a flag of settings, made from as many columns."""
+    entry = SETTINGS.flags[flag]
+    return list(flags.label(entry, dict(zip(entry.columns, columns, strict=True)), MISSING))
 
 
 # ---- boundaries ---------------------------------------------------------------------------------
@@ -39,7 +45,7 @@ def cents(values) -> pd.Series:
     ],
 )
 def test_a_price_up_to_5_is_low_up_to_15_mid_and_above_high(price_cents, expected):
-    assert list(flags.price_range(cents([price_cents]), SETTINGS)) == [expected]
+    assert labelled("price_range", pd.Series([price_cents], dtype="Int32")) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +60,7 @@ def test_a_price_up_to_5_is_low_up_to_15_mid_and_above_high(price_cents, expecte
     ],
 )
 def test_more_than_10_orders_is_regular_and_more_than_40_loyal(orders, expected):
-    assert list(flags.loyalty_flag(np.array([orders], np.int16), SETTINGS)) == [expected]
+    assert labelled("loyalty_flag", np.array([orders], np.int16)) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +68,7 @@ def test_more_than_10_orders_is_regular_and_more_than_40_loyal(orders, expected)
     [(1, "Low activity"), (4, "Low activity"), (5, "Active"), (100, "Active")],
 )
 def test_fewer_than_5_orders_is_low_activity(orders, expected):
-    assert list(flags.exclusion_flag(np.array([orders]), SETTINGS)) == [expected]
+    assert labelled("exclusion_flag", np.array([orders])) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +84,7 @@ def test_fewer_than_5_orders_is_low_activity(orders, expected):
     ],
 )
 def test_a_median_gap_up_to_10_days_is_frequent_and_above_20_non_frequent(median_days, expected):
-    assert list(flags.frequency_flag([median_days], SETTINGS)) == [expected]
+    assert labelled("frequency_flag", [median_days]) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +103,7 @@ def test_a_median_gap_up_to_10_days_is_frequent_and_above_20_non_frequent(median
     ],
 )
 def test_a_mean_item_price_below_10_is_low_and_exactly_10_high(total_cents, priced_lines, expected):
-    assert list(flags.spending_flag([total_cents], [priced_lines], SETTINGS)) == [expected]
+    assert labelled("spending_flag", [total_cents], [priced_lines]) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +119,7 @@ def test_a_mean_item_price_below_10_is_low_and_exactly_10_high(total_cents, pric
     ],
 )
 def test_age_groups_begin_at_40_and_65(age, expected):
-    assert list(flags.age_group([age], SETTINGS)) == [expected]
+    assert labelled("age_group", [age]) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +137,7 @@ def test_age_groups_begin_at_40_and_65(age, expected):
     ],
 )
 def test_income_groups_begin_at_50000_and_100000(income, expected):
-    assert list(flags.income_group([income], SETTINGS)) == [expected]
+    assert labelled("income_group", [income]) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +159,7 @@ def test_income_groups_begin_at_50000_and_100000(income, expected):
 )
 def test_regions_are_those_of_the_census_bureau(state, expected):
     states = pd.Series(["Texas", state], dtype="category")
-    assert list(flags.region(states, SETTINGS)) == ["South", expected]
+    assert labelled("region", states) == ["South", expected]
 
 
 def test_the_51_states_are_in_four_regions():
@@ -172,19 +178,47 @@ def test_the_51_states_are_in_four_regions():
     ],
 )
 def test_a_profile_is_age_group_dependants_and_income_group(age, dependants, income, expected):
-    found = flags.profile(
-        flags.age_group([age], SETTINGS),
-        [dependants],
-        flags.income_group([income], SETTINGS),
-        SETTINGS,
-    )
-    assert list(found) == [expected]
+    one = {"age": age, "n_dependants": dependants, "income": income, "max_order": 1}
+    one |= {"spend_cents": 0, "priced_lines": 0, "median_days_between_orders": 1.0}
+    found = flags.labels_of("customer", pd.DataFrame([one]), SETTINGS)
+    assert list(found["profile"]) == [expected]
     assert len(flags.profile_labels(SETTINGS)) == len(set(flags.profile_labels(SETTINGS))) == 18
 
 
 def test_every_flag_has_its_labels_in_the_order_of_the_settings_and_missing_last():
-    found = flags.loyalty_flag([1, 11, 41], SETTINGS)
-    assert list(found.categories) == [*SETTINGS.labels.loyalty_flag, MISSING]
+    for name, flag in SETTINGS.flags.items():
+        if flag.bands:
+            found = flags.label(flag, {name: [1, 11, 41] for name in flag.columns}, MISSING)
+            assert list(found.categories) == [*flag.bands, MISSING], name
+
+
+def banded(source: str, *bands: str) -> Flag:
+    """A flag with the labels a, b, …, of these bounds."""
+    labels = dict(zip("abcd", bands, strict=False))
+    return Flag(of="customer", source=source, unit="units", bands=labels)
+
+
+@pytest.mark.parametrize(
+    ("bands", "expected"),
+    [(("up to 0.1", "up to 0.3", "above"), "aab"), (("below 0.1", "below 0.3", "from"), "abc")],
+)
+def test_a_mean_exactly_at_a_bound_is_not_decided_by_float_noise(bands, expected):
+    """3 of 30 is 0.1 and 30 of 100 is 0.3, though no float is."""
+    table = {"some": [1, 3, 30], "all": [30, 30, 100]}
+    assert "".join(flags.label(banded("some / all", *bands), table, MISSING)) == expected
+
+
+def test_the_mean_of_nothing_is_missing():
+    table = {"some": [0, 1], "all": [0, 1]}
+    assert list(flags.label(banded("some / all", "up to 2", "above"), table, MISSING)) == [
+        MISSING,
+        "a",
+    ]
+
+
+def test_a_flag_made_from_a_column_that_is_not_there_is_refused_by_name():
+    with pytest.raises(SettingsError, match="a flag is made from shoe_size, a column that no"):
+        flags.label(banded("shoe_size", "up to 2", "above"), {"age": [1]}, MISSING)
 
 
 # ---- busiest ------------------------------------------------------------------------------------
@@ -248,7 +282,7 @@ def test_an_order_without_lines_makes_no_day_busier():
             "order_hour": np.array([5, 23, 23], np.int8),
         }
     )
-    _, counts = flags.count_by_day_hour(pd.DataFrame({"order_id": [1, 1, 3]}), orders)
+    counts = derive.count_by_day_hour(pd.DataFrame({"order_id": [1, 1, 3]}), orders)[1]["day_hour"]
     assert counts["orders"].shape == counts["lines"].shape == (7, 24)
     assert (counts["orders"][0, 5], counts["lines"][0, 5]) == (1, 2)
     assert (counts["orders"][6, 23], counts["lines"][6, 23]) == (1, 1)
@@ -264,7 +298,7 @@ def test_missing_attributes_are_a_group_of_their_own_called_missing():
     assert list(numbers.categories) == ["2", "10", MISSING]
     texts = groups.add_missing_label(pd.Series(["Male", None], dtype="category"), MISSING)
     assert list(texts) == ["Male", MISSING]
-    known = flags.income_group([60_000, np.nan], SETTINGS)
+    known = flags.label(SETTINGS.flags["income_group"], {"income": [60_000, np.nan]}, MISSING)
     again = groups.add_missing_label(pd.Series(known), MISSING)
     assert list(again) == ["Middle income", MISSING]
     assert list(again.categories) == list(known.categories)
@@ -359,7 +393,7 @@ def one_part(built, generated):
     orders = orders[orders["user_id"].isin(customers["user_id"])].reset_index(drop=True)
     merged = run.table("merged")
     merged = merged[merged["user_id"].isin(customers["user_id"])].reset_index(drop=True)
-    counts = flags.count_by_day_hour(merged, orders)[1]
+    counts = derive.count_by_day_hour(merged, orders)[1]["day_hour"]
     rules = SETTINGS.rules.course
     constants = {
         "prices": run.table("products")["price_cents"],
@@ -378,12 +412,23 @@ def derive_in_parts(one_part, part_of_user: dict[int, int], parts: int):
             frame[frame["user_id"].map(part_of_user) == part].reset_index(drop=True)
             for frame in (merged, orders, customers)
         ]
-        done.append(flags.derive_part(*rows, **constants))
+        done.append(derive.derive_part(*rows, **constants))
     frames = {
         table: pd.concat([made[table] for made, _ in done])
         for table in ("analysis_orders", "analysis_customers", "low_activity_customers")
     }
-    return frames, {name: sum(sums[name] for _, sums in done) for name in done[0][1]}
+    return frames, add_up(added for _, added in done)
+
+
+def require_same(one: dict, other: dict) -> None:
+    """Compare what was added up; a Tally by its sums."""
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        pairs = [(value, other[name])]
+        if isinstance(value, sums.Tally):
+            pairs = [(value[each], other[name][each]) for each in value.sums]
+        for left, right in pairs:
+            np.testing.assert_array_equal(left, right)
 
 
 @given(seed=st.integers(0, 2**16), parts=st.integers(1, 5))
@@ -391,10 +436,9 @@ def derive_in_parts(one_part, part_of_user: dict[int, int], parts: int):
 def test_however_customers_are_split_the_flags_and_totals_are_the_same(one_part, seed, parts):
     users = one_part[2]["user_id"]
     part = np.random.default_rng(seed).integers(0, parts, len(users))
-    frames, sums = derive_in_parts(one_part, dict(zip(users, part, strict=True)), parts)
-    whole, whole_sums = derive_in_parts(one_part, dict.fromkeys(users, 0), 1)
-    for name, value in whole_sums.items():
-        np.testing.assert_array_equal(sums[name], value)
+    frames, added = derive_in_parts(one_part, dict(zip(users, part, strict=True)), parts)
+    whole, whole_added = derive_in_parts(one_part, dict.fromkeys(users, 0), 1)
+    require_same(added, whole_added)
     for table, key in (
         ("analysis_orders", "order_id"),
         ("analysis_customers", "user_id"),
@@ -411,19 +455,18 @@ def test_an_order_without_lines_counts_for_nobody(one_part):
     merged, orders, customers, constants = one_part
     gone = orders.loc[orders["user_id"] == customers["user_id"].iloc[0], "order_id"]
     fewer = merged[~merged["order_id"].isin(gone)].reset_index(drop=True)
-    frames, sums = flags.derive_part(fewer, orders, customers, **constants)
+    frames, totals = derive.derive_part(fewer, orders, customers, **constants)
     assert not frames["analysis_orders"]["order_id"].isin(gone).any()
     assert customers["user_id"].iloc[0] not in set(frames["analysis_customers"]["user_id"])
-    assert sums["orders"] == len(frames["analysis_orders"])
+    assert totals["orders"] == len(frames["analysis_orders"])
 
 
 def test_flags_and_sums_do_not_depend_on_the_order_of_the_lines(one_part):
     merged, orders, customers, constants = one_part
     shuffled = merged.sample(frac=1, random_state=7).reset_index(drop=True)
     left, right = (
-        flags.derive_part(lines, orders, customers, **constants) for lines in (merged, shuffled)
+        derive.derive_part(lines, orders, customers, **constants) for lines in (merged, shuffled)
     )
     for table, frame in left[0].items():
         pd.testing.assert_frame_equal(frame, right[0][table])
-    for name, value in left[1].items():
-        np.testing.assert_array_equal(value, right[1][name])
+    require_same(*(added for _, added in (left, right)))

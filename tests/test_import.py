@@ -713,10 +713,11 @@ def test_a_wrong_option_is_exit_code_2(tmp_path, options):
 
 
 def test_bad_settings_are_exit_code_1_and_name_the_key(tmp_path):
-    file = write_settings(tmp_path / "settings.yml", {"thresholds.loyal_above_orders": 5})
+    key = "flags.loyalty_flag.bands.Regular customer"
+    file = write_settings(tmp_path / "settings.yml", {key: "up to 5"})
     done = report(write(tmp_path / "data"), tmp_path / "out", "--settings", str(file))
     assert done.exit_code == 1
-    assert "regular_above_orders must be below loyal_above_orders" in done.output
+    assert "New customer (up to 10) must be below Regular customer (up to 5)" in done.output
 
 
 @pytest.mark.slow

@@ -107,8 +107,13 @@ def test_the_exclusion_goes_by_the_customers_orders_not_by_order_number(run, lin
     assert run.table("low_activity_customers")["max_order"].max() == 4
 
 
+def labelled(flag: str, **columns):
+    return flags.label(SETTINGS.flags[flag], columns, SETTINGS.labels.missing)
+
+
 def frequency_of(days: pd.Series) -> pd.Series:
-    return pd.Series(flags.frequency_flag(days, SETTINGS), index=days.index)
+    labels = labelled("frequency_flag", median_days_between_orders=days)
+    return pd.Series(labels, index=days.index)
 
 
 def test_missing_gaps_are_left_out_not_filled_with_0(orders, customers):
@@ -166,7 +171,7 @@ def test_a_product_with_a_damaged_price_is_no_high_range_product(run):
 def test_a_mean_price_of_exactly_10_is_not_decided_by_float_noise(prices):
     cents = clean.to_cents(pd.Series(prices))
     assert cents.sum() == 1000 * len(prices)
-    found = flags.spending_flag([cents.sum()], [len(prices)], SETTINGS)
+    found = labelled("spending_flag", spend_cents=[cents.sum()], priced_lines=[len(prices)])
     assert list(found) == ["High spender"]
 
 
@@ -248,7 +253,7 @@ def test_99999_dollars_fit_into_cents(built, generated):
 
 def test_every_income_has_exactly_one_group_and_groups_only_rise():
     incomes = np.arange(0, 600_001)
-    groups = flags.income_group(incomes, SETTINGS)
+    groups = labelled("income_group", income=incomes)
     assert not (groups == "(missing)").any()
     assert (np.diff(groups.codes) >= 0).all()
     assert np.flatnonzero(np.diff(groups.codes)).tolist() == [49_999, 99_999]
@@ -257,16 +262,16 @@ def test_every_income_has_exactly_one_group_and_groups_only_rise():
 
 
 @pytest.mark.parametrize(
-    ("label", "values"),
+    ("flag", "values"),
     [
-        (flags.age_group, np.arange(0, 121)),
-        (flags.loyalty_flag, np.arange(1, 101)),
-        (flags.exclusion_flag, np.arange(1, 101)),
-        (flags.frequency_flag, np.arange(0, 30.5, 0.5)),
+        ("age_group", np.arange(0, 121)),
+        ("loyalty_flag", np.arange(1, 101)),
+        ("exclusion_flag", np.arange(1, 101)),
+        ("frequency_flag", np.arange(0, 30.5, 0.5)),
     ],
 )
-def test_no_band_leaves_a_value_without_a_label(label, values):
-    found = label(values, SETTINGS)
+def test_no_band_leaves_a_value_without_a_label(flag, values):
+    found = labelled(flag, **{SETTINGS.flags[flag].source: values})
     assert not (found == "(missing)").any()
     assert (np.diff(found.codes) >= 0).all()
 
@@ -375,11 +380,7 @@ def test_no_threshold_is_typed_into_a_notebook(file):
     code = "\n".join(
         "".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"
     )
-    labels = [
-        label
-        for name, value in SETTINGS.labels
-        for label in (value if isinstance(value, list) else [value])
-        if name != "unnamed_departments"
-    ]
+    labels = [label for flag in SETTINGS.flags.values() for label in flag.labels]
+    labels += SETTINGS.labels.model_dump(exclude={"unnamed_departments"}).values()
     assert [label for label in labels if f'"{label}"' in code or f"'{label}'" in code] == []
     assert not re.search(r"[<>]=?\s*\d{2,}", code)

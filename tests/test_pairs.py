@@ -14,9 +14,9 @@ from basket.tables.stage import add_up
 SETTINGS = load_settings(ROOT / "settings.yml")
 LOW, ACTIVE = SETTINGS.flags["exclusion_flag"].labels
 GROUPS = {
-    "loyalty_flag": SETTINGS.labels.loyalty_flag,
-    "age_group": SETTINGS.labels.age_group,
-    "income_group": SETTINGS.labels.income_group,
+    "loyalty_flag": SETTINGS.flags["loyalty_flag"].labels,
+    "age_group": SETTINGS.flags["age_group"].labels,
+    "income_group": SETTINGS.flags["income_group"].labels,
 }
 LOOSE = {"minimum_support": 0.0, "minimum_orders": 1}
 

@@ -658,7 +658,9 @@ def test_a_report_is_made_of_data_that_holds_too_little(tmp_path, case):
     generate(tmp_path / "data", scale=0.003)
     settings = (ROOT / "settings.yml").read_text(encoding="utf-8")
     if case == "nobody is active":
-        settings = settings.replace("active_from_orders: 5 ", "active_from_orders: 900 ")
+        settings = settings.replace(
+            "activity: below 5, Active: from 5", "activity: below 900, Active: from"
+        )
     else:
         people = pd.read_csv(tmp_path / "data" / "customers.csv", dtype=str, keep_default_na=False)
         one = {"Gender": "Female", "STATE": "Texas", "n_dependants": "0", "fam_status": "single"}

@@ -15,7 +15,7 @@ from basket.project.settings import load_settings
 
 SETTINGS = load_settings(Path(__file__).resolve().parents[1] / "settings.yml")
 LEAST = SETTINGS.privacy.smallest_group
-AGES, INCOMES = SETTINGS.labels.age_group, SETTINGS.labels.income_group
+AGES, INCOMES = SETTINGS.flags["age_group"].labels, SETTINGS.flags["income_group"].labels
 HOUSEHOLDS = ("no dependants", "with dependants")
 FAMILIES = {
     "no dependants": ("single", "divorced/widowed"),

@@ -10,20 +10,15 @@ RULES = ["corrected", "course"]
 TABLES = list(KEYS)
 CHANGED = {
     "price_ceiling_dollars": 20,
-    "low_price_up_to_dollars": 4.2,
-    "mid_price_up_to_dollars": 12.5,
-    "low_spender_below_dollars": 8,
-    "regular_above_orders": 8,
-    "loyal_above_orders": 25,
-    "frequent_up_to_days": 7,
-    "non_frequent_above_days": 14,
-    "active_from_orders": 7,
+    "price_range": (4.2, 12.5),
+    "spending_flag": (8,),
+    "loyalty_flag": (8, 25),
+    "frequency_flag": (7, 14),
+    "exclusion_flag": (7,),
     "busiest_hours": 5,
     "busiest_days": 3,
-    "middle_age_from_years": 30,
-    "older_age_from_years": 50,
-    "middle_income_from_dollars": 70_000,
-    "high_income_from_dollars": 90_000,
+    "age_group": (30, 50),
+    "income_group": (70_000, 90_000),
 }
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from basket.analysis import sensitivity as sens
+from basket.analysis.questions import q12_sensitivity
 from basket.project.folders import ROOT
 from basket.project.settings import load_settings
 
@@ -39,23 +40,28 @@ def products():
 
 
 def run(headline_of=lambda _: {}, settings=SETTINGS, rules=RULES, **changes):
-    table = sens.sensitivity(
+    table = q12_sensitivity.sensitivity(
         customers(), products(), HOURS, rules, settings, headline_of=headline_of, **changes
     )
     assert list(table.columns[:5]) == CONTRACT
     return table
 
 
-def with_thresholds(**changes):
+def cut_at(flag, *cuts, **thresholds):
     content = SETTINGS.model_dump()
-    content["thresholds"].update(changes)
+    content["flags"][flag]["bands"] = SETTINGS.flags[flag].bands_at(list(cuts))
+    content["thresholds"].update(thresholds)
     return type(SETTINGS).model_validate(content)
+
+
+def named(setting, settings=SETTINGS):
+    return next(each for each in sens.thresholds(settings) if each.setting == setting)
 
 
 def test_each_threshold_that_labels_is_moved_both_ways():
     table = run()
-    known = set(type(SETTINGS.thresholds).model_fields) - {"price_ceiling_dollars"}
-    assert set(table["setting"]) == known
+    cuts = sum(len(flag.cuts) for flag in SETTINGS.flags.values())
+    assert table["setting"].nunique() == cuts + len(["busiest_hours", "busiest_days"])
     assert (table.groupby("setting").size() == 2).all()
     assert (table["changed"] < table["base"]).tolist() == [True, False] * (len(table) // 2)
 
@@ -63,29 +69,47 @@ def test_each_threshold_that_labels_is_moved_both_ways():
 @pytest.mark.parametrize(
     ("name", "direction", "expected"),
     [
-        ("loyal_above_orders", -1, 32),
-        ("loyal_above_orders", 1, 48),
+        ("loyal_customer_above_orders", -1, 32),
+        ("loyal_customer_above_orders", 1, 48),
         ("active_from_orders", -1, 4),
         ("active_from_orders", 1, 6),
         ("busiest_days", -1, 1),
         ("busiest_days", 1, 3),
         ("busiest_hours", 1, 10),
-        ("frequent_up_to_days", 1, 12),
-        ("low_price_up_to_dollars", -1, 4),
+        ("regular_customer_above_days", 1, 12),
+        ("mid-range_product_above_dollars", -1, 4),
         ("middle_income_from_dollars", 1, 60_000),
+        ("age_group_65+_from_years", -1, 52),
     ],
 )
 def test_a_fifth_and_at_least_one_step(name, direction, expected):
-    changed = sens.moved(SETTINGS, name, direction)
-    assert getattr(changed.thresholds, name) == expected
-    kept = changed.thresholds.model_dump() | {name: getattr(SETTINGS.thresholds, name)}
-    assert kept == SETTINGS.thresholds.model_dump()
+    value, changed = sens.moved(SETTINGS, named(name), direction)
+    assert value == expected
+    before, after = ([each.value for each in sens.thresholds(s)] for s in (SETTINGS, changed))
+    place = [each.setting for each in sens.thresholds(SETTINGS)].index(name)
+    assert after == [*before[:place], expected, *before[place + 1 :]]
+    assert changed.thresholds.price_ceiling_dollars == SETTINGS.thresholds.price_ceiling_dollars
+
+
+def test_a_label_that_states_an_age_follows_the_move():
+    _, changed = sens.moved(SETTINGS, named("age_group_65+_from_years"), -1)
+    assert changed.flags["age_group"].labels == ["18-39", "40-51", "52+"]
+
+
+def test_two_thresholds_never_have_one_name():
+    """Regular customers are those of loyalty and of frequency; here in one unit."""
+    content = SETTINGS.model_dump()
+    content["flags"]["frequency_flag"]["unit"] = "orders"
+    found = sens.thresholds(type(SETTINGS).model_validate(content))
+    names = [each.setting for each in found]
+    assert len(set(names)) == len(names)
+    assert "frequency_flag_regular_customer_above_orders" in names
 
 
 def test_dollars_keep_no_floating_noise():
-    settings = with_thresholds(low_price_up_to_dollars=7)
-    changed = sens.moved(settings, "low_price_up_to_dollars", 1)
-    assert changed.thresholds.low_price_up_to_dollars == 8.4
+    settings = cut_at("price_range", 7, 15)
+    value, changed = sens.moved(settings, named("mid-range_product_above_dollars", settings), 1)
+    assert value == changed.flags["price_range"].cuts[0] == 8.4
 
 
 def relabelled(table, name):
@@ -94,14 +118,14 @@ def relabelled(table, name):
 
 def test_relabelled_customers_are_counted_by_hand():
     table = run()
-    assert relabelled(table, "loyal_above_orders") == [1, 1]  # 35 orders; 45 orders
-    assert relabelled(table, "regular_above_orders") == [1, 1]  # 9; 11
+    assert relabelled(table, "loyal_customer_above_orders") == [1, 1]  # 35 orders; 45 orders
+    assert relabelled(table, "regular_customer_above_orders") == [1, 1]  # 9; 11
     assert relabelled(table, "active_from_orders") == [1, 0]  # 4 orders
-    assert relabelled(table, "frequent_up_to_days") == [1, 1]  # 9; 11 days
-    assert relabelled(table, "non_frequent_above_days") == [1, 0]  # 19
-    assert relabelled(table, "low_spender_below_dollars") == [1, 1]  # 9; 11 dollars
-    assert relabelled(table, "middle_age_from_years") == [1, 1]  # 39; 40 years
-    assert relabelled(table, "older_age_from_years") == [1, 0]  # 64
+    assert relabelled(table, "regular_customer_above_days") == [1, 1]  # 9; 11 days
+    assert relabelled(table, "non-frequent_customer_above_days") == [1, 0]  # 19
+    assert relabelled(table, "high_spender_from_dollars") == [1, 1]  # 9; 11 dollars
+    assert relabelled(table, "age_group_40-64_from_years") == [1, 1]  # 39; 40 years
+    assert relabelled(table, "age_group_65+_from_years") == [1, 0]  # 64
     assert relabelled(table, "middle_income_from_dollars") == [1, 1]  # 45,000; 55,000
     assert relabelled(table, "high_income_from_dollars") == [1, 1]  # 90,000; 110,000
     people = table[table["unit"] == "customers"]
@@ -113,13 +137,23 @@ def test_relabelled_customers_are_counted_by_hand():
 
 def test_a_customer_whose_profile_alone_moves_is_counted_once():
     labels = sens.relabel(customers(), SETTINGS)
-    changed = sens.relabel(customers(), sens.moved(SETTINGS, "older_age_from_years", -1))
+    changed = sens.relabel(
+        customers(), sens.moved(SETTINGS, named("age_group_65+_from_years"), -1)[1]
+    )
     differs = {
         flag: int((labels[flag].cat.codes != changed[flag].cat.codes).sum()) for flag in labels
     }
     assert {flag for flag, count in differs.items() if count} == {"age_group"}  # income is missing
-    changed = sens.relabel(customers(), sens.moved(SETTINGS, "middle_age_from_years", 1))
-    assert sens.is_relabelled(labels, changed).tolist() == [False, False, True, False, False]
+    changed = sens.relabel(
+        customers(), sens.moved(SETTINGS, named("age_group_40-64_from_years"), 1)[1]
+    )
+    assert q12_sensitivity.is_relabelled(labels, changed).tolist() == [
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
     assert labels["profile"][2] != changed["profile"][2]
 
 
@@ -139,20 +173,22 @@ def test_prices_relabel_lines_and_hours_relabel_orders():
 def test_under_course_rules_the_hours_are_ranked_by_lines():
     uneven = HOURS[0], HOURS[1][:, ::-1]
     labels = sens.relabel_hours(*uneven, SETTINGS.rules.course, SETTINGS)
-    assert labels["busiest_day"].iloc[0] == SETTINGS.labels.busiest_day[0]  # day 0 has most lines
+    assert (
+        labels["busiest_day"].iloc[0] == SETTINGS.flags["busiest_day"].labels[0]
+    )  # day 0 has most lines
     labels = sens.relabel_hours(*uneven, RULES, SETTINGS)
-    assert labels["busiest_day"].iloc[-1] == SETTINGS.labels.busiest_day[0]
+    assert labels["busiest_day"].iloc[-1] == SETTINGS.flags["busiest_day"].labels[0]
 
 
 def test_headlines_changed_counts_the_conclusions_that_differ():
     def headline_of(settings):
-        loyal = settings.thresholds.loyal_above_orders
+        loyal = settings.flags["loyalty_flag"].cuts[1]
         conclusions = {"F-01": "small" if loyal <= 40 else "undecided", "F-02": "up"}
         return conclusions if loyal >= 40 else conclusions | {"F-03": "down"}
 
     table = run(headline_of)
     changed = table[table["headlines_changed"] > 0]
-    assert changed["setting"].unique().tolist() == ["loyal_above_orders"]
+    assert changed["setting"].unique().tolist() == ["loyal_customer_above_orders"]
     assert changed["headlines_changed"].tolist() == [1, 1]
 
 
@@ -163,16 +199,16 @@ def test_where_no_label_changes_no_conclusion_is_drawn_again():
 
 
 def test_a_move_that_settings_do_not_allow_is_left_empty():
-    settings = with_thresholds(middle_age_from_years=60, busiest_days=3)
+    settings = cut_at("age_group", 60, 65, busiest_days=3)
     table = run(settings=settings).set_index("setting")
-    up = table.loc["middle_age_from_years"].iloc[1]
+    up = table.loc["age_group_60-64_from_years"].iloc[1]
     assert up["base"] == 60
     assert up[["changed", "customers_relabelled", "headlines_changed", "relabelled"]].isna().all()
     assert pd.isna(table.loc["busiest_days"].iloc[1]["changed"])
     assert table.loc["busiest_days"].iloc[0]["changed"] == 2
 
 
-def test_only_the_settings_asked_for_are_moved():
-    table = run(settings_moved=["loyal_above_orders"], move=0.5)
-    assert table["changed"].tolist() == [20, 60]
-    assert str(table["base"].dtype) == "Int64"
+def test_whole_thresholds_are_printed_whole():
+    table = run(move=0.5).set_index("setting")
+    assert table.loc["loyal_customer_above_orders", "changed"].tolist() == [20, 60]
+    assert str(run()["base"].dtype) == "Int64"

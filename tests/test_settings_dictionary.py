@@ -15,7 +15,7 @@ from basket.project.settings import load_settings
 from basket.project.stages import graph
 from basket.tables.result_csv import read_csv, to_csv
 from basket.tables.store import column_to_arrow, conforming, read_part, to_pandas
-from conftest import SETTINGS_FILE, write_settings
+from conftest import SETTINGS_FILE, cut_at, write_settings
 
 SETTINGS = load_settings(SETTINGS_FILE)
 NOT_TABLES = {"tables", "visualizations", "findings", "report"}
@@ -39,23 +39,20 @@ def refused(path) -> str:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("thresholds.loyal_above_order", 40, "thresholds.loyal_above_order: Extra inputs"),
+        ("thresholds.busiest_hour", 8, "thresholds.busiest_hour: Extra inputs"),
+        ("flags.loyalty_flag.band", {}, "flags.loyalty_flag.band: Extra inputs"),
         ("colours", {}, "colours: Extra inputs"),
         ("rules.careful", {}, "rules.careful: Extra inputs"),
         (
-            "thresholds.loyal_above_orders",
-            "forty",
-            "thresholds.loyal_above_orders: Input should be a",
+            "flags.loyalty_flag.of",
+            "lorry",
+            "flags.loyalty_flag.of: Input should be 'product', 'ord",
         ),
+        ("flags.loyalty_flag.question", "6", "flags.loyalty_flag.question: String should match"),
         (
-            "thresholds.loyal_above_orders",
-            40.5,
-            "thresholds.loyal_above_orders: Input should be a val",
-        ),
-        (
-            "thresholds.loyal_above_orders",
+            "flags.loyalty_flag.from",
             None,
-            "thresholds.loyal_above_orders: Input should be a val",
+            "flags.loyalty_flag.from: Input should be a valid string",
         ),
         (
             "thresholds.price_ceiling_dollars",
@@ -83,11 +80,6 @@ def refused(path) -> str:
             "thresholds.busiest_hours: Input should be less than or eq",
         ),
         (
-            "thresholds.active_from_orders",
-            0,
-            "thresholds.active_from_orders: Input should be greater",
-        ),
-        (
             "rules.course.rank_busiest_by",
             "rows",
             "rules.course.rank_busiest_by: Input should be 'ord",
@@ -105,21 +97,10 @@ def refused(path) -> str:
             "statistics.confidence: Input should be less than or equal to 1",
         ),
         ("day_names", ["Mon"] * 6, "day_names: List should have at least 7 items"),
-        (
-            "labels.loyalty_flag",
-            ["New", "Loyal"],
-            "labels.loyalty_flag: List should have at least 3",
-        ),
-        (
-            "labels.price_range",
-            list("abcd"),
-            "labels.price_range: List should have at most 3 items",
-        ),
-        (
-            "labels.spending_flag",
-            ["Same", "Same"],
-            "labels.spending_flag: Value error, each label mu",
-        ),
+        ("flags.loyalty_flag.unit", "", "flags.loyalty_flag: Value error, bands need the unit"),
+        ("flags.loyalty_flag.ranks", list("abc"), "flags.loyalty_flag: Value error, a flag has ba"),
+        ("flags.busiest_day.ranks", list("aba"), "flags.busiest_day: Value error, ranks must be"),
+        ("flags.region.gathers.West", ["Ohio"], "flags.region: Value error, gathers must hold ea"),
         ("palette.ink", "black", "palette.ink: String should match pattern"),
     ],
 )
@@ -127,22 +108,113 @@ def test_a_bad_value_is_named_by_its_key(tmp_path, key, value, said):
     assert refused(write_settings(tmp_path / "s.yml", {key: value})).startswith(said)
 
 
+NO_BOUND = "is no bound; expected `up to 10` or `below 10`, and for the last label `above` or"
+
+
 @pytest.mark.parametrize(
-    ("low", "high"),
+    ("bands", "said"),
     [
-        ("low_price_up_to_dollars", "mid_price_up_to_dollars"),
-        ("mid_price_up_to_dollars", "price_ceiling_dollars"),
-        ("regular_above_orders", "loyal_above_orders"),
-        ("frequent_up_to_days", "non_frequent_above_days"),
-        ("middle_age_from_years", "older_age_from_years"),
-        ("middle_income_from_dollars", "high_income_from_dollars"),
+        ({"Few": "forty", "Many": "above"}, f"Few: 'forty' {NO_BOUND}"),
+        ({"Few": "up to -4", "Many": "above"}, f"Few: 'up to -4' {NO_BOUND}"),
+        ({"Few": "up to 4", "Many": "more"}, f"Many: 'more' {NO_BOUND}"),
+        ({"Few": "up to 4"}, "all labels but the last need bounds of one form"),
+        ({"Few": "above", "Many": "above"}, "all labels but the last need bounds of one form"),
+        (
+            {"Few": "up to 4", "Some": "below 9", "Many": "above"},
+            "all labels but the last need bounds of one form",
+        ),
+        ({"Few": "up to 4", "Many": "up to 9"}, "Many: the last label must say `above 4`, not"),
+        ({"Few": "below 4", "Many": "above 4"}, "Many: the last label must say `from 4`, not"),
+        ({"Few": "below 4", "Many": "from 5"}, "Many: the last label must say `from 4`, not"),
+        ({"Few": "below 0", "Many": "from 0"}, "Few: nothing is below 0"),
+        (
+            {"Few": "up to 4", "Some": "up to 4", "Many": "above"},
+            "Few (up to 4) must be below Some (up to 4): bounds must rise",
+        ),
+        (
+            {"Few": "up to 9", "Some": "up to 4", "Many": "above"},
+            "Few (up to 9) must be below Some (up to 4): bounds must rise",
+        ),
     ],
 )
-@pytest.mark.parametrize("above", [0, 1])
-def test_thresholds_out_of_order_are_refused_with_both_names(tmp_path, low, high, above):
-    value = getattr(SETTINGS.thresholds, high) + above
-    said = refused(write_settings(tmp_path / "s.yml", {f"thresholds.{low}": value}))
-    assert said == f"thresholds: Value error, {low} must be below {high}"
+def test_bands_that_do_not_hold_together_are_refused_with_their_labels(tmp_path, bands, said):
+    found = refused(write_settings(tmp_path / "s.yml", {"flags.frequency_flag.bands": bands}))
+    assert found.startswith(f"flags.frequency_flag.bands: Value error, {said}")
+
+
+@pytest.mark.parametrize(
+    ("source", "bands", "label", "expected"),
+    [
+        ("age", {"18-39": "below 40", "40-64": "below 60", "65+": "from 60"}, "40-64", "40-59"),
+        ("age", {"18-39": "below 40", "40+": "below 60", "65+": "from 60"}, "65+", "60+"),
+        ("age", {"18-39": "below 41", "Older": "from 41"}, "18-39", "18-40"),
+        ("age", {"0-39": "up to 40", "40 or more": "above"}, "0-39", "0-40"),
+        ("age", {"Under 40": "below 40", "Over 40": "from 40"}, "Over 40", "Over 39"),
+        ("age", {"Up to 30": "up to 40", "More": "above"}, "Up to 30", "Up to 40"),
+        ("income", {"0-9,999": "below 20000", "Rich": "from 20000"}, "0-9,999", "0-19,999"),
+        ("spend_cents", {"$0-49": "below 60", "More": "from 60"}, "$0-49", "$0-60"),
+    ],
+)
+def test_a_label_that_states_a_number_must_agree_with_its_bounds(
+    tmp_path, source, bands, label, expected
+):
+    change = {"flags.frequency_flag.from": source, "flags.frequency_flag.bands": bands}
+    assert refused(write_settings(tmp_path / "s.yml", change)) == (
+        f"flags.frequency_flag: Value error, the label {label} states another number than its "
+        f"bounds ({bands[label]}): it should say {expected}"
+    )
+
+
+@pytest.mark.parametrize(
+    "bands",
+    [
+        {"18-39": "below 40", "40-64": "below 65", "65+": "from 65"},
+        {"0-40": "up to 40", "41+": "above 40"},
+        {"Under 40": "below 40", "Over 39": "from"},
+        {"Up to 10 orders": "up to 10", "Over 10 orders": "above"},
+        {"Up to 39": "below 40", "40 or more": "from 40"},
+        {"None": "up to 0", "Some": "above"},
+    ],
+)
+def test_a_label_that_agrees_with_its_bounds_is_accepted(tmp_path, bands):
+    file = write_settings(tmp_path / "s.yml", {"flags.frequency_flag.bands": bands})
+    assert load_settings(file).flags["frequency_flag"].labels == list(bands)
+
+
+def test_with_another_bound_nobody_of_62_is_called_65_or_older(tmp_path):
+    flag = SETTINGS.flags["age_group"]
+    assert flag.bands_at([40, 60]) == {"18-39": "below 40", "40-59": "below 60", "60+": "from 60"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (cut_at("price_range", 5, 100), "price_range must end below thresholds.price_ceiling_doll"),
+        ({"flags.price_range.bands": {"a": "below 5", "b": "from"}}, "price_range must have 3 lab"),
+        (
+            {"flags.spending_flag.bands": {"(missing)": "below 5", "b": "from"}},
+            "spending_flag: (mi",
+        ),
+    ],
+)
+def test_flags_that_do_not_fit_the_rest_are_refused(tmp_path, change, said):
+    found = refused(write_settings(tmp_path / "s.yml", change))
+    assert found.startswith(f"settings: Value error, flags.{said}")
+
+
+def test_a_flag_that_the_analysis_knows_by_name_must_be_there(tmp_path):
+    content = yaml.safe_load(SETTINGS_FILE.read_text(encoding="utf-8"))
+    del content["flags"]["loyalty_flag"]
+    path = tmp_path / "s.yml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    assert refused(path) == "settings: Value error, flags.loyalty_flag is missing"
+
+
+def test_a_label_that_stands_twice_is_refused(tmp_path):
+    text = SETTINGS_FILE.read_text(encoding="utf-8")
+    path = tmp_path / "s.yml"
+    path.write_text(text.replace("Regular customer: up to 40", "New customer: up to 40"))
+    assert "the key New customer stands twice" in refused(path)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +244,7 @@ def test_dayparts_must_hold_every_hour_once(tmp_path, dayparts, is_whole):
             "waking_hours must hold window_hours or more",
         ),
         ({"waking_hours": [8, 24]}, "waking_hours.1: Input should be less than or equal to 23"),
-        ({"regions.West": ["Ohio"]}, "each state once; Ohio stands in several"),
+        ({"flags.region.gathers.West": ["Ohio"]}, "value once; Ohio stands in several"),
         (
             {"statistics.effects.cramers_v": [0.3, 0.1, 0.5]},
             "statistics.effects.cramers_v: Value error, each number must "
@@ -213,7 +285,7 @@ def test_settings_that_are_not_there_are_refused(tmp_path):
 
 def test_settings_cannot_be_changed_after_loading():
     with pytest.raises(ValueError, match="frozen"):
-        SETTINGS.thresholds.loyal_above_orders = 41
+        SETTINGS.flags["loyalty_flag"].unit = "lines"
 
 
 def test_both_sets_of_rules_differ_in_every_switch():
@@ -382,37 +454,53 @@ def test_every_derived_column_has_its_rule_and_no_placeholder_is_left():
         assert not re.search(r"[{}]", row["condition"] + row["description"]), row["column"]
 
 
-@pytest.mark.parametrize("name", list(type(SETTINGS.thresholds).model_fields))
-def test_a_changed_threshold_changes_the_wording(name):
-    value = getattr(SETTINGS.thresholds, name)
-    changed = SETTINGS.model_copy(
-        update={"thresholds": SETTINGS.thresholds.model_copy(update={name: value + 1})}
-    )
+def with_thresholds(**changes):
+    thresholds = SETTINGS.thresholds.model_copy(update=changes)
+    return SETTINGS.model_copy(update={"thresholds": thresholds})
+
+
+def with_cuts(flag, cuts):
+    changed = SETTINGS.flags[flag].model_copy(update={"bands": SETTINGS.flags[flag].bands_at(cuts)})
+    return SETTINGS.model_copy(update={"flags": SETTINGS.flags | {flag: changed}})
+
+
+MOVED = [
+    *(
+        pytest.param(with_thresholds(**{name: value + 1}), value + 1, id=name)
+        for name, value in SETTINGS.thresholds
+    ),
+    *(
+        pytest.param(
+            with_cuts(name, [cut + (place == number) for place, cut in enumerate(flag.cuts)]),
+            flag.cuts[number] + 1,
+            id=f"{name}-{number}",
+        )
+        for name, flag in SETTINGS.flags.items()
+        for number in range(len(flag.cuts))
+    ),
+]
+
+
+@pytest.mark.parametrize(("changed", "value"), MOVED)
+def test_a_changed_threshold_changes_the_wording(changed, value):
     before, after = dictionary.derivations(SETTINGS), dictionary.derivations(changed)
     moved = [row["condition"] for row, old in zip(after, before, strict=True) if row != old]
     assert moved
-    assert all(f"{value + 1:,g}" in condition for condition in moved)
+    assert all(f"{value:,g}" in condition for condition in moved)
 
 
 def test_large_thresholds_are_worded_in_full():
-    changed = SETTINGS.model_copy(
-        update={
-            "thresholds": SETTINGS.thresholds.model_copy(
-                update={"high_income_from_dollars": 1_250_000.0, "low_price_up_to_dollars": 4.25}
-            )
-        }
-    )
+    changed = with_cuts("income_group", [50_000, 1_250_000.0])
     words = {row["column"]: row["condition"] for row in dictionary.derivations(changed)}
     assert "1,250,000 dollars and more" in words["income_group"]
+    changed = with_cuts("price_range", [4.25, 15])
+    words = {row["column"]: row["condition"] for row in dictionary.derivations(changed)}
     assert "up to 4.25 low" in words["price_range"]
 
 
 def test_no_threshold_is_typed_into_the_dictionary():
-    numbers = {
-        f"{value:g}"
-        for name, value in SETTINGS.thresholds.model_dump().items()
-        if not name.startswith("busiest")
-    }
+    numbers = {f"{SETTINGS.thresholds.price_ceiling_dollars:g}"}
+    numbers |= {f"{cut:g}" for flag in SETTINGS.flags.values() for cut in flag.cuts}
     for column in dictionary.columns():
         words = column.derivation.replace("prices x 100", "") + column.description
         typed = numbers & set(re.findall(r"(?<![\d-])\d+", words))

@@ -163,7 +163,8 @@ def habits():
 
 def flags():
     rows = [
-        ("active", "price_range", label, None, None, 2_600) for label in SETTINGS.labels.price_range
+        ("active", "price_range", label, None, None, 2_600)
+        for label in SETTINGS.flags["price_range"].labels
     ]
     rows += [
         ("active", grouping, group, n, n * 8, n * 66)

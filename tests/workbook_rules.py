@@ -735,9 +735,9 @@ def sentences_tie_out(done: Finished) -> None:
         known = [one["value"] for one in finding["numbers"].values()]
         for key in ("headline", "so_what", "action", "size", "change_mind"):
             by_text.setdefault(finding.get(key) or "", []).extend(numbers_of(known))
-    settings = numbers_of(
-        list(_leaves(done.settings.model_dump(include={"thresholds", "statistics", "privacy"})))
-    )
+    dump = done.settings.model_dump(include={"thresholds", "statistics", "privacy"})
+    cuts = [cut for flag in done.settings.flags.values() for cut in flag.cuts]
+    settings = numbers_of([*_leaves(dump), *cuts])
     cells = _numbers_by_table(done)
     labels = _labels_with_digits(done)
     titles = {
@@ -829,8 +829,8 @@ def _labels_with_digits(done: Finished) -> list[str]:
             }
     found |= {
         label
-        for labels in done.settings.labels.model_dump().values()
-        for label in ([labels] if isinstance(labels, str) else labels)
+        for flag in done.settings.flags.values()
+        for label in flag.labels
         if re.search(r"\d", label)
     }
     return sorted(found, key=len, reverse=True)

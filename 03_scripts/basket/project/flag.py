@@ -12,6 +12,7 @@ LAST = {"up to": "above", "below": "from"}  # how the last band begins, by the f
 NUMBER = r"\d[\d,]*(?:\.\d+)?"
 RANGE = re.compile(rf"({NUMBER})(\s*[-–]\s*)({NUMBER})")
 LONE = re.compile(NUMBER)
+EXCLUSIVE = re.compile(r"\b(over|above|under|below|(more|less|fewer) than)\b", re.IGNORECASE)
 
 
 class Flag(BaseModel):
@@ -156,9 +157,12 @@ class Flag(BaseModel):
         if found := RANGE.search(label):
             says = stated(first, found[1]) + found[2] + stated(last, found[3])
             return label[: found.start()] + says + label[found.end() :]
-        if (found := LONE.search(label)) and _number(found[0]) not in (low, first, last, high):
-            says = stated(last if first is None else first, found[0])
-            return label[: found.start()] + says + label[found.end() :]
+        if found := LONE.search(label):
+            beyond = 1 if is_whole and EXCLUSIVE.search(label) else 0  # over 39 is from 40
+            edges = [first - beyond] if first is not None else []
+            edges += [last + beyond] if last is not None else []
+            if _number(found[0]) not in edges:
+                return label[: found.start()] + stated(edges[0], found[0]) + label[found.end() :]
         return label
 
 

@@ -17,17 +17,6 @@ QUESTION = Question(
     part=WHOM,
 )
 
-
-def new_and_loyal(table: pd.DataFrame, settings: Settings) -> tuple[str, str]:
-    """Name the least and the most loyal group; TooLittleData where a group has no customer."""
-    new, *_, loyal = settings.flags["loyalty_flag"].labels
-    present = set(table.loc[table["grouping"] == "loyalty_flag", "group"].astype("str"))
-    for group in (new, loyal):
-        if group not in present:
-            raise TooLittleData(f"No active customer is a {group.lower()}.")
-    return new, loyal
-
-
 # ---- tables -------------------------------------------------------------------------------------
 
 
@@ -39,6 +28,16 @@ def days_between_orders(counts: Counts) -> pd.DataFrame:
     return gaps.assign(label=labels, share=per(gaps["orders"], gaps["orders"].sum()))[
         ["days", "label", "orders", "share"]
     ]
+
+
+def new_and_loyal(table: pd.DataFrame, settings: Settings) -> tuple[str, str]:
+    """Name the least and the most loyal group; TooLittleData where a group has no customer."""
+    new, *_, loyal = settings.flags["loyalty_flag"].labels
+    present = set(table.loc[table["grouping"] == "loyalty_flag", "group"].astype("str"))
+    for group in (new, loyal):
+        if group not in present:
+            raise TooLittleData(f"No active customer is a {group.lower()}.")
+    return new, loyal
 
 
 # ---- figures ------------------------------------------------------------------------------------
