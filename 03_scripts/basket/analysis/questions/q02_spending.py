@@ -31,20 +31,9 @@ def spend_by_time(counts: Counts) -> pd.DataFrame:
     moments, columns, settings = counts.time_moments, counts.time_columns, counts.settings
     confidence = settings.statistics.confidence
     tables = []
-    for period, spend, orders, priced in (
-        (
-            "day",
-            columns.block("cents_by_day"),
-            columns.orders_by_day,
-            columns.block("priced_lines_by_day"),
-        ),
-        (
-            "hour",
-            columns.block("cents_by_hour"),
-            columns.orders_by_hour,
-            columns.block("priced_lines_by_hour"),
-        ),
-    ):
+    for period, orders in (("day", columns.orders_by_day), ("hour", columns.orders_by_hour)):
+        spend = columns.block(f"cents_by_{period}")
+        priced = columns.block(f"priced_lines_by_{period}")
         cells = len(orders)
 
         def whole(weights: np.ndarray, cells=cells) -> np.ndarray:
