@@ -13,11 +13,8 @@ from basket.analysis import flags
 from basket.project.settings import Rules, Settings
 
 MOVE = 0.2  # of the threshold, down and up
-UNIT_OF = {
-    "product": "lines",
-    "order": "orders",
-    "customer": "customers",
-}  # what it labelsRANKED = ("busiest_hours", "busiest_days")
+UNIT_OF = {"product": "lines", "order": "orders", "customer": "customers"}  # what it labels
+RANKED = ("busiest_hours", "busiest_days")
 
 
 @dataclass(frozen=True)

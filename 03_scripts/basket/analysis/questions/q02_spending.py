@@ -32,7 +32,8 @@ def spend_by_time(counts: Counts) -> pd.DataFrame:
     confidence = settings.statistics.confidence
     tables = []
     for period, orders in (("day", columns.orders_by_day), ("hour", columns.orders_by_hour)):
-        spend, priced = (columns.block(f"{what}_by_{period}") for what in ("cents", "priced_lines"))
+        spend = columns.block(f"cents_by_{period}")
+        priced = columns.block(f"priced_lines_by_{period}")
         cells = len(orders)
 
         def whole(weights: np.ndarray, cells=cells) -> np.ndarray:

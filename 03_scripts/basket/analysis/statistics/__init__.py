@@ -1,5 +1,6 @@
 """Effects, intervals, tests and verdicts; the unit is always the customer."""
 
+# ruff: noqa: F401
 from basket.analysis.statistics.bootstrap import Resampled, bootstrap_sums
 from basket.analysis.statistics.effects import (
     Estimate,
@@ -19,24 +20,3 @@ from basket.analysis.statistics.judge import (
     verdict,
 )
 from basket.analysis.statistics.ratio_tests import permutation_tests, ratio_interval
-
-__all__ = [
-    "LABELS",
-    "NO_DIFFERENCE",
-    "UNDECIDED",
-    "Estimate",
-    "Moments",
-    "Ordered",
-    "Resampled",
-    "bootstrap_sums",
-    "cliffs_delta",
-    "cramers_v",
-    "epsilon_squared",
-    "false_discovery",
-    "judge_together",
-    "percentile_interval",
-    "permutation_tests",
-    "ratio_interval",
-    "required_sample_size",
-    "verdict",
-]

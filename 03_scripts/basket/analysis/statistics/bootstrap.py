@@ -1,4 +1,15 @@
-"""Bootstrap of customers: the hot path of the comparisons; a plain version is in the tests."""
+"""Bootstrap of customers: the hot path of the comparisons; a plain version is in the tests.
+
+A resample is a vector of weights: how often each customer was drawn. Several groupings are added up
+at once, by cells of customers who are alike in all of them. Customers sorted by cell into blocks
+(the last one of a cell padded with rows of zeros) make a cell's sums products of small matrices,
+which numpy hands to BLAS one by one, below the size at which BLAS starts threads of its own.
+206,209 customers, 8 columns, 10 groupings, 1,000 resamples, in CPU seconds: this 3.0, grouping by
+grouping 3.8; one product with a column per group and measure 12; sparse matrix 14; `np.bincount` of
+the weighted rows 83, of the drawn rows 132. Drawing the weights is 1.0 of the 3.0; numpy's
+`multinomial` needs 9.3 for it, `poisson` 4.1. 31 columns take 5.5. Beyond the arguments it holds 4
+bytes per customer for every few groupings, 60 per customer and thread.
+"""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -50,29 +61,11 @@ def bootstrap_sums(
     does change it, so pass them sorted by id: codes, and in `rows` the row of `sums` that each
     customer has, unless those are sorted, too. Missing or infinite sums, codes of another length,
     codes below -1 or not integer raise ValueError.
-
-    A resample is a vector of weights: how often each customer was drawn. Several groupings are
-    added up at once, by cells of customers who are alike in all of them. Customers sorted by cell
-    into blocks (the last one of a cell padded with rows of zeros) make a cell's sums products of
-    small matrices, which numpy hands to BLAS one by one, below the size at which BLAS starts
-    threads of its own. 206,209 customers, 8 columns, 10 groupings, 1,000 resamples, in CPU seconds:
-    this 3.0, grouping by grouping 3.8; one product with a column per group and measure 12; sparse
-    matrix 14; `np.bincount` of the weighted rows 83, of the drawn rows 132. Drawing the weights is
-    1.0 of the 3.0; numpy's `multinomial` needs 9.3 for it, `poisson` 4.1. 31 columns take 5.5.
-    Beyond the arguments it holds 4 bytes per customer for every few groupings, 60 per customer and
-    thread.
     """
     tables = [sums] if isinstance(sums, np.ndarray) else sums
     tables = [np.ascontiguousarray(table) for table in tables]  # or each `take` copies all of it
     n = len(tables[0])
-    if not n or any(
-        table.ndim != 2 or len(table) != n or not np.isfinite(table).all() for table in tables
-    ):
-        raise ValueError("sums must have a row per customer and no missing value")
-    for name, codes in groupings.items():
-        codes = np.asarray(codes)  # noqa: PLW2901
-        if codes.shape != (n,) or not np.issubdtype(codes.dtype, np.integer) or codes.min() < -1:
-            raise ValueError(f"{name}: one code from 0, or -1, per customer is needed")
+    _expect_customers(tables, groupings, n)
     cells = _cells(groupings, n)
 
     def add_up(weights: np.ndarray) -> list[np.ndarray]:
@@ -95,6 +88,19 @@ def bootstrap_sums(
             groups[name] = np.stack(of_group, axis=1) if of_group else of_cell[:, :0]
         everyone = of_cell.sum(axis=1)  # the same from the cells of any groupings
     return Resampled(everyone, {name: groups[name] for name in groupings})
+
+
+def _expect_customers(
+    tables: Sequence[np.ndarray], groupings: Mapping[str, np.ndarray], n: int
+) -> None:
+    if not n or any(
+        table.ndim != 2 or len(table) != n or not np.isfinite(table).all() for table in tables
+    ):
+        raise ValueError("sums must have a row per customer and no missing value")
+    for name, codes in groupings.items():
+        codes = np.asarray(codes)  # noqa: PLW2901
+        if codes.shape != (n,) or not np.issubdtype(codes.dtype, np.integer) or codes.min() < -1:
+            raise ValueError(f"{name}: one code from 0, or -1, per customer is needed")
 
 
 class _Cells(NamedTuple):

@@ -1,0 +1,149 @@
+"""One part counted: each aggregate against plain pandas, on any few lines."""
+
+import numpy as np
+import pandas as pd
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+
+from basket.analysis import part as counting
+from basket.analysis.groups import add_missing_label, is_active
+from basket.analysis.part import Goods, Part, TimeColumns
+from basket.project.folders import ROOT
+from basket.project.settings import POPULATION_FLAG, load_settings
+
+SETTINGS = load_settings(ROOT / "settings.yml")
+DEPARTMENTS, RANGES = ["bakery", "deli", "snacks"], ["Low", "High", "missing"]
+PRODUCTS = pd.DataFrame(
+    {
+        "department_id": [1, 1, 2, 3],
+        "price_range": pd.Categorical.from_codes([0, 1, 0, 1], RANGES),
+        "price_cents": pd.array([150, 700, 250, None], dtype="Int64"),
+    }
+)
+GOODS = Goods.of(PRODUCTS, pd.DataFrame({"department_id": [1, 2, 3], "department": DEPARTMENTS}))
+CUSTOMERS = pd.DataFrame(
+    {
+        "user_id": [7, 5, 9],
+        POPULATION_FLAG: pd.Categorical.from_codes(
+            [1, 0, 1], SETTINGS.flags[POPULATION_FLAG].labels
+        ),
+    }
+)
+ORDER = st.tuples(
+    st.integers(0, 2),  # its customer
+    st.integers(0, 6),
+    st.integers(0, 23),
+    st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=6),
+)
+
+
+def frames(orders: list) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give orders with their totals, and lines with all that belongs to them."""
+    lines = pd.DataFrame(
+        [
+            (number, customer, product, reordered)
+            for number, (customer, _, _, bought) in enumerate(orders)
+            for product, reordered in bought
+        ],
+        columns=["order_id", "customer", "product_key", "reordered"],
+    )
+    lines["department"] = GOODS.department[lines["product_key"]]
+    lines["price_range"] = GOODS.price_range[lines["product_key"]]
+    lines["spend_cents"] = GOODS.cents[lines["product_key"]]
+    lines["priced_lines"] = PRODUCTS["price_cents"].notna().to_numpy()[lines["product_key"]]
+    lines["is_active"] = is_active(CUSTOMERS, SETTINGS)[lines["customer"]]
+    table = pd.DataFrame(
+        {
+            "order_id": range(len(orders)),
+            "user_id": [CUSTOMERS["user_id"][customer] for customer, *_ in orders],
+            "order_day": [day for _, day, _, _ in orders],
+            "order_hour": [hour for _, _, hour, _ in orders],
+        }
+    )
+    sums = lines.groupby("order_id").agg(
+        lines=("product_key", "size"),
+        spend_cents=("spend_cents", "sum"),
+        priced_lines=("priced_lines", "sum"),
+    )
+    return table.join(sums, on="order_id"), lines
+
+
+def counts(frame: pd.DataFrame, by: list[str], shape: tuple) -> np.ndarray:
+    """Count the rows of a frame by the numbers in some columns, plainly."""
+    found = np.zeros(shape, np.int64)
+    for place in frame[by].itertuples(index=False):
+        found[tuple(map(int, place))] += 1
+    return found
+
+
+@given(st.lists(ORDER, min_size=1, max_size=6))
+@effort(deadline=None)
+def test_what_is_counted_fast_is_what_is_counted_plainly(orders):
+    table, lines = frames(orders)
+    part = Part(lines[["order_id", "product_key", "reordered"]], table, CUSTOMERS, SETTINGS)
+    by_product = counting.by_product(part, len(PRODUCTS))
+    keys = ["is_active", "product_key"]
+    assert np.array_equal(by_product["lines"], counts(lines, keys, (2, 4)))
+    assert np.array_equal(
+        by_product["reordered_lines"], counts(lines[lines["reordered"]], keys, (2, 4))
+    )
+    bought = counting.department_lines(part, GOODS)
+    assert np.array_equal(bought, counts(lines, ["customer", "department"], (3, 3)))
+    by_department = counting.by_department(part, bought, GOODS)
+    for name, id_column in (("orders", "order_id"), ("customers", "customer")):
+        once = lines.drop_duplicates([id_column, "department"])
+        assert np.array_equal(
+            by_department[name], counts(once, ["is_active", "department"], (2, 3))
+        )
+    once = lines.drop_duplicates(["order_id", "price_range"])
+    by_range = counting.by_price_range(part, GOODS)
+    assert list(by_range.axes["price_range"]) == ["Low", "High"]
+    assert np.array_equal(by_range["orders"], counts(once, ["is_active", "price_range"], (2, 2)))
+
+
+@given(st.lists(ORDER, min_size=1, max_size=6), st.tuples(*[st.sampled_from([0, 1, None])] * 3))
+@effort(deadline=None)
+def test_lines_by_group_and_department_are_those_counted_line_by_line(orders, codes):
+    table, lines = frames(orders)
+    part = Part(lines[["order_id", "product_key", "reordered"]], table, CUSTOMERS, SETTINGS)
+    group = add_missing_label(pd.Series(codes, dtype="Int8"), "missing")
+    labels = pd.DataFrame({"region": group})
+    bought = counting.department_lines(part, GOODS)
+    mix = counting.by_group(part, bought, labels, "mix", "lines", {"department": DEPARTMENTS})[
+        "mix_region"
+    ]
+    lines["group"] = group.codes[lines["customer"]]
+    shape = 2, len(group.categories), 3
+    keys = ["is_active", "group", "department"]
+    assert np.array_equal(mix["lines"], counts(lines, keys, shape))
+
+
+@given(st.lists(ORDER, min_size=1, max_size=6))
+@effort(deadline=None)
+def test_the_moments_of_times_have_the_sums_that_their_columns_name(orders):
+    table, lines = frames(orders)
+    part = Part(lines[["order_id", "product_key", "reordered"]], table, CUSTOMERS, SETTINGS)
+    moments = counting.time_moments(part, GOODS)
+    columns = TimeColumns(len(SETTINGS.dayparts), len(DEPARTMENTS))
+    active = table[is_active(CUSTOMERS, SETTINGS)[[customer for customer, *_ in orders]]]
+    assert moments.n == 2
+
+    def of(block: str) -> np.ndarray:
+        return columns.block(block) @ moments.sums
+
+    for period, size in (("day", 7), ("hour", 24)):
+        by = active.groupby(f"order_{period}")[["spend_cents", "priced_lines"]].sum()
+        by = by.reindex(range(size), fill_value=0)
+        assert of(f"cents_by_{period}").tolist() == by["spend_cents"].tolist()
+        assert of(f"priced_lines_by_{period}").tolist() == by["priced_lines"].tolist()
+    by_cell = counts(active, ["order_day", "order_hour"], (7, 24))
+    assert of("orders").tolist() == by_cell.ravel().tolist()
+    assert (columns.orders_by_day @ moments.sums).tolist() == by_cell.sum(axis=1).tolist()
+    assert (columns.orders_by_hour @ moments.sums).tolist() == by_cell.sum(axis=0).tolist()
+    lines["daypart"] = np.array(SETTINGS.daypart_of_hour())[
+        table["order_hour"].to_numpy()[lines["order_id"]]
+    ]
+    shape = len(SETTINGS.dayparts), len(DEPARTMENTS)
+    expected = counts(lines[lines["is_active"]], ["daypart", "department"], shape)
+    assert of("lines").tolist() == expected.ravel().tolist()
