@@ -18,7 +18,6 @@ from basket.analysis import statistics
 from basket.analysis.statistics import Estimate
 from basket.analysis.totals import is_active, narrow
 from basket.project.settings import Settings
-from basket.tables.store import release_memory
 
 TESTS = [
     "question",
@@ -215,7 +214,6 @@ def overall_tests(
     with ThreadPoolExecutor(settings.limits.threads) as pool:
         for tests in pool.map(tests_of, values):
             found |= tests
-    release_memory()
     jobs = [job for job in product(QUESTION_OF, values) if job in found]
     return pd.DataFrame([found[job] for job in jobs])
 
@@ -288,7 +286,7 @@ def resampled_sums(
     by_id = np.argsort(customers["user_id"].to_numpy()).astype(np.int32)
     coded = coded_groupings(labels, settings)
     groupings = {grouping: codes[by_id] for grouping, (codes, _) in coded.items()}
-    resampled = statistics.bootstrap_sums(
+    return statistics.bootstrap_sums(
         sums.tables,
         groupings,
         resamples=settings.statistics.resamples,
@@ -296,8 +294,6 @@ def resampled_sums(
         threads=settings.limits.threads,
         rows=by_id,
     )
-    release_memory()
-    return resampled
 
 
 def ratio_tests(
