@@ -1,6 +1,7 @@
 """What several tests share: real data, generated data, and the stages run without notebooks."""
 
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from basket.report import draw
 from basket.synthetic.generate import generate
 from basket.tables.stage import Stage
 from basket.tables.store import read_sidecar, read_table
+from checkout import built_in
 from in_process import run_notebook
 
 SETTINGS_FILE = ROOT / "settings.yml"
@@ -219,3 +221,11 @@ def built(tmp_path_factory):
         return runs[key]
 
     return run
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory) -> Path:
+    """Give a copy of the checkout with a report, which `make` has built from nothing."""
+    base = tmp_path_factory.getbasetemp()  # of this worker, where there are several
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    return built_in(base / f"copy-{uuid.uuid4().hex[:8]}", shared / "checkout")

@@ -213,7 +213,6 @@ def _import_split(
             described = _without_repeats(stage, file, described, bad)
     _record_read(stage, table, _rows_of(described), bad)
     stage.finish(table, described)
-    store.release_memory()
 
 
 def _rows_of(described: list[dict]) -> int:

@@ -82,9 +82,7 @@ class Stage:
 
     def read(self, table: str, columns: list[str] | None = None) -> pd.DataFrame:
         """Read a whole table."""
-        whole = store.read_table(self.folder_of(table), columns)
-        store.release_memory()
-        return whole
+        return store.read_table(self.folder_of(table), columns)
 
     def read_part(self, table: str, part: int = 0, columns: list[str] | None = None):
         """Read one part of a table: some customers, with all that is theirs."""
@@ -197,7 +195,6 @@ class Stage:
         for number, result in enumerate(done, start=1):
             self.note_progress(what, number, len(items))
             yield result
-        store.release_memory()  # once: after each item it takes a fifth more time
 
     def note_progress(self, what: str, done: int, total: int) -> None:
         """Note that so many items are finished, for the bar that the run shows."""
