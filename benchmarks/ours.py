@@ -30,7 +30,7 @@ def import_stage() -> None:
     orders, part_of_order, user_ids = import_raw.import_orders(stage, raw)
     import_raw.import_customers(stage, raw, user_ids)
     import_raw.import_lines(stage, raw, orders, part_of_order)
-    stage.publish(layout=raw.layout, synthetic=raw.synthetic, fabricated=raw.fabricated)
+    stage.publish(**raw.facts)
 
 
 def clean_stage() -> None:
@@ -39,14 +39,18 @@ def clean_stage() -> None:
     products = clean.products(
         stage.read("raw_products"), stage.rules, stage.settings.thresholds, stage.settings.labels
     )
+    files = stage.raw_files()
+    if stage.rules.repair_product_ids:
+        clean.require_own_ids(products, files)
     departments = clean.departments(stage.read("raw_departments"))
-    clean.require_departments(products, departments)
+    clean.require_departments(products, departments, files)
     stage.write("products", products)
     stage.write("departments", departments)
     stage.for_each_part(
         clean.clean_part,
         {"raw_orders": "raw_orders", "raw_customers": "raw_customers"},
         makes=("orders", "customers"),
+        files=files,
     )
     stage.publish()
 
@@ -62,7 +66,7 @@ def merge_stage() -> None:
         read=store.read_stored,
         catalogue=catalogue,
     )
-    merge.require_full_match(sums, stage.lines_file())
+    merge.require_full_match(sums, stage.raw_files())
     stage.publish(orders=sums["orders_kept"], customers=sums["customers_kept"])
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from basket.analysis import bands, comparisons, flags, pairs, times, totals
 from basket.prepare import clean, import_raw, merge
-from basket.prepare.raw_files import LAYOUTS
+from basket.prepare.layouts import layouts
 from basket.project.folders import ROOT, Folders
 from basket.project.settings import Settings, load_settings
 from basket.project.stages import read_record
@@ -77,7 +77,7 @@ def settings() -> Settings:
 
 def lines_per_part(data: Path, parts: int) -> int:
     """Give the setting under which this data comes out in so many parts."""
-    files = [data / layout["raw_lines"][0] for layout in LAYOUTS.values()]
+    files = [data / layout.tables["raw_lines"].file for layout in layouts().values()]
     size = next(file.stat().st_size for file in files if file.is_file())
     return int(size / import_raw.BYTES_PER_LINE / parts)
 
@@ -258,7 +258,7 @@ def import_stage(run: Run) -> None:
     order_index, part_of_order, user_ids = import_raw.import_orders(stage, raw)
     import_raw.import_customers(stage, raw, user_ids)
     import_raw.import_lines(stage, raw, order_index, part_of_order)
-    stage.publish(layout=raw.layout, synthetic=raw.synthetic, fabricated=raw.fabricated)
+    stage.publish(**raw.facts)
 
 
 def clean_stage(run: Run) -> None:
@@ -268,8 +268,11 @@ def clean_stage(run: Run) -> None:
     products = clean.products(
         raw_products, stage.rules, stage.settings.thresholds, stage.settings.labels
     )
+    files = stage.raw_files()
+    if stage.rules.repair_product_ids:
+        clean.require_own_ids(products, files)
     departments = clean.departments(stage.read("raw_departments"))
-    clean.require_departments(products, departments)
+    clean.require_departments(products, departments, files)
     stage.write("products", products)
     stage.write("departments", departments)
     for name in ("corrected", "course"):
@@ -278,6 +281,7 @@ def clean_stage(run: Run) -> None:
         clean.clean_part,
         {"raw_orders": "raw_orders", "raw_customers": "raw_customers"},
         makes=("orders", "customers"),
+        files=files,
     )
     clean.record_orders(stage.audit, counts)
     stage.audit.record_flow(
@@ -302,7 +306,7 @@ def merge_stage(run: Run) -> None:
         catalogue=catalogue,
     )
     if stage.rules.every_line_must_match:
-        merge.require_full_match(sums, stage.lines_file())
+        merge.require_full_match(sums, stage.raw_files())
     merge.record_checks(stage.audit, sums)
     raw_products = stage.read("raw_products")
     for name in (run.rules, *({"corrected", "course"} - {run.rules})):

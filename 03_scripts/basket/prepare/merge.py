@@ -99,10 +99,10 @@ def merge_part(
         "orders_kept": len(kept),
         "customers_kept": len(np.unique(customer_of_order[kept])),
         "examples": [
-            *_example("order_id", "orders.csv among the prior orders", order_ids[~has_order]),
-            *_example("product_id", "products.csv", ids[has_order & ~has_product]),
+            *_example("order_id", "raw_orders", order_ids[~has_order]),
+            *_example("product_id", "raw_products", ids[has_order & ~has_product]),
             *_example(
-                "user_id", "customers.csv", order_ids[has_order & has_product & ~has_customer]
+                "user_id", "raw_customers", order_ids[has_order & has_product & ~has_customer]
             ),
         ],
         "lines_of_id": [pd.Series(ids[has_customer]).value_counts(sort=False)],
@@ -113,8 +113,8 @@ def _count(values: np.ndarray) -> int:
     return int(np.count_nonzero(values))
 
 
-def _example(column: str, file: str, ids: np.ndarray) -> list[tuple[str, str, int, int]]:
-    return [(column, file, int(ids.min()), len(ids))] if len(ids) else []
+def _example(column: str, table: str, ids: np.ndarray) -> list[tuple[str, str, int, int]]:
+    return [(column, table, int(ids.min()), len(ids))] if len(ids) else []
 
 
 def unmatched(sums: dict) -> int:
@@ -122,22 +122,27 @@ def unmatched(sums: dict) -> int:
     return sums["without_order"] + sums["without_product"] + sums["without_customer"]
 
 
-def require_full_match(sums: dict, lines_file: str) -> None:
-    """Raise DataError, naming the first offender, unless every line matched once."""
+def require_full_match(sums: dict, files: dict[str, str]) -> None:
+    """Raise DataError, naming the first offender, unless every line matched once.
+
+    `files` names the file of each raw table.
+    """
     examples = sorted(sums["examples"])
     if examples:
-        column, file, example, _ = examples[0]
+        column, table, example, _ = examples[0]
         lines = sum(found[-1] for found in examples if found[0] == column)
+        prior = " among the prior orders" * (table == "raw_orders")
         shown = f"the customer of order {example}" if column == "user_id" else example
         raise DataError(
-            f"{lines_file}: column {column}: {shown} is not in {file} (and the same for "
-            f"{lines - 1:,} lines more), or its row there is in quarantine; expected every line to "
-            "match: correct the files, or run RULES=course, which removes and counts such lines"
+            f"{files['raw_lines']}: column {column}: {shown} is not in {files[table]}{prior} (and "
+            f"the same for {lines - 1:,} lines more), or its row there is in quarantine; expected "
+            "every line to match: correct the files, or run RULES=course, which removes and counts "
+            "such lines"
         )
     if sums["added"]:
         raise DataError(
-            f"{lines_file}: {sums['added']:,} lines match several products; expected "
-            "each product_id once in products.csv"
+            f"{files['raw_lines']}: {sums['added']:,} lines match several products; expected "
+            f"each product_id once in {files['raw_products']}"
         )
 
 

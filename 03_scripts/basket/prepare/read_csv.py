@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from basket.prepare.raw_files import BOM, PEOPLE, RawFile
+from basket.prepare.raw_files import BOM, RawFile
 from basket.project import dictionary
 from basket.project.dictionary import Column
 from basket.project.errors import DataError
@@ -87,8 +87,15 @@ class Reader:
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """The dictionary's columns that the file has."""
-        return tuple(c for c in dictionary.columns_of(self.table) if c.name in self.header)
+        """The dictionary's columns that the file has, under whatever name."""
+        names = self.file.names.values()
+        return tuple(c for c in dictionary.columns_of(self.table) if c.name in names)
+
+    @cached_property
+    def fields(self) -> tuple[Column | None, ...]:
+        """The dictionary's column of each field of a row; None where a person's name stands."""
+        columns = {column.name: column for column in self.columns}
+        return tuple(columns.get(self.file.names[name]) for name in self.header)
 
     @cached_property
     def has_text(self) -> bool:
@@ -129,7 +136,7 @@ class Reader:
         parsed = pa_csv.read_csv(
             pa.py_buffer(text),
             pa_csv.ReadOptions(
-                column_names=list(self.header),
+                column_names=[c.name if c else f"~{n}" for n, c in enumerate(self.fields)],
                 use_threads=False,
                 block_size=max(len(text) + 1, 1024),
             ),
@@ -211,9 +218,8 @@ class Reader:
     def _broken_rule(self, fields: list[str]) -> str | None:
         if len(fields) != len(self.header):
             return f"expected {len(self.header)} fields, found {len(fields)}"
-        known = {column.name: column for column in self.columns}
-        for name, value in zip(self.header, fields, strict=True):
-            problem = name in known and _problem(known[name], value, self._masked)
+        for name, column, value in zip(self.header, self.fields, fields, strict=True):
+            problem = column and _problem(column, value, self._masked)
             if problem:
                 return f"{name}: {problem}"
         return None
@@ -221,13 +227,13 @@ class Reader:
     def shown(self, row: "Row") -> str:
         """The text of a row as it may be kept: without names of people, readable as UTF-8."""
         text = row.text.rstrip("\r\n")
-        if set(PEOPLE) & set(self.header):
+        if self.file.people:
             text = ",".join(map(self._masked, row.fields or text.split(",")))
         return text.encode("utf-8", "replace").decode()[:LONGEST_TEXT]
 
     def _masked(self, value: str) -> str:
         """Hide what may be a person's name: in a shifted row it can stand in any field (D-14)."""
-        if not set(PEOPLE) & set(self.header) or not any(map(str.isalpha, value)):
+        if not self.file.people or not any(map(str.isalpha, value)):
             return value
         return value if any(value in column.allowed for column in self.columns) else MASK
 
@@ -456,40 +462,42 @@ def read_departments(file: RawFile) -> pa.Table:
         raise DataError(
             f"{file.name}: not readable as CSV: {error}; expected ids and names of departments"
         ) from None
-    is_wide = rows[0] != ["department_id", "department"]
+    header = list(file.names)
+    is_wide = rows[0] != header
     if is_wide:
         if len(rows) != 2 or len(rows[0]) != len(rows[1]):
             raise DataError(
                 f"{file.name}: found {len(rows) - 1} rows below a wide header of "
                 f"{len(rows[0])} fields; expected one row with as many names"
             )
-        if rows[1][0] != "department":
+        if rows[1][0] != header[1]:
             raise DataError(
                 f"{file.name}, line 2: found {rows[1][0][:40]!a} before the names; expected "
-                "department"
+                f"{header[1]}"
             )
-        rows = [["department_id", "department"], *zip(rows[0][1:], rows[1][1:], strict=True)]
+        rows = [header, *zip(rows[0][1:], rows[1][1:], strict=True)]
     expect_rows(file, len(rows) - 1)
-    columns = {column.name: column for column in dictionary.columns_of("raw_departments")}
+    columns = Reader(file, "raw_departments", tuple(header)).fields
     for number, row in enumerate(rows[1:], start=2):
         where = f"{file.name}, {'field' if is_wide else 'line'} {number}"
         if len(row) != 2:
             raise DataError(f"{where}: expected 2 fields, found {len(row)}")
-        for name, value in zip(rows[0], row, strict=True):
-            problem = _problem(columns[name], value)
+        for name, column, value in zip(header, columns, row, strict=True):
+            problem = _problem(column, value)
             if problem:
                 raise DataError(f"{where}: {name}: {problem}")
-    ids, names = [int(row[0]) for row in rows[1:]], [row[1] for row in rows[1:]]
-    for column, values in (("department_id", ids), ("department", names)):
-        doubled = next((value for value, count in Counter(values).items() if count > 1), None)
+    found = {}
+    for name, column, values in zip(header, columns, zip(*rows[1:], strict=True), strict=True):
+        found[column.name] = [int(v) for v in values] if column.type == "int16" else values
+        doubled = next((v for v, count in Counter(found[column.name]).items() if count > 1), None)
         if doubled is not None:
             raise DataError(
-                f"{file.name}: {column} {doubled} stands on several departments; expected each once"
+                f"{file.name}: {name} {doubled} stands on several departments; expected each once"
             )
     return pa.table(
         {
-            "department_id": pa.array(ids, pa.int16()),
-            "department": pa.array(names).dictionary_encode(),
+            "department_id": pa.array(found["department_id"], pa.int16()),
+            "department": pa.array(found["department"]).dictionary_encode(),
         }
     )
 

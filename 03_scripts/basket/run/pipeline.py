@@ -23,7 +23,7 @@ from doit.cmd_base import ModuleTaskLoader
 from doit.doit_cmd import DoitMain
 from doit.exceptions import TaskFailed
 
-from basket.prepare import raw_files
+from basket.prepare import layouts, raw_files
 from basket.project.errors import BasketError
 from basket.project.folders import ORIGINAL_DATA, ROOT, SCRIPTS, Folders
 from basket.project.settings import Settings, load_settings
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 SHARED_CODE = [
     ROOT / "requirements.lock",
     ROOT / "01_project_management" / "data_dictionary.csv",
+    layouts.PATH,
     SCRIPTS / "stages.csv",
 ]
 
@@ -103,7 +104,7 @@ def _default_data(folders: Folders, settings: Settings, scale: float | None) -> 
                 "holds files; leave SCALE out, or name a generated folder with DATA"
             )
         archives = list(ORIGINAL_DATA.glob("*.zip"))
-        names = {file for files in raw_files.LAYOUTS.values() for file, _ in files.values()}
+        names = layouts.file_names()
         whole = [path for path in archives if path.stem not in names]
         return (
             whole[0] if len(whole) == 1 and not list(ORIGINAL_DATA.glob("*.csv")) else ORIGINAL_DATA
