@@ -209,13 +209,13 @@ def test_only_prior_orders_are_kept_in_the_order_of_each_customers_history():
     assert "eval_set" not in orders
     assert frames["customers"]["user_id"].tolist() == [1, 2]
     assert {"gender", "state", "age", "family_status"} < set(frames["customers"])
+    assert counts.pop("orders_by_gap").tolist() == [0] * 30 + [1]
     assert counts == {
         "orders": 5,
         "prior_orders": 3,
         "train_orders": 1,
         "test_orders": 1,
         "first_orders": 2,
-        "gaps_at_30": 1,
         "first_not_numbered_1": 0,
         "customers": 2,
     }

@@ -161,20 +161,21 @@ def require_own_numbers(raw_orders: pd.DataFrame, files: dict[str, str]) -> None
 def clean_part(
     raw_orders: pd.DataFrame, raw_customers: pd.DataFrame, files: dict[str, str]
 ) -> tuple[dict, dict]:
-    """Clean one part's orders and customers; count the orders by eval_set and the first orders.
+    """Clean one part's orders and customers; count the orders by eval_set and by gap in days.
 
     Raises DataError when two orders of one customer have the same number.
     """
     require_own_numbers(raw_orders, files)
     orders = prior_orders(raw_orders)
     by_set = raw_orders["eval_set"].value_counts()
+    gaps = orders["days_since_prior_order"].dropna().to_numpy("int64")
     return {"orders": orders, "customers": customers(raw_customers)}, {
         "orders": len(raw_orders),
         "prior_orders": len(orders),
         "train_orders": int(by_set.get("train", 0)),
         "test_orders": int(by_set.get("test", 0)),
         "first_orders": int(orders["is_first_order"].sum()),
-        "gaps_at_30": int((orders["days_since_prior_order"] == 30).sum()),
+        "orders_by_gap": np.bincount(gaps, minlength=31),
         "first_not_numbered_1": int(
             (orders["is_first_order"] != (orders["order_number"] == 1)).sum()
         ),
@@ -195,7 +196,7 @@ def record_orders(audit: Audit, counts: dict[str, int]) -> None:
         "orders",
         "days_since_prior_order",
         "censored at 30",
-        counts["gaps_at_30"],
+        int(counts["orders_by_gap"][30]),
         "kept: 30 means 30 or more; medians are shown, not means",
     )
     audit.record_check(
