@@ -411,6 +411,25 @@ def test_the_plain_reader_catches_a_reader_that_loses_rows(tmp_path, monkeypatch
         fuzz(tmp_path, 1000, (Phase.generate,))
 
 
+@given(st.data())
+def test_a_line_that_is_taken_for_sound_is_read_as_the_plain_reader_reads_it(
+    tmp_path_factory, data
+):
+    """The regular expression of sound lines must never accept what a rule refuses."""
+    name = data.draw(st.sampled_from([PRODUCTS, CUSTOMERS, ORDERS, LINES]))
+    header = FILES[name][0]
+    file = raw_files.RawFile(name, Path(name), (), 0, NAMES[TABLE[name]])
+    reader = read_csv.Reader(file, TABLE[name], tuple(header.split(",")))
+    row = re.compile(reader.plain_row.encode())
+    lines = data.draw(st.lists(st.from_regex(row, fullmatch=True), min_size=1, max_size=3))
+    lines = [line.rstrip(b"\r\n") + b"\n" for line in lines]
+    assert reader._doubtful(lines) == []
+    content = header.encode() + b"\n" + b"".join(lines)
+    rows, bad = read(tmp_path_factory.mktemp("plain"), name, content, 2**24)
+    assert bad == [] and len(rows) == len(lines)
+    assert_nothing_is_lost(name, content, rows, bad)
+
+
 # ---- whole deliveries, through the stages and through the command -----------------------------
 
 

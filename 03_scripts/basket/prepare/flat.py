@@ -46,8 +46,7 @@ def flat_part(
 ) -> tuple[dict, dict]:
     """Put the flags of each merged line beside its columns."""
     flags = flags_of_lines(merged, products, orders, customers)
-    columns = {name: table[name] for table in (merged, flags) for name in table.column_names}
-    return {NAME: pa.table(columns)}, {}
+    return {NAME: store.side_by_side(merged, flags)}, {}
 
 
 def _is_flag(column: dictionary.Column) -> bool:
@@ -70,15 +69,12 @@ def flags_of_lines(
             "merged holds order lines whose product, order or customer the analysis tables lack: "
             "they are of different runs; run `make report`, then `basket flat` again"
         )
-    columns = {}
-    for table, keys, rows in (
-        (products, ["product_key"], product),
-        (orders, ["order_id", "user_id"], np.repeat(order.row, order.lengths)),
-        (customers, ["user_id"], np.repeat(customer, order.lengths)),
-    ):
-        taken = store.gathered(table.drop_columns(keys), rows)
-        columns |= {name: taken[name] for name in taken.column_names}
-    return pa.table(columns)
+    of_line = np.repeat(order.row, order.lengths)
+    return store.side_by_side(
+        store.gathered(products.drop_columns("product_key"), product),
+        store.gathered(orders.drop_columns(["order_id", "user_id"]), of_line),
+        store.gathered(customers.drop_columns("user_id"), np.repeat(customer, order.lengths)),
+    )
 
 
 def _positions(table: pa.Table, key: str) -> Positions:

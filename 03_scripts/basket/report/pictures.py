@@ -33,8 +33,8 @@ def show_prices(dollars: pd.Series, ceiling: float, palette: Palette) -> None:
     above = f"{int(absurd.sum()):,} cost more, up to {shown.max():,.0f} dollars"
     _show(
         figure,
-        f"Histogram of prices before cleaning: {int((~absurd).sum()):,} products cost more than 0 and up to "
-        f"{ceiling:g} dollars, the ceiling; {above if absurd.any() else 'none costs more'}",
+        f"Histogram of prices before cleaning: {int((~absurd).sum()):,} products cost more than 0 "
+        f"and up to {ceiling:g} dollars, the ceiling; {above if absurd.any() else 'none more'}",
     )
 
 

@@ -100,6 +100,11 @@ def gathered(rows: pa.Table, places: np.ndarray) -> pa.Table:
     )
 
 
+def side_by_side(*tables: pa.Table) -> pa.Table:
+    """Put the columns of tables of the same rows beside each other."""
+    return pa.table({name: table[name] for table in tables for name in table.column_names})
+
+
 def write_part(folder: Path, table: str, part: int, rows: pd.DataFrame | pa.Table) -> dict:
     """Check one part against the dictionary and write it; return its rows, bytes and hash."""
     stored = (
