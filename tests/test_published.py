@@ -433,18 +433,18 @@ RAW_SQL = {
     "rows.products_raw": "SELECT '', count(*) FROM raw_products",
     "rows.orders": "SELECT '', count(*) FROM raw_orders",
     "rows.prior": "SELECT '', count(*) FROM raw_lines",
-    "orders.hour": rows_by("raw_orders", "CAST(order_hour AS INT)"),
-    "orders.dow": rows_by("raw_orders", "order_day"),
+    "orders.hour": rows_by("raw_orders", "CAST(order_hour_of_day AS INT)"),
+    "orders.dow": rows_by("raw_orders", "order_dow"),
     "orders.days_since_prior": rows_by(
         "raw_orders",
         "coalesce(CAST(CAST(nullif(days_since_prior_order, '') AS DOUBLE) AS INT)"
         "::VARCHAR, '(missing)')",
     ),
     "customers.n_dependants": rows_by("raw_customers", "n_dependants"),
-    "customers.fam_status": rows_by("raw_customers", "family_status"),
+    "customers.fam_status": rows_by("raw_customers", "fam_status"),
     "customers.region": "SELECT region, count(*) FROM raw_customers "
     "JOIN census_regions "
-    "ON census_regions.state = raw_customers.state GROUP BY 1",
+    "ON census_regions.state = raw_customers.STATE GROUP BY 1",
 }
 SQL = {
     "corrected": RAW_SQL | {
