@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from basket.prepare import import_raw
-from basket.prepare.raw_files import LAYOUTS
+from basket.prepare.layouts import layouts
 from basket.project.folders import ROOT, Folders
 from basket.project.settings import Settings, load_settings
 from basket.project.stages import graph, read_record
@@ -83,7 +83,7 @@ def settings() -> Settings:
 
 def lines_per_part(data: Path, parts: int) -> int:
     """Give the setting under which this data comes out in so many parts."""
-    files = [data / layout["raw_lines"][0] for layout in LAYOUTS.values()]
+    files = [data / layout.tables["raw_lines"].file for layout in layouts().values()]
     size = next(file.stat().st_size for file in files if file.is_file())
     return int(size / import_raw.BYTES_PER_LINE / parts)
 

@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from basket.prepare.raw_files import LINES_FILE
 from basket.project.errors import BasketError
 from basket.project.folders import Folders, Inputs
 from basket.project.settings import load_settings
@@ -96,10 +95,9 @@ class Stage:
         """How many rows the table has."""
         return store.read_sidecar(self.folder_of(table))["rows"]
 
-    def lines_file(self) -> str:
-        """Name of the raw file that holds the order lines of this run."""
-        layout = read_record(self.folders, "01_import")["facts"]["layout"]
-        return LINES_FILE[layout]
+    def raw_files(self) -> dict[str, str]:
+        """Name of the file that each raw table of this run was read from."""
+        return read_record(self.folders, "01_import")["facts"]["files"]
 
     def fabricated(self) -> tuple[str, ...]:
         """Tables or columns that the generator had to supply because the delivery lacks them."""
