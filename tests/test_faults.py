@@ -19,8 +19,8 @@ import pytest
 
 from basket.checks.reproduce import hashes
 from basket.project.errors import BasketError
+from basket.project.files import SIDECAR, file_hash
 from basket.project.folders import Folders
-from basket.project.stages import SIDECAR, file_hash
 from basket.run.lock import only_run, runtime_prefix
 from conftest import write_settings
 

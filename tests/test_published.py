@@ -13,9 +13,10 @@ import pytest
 
 import oracle
 from basket.checks import published
+from basket.project import published_figures
 from basket.project.errors import BasketError
+from basket.project.files import SIDECAR
 from basket.project.folders import Folders
-from basket.project.stages import SIDECAR
 from basket.tables.result_csv import to_csv
 
 RULES = ("course", "corrected")
@@ -36,7 +37,7 @@ class Figures:
     def __init__(self):
         """Read the file."""
         self.values: dict[str, dict[str, float]] = {}
-        with published.FIGURES.open(newline="", encoding="utf-8") as file:
+        with published_figures.PATH.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 value = float(row["value"])
                 self.values.setdefault(row["figure"], {})[row["key"]] = (

@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 
 from basket.project.errors import BasketError
 from basket.project.folders import ROOT, Folders
+from basket.project.published_figures import read_published
 from basket.project.settings import load_settings
 from basket.project.stages import read_record
 from basket.tables.store import read_sidecar
 
-FIGURES = ROOT / "01_project_management" / "published_figures.csv"
 TOLERANCE = 1e-6  # of means, published and stored with six decimals; counts agree exactly
 SIZES = {
     "rows.customers": "raw_customers",
@@ -52,11 +52,6 @@ class Held:
     rows: int = 0
     different: list[str] = field(default_factory=list)
     not_held: dict[str, list[str]] = field(default_factory=dict)
-
-
-def read_published() -> pd.DataFrame:
-    """The published figures, one row each: figure, key (text), value, produced_by and more."""
-    return pd.read_csv(FIGURES, keep_default_na=False, dtype={"key": str})
 
 
 def verify_published(folders: Folders) -> Held:

@@ -5,9 +5,9 @@ from IPython.display import Image, Markdown, display
 
 from basket.analysis.privacy import publishable
 from basket.analysis.visuals import all_figures
+from basket.project.origin import Origin
 from basket.project.stages import graph, read_record
 from basket.report import draw
-from basket.run import manifest
 from basket.tables.audit import CHECKS, FLOW, WRANGLING
 from basket.tables.stage import Stage
 
@@ -33,9 +33,10 @@ class Gallery:
         """Draw every figure."""
         self.stage, self.results, self.found = stage, results, found
         self.figures = all_figures(results, found, stage.settings)
-        banner = manifest.banner(stage)
+        banner = Origin.of_run(stage.folders).banner
+        note = banner.on_figures if banner else ""
         self.images = {
-            figure.name: draw.draw(figure, stage.settings, banner) for figure in self.figures
+            figure.name: draw.draw(figure, stage.settings, note) for figure in self.figures
         }
 
     def show(self, name: str) -> None:

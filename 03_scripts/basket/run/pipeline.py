@@ -24,10 +24,13 @@ from doit.doit_cmd import DoitMain
 from doit.exceptions import TaskFailed
 
 from basket.prepare import raw_files
+from basket.project import git
 from basket.project.errors import BasketError
+from basket.project.files import file_hash, write_json
 from basket.project.folders import ORIGINAL_DATA, ROOT, SCRIPTS, Folders
+from basket.project.origin import Origin
 from basket.project.settings import Settings, load_settings
-from basket.project.stages import Step, file_hash, graph, record_file, write_json
+from basket.project.stages import Step, done_file, graph, record_file
 from basket.run import manifest
 from basket.run.environment import ENVIRONMENT
 from basket.run.lock import only_run
@@ -84,7 +87,7 @@ def report(
             _say(cluster.check(scheduler))
         data_path = (data or _default_data(folders, settings, scale)).resolve()
         found = raw_files.find(data_path, settings.limits)
-        _say(manifest.describe_data(found))
+        _say(Origin(found.synthetic, found.fabricated).sentence())
         run = Run(folders, settings, settings_file, rules, found, data_path, lock, start_from)
         _prepare_environment(run)
         if scheduler:
@@ -142,7 +145,7 @@ def _prepare_environment(run: Run) -> None:
         BASKET_DATA=str(run.data_path),
         BASKET_SETTINGS=str(run.settings_file),
         PYTHONHASHSEED="0",
-        SOURCE_DATE_EPOCH=str(manifest.epoch()),
+        SOURCE_DATE_EPOCH=str(git.epoch()),
         BASKET_SCHEDULER="",
         **ENVIRONMENT,
     )
@@ -372,18 +375,19 @@ def executed(folders: Folders, stage: str) -> Path:
 
 
 def _done_file(run: Run, stage: str) -> Path:
-    return run.folders.prepared / f"{stage}.done.json"
+    return done_file(run.folders, stage)
 
 
 def _render(folders: Folders, stage: str) -> None:
-    from basket.report.pages import build
+    from basket.report.pages import notebook
 
-    build.render(executed(folders, stage))
+    notebook.render(executed(folders, stage))
 
 
 def _render_pages(run: Run, beside: ThreadPoolExecutor) -> None:
     """Finish the pages of all stages, and the index that links them."""
-    from basket.report.pages import build
+    from basket.report.pages.index import write_index
+    from basket.report.pages.notebook import is_current
 
     recorded = manifest.hashes_in(manifest.read_manifest(run.folders))
 
@@ -393,12 +397,12 @@ def _render_pages(run: Run, beside: ThreadPoolExecutor) -> None:
     for stage in graph():
         notebook = executed(run.folders, stage)
         untouched = is_untouched(notebook.with_suffix(".html"))
-        if stage not in run.pages and not (untouched and build.is_current(notebook)):
+        if stage not in run.pages and not (untouched and is_current(notebook)):
             run.pages[stage] = beside.submit(_render, run.folders, stage)
     for page in run.pages.values():
         page.result()
     if run.pages or not is_untouched(run.folders.notebooks / "index.html"):
-        build.write_index(run.folders, run.settings)
+        write_index(run.folders, run.settings)
 
 
 def _hash_of(paths: list[Path]) -> str:

@@ -19,9 +19,11 @@ import pandas as pd
 
 from basket.prepare.raw_files import LINES_FILE
 from basket.project.errors import BasketError
+from basket.project.files import SIDECAR, write_json
 from basket.project.folders import ROOT, Folders, folders_of_run
+from basket.project.origin import Origin
 from basket.project.settings import load_settings
-from basket.project.stages import SIDECAR, Step, graph, read_record, record_file, write_json
+from basket.project.stages import Step, graph, read_record, record_file, usage_file
 from basket.tables import progress, store
 from basket.tables.audit import Audit
 from basket.tables.result_csv import to_csv
@@ -106,7 +108,7 @@ class Stage:
 
     def fabricated(self) -> tuple[str, ...]:
         """Tables or columns that the generator had to supply because the delivery lacks them."""
-        return tuple(read_record(self.folders, "01_import")["facts"]["fabricated"])
+        return Origin.of_run(self.folders).fabricated
 
     # ---- making -------------------------------------------------------------------------------
 
@@ -274,10 +276,7 @@ class Stage:
     def _save_usage(self) -> None:
         """Save what this stage used, for the line that the run prints; not part of any result."""
         rows = max(made["rows"] for made in self.built.values())
-        write_json(
-            self.folders.prepared / f"{self.name}.usage.json",
-            {"rows": rows, "peak_bytes": peak_bytes()},
-        )
+        write_json(usage_file(self.folders, self.name), {"rows": rows, "peak_bytes": peak_bytes()})
 
 
 def peak_bytes() -> int:

@@ -15,6 +15,7 @@ from openpyxl.packaging.custom import StringProperty
 from basket.analysis.privacy import SUPPRESSED, describes_customers, publishable, withheld_labels
 from basket.project.errors import BasketError
 from basket.project.folders import Folders
+from basket.project.origin import BANNERS
 from basket.project.settings import Settings
 from basket.report.workbook.file import date_of, to_bytes, write_whole
 from basket.report.workbook.page import CONTENTS, Book, clean_text
@@ -53,11 +54,6 @@ SHEETS = (
     "8. Chart data",
     "9. Notes and glossary",
 )
-BANNERS = {
-    "no": "",
-    "data": "SYNTHETIC DATA: generated, not real. Every number here describes invented orders.",
-    "columns": "SYNTHETIC COLUMNS: prices and customers are fabricated by the generator, not real.",
-}
 NEEDED = (
     "population_flow",
     "consistency_checks",
@@ -130,7 +126,7 @@ def build(material: Material, settings: Settings, images: Path) -> Book:
     figures = publishable_figures(
         material.figures, withheld_labels(published), set(published), settings
     )
-    book = Book(settings, BANNERS[facts["data"]["synthetic"]])
+    book = Book(settings, str(BANNERS.get(facts["data"]["synthetic"], "")))
     book.page(CONTENTS, settings.report.title, (TILE_WIDTH,) * 6)
 
     write_chart_data(book, figures)

@@ -7,8 +7,8 @@ from openpyxl.formatting.rule import DataBarRule
 from openpyxl.styles import Alignment, Border
 from openpyxl.utils import get_column_letter
 
-from basket.checks.published import read_published
 from basket.project import dictionary
+from basket.project.published_figures import read_published
 from basket.report.workbook.page import Book, Page, plain
 
 FLOW_SHEET = "2. Population Flow"
