@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from basket.project.errors import BasketError
+from basket.project.files import file_hash
 from basket.project.folders import Folders
-from basket.project.stages import file_hash
+from basket.project.stages import DONE, USAGE
 from basket.run.manifest import hashes_in
 
 NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?")
@@ -59,7 +60,7 @@ def _is_expected(folders: Folders, path: Path) -> bool:
         path.name.startswith(".")
         or path == folders.analysis / "manifest.json"
         or path.parent == folders.client  # the log and what was sent before
-        or path.name.endswith((".done.json", ".usage.json"))
+        or path.name.endswith((DONE, USAGE))
         or path.name in ("README.md", "flat.json")
     )
 

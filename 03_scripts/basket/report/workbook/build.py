@@ -14,15 +14,16 @@ from openpyxl.packaging.custom import StringProperty
 
 from basket.analysis.privacy import SUPPRESSED, describes_customers, publishable, withheld_labels
 from basket.project.errors import BasketError
+from basket.project.files import write_whole
 from basket.project.folders import Folders
+from basket.project.origin import BANNERS
 from basket.project.settings import Settings
-from basket.report.workbook.file import date_of, to_bytes, write_whole
-from basket.report.workbook.page import CONTENTS, Book, clean_text
-from basket.report.workbook.sheet_figures import (
-    publishable_figures,
-    write_chart_data,
-    write_figures,
-)
+from basket.report.workbook.file import date_of, to_bytes
+from basket.report.workbook.measure_text import clean_text
+from basket.report.workbook.page import Book
+from basket.report.workbook.sheet_advice import proven_offers, write_advice
+from basket.report.workbook.sheet_chart_data import write_chart_data
+from basket.report.workbook.sheet_figures import write_figures
 from basket.report.workbook.sheet_notes import write_notes
 from basket.report.workbook.sheet_record import (
     write_checks,
@@ -30,34 +31,13 @@ from basket.report.workbook.sheet_record import (
     write_flow,
     write_wrangling,
 )
-from basket.report.workbook.sheet_story import (
-    TILE_WIDTH,
-    Evidence,
-    proven_offers,
-    publishable_findings,
-    write_advice,
-    write_summary,
-    write_title,
-)
+from basket.report.workbook.sheet_summary import write_summary
+from basket.report.workbook.sheet_title import TILE_WIDTH, write_title
+from basket.report.workbook.sheets import SHEETS, TITLE
+from basket.report.workbook.shown_figures import publishable_figures
+from basket.report.workbook.shown_findings import FigureLinks, publishable_findings
 from basket.tables.result_csv import read_csv
 
-SHEETS = (
-    CONTENTS,
-    "Executive Summary",
-    "2. Population Flow",
-    "3. Consistency checks",
-    "4. Wrangling steps",
-    "5. Column derivations",
-    "6. Visualizations",
-    "7. Recommendations",
-    "8. Chart data",
-    "9. Notes and glossary",
-)
-BANNERS = {
-    "no": "",
-    "data": "SYNTHETIC DATA: generated, not real. Every number here describes invented orders.",
-    "columns": "SYNTHETIC COLUMNS: prices and customers are fabricated by the generator, not real.",
-}
 NEEDED = (
     "population_flow",
     "consistency_checks",
@@ -130,21 +110,21 @@ def build(material: Material, settings: Settings, images: Path) -> Book:
     figures = publishable_figures(
         material.figures, withheld_labels(published), set(published), settings
     )
-    book = Book(settings, BANNERS[facts["data"]["synthetic"]])
-    book.page(CONTENTS, settings.report.title, (TILE_WIDTH,) * 6)
+    book = Book(settings, str(BANNERS.get(facts["data"]["synthetic"], "")))
+    book.page(TITLE, settings.report.title, (TILE_WIDTH,) * 6)
 
     write_chart_data(book, figures)
     write_figures(book, figures, images)
-    evidence = Evidence(figures)
+    links = FigureLinks(figures)
     write_title(book, tables, facts)
-    write_summary(book, findings, evidence)
+    write_summary(book, findings, links)
     write_flow(book, tables["population_flow"], facts)
     write_checks(book, tables["consistency_checks"])
     write_wrangling(book, tables["wrangling_steps"])
     flags = published["flags"]
     write_derivations(book, flags, bool((flags == SUPPRESSED).any(axis=None)))
     offers = proven_offers(published.get("department_lifts"), settings, facts["data"]["synthetic"])
-    write_advice(book, findings, evidence, tables.get("ad_calendar"), offers)
+    write_advice(book, findings, links, tables.get("ad_calendar"), offers)
     write_notes(book, published, facts)
     for page in book.pages.values():
         page.close()
