@@ -19,9 +19,10 @@ def write_whole(path: Path, content: bytes) -> None:
     partial.replace(path)
 
 
-def write_json(path: Path, content) -> None:
-    """Write content as JSON, whole or not at all."""
-    write_whole(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+def write_json(path: Path, content, default=None) -> None:
+    """Write content as JSON, whole or not at all; `default` says how to write other types."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, default=default)
+    write_whole(path, f"{text}\n".encode())
 
 
 def read_json(path: Path, otherwise):
