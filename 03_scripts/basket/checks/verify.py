@@ -29,7 +29,7 @@ def verify(folders: Folders) -> dict[str, int]:
 
 
 def verify_files(folders: Folders) -> int:
-    """Hold every file against the manifest's hash."""
+    """Compare every file with the hash in the manifest; return how many there are."""
     expected = hashes_in(_read(folders.analysis / "manifest.json"))
     if not expected:
         raise BasketError(
@@ -89,7 +89,7 @@ def verify_findings(folders: Folders) -> int:
 
 
 def unexplained(sentence: str, numbers: dict[str, dict]) -> list[str]:
-    """The numbers of a sentence that are no rounded value, and no part of a text, in `numbers`."""
+    """Return the numbers of a sentence that `numbers` hold neither rounded nor in a text."""
     values = [number["value"] for number in numbers.values()]
     texts = " ".join(
         [
