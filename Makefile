@@ -33,7 +33,8 @@ test: $(VENV)/installed.lock ## run the tests (under 4 minutes)
 	@$(PYTHON_RUN) -m pytest -q -m "not slow" -n 2 --dist loadfile
 
 test-slow: $(VENV)/installed.lock ## run the slow tests
-	@$(PYTHON_RUN) -m pytest -q -m slow
+	@$(PYTHON_RUN) -m pytest -q -m "slow and not alone" -n 2 --dist loadfile
+	@$(PYTHON_RUN) -m pytest -q -m "slow and alone"
 
 lint: $(VENV)/installed.lock ## check the style of code and notebooks
 	@$(VENV)/bin/ruff check 03_scripts tests benchmarks

@@ -1,6 +1,7 @@
 """What several tests share: real data, generated data, and the stages run without notebooks."""
 
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import pytest
 import yaml
 
 from basket.prepare import import_raw
-from basket.prepare.raw_files import LAYOUTS
+from basket.prepare.layouts import layouts
 from basket.project.folders import ROOT, Folders
 from basket.project.settings import Settings, load_settings
 from basket.project.stages import graph, read_record
@@ -20,6 +21,7 @@ from basket.report import draw
 from basket.synthetic.generate import generate
 from basket.tables.stage import Stage
 from basket.tables.store import read_sidecar, read_table
+from checkout import built_in
 from in_process import run_notebook
 
 SETTINGS_FILE = ROOT / "settings.yml"
@@ -81,7 +83,7 @@ def settings() -> Settings:
 
 def lines_per_part(data: Path, parts: int) -> int:
     """Give the setting under which this data comes out in so many parts."""
-    files = [data / layout["raw_lines"][0] for layout in LAYOUTS.values()]
+    files = [data / layout.tables["raw_lines"].file for layout in layouts().values()]
     size = next(file.stat().st_size for file in files if file.is_file())
     return int(size / import_raw.BYTES_PER_LINE / parts)
 
@@ -219,3 +221,11 @@ def built(tmp_path_factory):
         return runs[key]
 
     return run
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory) -> Path:
+    """Give a copy of the checkout with a report, which `make` has built from nothing."""
+    base = tmp_path_factory.getbasetemp()  # of this worker, where there are several
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    return built_in(base / f"copy-{uuid.uuid4().hex[:8]}", shared / "checkout")

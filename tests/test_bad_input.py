@@ -1316,16 +1316,17 @@ def test_what_the_document_says_happens(case, tmp_path, loose, sound):
 def test_a_file_of_bad_rows_is_not_read_to_its_end(tmp_path, monkeypatch, loose):
     """What is read after the allowed share has become impossible costs time and memory."""
     from basket.prepare import read_csv
+    from basket.prepare.layouts import layouts
     from basket.prepare.raw_files import RawFile
 
     rows = "".join(f"{number}.0,1,1,0\n" for number in range(1, 50_001))
     path = write_files(tmp_path / "data") / LINES
     path.write_text(FILES[LINES][0] + "\n" + rows, encoding="utf-8")
     monkeypatch.setattr(RawFile.slices, "__defaults__", (100_000,))
-    seen = []
+    seen, names = [], layouts()["course"].tables["raw_lines"].columns
     with pytest.raises(BasketError, match=r"line 2: order_id: found '1.0', .* rows are bad so far"):
         for _, bad in read_csv.read_slices(
-            RawFile(LINES, path, (), path.stat().st_size), "raw_lines", seen.append, 1, 0.001
+            RawFile(LINES, path, (), path.stat().st_size, names), "raw_lines", seen.append, 1, 0.001
         ):
             assert len(bad) <= read_csv.MANY_BAD_ROWS
     assert len(seen) <= 2

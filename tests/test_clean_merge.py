@@ -17,6 +17,14 @@ from basket.tables.audit import Audit
 SETTINGS = load_settings(ROOT / "settings.yml")
 RULES = ["corrected", "course"]
 
+FILES = {
+    "raw_products": "products.csv",
+    "raw_departments": "departments.csv",
+    "raw_customers": "customers.csv",
+    "raw_orders": "orders.csv",
+    "raw_lines": "lines.csv",
+}
+
 
 def raw_products(*rows) -> pd.DataFrame:
     """Write products as (id, name, price in dollars); aisle and department follow from the id."""
@@ -58,7 +66,7 @@ def test_the_first_row_of_a_doubled_id_takes_the_absent_id_before_it():
 )
 def test_a_doubled_id_that_cannot_be_repaired_stops_the_run_and_is_named(rows):
     with pytest.raises(DataError, match=rf"products.csv: column product_id: {rows[-1][0]} stands"):
-        cleaned(raw_products(*rows))
+        clean.require_own_ids(cleaned(raw_products(*rows)), FILES)
 
 
 def test_course_rules_leave_a_doubled_id_on_both_products_with_keys_of_their_own():
@@ -76,7 +84,7 @@ def test_rows_that_repeat_another_in_every_column_are_dropped(rules):
 def test_a_row_that_differs_in_its_price_alone_is_no_exact_duplicate():
     raw = raw_products((4, "a", 1), (5, "b", 2), (5, "b", 2.5))
     with pytest.raises(DataError, match="5 stands on several products"):
-        cleaned(raw)
+        clean.require_own_ids(cleaned(raw), FILES)
     assert len(cleaned(raw, "course")) == 3
 
 
@@ -149,7 +157,7 @@ def test_products_are_sorted_by_id_and_keep_the_files_order_within_one(rules):
 def test_a_product_in_an_unknown_department_is_named():
     products = cleaned(raw_products((3, "a", 1)))
     with pytest.raises(DataError, match=r"1 of product 3 is not in departments\.csv"):
-        clean.require_departments(products, pd.DataFrame({"department_id": [2]}))
+        clean.require_departments(products, pd.DataFrame({"department_id": [2]}), FILES)
 
 
 @pytest.mark.parametrize("rules", RULES)
@@ -173,8 +181,8 @@ def raw_orders() -> pd.DataFrame:
             "user_id": np.array([1, 1, 1, 2, 2], np.int32),
             "eval_set": pd.Categorical(["train", "prior", "prior", "prior", "test"]),
             "order_number": np.array([3, 1, 2, 1, 2], np.int16),
-            "order_dow": np.array([0, 1, 2, 3, 4], np.int8),
-            "order_hour_of_day": np.array([8, 9, 10, 11, 12], np.int8),
+            "order_day": np.array([0, 1, 2, 3, 4], np.int8),
+            "order_hour": np.array([8, 9, 10, 11, 12], np.int8),
             "days_since_prior_order": pd.array([5, None, 30, None, 7], "Int8"),
         }
     )
@@ -184,16 +192,16 @@ def raw_customers() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "user_id": np.array([2, 1], np.int32),
-            "Gender": ["Male", "Female"],
-            "STATE": ["Ohio", "Texas"],
-            "Age": [30, 40],
-            "fam_status": ["x", "y"],
+            "gender": ["Male", "Female"],
+            "state": ["Ohio", "Texas"],
+            "age": [30, 40],
+            "family_status": ["x", "y"],
         }
     )
 
 
 def test_only_prior_orders_are_kept_in_the_order_of_each_customers_history():
-    frames, counts = clean.clean_part(raw_orders(), raw_customers())
+    frames, counts = clean.clean_part(raw_orders(), raw_customers(), FILES)
     orders = frames["orders"]
     assert orders["order_id"].tolist() == [11, 12, 21]
     assert orders["is_first_order"].tolist() == [True, False, True]
@@ -201,13 +209,13 @@ def test_only_prior_orders_are_kept_in_the_order_of_each_customers_history():
     assert "eval_set" not in orders
     assert frames["customers"]["user_id"].tolist() == [1, 2]
     assert {"gender", "state", "age", "family_status"} < set(frames["customers"])
+    assert counts.pop("orders_by_gap").tolist() == [0] * 30 + [1]
     assert counts == {
         "orders": 5,
         "prior_orders": 3,
         "train_orders": 1,
         "test_orders": 1,
         "first_orders": 2,
-        "gaps_at_30": 1,
         "first_not_numbered_1": 0,
         "customers": 2,
     }
@@ -216,7 +224,7 @@ def test_only_prior_orders_are_kept_in_the_order_of_each_customers_history():
 def test_a_missing_gap_on_a_later_order_is_counted_not_filled():
     damaged = raw_orders()
     damaged.loc[2, "days_since_prior_order"] = pd.NA
-    frames, counts = clean.clean_part(damaged, raw_customers())
+    frames, counts = clean.clean_part(damaged, raw_customers(), FILES)
     assert counts["first_not_numbered_1"] == 1
     assert frames["orders"]["days_since_prior_order"].isna().all()
 
@@ -378,7 +386,7 @@ def test_merged_lines_stand_in_the_order_of_the_orders_and_then_of_the_file(deli
 def test_complete_data_matches_fully_and_adds_nothing(delivery):
     raw_lines, orders, customers, products, departments = delivery
     _, sums = merge_frames(raw_lines, orders, customers, merge.Catalogue.of(products, departments))
-    merge.require_full_match(sums, "lines.csv")
+    merge.require_full_match(sums, FILES)
     assert sums["kept"] == sums["read"]
 
 
@@ -430,7 +438,7 @@ def test_a_line_without_its_order_or_customer_is_named(table, row, message):
     delivery[table] = delivery[table].drop(index=row).reset_index(drop=True)
     _, sums = merge_frames(**delivery, catalogue=merge.Catalogue.of(PRODUCTS, DEPARTMENTS))
     with pytest.raises(DataError, match=message):
-        merge.require_full_match(sums, "lines.csv")
+        merge.require_full_match(sums, FILES)
 
 
 def test_a_line_without_its_product_is_named_with_the_lines_of_every_part():
@@ -438,7 +446,7 @@ def test_a_line_without_its_product_is_named_with_the_lines_of_every_part():
     _, sums = merge_frames(**small_delivery(), catalogue=catalogue)
     twice = {name: value + value for name, value in sums.items()}
     with pytest.raises(DataError, match=r"product_id: 6 is not in products.csv .* 3 lines more"):
-        merge.require_full_match(twice, "lines.csv")
+        merge.require_full_match(twice, FILES)
 
 
 def test_a_product_id_on_two_products_is_refused_where_every_line_must_match_once():
@@ -446,7 +454,7 @@ def test_a_product_id_on_two_products_is_refused_where_every_line_must_match_onc
     _, sums = merge_frames(**small_delivery(), catalogue=merge.Catalogue.of(products, DEPARTMENTS))
     assert sums["added"] == 2
     with pytest.raises(DataError, match="2 lines match several products"):
-        merge.require_full_match(sums, "lines.csv")
+        merge.require_full_match(sums, FILES)
 
 
 def test_a_line_that_lacks_product_and_customer_is_lost_once():

@@ -20,7 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from basket.prepare import split
-from basket.prepare.raw_files import LAYOUTS, RawFile
+from basket.prepare.layouts import layouts
+from basket.prepare.raw_files import RawFile
 from basket.project.errors import BasketError
 from basket.project.folders import ROOT
 from basket.project.stages import Step, graph
@@ -30,7 +31,7 @@ from conftest import Run, import_stage, lines_per_part, run_stages, write_settin
 
 BASKET = [sys.executable, "-c", "from basket.command import main; main()"]
 NOT_A_RESULT = re.compile(r"usage\.json|manifest\.json|\.done\.json|\.lock")
-LINES = LAYOUTS["course"]["raw_lines"][0]
+LINES = layouts()["course"].tables["raw_lines"].file
 
 
 # ---- a cluster of processes on this machine -----------------------------------------------------

@@ -1,19 +1,16 @@
-"""`basket flat` against plain merges, other readers of Parquet, and tables that do not fit."""
+"""`basket flat` against plain merges, DuckDB's counts, and tables that do not fit."""
 
 import shutil
 import subprocess
 import sys
 
 import duckdb
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from basket.prepare import flat, splice
+from basket.prepare import flat
 from basket.project import dictionary
 from basket.project.errors import BasketError
 
@@ -143,7 +140,7 @@ def test_a_merged_table_of_another_run_is_refused_in_one_line_by_the_command(
 
     place = merged.column_names.index("age")
     wide = merged.set_column(place, "age", merged["age"].cast(pa.int64()))
-    assert "merged and its flags do not fit: age is not a column as expected" in refused(wide)
+    assert "flat_lines: breaks data_dictionary.csv: " in (said := refused(wide)) and "'age'" in said
     place = merged.column_names.index("order_id")
     other = merged.set_column(
         place, "order_id", pa.array(range(10**9, 10**9 + len(merged)), pa.int32())
@@ -173,108 +170,3 @@ def test_lines_of_other_orders_products_or_customers_are_refused():
     ):
         with pytest.raises(BasketError, match="different runs; run `make report`"):
             flat.flags_of_lines(lines, *fewer)
-
-
-# ---- files side by side -------------------------------------------------------------------------
-
-
-def write(path, table: pa.Table, rows_in_group: int = 10, **options) -> None:
-    with pq.ParquetWriter(path, table.schema, **options) as writer:
-        writer.write_table(table, row_group_size=rows_in_group)
-
-
-@st.composite
-def wide_tables(draw) -> pa.Table:
-    """Draw a table of two to six columns of several types, some with missing values."""
-    rows = draw(st.integers(0, 35))
-    random = np.random.default_rng(draw(st.integers(0, 2**32)))
-    missing = random.random(rows) < 0.3
-    kinds = {
-        "whole": pa.array(random.integers(-5, 2**31, rows)),
-        "missing": pa.array(random.integers(0, 9, rows), pa.int8(), mask=missing),
-        "decimal": pa.array(random.random(rows)),
-        "label": pa.array(random.choice(["a", "b ü", "c"], rows)).dictionary_encode(),
-        "text": pa.array(random.choice(["", "x" * 300], rows), pa.string(), mask=missing),
-        "truth": pa.array(random.random(rows) < 0.5),
-    }
-    names = draw(st.permutations(sorted(kinds)))[: draw(st.integers(2, 6))]
-    return pa.table({name: kinds[name] for name in names})
-
-
-@given(
-    table=wide_tables(),
-    data=st.data(),
-    codec=st.sampled_from(["none", "lz4", "zstd"]),
-    statistics=st.booleans(),
-    split=st.booleans(),
-)
-def test_columns_put_side_by_side_are_the_table_they_were_taken_from(
-    tmp_path_factory, table, data, codec, statistics, split
-):
-    def written_with(names) -> dict:
-        """How the files are written; numbers as split bytes, as ours are, or as pyarrow does it."""
-        numbers = [name for name in names if name in ("whole", "decimal")] if split else []
-        return {
-            "compression": codec,
-            "write_statistics": statistics,
-            "use_dictionary": [name for name in names if name not in numbers],
-            "column_encoding": dict.fromkeys(numbers, "BYTE_STREAM_SPLIT"),
-        }
-
-    folder = tmp_path_factory.mktemp("splice")
-    files = data.draw(
-        st.lists(st.integers(0, 2), min_size=table.num_columns, max_size=table.num_columns)
-    )
-    paths = []
-    for number in sorted(set(files)):
-        names = [
-            name for name, file in zip(table.column_names, files, strict=True) if file == number
-        ]
-        paths.append(folder / f"{number}.parquet")
-        write(paths[-1], table.select(names), **written_with(names))
-    write(folder / "empty", table.schema.empty_table())
-    splice.side_by_side(paths, folder / "empty", folder / "whole")
-    assert pq.read_table(folder / "whole").equals(table)
-    written, whole = pq.read_metadata(folder / "whole"), folder / "at once"
-    write(whole, table, **written_with(table.column_names))
-    at_once = pq.read_metadata(whole)
-    assert written.schema.equals(at_once.schema)
-    assert written.num_rows == at_once.num_rows
-    for group in range(at_once.num_row_groups):
-        left, right = written.row_group(group), at_once.row_group(group)
-        assert (left.num_rows, left.total_byte_size) == (right.num_rows, right.total_byte_size)
-    assert (
-        duckdb.read_parquet(str(folder / "whole")).fetchall()
-        == duckdb.read_parquet(str(whole)).fetchall()
-    )
-
-
-@pytest.mark.parametrize(
-    ("left", "right", "options", "said"),
-    [
-        ({"a": [1, 2]}, {"b": [1]}, {}, "different lengths"),
-        ({"a": [1, 2]}, {"c": [1, 2]}, {}, "c is not a column as expected"),
-        ({"a": [1, 2]}, {"a": [1, 2]}, {}, "expected each column in one of the files"),
-        ({"a": [1, 2], "b": [1, 2]}, {"b": [1, 2]}, {}, "expected each column in one of the files"),
-        ({"a": [1, 2]}, {"b": [1.5, 2]}, {}, "b is not a column as expected"),
-        ({"a": list(range(20))}, {"b": list(range(10))}, {}, "shorter"),
-        ({"a": [1, 2]}, {"b": [1, 2]}, {"write_page_index": True}, "cannot be moved"),
-        ({"a": [1, 2]}, {"b": [1, 2]}, {"bloom_filter_options": {"b": True}}, "cannot be moved"),
-        (
-            {"a": [1, 2]},
-            {"b": [1, 2]},
-            {"sorting_columns": [pq.SortingColumn(0)]},
-            "cannot be moved",
-        ),
-    ],
-)
-def test_files_that_do_not_fit_together_are_refused(tmp_path, left, right, options, said):
-    write(tmp_path / "left", pa.table(left))
-    write(tmp_path / "right", pa.table(right), **options)
-    write(
-        tmp_path / "empty", pa.table({"a": pa.array([], pa.int64()), "b": pa.array([], pa.int64())})
-    )
-    with pytest.raises(ValueError, match=said):
-        splice.side_by_side(
-            [tmp_path / "left", tmp_path / "right"], tmp_path / "empty", tmp_path / "whole"
-        )

@@ -721,6 +721,7 @@ def test_prices_do_not_depend_on_the_others_present(real):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="peak memory of a process is read from /proc"
 )

@@ -190,7 +190,7 @@ def test_values_arrive_typed_and_only_empty_fields_are_missing(small):
     assert products["product_name"].isna().tolist() == [False, False, True, False, False, False]
     assert products["prices"].tolist() == [5, 15, 1.5, 14_900, 25, 8.2]
     orders = small.table("raw_orders")
-    assert orders["order_hour_of_day"].tolist() == [8, 23, 12, 0, 10]
+    assert orders["order_hour"].tolist() == [8, 23, 12, 0, 10]
     assert orders["days_since_prior_order"].tolist() == [pd.NA, 30, 7, pd.NA, 0]
     assert str(orders["days_since_prior_order"].dtype) == "Int8"
     customers = small.table("raw_customers")
@@ -494,6 +494,13 @@ def test_kaggles_tables_say_that_they_are_fabricated(tmp_path):
 def test_the_courses_layout_fabricates_nothing(small):
     assert small.record("01_import")["facts"] == {
         "layout": "course",
+        "files": {
+            "raw_products": "products.csv",
+            "raw_departments": "departments.csv",
+            "raw_customers": "customers.csv",
+            "raw_orders": "orders.csv",
+            "raw_lines": "orders_products_prior.csv",
+        },
         "synthetic": None,
         "fabricated": [],
     }

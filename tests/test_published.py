@@ -226,8 +226,8 @@ def compose(folders: Folders, rules: str) -> Folders:
         "raw_orders",
         [
             {
-                "order_hour_of_day": spread(figures["orders.hour"]).astype("int8"),
-                "order_dow": spread(figures["orders.dow"]).astype("int8"),
+                "order_hour": spread(figures["orders.hour"]).astype("int8"),
+                "order_day": spread(figures["orders.dow"]).astype("int8"),
                 "days_since_prior_order": pa.array(
                     [None if gap == "(missing)" else int(gap) for gap in gaps], pa.int8()
                 ).take(pa.array(np.repeat(np.arange(len(gaps)), list(gaps.values())))),
@@ -241,8 +241,8 @@ def compose(folders: Folders, rules: str) -> Folders:
         [
             {
                 "n_dependants": spread(figures["customers.n_dependants"]).astype("int8"),
-                "fam_status": spread(figures["customers.fam_status"]),
-                "STATE": spread(regions),
+                "family_status": spread(figures["customers.fam_status"]),
+                "state": spread(regions),
             }
         ],
     )

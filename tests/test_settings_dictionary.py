@@ -398,14 +398,14 @@ def test_sound_rows_pass_and_come_back_in_the_dictionarys_order(orders):
     ("damage", "named"),
     [
         (lambda t: t.assign(colour=1), "colour"),
-        (lambda t: t.drop(columns="order_dow"), "order_dow"),
-        (lambda t: t.rename(columns={"order_dow": "order_day"}), "order_day"),
+        (lambda t: t.drop(columns="order_day"), "order_day"),
+        (lambda t: t.rename(columns={"order_day": "order_dow"}), "order_dow"),
         (lambda t: t.astype({"order_id": "int64"}), "order_id"),
         (lambda t: t.astype({"order_id": "float64"}), "order_id"),
         (lambda t: t.astype({"eval_set": "str"}), "eval_set"),
-        (lambda t: t.assign(order_dow=np.int8(7)), "order_dow"),
-        (lambda t: t.assign(order_dow=np.int8(-1)), "order_dow"),
-        (lambda t: t.assign(order_hour_of_day=np.int8(24)), "order_hour_of_day"),
+        (lambda t: t.assign(order_day=np.int8(7)), "order_day"),
+        (lambda t: t.assign(order_day=np.int8(-1)), "order_day"),
+        (lambda t: t.assign(order_hour=np.int8(24)), "order_hour"),
         (lambda t: t.assign(order_id=np.int32(0)), "order_id"),
         (
             lambda t: t.assign(days_since_prior_order=pd.array([31] * len(t), "Int8")),
@@ -430,9 +430,9 @@ def stored(frame: pd.DataFrame) -> pa.Table:
 
 def test_one_bad_value_among_many_is_enough(orders):
     one = orders.copy()
-    one.loc[17, "order_dow"] = 9
+    one.loc[17, "order_day"] = 9
     for check, rows in ((dictionary.validate, one), (conforming, stored(one))):
-        with pytest.raises(BasketError, match="order_dow"):
+        with pytest.raises(BasketError, match="order_day"):
             check("raw_orders", rows)
 
 

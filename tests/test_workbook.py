@@ -970,7 +970,7 @@ MUTANTS = {
         rules.headers_are_repeated,
         {
             r"xl/workbook\.xml": swap(
-                "'5. Column derivations'!$43:$43", "'5. Column derivations'!$7:$7"
+                "'5. Column derivations'!$37:$37", "'5. Column derivations'!$7:$7"
             )
         },
     ),

@@ -28,7 +28,6 @@ from basket.analysis.measures import (
 from basket.analysis.statistics import Estimate
 from basket.analysis.totals import Counts
 from basket.project.settings import Settings
-from basket.tables.store import release_memory
 
 TESTS = [
     "question",
@@ -117,7 +116,6 @@ def overall_tests(
     with ThreadPoolExecutor(settings.limits.threads) as pool:
         for tests in pool.map(tests_of, values):
             found |= tests
-    release_memory()
     jobs = [job for job in product(coded, values) if job in found]
     return pd.DataFrame([found[job] for job in jobs])
 
@@ -155,7 +153,7 @@ def resampled_sums(sums: Sums, people: People, settings: Settings) -> statistics
     by_id = np.argsort(people.customers["user_id"].to_numpy()).astype(np.int32)
     coded = coded_groupings(people.labels, settings)
     groupings = {grouping: codes[by_id] for grouping, (codes, _) in coded.items()}
-    resampled = statistics.bootstrap_sums(
+    return statistics.bootstrap_sums(
         sums.tables,
         groupings,
         resamples=settings.statistics.resamples,
@@ -163,8 +161,6 @@ def resampled_sums(sums: Sums, people: People, settings: Settings) -> statistics
         threads=settings.limits.threads,
         rows=by_id,
     )
-    release_memory()
-    return resampled
 
 
 def ratio_tests(

@@ -137,18 +137,18 @@ def find(folders: Folders, rules: str) -> dict[str, Source]:
 
     found = {figure: flow("read", table, "rows_in") for figure, table in SIZES.items()}
     for figure, column in (
-        ("orders.hour", "order_hour_of_day"),
-        ("orders.dow", "order_dow"),
+        ("orders.hour", "order_hour"),
+        ("orders.dow", "order_day"),
         ("orders.days_since_prior", "days_since_prior_order"),
     ):
         found[figure] = counted("raw_orders", [column])
     found["customers.n_dependants"] = counted("raw_customers", ["n_dependants"])
-    found["customers.fam_status"] = counted("raw_customers", ["fam_status"])
+    found["customers.fam_status"] = counted("raw_customers", ["family_status"])
     regions = load_settings(ROOT / "settings.yml").regions.items()
     region_of = {state: region for region, states in regions for state in states}
     found["customers.region"] = Source(
-        "raw_customers, rows by region of STATE",
-        add_up(prepared / "raw_customers", ["STATE"]).groupby(region_of).sum(),
+        "raw_customers, rows by region of state",
+        add_up(prepared / "raw_customers", ["state"]).groupby(region_of).sum(),
     )
     spend, priced, reordered, lines = (
         add_up(prepared / "analysis_customers", [], column).sum()

@@ -23,20 +23,25 @@ def drop_exact_duplicates(products: pd.DataFrame) -> pd.DataFrame:
 def repair_doubled_ids(products: pd.DataFrame) -> pd.DataFrame:
     """Give the first row of a doubled id the absent id before it (D-04).
 
-    Ids 6800 and 26520 each stand on two products while 6799 and 26519 are absent. Raises DataError
-    where an id stands on several products and the one before it is not absent.
+    Ids 6800 and 26520 each stand on two products while 6799 and 26519 are absent.
     """
     ids = products["product_id"]
     is_first_of_several = ids.duplicated(keep=False) & ~ids.duplicated()
     is_absent_before = ~(ids - 1).isin(ids) & (ids > 1)
-    repaired = products.assign(product_id=ids.mask(is_first_of_several & is_absent_before, ids - 1))
-    still = repaired.loc[repaired["product_id"].duplicated(), "product_id"]
-    if len(still):
+    return products.assign(product_id=ids.mask(is_first_of_several & is_absent_before, ids - 1))
+
+
+def require_own_ids(products: pd.DataFrame, files: dict[str, str]) -> None:
+    """Raise DataError when an id stands on several products: the one before it was not absent.
+
+    `files` names the file of each raw table, here and below.
+    """
+    doubled = products.loc[products["product_id"].duplicated(), "product_id"]
+    if len(doubled):
         raise DataError(
-            f"products.csv: column product_id: {still.iloc[0]} stands on several "
+            f"{files['raw_products']}: column product_id: {doubled.iloc[0]} stands on several "
             "products; expected each id once, or the id before it to be absent"
         )
-    return repaired
 
 
 def label_unnamed(products: pd.DataFrame, labels: Labels) -> pd.DataFrame:
@@ -112,38 +117,34 @@ def departments(raw_departments: pd.DataFrame) -> pd.DataFrame:
     return raw_departments.sort_values("department_id").reset_index(drop=True)
 
 
-def require_departments(products: pd.DataFrame, departments: pd.DataFrame) -> None:
-    """Raise DataError when a product stands in a department that departments.csv lacks."""
+def require_departments(
+    products: pd.DataFrame, departments: pd.DataFrame, files: dict[str, str]
+) -> None:
+    """Raise DataError when a product stands in a department that is not there."""
     unknown = products.loc[~products["department_id"].isin(departments["department_id"])]
     if len(unknown):
         raise DataError(
-            f"products.csv: column department_id: {unknown['department_id'].iloc[0]} of product "
-            f"{unknown['product_id'].iloc[0]} is not in departments.csv; expected one of its ids"
+            f"{files['raw_products']}: column department_id: {unknown['department_id'].iloc[0]} of "
+            f"product {unknown['product_id'].iloc[0]} is not in {files['raw_departments']}; "
+            "expected one of its ids"
         )
 
 
-CUSTOMER_NAMES = {"Gender": "gender", "STATE": "state", "Age": "age", "fam_status": "family_status"}
-
-
 def customers(raw_customers: pd.DataFrame) -> pd.DataFrame:
-    """One row per customer, under names that say what they hold."""
-    return raw_customers.rename(columns=CUSTOMER_NAMES).sort_values("user_id", ignore_index=True)
-
-
-ORDER_NAMES = {"order_dow": "order_day", "order_hour_of_day": "order_hour"}
+    """One row per customer, sorted by user_id."""
+    return raw_customers.sort_values("user_id", ignore_index=True)
 
 
 def prior_orders(raw_orders: pd.DataFrame) -> pd.DataFrame:
     """One row per prior order: the others have no lines in this data (D-07)."""
     kept = raw_orders[raw_orders["eval_set"] == "prior"].drop(columns="eval_set")
-    return (
-        kept.rename(columns=ORDER_NAMES)
-        .assign(is_first_order=kept["days_since_prior_order"].isna().astype("bool"))
-        .sort_values(["user_id", "order_number"], ignore_index=True)
+    is_first_order = kept["days_since_prior_order"].isna().astype("bool")
+    return kept.assign(is_first_order=is_first_order).sort_values(
+        ["user_id", "order_number"], ignore_index=True
     )
 
 
-def require_own_numbers(raw_orders: pd.DataFrame) -> None:
+def require_own_numbers(raw_orders: pd.DataFrame, files: dict[str, str]) -> None:
     """Raise DataError when two orders of one customer have the same number."""
     numbers = raw_orders["user_id"].to_numpy(np.int64) << 16 | raw_orders["order_number"].to_numpy()
     ordered = np.sort(numbers)
@@ -151,27 +152,30 @@ def require_own_numbers(raw_orders: pd.DataFrame) -> None:
     if len(doubled):
         ids = np.sort(raw_orders["order_id"].to_numpy()[numbers == doubled[0]])
         raise DataError(
-            f"orders.csv: column order_number: the orders {ids[0]} and {ids[1]} are of one "
-            f"customer and both have number {doubled[0] & 0xFFFF}; expected a number once for "
+            f"{files['raw_orders']}: column order_number: the orders {ids[0]} and {ids[1]} are of "
+            f"one customer and both have number {doubled[0] & 0xFFFF}; expected a number once for "
             "each customer: correct the file"
         )
 
 
-def clean_part(raw_orders: pd.DataFrame, raw_customers: pd.DataFrame) -> tuple[dict, dict]:
-    """Clean one part's orders and customers; count the orders by eval_set and the first orders.
+def clean_part(
+    raw_orders: pd.DataFrame, raw_customers: pd.DataFrame, files: dict[str, str]
+) -> tuple[dict, dict]:
+    """Clean one part's orders and customers; count the orders by eval_set and by gap in days.
 
     Raises DataError when two orders of one customer have the same number.
     """
-    require_own_numbers(raw_orders)
+    require_own_numbers(raw_orders, files)
     orders = prior_orders(raw_orders)
     by_set = raw_orders["eval_set"].value_counts()
+    gaps = orders["days_since_prior_order"].dropna().to_numpy("int64")
     return {"orders": orders, "customers": customers(raw_customers)}, {
         "orders": len(raw_orders),
         "prior_orders": len(orders),
         "train_orders": int(by_set.get("train", 0)),
         "test_orders": int(by_set.get("test", 0)),
         "first_orders": int(orders["is_first_order"].sum()),
-        "gaps_at_30": int((orders["days_since_prior_order"] == 30).sum()),
+        "orders_by_gap": np.bincount(gaps, minlength=31),
         "first_not_numbered_1": int(
             (orders["is_first_order"] != (orders["order_number"] == 1)).sum()
         ),
@@ -192,7 +196,7 @@ def record_orders(audit: Audit, counts: dict[str, int]) -> None:
         "orders",
         "days_since_prior_order",
         "censored at 30",
-        counts["gaps_at_30"],
+        int(counts["orders_by_gap"][30]),
         "kept: 30 means 30 or more; medians are shown, not means",
     )
     audit.record_check(
@@ -217,22 +221,16 @@ def record_orders(audit: Audit, counts: dict[str, int]) -> None:
     audit.record_wrangling(
         "orders",
         dropped="eval_set",
-        renamed=_pairs(ORDER_NAMES),
         type_changed="days_since_prior_order: decimal → whole days",
-        reason="only prior orders are left; names say what a column holds",
+        reason="only prior orders are left, and gaps are counted in whole days",
     )
     audit.record_wrangling(
         "customers",
-        renamed=_pairs(CUSTOMER_NAMES),
         type_changed="date_joined: text → date",
-        reason="one style of names; types that can be checked",
+        reason="a date can be checked and compared",
     )
     audit.record_wrangling(
         "departments",
         type_changed="wide → one row per department",
         reason="one department per row can be joined",
     )
-
-
-def _pairs(names: dict[str, str]) -> str:
-    return ", ".join(f"{old} → {new}" for old, new in names.items())

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from basket.prepare import repeats
+from basket.prepare.layouts import layouts
 from basket.prepare.raw_files import SLICE_BYTES, RawData, RawFile, find, has_data
 from basket.prepare.read_csv import (
     BadRow,
@@ -69,8 +70,9 @@ def import_products(stage: Stage, raw: RawData) -> pd.DataFrame:
 
 def import_departments(stage: Stage, raw: RawData) -> pd.DataFrame:
     """Read departments.csv, one row per department."""
-    found = read_departments(raw.files["raw_departments"])
-    departments = store.to_pandas("raw_departments", found)
+    file = raw.files["raw_departments"]
+    departments = store.to_pandas("raw_departments", read_departments(file))
+    _record_names(stage, "raw_departments", file)
     stage.audit.record_flow("raw_departments", "read", len(departments), len(departments))
     stage.write("raw_departments", departments)
     return departments
@@ -102,11 +104,6 @@ def import_customers(stage: Stage, raw: RawData, user_ids: np.ndarray) -> pd.Dat
             "absent",
             "fabricated by the generator: SYNTHETIC COLUMNS",
         )
-    stage.audit.record_wrangling(
-        "raw_customers",
-        dropped="First Name, Surnam",
-        reason="names of people are not needed and not kept (D-14)",
-    )
     parts = part_count(stage, raw)
     part = store.part_of_customer(customers["user_id"].to_numpy(), parts)
     folder = stage.building("raw_customers")
@@ -123,7 +120,8 @@ def import_customers(stage: Stage, raw: RawData, user_ids: np.ndarray) -> pd.Dat
 def _fabricated_customers(user_ids: np.ndarray) -> pd.DataFrame:
     from basket.synthetic import generate
 
-    made = generate.fabricate_customers(user_ids)
+    names = layouts()["course"].tables["raw_customers"].columns
+    made = generate.fabricate_customers(user_ids).rename(columns=names)
     columns = dictionary.columns_of("raw_customers")
     joined = pd.to_datetime(made["date_joined"], format="%m/%d/%Y")
     return made.assign(date_joined=joined).astype({c.name: c.pandas_type for c in columns})[
@@ -181,6 +179,7 @@ def import_lines(stage: Stage, raw: RawData, orders: Positions, part_of_order: n
 def _import_small(stage: Stage, raw: RawData, table: str) -> pd.DataFrame:
     file = raw.files[table]
     rows, bad = read_small(file, table)
+    _record_names(stage, table, file)
     _record_read(stage, table, rows.num_rows, bad)
     return store.to_pandas(table, rows)
 
@@ -211,9 +210,9 @@ def _import_split(
     if table == repeats.TABLE:
         with stage.writing():
             described = _without_repeats(stage, file, described, bad)
+    _record_names(stage, table, file)
     _record_read(stage, table, _rows_of(described), bad)
     stage.finish(table, described)
-    store.release_memory()
 
 
 def _rows_of(described: list[dict]) -> int:
@@ -343,6 +342,22 @@ def _record_read(stage: Stage, table: str, rows: int, bad: list[BadRow]) -> None
     )
     if bad:
         stage.quarantine(table, pd.DataFrame(bad))
+
+
+def _record_names(stage: Stage, table: str, file: RawFile) -> None:
+    """Record which columns of a file are stored under another name, or not at all."""
+    if file.people:
+        stage.audit.record_wrangling(
+            table,
+            dropped=", ".join(file.people),
+            reason="names of people are not needed and not kept (D-14)",
+        )
+    if file.renamed:
+        stage.audit.record_wrangling(
+            table,
+            renamed=", ".join(f"{old} → {new}" for old, new in file.renamed.items()),
+            reason="one style of names, which say what a column holds",
+        )
 
 
 def _expect_unique(

@@ -1,6 +1,6 @@
 """Stage 03: every order line with its order, product, department and customer.
 
-Lines find their order, product and customer by position in the small tables (basket.lookup), not
+Lines find their order, product and customer by position in the small tables (tables/ids.py), not
 by a merge of wide frames, and stay pyarrow columns from file to file. The tests hold the result
 against plain pandas merges.
 """
@@ -14,7 +14,7 @@ import pyarrow as pa
 from basket.project.errors import DataError
 from basket.tables.audit import Audit
 from basket.tables.ids import OrdersOfLines, Positions
-from basket.tables.store import column_to_arrow, gathered
+from basket.tables.store import column_to_arrow, gathered, side_by_side
 
 BOTH, LEFT_ONLY = "both", "left_only"
 MERGE_FLAG = pa.array([BOTH, LEFT_ONLY, "right_only"])
@@ -65,47 +65,46 @@ def merge_part(
     # and how many rows: 0 where there is none
     count = np.bincount(found.row + 1, found.lengths, len(orders) + 1).astype(np.int64)
     order = np.repeat(np.arange(-1, len(orders), dtype=np.int32), count)
-    customer_of_order = Positions(customers["user_id"].to_numpy()).find(
-        orders["user_id"].to_numpy()
-    )
+    users = Positions(customers["user_id"].to_numpy())
+    customer_of_order = users.find(orders["user_id"].to_numpy())
     customer = np.repeat(np.insert(customer_of_order, 0, -1).astype(np.int32), count)
     product, product_rows = catalogue.find(ids)
 
-    has_order, has_customer, has_product = order >= 0, customer >= 0, product_rows > 0
-    repeats = np.where(has_customer, product_rows, 0)
+    without_order = order < 0
+    without_product = ~without_order & (product_rows == 0)
+    without_customer = ~without_order & ~without_product & (customer < 0)
+    repeats = np.where(customer >= 0, product_rows, 0)
+    lines_of_id = pd.Series(ids[customer >= 0]).value_counts(sort=False)
     if not (repeats == 1).all():  # in sound data every line matches once
         line = np.repeat(np.arange(len(ids)), repeats)
         nth = np.arange(len(line)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
         lines, order, customer = gathered(lines, line), order[line], customer[line]
         product = product[line] + nth
 
-    columns = [
+    merged = side_by_side(
         lines,
         gathered(orders.drop_columns(["order_id", "is_first_order"]), order),
         gathered(customers.drop_columns("user_id"), customer),
         gathered(catalogue.columns.drop_columns("product_id"), product),
         pa.table({"merge": pa.DictionaryArray.from_arrays(np.zeros_like(order), MERGE_FLAG)}),
-    ]
-    merged = pa.table({name: each[name] for each in columns for name in each.column_names})
+    )
     kept = order[np.diff(order, prepend=-1) > 0]  # each order once
 
     return {"merged": merged}, {
         "read": len(ids),
         "kept": len(order),
         "added": int((repeats - 1)[repeats > 1].sum()),
-        "without_order": _count(~has_order),
-        "without_product": _count(has_order & ~has_product),
-        "without_customer": _count(has_order & has_product & ~has_customer),
+        "without_order": _count(without_order),
+        "without_product": _count(without_product),
+        "without_customer": _count(without_customer),
         "orders_kept": len(kept),
         "customers_kept": len(np.unique(customer_of_order[kept])),
         "examples": [
-            *_example("order_id", "orders.csv among the prior orders", order_ids[~has_order]),
-            *_example("product_id", "products.csv", ids[has_order & ~has_product]),
-            *_example(
-                "user_id", "customers.csv", order_ids[has_order & has_product & ~has_customer]
-            ),
+            *_example("order_id", "raw_orders", order_ids[without_order]),
+            *_example("product_id", "raw_products", ids[without_product]),
+            *_example("user_id", "raw_customers", order_ids[without_customer]),
         ],
-        "lines_of_id": [pd.Series(ids[has_customer]).value_counts(sort=False)],
+        "lines_of_id": [lines_of_id],
     }
 
 
@@ -113,8 +112,8 @@ def _count(values: np.ndarray) -> int:
     return int(np.count_nonzero(values))
 
 
-def _example(column: str, file: str, ids: np.ndarray) -> list[tuple[str, str, int, int]]:
-    return [(column, file, int(ids.min()), len(ids))] if len(ids) else []
+def _example(column: str, table: str, ids: np.ndarray) -> list[tuple[str, str, int, int]]:
+    return [(column, table, int(ids.min()), len(ids))] if len(ids) else []
 
 
 def unmatched(sums: dict) -> int:
@@ -122,22 +121,27 @@ def unmatched(sums: dict) -> int:
     return sums["without_order"] + sums["without_product"] + sums["without_customer"]
 
 
-def require_full_match(sums: dict, lines_file: str) -> None:
-    """Raise DataError, naming the first offender, unless every line matched once."""
+def require_full_match(sums: dict, files: dict[str, str]) -> None:
+    """Raise DataError, naming the first offender, unless every line matched once.
+
+    `files` names the file of each raw table.
+    """
     examples = sorted(sums["examples"])
     if examples:
-        column, file, example, _ = examples[0]
+        column, table, example, _ = examples[0]
         lines = sum(found[-1] for found in examples if found[0] == column)
+        prior = " among the prior orders" * (table == "raw_orders")
         shown = f"the customer of order {example}" if column == "user_id" else example
         raise DataError(
-            f"{lines_file}: column {column}: {shown} is not in {file} (and the same for "
-            f"{lines - 1:,} lines more), or its row there is in quarantine; expected every line to "
-            "match: correct the files, or run RULES=course, which removes and counts such lines"
+            f"{files['raw_lines']}: column {column}: {shown} is not in {files[table]}{prior} (and "
+            f"the same for {lines - 1:,} lines more), or its row there is in quarantine; expected "
+            "every line to match: correct the files, or run RULES=course, which removes and counts "
+            "such lines"
         )
     if sums["added"]:
         raise DataError(
-            f"{lines_file}: {sums['added']:,} lines match several products; expected "
-            "each product_id once in products.csv"
+            f"{files['raw_lines']}: {sums['added']:,} lines match several products; expected "
+            f"each product_id once in {files['raw_products']}"
         )
 
 

@@ -7,9 +7,10 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from basket.prepare.layouts import file_names, layouts
 from basket.project.errors import DataError
 from basket.project.settings import Limits
 
@@ -28,57 +29,29 @@ UNREADABLE = (
     RuntimeError,
 )  # what a damaged archive or file raises when it is read
 
-PEOPLE = ("First Name", "Surnam")  # read and dropped, never stored (D-14)
-ORDERS = (
-    "order_id",
-    "user_id",
-    "eval_set",
-    "order_number",
-    "order_dow",
-    "order_hour_of_day",
-    "days_since_prior_order",
-)
-LINES = ("order_id", "product_id", "add_to_cart_order", "reordered")
-CUSTOMERS = (
-    "user_id",
-    *PEOPLE,
-    "Gender",
-    "STATE",
-    "Age",
-    "date_joined",
-    "n_dependants",
-    "fam_status",
-    "income",
-)
-PRODUCTS = ("product_id", "product_name", "aisle_id", "department_id")
-
-# File and header of each raw table; departments.csv is wide in one layout and long in the other.
-LAYOUTS = {
-    "course": {
-        "raw_products": ("products.csv", (*PRODUCTS, "prices")),
-        "raw_departments": ("departments.csv", None),
-        "raw_customers": ("customers.csv", CUSTOMERS),
-        "raw_orders": ("orders.csv", ORDERS),
-        "raw_lines": ("orders_products_prior.csv", LINES),
-    },
-    "kaggle": {
-        "raw_products": ("products.csv", PRODUCTS),
-        "raw_departments": ("departments.csv", None),
-        "raw_orders": ("orders.csv", ORDERS),
-        "raw_lines": ("order_products__prior.csv", LINES),
-    },
-}
-LINES_FILE = {layout: files["raw_lines"][0] for layout, files in LAYOUTS.items()}
-
 
 @dataclass(frozen=True)
 class RawFile:
-    """One raw file: in a folder, in an archive, or in an archive within an archive."""
+    """One raw file: in a folder, in an archive, or in an archive within an archive.
+
+    `names` maps each column of its header to the name under which it is stored, None for people's.
+    """
 
     name: str
     path: Path
     members: tuple[str, ...]
     size: int
+    names: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def people(self) -> list[str]:
+        """The columns that hold names of people."""
+        return [header for header, name in self.names.items() if name is None]
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """The columns that are stored under another name than the file's."""
+        return {header: name for header, name in self.names.items() if name not in (None, header)}
 
     @contextmanager
     def open(self):
@@ -153,9 +126,24 @@ class RawData:
     synthetic: dict | None
 
     @property
+    def owner(self) -> str:
+        """Whose layout it is, as messages say it: `the course's`."""
+        return layouts()[self.layout].owner
+
+    @property
     def fabricated(self) -> tuple[str, ...]:
         """Tables or columns that the delivery lacks and the pipeline fabricates."""
-        return ("products.prices", "customers") if self.layout == "kaggle" else ()
+        return layouts()[self.layout].lacks
+
+    @property
+    def facts(self) -> dict:
+        """What later stages and the report may say of the delivery."""
+        return {
+            "layout": self.layout,
+            "files": {table: file.name for table, file in self.files.items()},
+            "synthetic": self.synthetic,
+            "fabricated": self.fabricated,
+        }
 
     def hashes(self) -> dict[str, dict]:
         """Bytes and sha256 of each file, by name, as it lies on disk."""
@@ -179,34 +167,38 @@ def find(data: Path, limits: Limits) -> RawData:
     unreadable, or a header is not what it should be.
     """
     candidates = _members(data, limits)
-    layouts = [name for name, file in LINES_FILE.items() if file in candidates]
-    if len(layouts) > 1:
+    files_of = {name: [raw.file for raw in one.tables.values()] for name, one in layouts().items()}
+    lines_file = {name: one.tables["raw_lines"].file for name, one in layouts().items()}
+    found = [name for name, file in lines_file.items() if file in candidates]
+    if len(found) > 1:
         raise DataError(
-            f"{data}: holds both {' and '.join(LINES_FILE.values())}; expected the order lines "
-            "of one layout, the course's or Kaggle's: take the other away"
+            f"{data}: holds both {' and '.join(lines_file[name] for name in found)}; expected the "
+            "order lines of one layout: take the other away"
         )
-    if not layouts:
+    if not found:
         raise DataError(
-            f"{data}: {LINES_FILE['course']} is missing; expected the course's files "
-            f"({', '.join(file for file, _ in LAYOUTS['course'].values())}) or Kaggle's "
-            f"({', '.join(file for file, _ in LAYOUTS['kaggle'].values())})"
-        )
-    (layout,) = layouts
-    expected = LAYOUTS[layout]
-    for file, _ in expected.values():
-        if file not in candidates:
-            raise DataError(
-                f"{data}: {file} is missing; expected "
-                f"{', '.join(name for name, _ in expected.values())}"
+            f"{data}: {next(iter(lines_file.values()))} is missing; expected "
+            + " or ".join(
+                f"{one.owner} files ({', '.join(files_of[name])})"
+                for name, one in layouts().items()
             )
-    files = {table: candidates[file] for table, (file, _) in expected.items()}
-    for table, (_, header) in expected.items():
-        check_header(files[table], header)
+        )
+    (layout,) = found
+    for file in files_of[layout]:
+        if file not in candidates:
+            raise DataError(f"{data}: {file} is missing; expected {', '.join(files_of[layout])}")
+    files = {}
+    for table, raw in layouts()[layout].tables.items():
+        files[table] = replace(candidates[raw.file], names=raw.columns)
+        check_header(files[table], may_be_wide=table == "raw_departments")
     return RawData(layout, files, _synthetic(candidates.get(MARKER)))
 
 
-def check_header(file: RawFile, expected: tuple[str, ...] | None) -> None:
-    """Raise DataError unless the header holds exactly the expected columns, in any order."""
+def check_header(file: RawFile, may_be_wide: bool = False) -> None:
+    """Raise DataError unless the header holds exactly the expected columns, in any order.
+
+    A wide table holds in its header what else stands in rows: only its first column is looked at.
+    """
     found = file.header()
     doubled = sorted({name for name in found if found.count(name) > 1})
     if doubled:
@@ -214,24 +206,24 @@ def check_header(file: RawFile, expected: tuple[str, ...] | None) -> None:
             f"{file.name}: column {_shown(doubled[:1])} stands {found.count(doubled[0])} times "
             "in the header; expected it once"
         )
-    if expected is None:
-        if found[0] != "department_id":
+    first, *_ = columns = list(file.names)
+    if may_be_wide:
+        if found[0] != first:
             raise DataError(
-                f"{file.name}: column department_id is missing; expected it first, "
-                f"found {_shown(found)}"
+                f"{file.name}: column {first} is missing; expected it first, found {_shown(found)}"
             )
         return
-    for name in expected:
+    for name in columns:
         if name not in found:
-            seen = "" if PEOPLE[0] in expected else f"; found {_shown(found)}"  # may be a person
+            seen = "" if file.people else f"; found {_shown(found)}"  # may be a person
             raise DataError(
-                f"{file.name}: column {name} is missing; expected {', '.join(expected)}{seen}"
+                f"{file.name}: column {name} is missing; expected {', '.join(columns)}{seen}"
             )
-    extra = [name for name in found if name not in expected]
+    extra = [name for name in found if name not in columns]
     if extra:
         raise DataError(
             f"{file.name}: unexpected column {_shown(extra[:1]) or '(without a name)'}; "
-            f"expected only {', '.join(expected)}"
+            f"expected only {', '.join(columns)}"
         )
 
 
@@ -242,7 +234,7 @@ def _shown(names: list[str]) -> str:
 
 def _members(data: Path, limits: Limits) -> dict[str, RawFile]:
     """Files with an expected name in a folder or archive; each may itself be a zip of one file."""
-    names = {file for files in LAYOUTS.values() for file, _ in files.values()} | {MARKER}
+    names = file_names() | {MARKER}
     if data.is_dir():
         found = {}
         for name in names:

@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from basket.prepare.field import LONGEST_TEXT
 from basket.prepare.raw_files import RawFile
-from basket.prepare.read_csv import LONGEST_TEXT, BadRow, find_rows
+from basket.prepare.read_csv import BadRow, find_rows
 from basket.project.errors import DataError
 from basket.tables import store
 

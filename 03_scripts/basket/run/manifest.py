@@ -64,10 +64,10 @@ def describe_data(data: RawData) -> str:
         return f"SYNTHETIC DATA: a generated data set{size} in the course's layout"
     if data.fabricated:
         return (
-            "Instacart's data in Kaggle's layout; SYNTHETIC COLUMNS: the prices and the "
+            f"Instacart's data in {data.owner} layout; SYNTHETIC COLUMNS: the prices and the "
             "customers are fabricated by the generator"
         )
-    return "Instacart's data in the course's layout"
+    return f"Instacart's data in {data.owner} layout"
 
 
 def banner(stage) -> str:

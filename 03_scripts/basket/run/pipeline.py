@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from basket.prepare import raw_files
+from basket.prepare import layouts, raw_files
 from basket.project.errors import BasketError
 from basket.project.folders import ORIGINAL_DATA, ROOT, SCRIPTS, Folders, Inputs
 from basket.project.settings import Settings, load_settings
@@ -94,7 +94,7 @@ def _default_data(folders: Folders, settings: Settings, scale: float | None) -> 
                 "holds files; leave SCALE out, or name a generated folder with DATA"
             )
         archives = list(ORIGINAL_DATA.glob("*.zip"))
-        names = {file for files in raw_files.LAYOUTS.values() for file, _ in files.values()}
+        names = layouts.file_names()
         whole = [path for path in archives if path.stem not in names]
         return (
             whole[0] if len(whole) == 1 and not list(ORIGINAL_DATA.glob("*.csv")) else ORIGINAL_DATA

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from basket.prepare import layouts
 from basket.project.folders import ROOT, SCRIPTS, Folders
 from basket.project.stages import Step, file_hash, graph, record_file, write_json
 from basket.run import manifest
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 SHARED_CODE = [
     ROOT / "requirements.lock",
     ROOT / "01_project_management" / "data_dictionary.csv",
+    layouts.PATH,
     SCRIPTS / "stages.csv",
 ]
 

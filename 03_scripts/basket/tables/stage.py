@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from basket.prepare.raw_files import LINES_FILE
 from basket.project.errors import BasketError
 from basket.project.folders import Folders, Inputs
 from basket.project.settings import load_settings
@@ -82,9 +81,7 @@ class Stage:
 
     def read(self, table: str, columns: list[str] | None = None) -> pd.DataFrame:
         """Read a whole table."""
-        whole = store.read_table(self.folder_of(table), columns)
-        store.release_memory()
-        return whole
+        return store.read_table(self.folder_of(table), columns)
 
     def read_part(self, table: str, part: int = 0, columns: list[str] | None = None):
         """Read one part of a table: some customers, with all that is theirs."""
@@ -98,10 +95,9 @@ class Stage:
         """How many rows the table has."""
         return store.read_sidecar(self.folder_of(table))["rows"]
 
-    def lines_file(self) -> str:
-        """Name of the raw file that holds the order lines of this run."""
-        layout = read_record(self.folders, "01_import")["facts"]["layout"]
-        return LINES_FILE[layout]
+    def raw_files(self) -> dict[str, str]:
+        """Name of the file that each raw table of this run was read from."""
+        return read_record(self.folders, "01_import")["facts"]["files"]
 
     def fabricated(self) -> tuple[str, ...]:
         """Tables or columns that the generator had to supply because the delivery lacks them."""
@@ -197,7 +193,6 @@ class Stage:
         for number, result in enumerate(done, start=1):
             self.note_progress(what, number, len(items))
             yield result
-        store.release_memory()  # once: after each item it takes a fifth more time
 
     def note_progress(self, what: str, done: int, total: int) -> None:
         """Note that so many items are finished, for the bar that the run shows."""

@@ -99,6 +99,11 @@ def gathered(rows: pa.Table, places: np.ndarray) -> pa.Table:
     )
 
 
+def side_by_side(*tables: pa.Table) -> pa.Table:
+    """Put the columns of tables of the same rows beside each other."""
+    return pa.table({name: table[name] for table in tables for name in table.column_names})
+
+
 def write_part(folder: Path, table: str, part: int, rows: pd.DataFrame | pa.Table) -> dict:
     """Check one part against the dictionary and write it; return its rows, bytes and hash."""
     stored = (
@@ -107,17 +112,9 @@ def write_part(folder: Path, table: str, part: int, rows: pd.DataFrame | pa.Tabl
         else to_arrow(table, dictionary.validate(table, rows))
     )
     path = part_file(folder, part)
-    write_columns(path, table, stored)
+    with _writer(path, table) as writer:
+        writer.write_table(stored, row_group_size=max(1, len(stored)))
     return describe_part(path, len(stored))
-
-
-def write_columns(path: Path, table: str, rows: pa.Table) -> None:
-    """Write columns of a table, all or some, in one row group; raise where their types differ."""
-    schema = dictionary.arrow_schema(table)
-    schema = pa.schema([schema.field(name) for name in schema.names if name in rows.column_names])
-    rows = pa.Table.from_arrays([rows[name] for name in schema.names], schema=schema)
-    with _writer(path, table, schema) as writer:
-        writer.write_table(rows, row_group_size=max(1, len(rows)))
 
 
 def conforming(table: str, rows: pa.Table) -> pa.Table:
@@ -143,18 +140,18 @@ def conforming(table: str, rows: pa.Table) -> pa.Table:
     return rows.select(names).cast(dictionary.arrow_schema(table))
 
 
-def _writer(path: Path, table: str, schema: pa.Schema) -> pq.ParquetWriter:
+def _writer(path: Path, table: str) -> pq.ParquetWriter:
     """Open a part for writing: labels as dictionaries, numbers as split bytes, all under LZ4.
 
     Split bytes (BYTE_STREAM_SPLIT) cost a number 4 ns where a dictionary costs 10, and take no more
     room; every reader of parquet 2.11 knows them (D-33). What repeats from line to line is smaller
     and faster as it is: LZ4 finds the repetition.
     """
-    columns = [column for column in dictionary.columns_of(table) if column.name in schema.names]
+    columns = dictionary.columns_of(table)
     numbers = [c.name for c in columns if c.type not in ("category", "bool")]
     return pq.ParquetWriter(
         path,
-        schema,
+        dictionary.arrow_schema(table),
         compression="lz4",
         write_statistics=False,
         use_dictionary=[c.name for c in columns if c.type == "category"],
@@ -178,8 +175,7 @@ class PartWriters:
         self._folder = folder
         self._table = table
         self._enough = min(ROWS_PER_GROUP, ROWS_WAITING // (of_parts or parts))
-        schema = dictionary.arrow_schema(table)
-        self._writers = [_writer(part_file(folder, part), table, schema) for part in range(parts)]
+        self._writers = [_writer(part_file(folder, part), table) for part in range(parts)]
         self._waiting: list[list[pa.Table]] = [[] for _ in range(parts)]
         self._rows = [0] * parts
 

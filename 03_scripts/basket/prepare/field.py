@@ -1,0 +1,115 @@
+"""One field of a raw file: which text is sound, what is wrong with another, what it becomes."""
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from basket.project.dictionary import Column
+
+WHOLE_NUMBER = re.compile(r"-?[0-9]+")
+DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+DATE_FORMAT = "%m/%d/%Y"
+DATE = re.compile(r"[0-9]{1,2}/[0-9]{1,2}/(19|20)[0-9]{2}")
+LONGEST_TEXT = 32_000  # UTF-16 units, as a spreadsheet counts: its cell holds 32,767
+UTF8 = r"[\xc2-\xdf][\x80-\xbf]|[\xe1-\xec][\x80-\xbf]{2}"  # characters that are not ASCII
+
+
+def plain(column: Column | None) -> str:
+    """A regular expression for fields of a column that are sound beyond doubt.
+
+    Numbers are so where they are short and in the usual form, texts where they hold no rare sign.
+    """
+    if column is None or (column.type == "category" and not column.allowed):
+        some = "+" if column and column.required else "*"
+        return rf'(?:(?:[ !#-+\--~]|{UTF8}){some}|"(?:[ !#-~]|""|{UTF8}){some}")'
+    if column.allowed:
+        text = "|".join(map(re.escape, column.allowed))
+    elif column.type == "date":
+        text = (
+            "(?:(?:0?[1-9]|1[0-2])/(?:0?[1-9]|1[0-9]|2[0-8])|(?:0?[13-9]|1[0-2])/(?:29|30))"
+            "/(?:19|20)[0-9]{2}"
+        )
+    elif column.maximum < 1000:
+        text = "|".join(f"0?{n}" for n in range(int(column.minimum), int(column.maximum) + 1))
+        text = rf"(?:{text})(?:\.0)?" if column.type == "Int8" else text
+    else:
+        text = f"[1-9][0-9]{{0,{len(str(int(column.maximum))) - 2}}}"
+        text += r"(?:\.[0-9]{0,9})?" * (column.type == "float64")
+    optional = "" if column.required else "?"
+    return f'(?:(?:{text}){optional}|"(?:{text}){optional}")'
+
+
+def parsed_type(column: Column) -> pa.DataType:
+    """Type in which pyarrow parses the text of a column, before it becomes the stored type."""
+    if column.type in ("category", "date"):  # pyarrow reads 2/30 as 2 March
+        return pa.dictionary(pa.int32(), pa.string())
+    return pa.float64() if column.type == "Int8" else column.arrow_type  # gaps: 7.0
+
+
+def stored(column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Turn what was parsed into the stored type."""
+    if column.type != "date":
+        return values.cast(column.arrow_type)
+    days = [
+        pa.array(map(_date, chunk.dictionary.to_pylist()), column.arrow_type).take(chunk.indices)
+        for chunk in values.chunks
+    ]
+    return pa.chunked_array(days, column.arrow_type)
+
+
+def keeps_limits(column: Column, values: pa.ChunkedArray) -> bool:
+    """Whether the values of a number or of a label keep to the dictionary."""
+    if column.required and values.null_count:
+        return False
+    if column.allowed:
+        texts = {text for chunk in values.chunks for text in chunk.dictionary.to_pylist()}
+        return texts <= set(column.allowed)
+    low, high = (value.as_py() for value in pc.min_max(values).values())
+    return low is None or column.minimum <= low <= high <= column.maximum
+
+
+def _damaged(text: str) -> str | None:
+    if "\x00" in text:
+        return "holds a NUL byte"
+    if 2 * len(text) > LONGEST_TEXT:
+        units = len(text.encode("utf-16-le")) // 2
+        if units > LONGEST_TEXT:
+            return f"{units:,} characters, expected at most {LONGEST_TEXT:,}"
+    return None
+
+
+def problem(column: Column, value: str, masked: Callable = str) -> str | None:  # noqa: PLR0911
+    """Say what is wrong with a value, or None; `masked` hides what nobody may read."""
+    found = f"found {masked(value)[:40]!r}"
+    if any("\udc80" <= character <= "\udcff" for character in value):
+        return "is not UTF-8"
+    if value == "":
+        return "is missing" if column.required else None
+    if column.type == "category":
+        if column.allowed and value not in column.allowed:
+            return f"{found}, expected one of {', '.join(column.allowed)}"
+        return _damaged(value)
+    if column.type == "date":
+        return None if _is_date(value) else f"{found}, expected month/day/year"
+    pattern = DECIMAL if column.type in ("Int8", "float64") else WHOLE_NUMBER
+    if not pattern.fullmatch(value) or (column.type == "Int8" and float(value) % 1):
+        return f"{found}, expected {'a' if column.type == 'float64' else 'a whole'} number"
+    if column.minimum is not None and float(value) < column.minimum:
+        return f"found {value[:40]}, expected {column.minimum:g} or more"
+    if column.maximum is not None and float(value) > column.maximum:
+        return f"found {value[:40]}, expected {column.maximum:.10g} or less"
+    return None
+
+
+def _is_date(value: str) -> bool:
+    try:
+        return bool(DATE.fullmatch(value) and _date(value))
+    except ValueError:
+        return False
+
+
+def _date(value: str) -> date:
+    return datetime.strptime(value, DATE_FORMAT).date()

@@ -1,0 +1,74 @@
+"""Pictures of the notebooks that prepare data: by matplotlib alone, as seaborn loads slowly."""
+
+import io
+
+import numpy as np
+import pandas as pd
+from IPython.display import Image, display
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from basket.project.settings import Palette
+
+CENSORED = 30  # days: the longest gap that is recorded stands for all longer ones (D-11)
+
+
+def show_prices(dollars: pd.Series, ceiling: float, palette: Palette) -> None:
+    """Show how many products cost how much, both on logarithmic scales, and the ceiling."""
+    dollars = dollars[dollars > 0]
+    absurd = dollars > ceiling
+    shown = np.append(dollars, ceiling)
+    edges = np.geomspace(shown.min() / 1.01, shown.max() * 1.01, 61)
+    figure, axes = _empty("price in US dollars (logarithmic scale)", "products (logarithmic scale)")
+    most = max(10, np.histogram(dollars, edges)[0].max())
+    axes.set(xscale="log", yscale="log", xlim=edges[[0, -1]], ylim=(0.7, 3 * most))
+    for some, colour in ((dollars[~absurd], palette.accent), (dollars[absurd], palette.contrast)):
+        axes.hist(some, edges, color=colour)
+    axes.xaxis.set_major_formatter("{x:,g}")
+    axes.yaxis.set_major_formatter("{x:,g}")
+    axes.axvline(ceiling, color=palette.ink, linestyle="--")
+    axes.annotate(
+        f" ceiling: {ceiling:g} dollars", (ceiling, 0.93), xycoords=("data", "axes fraction")
+    )
+    above = f"{int(absurd.sum()):,} cost more, up to {shown.max():,.0f} dollars"
+    _show(
+        figure,
+        f"Histogram of prices before cleaning: {int((~absurd).sum()):,} products cost more than 0 "
+        f"and up to {ceiling:g} dollars, the ceiling; {above if absurd.any() else 'none more'}",
+    )
+
+
+def show_gaps(orders: np.ndarray, palette: Palette) -> None:
+    """Show how many orders came how many days after the one before: `orders[days]`, 0 to 30."""
+    figure, axes = _empty("days since the customer's previous order", "orders")
+    days = np.arange(len(orders))
+    colours = np.where(days < CENSORED, palette.accent, palette.contrast)
+    axes.bar(days, orders, color=colours, width=0.85)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.annotate(
+        "30 means 30 or more ",
+        (CENSORED - 0.5, orders[CENSORED]),
+        ha="right",
+        va="top",
+        color=palette.contrast,
+    )
+    _show(
+        figure,
+        "Column chart of orders by days since the customer's previous order: of "
+        f"{orders.sum():,} orders, {orders[CENSORED]:,} stand at 30, which means 30 or more",
+    )
+
+
+def _empty(x_title: str, y_title: str) -> tuple:
+    figure = Figure(figsize=(8, 3), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    axes.set(xlabel=x_title, ylabel=y_title)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _show(figure: Figure, alt: str) -> None:
+    """Show a figure with the text that stands for it; the same bytes every time."""
+    image = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(image, metadata={"Software": None})
+    display(Image(image.getvalue(), format="png", width=800), metadata={"image/png": {"alt": alt}})

@@ -1,0 +1,89 @@
+"""A copy of the checkout, with and without a built report, and its front door: make."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from basket.project.folders import ROOT
+
+SMALL = "0.004"
+NAME = "données d'épicerie (2017)"  # with spaces and accents, as a user's folder may have
+SAID = "said.txt"  # beside the checkout: what the build said
+
+
+def copy_of_checkout(target: Path) -> Path:
+    """A copy of the checkout's tracked and new files, under a name with spaces and accents."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode:
+        pytest.skip("not a git checkout: its files cannot be listed")
+    for name in listed.stdout.split("\0"):
+        if name and (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    return target
+
+
+def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=os.environ | environment,
+        timeout=500,
+        check=False,
+    )
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def checkout_in(place: Path) -> Path:
+    """Make a copy of the checkout whose commands run in the environment of these tests."""
+    folder = copy_of_checkout(place / NAME)
+    binaries = folder / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    basket = " -c 'import sys; from basket.command import main; main()'"
+    for name, program in {
+        "python": "",
+        "basket": basket,
+        "ruff": basket,
+        "jupyter": basket,
+    }.items():
+        (binaries / name).write_text(
+            '#!/bin/sh\nhere="$(cd "$(dirname "$0")/../.." && pwd)"\n'
+            f'PYTHONPATH="$here/03_scripts" exec "{sys.executable}"{program} "$@"\n'
+        )
+        (binaries / name).chmod(0o755)
+    shutil.copy(folder / "requirements.lock", folder / ".venv" / "installed.lock")
+    os.utime(folder / ".venv" / "installed.lock")
+    return folder
+
+
+def built_in(place: Path, shared: Path) -> Path:
+    """Return a copy of a checkout with a built report; the first who asks builds it in `shared`."""
+    shared.mkdir(exist_ok=True)
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / SAID).exists():
+            done = make(checkout_in(shared), "report", f"SCALE={SMALL}")
+            assert done.returncode == 0, done.stderr
+            (shared / SAID).write_text(done.stderr, encoding="utf-8")
+    return shutil.copytree(shared, place) / NAME
