@@ -10,7 +10,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from test_pipeline import copy_of_checkout
+from checkout import copy_of_checkout
 
 pytestmark = pytest.mark.slow
 
