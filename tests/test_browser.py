@@ -17,7 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from basket.report.pages import build
+from basket.report.pages.index import write_index
+from basket.report.pages.notebook import render
+from basket.report.pages.page import settings_of_run
 from notebook_maker import usual_cells, write_notebook, write_run
 
 pytestmark = pytest.mark.slow
@@ -231,8 +233,8 @@ def folder(request, browser, tmp_path_factory) -> Path:
     folders = write_run(tmp_path_factory.mktemp("run"))
     write_notebook(folders.out, usual_cells())
     for notebook in folders.notebooks.glob("*.ipynb"):
-        build.render(notebook)
-    return build.write_index(folders, build.settings_of_run()).parent
+        render(notebook)
+    return write_index(folders, settings_of_run()).parent
 
 
 def pages_of(folder: Path) -> list[Path]:

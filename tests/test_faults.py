@@ -19,8 +19,9 @@ import pytest
 
 from basket.checks.reproduce import hashes
 from basket.project.errors import BasketError
+from basket.project.files import SIDECAR, file_hash
 from basket.project.folders import Folders
-from basket.project.stages import SIDECAR, file_hash, graph
+from basket.project.stages import graph
 from basket.run.lock import only_run, runtime_prefix
 from basket.tables.publish import publish
 from conftest import cut_at, imported, write_settings

@@ -411,6 +411,7 @@ def test_the_plain_reader_catches_a_reader_that_loses_rows(tmp_path, monkeypatch
         fuzz(tmp_path, 1000, (Phase.generate,))
 
 
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_line_that_is_taken_for_sound_is_read_as_the_plain_reader_reads_it(
     tmp_path_factory, data

@@ -14,7 +14,10 @@ from nbformat import v4
 from basket.project.errors import BasketError
 from basket.project.folders import ROOT, Folders
 from basket.project.stages import graph
-from basket.report.pages import build
+from basket.report.pages.clean_html import readable
+from basket.report.pages.index import write_index
+from basket.report.pages.notebook import _first_line, is_current, render
+from basket.report.pages.page import PageError, settings_of_run
 from notebook_maker import ALT, HOSTILE, code, figure, table, usual_cells, write_notebook, write_run
 
 
@@ -39,25 +42,25 @@ class Elements(HTMLParser):
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> Path:
     """The page of a notebook that has one of everything."""
-    return build.render(write_notebook(tmp_path_factory.mktemp("run")))
+    return render(write_notebook(tmp_path_factory.mktemp("run")))
 
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory) -> Path:
     """The index of a run."""
     folders = write_run(tmp_path_factory.mktemp("run"))
-    return build.write_index(folders, build.settings_of_run())
+    return write_index(folders, settings_of_run())
 
 
 def rendered(folder: Path, *cells: dict) -> str:
     """The page of a notebook that has these cells below its title."""
     notebook = write_notebook(folder, [v4.new_markdown_cell("# Title"), *cells])
-    return build.render(notebook).read_text(encoding="utf-8")
+    return render(notebook).read_text(encoding="utf-8")
 
 
 def test_the_page_stands_beside_the_notebook_and_nothing_else(tmp_path):
     """No partial file is left."""
-    page = build.render(write_notebook(tmp_path))
+    page = render(write_notebook(tmp_path))
     files = sorted(file.name for file in page.parent.iterdir())
     assert files == ["03_merge.html", "03_merge.ipynb"]
 
@@ -76,10 +79,10 @@ def test_a_figure_without_alt_text_fails_and_leaves_the_page_as_it_was(tmp_path,
     before = rendered(tmp_path, code("1"))
     notebook = write_notebook(tmp_path, [v4.new_markdown_cell("# Title"), code("x", figure(alt))])
     with pytest.raises(ValueError, match=r"03_merge\.ipynb: cell 2: a figure has") as raised:
-        build.render(notebook)
+        render(notebook)
     assert isinstance(raised.value, BasketError)
     assert notebook.with_suffix(".html").read_text(encoding="utf-8") == before
-    assert not build.is_current(notebook)
+    assert not is_current(notebook)
 
 
 @pytest.mark.parametrize(
@@ -92,14 +95,14 @@ def test_a_figure_without_alt_text_fails_and_leaves_the_page_as_it_was(tmp_path,
 )
 def test_an_image_from_elsewhere_or_without_alt_fails(tmp_path, source):
     """Also when it comes from markdown."""
-    with pytest.raises(build.PageError, match="cell 2: an image must be part of the notebook"):
+    with pytest.raises(PageError, match="cell 2: an image must be part of the notebook"):
         rendered(tmp_path, v4.new_markdown_cell(source))
 
 
 def test_a_notebook_without_a_title_fails(tmp_path):
     """The title is the page's only heading of level 1."""
-    with pytest.raises(build.PageError, match="does not open with a heading"):
-        build.render(write_notebook(tmp_path, [code("1")]))
+    with pytest.raises(PageError, match="does not open with a heading"):
+        render(write_notebook(tmp_path, [code("1")]))
 
 
 @pytest.mark.parametrize("made", ["page", "index"])
@@ -220,7 +223,7 @@ def test_a_table_scrolls_in_its_box_with_numbers_to_the_right(page):
     ],
 )
 def test_numbers_are_shown_as_people_read_them(number, shown):
-    assert build.readable(number) == shown
+    assert readable(number) == shown
 
 
 def test_identifiers_stay_as_they_are_and_what_is_missing_stands_as_its_column_does(tmp_path):
@@ -248,7 +251,7 @@ def test_identifiers_stay_as_they_are_and_what_is_missing_stands_as_its_column_d
     ],
 )
 def test_folded_code_is_told_by_the_first_line_that_does_something(source, line):
-    assert build._first_line(source) == line
+    assert _first_line(source) == line
 
 
 def test_what_differs_between_runs_is_not_shown(tmp_path):
@@ -308,29 +311,29 @@ def test_hostile_text_stays_text(tmp_path, cell):
 
 def test_the_same_notebook_gives_the_same_bytes_wherever_it_is(tmp_path):
     """No time, no folder, no random name."""
-    one, other = (build.render(write_notebook(tmp_path / name)) for name in ("one", "a/second"))
+    one, other = (render(write_notebook(tmp_path / name)) for name in ("one", "a/second"))
     assert one.read_bytes() == other.read_bytes()
 
 
 def test_a_page_is_current_until_something_changes(tmp_path, monkeypatch):
     """The notebook, the settings, what the data is, or the page itself."""
     notebook = write_notebook(tmp_path)
-    assert not build.is_current(notebook)
-    build.render(notebook)
-    assert build.is_current(notebook)
+    assert not is_current(notebook)
+    render(notebook)
+    assert is_current(notebook)
     settings = tmp_path / "settings.yml"
     text = (ROOT / "settings.yml").read_text(encoding="utf-8")
     settings.write_text(text.replace("#0072B2", "#0072B3"), encoding="utf-8")
     monkeypatch.setenv("BASKET_SETTINGS", str(settings))
-    assert not build.is_current(notebook)
+    assert not is_current(notebook)
     monkeypatch.undo()
     write_run(tmp_path)
     write_notebook(tmp_path)
-    assert not build.is_current(notebook), "the data is synthetic now"
-    build.render(notebook)
-    assert build.is_current(notebook)
+    assert not is_current(notebook), "the data is synthetic now"
+    render(notebook)
+    assert is_current(notebook)
     write_notebook(tmp_path, usual_cells()[:-1])
-    assert not build.is_current(notebook)
+    assert not is_current(notebook)
 
 
 @pytest.mark.parametrize(
@@ -341,8 +344,8 @@ def test_every_page_says_what_is_made_up(tmp_path, synthetic, banner):
     """Before anything else on the page."""
     folders = write_run(tmp_path, synthetic)
     for page in (
-        build.write_index(folders, build.settings_of_run()),
-        build.render(folders.notebooks / "02_clean.ipynb"),
+        write_index(folders, settings_of_run()),
+        render(folders.notebooks / "02_clean.ipynb"),
     ):
         text = page.read_text(encoding="utf-8")
         if banner:
@@ -355,7 +358,7 @@ def test_the_index_without_a_record_of_stage_01_asks_the_facts_of_the_run(tmp_pa
     """The other place that says so."""
     folders = write_run(tmp_path)
     (folders.prepared / "01_import.json").unlink()
-    text = build.write_index(folders, build.settings_of_run()).read_text(encoding="utf-8")
+    text = write_index(folders, settings_of_run()).read_text(encoding="utf-8")
     assert "SYNTHETIC DATA" in text
 
 
@@ -401,7 +404,7 @@ def test_the_index_shows_rows_of_the_rules_in_force(index):
 
 def test_the_index_of_a_run_that_has_nothing_yet(tmp_path):
     """It says so."""
-    index = build.write_index(Folders(tmp_path), build.settings_of_run())
+    index = write_index(Folders(tmp_path), settings_of_run())
     text = index.read_text(encoding="utf-8")
     assert "No findings yet." in text
     assert "none yet" in text
@@ -420,6 +423,6 @@ def luminance(colour: str) -> float:
 @pytest.mark.parametrize("behind", ["#FFFFFF", "#F6F8FA", "#F1F4F6"])
 def test_text_stands_out(name, behind):
     """At least 4.5 to 1, code included."""
-    colour = getattr(build.settings_of_run().palette, name)
+    colour = getattr(settings_of_run().palette, name)
     dark, light = sorted((luminance(colour), luminance(behind)))
     assert (light + 0.05) / (dark + 0.05) >= 4.5

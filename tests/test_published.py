@@ -13,9 +13,10 @@ import pytest
 
 import oracle
 from basket.checks import published
+from basket.project import published_figures
 from basket.project.errors import BasketError
+from basket.project.files import SIDECAR
 from basket.project.folders import Folders
-from basket.project.stages import SIDECAR
 from basket.tables.result_csv import to_csv
 
 RULES = ("course", "corrected")
@@ -36,7 +37,7 @@ class Figures:
     def __init__(self):
         """Read the file."""
         self.values: dict[str, dict[str, float]] = {}
-        with published.FIGURES.open(newline="", encoding="utf-8") as file:
+        with published_figures.PATH.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 value = float(row["value"])
                 self.values.setdefault(row["figure"], {})[row["key"]] = (
@@ -71,61 +72,6 @@ def write_prepared(folders: Folders, name: str, parts: list[dict]) -> None:
 def spread(counts: dict) -> np.ndarray:
     """Each key as often as its count says."""
     return np.repeat(np.array(list(counts), dtype=object), list(counts.values()))
-
-
-def flow_rows(figures: Figures, rules: str) -> list[dict]:
-    def row(step: str, table: str, **rows: int) -> dict:
-        kinds = ("in", "added", "removed", "out")
-        return {"rules": rules, "step": step, "table": table} | {
-            f"rows_{kind}": rows.get(kind, 0) for kind in kinds
-        }
-
-    rows = [
-        row("read", table, **{"in": figures.one(figure)})
-        for figure, table in published.SIZES.items()
-    ]
-    if rules == "corrected":
-        rows.append(row("prior orders only", "orders", out=figures.one("orders.prior_distinct")))
-        return rows
-    return [
-        *rows,
-        row("drop nameless", "products", out=figures.one("rows.products_no_null")),
-        row("drop exact duplicates", "products", out=figures.one("rows.products_clean")),
-        row("merge", "merged", **{"in": figures.one("rows.combined")},
-            added=figures.one("rows.fanout_extra"), removed=figures.one("rows.unmatched_left"),
-            out=figures.one("rows.merged")),
-        row("active customers", "merged", removed=figures.one("rows.excluded"),
-            out=figures.one("rows.active")),
-        row("active customers", "analysis_customers", out=figures.one("customers.active")),
-    ]  # fmt: skip
-
-
-FLAGS = {  # population, flag, unit: figure
-    "course": {
-        ("all", "loyalty_flag", "lines"): "merged.loyalty_flag",
-        ("all", "region", "lines"): "merged.region",
-        ("all", "spending_flag", "lines"): "merged.spending_flag_before_cleaning",
-        ("all", "frequency_flag", "lines"): "merged.order_frequency_flag",
-        ("all", "family_status", "lines"): "merged.fam_status",
-        ("all", "busiest_day", "lines"): "merged.busiest_day",
-        ("all", "busiest_days", "lines"): "merged.busiest_days",
-        ("all", "busiest_period_of_day", "lines"): "merged.busiest_period_of_day",
-        ("all", "price_range", "lines"): "merged.price_range_loc",
-        ("active", "price_range", "lines"): "active.price_range_loc",
-        ("active", "family_status", "lines"): "active.fam_status",
-        ("active", "gender", "lines"): "active.gender",
-        ("active", "n_dependants", "lines"): "active.n_dependants",
-        ("active", "n_dependants", "customers"): "customers.active_n_dependants",
-        ("active", "family_status", "customers"): "active_customers.fam_status",
-        ("active", "loyalty_flag", "customers"): "active_customers.loyalty_flag",
-        ("active", "region", "customers"): "active_customers.region",
-    },
-    "corrected": {
-        ("all", "loyalty_flag", "lines"): "full.loyalty_flag",
-        ("all", "loyalty_flag", "customers"): "customers.loyalty_flag",
-        ("all", "region", "lines"): "full.region",
-    },
-}
 
 
 def customers_of(figures: Figures) -> dict[str, list]:
@@ -190,36 +136,36 @@ def merged_of(figures: Figures) -> list[dict]:
     return [{"department_id": ids[part::3], "order_number": numbers[part::3]} for part in range(3)]
 
 
+def write_result_tables(folders: Folders, rules: str) -> list[dict]:
+    """Write each figure where it says that a result table holds it; return the rows as read.
+
+    That these places hold what the figures mean is the business of the tests against SQL, below.
+    """
+    tables: dict[str, dict] = {}
+    with published_figures.PATH.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["produced_by"] in ("raw", rules) and ".csv: " in row["where"]:
+                table, column, by, only = published.WHERE.fullmatch(row["where"]).groups()
+                keys = dict(pair.split("=") for pair in only.split(", "))
+                keys |= {by: row["key"]} if by else {"rules": rules}
+                known = tables.setdefault(table.removesuffix(".csv"), {})
+                known.setdefault(tuple(keys.values()), keys)[column] = row["value"]
+    for table, rows in tables.items():
+        write_results(folders, table, list(rows.values()))
+    flow = tables["population_flow"].values()
+    return [row | {"rows_in": int(row["rows_in"])} for row in flow if row["step"] == "read"]
+
+
 def compose(folders: Folders, rules: str) -> Folders:
     """A folder whose tables say what is published, as a run on the full data would."""
     figures = Figures()
     folders.prepared.mkdir(parents=True)
-    flow = flow_rows(figures, rules)
     records = {
-        "01_import": {"facts": {"synthetic": None}, "flow": flow},
+        "01_import": {"facts": {"synthetic": None}, "flow": write_result_tables(folders, rules)},
         "03_merge": {"rules": rules},
     }
     for stage, record in records.items():
         (folders.prepared / f"{stage}.json").write_text(json.dumps(record))
-    write_results(folders, "population_flow", flow)
-    flags = {}
-    for (population, flag, unit), figure in FLAGS[rules].items():
-        for label, count in figures[figure].items():
-            row = {"population": population, "flag": flag, "label": label}
-            flags.setdefault(tuple(row.values()), row)[unit] = count
-    write_results(folders, "flags", list(flags.values()))
-    populations = {"all": "merged", "active": "active"} if rules == "course" else {"all": "full"}
-    for table, key in (("orders_by_day", "dow"), ("orders_by_hour", "hour")):
-        write_results(
-            folders,
-            table,
-            [
-                {"population": population, table.split("_")[-1]: code, "lines": lines}
-                for population, prefix in populations.items()
-                if f"{prefix}.{key}" in figures.values
-                for code, lines in figures[f"{prefix}.{key}"].items()
-            ],
-        )
     gaps = figures["orders.days_since_prior"]
     write_prepared(
         folders,
@@ -281,28 +227,6 @@ def compose(folders: Folders, rules: str) -> Folders:
         ],
     )
     write_prepared(folders, "merged", merged_of(figures))
-    write_results(
-        folders,
-        "departments",
-        [
-            {"population": population, "department": department, "lines": count}
-            for population, prefix in populations.items()
-            for department, count in figures[f"{prefix}.department"].items()
-        ],
-    )
-    write_results(
-        folders,
-        "habits",
-        [
-            {
-                "population": "all",
-                "grouping": "loyalty_flag",
-                "group": group,
-                "mean_item_price": mean,
-            }
-            for group, mean in figures["merged.mean_price_by_loyalty_after"].items()
-        ],
-    )
     return folders
 
 
@@ -356,7 +280,7 @@ def test_each_single_figure_that_differs_is_named(composed, monkeypatch):
     rows = published.read_published()
     named = 0
     for row in rows[rows["produced_by"].isin(["raw", rules])].itertuples():
-        if f"{row.figure} {row.key}".strip() in published.NO_TABLE:
+        if row.where.startswith(published.NO_TABLE):
             continue
         good = sources[row.figure]
         step = 0.00001 if "mean" in row.figure else 1
@@ -428,6 +352,20 @@ def labelled(day_or_hour: str, label: str) -> str:
     )
 
 
+TOTALS = {  # figure: population, attribute, unit
+    "merged.loyalty_flag": ("all", "loyalty_flag", "lines"),
+    "merged.region": ("all", "region", "lines"),
+    "merged.spending_flag_before_cleaning": ("all", "spending_flag", "lines"),
+    "merged.order_frequency_flag": ("all", "frequency_flag", "lines"),
+    "merged.fam_status": ("all", "family_status", "lines"),
+    "active.fam_status": ("active", "family_status", "lines"),
+    "active.gender": ("active", "gender", "lines"),
+    "active.n_dependants": ("active", "n_dependants", "lines"),
+    "customers.active_n_dependants": ("active", "n_dependants", "customers"),
+    "active_customers.fam_status": ("active", "family_status", "customers"),
+    "active_customers.loyalty_flag": ("active", "loyalty_flag", "customers"),
+    "active_customers.region": ("active", "region", "customers"),
+}
 RAW_SQL = {
     "rows.customers": "SELECT '', count(*) FROM raw_customers",
     "rows.products_raw": "SELECT '', count(*) FROM raw_products",
@@ -491,11 +429,7 @@ SQL = {
         "merged.busiest_day": labelled("day", "busiest_day"),
         "merged.busiest_days": labelled("day", "busiest_days"),
         "merged.busiest_period_of_day": labelled("hour", "busiest_period_of_day"),
-    } | {
-        figure: totals(population, attribute, unit)
-        for (population, attribute, unit), figure in FLAGS["course"].items()
-        if not attribute.startswith(("busiest", "price"))
-    },
+    } | {figure: totals(*of) for figure, of in TOTALS.items()},
 }  # fmt: skip
 
 

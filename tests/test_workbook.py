@@ -22,7 +22,14 @@ import workbook_rules as rules
 from basket.project.errors import BasketError
 from basket.project.folders import Folders
 from basket.project.settings import load_settings
-from basket.report.workbook import build, native_charts, page, sheet_figures
+from basket.report.workbook import (
+    build,
+    measure_text,
+    native_charts,
+    sheet_chart_data,
+    sheet_figures,
+    values,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = load_settings(ROOT / "settings.yml")
@@ -786,14 +793,14 @@ def test_a_failed_write_leaves_the_last_report(fresh):
 
 
 def test_text_is_measured_and_wrapped():
-    assert page.wrap("one two three", 1_000) == ["one two three"]
-    assert page.wrap("one two", page.text_width("one") + 1) == ["one", "two"]
-    assert "".join(page.wrap("w" * 50, 60)) == "w" * 50
-    assert page.wrap("a\nb", 100) == ["a", "b"]
+    assert measure_text.wrap("one two three", 1_000) == ["one two three"]
+    assert measure_text.wrap("one two", measure_text.text_width("one") + 1) == ["one", "two"]
+    assert "".join(measure_text.wrap("w" * 50, 60)) == "w" * 50
+    assert measure_text.wrap("a\nb", 100) == ["a", "b"]
 
 
 def test_repeated_headers_are_told_apart():
-    assert page.unique(["From", "from", "To"]) == ["From", "from 2", "To"]
+    assert values.unique(["From", "from", "To"]) == ["From", "from 2", "To"]
 
 
 def test_per_cents_below_one_keep_a_decimal():
@@ -828,9 +835,9 @@ def test_figures_fill_as_few_pages_as_there_can_be(seed):
 
 
 def test_shelves_fill_the_first_page_with_room():
-    assert sheet_figures.in_pages([100, 590, 190, 380], 700, 110) == [1, 0, 2, 3]
-    assert sheet_figures.in_pages([50, 60, 70], 700, 110) == [0, 1, 2]
-    assert sheet_figures.in_pages([], 700, 110) == []
+    assert sheet_chart_data.in_pages([100, 590, 190, 380], 700, 110) == [1, 0, 2, 3]
+    assert sheet_chart_data.in_pages([50, 60, 70], 700, 110) == [0, 1, 2]
+    assert sheet_chart_data.in_pages([], 700, 110) == []
 
 
 @pytest.mark.parametrize(

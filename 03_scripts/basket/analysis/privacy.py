@@ -72,7 +72,7 @@ def publishable(
 
 
 def withheld_labels(published: dict[str, pd.DataFrame]) -> set[tuple[str, str]]:
-    """The (grouping, label) pairs that are suppressed in habits, or in a table of ages or the like.
+    """Return the (grouping, label) pairs that are suppressed in habits or a table of one attribute.
 
     Not those of a table with further labels: there, a suppressed row is one of many of its group.
     """
@@ -89,7 +89,7 @@ def withheld_labels(published: dict[str, pd.DataFrame]) -> set[tuple[str, str]]:
 
 
 def withheld_groups(habits: pd.DataFrame, settings: Settings) -> set[tuple[str, str]]:
-    """The (grouping, group) pairs of the active population whose numbers are not published."""
+    """Return the (grouping, group) pairs of active customers whose numbers are not published."""
     active = habits[habits["population"] == PUBLISHED_POPULATION].reset_index(drop=True)
     hidden = suppressed_rows(active, settings.privacy.smallest_group)
     rows = active.loc[hidden, ["grouping", "group"]].astype("str")
@@ -105,7 +105,7 @@ def _hide(table: pd.DataFrame, hidden: np.ndarray, columns: list[str]) -> pd.Dat
 
 
 def _rows_of(table: pd.DataFrame, withheld: set[tuple[str, str]]) -> np.ndarray:
-    """Rows that tell of a withheld group, as their own group or as one side of a comparison."""
+    """Find the rows about a withheld group: their own group, or one side of a comparison."""
     hidden = np.zeros(len(table), bool)
     for grouping, label in (*PAIRS, ("grouping", "group_a"), ("grouping", "group_b")):
         if {grouping, label} <= set(table.columns):
@@ -118,7 +118,7 @@ def _rows_of(table: pd.DataFrame, withheld: set[tuple[str, str]]) -> np.ndarray:
 
 
 def _every_department(mix: pd.DataFrame, withheld: set[tuple[str, str]]) -> pd.DataFrame:
-    """Give a withheld group a row for each department: its rows must not tell what it buys."""
+    """Give a withheld group a row for each department, so that its rows hide what it buys."""
     if mix.empty:
         return mix
     departments = mix["department"].drop_duplicates()
@@ -142,7 +142,7 @@ def _every_department(mix: pd.DataFrame, withheld: set[tuple[str, str]]) -> pd.D
 
 
 def suppressed_rows(table: pd.DataFrame, minimum: int) -> np.ndarray:
-    """Which rows of a table (of one population) its own count of customers says to suppress."""
+    """Find the rows of a table (of one population) that its count of customers says to suppress."""
     count = next((name for name in COUNTS if name in table), None)
     if count is None:
         return np.zeros(len(table), bool)
@@ -176,7 +176,7 @@ def _show_again(
     primary: np.ndarray,
     minimum: int,
 ) -> np.ndarray:
-    """Show those rows again, the largest first, that turn out not to be needed."""
+    """Show again, the largest first, the rows whose suppression turns out not to be needed."""
     for row in sorted(np.flatnonzero(hidden & ~primary), key=lambda row: -customers[row]):
         fewer = hidden.copy()
         fewer[row] = False
@@ -186,14 +186,14 @@ def _show_again(
 
 
 def _holds(value: float, is_relation: bool, minimum: int) -> bool:
-    """Whether an attacker may use it: a relation that is true; a total large enough to be shown."""
+    """Whether an attacker can use it: a relation that is true, or a total large enough to show."""
     return abs(value) < CLOSE if is_relation else value >= minimum
 
 
 def _neighbours(
     weights: np.ndarray, exposed: list[tuple[int, ...]], wanted: np.ndarray
 ) -> np.ndarray:
-    """The wanted rows that stand in an equation with an exposed row, or else nearest to one."""
+    """Find the wanted rows that share an equation with an exposed row, or are nearest to one."""
     reached = np.zeros(len(wanted), bool)
     reached[[row for found in exposed for row in found]] = True
     while True:
@@ -207,7 +207,7 @@ def _neighbours(
 def exposed_sets(
     weights: np.ndarray, customers: np.ndarray, hidden: np.ndarray, minimum: int
 ) -> list[tuple[int, ...]]:
-    """Sets of hidden rows, of too few customers together, whose sum follows from what is visible.
+    """Find sets of hidden rows, of too few customers, whose sum follows from what is visible.
 
     A sum follows when its indicator lies in the space spanned by the equations, restricted to the
     hidden rows.
@@ -238,7 +238,7 @@ def exposed_sets(
 
 
 def known_sums(table: pd.DataFrame) -> list[tuple[np.ndarray, bool]]:
-    """The sums of rows that are known: totals of groupings, margins, and relations between them.
+    """Return the sums of rows that are known: totals, margins, and relations between groupings.
 
     Each is a row of weights, and whether it is a relation: that one weighs the rows of a grouping
     against those of another, and is of use only where its sum is 0.
@@ -267,7 +267,7 @@ def known_sums(table: pd.DataFrame) -> list[tuple[np.ndarray, bool]]:
 
 
 def _relations(grouping: pd.Series, group: pd.Series) -> Iterable[tuple]:
-    """Profiles against their parts, and family status against dependants."""
+    """Yield the relations of profiles to their parts, and of family status to dependants."""
     profiles = grouping == "profile"
     parts = group.str.split(", ", n=2, expand=True).reindex(columns=range(3))
     without = (grouping == "n_dependants") & (group == "0")

@@ -1,11 +1,12 @@
 """`basket verify --published`: a run on the full real data against the figures of other analyses.
 
-published_figures.csv says of each figure which RULES produce it, or that the raw files do. A figure
-that neither RULES gives (a variant, or an error of the field) is not held against; nor is one that
-no table of ours holds: both are listed with the reason.
+published_figures.csv says of each figure which RULES produce it (or that the raw files do), and
+where in a run it is. A figure that neither RULES gives (a variant, or an error of the field) is not
+compared, nor is one that no table of ours holds: both are listed with the reason.
 """
 
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,11 +16,11 @@ import pyarrow.parquet as pq
 
 from basket.project.errors import BasketError
 from basket.project.folders import ROOT, Folders
+from basket.project.published_figures import read_published
 from basket.project.settings import load_settings
 from basket.project.stages import read_record
 from basket.tables.store import read_sidecar
 
-FIGURES = ROOT / "01_project_management" / "published_figures.csv"
 TOLERANCE = 1e-6  # of means, published and stored with six decimals; counts agree exactly
 SIZES = {
     "rows.customers": "raw_customers",
@@ -28,12 +29,8 @@ SIZES = {
     "rows.prior": "raw_lines",
 }
 MISSING = "(missing)"
-NO_TABLE = {
-    "rows.nameless_product_lines": "lines without their product are counted together",
-    "rows.missing_id_lines": "lines without their product are counted together",
-    "rows.first_order_nan_combined": "lines are counted by order after the merge, not before it",
-    "merged.mean_price before": "mean prices are taken after price cleaning under both RULES",
-}
+NO_TABLE = "no table: "  # begins a `where` that says why no table of ours holds the figure
+WHERE = re.compile(r"([\w.]+): ([\w/-]+)(?: by (.+?))?(?: where (.+))?")
 
 
 @dataclass(frozen=True)
@@ -54,11 +51,6 @@ class Held:
     not_held: dict[str, list[str]] = field(default_factory=dict)
 
 
-def read_published() -> pd.DataFrame:
-    """The published figures, one row each: figure, key (text), value, produced_by and more."""
-    return pd.read_csv(FIGURES, keep_default_na=False, dtype={"key": str})
-
-
 def verify_published(folders: Folders) -> Held:
     """Hold a run against each published figure that its RULES produce.
 
@@ -77,7 +69,7 @@ def verify_published(folders: Folders) -> Held:
         elif row.produced_by not in ("raw", rules):
             reason = f"RULES={row.produced_by} gives it"
         else:
-            reason = NO_TABLE.get(name)
+            reason = row.where.removeprefix(NO_TABLE) if row.where.startswith(NO_TABLE) else None
         if reason:
             held.not_held.setdefault(reason, []).append(name)
             continue
@@ -114,125 +106,71 @@ def _require_full_data(record: dict, published: pd.DataFrame) -> None:
 
 
 def find(folders: Folders, rules: str) -> dict[str, Source]:
-    """The source of each figure that the raw files or these RULES produce."""
-    results, prepared = folders.tables, folders.prepared
-
-    def result(table: str, keys: dict[str, str], key: str, column: str) -> Source:
-        frame = pd.read_csv(results / f"{table}.csv", keep_default_na=False, dtype=str)
-        for name, value in keys.items():
-            frame = frame[frame[name] == value]
-        values = pd.to_numeric(frame.set_index(key)[column])
-        return Source(f"{table}.csv, {column} of {', '.join(keys.values())}", values)
-
-    def flow(step: str, table: str, column: str) -> Source:
-        source = result("population_flow", {"rules": rules, "step": step}, "table", column)
-        return Source(f"{source.place}, {table}", one(source.values.get(table)))
-
-    def flag(population: str, name: str, unit: str) -> Source:
-        return result("flags", {"population": population, "flag": name}, "label", unit)
-
-    def counted(table: str, by: list[str], of: str | None = None) -> Source:
-        place = f"{table}, {of or 'rows'} by {' and '.join(by)}"
-        return Source(place, add_up(prepared / table, by, of))
-
-    found = {figure: flow("read", table, "rows_in") for figure, table in SIZES.items()}
-    for figure, column in (
-        ("orders.hour", "order_hour"),
-        ("orders.dow", "order_day"),
-        ("orders.days_since_prior", "days_since_prior_order"),
-    ):
-        found[figure] = counted("raw_orders", [column])
-    found["customers.n_dependants"] = counted("raw_customers", ["n_dependants"])
-    found["customers.fam_status"] = counted("raw_customers", ["family_status"])
-    regions = load_settings(ROOT / "settings.yml").regions.items()
-    region_of = {state: region for region, states in regions for state in states}
-    found["customers.region"] = Source(
-        "raw_customers, rows by region of state",
-        add_up(prepared / "raw_customers", ["state"]).groupby(region_of).sum(),
-    )
-    spend, priced, reordered, lines = (
-        add_up(prepared / "analysis_customers", [], column).sum()
-        for column in ("spend_cents", "priced_lines", "reordered_lines", "lines")
-    )
-    prefix = "merged" if rules == "course" else "full"
-    found |= {
-        f"{prefix}.dow": result("orders_by_day", {"population": "all"}, "day", "lines"),
-        f"{prefix}.hour": result("orders_by_hour", {"population": "all"}, "hour", "lines"),
-        f"{prefix}.loyalty_flag": flag("all", "loyalty_flag", "lines"),
-        f"{prefix}.region": flag("all", "region", "lines"),
-    }
-    if rules == "corrected":
-        return found | {
-            "orders.prior_distinct": flow("prior orders only", "orders", "rows_out"),
-            "full.reordered": Source(
-                "analysis_customers, reordered_lines and lines",
-                pd.Series({"0": lines - reordered, "1": reordered}),
-            ),
-            "customers.loyalty_flag": flag("all", "loyalty_flag", "customers"),
-        }
-    first_orders = counted("analysis_orders", ["days_since_prior_order"], "lines")
-    unpriced = counted("analysis_products", ["price_cents"], "lines")
-    unsold = counted("analysis_products", ["lines"])
-    numbers = add_up(prepared / "merged", ["department_id"], "order_number")
-    found |= {
-        "rows.products_no_null": flow("drop nameless", "products", "rows_out"),
-        "rows.products_clean": flow("drop exact duplicates", "products", "rows_out"),
-        "rows.combined": flow("merge", "merged", "rows_in"),
-        "rows.merged": flow("merge", "merged", "rows_out"),
-        "rows.unmatched_left": flow("merge", "merged", "rows_removed"),
-        "rows.fanout_extra": flow("merge", "merged", "rows_added"),
-        "rows.unmatched_right": Source("analysis_products without lines", one(unsold.values["0"])),
-        "rows.price_outliers": Source(
-            "analysis_products, lines without a price", one(unpriced.values[MISSING])
-        ),
-        "rows.active": flow("active customers", "merged", "rows_out"),
-        "rows.excluded": flow("active customers", "merged", "rows_removed"),
-        "rows.first_order_nan_merged": Source(
-            "analysis_orders, lines without a gap", one(first_orders.values[MISSING])
-        ),
-        "customers.active": flow("active customers", "analysis_customers", "rows_out"),
-        "merged.state": counted("analysis_customers", ["state"], "lines"),
-        "merged.region_x_loyalty": counted(
-            "analysis_customers", ["region", "loyalty_flag"], "lines"
-        ),
-        "merged.region_x_spending_before_cleaning": counted(
-            "analysis_customers", ["region", "spending_flag"], "lines"
-        ),
-        "merged.mean_price": Source(
-            "analysis_customers, spend per priced line", pd.Series({"after": spend / priced / 100})
-        ),
-        "merged.mean_price_by_loyalty_after": result(
-            "habits", {"population": "all", "grouping": "loyalty_flag"}, "group", "mean_item_price"
-        ),
-        "merged.mean_order_number_by_department": Source(
-            "merged, mean order_number by department_id",
-            numbers / add_up(prepared / "merged", ["department_id"]),
-        ),
-        "merged.spending_flag_before_cleaning": flag("all", "spending_flag", "lines"),
-        "merged.order_frequency_flag": flag("all", "frequency_flag", "lines"),
-        "merged.fam_status": flag("all", "family_status", "lines"),
-        "active.dow": result("orders_by_day", {"population": "active"}, "day", "lines"),
-        "active.fam_status": flag("active", "family_status", "lines"),
-        "active.gender": flag("active", "gender", "lines"),
-        "active.n_dependants": flag("active", "n_dependants", "lines"),
-        "customers.active_n_dependants": flag("active", "n_dependants", "customers"),
-        "active_customers.fam_status": flag("active", "family_status", "customers"),
-        "active_customers.loyalty_flag": flag("active", "loyalty_flag", "customers"),
-        "active_customers.region": flag("active", "region", "customers"),
-    }
-    for name in ("busiest_day", "busiest_days", "busiest_period_of_day"):
-        found[f"merged.{name}"] = flag("all", name, "lines")
-    for prefix, population in (("merged", "all"), ("active", "active")):
-        found[f"{prefix}.department"] = result(
-            "departments", {"population": population}, "department", "lines"
-        )
-        found[f"{prefix}.price_range_loc"] = flag(population, "price_range", "lines")
+    """Return the source of each figure that the raw files or these RULES produce."""
+    published = read_published()
+    produced = published[published["produced_by"].isin(["raw", rules])]
+    found: dict[str, Source] = {}
+    for (figure, text), rows in produced.groupby(["figure", "where"], sort=False):
+        if text.startswith(NO_TABLE):
+            continue
+        place, values = look_up(text, folders, rules)
+        if list(values.index) == [""]:
+            values.index = rows["key"]
+        if figure in found:  # its keys are in different places
+            values = pd.concat([found[figure].values, values])
+        found[figure] = Source(place, values)
     return found
 
 
-def one(value) -> pd.Series:
-    """A figure that has no key."""
-    return pd.Series([] if value is None else [value], index=[] if value is None else [""])
+def look_up(text: str, folders: Folders, rules: str) -> tuple[str, pd.Series]:
+    """Return the place that a `where` names, in words, and its values by key.
+
+    The form is `table: value by key where column=value, …`; a result table ends in .csv. The value
+    is a column, `rows`, or columns and numbers joined by - and /, worked out from left to right.
+    """
+    table, value, by, only = WHERE.fullmatch(text).groups()
+    keys = by.split(" and ") if by else []
+    chosen = dict(pair.split("=") for pair in only.split(", ")) if only else {}
+
+    def column(name: str) -> pd.Series | int:
+        if name.isdigit():
+            return int(name)
+        if table.endswith(".csv"):
+            return _of_result(folders.tables / table, keys, chosen, name, rules)
+        return _of_prepared(folders.prepared / table, keys, chosen, name)
+
+    first, *rest = re.split("([-/])", value)
+    values = column(first)
+    for sign, name in zip(rest[::2], rest[1::2], strict=True):
+        values = values - column(name) if sign == "-" else values / column(name)
+    return f"{table}, {value}" + (f" of {', '.join(chosen.values())}" if chosen else ""), values
+
+
+def _of_result(
+    path: Path, keys: list[str], chosen: dict[str, str], name: str, rules: str
+) -> pd.Series:
+    """Return a column of a result table by the key, of the chosen rows; no key is one value."""
+    frame = pd.read_csv(path, keep_default_na=False, dtype=str)
+    for column, value in (chosen | ({"rules": rules} if "rules" in frame else {})).items():
+        frame = frame[frame[column] == value]
+    numbers = pd.to_numeric(frame[name])
+    return numbers.set_axis(frame[keys[0]]) if keys else one(numbers)
+
+
+def _of_prepared(folder: Path, keys: list[str], chosen: dict[str, str], name: str) -> pd.Series:
+    """Return the sum of a column of a prepared table, or its rows, by the keys."""
+    of = None if name == "rows" else name
+    if keys == ["region of state"]:
+        regions = load_settings(ROOT / "settings.yml").regions.items()
+        region_of = {state: region for region, states in regions for state in states}
+        return add_up(folder, ["state"], of).groupby(region_of).sum()
+    values = add_up(folder, keys or list(chosen), of)
+    return one(values[values.index == " / ".join(chosen.values())]) if chosen else values
+
+
+def one(values: pd.Series) -> pd.Series:
+    """Return the last of the values, without a key."""
+    return values[-1:].set_axis([""][: len(values)])
 
 
 def add_up(folder: Path, by: list[str], of: str | None = None) -> pd.Series:

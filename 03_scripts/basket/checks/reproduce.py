@@ -18,12 +18,12 @@ from pathlib import Path
 import yaml
 
 from basket.project.errors import BasketError
+from basket.project.files import file_hash
 from basket.project.folders import ROOT
-from basket.project.stages import file_hash
+from basket.project.stages import DONE, USAGE
 
 MANIFEST = "04_analysis/manifest.json"
 TIMES = ("seconds", "finished")  # of the manifest: all that may differ
-NO_RESULT = (".usage.json", ".done.json")
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def hashes(out: Path) -> dict[str, str]:
     for path in sorted(out.rglob("*")):
         name = path.relative_to(out)
         hidden = any(part.startswith(".") for part in name.parts)
-        if path.is_file() and not hidden and not path.name.endswith(NO_RESULT):
+        if path.is_file() and not hidden and not path.name.endswith((DONE, USAGE)):
             found[name.as_posix()] = file_hash(path)
     if MANIFEST in found:
         content = json.loads((out / MANIFEST).read_text(encoding="utf-8"))

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from basket.checks.verify import verify
+from basket.project import git, origin
 from basket.project.errors import BasketError
+from basket.project.files import file_hash
 from basket.project.folders import Folders
-from basket.project.stages import file_hash
-from basket.run import manifest
 
 LOG = "log.md"
 
@@ -23,22 +23,22 @@ def send(folders: Folders, recipient: str, allow_synthetic: bool) -> Path:
     """
     if not recipient.strip():
         raise BasketError('nobody to send to; name the recipient: make send TO="VP of Marketing"')
-    if manifest.commit() == manifest.NO_COMMIT:
+    if git.commit() == git.NO_COMMIT:
         raise BasketError(
             "this folder is not under version control: what is sent could not be "
             "traced to a commit; send from a git checkout"
         )
-    if manifest.is_dirty():
+    if git.is_dirty():
         raise BasketError(
             "files have changed since the last commit; commit them, run `make report`, then send"
         )
     verify(folders)
     made = json.loads((folders.analysis / "run_facts.json").read_text(encoding="utf-8"))
-    if made["commit"] != manifest.commit() or made["dirty"]:
+    if made["commit"] != git.commit() or made["dirty"]:
         raise BasketError(
             "the report was built from another commit or with changes; run `make report`, then send"
         )
-    if made["data"]["synthetic"] != "no" and not allow_synthetic:
+    if made["data"]["synthetic"] != origin.REAL and not allow_synthetic:
         raise BasketError(
             f"{made['data']['description']}: not sent; add --allow-synthetic if the "
             "recipient knows (make send ALLOW_SYNTHETIC=1)"

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from basket.project.errors import BasketError
+from basket.project.files import file_hash
 from basket.project.folders import Folders
-from basket.project.stages import file_hash
+from basket.project.stages import DONE, USAGE
 from basket.run.manifest import hashes_in
 
 NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?")
@@ -28,7 +29,7 @@ def verify(folders: Folders) -> dict[str, int]:
 
 
 def verify_files(folders: Folders) -> int:
-    """Hold every file against the manifest's hash."""
+    """Compare every file with the hash in the manifest; return how many there are."""
     expected = hashes_in(_read(folders.analysis / "manifest.json"))
     if not expected:
         raise BasketError(
@@ -59,7 +60,7 @@ def _is_expected(folders: Folders, path: Path) -> bool:
         path.name.startswith(".")
         or path == folders.analysis / "manifest.json"
         or path.parent == folders.client  # the log and what was sent before
-        or path.name.endswith((".done.json", ".usage.json"))
+        or path.name.endswith((DONE, USAGE))
         or path.name in ("README.md", "flat.json")
     )
 
@@ -88,7 +89,7 @@ def verify_findings(folders: Folders) -> int:
 
 
 def unexplained(sentence: str, numbers: dict[str, dict]) -> list[str]:
-    """The numbers of a sentence that are no rounded value, and no part of a text, in `numbers`."""
+    """Return the numbers of a sentence that `numbers` hold neither rounded nor in a text."""
     values = [number["value"] for number in numbers.values()]
     texts = " ".join(
         [

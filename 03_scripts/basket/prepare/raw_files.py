@@ -12,6 +12,7 @@ from pathlib import Path
 
 from basket.prepare.layouts import file_names, layouts
 from basket.project.errors import DataError
+from basket.project.origin import Origin
 from basket.project.settings import Limits
 
 MARKER = "SYNTHETIC_DATA.json"
@@ -136,10 +137,16 @@ class RawData:
         return layouts()[self.layout].lacks
 
     @property
+    def origin(self) -> Origin:
+        """Say whether this data is real, generated, or partly made up."""
+        return Origin(self.synthetic, self.fabricated, self.owner)
+
+    @property
     def facts(self) -> dict:
         """What later stages and the report may say of the delivery."""
         return {
             "layout": self.layout,
+            "owner": self.owner,
             "files": {table: file.name for table, file in self.files.items()},
             "synthetic": self.synthetic,
             "fabricated": self.fabricated,

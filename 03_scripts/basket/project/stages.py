@@ -1,18 +1,16 @@
 """The graph of stages, read from stages.csv, and the record that each stage leaves."""
 
 import csv
-import hashlib
-import json
-import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from basket.project.errors import BasketError
+from basket.project.files import read_json
 from basket.project.folders import SCRIPTS, Folders
 
 GRAPH = SCRIPTS / "stages.csv"
-SIDECAR = "_table.json"  # what a published table says of itself, in its folder
+USAGE, DONE = ".usage.json", ".done.json"  # endings of the files that are no result
 
 
 @dataclass(frozen=True)
@@ -45,28 +43,17 @@ def record_file(folders: Folders, stage: str) -> Path:
 
 def read_record(folders: Folders, stage: str) -> dict:
     """Read a stage's record; raise a BasketError when the stage has not run yet."""
-    try:
-        return json.loads(record_file(folders, stage).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise BasketError(f"{stage} has not run yet; run `make report` first") from None
+    record = read_json(record_file(folders, stage), None)
+    if record is None:
+        raise BasketError(f"{stage} has not run yet; run `make report` first")
+    return record
 
 
-def write_json(path: Path, content, default=None) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1, ensure_ascii=False, default=default)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+def usage_file(folders: Folders, stage: str) -> Path:
+    """Where a stage says how much it used; not part of any result."""
+    return folders.prepared / f"{stage}{USAGE}"
 
 
-def file_hash(path: Path) -> str | None:
-    """The sha256 of a file, None when it is not there."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
+def done_file(folders: Folders, stage: str) -> Path:
+    """Where a run notes what a finished stage was built from, and what it made."""
+    return folders.prepared / f"{stage}{DONE}"

@@ -10,9 +10,10 @@ from basket.analysis.figure import Figure
 from basket.analysis.finding import TooLittleData
 from basket.analysis.privacy import publishable
 from basket.analysis.questions import question_of
-from basket.project.stages import graph, read_record, write_json
+from basket.project.files import write_json
+from basket.project.origin import Origin
+from basket.project.stages import graph, read_record
 from basket.report import draw
-from basket.run import manifest
 from basket.tables.audit import CHECKS, FLOW, WRANGLING
 from basket.tables.stage import Stage
 
@@ -49,6 +50,7 @@ def read_audit(stage: Stage) -> dict[str, pd.DataFrame]:
 class Paper:
     """The figures and findings of this run, in the order in which the notebook asks for them.
 
+
     `results` may grow while the paper is written: a figure and a finding read the tables that are
     there when they are asked for.
     """
@@ -60,7 +62,8 @@ class Paper:
         self.images: dict[str, bytes] = {}
         self.found: list[dict] = []
         self._fabricated = stage.fabricated()
-        self._banner = manifest.banner(stage)
+        banner = Origin.of_run(stage.folders).banner
+        self._banner = banner.on_figures if banner else ""
 
     def show(self, function: Callable) -> None:
         """Draw one figure and show it, with its text for those who cannot see it."""

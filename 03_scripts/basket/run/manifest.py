@@ -2,104 +2,34 @@
 
 import csv
 import json
-import os
 import platform
-import subprocess
 from datetime import UTC, datetime
-from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 
-from basket.prepare.raw_files import RawData
+from basket.project import git
+from basket.project.files import SIDECAR, file_hash, read_json, write_json
 from basket.project.folders import ROOT, Folders
-from basket.project.stages import SIDECAR, file_hash, graph, read_record, write_json
-from basket.tables.publish import usage_file
+from basket.project.stages import done_file, graph, read_record, usage_file
 
-NO_COMMIT = "unknown"
-EPOCH_WITHOUT_COMMIT = 1_483_228_800  # 1 January 2017, the year of the data set
 NO_RESULT_DEPENDS_ON = {"threads", "memory_share", "cell_timeout_seconds"}  # of the limits
 PACKAGES = ("pandas", "numpy", "pyarrow", "scipy", "matplotlib", "seaborn", "openpyxl", "papermill")
-
-
-def _git(*arguments: str) -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", "--no-optional-locks", "-C", str(ROOT), *arguments],  # writes nothing
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=20,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
-
-
-@cache
-def commit() -> str:
-    """The commit of this checkout, or `unknown` outside version control."""
-    return _git("rev-parse", "HEAD") or NO_COMMIT
-
-
-@cache
-def is_dirty() -> bool:
-    """Whether files differ from the commit or are new; what was sent and its log do not count."""
-    changed = _git("status", "--porcelain", "--", ".", ":!05_sent_to_client")
-    return bool(changed)
-
-
-def epoch() -> int:
-    """Seconds that stand for the date of this run: SOURCE_DATE_EPOCH, else the commit's date."""
-    given = os.environ.get("SOURCE_DATE_EPOCH", "")
-    if given.isdigit():
-        return int(given)
-    return int(_git("log", "-1", "--format=%ct") or EPOCH_WITHOUT_COMMIT)
-
-
-def describe_data(data: RawData) -> str:
-    """Say in one sentence what data this is."""
-    if data.synthetic:
-        scale = data.synthetic.get("scale")
-        size = f" of SCALE {scale:g}" if isinstance(scale, int | float) else ""
-        return f"SYNTHETIC DATA: a generated data set{size} in the course's layout"
-    if data.fabricated:
-        return (
-            f"Instacart's data in {data.owner} layout; SYNTHETIC COLUMNS: the prices and the "
-            "customers are fabricated by the generator"
-        )
-    return f"Instacart's data in {data.owner} layout"
-
-
-def banner(stage) -> str:
-    """What stands on every figure of a run whose data is not real."""
-    arrived = read_record(stage.folders, "01_import")["facts"]
-    return (
-        "SYNTHETIC DATA"
-        if arrived["synthetic"]
-        else "SYNTHETIC COLUMNS: prices and customers"
-        if arrived["fabricated"]
-        else ""
-    )
 
 
 def run_facts(run) -> dict:
     """What the report may say of a run: data, rules, versions and commit; no time, no path."""
     files = run.received
+    origin = run.data.origin
     return {
         "rules": run.rules,
         "version": version("basket"),
-        "commit": commit(),
-        "dirty": is_dirty(),
-        "date": datetime.fromtimestamp(epoch(), UTC).date().isoformat(),
-        "epoch": epoch(),
+        "commit": git.commit(),
+        "dirty": git.is_dirty(),
+        "date": datetime.fromtimestamp(git.epoch(), UTC).date().isoformat(),
+        "epoch": git.epoch(),
         "data": {
             "layout": run.data.layout,
-            "synthetic": "data"
-            if run.data.synthetic
-            else "columns"
-            if run.data.fabricated
-            else "no",
-            "description": describe_data(run.data),
+            "synthetic": origin.kind,
+            "description": origin.sentence(),
             "sha256": _joined(files),
             "files": files,
         },
@@ -120,17 +50,9 @@ def write_run_facts(run) -> None:
     write_json(run.folders.analysis / "run_facts.json", run_facts(run))
 
 
-def done_file(folders: Folders, stage: str) -> Path:
-    """Where the run notes what a finished stage was made from, and what it made."""
-    return folders.prepared / f"{stage}.done.json"
-
-
 def read_usage(folders: Folders, stage: str) -> dict:
     """Rows that a stage took or made, and its peak memory."""
-    try:
-        return json.loads(usage_file(folders, stage).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {"rows": 0, "peak_bytes": 0}
+    return read_json(usage_file(folders, stage), {"rows": 0, "peak_bytes": 0})
 
 
 def write_manifest(run) -> None:
@@ -152,11 +74,8 @@ def write_manifest(run) -> None:
 
 def read_manifest(folders: Folders) -> dict:
     """The manifest of the last finished run; empty when there is none that can be read."""
-    try:
-        manifest = json.loads((folders.analysis / "manifest.json").read_text(encoding="utf-8"))
-        return manifest if isinstance(manifest, dict) else {}
-    except (OSError, ValueError):
-        return {}
+    manifest = read_json(folders.analysis / "manifest.json", {})
+    return manifest if isinstance(manifest, dict) else {}
 
 
 def hashes_in(manifest: dict) -> dict[str, str]:

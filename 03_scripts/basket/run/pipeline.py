@@ -14,10 +14,12 @@ from pathlib import Path
 import psutil
 
 from basket.prepare import layouts, raw_files
+from basket.project import git
 from basket.project.errors import BasketError
+from basket.project.files import file_hash
 from basket.project.folders import ORIGINAL_DATA, ROOT, SCRIPTS, Folders, Inputs
 from basket.project.settings import Settings, load_settings
-from basket.project.stages import Step, file_hash, graph
+from basket.project.stages import Step, done_file, graph
 from basket.run import manifest
 from basket.run.environment import ENVIRONMENT
 from basket.run.lock import only_run, runtime_prefix
@@ -74,7 +76,7 @@ def report(
             _say(cluster.check(scheduler))
         data = (data or _default_data(folders, settings, scale)).resolve()
         found = raw_files.find(data, settings.limits)
-        _say(manifest.describe_data(found))
+        _say(found.origin.sentence())
         inputs = Inputs(folders.out, settings_file, data, scheduler)
         run = Run(inputs, settings, rules, found, start_from)
         _prepare_environment(run)
@@ -130,7 +132,7 @@ def _prepare_environment(run: Run) -> None:
     os.environ.update(
         MPLCONFIGDIR=str(home / ".matplotlib"),
         PYTHONHASHSEED="0",
-        SOURCE_DATE_EPOCH=str(manifest.epoch()),
+        SOURCE_DATE_EPOCH=str(git.epoch()),
         **run.inputs.environment(),
         **ENVIRONMENT,
     )
@@ -166,7 +168,7 @@ def _run_stage(run: Run, step: Step, kernels: "Kernels") -> None:
     from basket.run.execute import execute  # papermill: takes as long as a kernel to start
 
     stage, begun = step.stage, time.perf_counter()
-    manifest.done_file(run.folders, stage).unlink(missing_ok=True)
+    done_file(run.folders, stage).unlink(missing_ok=True)
     with kernels.take(stage) as kernel:
         before = fingerprint(run, step)
         if stage == "06_report":
@@ -236,14 +238,15 @@ class Kernels:
 
 
 def _render(folders: Folders, stage: str) -> None:
-    from basket.report.pages import build
+    from basket.report.pages import notebook
 
-    build.render(executed(folders, stage))
+    notebook.render(executed(folders, stage))
 
 
 def _render_pages(run: Run, beside: ThreadPoolExecutor) -> None:
     """Finish the pages of all stages, and the index that links them."""
-    from basket.report.pages import build
+    from basket.report.pages.index import write_index
+    from basket.report.pages.notebook import is_current
 
     recorded = manifest.hashes_in(manifest.read_manifest(run.folders))
 
@@ -253,12 +256,12 @@ def _render_pages(run: Run, beside: ThreadPoolExecutor) -> None:
     for stage in graph():
         notebook = executed(run.folders, stage)
         untouched = is_untouched(notebook.with_suffix(".html"))
-        if stage not in run.pages and not (untouched and build.is_current(notebook)):
+        if stage not in run.pages and not (untouched and is_current(notebook)):
             run.pages[stage] = beside.submit(_render, run.folders, stage)
     for page in run.pages.values():
         page.result()
     if run.pages or not is_untouched(run.folders.notebooks / "index.html"):
-        build.write_index(run.folders, run.settings)
+        write_index(run.folders, run.settings)
 
 
 def _say(text: str) -> None:

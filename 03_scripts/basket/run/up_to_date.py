@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from basket.prepare import layouts
+from basket.project.files import file_hash, read_json, write_json
 from basket.project.folders import ROOT, SCRIPTS, Folders
-from basket.project.stages import Step, file_hash, graph, record_file, write_json
+from basket.project.stages import Step, done_file, graph, record_file
 from basket.run import manifest
 from basket.tables.publish import place_of
 
@@ -34,9 +35,9 @@ def is_up_to_date(run: "Run", step: Step) -> bool:
     if run.start_from and names.index(step.stage) >= names.index(run.start_from):
         return False
     try:
-        content = json.loads(manifest.done_file(run.folders, step.stage).read_text("utf-8"))
+        content = read_json(done_file(run.folders, step.stage), {})
         made = {run.folders.out / path: digest for path, digest in content["outputs"].items()}
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (KeyError, AttributeError):  # absent, or not what this project writes
         return False
     return (
         content.get("fingerprint") == fingerprint(run, step)
@@ -50,7 +51,7 @@ def note_done(run: "Run", step: Step, made_from: str) -> None:
     made = hashes(_outputs(run.folders, step))
     outputs = {str(path.relative_to(run.folders.out)): digest for path, digest in made.items()}
     content = {"fingerprint": made_from, "outputs": outputs}
-    write_json(manifest.done_file(run.folders, step.stage), content)
+    write_json(done_file(run.folders, step.stage), content)
 
 
 def fingerprint(run: "Run", step: Step) -> str:

@@ -19,8 +19,8 @@ from pathlib import Path
 from platform import python_version_tuple
 
 from basket.project.errors import BasketError
+from basket.project.files import file_hash
 from basket.project.folders import ROOT, SCRIPTS
-from basket.project.stages import file_hash
 
 CONNECT_SECONDS = 6  # Dask's own 30 are too long to look at nothing
 WORKERS_SECONDS = 30  # without any worker, at the start or half-way

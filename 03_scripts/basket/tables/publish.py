@@ -1,7 +1,7 @@
 """Where what a stage makes belongs, and how it gets there: whole, once the stage has ended.
 
 A notebook that a run has started only writes below `.building`; the run moves what it made into
-place. So a kernel that outlives a killed run cannot publish anything (D-31).
+place. So a kernel that outlives a killed run cannot publish anything (D-40).
 """
 
 import shutil
@@ -9,17 +9,12 @@ from pathlib import Path
 
 from basket.project.errors import BasketError
 from basket.project.folders import Folders
-from basket.project.stages import Step, record_file
+from basket.project.stages import Step, record_file, usage_file
 
 
 def building_folder(folders: Folders) -> Path:
     """Return the folder below which all stages write what is not published yet."""
     return folders.prepared / ".building"
-
-
-def usage_file(folders: Folders, stage: str) -> Path:
-    """Return where a stage says how much it used; not part of any result."""
-    return folders.prepared / f"{stage}.usage.json"
 
 
 def place_of(folders: Folders, made: str) -> Path:

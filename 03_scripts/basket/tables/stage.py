@@ -16,12 +16,14 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from basket.project.errors import BasketError
+from basket.project.files import SIDECAR, write_json
 from basket.project.folders import Folders, Inputs
+from basket.project.origin import Origin
 from basket.project.settings import load_settings
-from basket.project.stages import SIDECAR, Step, graph, read_record, record_file, write_json
+from basket.project.stages import Step, graph, read_record, record_file, usage_file
 from basket.tables import progress, store
 from basket.tables.audit import Audit
-from basket.tables.publish import building_folder, publish, usage_file
+from basket.tables.publish import building_folder, publish
 from basket.tables.result_csv import to_csv
 
 
@@ -101,7 +103,7 @@ class Stage:
 
     def fabricated(self) -> tuple[str, ...]:
         """Tables or columns that the generator had to supply because the delivery lacks them."""
-        return tuple(read_record(self.folders, "01_import")["facts"]["fabricated"])
+        return Origin.of_run(self.folders).fabricated
 
     # ---- making -------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from basket.project import dictionary
 from basket.project.errors import BasketError
-from basket.project.stages import SIDECAR
+from basket.project.files import SIDECAR
 
 ROWS_PER_GROUP = 250_000  # of a table that is written while it is read
 ROWS_WAITING = 5_000_000  # of all parts that are written side by side

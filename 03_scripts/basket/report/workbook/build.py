@@ -5,24 +5,21 @@ audit's rows, the dictionary, the settings and the facts of the run. The same in
 bytes.
 """
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 from openpyxl.packaging.custom import StringProperty
 
-from basket.analysis.privacy import SUPPRESSED, describes_customers, publishable, withheld_labels
-from basket.project.errors import BasketError
+from basket.analysis.privacy import SUPPRESSED
+from basket.project.files import write_whole
 from basket.project.folders import Folders
+from basket.project.origin import BANNERS
 from basket.project.settings import Settings
-from basket.report.workbook.file import date_of, to_bytes, write_whole
-from basket.report.workbook.page import CONTENTS, Book, clean_text
-from basket.report.workbook.sheet_figures import (
-    publishable_figures,
-    write_chart_data,
-    write_figures,
-)
+from basket.report.workbook.file import date_of, to_bytes
+from basket.report.workbook.material import Material, read_material
+from basket.report.workbook.page import Book
+from basket.report.workbook.sheet_advice import proven_offers, write_advice
+from basket.report.workbook.sheet_chart_data import write_chart_data
+from basket.report.workbook.sheet_figures import write_figures
 from basket.report.workbook.sheet_notes import write_notes
 from basket.report.workbook.sheet_record import (
     write_checks,
@@ -30,89 +27,16 @@ from basket.report.workbook.sheet_record import (
     write_flow,
     write_wrangling,
 )
-from basket.report.workbook.sheet_story import (
-    TILE_WIDTH,
-    Evidence,
-    proven_offers,
-    publishable_findings,
-    write_advice,
-    write_summary,
-    write_title,
-)
-from basket.tables.result_csv import read_csv
-
-SHEETS = (
-    CONTENTS,
-    "Executive Summary",
-    "2. Population Flow",
-    "3. Consistency checks",
-    "4. Wrangling steps",
-    "5. Column derivations",
-    "6. Visualizations",
-    "7. Recommendations",
-    "8. Chart data",
-    "9. Notes and glossary",
-)
-BANNERS = {
-    "no": "",
-    "data": "SYNTHETIC DATA: generated, not real. Every number here describes invented orders.",
-    "columns": "SYNTHETIC COLUMNS: prices and customers are fabricated by the generator, not real.",
-}
-NEEDED = (
-    "population_flow",
-    "consistency_checks",
-    "wrangling_steps",
-    "flags",
-    "orders_by_day",
-    "departments",
-    "habits",
-)
-
-
-@dataclass(frozen=True)
-class Material:
-    """What the report is made from."""
-
-    tables: dict[str, pd.DataFrame]
-    findings: list[dict]
-    figures: list[dict]
-    facts: dict
-
-
-def read_material(folders: Folders) -> Material:
-    """Read tables, findings, figures and facts; raise when a stage has not left them."""
-    tables = {path.stem: read_csv(path) for path in sorted(folders.tables.glob("*.csv"))}
-    absent = [name for name in NEEDED if name not in tables]
-    if absent:
-        raise BasketError(f"{folders.tables}: no table {', '.join(absent)}; run `make report`")
-    return Material(
-        tables,
-        _read_json(folders.analysis / "findings.json"),
-        _read_json(folders.visualizations / "figures.json"),
-        _read_json(folders.analysis / "run_facts.json"),
-    )
-
-
-def _read_json(path: Path):
-    try:
-        return _cleaned(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        raise BasketError(f"{path}: absent or unreadable; run `make report`") from None
-
-
-def _cleaned(value):
-    """The same content without the characters that a workbook cannot hold."""
-    if isinstance(value, dict):
-        return {key: _cleaned(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_cleaned(one) for one in value]
-    return clean_text(value) if isinstance(value, str) else value
+from basket.report.workbook.sheet_summary import write_summary
+from basket.report.workbook.sheet_title import TILE_WIDTH, write_title
+from basket.report.workbook.sheets import SHEETS, TITLE
+from basket.report.workbook.shown_findings import FigureLinks
 
 
 def write_report(folders: Folders, settings: Settings, path: Path | None = None) -> Path:
     """Write the report of a run; return where it stands."""
     path = path or folders.report
-    material = read_material(folders)
+    material = read_material(folders, settings)
     book = build(material, settings, folders.visualizations)
     write_whole(path, to_bytes(book.workbook, material.facts["epoch"]))
     return path
@@ -120,31 +44,23 @@ def write_report(folders: Folders, settings: Settings, path: Path | None = None)
 
 def build(material: Material, settings: Settings, images: Path) -> Book:
     """Build the workbook in memory."""
-    tables, facts = material.tables, material.facts
-    published = {
-        name: publishable(table, settings, tables["habits"])
-        for name, table in tables.items()
-        if describes_customers(table)
-    }
-    findings = publishable_findings(material.findings, published, settings)
-    figures = publishable_figures(
-        material.figures, withheld_labels(published), set(published), settings
-    )
-    book = Book(settings, BANNERS[facts["data"]["synthetic"]])
-    book.page(CONTENTS, settings.report.title, (TILE_WIDTH,) * 6)
+    tables, published, facts = material.tables, material.published, material.facts
+    findings, figures = material.findings, material.figures
+    book = Book(settings, str(BANNERS.get(facts["data"]["synthetic"], "")))
+    book.page(TITLE, settings.report.title, (TILE_WIDTH,) * 6)
 
     write_chart_data(book, figures)
     write_figures(book, figures, images)
-    evidence = Evidence(figures)
+    links = FigureLinks(figures)
     write_title(book, tables, facts)
-    write_summary(book, findings, evidence)
+    write_summary(book, findings, links)
     write_flow(book, tables["population_flow"], facts)
     write_checks(book, tables["consistency_checks"])
     write_wrangling(book, tables["wrangling_steps"])
     flags = published["flags"]
     write_derivations(book, flags, bool((flags == SUPPRESSED).any(axis=None)))
     offers = proven_offers(published.get("department_lifts"), settings, facts["data"]["synthetic"])
-    write_advice(book, findings, evidence, tables.get("ad_calendar"), offers)
+    write_advice(book, findings, links, tables.get("ad_calendar"), offers)
     write_notes(book, published, facts)
     for page in book.pages.values():
         page.close()

@@ -1,22 +1,20 @@
 """A sheet of the workbook as a page that is written from top to bottom.
 
 Excel neither wraps a sentence over cells nor knows how high a wrapped row is, and cuts drawings
-where a page ends. So this module measures text (in the widths of Arial), sets every height, and
-sets every page break itself. No cell is merged; a long sentence is cut into lines that run over the
+where a page ends. So text is measured (measure_text), and this module sets every height and every
+page break itself. No cell is merged; a long sentence is cut into lines that run over the
 empty cells to the right.
 """
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 from openpyxl import Workbook
 from openpyxl.cell import Cell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.styles import Alignment, Border, NamedStyle, PatternFill, Side
-from openpyxl.styles import Font as UnorderedFont
+from openpyxl.styles import Alignment, Border, NamedStyle
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.indexed_list import IndexedList
 from openpyxl.worksheet.hyperlink import Hyperlink
@@ -25,18 +23,31 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.table import Table
 from openpyxl.worksheet.worksheet import Worksheet
 
-from basket.project.dictionary import result_columns
 from basket.project.errors import BasketError
 from basket.project.settings import Settings
+from basket.report.workbook.look import FONT, Font, Look
+from basket.report.workbook.measure_text import (
+    LINE,
+    POINTS_PER_PIXEL,
+    TEXT_SIZE,
+    clean_text,
+    text_width,
+    wrap,
+)
+from basket.report.workbook.sheets import FOR_THE_CLIENT, TITLE
+from basket.report.workbook.values import (
+    NOTHING,
+    heading,
+    is_number,
+    number_format,
+    number_format_of,
+    plain,
+    shown,
+    unique,
+)
 
-FONT = "Arial"
-TEXT_SIZE = 10
-LONGEST_TEXT = 32_767
 LONGEST_TABLE = 1_000
 LONGEST_SHEET_NAME = 31
-NOT_KNOWN = "N/A"
-NOTHING = "–"
-CONTENTS = "1. Title Page"
 
 # A4 landscape, in points; a column of width 1 is 7 pixels, a pixel 0.75 points.
 A4_WIDTH, A4_HEIGHT = 841.9, 595.3
@@ -44,7 +55,6 @@ MARGIN_SIDE, MARGIN_TOP, MARGIN_BOTTOM = 0.5, 0.55, 0.55  # inches
 PAGE_WIDTH = A4_WIDTH - 144 * MARGIN_SIDE
 PAGE_HEIGHT = A4_HEIGHT - 72 * (MARGIN_TOP + MARGIN_BOTTOM) - 8
 PIXELS_PER_WIDTH = 7
-POINTS_PER_PIXEL = 0.75
 SMALLEST_SCALE = 0.7  # of print: 10 points become 7
 HEADING_HEIGHT = 60  # points: what a section's heading and its first sentence take
 CELL_PADDING = 8  # pixels
@@ -52,197 +62,7 @@ INDENT = 9  # pixels
 ROW_PADDING = 3  # points
 SAFE = 0.95  # programs measure text a little differently
 
-# Widths of Arial's characters, in thousandths of the size; what is not listed counts as `WIDE`.
-WIDTHS = {
-    character: width
-    for width, characters in {
-        191: "'",
-        222: "ijl’",
-        260: "|",
-        278: " !,./:;I[\\]ft·",
-        333: "()-`r“”",
-        334: "{}",
-        355: '"',
-        389: "*",
-        469: "^",
-        500: "Jcksvxyz",
-        556: "#$0123456789?L_abdeghnopqu–é",
-        584: "+<=>~×",
-        604: "●○",
-        611: "FTZ",
-        667: "&ABEKPSVXY",
-        722: "CDHNRUw",
-        778: "GOQ",
-        833: "Mm",
-        889: "%",
-        944: "W",
-    }.items()
-    for character in characters
-}
-WIDE = 1000
-BOLDER = 1.07
-LINE = 1.27  # height of a line, in sizes
-UNWANTED = re.compile(f"{ILLEGAL_CHARACTERS_RE.pattern}|[\ud800-\udfff\ufffe\uffff]")
 STARTS_A_FORMULA = ("=", "+", "-", "@", "\t")
-
-FIGURE_HEADINGS = {"ratio": "Times the mean of all"}  # of columns that only figures have
-INTERVAL_ENDS = {"_low": "Interval, from", "_high": "Interval, to"}
-
-
-# ---- text and numbers -------------------------------------------------------------------------
-
-
-def clean_text(text: str) -> str:
-    """Text without the characters that a workbook cannot hold."""
-    cleaned = UNWANTED.sub("", text)
-    if len(cleaned) > LONGEST_TEXT:
-        raise BasketError(
-            f"a text of {len(cleaned):,} characters does not fit into a cell of the "
-            f"workbook ({LONGEST_TEXT:,}): {cleaned[:60]} …"
-        )
-    return cleaned
-
-
-def text_width(text: str, size: float = TEXT_SIZE, bold: bool = False) -> float:
-    """Width of a text in pixels."""
-    thousandths = sum(WIDTHS.get(character, WIDE) for character in text)
-    return thousandths / 1000 * size / POINTS_PER_PIXEL * (BOLDER if bold else 1)
-
-
-def wrap(text: str, pixels: float, size: float = TEXT_SIZE, bold: bool = False) -> list[str]:
-    """Cut a text into lines that fit into so many pixels; a word too long is cut as well."""
-    lines = []
-    for paragraph in text.split("\n"):
-        line = ""
-        for word in paragraph.split():
-            longer = f"{line} {word}" if line else word
-            if text_width(longer, size, bold) <= pixels:
-                line = longer
-                continue
-            if line:
-                lines.append(line)
-            while text_width(word, size, bold) > pixels and len(word) > 1:
-                fits = max(1, int(len(word) * pixels / text_width(word, size, bold)))
-                lines.append(word[:fits])
-                word = word[fits:]  # noqa: PLW2901 (what is left of the word)
-            line = word
-        lines.append(line)
-    return lines or [""]
-
-
-def number_format(name: str, values: Iterable) -> str:
-    """Return the format of a column: the dictionary's, else one that suits its numbers."""
-    column = result_columns().get(name)
-    if column and column.format:
-        return column.format
-    numbers = [value for value in values if is_number(value)]
-    return "#,##0" if all(float(value).is_integer() for value in numbers) else "0.00"
-
-
-def heading(name: str) -> str:
-    """Return a column's name as a reader sees it."""
-    column = result_columns().get(name)
-    if column:
-        return column.heading
-    end = next((words for end, words in INTERVAL_ENDS.items() if name.endswith(end)), None)
-    return FIGURE_HEADINGS.get(name) or end or name[:1].upper() + name[1:].replace("_", " ")
-
-
-def is_number(value) -> bool:
-    """Whether a value is a number (a truth value is none)."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def plain(value):
-    """A value as a cell holds it: a number, a text, N/A for what is not known."""
-    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-        return NOT_KNOWN
-    if hasattr(value, "item"):
-        return plain(value.item())
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return int(value) if value.is_integer() and abs(value) < 2**53 else value
-    if isinstance(value, int):
-        return value
-    return clean_text(str(value)) or NOTHING
-
-
-def shown(value, number_format: str) -> str:
-    """Roughly how a number looks in its format: good enough to measure it."""
-    if not is_number(value):
-        return str(value)
-    decimals = len(match.group(1)) if (match := re.search(r"0\.(0+)", number_format)) else 0
-    percent = "%" in number_format
-    text = f"{value * (100 if percent else 1):,.{decimals}f}"
-    return ("$" if "$" in number_format else "") + text + ("%" if percent else "")
-
-
-def mix(colour: str, paper: str, share: float) -> str:
-    """A tint: so much of the colour, the rest paper. Both as #RRGGBB; returned as FFRRGGBB."""
-    pair = zip(_rgb(colour), _rgb(paper), strict=True)
-    return "FF" + "".join(f"{round(a * share + b * (1 - share)):02X}" for a, b in pair)
-
-
-def _rgb(colour: str) -> tuple[int, ...]:
-    return tuple(int(colour.lstrip("#")[i : i + 2], 16) for i in (0, 2, 4))
-
-
-class Font(UnorderedFont):
-    """A font that is written in the order that the file format asks for."""
-
-    tagname = UnorderedFont.tagname
-    __attrs__, __nested__ = UnorderedFont.__attrs__, UnorderedFont.__nested__
-    __elements__ = (
-        "b",
-        "i",
-        "strike",
-        "condense",
-        "extend",
-        "outline",
-        "shadow",
-        "u",
-        "vertAlign",
-        "sz",
-        "color",
-        "name",
-        "family",
-        "charset",
-        "scheme",
-    )
-
-
-# ---- the look ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Look:
-    """Colours, fonts and lines of the sheets, from the palette in settings."""
-
-    settings: Settings
-
-    def colour(self, name: str) -> str:
-        """A colour of the palette, as FFRRGGBB: the first two say that it is opaque."""
-        return "FF" + getattr(self.settings.palette, name).lstrip("#")
-
-    def font(self, colour: str = "ink", size: float = TEXT_SIZE, **more) -> Font:
-        """A font in one of the palette's colours."""
-        return Font(name=FONT, size=size, color=self.colour(colour), **more)
-
-    def fill(self, colour: str, share: float = 1) -> PatternFill:
-        """A fill in a tint of one of the palette's colours."""
-        palette = self.settings.palette
-        tint = mix(getattr(palette, colour), palette.paper, share)
-        return PatternFill("solid", start_color=tint, end_color=tint)
-
-    def side(self, colour: str = "grid", style: str = "thin") -> Side:
-        """A line in one of the palette's colours."""
-        return Side(style=style, color=self.colour(colour))
-
-    @property
-    def under(self) -> Border:
-        """A thin line below."""
-        return Border(bottom=self.side())
 
 
 @dataclass
@@ -330,8 +150,8 @@ class Page:
         self.sheet["A1"].style = "Heading 1"
         self.set_height(1, 32)
         self.row = 2
-        if self.name != CONTENTS:
-            self.link(self.write(2, 1, "Back to contents"), CONTENTS)
+        if self.name != TITLE:
+            self.link(self.write(2, 1, "Back to contents"), TITLE)
             self.set_height(2, 16)
             self.row = 3
         if self.book.banner:
@@ -486,24 +306,17 @@ class Page:
         table that fits on a page is not cut in print.
         """
         if len(frame) > LONGEST_TABLE:
-            raise BasketError(
-                f"the table {name} has {len(frame):,} rows; the workbook shows at "
-                f"most {LONGEST_TABLE:,}"
-            )
-        frame = (
-            frame
-            if len(frame)
-            else pd.DataFrame([[NOTHING] * len(frame.columns)], columns=frame.columns)
-        )
+            many = f"the table {name} has {len(frame):,} rows"
+            raise BasketError(f"{many}; the workbook shows at most {LONGEST_TABLE:,}")
+        if frame.empty:
+            frame = pd.DataFrame([[NOTHING] * len(frame.columns)], columns=frame.columns)
         titles = unique([(headings or {}).get(label, heading(str(label))) for label in frame])
         header = self.row
         for offset, (label, title) in enumerate(zip(frame.columns, titles, strict=True)):
-            values = [plain(value) for value in frame[label]]
+            values, indent = [plain(value) for value in frame[label]], int(offset > 0)
             numeric = any(is_number(value) for value in values)
-            self._header(
-                header, column + offset, title, numeric, label in turned, 0 if offset == 0 else 1
-            )
             form = (formats or {}).get(label) or number_format(str(label), values)
+            self._header(header, column + offset, title, numeric, label in turned, indent)
             for number, value in enumerate(values):
                 cell = self._body(
                     header + 1 + number,
@@ -513,10 +326,9 @@ class Page:
                     numeric,
                     bold=bold_first and offset == 0,
                     wraps=label not in overflow,
-                    indent=0 if offset == 0 else 1,
+                    indent=indent,
                 )
-                target = link(number, str(label)) if link else None
-                if target:
+                if link and (target := link(number, str(label))):
                     self.link(cell, *target)
         last = header + len(frame)
         for row in range(header + 1, last + 1) if dense else ():
@@ -527,12 +339,8 @@ class Page:
         )
         self.keep(header, last if fits else min(header + 2, last))
         self.row = last + 1
-        return Place(
-            self.name,
-            header,
-            last,
-            {str(label): column + offset for offset, label in enumerate(frame.columns)},
-        )
+        places = {str(label): column + offset for offset, label in enumerate(frame.columns)}
+        return Place(self.name, header, last, places)
 
     def _header(
         self, row: int, column: int, title: str, numeric: bool, turned: bool, indent: int
@@ -620,9 +428,7 @@ class Page:
         sheet.sheet_view.showGridLines = False
         sheet.sheet_view.zoomScale = 100
         sheet.sheet_properties.tabColor = self.look.colour(
-            "accent"
-            if self.name in (CONTENTS, "Executive Summary", "7. Recommendations")
-            else "muted"
+            "accent" if self.name in FOR_THE_CLIENT else "muted"
         )
         sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
         sheet.page_setup.orientation, sheet.page_setup.paperSize = "landscape", sheet.PAPERSIZE_A4
@@ -663,19 +469,3 @@ class Page:
     def pages(self) -> int:
         """How many printed pages the sheet takes."""
         return len(self.sheet.row_breaks) + 1
-
-
-def number_format_of(value) -> str:
-    """The format of a number that stands alone."""
-    return "#,##0" if float(value).is_integer() else "#,##0.00"
-
-
-def unique(titles: Sequence[str]) -> list[str]:
-    """Titles without repetition: the second of a name gets a 2."""
-    seen: dict[str, int] = {}
-    found = []
-    for title in titles:
-        key = title.casefold()
-        seen[key] = seen.get(key, 0) + 1
-        found.append(title if seen[key] == 1 else f"{title} {seen[key]}")
-    return found

@@ -4,8 +4,9 @@ import pandas as pd
 
 from basket.analysis.questions import number_of
 from basket.project.settings import Settings
-from basket.report.workbook.page import NOTHING, Book, Page
-from basket.report.workbook.sheet_story import NOTES_SHEET
+from basket.report.workbook.page import Book, Page
+from basket.report.workbook.sheets import NOTES
+from basket.report.workbook.values import NOTHING
 
 WIDTHS = (22.0, 26.0, 29.0, 22.0, 12.5, 17.0, 13.0, 10.0, 10.0, 9.5, 9.5, 25.0)
 CITATION = (
@@ -36,12 +37,13 @@ SHOWN_TESTS = [
     "verdict",
 ]
 DETAILS = r"(share of|orders (in|at)) "
+Notes = list[tuple[str, str]]  # terms, each with its explanation
 
 
 def write_notes(book: Book, published: dict[str, pd.DataFrame], facts: dict) -> Page:
     """Write the notes that let a reader judge the rest."""
     settings = book.settings
-    page = book.page(NOTES_SHEET, "Notes and glossary", WIDTHS)
+    page = book.page(NOTES, "Notes and glossary", WIDTHS)
     for title, notes in sections(settings, facts):
         page.section(title)
         for term, text in notes:
@@ -63,130 +65,125 @@ def write_notes(book: Book, published: dict[str, pd.DataFrame], facts: dict) -> 
     return page
 
 
-def sections(settings: Settings, facts: dict) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Citation, method, reading help, limits and privacy."""
-    statistics, privacy = settings.statistics, settings.privacy
-    sure = f"{statistics.confidence:.0%}"
-    ceiling = f"{settings.thresholds.price_ceiling_dollars:g}"
+def sections(settings: Settings, facts: dict) -> list[tuple[str, Notes]]:
+    """Return the sections of the sheet: citation, method, reading help, limits and privacy."""
+    return [
+        ("Data and citation", _data(facts)),
+        ("Method and units", _method(settings)),
+        ("How to read an interval", _interval(settings)),
+        ("What this data cannot tell", _limits(settings)),
+        ("Privacy", _privacy(settings)),
+    ]
+
+
+def _data(facts: dict) -> Notes:
     versions = ", ".join(f"{name} {value}" for name, value in facts.get("versions", {}).items())
     return [
+        ("Citation", CITATION + " Non-commercial use, with citation."),
+        ("Data of this run", facts["data"]["description"] + "."),
         (
-            "Data and citation",
-            [
-                ("Citation", CITATION + " Non-commercial use, with citation."),
-                ("Data of this run", facts["data"]["description"] + "."),
-                (
-                    "Fabricated columns",
-                    "Customers (gender, state, age, dependants, family status, "
-                    "income) and prices were made up for a course and describe no real person "
-                    "and no real "
-                    "price. What rests on them shows the method, not the market.",
-                ),
-                (
-                    "RULES",
-                    f"{facts['rules']}. The corrected rules repair the known faults of the "
-                    "files; the course rules repeat what published analyses print.",
-                ),
-                ("Versions", versions or NOTHING),
-            ],
+            "Fabricated columns",
+            "Customers (gender, state, age, dependants, family status, income) and prices were "
+            "made up for a course and describe no real person and no real price. What rests on "
+            "them shows the method, not the market.",
         ),
         (
-            "Method and units",
-            [
-                (
-                    "Units",
-                    "An order line is a product in an order; an order belongs to a customer. "
-                    "Every number names its unit. Busiest means most orders, not most lines.",
-                ),
-                (
-                    "Population",
-                    "Active customers have at least "
-                    f"{settings.flags['exclusion_flag'].cuts[0]} prior orders; findings "
-                    f"speak of them "
-                    "unless they say otherwise.",
-                ),
-                (
-                    "Money",
-                    f"US dollars, summed in whole cents. A price above {ceiling} dollars is "
-                    "damage and counts as missing.",
-                ),
-                (
-                    "Tests",
-                    "The unit of every test is the customer: one row for each, then the test. "
-                    "Effects come first, with their interval; q is the false discovery "
-                    "rate over all "
-                    "tests of this report.",
-                ),
-                (
-                    "Verdicts",
-                    "No practical difference: the whole interval lies below the smallest "
-                    "threshold. Small, medium, large: the whole interval reaches that threshold "
-                    "and q is "
-                    f"below {statistics.significance:g}. Undecided: anything else. "
-                    + thresholds(settings),
-                ),
-            ],
+            "RULES",
+            f"{facts['rules']}. The corrected rules repair the known faults of the files; the "
+            "course rules repeat what published analyses print.",
+        ),
+        ("Versions", versions or NOTHING),
+    ]
+
+
+def _method(settings: Settings) -> Notes:
+    limits, statistics = settings.thresholds, settings.statistics
+    return [
+        (
+            "Units",
+            "An order line is a product in an order; an order belongs to a customer. Every number "
+            "names its unit. Busiest means most orders, not most lines.",
         ),
         (
-            "How to read an interval",
-            [
-                (
-                    "In plain words",
-                    f"Were the study repeated with other customers many times, about "
-                    f"{sure} of the intervals drawn in this way would hold the true value; a short "
-                    "interval is a precise answer, and one that contains “no difference” "
-                    "leaves the "
-                    "question open.",
-                )
-            ],
+            "Population",
+            f"Active customers have at least {settings.flags['exclusion_flag'].cuts[0]} prior "
+            "orders; findings speak of them unless they say otherwise.",
         ),
         (
-            "What this data cannot tell",
-            [
-                (
-                    "No dates",
-                    "Orders carry a weekday and an hour but no date: no trends, seasons, "
-                    "cohorts, churn or lifetime value.",
-                ),
-                (
-                    "Weekdays",
-                    f"No official source says which day 0 is; we read it as "
-                    f"{settings.day_names[0]} (D-01).",
-                ),
-                (
-                    "Censored gaps",
-                    "A gap of 30 days means 30 or more. Medians below 30 are sound; a "
-                    "plain mean is not shown (D-11).",
-                ),
-                (
-                    "No quantities",
-                    "A line says that a product was bought, not how many of it. There "
-                    "are no costs, discounts or fees.",
-                ),
-                (
-                    "No causes",
-                    "Nothing was varied and no advertisement was recorded: differences "
-                    "between groups are not effects of belonging to them.",
-                ),
-            ],
+            "Money",
+            "US dollars, summed in whole cents. A price above "
+            f"{limits.price_ceiling_dollars:g} dollars is damage and counts as missing.",
         ),
         (
-            "Privacy",
-            [
-                (
-                    "Suppression",
-                    "A row that describes customers by their attributes and stands for "
-                    f"fewer than {privacy.smallest_group} of them is "
-                    f"suppressed, together with as many "
-                    "others as keep it from being worked out; such tables are published for active "
-                    "customers only (D-15).",
-                ),
-                (
-                    "Never published",
-                    "Names of customers and identifiers of customers. Names are "
-                    "dropped while the files are read (D-14).",
-                ),
-            ],
+            "Tests",
+            "The unit of every test is the customer: one row for each, then the test. Effects come "
+            "first, with their interval; q is the false discovery rate over all tests of this "
+            "report.",
+        ),
+        (
+            "Verdicts",
+            "No practical difference: the whole interval lies below the smallest threshold. Small, "
+            "medium, large: the whole interval reaches that threshold and q is below "
+            f"{statistics.significance:g}. Undecided: anything else. {thresholds(settings)}",
+        ),
+    ]
+
+
+def _interval(settings: Settings) -> Notes:
+    return [
+        (
+            "In plain words",
+            "Were the study repeated with other customers many times, about "
+            f"{settings.statistics.confidence:.0%} of the intervals drawn in this way would hold "
+            "the true value; a short interval is a precise answer, and one that contains “no "
+            "difference” leaves the question open.",
+        )
+    ]
+
+
+def _limits(settings: Settings) -> Notes:
+    return [
+        (
+            "No dates",
+            "Orders carry a weekday and an hour but no date: no trends, seasons, cohorts, churn or "
+            "lifetime value.",
+        ),
+        (
+            "Weekdays",
+            f"No official source says which day 0 is; we read it as {settings.day_names[0]} "
+            "(D-01).",
+        ),
+        (
+            "Censored gaps",
+            "A gap of 30 days means 30 or more. Medians below 30 are sound; a plain mean is not "
+            "shown (D-11).",
+        ),
+        (
+            "No quantities",
+            "A line says that a product was bought, not how many of it. There are no costs, "
+            "discounts or fees.",
+        ),
+        (
+            "No causes",
+            "Nothing was varied and no advertisement was recorded: differences between groups are "
+            "not effects of belonging to them.",
+        ),
+    ]
+
+
+def _privacy(settings: Settings) -> Notes:
+    return [
+        (
+            "Suppression",
+            "A row that describes customers by their attributes and stands for fewer than "
+            f"{settings.privacy.smallest_group} of them is suppressed, together with as many "
+            "others as keep it from being worked out; such tables are published for active "
+            "customers only (D-15).",
+        ),
+        (
+            "Never published",
+            "Names of customers and identifiers of customers. Names are dropped while the files "
+            "are read (D-14).",
         ),
     ]
 
@@ -201,7 +198,7 @@ def thresholds(settings: Settings) -> str:
     return f"Small / medium / large from: {'; '.join(parts)}, or the inverse of a ratio."
 
 
-def glossary(settings: Settings) -> list[tuple[str, str]]:
+def glossary(settings: Settings) -> Notes:
     """Words that a reader may not know."""
     limits = settings.thresholds
     new, loyal = settings.flags["loyalty_flag"].cuts

@@ -7,14 +7,12 @@ from openpyxl.formatting.rule import DataBarRule
 from openpyxl.styles import Alignment, Border
 from openpyxl.utils import get_column_letter
 
-from basket.checks.published import read_published
 from basket.project import dictionary
-from basket.report.workbook.page import Book, Page, plain
-
-FLOW_SHEET = "2. Population Flow"
-CHECKS_SHEET = "3. Consistency checks"
-WRANGLING_SHEET = "4. Wrangling steps"
-DERIVATIONS_SHEET = "5. Column derivations"
+from basket.project.origin import GENERATED
+from basket.project.published_figures import read_published
+from basket.report.workbook.page import Book, Page
+from basket.report.workbook.sheets import CHECKS, DERIVATIONS, FLOW, WRANGLING
+from basket.report.workbook.values import plain
 
 FLOW_WIDTHS = (24.0, 19.0, 11.0, 14.0, 13.0, 11.0, 15.0, 13.0, 10.0, 42.0, 14.0)
 BOX_COLUMNS = ((1, 2), (4, 5), (7, 8), (10, 11))  # label and number of each box
@@ -22,7 +20,7 @@ ARROW_COLUMNS = (3, 6, 9)
 
 
 @dataclass(frozen=True)
-class Figure:
+class BoxNumber:
     """A number in a box: its label, and the row of population_flow and the column that hold it."""
 
     label: str
@@ -35,44 +33,44 @@ BOXES = (
     (
         "As received",
         (
-            Figure("Order lines", "raw_lines", "read", "rows_in"),
-            Figure("Orders", "raw_orders", "read", "rows_in"),
-            Figure("Customers", "raw_customers", "read", "rows_in"),
-            Figure("Products", "raw_products", "read", "rows_in"),
+            BoxNumber("Order lines", "raw_lines", "read", "rows_in"),
+            BoxNumber("Orders", "raw_orders", "read", "rows_in"),
+            BoxNumber("Customers", "raw_customers", "read", "rows_in"),
+            BoxNumber("Products", "raw_products", "read", "rows_in"),
         ),
     ),
     (
         "Cleaned",
         (
-            Figure("Order lines", "raw_lines", "read", "rows_out"),
-            Figure("Orders", "orders", "prior orders only", "rows_out"),
-            Figure("Customers", "raw_customers", "read", "rows_out"),
-            Figure("Products", "products", None, "rows_out"),
+            BoxNumber("Order lines", "raw_lines", "read", "rows_out"),
+            BoxNumber("Orders", "orders", "prior orders only", "rows_out"),
+            BoxNumber("Customers", "raw_customers", "read", "rows_out"),
+            BoxNumber("Products", "products", None, "rows_out"),
         ),
     ),
     (
         "Merged",
         (
-            Figure("Order lines", "merged", "merge", "rows_out"),
-            Figure("Orders", "analysis_orders", "active customers", "rows_in"),
-            Figure("Customers", "analysis_customers", "active customers", "rows_in"),
+            BoxNumber("Order lines", "merged", "merge", "rows_out"),
+            BoxNumber("Orders", "analysis_orders", "active customers", "rows_in"),
+            BoxNumber("Customers", "analysis_customers", "active customers", "rows_in"),
         ),
     ),
     (
         "Without exclusions",
         (
-            Figure("Order lines", "merged", "active customers", "rows_out"),
-            Figure("Orders", "analysis_orders", "active customers", "rows_out"),
-            Figure("Customers", "analysis_customers", "active customers", "rows_out"),
+            BoxNumber("Order lines", "merged", "active customers", "rows_out"),
+            BoxNumber("Orders", "analysis_orders", "active customers", "rows_out"),
+            BoxNumber("Customers", "analysis_customers", "active customers", "rows_out"),
         ),
     ),
 )
 EXCLUDED = (
     "Excluded: low activity",
     (
-        Figure("Order lines", "merged", "active customers", "rows_removed"),
-        Figure("Orders", "analysis_orders", "active customers", "rows_removed"),
-        Figure("Customers", "analysis_customers", "active customers", "rows_removed"),
+        BoxNumber("Order lines", "merged", "active customers", "rows_removed"),
+        BoxNumber("Orders", "analysis_orders", "active customers", "rows_removed"),
+        BoxNumber("Customers", "analysis_customers", "active customers", "rows_removed"),
     ),
 )
 
@@ -117,7 +115,7 @@ COMPARED = {
 def write_flow(book: Book, flow: pd.DataFrame, facts: dict) -> Page:
     """Write the boxes, the reconciliation, the published figures beside ours, and the files."""
     rules, data = facts["rules"], facts["data"]
-    page = book.page(FLOW_SHEET, "Population flow", FLOW_WIDTHS)
+    page = book.page(FLOW, "Population flow", FLOW_WIDTHS)
     ours = flow[flow["rules"].isin([rules, "any"])]
     page.text(
         f"How many rows each step took in and gave on, under RULES={rules}. All = merged; "
@@ -159,7 +157,7 @@ def _write_files(page: Page, files: dict[str, dict]) -> None:
     )
 
 
-def look_up(flow: pd.DataFrame, figure: Figure) -> int | None:
+def look_up(flow: pd.DataFrame, figure: BoxNumber) -> int | None:
     """The number of a box, or None where the flow has no such row."""
     rows = flow[flow["table"] == figure.table]
     if figure.step is not None:
@@ -273,7 +271,7 @@ def _write_published(page: Page, flow: pd.DataFrame, rules: str, synthetic: str)
             continue
         other_data = (
             "Generated data, not the published data set."
-            if synthetic == "data"
+            if synthetic == GENERATED
             else "Another data set: a part of the published one."
         )
         reason = (
@@ -309,7 +307,7 @@ def _write_published(page: Page, flow: pd.DataFrame, rules: str, synthetic: str)
 
 def write_checks(book: Book, checks: pd.DataFrame) -> Page:
     """Write what was checked, what was found, and what was done."""
-    page = book.page(CHECKS_SHEET, "Consistency checks", (24.0, 24.0, 34.0, 16.0, 48.0))
+    page = book.page(CHECKS, "Consistency checks", (24.0, 24.0, 34.0, 16.0, 48.0))
     acted = (~checks["action"].str.lower().str.startswith(("none", "no "))).sum()
     page.text(
         f"{len(checks)} checks; {acted} of them led to an action or a note. Missing values, "
@@ -330,7 +328,7 @@ def _number_if_one(value):
 
 def write_wrangling(book: Book, steps: pd.DataFrame) -> Page:
     """Write which columns were dropped, renamed or given another type, and why."""
-    page = book.page(WRANGLING_SHEET, "Wrangling steps", (20.0, 30.0, 32.0, 30.0, 34.0))
+    page = book.page(WRANGLING, "Wrangling steps", (20.0, 30.0, 32.0, 30.0, 34.0))
     page.text("Columns dropped, renamed or given another type, with the reason.", colour="muted")
     page.space(4)
     place = page.table("wrangling_steps", steps, filters=True)
@@ -343,7 +341,7 @@ def write_wrangling(book: Book, steps: pd.DataFrame) -> Page:
 
 def write_derivations(book: Book, flags: pd.DataFrame, flags_are_withheld: bool) -> Page:
     """Write the rule of each derived column, and how often each label occurs at each grain."""
-    page = book.page(DERIVATIONS_SHEET, "Column derivations", (25.0, 38.0, 32.0, 17.0, 82.0))
+    page = book.page(DERIVATIONS, "Column derivations", (25.0, 38.0, 32.0, 17.0, 82.0))
     page.text(
         "Each derived column with the rule and the thresholds in force; the wording is "
         "filled from settings.yml and cannot disagree with the code.",

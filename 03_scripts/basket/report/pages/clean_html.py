@@ -1,0 +1,118 @@
+"""HTML of a notebook's cells, reduced to what a page may hold, its tables made readable."""
+
+import re
+from urllib.parse import urlsplit
+
+from bs4 import BeautifulSoup
+from bs4.element import PreformattedString, Tag
+
+from basket.report.pages.page import PageError
+
+REMOVED = [
+    "script", "style", "template", "iframe", "object", "embed", "svg", "math", "head", "form",
+    "input", "button", "select", "textarea", "audio", "video", "link", "meta", "base",
+]  # fmt: skip
+PLAIN = [
+    "h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "em", "strong", "b", "i", "del", "sub",
+    "sup", "code", "pre", "blockquote", "ul", "ol", "li", "dl", "dt", "dd", "table", "caption",
+    "thead", "tbody", "tfoot", "tr",
+]  # fmt: skip
+KEPT_ATTRIBUTES = {
+    **dict.fromkeys(PLAIN, ()),
+    "a": ("href",),
+    "img": ("src", "alt"),
+    "th": ("colspan", "rowspan"),
+    "td": ("colspan", "rowspan"),
+}
+LINK_SCHEMES = ("", "http", "https", "mailto")
+NUMBER = re.compile(r"[-+\u2212]?\$?\d[\d,]*(\.\d+)?(e[-+]?\d+)?\s?%?|NaN|<NA>|N/A")
+PLAIN_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+NOT_KNOWN = ("NaN", "<NA>", "N/A")
+IDENTIFIERS = ("_id", "_key")  # numbers in name only
+MOST_DECIMALS = 4
+WIDEST_CELL = 60  # characters; a longer text breaks into lines
+
+
+def clean_html(html: str, where: str) -> BeautifulSoup:
+    """HTML of a cell, reduced to the tags and attributes that a page may hold."""
+    soup = BeautifulSoup(html, "html.parser")
+    for string in soup.find_all(string=lambda string: isinstance(string, PreformattedString)):
+        string.extract()
+    for tag in soup.find_all(REMOVED):
+        tag.extract()
+    for tag in soup.find_all(True):
+        if tag.name in KEPT_ATTRIBUTES:
+            kept = KEPT_ATTRIBUTES[tag.name]
+            tag.attrs = {name: value for name, value in tag.attrs.items() if name in kept}
+            _check_target(tag, where)
+        else:
+            tag.unwrap()
+    return soup
+
+
+def _check_target(tag: Tag, where: str) -> None:
+    """Drop a link that could run something; refuse an image that is elsewhere or says nothing."""
+    if tag.name == "a" and urlsplit(tag.get("href", "").strip()).scheme.lower() not in LINK_SCHEMES:
+        del tag["href"]
+    if tag.name == "img" and not (
+        tag.get("src", "").startswith("data:image/") and tag.get("alt", "").strip()
+    ):
+        raise PageError(f"{where}: an image must be part of the notebook and have an alt text")
+
+
+def describe_cells(table: Tag) -> None:
+    """Say what each heading cell is the heading of, and set numbers to the right."""
+    rows = [
+        (row.find_parent("thead") is not None, row.find_all(["th", "td"], recursive=False))
+        for row in table.find_all("tr")
+    ]
+    for in_head, cells in rows:
+        for cell in cells:
+            _describe_cell(cell, in_head)
+    if any(
+        cell.has_attr("colspan") or cell.has_attr("rowspan") for _, cells in rows for cell in cells
+    ):
+        return
+    body = [cells for in_head, cells in rows if not in_head]
+    for head in (cells for in_head, cells in rows if in_head):
+        for position, cell in enumerate(head):
+            below = [cells[position] for cells in body if position < len(cells)]
+            if below and all(other.get("class") == "number" for other in below):
+                cell["class"] = "number"
+            elif any(
+                other.get_text().strip() and other.get("class") != "number" for other in below
+            ):
+                for other in below:
+                    if other.get_text().strip() in NOT_KNOWN:
+                        del other["class"]  # what is missing among texts stands as they do
+    names = [cell.get_text().strip() for in_head, cells in rows[:1] if in_head for cell in cells]
+    for cells in body:
+        for position, cell in enumerate(cells):
+            named = (names[position] if position < len(names) else "", cells[0].get_text().strip())
+            if cell.get("class") == "number" and not any(
+                name.endswith(IDENTIFIERS) for name in named
+            ):
+                cell.string = readable(cell.get_text().strip())
+
+
+def readable(number: str) -> str:
+    """A number as people read it: thousands apart, and no decimals that nobody looks at."""
+    if not PLAIN_NUMBER.fullmatch(number):
+        return number
+    whole, _, decimals = number.lstrip("-").partition(".")
+    sign = "-" if number.startswith("-") else ""
+    if len(decimals) > MOST_DECIMALS and round(float(number), MOST_DECIMALS):
+        return f"{float(number):,.{MOST_DECIMALS}f}"
+    return f"{sign}{int(whole):,}{'.' if decimals else ''}{decimals}"
+
+
+def _describe_cell(cell: Tag, in_head: bool) -> None:
+    text = cell.get_text().strip()
+    if cell.name == "th" and not text:
+        cell.name = "td"
+    elif cell.name == "th":
+        cell["scope"] = "col" if in_head else "row"
+    elif NUMBER.fullmatch(text):
+        cell["class"] = "number"
+    elif len(text) > WIDEST_CELL:
+        cell["class"] = "words"

@@ -1,0 +1,130 @@
+"""The index page: the findings first, then stages with their rows, figures and tables."""
+
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+from basket.analysis.questions import QUESTIONS, number_of
+from basket.project.files import SIDECAR, read_json
+from basket.project.folders import Folders
+from basket.project.settings import Settings
+from basket.project.stages import graph, record_file
+from basket.report.pages.notebook import headings_of
+from basket.report.pages.page import Heading, banner_of, label_of, write_page
+
+COUNTS = ("rows_in", "rows_added", "rows_removed", "rows_quarantined", "rows_out")
+
+
+def write_index(folders: Folders, settings: Settings) -> Path:
+    """Write index.html: the findings first, then stages with their rows, figures and tables."""
+    facts = read_json(folders.analysis / "run_facts.json", {})
+    findings = _findings(folders)
+    contents = [
+        Heading(2, text.capitalize(), text) for text in ("findings", "stages", "figures", "tables")
+    ]
+    write_page(
+        folders.notebooks / "index.html",
+        "index.html.j2",
+        settings,
+        {
+            "made_from": "index",
+            "banner": banner_of(folders),
+            "contents": contents,
+            "data_description": facts.get("data", {}).get("description", ""),
+            "rules": facts.get("rules", ""),
+            "version": facts.get("version", ""),
+            "commit": facts.get("commit", "")[:12],
+            "date": facts.get("date", ""),
+            "findings": findings,
+            "stages": [_stage(folders, name) for name in graph()],
+            "counts": COUNTS,
+            "figures": _figures(folders),
+            "tables": sorted(path.name for path in folders.tables.glob("*.csv")),
+        },
+    )
+    return folders.notebooks / "index.html"
+
+
+def _findings(folders: Folders) -> list[dict]:
+    """The findings, each with its figure and the section of the page that shows it."""
+    headings = headings_of(folders.notebooks / "05_visualise.ipynb")
+    keys = ("headline", "so_what", "action", "owner", "confidence", "evidence")
+    return [
+        {key: finding.get(key) or "" for key in keys}
+        | {
+            "href": _section_of(finding, headings),
+            "figure": _figure_of(finding, folders),
+            "question": _question(finding),
+        }
+        for finding in read_json(folders.analysis / "findings.json", [])
+    ]
+
+
+def _question(finding: dict) -> str:
+    """The question that a finding answers: Q1 Busiest times."""
+    name = finding.get("question", "")
+    return f"{name} {QUESTIONS[name].title}" if name in QUESTIONS else name
+
+
+def _figure_of(finding: dict, folders: Folders) -> str:
+    """The file of a finding's figure, when it has one."""
+    stem = Path(finding.get("figure") or "").stem
+    return next(
+        (figure["file"] for figure in _figures(folders) if Path(figure["file"]).stem == stem), ""
+    )
+
+
+def _section_of(finding: dict, headings: list[Heading]) -> str:
+    """Link to the section whose heading names the finding's question, such as Q4."""
+    code = re.match(r"Q\d+", f"{finding.get('question', '')}")
+    for heading in headings:
+        if code and re.search(rf"\b{code.group()}\b", heading.text):
+            return f"05_visualise.html#{quote(heading.id)}"
+    return "05_visualise.html"
+
+
+def _stage(folders: Folders, name: str) -> dict:
+    """What the index says of a stage; the rows are those of the rules in force."""
+    record = read_json(record_file(folders, name), {})
+    flow = [row for row in record.get("flow", []) if row["rules"] in (record["rules"], "any")]
+    step = graph()[name]
+    return {
+        "name": name,
+        "label": label_of(name),
+        "flow": flow,
+        "takes": [_with_rows(folders, table) for table in step.takes],
+        "makes": [_with_rows(folders, table) for table in step.makes],
+    }
+
+
+def _with_rows(folders: Folders, table: str) -> str:
+    """A table with its rows; the tables, figures and findings of stage 05 with their number."""
+    many = {
+        "tables": lambda: len(list(folders.tables.glob("*.csv"))),
+        "visualizations": lambda: len(_figures(folders)),
+        "findings": lambda: len(read_json(folders.analysis / "findings.json", [])),
+    }
+    if table in many:
+        return f"{table} ({many[table]()})"
+    rows = read_json(folders.prepared / table / SIDECAR, {}).get("rows")
+    return table if rows is None else f"{table} ({rows:,} rows)"
+
+
+def _figures(folders: Folders) -> list[dict]:
+    """The figures, each under its title where figures.json gives one."""
+    records = {
+        record["image"]: record for record in read_json(folders.visualizations / "figures.json", [])
+    }
+    files = sorted(path.name for path in folders.visualizations.glob("*.png"))
+    return [
+        {
+            "file": file,
+            "question": records.get(file, {}).get("question", ""),
+            "title": records.get(file, {}).get("title") or Path(file).stem.replace("_", " "),
+        }
+        for file in sorted(files, key=lambda file: _place(records.get(file, {})))
+    ]
+
+
+def _place(record: dict) -> int:
+    return number_of(record.get("question", ""))

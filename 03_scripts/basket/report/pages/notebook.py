@@ -1,0 +1,319 @@
+"""The page of an executed notebook.
+
+A page is one file that makes no request and runs no script; its content security policy says so.
+Notebooks are rendered with the parts that nbconvert is made of, not with its templates: those load
+scripts, put styles into attributes, and read "$5 to $10" as a formula.
+"""
+
+import ast
+import base64
+import hashlib
+import json
+import os
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import mistune
+from bs4 import BeautifulSoup
+from markupsafe import Markup
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers.python import PythonLexer
+
+from basket.project.folders import ROOT, Folders
+from basket.project.settings import Settings
+from basket.project.stages import graph
+from basket.report.pages.clean_html import clean_html, describe_cells
+from basket.report.pages.page import (
+    TEMPLATES,
+    Heading,
+    PageError,
+    banner_of,
+    settings_of_run,
+    write_page,
+)
+
+PARTS = ("beautifulsoup4", "jinja2", "mistune", "pygments")  # nbconvert brings them
+IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
+CONTENTS_LEVELS = (2, 3)
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")
+KERNEL_FILE = re.compile(r"\S*ipykernel_\d+[\\/]\d+\.py")
+ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
+NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+
+
+def render(executed: Path) -> Path:
+    """Write a notebook's page beside it, whole or not at all; an image without alt: PageError."""
+    settings = settings_of_run()
+    notebook = NotebookPage(executed)
+    write_page(
+        executed.with_suffix(".html"),
+        "notebook.html.j2",
+        settings,
+        {
+            "made_from": made_from(executed, settings),
+            "banner": banner_of(_folders_around(executed)),
+            "title": notebook.title,
+            "contents": notebook.contents,
+            "cells": notebook.cells,
+        },
+    )
+    return executed.with_suffix(".html")
+
+
+def is_current(executed: Path) -> bool:
+    """Whether the page was made from exactly this notebook, with this code and these settings."""
+    try:
+        with executed.with_suffix(".html").open(encoding="utf-8") as file:
+            return f'content="{made_from(executed, settings_of_run())}"' in file.read(2_000)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def made_from(executed: Path, settings: Settings) -> str:
+    """Hash of all that a notebook's page depends on."""
+    digest = hashlib.sha256(_hash_of_renderer().encode())
+    for content in (
+        settings.palette.model_dump(),
+        settings.report.model_dump(),
+        list(graph()),
+        str(banner_of(_folders_around(executed))),
+    ):
+        digest.update(json.dumps(content, sort_keys=True).encode())
+    digest.update(executed.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def _hash_of_renderer() -> str:
+    """Hash of these modules, their templates and the packages that do the work."""
+    digest = hashlib.sha256(" ".join(f"{part} {version(part)}" for part in PARTS).encode())
+    for path in sorted([*Path(__file__).parent.glob("*.py"), *TEMPLATES.glob("*.j2")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _folders_around(executed: Path) -> Folders:
+    """Return the folders of the run that executed a notebook."""
+    return Folders(executed.resolve().parents[2])
+
+
+@dataclass
+class NotebookPage:
+    """An executed notebook as the template takes it: title, headings and cells."""
+
+    executed: Path
+    cells: list[dict] = field(default_factory=list)
+    headings: list[Heading] = field(default_factory=list)
+    tables: int = 0
+
+    def __post_init__(self):
+        """Read the notebook and prepare its cells one after another."""
+        notebook = json.loads(self.executed.read_bytes())
+        for number, cell in enumerate(notebook["cells"], start=1):
+            where = f"{self.executed.name}: cell {number}"
+            source = _text(cell["source"])
+            if cell["cell_type"] == "markdown":
+                self.cells.append({"kind": "markdown", "html": self._markdown(source, where)})
+            elif cell["cell_type"] == "code" and (source.strip() or cell["outputs"]):
+                self.cells.append(
+                    {
+                        "kind": "code",
+                        "has_switch": False,
+                        **_code(source, cell),
+                        "outputs": list(self._outputs(cell, where)),
+                    }
+                )
+        if not (self.headings and self.headings[0].level == 1):
+            raise PageError(f"{self.executed.name}: does not open with a heading '# …', its title")
+        for cell in [cell for cell in self.cells if cell["kind"] == "code"][:1]:
+            cell["has_switch"] = True
+
+    @property
+    def title(self) -> str:
+        """The notebook's first heading."""
+        return self.headings[0].text
+
+    @property
+    def contents(self) -> list[Heading]:
+        """The headings that the contents list shows."""
+        return [heading for heading in self.headings if heading.level in CONTENTS_LEVELS]
+
+    def _markdown(self, source: str, where: str) -> Markup:
+        soup = clean_html(_markdown_to_html(source), where)
+        for tag in soup.find_all(["h1", "h2", "h3", "h4", "h5", "h6"]):
+            heading = self._next_heading(int(tag.name[1]), " ".join(tag.get_text().split()))
+            tag.name, tag["id"] = f"h{heading.level}", heading.id
+        for paragraph in soup.find_all("p"):
+            if paragraph.get_text().startswith("Contents:"):
+                paragraph.decompose()  # the page has a list of its own
+        return self._finished(soup)
+
+    def _next_heading(self, level: int, text: str) -> Heading:
+        """Add a heading: one of level 1 per page, no level left out, each id once."""
+        above = self.headings[-1].level if self.headings else 0
+        level = max(min(level, above + 1), 2 if self.headings else 1)
+        name = text.replace(" ", "-") or "section"  # as Jupyter does: the notebooks link to it
+        taken = {heading.id for heading in self.headings} | {"content", "all-code"}
+        number, unique = 2, name
+        while unique in taken:
+            number, unique = number + 1, f"{name}-{number}"
+        self.headings.append(Heading(level, text, unique))
+        return self.headings[-1]
+
+    def _finished(self, soup: BeautifulSoup) -> Markup:
+        """The HTML with each table in a box of its own that scrolls sideways."""
+        for table in soup.find_all("table"):
+            if table.find_parent("table"):
+                continue
+            self.tables += 1
+            describe_cells(table)
+            table.wrap(
+                soup.new_tag(
+                    "div",
+                    attrs={
+                        "class": "scroll",
+                        "role": "region",
+                        "aria-label": f"Table {self.tables}",
+                        "tabindex": "0",
+                    },
+                )
+            )
+        return Markup(str(soup).strip())
+
+    def _outputs(self, cell: dict, where: str) -> Iterator[dict]:
+        for output in _joined_streams(cell["outputs"]):
+            if output["output_type"] == "stream":
+                kind = "stderr" if output["name"] == "stderr" else "text"
+                yield {"kind": kind, "text": self._stable(output["text"])}
+            elif output["output_type"] == "error":
+                said = output["traceback"] or [f"{output['ename']}: {output['evalue']}"]
+                yield {"kind": "error", "text": self._stable("\n".join(said))}
+            else:
+                yield self._data(output, where)
+
+    def _data(self, output: dict, where: str) -> dict:
+        """The best of the forms in which a cell gave its result."""
+        data = output["data"]
+        for mime in IMAGES:
+            if mime in data:
+                return _image(mime, data[mime], output.get("metadata", {}).get(mime, {}), where)
+        if "text/html" in data:
+            soup = clean_html(self._stable(_text(data["text/html"])), where)
+            return {"kind": "html", "html": self._finished(soup)}
+        if "text/markdown" in data:
+            return {"kind": "html", "html": self._markdown(_text(data["text/markdown"]), where)}
+        return {"kind": "text", "text": self._stable(_text(data.get("text/plain", "")))}
+
+    def _stable(self, text: str) -> str:
+        """The text without colour codes and without what differs from run to run."""
+        text = OVERWRITTEN.sub("", ANSI.sub("", text))
+        text = ADDRESS.sub("0x…", KERNEL_FILE.sub("cell.py", text))
+        for folder in (_folders_around(self.executed).out, ROOT):
+            text = text.replace(f"{folder}{os.sep}", "")
+        return NOT_TEXT.sub("\ufffd", text)
+
+
+def headings_of(executed: Path) -> list[Heading]:
+    """The headings of a notebook's page; none when there is no such notebook."""
+    return NotebookPage(executed).headings if executed.is_file() else []
+
+
+def _text(lines: str | list[str]) -> str:
+    return lines if isinstance(lines, str) else "".join(lines)
+
+
+def _code(source: str, cell: dict) -> dict:
+    """The code of a cell: folded, except for the parameters of this run."""
+    tags = cell["metadata"].get("tags", [])
+    injected = "injected-parameters" in tags
+    return {
+        "summary": "Parameters of this run"
+        if injected
+        else "Default parameters"
+        if "parameters" in tags
+        else "Code",
+        "open": injected,
+        "first_line": _first_line(source),
+        "code": _highlighted(source) if source.strip() else "",
+    }
+
+
+def _first_line(source: str) -> str:
+    """The first line that does something: no comment, no import."""
+    lines = source.splitlines()
+    try:
+        does = [
+            one
+            for one in ast.parse(source).body
+            if not isinstance(one, ast.Import | ast.ImportFrom)
+        ]
+    except (SyntaxError, ValueError):  # a command of IPython, or what no program can hold
+        does = []
+    return lines[does[0].lineno - 1] if does else next(filter(str.strip, lines), "")
+
+
+def _highlighted(source: str) -> Markup:
+    return Markup(
+        highlight(NOT_TEXT.sub("\ufffd", source), PythonLexer(), HtmlFormatter(nowrap=True)).rstrip(
+            "\n"
+        )
+    )
+
+
+@cache
+def _markdown_parser() -> mistune.Markdown:
+    return mistune.create_markdown(escape=False, plugins=["table", "strikethrough"])
+
+
+def _markdown_to_html(source: str) -> str:
+    return _markdown_parser()(NOT_TEXT.sub("\ufffd", source))
+
+
+def _joined_streams(outputs: list[dict]) -> Iterator[dict]:
+    """The outputs, with text that arrived in pieces put together: where it is cut is chance."""
+    waiting: dict | None = None
+    for output in outputs:
+        same = waiting and output["output_type"] == "stream" and output["name"] == waiting["name"]
+        if same:
+            waiting["text"] += _text(output["text"])
+            continue
+        if waiting:
+            yield waiting
+        waiting = None
+        if output["output_type"] == "stream":
+            waiting = {**output, "text": _text(output["text"])}
+        else:
+            yield output
+    if waiting:
+        yield waiting
+
+
+def _image(mime: str, content: str | list[str], metadata: dict, where: str) -> dict:
+    """An image inside the page, with the text that stands for it."""
+    alt = str(metadata.get("alt", "")).strip()
+    if not alt:
+        raise PageError(
+            f"{where}: a figure has no text that stands for it; show it with "
+            'display(figure, metadata={"image/png": {"alt": "…"}})'
+        )
+    content = _text(content)
+    if mime == "image/svg+xml":
+        content = base64.b64encode(content.encode()).decode()
+    content = "".join(content.split())
+    width = height = None
+    if mime == "image/png":
+        width, height = struct.unpack(">II", base64.b64decode(content[:32])[16:24])
+    return {
+        "kind": "image",
+        "source": f"data:{mime};base64,{content}",
+        "alt": alt,
+        "width": width,
+        "height": height,
+    }

@@ -1,0 +1,62 @@
+"""Colours, fonts and lines of the sheets."""
+
+from dataclasses import dataclass
+
+from openpyxl.styles import Border, PatternFill, Side
+from openpyxl.styles import Font as UnorderedFont
+
+from basket.project.settings import Settings
+from basket.report.workbook.measure_text import TEXT_SIZE
+
+FONT = "Arial"
+
+
+def mix(colour: str, paper: str, share: float) -> str:
+    """A tint: so much of the colour, the rest paper. Both as #RRGGBB; returned as FFRRGGBB."""
+    pair = zip(_rgb(colour), _rgb(paper), strict=True)
+    return "FF" + "".join(f"{round(a * share + b * (1 - share)):02X}" for a, b in pair)
+
+
+def _rgb(colour: str) -> tuple[int, ...]:
+    return tuple(int(colour.lstrip("#")[i : i + 2], 16) for i in (0, 2, 4))
+
+
+class Font(UnorderedFont):
+    """A font that is written in the order that the file format asks for."""
+
+    tagname = UnorderedFont.tagname
+    __attrs__, __nested__ = UnorderedFont.__attrs__, UnorderedFont.__nested__
+    __elements__ = (
+        "b", "i", "strike", "condense", "extend", "outline", "shadow", "u", "vertAlign", "sz",
+        "color", "name", "family", "charset", "scheme",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colours, fonts and lines of the sheets, from the palette in settings."""
+
+    settings: Settings
+
+    def colour(self, name: str) -> str:
+        """A colour of the palette, as FFRRGGBB: the first two say that it is opaque."""
+        return "FF" + getattr(self.settings.palette, name).lstrip("#")
+
+    def font(self, colour: str = "ink", size: float = TEXT_SIZE, **more) -> Font:
+        """A font in one of the palette's colours."""
+        return Font(name=FONT, size=size, color=self.colour(colour), **more)
+
+    def fill(self, colour: str, share: float = 1) -> PatternFill:
+        """A fill in a tint of one of the palette's colours."""
+        palette = self.settings.palette
+        tint = mix(getattr(palette, colour), palette.paper, share)
+        return PatternFill("solid", start_color=tint, end_color=tint)
+
+    def side(self, colour: str = "grid", style: str = "thin") -> Side:
+        """A line in one of the palette's colours."""
+        return Side(style=style, color=self.colour(colour))
+
+    @property
+    def under(self) -> Border:
+        """A thin line below."""
+        return Border(bottom=self.side())

@@ -1,0 +1,81 @@
+"""What the report is made from: all that the stages before have left, as far as it may be shown."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from basket.analysis.privacy import describes_customers, publishable, withheld_labels
+from basket.project.errors import BasketError
+from basket.project.folders import Folders
+from basket.project.settings import Settings
+from basket.report.workbook.measure_text import clean_text
+from basket.report.workbook.shown_figures import ShownFigure, publishable_figures
+from basket.report.workbook.shown_findings import publishable_findings
+from basket.tables.result_csv import read_csv
+
+NEEDED = (
+    "population_flow",
+    "consistency_checks",
+    "wrangling_steps",
+    "flags",
+    "orders_by_day",
+    "departments",
+    "habits",
+)
+
+
+@dataclass(frozen=True)
+class Material:
+    """Result tables, findings, figures and facts; small groups are withheld in all but `tables`."""
+
+    tables: dict[str, pd.DataFrame]
+    published: dict[str, pd.DataFrame]  # the tables that describe customers
+    findings: list[dict]
+    figures: list[ShownFigure]
+    facts: dict
+
+
+def read_material(folders: Folders, settings: Settings) -> Material:
+    """Read what the stages have left and withhold small groups; raise where something is absent."""
+    tables = {path.stem: read_csv(path) for path in sorted(folders.tables.glob("*.csv"))}
+    absent = [name for name in NEEDED if name not in tables]
+    if absent:
+        raise BasketError(f"{folders.tables}: no table {', '.join(absent)}; run `make report`")
+    findings, figures, facts = (
+        _read_json(path)
+        for path in (
+            folders.findings,
+            folders.visualizations / "figures.json",
+            folders.analysis / "run_facts.json",
+        )
+    )
+    published = {
+        name: publishable(table, settings, tables["habits"])
+        for name, table in tables.items()
+        if describes_customers(table)
+    }
+    return Material(
+        tables,
+        published,
+        publishable_findings(findings, published, settings),
+        publishable_figures(figures, withheld_labels(published), set(published), settings),
+        facts,
+    )
+
+
+def _read_json(path: Path):
+    try:
+        return _cleaned(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        raise BasketError(f"{path}: absent or unreadable; run `make report`") from None
+
+
+def _cleaned(value):
+    """The same content without the characters that a workbook cannot hold."""
+    if isinstance(value, dict):
+        return {key: _cleaned(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(one) for one in value]
+    return clean_text(value) if isinstance(value, str) else value

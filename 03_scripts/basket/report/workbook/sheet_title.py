@@ -1,0 +1,141 @@
+"""The title page: what this is, its key numbers, and the way to every sheet."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from openpyxl.styles import Alignment, Border
+
+from basket.analysis.privacy import PUBLISHED_POPULATION
+from basket.project.origin import COLUMNS
+from basket.report.workbook.page import Book, Page
+from basket.report.workbook.sheets import CONTENT, TITLE
+
+TILE_WIDTH = 24.0
+SHORT_HASH = 12
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A number that the reader sees first: its label, value, format, and what it counts."""
+
+    label: str
+    value: float | None
+    number_format: str
+    note: str
+
+
+def tiles(tables: dict[str, pd.DataFrame], synthetic: str) -> list[Tile]:
+    """The tiles, read from the result tables (active population).
+
+    Where prices are fabricated by us (Kaggle's layout), no dollars stand on the title page.
+    """
+    days = _active(tables["orders_by_day"])
+    orders, lines, spend = (days[name].sum() for name in ("orders", "lines", "spend"))
+    people = tables["flags"]
+    people = _active(people[people["flag"] == "exclusion_flag"])
+    departments = _active(tables["departments"])
+    reordered = (departments["reorder_rate"] * departments["lines"]).sum()
+    who = "active customers"
+    customers = people["customers"].iloc[-1] if len(people) else None
+    found = [
+        Tile("Customers", customers, "#,##0", who),
+        Tile("Orders", int(orders), "#,##0", f"prior orders, {who}"),
+        Tile("Order lines", int(lines), "#,##0", f"products in orders, {who}"),
+    ]
+    if synthetic != COLUMNS:
+        found += [
+            Tile("Spend (USD)", round(float(spend), 2), "$#,##0", f"fabricated prices, {who}"),
+            Tile(
+                "Mean order value (USD)",
+                round(float(spend / orders), 6),
+                "$#,##0.00",
+                f"spend / orders, {who}",
+            ),
+        ]
+    else:
+        found.append(Tile("Mean lines per order", round(float(lines / orders), 6), "0.00", who))
+    found.append(
+        Tile(
+            "Reorder rate",
+            round(float(reordered / lines), 6),
+            "0.0%",
+            f"share of order lines, {who}",
+        )
+    )
+    return found
+
+
+def _active(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["population"] == PUBLISHED_POPULATION]
+
+
+def write_title(book: Book, tables: dict[str, pd.DataFrame], facts: dict) -> Page:
+    """Write the title page: what this is, its key numbers, and the way to every sheet."""
+    report, look = book.settings.report, book.look
+    page = book.pages[TITLE]
+    page.text(report.subject, colour="muted", size=13)
+    page.space(8)
+    for label, value in title_facts(report, facts):
+        page.write(page.row, 1, label, font=look.font("muted"))
+        page.write(page.row, 2, value)
+        page.set_height(page.row, 16)
+        page.row += 1
+    page.space(12)
+    _write_tiles(page, tiles(tables, facts["data"]["synthetic"]))
+    page.space(8)
+    page.section("Contents")
+    for name, content in CONTENT.items():
+        page.link(page.write(page.row, 1, name), name)
+        page.write(page.row, 2, content)
+        page.set_height(page.row, 16)
+        page.row += 1
+    return page
+
+
+def title_facts(report, facts: dict) -> list[tuple[str, str]]:
+    """Who, for whom, when, from which data, under which rules, from which commit."""
+    commit = facts["commit"][:SHORT_HASH] + (" with local changes" if facts.get("dirty") else "")
+    data = facts["data"]
+    return [
+        ("Client", report.client),
+        ("Author", report.author),
+        ("Date", facts["date"]),
+        ("Data", data["description"]),
+        ("Data sha256", data["sha256"][:SHORT_HASH]),
+        ("RULES", facts["rules"]),
+        ("Version, commit", f"{facts['version']}, {commit}"),
+    ]
+
+
+def _write_tiles(page: Page, found: list[Tile]) -> None:
+    look, first = page.look, page.row
+    line = look.side("grid")
+    for column, tile in enumerate(found, 1):
+        rows = (
+            (tile.label, look.font("muted"), 20, None),
+            (tile.value, look.font("accent", 20, bold=True), 34, tile.number_format),
+            (tile.note, look.font("muted"), 32, None),
+        )
+        for offset, (value, font, height, form) in enumerate(rows):
+            cell = page.write(
+                first + offset,
+                column,
+                value,
+                font=font,
+                number_format=form,
+                align=Alignment(
+                    horizontal="left",
+                    vertical="center",
+                    indent=1,
+                    wrap_text=offset == len(rows) - 1,
+                ),
+            )
+            cell.fill = look.fill("grid", 0.3)
+            cell.border = Border(
+                left=look.side("paper", "thick"),
+                right=line,
+                top=look.side("accent", "thick") if offset == 0 else None,
+            )
+            page.set_height(first + offset, height)
+    page.row = first + len(rows)
+    page.keep(first, page.row - 1)

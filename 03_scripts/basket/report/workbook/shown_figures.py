@@ -1,0 +1,178 @@
+"""Figures as the workbook may show them: small groups withheld, numbers in drawing order."""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+from openpyxl.cell import Cell
+
+from basket.analysis.privacy import SUPPRESSED
+from basket.analysis.questions import number_of
+from basket.project.errors import BasketError
+from basket.project.settings import Settings
+from basket.report.workbook import native_charts
+from basket.report.workbook.page import Place
+from basket.report.workbook.values import heading, is_number, plain
+
+HEAT_COLUMNS = 25
+COUNTED = ("orders", "lines")
+
+
+@dataclass(eq=False)
+class ShownFigure:
+    """A figure as the workbook shows it: what it says, and the numbers that may be shown."""
+
+    spec: dict
+    data: pd.DataFrame
+    hidden: int = 0
+    place: Place | None = None
+    row: int = 0
+    drawn: int = 0
+    title_cell: Cell | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Name of the figure."""
+        return self.spec["name"]
+
+    @property
+    def chart(self) -> dict | None:
+        """How to draw it natively, if at all."""
+        return self.spec.get("chart")
+
+    @property
+    def heat(self) -> dict | None:
+        """Which columns span its heat map, if it is one."""
+        return self.spec.get("heat")
+
+
+def publishable_figures(
+    specs: list[dict], withheld: set[tuple[str, str]], customer_tables: set, settings: Settings
+) -> list[ShownFigure]:
+    """The figures in the order of the questions, without the numbers of groups too small to show.
+
+    Rows of such a group go to the end, as `suppressed`, so that a chart can stop above them.
+    """
+    found = []
+    for spec in sorted(specs, key=lambda spec: number_of(spec.get("question", ""))):
+        data = pd.DataFrame(spec["data"]["rows"], columns=spec["data"]["columns"])
+        data = data.astype(object).where(data.notna(), None)
+        figure = ShownFigure(spec, data)
+        if customer_tables & set(spec.get("sources", ())):
+            _suppress(figure, withheld, settings)
+        found.append(figure)
+    return found
+
+
+def _suppress(figure: ShownFigure, withheld: set[tuple[str, str]], settings: Settings) -> None:
+    data = figure.data
+    if "population" in data and (data["population"] == "all").any():
+        raise BasketError(
+            f"figure {figure.name}: shows groups of all customers; groups are "
+            "published for the active ones only (D-15)"
+        )
+    hidden = _rows_of_withheld(data, withheld)
+    if "customers" in data:
+        few = pd.to_numeric(data["customers"], errors="coerce")
+        hidden |= few.between(1, settings.privacy.smallest_group - 1)
+    numbers = [name for name in data if any(is_number(plain(value)) for value in data[name])]
+    data.loc[hidden, numbers] = SUPPRESSED
+    for name in {label for _, label in withheld} & set(data.columns):
+        data[name], hidden = SUPPRESSED, hidden | True
+    figure.hidden = int(hidden.sum())
+    figure.data = pd.concat([data[~hidden], data[hidden]], ignore_index=True)
+    if figure.hidden:
+        figure.notes.append(
+            f"Groups that stand for fewer than {settings.privacy.smallest_group} "
+            "customers, and those that would give them away, are not shown."
+        )
+
+
+def _rows_of_withheld(data: pd.DataFrame, withheld: set[tuple[str, str]]) -> pd.Series:
+    """Rows that name a withheld group, in the column of its grouping or anywhere in the texts."""
+    hidden = pd.Series(False, index=data.index)
+    named = {grouping for grouping, _ in withheld} & set(data.columns)
+    for name in named or data.columns:
+        texts = data[name].astype("str")
+        if "grouping" in data:
+            labels = pd.Series(list(zip(data["grouping"].astype("str"), texts, strict=True)))
+            hidden |= labels.isin(withheld).to_numpy()
+        else:
+            labels = {label for grouping, label in withheld if not named or grouping == name}
+            hidden |= texts.isin(labels) & ~data[name].map(lambda value: is_number(plain(value)))
+    return hidden
+
+
+def prepare(figure: ShownFigure) -> None:
+    """Turn a heat map's list into its grid; add how far intervals reach from their values."""
+    if figure.heat:
+        figure.data = heat_grid(figure)
+        return
+    if figure.hidden and not figure.chart:
+        figure.spec = figure.spec | {"chart": bars_instead(figure)}
+    spec = figure.chart
+    if not spec:
+        return
+    if len(spec["series"]) > native_charts.MOST_SERIES:
+        raise BasketError(
+            f"figure {figure.name}: a chart shows at most {native_charts.MOST_SERIES} series"
+        )
+    used = [spec["x"], *spec["series"]]
+    broken = [
+        any(
+            plain(value) is None or not (is_number(plain(value)) or column == spec["x"])
+            for column, value in zip(used, row, strict=True)
+        )
+        for row in figure.data[used].itertuples(index=False, name=None)
+    ]
+    order = pd.Series(broken).astype(int)
+    figure.data = figure.data.iloc[order.argsort(kind="stable")].reset_index(drop=True)
+    figure.drawn = int((order == 0).sum())
+    for name, (low, high) in (spec.get("intervals") or {}).items():
+        for column, above, below in (
+            (native_charts.below_column(name), name, low),
+            (native_charts.above_column(name), high, name),
+        ):
+            figure.data[column] = [
+                round(plain(a) - plain(b), 10) if is_number(plain(a)) and is_number(plain(b)) else a
+                for a, b in zip(figure.data[above], figure.data[below], strict=True)
+            ]
+
+
+def bars_instead(figure: ShownFigure) -> dict | None:
+    """A native chart in place of a picture, which cannot leave a group out."""
+    numbers = [
+        name for name in figure.data if any(is_number(plain(value)) for value in figure.data[name])
+    ]
+    labels = [name for name in figure.data if name not in numbers]
+    if not numbers or not labels:
+        return None
+    first = numbers[0]
+    ends = [f"{first}_low", f"{first}_high"]
+    return {
+        "kind": "bar",
+        "x": labels[0],
+        "series": [first],
+        "x_title": heading(labels[0]),
+        "y_title": heading(first),
+        "number_format": "0.00",
+        "intervals": {first: ends} if set(ends) <= set(figure.data) else None,
+    }
+
+
+def heat_grid(figure: ShownFigure) -> pd.DataFrame:
+    """A heat map as rows and columns, the longer side across, headers as text."""
+    heat = figure.heat
+    grid = figure.data.pivot(index=heat["rows"], columns=heat["columns"], values=heat["values"])
+    grid = grid.reindex(
+        index=figure.data[heat["rows"]].unique(), columns=figure.data[heat["columns"]].unique()
+    )
+    rows = heat["rows"]
+    if len(grid) > len(grid.columns) and len(grid) <= HEAT_COLUMNS:
+        grid, rows = grid.T, heat["columns"]
+    if len(grid.columns) > HEAT_COLUMNS:
+        raise BasketError(f"figure {figure.name}: a heat map has at most {HEAT_COLUMNS} columns")
+    if heat["values"] in COUNTED:
+        grid = grid.fillna(0)  # a cell without orders has no row
+    grid.columns = [str(plain(name)) for name in grid.columns]
+    return grid.rename_axis(rows).reset_index().astype(object)
