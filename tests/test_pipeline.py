@@ -131,11 +131,23 @@ def test_a_failing_cell_names_itself_and_leaves_the_last_good_outputs(checkout):
 
 
 BUGS = {  # appended to a module: stage, and what the one line says
+    "analysis/questions/q01_busiest.py": (
+        "def heat_map(tables, settings):\n    return tables['busiest_times']['shares']\n",
+        "05_visualise",
+        r"cell \d+, line 1: KeyError: 'shares' \(basket/analysis/questions/q01_busiest\.py, "
+        r"line \d+\)",
+    ),
+    "analysis/questions/q07_region.py": (
+        "def by_region(seen, settings):\n    return seen.tables['tests']['efect']\n",
+        "05_visualise",
+        r"cell \d+, line 2: KeyError: 'efect' \(basket/analysis/questions/q07_region\.py, "
+        r"line \d+\)",
+    ),
     "prepare/clean.py": (
         "def departments(raw):\n    return raw['no_such_column']\n",
         "02_clean",
         r"cell \d+, line 1: KeyError: 'no_such_column' \(basket/prepare/clean\.py, line \d+\)",
-    )
+    ),
 }
 
 

@@ -122,17 +122,7 @@ def _bars(
             alpha=1 if error is None else 0.55,  # the lower half of an interval can be seen
         )
         if stacked:
-            for where, start, value in zip(at, base, values, strict=True):
-                if value > 0.06:
-                    axes.text(
-                        start + value / 2,
-                        where,
-                        f"{value:.0%}",
-                        ha="center",
-                        va="center",
-                        color=palette.paper,
-                        fontsize=9,
-                    )
+            _write_shares(axes, at, base, values, palette)
             base = base + values
     if sideways:
         axes.set_yticks(place, names)
@@ -159,6 +149,21 @@ def _bars(
             bbox_to_anchor=(-0.01, 1.0),
             borderaxespad=0.1,
         )
+
+
+def _write_shares(axes, at, base, values, palette) -> None:
+    """Write each share into its part of a stacked bar, where there is room for it."""
+    for where, start, value in zip(at, base, values, strict=True):
+        if value > 0.06:
+            axes.text(
+                start + value / 2,
+                where,
+                f"{value:.0%}",
+                ha="center",
+                va="center",
+                color=palette.paper,
+                fontsize=9,
+            )
 
 
 def _reference(axes, figure: Figure, palette, sideways: bool) -> None:
