@@ -171,6 +171,7 @@ def write_run(folder: Path, synthetic: str = "data") -> Folders:
             "rules": "corrected",
             "flow": [],
             "facts": {
+                "owner": "Kaggle's" if synthetic == "columns" else "the course's",
                 "synthetic": {"seed": 1} if synthetic == "data" else None,
                 "fabricated": ["prices"] if synthetic == "columns" else [],
             },

@@ -494,6 +494,7 @@ def test_kaggles_tables_say_that_they_are_fabricated(tmp_path):
 def test_the_courses_layout_fabricates_nothing(small):
     assert small.record("01_import")["facts"] == {
         "layout": "course",
+        "owner": "the course's",
         "files": {
             "raw_products": "products.csv",
             "raw_departments": "departments.csv",

@@ -253,7 +253,7 @@ class _Loader(yaml.SafeLoader):
 def load_settings(path: Path) -> Settings:
     """Read and check a settings file; raise SettingsError that names the key at fault."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        content = _Loader(path.read_text(encoding="utf-8")).get_single_data()
     except OSError as error:
         raise SettingsError(
             f"{path}: cannot be read ({error.strerror}); expected a settings file"
