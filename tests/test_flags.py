@@ -14,7 +14,7 @@ from basket.project.folders import ROOT
 from basket.project.settings import load_settings
 from basket.tables import ids as lookup_module
 from basket.tables import sums
-from basket.tables.ids import OrdersOfLines, Positions
+from basket.tables.ids import IdIndex, OrdersOfLines
 from basket.tables.stage import add_up
 
 SETTINGS = load_settings(ROOT / "settings.yml")
@@ -344,13 +344,13 @@ def test_positions_are_those_of_a_dictionary(spare, ids, others, data):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lookup_module, "SPARE_IDS", spare)
         pieces = np.array_split(np.array([*ids], np.int32), 3)
-        found = Positions(*pieces).find(np.array(wanted, np.int32))
+        found = IdIndex(*pieces).locate(np.array(wanted, np.int32))
     place = {number: position for position, number in enumerate(ids)}
     assert found.tolist() == [place.get(number, -1) for number in wanted]
 
 
 def test_an_index_of_no_ids_finds_nothing():
-    assert Positions(np.array([], np.int32)).find(np.array([1, 5], np.int32)).tolist() == [-1, -1]
+    assert IdIndex(np.array([], np.int32)).locate(np.array([1, 5], np.int32)).tolist() == [-1, -1]
 
 
 @pytest.mark.parametrize("largest", [40, 20_000_000], ids=["dense", "sparse"])
@@ -361,7 +361,7 @@ def test_positions_are_those_of_a_merge(largest):
     merged = pd.DataFrame({"id": wanted}).merge(
         pd.DataFrame({"id": ids, "place": range(30)}), on="id", how="left"
     )
-    assert Positions(ids).find(wanted).tolist() == merged["place"].fillna(-1).astype(int).tolist()
+    assert IdIndex(ids).locate(wanted).tolist() == merged["place"].fillna(-1).astype(int).tolist()
 
 
 @given(lines=st.lists(st.tuples(st.integers(1, 6), st.integers(-5, 5)), max_size=40))
@@ -370,7 +370,7 @@ def test_orders_of_lines_are_what_groupby_and_map_say(lines):
     lines = pd.DataFrame(lines, columns=["order_id", "value"], dtype="int32")
     orders = pd.Series([4, 2, 6, 1, 5, 3], name="order_id", dtype="int32")
     names = np.array(["d", "b", "f", "a", "e", "c"])
-    found = OrdersOfLines(Positions(orders.to_numpy()), lines["order_id"].to_numpy())
+    found = OrdersOfLines(IdIndex(orders.to_numpy()), lines["order_id"].to_numpy())
     by_order = lines.groupby("order_id")["value"]
     assert found.count().tolist() == orders.map(by_order.size()).fillna(0).tolist()
     assert (
@@ -384,19 +384,19 @@ def test_orders_of_lines_are_what_groupby_and_map_say(lines):
 @given(ids=st.lists(st.integers(1, 9), max_size=40))
 def test_lines_by_order_are_a_stable_sort_by_the_place_of_their_order(ids):
     ids = np.array(ids, np.int32)
-    orders = Positions(np.array([4, 2, 6, 1], np.int32))
+    orders = IdIndex(np.array([4, 2, 6, 1], np.int32))
     found = OrdersOfLines(orders, ids).lines_by_order()
-    assert found.tolist() == np.argsort(orders.find(ids), kind="stable").tolist()
+    assert found.tolist() == np.argsort(orders.locate(ids), kind="stable").tolist()
 
 
 def test_no_order_is_counted_where_a_line_has_none():
-    found = OrdersOfLines(Positions(np.array([7, 9], np.int32)), np.array([9, 8], np.int32))
+    found = OrdersOfLines(IdIndex(np.array([7, 9], np.int32)), np.array([9, 8], np.int32))
     with pytest.raises(ValueError, match="negative"):
         found.count()
 
 
 def test_a_line_without_its_order_takes_the_value_for_none():
-    orders = Positions(np.array([7, 9], np.int32))
+    orders = IdIndex(np.array([7, 9], np.int32))
     found = OrdersOfLines(orders, np.array([9, 9, 8, 7], np.int32))
     assert found.of_line(np.array([70, 90, 0])).tolist() == [90, 90, 0, 70]
 

@@ -8,7 +8,7 @@ from basket.analysis import statistics
 from basket.analysis.questions import q11_pairs
 from basket.project.folders import ROOT
 from basket.project.settings import load_settings
-from basket.tables.ids import Positions
+from basket.tables.ids import IdIndex
 from basket.tables.stage import add_up
 
 SETTINGS = load_settings(ROOT / "settings.yml")
@@ -95,7 +95,7 @@ def both_passes(tables, products, labels=None, keys=None, **limits):
         pairs=chosen,
         labels=labels,
         settings=SETTINGS,
-        users=Positions(tables["customers"]["user_id"].to_numpy()),
+        users=IdIndex(tables["customers"]["user_id"].to_numpy()),
     )[1]
     return chosen, described
 
@@ -169,7 +169,7 @@ def test_parts_add_up_to_the_whole_exactly():
     tables, products = random_shop(5, customers=200), assortment(range(12))
     labels = groups_of(tables["customers"])
     keys = products["product_key"].to_numpy()
-    users = Positions(tables["customers"]["user_id"].to_numpy())
+    users = IdIndex(tables["customers"]["user_id"].to_numpy())
     parts = []
     for part in range(3):
         orders = tables["orders"][tables["orders"]["user_id"] % 3 == part]

@@ -8,7 +8,7 @@ from basket.prepare import clean
 from basket.project.flag import Flag
 from basket.project.settings import POPULATION_FLAG, Rules, Settings
 from basket.tables.audit import Audit
-from basket.tables.ids import OrdersOfLines, Positions
+from basket.tables.ids import IdIndex, OrdersOfLines
 from basket.tables.sums import HOURS, Tally, gap_counts, median_of_counts, orders_of, sum_by, tally
 
 TOTALS = ("lines", "priced_lines", "spend_cents", "reordered_lines")
@@ -140,7 +140,7 @@ def _label_customers(
     orders: pd.DataFrame, customers: pd.DataFrame, rules: Rules, settings: Settings
 ) -> pd.DataFrame:
     """One row per customer who has an order line, with totals and flags."""
-    place = Positions(customers["user_id"].to_numpy()).find(orders["user_id"].to_numpy())
+    place = IdIndex(customers["user_id"].to_numpy()).locate(orders["user_id"].to_numpy())
     size = len(customers)
     max_order = np.zeros(size, np.int16)
     np.maximum.at(max_order, place, orders["order_number"].to_numpy())

@@ -9,7 +9,7 @@ import pandas as pd
 from basket.analysis.groups import is_active
 from basket.analysis.statistics import Moments
 from basket.project.settings import Settings
-from basket.tables.ids import Positions
+from basket.tables.ids import IdIndex
 from basket.tables.sums import GAPS, HOURS, Tally, gap_counts, narrow, orders_of, sum_by, tally
 
 ACTIVE = (False, True)  # the values of the key `is_active`
@@ -28,10 +28,10 @@ class Goods:
     @staticmethod
     def of(products: pd.DataFrame, names: pd.DataFrame) -> "Goods":
         """Take them from analysis_products and its `department_names`."""
-        departments = Positions(names["department_id"].to_numpy())
+        departments = IdIndex(names["department_id"].to_numpy())
         ranges = products["price_range"].cat
         return Goods(
-            departments.find(products["department_id"].to_numpy()),
+            departments.locate(products["department_id"].to_numpy()),
             list(names["department"]),
             ranges.codes.to_numpy("intp"),
             list(ranges.categories[: ranges.codes.max() + 1]),
@@ -55,8 +55,8 @@ class Part:
         self.reordered = merged["reordered"].to_numpy()
         self.order = orders_of(merged, orders)
         self.order_of_line = self.order.of_line(np.arange(len(orders)))
-        users = Positions(customers["user_id"].to_numpy())
-        self.customer_of_order = users.find(orders["user_id"].to_numpy())
+        users = IdIndex(customers["user_id"].to_numpy())
+        self.customer_of_order = users.locate(orders["user_id"].to_numpy())
         self.active_customer = is_active(customers, settings)
         self.active_order = self.active_customer[self.customer_of_order]
 
@@ -68,7 +68,7 @@ def count_part(
     *,
     goods: Goods,
     labels: pd.DataFrame,
-    users: Positions,
+    users: IdIndex,
     settings: Settings,
 ) -> tuple[dict, dict]:
     """Count one part: a Tally for each aggregate, a row per customer, and the moments of times.
@@ -79,7 +79,7 @@ def count_part(
     part = Part(merged, orders, customers, settings)
     bought = department_lines(part, goods)
     gaps = gap_counts(part.customer_of_order, orders["days_since_prior_order"], len(customers))
-    group = labels.take(users.find(customers["user_id"].to_numpy()))
+    group = labels.take(users.locate(customers["user_id"].to_numpy()))
     return {}, {
         "day_hour": by_day_hour(part),
         **{flag: by_busiest(part, flag) for flag in settings.flags_of("order")},

@@ -21,7 +21,7 @@ from basket.analysis.groups import (
 from basket.analysis.part import ACTIVE, Goods, TimeColumns, count_part
 from basket.analysis.statistics import Moments
 from basket.project.settings import POPULATION_FLAG, Settings
-from basket.tables.ids import Positions
+from basket.tables.ids import IdIndex
 from basket.tables.stage import Stage
 from basket.tables.sums import Tally, dollars, per, sum_by, tally
 
@@ -36,7 +36,7 @@ class Counts:
 
     people: People
     active: np.ndarray
-    users: Positions
+    users: IdIndex
     products: pd.DataFrame
     departments: pd.DataFrame  # department_id and name of those that have products
     tallies: dict[str, Tally]
@@ -90,7 +90,7 @@ def count(stage: Stage) -> Counts:
     products = stage.read("analysis_products")
     names = department_names(products)
     labels = group_labels(customers, settings)
-    users = Positions(customers["user_id"].to_numpy())
+    users = IdIndex(customers["user_id"].to_numpy())
     goods = Goods.of(products, names)
     sums = stage.for_each_part(
         count_part,

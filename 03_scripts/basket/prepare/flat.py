@@ -8,7 +8,7 @@ from basket.project.errors import BasketError
 from basket.project.folders import folders_of_run
 from basket.project.stages import Step, read_record
 from basket.tables import store
-from basket.tables.ids import OrdersOfLines, Positions
+from basket.tables.ids import IdIndex, OrdersOfLines
 from basket.tables.stage import Stage
 
 NAME = "flat_lines"
@@ -61,9 +61,9 @@ def flags_of_lines(
     Raises BasketError where a line lacks one of the three: the tables are of different runs.
     """
     order = OrdersOfLines(_positions(orders, "order_id"), lines["order_id"].to_numpy())
-    customer_of_order = _positions(customers, "user_id").find(orders["user_id"].to_numpy())
+    customer_of_order = _positions(customers, "user_id").locate(orders["user_id"].to_numpy())
     customer = np.append(customer_of_order, -1)[order.row]
-    product = _positions(products, "product_key").find(lines["product_key"].to_numpy())
+    product = _positions(products, "product_key").locate(lines["product_key"].to_numpy())
     if any((rows < 0).any() for rows in (product, order.row, customer)):
         raise BasketError(
             "merged holds order lines whose product, order or customer the analysis tables lack: "
@@ -77,5 +77,5 @@ def flags_of_lines(
     )
 
 
-def _positions(table: pa.Table, key: str) -> Positions:
-    return Positions(table[key].to_numpy())
+def _positions(table: pa.Table, key: str) -> IdIndex:
+    return IdIndex(table[key].to_numpy())

@@ -26,7 +26,7 @@ from basket.project import dictionary
 from basket.project.errors import DataError
 from basket.project.folders import ORIGINAL_DATA
 from basket.tables import store
-from basket.tables.ids import OrdersOfLines, Positions
+from basket.tables.ids import IdIndex, OrdersOfLines
 from basket.tables.stage import Stage
 
 BYTES_PER_LINE = 17.8  # of the order lines' file, on average
@@ -86,7 +86,7 @@ def import_customers(stage: Stage, raw: RawData, user_ids: np.ndarray) -> pd.Dat
     if "raw_customers" in raw.files:
         customers = _import_small(stage, raw, "raw_customers")
         ids = customers["user_id"].to_numpy()
-        _expect_unique(raw, "raw_customers", "user_id", Positions(ids), ids)
+        _expect_unique(raw, "raw_customers", "user_id", IdIndex(ids), ids)
     else:
         customers = _fabricated_customers(user_ids)
         stage.audit.record_flow(
@@ -135,7 +135,7 @@ def part_count(stage: Stage, raw: RawData) -> int:
     return max(1, round(lines / stage.settings.limits.lines_per_part))
 
 
-def import_orders(stage: Stage, raw: RawData) -> tuple[Positions, np.ndarray, np.ndarray]:
+def import_orders(stage: Stage, raw: RawData) -> tuple[IdIndex, np.ndarray, np.ndarray]:
     """Read orders.csv, one row per order, split by customer.
 
     Returns an index of the orders' ids, the part in which each order lies and, last, the one for
@@ -153,14 +153,14 @@ def import_orders(stage: Stage, raw: RawData) -> tuple[Positions, np.ndarray, np
         ids.append(rows["order_id"].to_numpy())
         places.append(np.repeat(numbers, np.diff(starts)))
         users.append(np.unique(rows["user_id"].to_numpy()))
-    orders = Positions(*ids)
+    orders = IdIndex(*ids)
     _expect_unique(raw, "raw_orders", "order_id", orders, *ids)
     ids.clear()
     places.append(numbers[:1])
     return orders, np.concatenate(places), np.unique(np.concatenate(users))
 
 
-def import_lines(stage: Stage, raw: RawData, orders: Positions, part_of_order: np.ndarray) -> int:
+def import_lines(stage: Stage, raw: RawData, orders: IdIndex, part_of_order: np.ndarray) -> int:
     """Read the order lines, one row per product in an order, split like the orders they belong to.
 
     A line whose order is not in orders.csv goes to the first part; stage 03 finds it unmatched. A
@@ -361,7 +361,7 @@ def _record_names(stage: Stage, table: str, file: RawFile) -> None:
 
 
 def _expect_unique(
-    raw: RawData, table: str, column: str, index: Positions, *pieces: np.ndarray
+    raw: RawData, table: str, column: str, index: IdIndex, *pieces: np.ndarray
 ) -> None:
     """Raise DataError, naming the lines, when an id that must be a key stands on several rows.
 
@@ -369,7 +369,7 @@ def _expect_unique(
     """
     ends = np.cumsum([len(ids) for ids in pieces])
     lost = [
-        ids[index.find(ids) != np.arange(end - len(ids), end)]
+        ids[index.locate(ids) != np.arange(end - len(ids), end)]
         for ids, end in zip(pieces, ends, strict=True)
     ]
     doubled = np.unique(np.concatenate(lost))

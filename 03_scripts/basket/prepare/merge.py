@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from basket.project.errors import DataError
 from basket.tables.audit import Audit
-from basket.tables.ids import OrdersOfLines, Positions
+from basket.tables.ids import IdIndex, OrdersOfLines
 from basket.tables.store import column_to_arrow, gathered, side_by_side
 
 BOTH, LEFT_ONLY = "both", "left_only"
@@ -26,7 +26,7 @@ class Catalogue:
 
     rows: pd.DataFrame
     columns: pa.Table
-    ids: Positions
+    ids: IdIndex
     first_row: np.ndarray
     rows_of_id: np.ndarray
 
@@ -38,11 +38,11 @@ class Catalogue:
         ids, first, counts = np.unique(rows["product_id"], return_index=True, return_counts=True)
         # an id that is not there has the place -1, which is the last: no row
         first, counts = (np.append(each, 0).astype(np.int32) for each in (first, counts))
-        return Catalogue(rows, columns, Positions(ids), first, counts)
+        return Catalogue(rows, columns, IdIndex(ids), first, counts)
 
-    def find(self, product_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def locate(self, product_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """First row of each id and how many rows it has; 0 rows where the id is absent."""
-        place = self.ids.find(product_ids)
+        place = self.ids.locate(product_ids)
         return self.first_row.take(place), self.rows_of_id.take(place)
 
 
@@ -55,9 +55,7 @@ def merge_part(
     Returns them, and the sums: lines read, unmatched by reason, added by doubled ids, kept, the
     lines of each product_id that have order and customer, and examples of what did not match.
     """
-    found = OrdersOfLines(
-        Positions(orders["order_id"].to_numpy()), raw_lines["order_id"].to_numpy()
-    )
+    found = OrdersOfLines(IdIndex(orders["order_id"].to_numpy()), raw_lines["order_id"].to_numpy())
     lines = gathered(raw_lines, found.lines_by_order())
     order_ids, ids = (lines[name].to_numpy() for name in ("order_id", "product_id"))
 
@@ -65,10 +63,10 @@ def merge_part(
     # and how many rows: 0 where there is none
     count = np.bincount(found.row + 1, found.lengths, len(orders) + 1).astype(np.int64)
     order = np.repeat(np.arange(-1, len(orders), dtype=np.int32), count)
-    users = Positions(customers["user_id"].to_numpy())
-    customer_of_order = users.find(orders["user_id"].to_numpy())
+    users = IdIndex(customers["user_id"].to_numpy())
+    customer_of_order = users.locate(orders["user_id"].to_numpy())
     customer = np.repeat(np.insert(customer_of_order, 0, -1).astype(np.int32), count)
-    product, product_rows = catalogue.find(ids)
+    product, product_rows = catalogue.locate(ids)
 
     without_order = order < 0
     without_product = ~without_order & (product_rows == 0)

@@ -9,7 +9,7 @@ import numpy as np
 SPARE_IDS = 10_000_000  # a dense index may be this much longer than four times its ids
 
 
-class Positions:
+class IdIndex:
     """Position of each id in an array of unique ids; -1 for an id that is not there."""
 
     def __init__(self, *pieces: np.ndarray):
@@ -27,7 +27,7 @@ class Positions:
             self._order = np.argsort(ids).astype(np.int32)
             self._sorted = ids[self._order]
 
-    def find(self, wanted: np.ndarray) -> np.ndarray:
+    def locate(self, wanted: np.ndarray) -> np.ndarray:
         """Return the position of each wanted id, -1 where it is not among the indexed ids.
 
         Positions are of numpy's own index type: taking by any other is three times slower.
@@ -49,7 +49,7 @@ class OrdersOfLines:
     own: the same result, slower. From stage 03 on the lines of an order stand together.
     """
 
-    def __init__(self, orders: Positions, order_of_line: np.ndarray):
+    def __init__(self, orders: IdIndex, order_of_line: np.ndarray):
         """Find the order of each line among the indexed ones."""
         changes = np.flatnonzero(order_of_line[1:] != order_of_line[:-1]) + 1
         self._starts = np.concatenate([[0], changes]) if len(order_of_line) else changes
@@ -57,7 +57,7 @@ class OrdersOfLines:
         self.lines = len(order_of_line)
         self.lengths = np.diff(self._starts, append=len(order_of_line))
         """Lines of each run."""
-        self.row = orders.find(order_of_line[self._starts])
+        self.row = orders.locate(order_of_line[self._starts])
         """Position of each run's order; -1 where it is not there."""
 
     def of_line(self, values: np.ndarray) -> np.ndarray:

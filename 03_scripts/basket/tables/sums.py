@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 import pandas as pd
 
-from basket.tables.ids import OrdersOfLines, Positions
+from basket.tables.ids import IdIndex, OrdersOfLines
 
 HOURS = 24  # of a day
 GAPS = 31  # days_since_prior_order takes the values 0 to 30
@@ -111,7 +111,7 @@ def tally(
 
 def orders_of(merged: pd.DataFrame, orders: pd.DataFrame) -> OrdersOfLines:
     """Find which of a part's orders each merged line belongs to."""
-    ids = Positions(orders["order_id"].to_numpy())
+    ids = IdIndex(orders["order_id"].to_numpy())
     return OrdersOfLines(ids, merged["order_id"].to_numpy())
 
 

@@ -23,7 +23,7 @@ from basket.analysis.groups import is_active
 from basket.analysis.question import WHOM, Question
 from basket.analysis.totals import Counts
 from basket.project.settings import Settings
-from basket.tables.ids import Positions
+from basket.tables.ids import IdIndex
 from basket.tables.stage import Stage
 
 QUESTION = Question(
@@ -104,16 +104,16 @@ def count_part(
 
 def _active_orders(orders, customers, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     """Position of each order's customer, and whether that customer is active."""
-    customer = Positions(customers["user_id"].to_numpy()).find(orders["user_id"].to_numpy())
+    customer = IdIndex(customers["user_id"].to_numpy()).locate(orders["user_id"].to_numpy())
     return customer, is_active(customers, settings)[customer]
 
 
 def _lines_of(merged, orders, keys: np.ndarray, active: np.ndarray):
     """Position of the order and of the product in `keys`, for active lines of such a product."""
-    place = Positions(keys).find(merged["product_key"].to_numpy())
+    place = IdIndex(keys).locate(merged["product_key"].to_numpy())
     wanted = np.flatnonzero(place >= 0)
     ids = merged["order_id"].to_numpy()[wanted]
-    order = Positions(orders["order_id"].to_numpy()).find(ids)
+    order = IdIndex(orders["order_id"].to_numpy()).locate(ids)
     kept = active[order]
     return order[kept], place[wanted[kept]]
 
@@ -160,7 +160,7 @@ def describe_part(
     *,
     pairs: pd.DataFrame,
     labels: pd.DataFrame,
-    users: Positions,
+    users: IdIndex,
     settings: Settings,
 ) -> tuple[dict, dict]:
     """Add up what one part's active customers tell about the spread of each pair, and its buyers.
@@ -193,7 +193,7 @@ def describe_part(
     x[:, ONE] = 1
     x[:, ORDERS] = np.bincount(customer[active], minlength=len(kept))
     x[:, WITH_A], x[:, WITH_B], x[:, WITH_BOTH] = alone[a], alone[b], both
-    group = labels.take(users.find(customers["user_id"].to_numpy()[kept]))
+    group = labels.take(users.locate(customers["user_id"].to_numpy()[kept]))
     return {}, {
         "moments": (x @ x.transpose(0, 2, 1)).astype(np.int64),  # exact: below 2**53
         "buyers": (both > 0).sum(axis=1),
