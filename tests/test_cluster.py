@@ -23,7 +23,7 @@ from basket.prepare import split
 from basket.prepare.layouts import layouts
 from basket.prepare.raw_files import RawFile
 from basket.project.errors import BasketError
-from basket.project.folders import ROOT
+from basket.project.folders import ROOT, SCRIPTS
 from basket.project.stages import Step, graph
 from basket.synthetic.generate import generate
 from basket.tables import cluster, progress, stage, store
@@ -68,7 +68,7 @@ class Cluster:
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)} | settings,
+            env=os.environ | {"PYTHONPATH": f"{Path(__file__).parent}:{SCRIPTS}"} | settings,
         )
 
     def add_worker(self, **settings: str) -> subprocess.Popen:
