@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -187,10 +188,10 @@ def test_a_killed_kernel_and_an_early_exit_are_failures(checkout, tmp_path, sour
     path = tmp_path / "05_visualise.ipynb"
     path.write_text(json.dumps(notebook), encoding="utf-8")
     target = tmp_path / "executed" / "05_visualise.ipynb"
-    with Kernel(path) as kernel, pytest.raises(BasketError, match=said):
+    with closing(Kernel(path)) as kernel, pytest.raises(BasketError, match=said):
         execute(path, target, {"rules": "course"}, 60, kernel)
     assert not target.exists()
-    with Kernel(path) as kernel, pytest.raises(BasketError, match="no parameter"):
+    with closing(Kernel(path)) as kernel, pytest.raises(BasketError, match="no parameter"):
         execute(path, target, {"no_such_parameter": 1}, 60, kernel)
 
 
@@ -209,7 +210,7 @@ def test_a_kernel_that_has_made_the_imports_shows_what_one_without_them_shows(tm
     path, target = tmp_path / "wide.ipynb", tmp_path / "executed.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
     threads = threading.active_count()
-    with Kernel(path) as kernel:
+    with closing(Kernel(path)) as kernel:
         execute(path, target, {}, 60, kernel)
     assert threading.active_count() == threads, "a client is left open"
     *_, printed, columns, shown = nbformat.read(target, as_version=4).cells
@@ -234,7 +235,7 @@ def test_after_a_cell_its_free_memory_goes_back_to_the_system(tmp_path, monkeypa
     ]
     path, target = tmp_path / "memory.ipynb", tmp_path / "executed.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
-    with Kernel(path) as kernel:
+    with closing(Kernel(path)) as kernel:
         execute(path, target, {}, 60, kernel)
     held, left = map(int, nbformat.read(target, as_version=4).cells[-1].outputs[0].text.split())
     assert held > 250 and left < 50
@@ -250,14 +251,14 @@ def test_a_kernel_that_has_died_or_holds_other_code_is_not_used(monkeypatch, ali
     class Waiting:
         is_alive, stopped = alive, False
 
-        def stop(self):
+        def close(self):
             self.stopped = True
 
     mine, other = Waiting(), Waiting()
     monkeypatch.setattr(pipeline.Kernels, "_start", lambda kernels, stage: made.pop(0))
     monkeypatch.setattr(pipeline, "code_hash", lambda stage: code)
     made = [mine, "new", other, "another"]
-    with pipeline.Kernels(None) as kernels:
+    with closing(pipeline.Kernels(None)) as kernels:
         kernels.start_ahead("03_merge")
         monkeypatch.setattr(pipeline, "code_hash", lambda stage: "now")
         assert kernels.take("03_merge") is (mine if is_used else "new")
