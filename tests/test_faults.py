@@ -7,7 +7,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -24,10 +23,10 @@ from basket.project.folders import Folders
 from basket.project.stages import graph
 from basket.run.lock import only_run, runtime_prefix
 from basket.tables.publish import publish
+from checkout import BASKET, run_command
 from conftest import cut_at, imported, write_settings
 
 KILLS = int(os.environ.get("BASKET_KILLS", "4"))
-COMMAND = [sys.executable, "-c", "from basket.command import main; main()", "report"]
 
 
 # ---- a run, and what it may leave behind --------------------------------------------------------
@@ -37,8 +36,9 @@ def start(data: Path, out: Path, settings: Path, temp: Path, **options) -> subpr
     """Start `basket report` with a home and a temp folder of its own."""
     home = temp.with_name(f"{temp.name}-home")
     home.mkdir(exist_ok=True)
+    command = [*BASKET, "report", "--data", data, "--out", out, "--settings", settings]
     return subprocess.Popen(
-        [*COMMAND, "--data", str(data), "--out", str(out), "--settings", str(settings)],
+        command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -63,7 +63,7 @@ def report(*arguments, **options) -> tuple[int, str]:
 
 
 def kernels_of(run: subprocess.Popen) -> list[psutil.Process]:
-    """The kernels of a run: first the one at work, then the one that waits for the next stage."""
+    """Return the kernels of a run: the one at work, then the one that waits for the next stage."""
     try:
         children = psutil.Process(run.pid).children()
         kernels = [child for child in children if "basket.run.kernel" in child.cmdline()]
@@ -74,7 +74,7 @@ def kernels_of(run: subprocess.Popen) -> list[psutil.Process]:
 
 @pytest.fixture(scope="module")
 def temp():
-    """A short temp folder: the path of a socket has little room."""
+    """Give a temp folder with a short path: a socket's path has little room."""
     folder = Path(tempfile.mkdtemp(prefix="t"))
     yield folder
     shutil.rmtree(folder)
@@ -83,7 +83,7 @@ def temp():
 
 @pytest.fixture(scope="module")
 def two_settings(tmp_path_factory) -> list[Path]:
-    """Settings under which nearly all results differ."""
+    """Give two settings under which nearly all results differ."""
     folder = tmp_path_factory.mktemp("settings")
     changes = cut_at("loyalty_flag", 10, 30) | {"report.title": "Another report"}
     return [write_settings(folder / "old.yml", {}), write_settings(folder / "new.yml", changes)]
@@ -91,7 +91,7 @@ def two_settings(tmp_path_factory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def undisturbed(generated, two_settings, tmp_path_factory, temp) -> list[Path]:
-    """What an undisturbed run builds under each of the two settings."""
+    """Give what an undisturbed run builds under each of the two settings."""
     built = []
     for settings in two_settings:
         out = tmp_path_factory.mktemp("undisturbed") / settings.stem
@@ -240,12 +240,10 @@ def test_kills_leave_whole_outputs_and_the_next_run_finishes(
 
 
 def mounted(folder: Path, *options: str) -> bool:
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder)],
-        capture_output=True,
-        check=False,
+    return (
+        run_command("mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", folder).returncode
+        == 0
     )
-    return done.returncode == 0
 
 
 @pytest.mark.slow
@@ -296,7 +294,7 @@ def test_too_little_of_something_is_said_and_leaves_whole_outputs(
         assert not list(temp.iterdir())
     finally:
         if is_disk:
-            subprocess.run(["umount", str(disk)], check=True)
+            assert run_command("umount", disk).returncode == 0
     with capsys.disabled():
         print("", *(f"{fault}: {error}" for fault, error in seen.items()), sep="\n")
     if not is_disk:

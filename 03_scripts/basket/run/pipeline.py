@@ -218,7 +218,6 @@ def _render(folders: Folders, stage: str) -> None:
 
 def _render_pages(run: Run, beside: ThreadPoolExecutor) -> None:
     """Finish the pages of all stages, and the index that links them."""
-    from basket.report.pages.index import write_index
     from basket.report.pages.notebook import is_current
 
     recorded = manifest.hashes_in(manifest.read_manifest(run.folders))
@@ -232,8 +231,11 @@ def _render_pages(run: Run, beside: ThreadPoolExecutor) -> None:
         if stage not in run.pages and not (untouched and is_current(notebook)):
             run.pages[stage] = beside.submit(_render, run.folders, stage)
     for page in run.pages.values():
-        page.result()  # raises what the rendering has raised
+        page.result()  # raises what the rendering raised
     if run.pages or not is_untouched(run.folders.notebooks / "index.html"):
+        # Importing it parses code, and so does rendering: in CPython 3.11, two threads must not.
+        from basket.report.pages.index import write_index
+
         write_index(run.folders, run.settings)
 
 
