@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from basket.project.errors import BasketError
@@ -187,9 +186,14 @@ def add_up(folder: Path, by: list[str], of: str | None = None) -> pd.Series:
     parts = []
     for part in read_sidecar(folder)["parts"]:
         table = pq.read_table(folder / part["file"], columns=[*by, *([of] if of else [])])
-        keys = [table[name].cast(pa.string()).fill_null(MISSING) for name in by]
-        joined = pc.binary_join_element_wise(*keys, " / ") if by else pa.repeat("", part["rows"])
+        keys = {f"key {number}": _plain(table[name]) for number, name in enumerate(by)}
         values = table[of].cast(pa.int64()) if of else pa.repeat(1, part["rows"])
-        counted = pa.table({"key": joined, "of": values}).group_by("key").aggregate([("of", "sum")])
-        parts.append(counted.to_pandas().set_index("key")["of_sum"])
+        sums = pa.table(keys | {"of": values}).group_by(list(keys)).aggregate([("of", "sum")])
+        texts = [sums[key].cast(pa.string()).fill_null(MISSING).to_pylist() for key in keys]
+        index = list(map(" / ".join, zip(*texts, strict=True))) if keys else [""]
+        parts.append(pd.Series(sums["of_sum"].to_numpy(), index))
     return pd.concat(parts).groupby(level=0).sum()
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
