@@ -404,17 +404,13 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("where", ["here", "cluster"])
-def test_a_run_that_fills_the_disk_names_it_and_keeps_what_was_published(
-    small_disk, tmp_path, where
-):
+def test_a_run_on_a_cluster_that_fills_the_disk_names_it(small_disk, tmp_path):
+    """What was published stays; test_faults fills the disk of a run on this machine."""
     data = tmp_path / "data"
     generate(data, scale=0.01)
-    with contextlib.ExitStack() as stack:
-        options = ["--data", data, "--settings", settings_for(data, 4), "--out", small_disk]
-        if where == "cluster":
-            options += ["--scheduler", stack.enter_context(running(tmp_path, 2)).address]
-        done = report(*options)
+    options = ["--data", data, "--settings", settings_for(data, 4), "--out", small_disk]
+    with running(tmp_path, 2) as two:
+        done = report(*options, "--scheduler", two.address)
         _, said = done.communicate(timeout=200)
     assert done.returncode == 1
     prepared = small_disk / "02_data" / "prepared_data"

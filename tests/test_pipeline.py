@@ -20,7 +20,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from basket.project.errors import BasketError
 from basket.project.folders import ROOT, Folders
 from basket.project.stages import graph
-from basket.run import pipeline
+from basket.run import pipeline, up_to_date
 from basket.run.environment import ENVIRONMENT
 from basket.run.execute import execute
 from basket.run.kernel import LOADED, Kernel
@@ -245,11 +245,11 @@ def test_a_kernel_that_has_died_or_holds_other_code_is_not_used(monkeypatch, ali
 
     mine, other = Waiting(), Waiting()
     monkeypatch.setattr(pipeline.Kernels, "_start", lambda kernels, stage: made.pop(0))
-    monkeypatch.setattr(pipeline, "code_hash", lambda stage: code)
+    monkeypatch.setattr(up_to_date, "code_hash", lambda stage: code)
     made = [mine, "new", other, "another"]
     with closing(pipeline.Kernels(None)) as kernels:
         kernels.start_ahead("03_merge")
-        monkeypatch.setattr(pipeline, "code_hash", lambda stage: "now")
+        monkeypatch.setattr(up_to_date, "code_hash", lambda stage: "now")
         assert kernels.take("03_merge") is (mine if is_used else "new")
         assert mine.stopped is not is_used
         made[:-2] = []

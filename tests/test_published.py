@@ -220,7 +220,7 @@ def test_every_figure_is_compared_or_listed_with_its_reason(composed):
     assert found.rows == produced.sum() - len(without_table)
     assert (found.rows, len(without_table)) == {"course": (324, 4), "corrected": (123, 0)}[rules]
     whole = {name for name in without_table if " " not in name}
-    assert found.figures == len(set(rows["figure"][produced]) - whole)
+    assert found.figures == set(rows["figure"][produced]) - whole
 
 
 def test_each_single_figure_that_differs_is_named(composed, monkeypatch):

@@ -105,7 +105,7 @@ def verify(out, published) -> None:
         figures = dict.fromkeys(name.split(" ")[0] for name in names)
         click.echo(f"not compared ({reason}), {len(names)}: {', '.join(figures)}")
     agree = found.rows - len(found.different)
-    click.echo(f"published: {agree} of {found.rows} rows of {found.figures} figures agree")
+    click.echo(f"published: {agree} of {found.rows} rows of {len(found.figures)} figures agree")
     if found.different:
         sys.exit(1)
 

@@ -43,9 +43,9 @@ class Source:
 
 @dataclass
 class Comparison:
-    """Counts of what was compared, what differs, and what was not compared, by reason."""
+    """What was compared, what differs, and what was not compared, by reason."""
 
-    figures: int = 0
+    figures: set[str] = field(default_factory=set)
     rows: int = 0
     different: list[str] = field(default_factory=list)
     not_compared: dict[str, list[str]] = field(default_factory=dict)
@@ -61,7 +61,7 @@ def verify_published(folders: Folders) -> Comparison:
     published = read_published()
     _require_full_data(record, published)
     sources = find(folders, rules)
-    comparison, figures = Comparison(), set()
+    comparison = Comparison()
     for row in published.itertuples():
         name = f"{row.figure} {row.key}".strip()
         reason = _reason_against(row, rules)
@@ -76,8 +76,7 @@ def verify_published(folders: Folders) -> Comparison:
                 f"{name}: {place} says {shown}; published is {row.value:,.10g}"
             )
         comparison.rows += 1
-        figures.add(row.figure)
-    comparison.figures = len(figures)
+        comparison.figures.add(row.figure)
     return comparison
 
 

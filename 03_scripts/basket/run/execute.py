@@ -44,7 +44,9 @@ def execute(source: Path, target: Path, parameters: dict, timeout: int, kernel: 
     try:
         _run(source, partial, parameters, timeout, kernel)
         notebook = nbformat.read(partial, as_version=4)
-        _require_all_cells_run(notebook)
+        for number, cell in enumerate(notebook.cells, start=1):
+            if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
+                raise BasketError(f"cell {number} did not run: the notebook ended before it")
     except PapermillExecutionError as error:
         reason = _reason(error)
     except DeadKernelError:
@@ -102,12 +104,6 @@ def _run(source: Path, partial: Path, parameters: dict, timeout: int, kernel: Ke
             )
         except asyncio.CancelledError as error:
             raise DeadKernelError("the kernel died") from error
-
-
-def _require_all_cells_run(notebook: nbformat.NotebookNode) -> None:
-    for number, cell in enumerate(notebook.cells, start=1):
-        if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
-            raise BasketError(f"cell {number} did not run: the notebook ended before it")
 
 
 def _without_traces(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

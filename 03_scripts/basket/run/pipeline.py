@@ -19,18 +19,11 @@ from basket.project.files import file_hash, read_json, write_json
 from basket.project.folders import ORIGINAL_DATA, ROOT, SCRIPTS, Folders, Inputs
 from basket.project.settings import Settings, load_settings
 from basket.project.stages import Step, done_file, graph, usage_file
-from basket.run import manifest
+from basket.run import manifest, up_to_date
 from basket.run.environment import ENVIRONMENT
 from basket.run.lock import only_run, runtime_prefix
 from basket.run.manifest import Run
-from basket.run.up_to_date import (
-    code_hash,
-    executed,
-    fingerprint,
-    hash_of,
-    is_up_to_date,
-    note_done,
-)
+from basket.run.up_to_date import executed
 from basket.tables import cluster, progress
 from basket.tables.publish import building_folder, publish
 
@@ -90,7 +83,7 @@ def _generated_data(folders: Folders, settings: Settings, scale: float) -> Path:
     seed = settings.generator.seed
     folder = folders.generated / f"scale_{scale:g}_seed_{seed}"
     stamp = folder / "generator.sha256"
-    code = hash_of(sorted((SCRIPTS / "basket" / "synthetic").glob("*.*")))
+    code = up_to_date.hash_of(sorted((SCRIPTS / "basket" / "synthetic").glob("*.*")))
     if not (stamp.is_file() and stamp.read_text(encoding="utf-8") == code):
         from basket.synthetic.generate import generate
 
@@ -130,15 +123,14 @@ def _build(run: Run) -> None:
     """Run the stages that are not up to date; render each notebook beside the next stage."""
     with ThreadPoolExecutor(1) as beside, closing(Kernels(run)) as kernels:
         for step in graph().values():
-            if is_up_to_date(run, step):
+            if up_to_date.is_up_to_date(run, step):
                 _say(f"{step.stage:<16} up to date")
                 continue
             try:
                 _run_stage(run, step, kernels)
             except OSError as error:
-                where = error.filename or run.folders.out
-                said = f"{step.stage}: {where}: {error.strerror or error}"
-                raise BasketError(said) from None
+                what = f"{error.filename or run.folders.out}: {error.strerror or error}"
+                raise BasketError(f"{step.stage}: {what}") from None
             run.pages[step.stage] = beside.submit(_render, run.folders, step.stage)
         _render_pages(run, beside)
 
@@ -148,22 +140,18 @@ def _run_stage(run: Run, step: Step, kernels: "Kernels") -> None:
     from basket.run.execute import execute  # papermill: takes as long as a kernel to start
 
     stage, begun = step.stage, time.perf_counter()
+    timeout = run.settings.limits.cell_timeout_seconds
+    source, target = SCRIPTS / f"{stage}.ipynb", executed(run.folders, stage)
     done_file(run.folders, stage).unlink(missing_ok=True)
     with closing(kernels.take(stage)) as kernel:
-        before = fingerprint(run, step)
+        before = up_to_date.fingerprint(run, step)
         if stage == "06_report":
             write_json(run.folders.analysis / "run_facts.json", manifest.run_facts(run))
         kernels.start_ahead(dict(pairwise(graph())).get(stage))
         with progress.bar(kernel.building, stage):
-            execute(
-                SCRIPTS / f"{stage}.ipynb",
-                executed(run.folders, stage),
-                {"rules": run.rules},
-                run.settings.limits.cell_timeout_seconds,
-                kernel,
-            )
+            execute(source, target, {"rules": run.rules}, timeout, kernel)
         publish(run.folders, step, kernel.building)
-    note_done(run, step, before)
+    up_to_date.note_done(run, step, before)
     run.seconds[stage] = time.perf_counter() - begun
     usage = read_json(usage_file(run.folders, stage), {})
     _say(
@@ -189,13 +177,13 @@ class Kernels:
     def start_ahead(self, stage: str | None) -> None:
         """Start the kernel of the stage that comes next; it waits until it is taken."""
         if stage:
-            self._waiting = stage, code_hash(stage), self._start(stage)
+            self._waiting = stage, up_to_date.code_hash(stage), self._start(stage)
 
     def take(self, stage: str):
         """Return the kernel that waits for a stage; a new one if it died or loaded other code."""
         if self._waiting:
             name, code, kernel = self._waiting
-            if name == stage and kernel.is_alive and code == code_hash(stage):
+            if name == stage and kernel.is_alive and code == up_to_date.code_hash(stage):
                 self._waiting = None
                 return kernel
         self.close()
