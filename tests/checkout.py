@@ -19,7 +19,7 @@ SAID = "said.txt"  # beside the checkout: what the build said
 
 
 def copy_of_checkout(target: Path) -> Path:
-    """A copy of the checkout's tracked and new files, under a name with spaces and accents."""
+    """Copy the checkout's tracked and new files; return the folder."""
     listed = run_command(
         "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", folder=ROOT
     )

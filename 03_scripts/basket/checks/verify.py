@@ -3,6 +3,8 @@
 import csv
 import json
 import re
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 from basket.project.errors import BasketError
@@ -66,9 +68,10 @@ def _is_expected(folders: Folders, path: Path) -> bool:
 def verify_findings(folders: Folders) -> int:
     """Look up every number of the findings in its table; find every number of their sentences."""
     checked = 0
+    rows_of = cache(partial(_rows_of, folders))
     for finding in _read(folders.findings):
         for name, number in finding["numbers"].items():
-            cell = _cell(folders, number["table"], number["where"], f"{finding['id']}: {name}")
+            cell = _cell(rows_of, number["table"], number["where"], f"{finding['id']}: {name}")
             if not _equal(cell, number["value"]):
                 raise BasketError(
                     f"findings.json: {finding['id']}: {name} is {number['value']}, "
@@ -99,16 +102,19 @@ def unexplained(sentence: str, numbers: dict[str, dict]) -> list[str]:
     return [shown for shown in found if not {shown, shown.rstrip(",")} & known]
 
 
-def _cell(folders: Folders, table: str, where: dict[str, str], name: str) -> str:
+def _rows_of(folders: Folders, table: str) -> list[dict[str, str]]:
+    with (folders.tables / f"{table}.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _cell(rows_of: Callable, table: str, where: dict[str, str], name: str) -> str:
     keys = {key: value for key, value in where.items() if key != "column"}
     try:
-        with (folders.tables / f"{table}.csv").open(newline="", encoding="utf-8") as file:
-            rows = [
-                row
-                for row in csv.DictReader(file)
-                if all(_equal(row[key], value) for key, value in keys.items())
-            ]
-        cells = [row[where["column"]] for row in rows]
+        cells = [
+            row[where["column"]]
+            for row in rows_of(table)
+            if all(_equal(row[key], value) for key, value in keys.items())
+        ]
     except (OSError, KeyError) as error:
         raise BasketError(f"{table}.csv: {name}: cannot be looked up ({error})") from None
     if len(cells) != 1:
