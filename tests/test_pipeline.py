@@ -133,44 +133,35 @@ def test_a_failing_cell_names_itself_and_leaves_the_last_good_outputs(broken):
     assert after == before
 
 
-BUGS = {  # appended to a module: stage, and what the one line says
-    "analysis/questions/q01_busiest.py": (
-        "def heat_map(tables, settings):\n    return tables['busiest_times']['shares']\n",
-        "05_visualise",
-        r"cell \d+, line 1: KeyError: 'shares' \(basket/analysis/questions/q01_busiest\.py, "
-        r"line \d+\)",
-    ),
-    "analysis/questions/q07_region.py": (
-        "def by_region(seen, settings):\n    return seen.tables['tests']['efect']\n",
-        "05_visualise",
-        r"cell \d+, line 2: KeyError: 'efect' \(basket/analysis/questions/q07_region\.py, "
-        r"line \d+\)",
-    ),
-    "prepare/clean.py": (
-        "def departments(raw):\n    return raw['no_such_column']\n",
-        "02_clean",
-        r"cell \d+, line 1: KeyError: 'no_such_column' \(basket/prepare/clean\.py, line \d+\)",
-    ),
-}
-
-
 @pytest.mark.parametrize(
-    "module",
+    ("module", "function", "table", "place"),
     [
-        pytest.param("analysis/questions/q01_busiest.py", marks=pytest.mark.slow),
-        "analysis/questions/q07_region.py",
-        "prepare/clean.py",
+        pytest.param(
+            "analysis/questions/q01_busiest.py",
+            "heat_map(tables, settings)",
+            "tables['busiest_times']",
+            r"05_visualise: cell \d+, line 1",
+            marks=pytest.mark.slow,
+        ),
+        (
+            "analysis/questions/q07_region.py",
+            "by_region(seen, settings)",
+            "seen.tables['tests']",
+            r"05_visualise: cell \d+, line 2",
+        ),
+        ("prepare/clean.py", "departments(raw)", "raw", r"02_clean: cell \d+, line 1"),
     ],
 )
-def test_a_bug_stops_the_run_with_its_stage_cell_and_line(broken, module):
+def test_a_bug_stops_the_run_with_its_stage_cell_and_line(broken, module, function, table, place):
     """The results of the last good run are whole, and nothing is said of the data."""
-    code, stage, said = BUGS[module]
     with (broken / "03_scripts" / "basket" / module).open("a") as file:
-        file.write(f"\n\n{code}")
+        file.write(f"\n\ndef {function}:\n    return {table}['no_such_column']\n")
     before = results(broken)
     done = report(broken)
     assert done.returncode == 2
-    assert re.search(f"^basket: {stage}: {said}\n  see .*{stage}.FAILED.ipynb$", done.stderr, re.M)
+    error = rf"KeyError: 'no_such_column' \(basket/{module}, line \d+\)"
+    see = rf"  see .*{place.partition(':')[0]}\.FAILED\.ipynb"
+    assert re.search(f"^basket: {place}: {error}\n{see}$", done.stderr, re.M)
     assert "Traceback" not in done.stderr
     after = results(broken)
     kept = [name for name in before if not name.endswith(".html")]  # pages hold the code's hash

@@ -20,8 +20,11 @@ RULES = click.option(
     show_default=True,
     help="How the known faults of the data are treated.",
 )
-SIZE = click.FloatRange(min=0, min_open=True)
-SCALE = click.option("--scale", type=SIZE, help="Size of generated data; 1 = 206,209 customers.")
+SCALE = click.option(
+    "--scale",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Size of the generated data; 1 = 206,209 customers and about 32 million order lines.",
+)
 SETTINGS = click.option("--settings", "settings_file", type=FOLDER, help="Another settings file.")
 
 
@@ -59,14 +62,8 @@ def report(data, out, rules, scale, start_from, settings_file, scheduler) -> Non
 
 @main.command()
 @click.argument("folder", type=FOLDER)
-@click.option(
-    "--scale",
-    type=SIZE,
-    default=0.05,
-    show_default=True,
-    help="1 = 206,209 customers and about 32 million order lines.",
-)
-@click.option("--seed", type=int, default=2017, show_default=True)
+@SCALE
+@click.option("--seed", type=int, help="Another seed than that of settings.yml.")
 @click.option(
     "--effects",
     type=click.Choice(["real", "none"]),
@@ -76,9 +73,12 @@ def report(data, out, rules, scale, start_from, settings_file, scheduler) -> Non
 )
 def generate(folder, scale, seed, effects) -> None:
     """Generate a data set in the course's exact shape, planted faults included."""
-    from basket.synthetic import generate as generator
+    from basket.project.settings import load_settings
+    from basket.synthetic.generate import generate as make
 
-    _run(generator.generate, folder, scale=scale, seed=seed, effects=effects)
+    default = _run(load_settings, ROOT / "settings.yml").generator
+    scale, seed = (scale or default.scale), (default.seed if seed is None else seed)
+    _run(make, folder, scale=scale, seed=seed, effects=effects)
     click.echo(f"generated: {folder}")
 
 

@@ -33,14 +33,6 @@ NO_TABLE = "no table: "  # begins a `where` that says why no table of ours holds
 WHERE = re.compile(r"([\w.]+): ([\w/-]+)(?: by (.+?))?(?: where (.+))?")
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where a figure is found: the place in words, and the values by key."""
-
-    place: str
-    values: pd.Series
-
-
 @dataclass
 class Comparison:
     """What was compared, what differs, and what was not compared, by reason."""
@@ -68,7 +60,7 @@ def verify_published(folders: Folders) -> Comparison:
         if reason:
             comparison.not_compared.setdefault(reason, []).append(name)
             continue
-        place, values = sources[row.figure].place, sources[row.figure].values
+        place, values = sources[row.figure]
         found = values.get(row.key, math.nan)
         if not abs(found - row.value) <= (TOLERANCE if "mean" in row.figure else 0):
             shown = "nothing" if math.isnan(found) else f"{found:,.10g}"
@@ -107,11 +99,11 @@ def _require_full_data(record: dict, published: pd.DataFrame) -> None:
         )
 
 
-def find(folders: Folders, rules: str) -> dict[str, Source]:
-    """Return the source of each figure that the raw files or these RULES produce."""
+def find(folders: Folders, rules: str) -> dict[str, tuple[str, pd.Series]]:
+    """Return where each figure of these RULES or the raw files is found, and its values by key."""
     published = read_published()
     produced = published[published["produced_by"].isin(["raw", rules])]
-    found: dict[str, Source] = {}
+    found: dict[str, tuple[str, pd.Series]] = {}
     for (figure, text), rows in produced.groupby(["figure", "where"], sort=False):
         if text.startswith(NO_TABLE):
             continue
@@ -119,8 +111,8 @@ def find(folders: Folders, rules: str) -> dict[str, Source]:
         if list(values.index) == [""]:
             values.index = rows["key"]
         if figure in found:  # its keys are in different places
-            values = pd.concat([found[figure].values, values])
-        found[figure] = Source(place, values)
+            values = pd.concat([found[figure][1], values])
+        found[figure] = place, values
     return found
 
 
