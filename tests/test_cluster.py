@@ -423,9 +423,6 @@ def test_a_run_on_a_cluster_that_fills_the_disk_names_it(small_disk, tmp_path):
             assert hashlib.sha256(content).hexdigest() == part["sha256"]
 
 
-# ---- one customer who buys more than a part holds -----------------------------------------------
-
-
 @pytest.mark.slow
 def test_one_customer_with_a_third_of_all_lines_fills_one_part(tmp_path):
     """The part of that customer is the largest, and the counts are those of the files."""
@@ -469,9 +466,6 @@ def test_one_customer_with_a_third_of_all_lines_fills_one_part(tmp_path):
     assert customer["max_order"] == len(mine) + many
     before = lines["order_id"].isin(mine["order_id"].astype(int)).sum()
     assert customer["lines"] == len(bought) + before
-
-
-# ---- progress -----------------------------------------------------------------------------------
 
 
 def test_the_bar_is_drawn_on_a_terminal_wiped_off_and_not_drawn_elsewhere(tmp_path, monkeypatch):

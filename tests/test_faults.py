@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -25,6 +26,7 @@ from basket.tables.publish import publish
 from checkout import BASKET, run_command
 from conftest import cut_at, imported, write_settings
 
+NEW = cut_at("loyalty_flag", 10, 30) | {"report.title": "Another report"}
 KILLS = int(os.environ.get("BASKET_KILLS", "4"))
 
 
@@ -48,7 +50,7 @@ def start(data: Path, out: Path, settings: Path, temp: Path, **options) -> subpr
 
 
 def finish(run: subprocess.Popen, seconds: int = 240) -> tuple[int, str]:
-    """Wait for a run; return its exit code and what it said."""
+    """Wait for a run; return its exit code and its messages."""
     try:
         _, said = run.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -84,8 +86,7 @@ def temp():
 def two_settings(tmp_path_factory) -> list[Path]:
     """Give two settings under which nearly all results differ."""
     folder = tmp_path_factory.mktemp("settings")
-    changes = cut_at("loyalty_flag", 10, 30) | {"report.title": "Another report"}
-    return [write_settings(folder / "old.yml", {}), write_settings(folder / "new.yml", changes)]
+    return [write_settings(folder / "old.yml", {}), write_settings(folder / "new.yml", NEW)]
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +125,7 @@ def require_whole(out: Path, good: list[dict[str, str]]) -> None:
 # ---- one run at a time, and what a killed one leaves --------------------------------------------
 
 
-def test_a_second_run_is_refused_and_the_first_finishes(generated, two_settings, tmp_path, temp):
+def test_a_second_run_is_refused(generated, two_settings, tmp_path, temp):
     first = start(generated, tmp_path, two_settings[0], temp)
     while first.poll() is None and not (tmp_path / "02_data/prepared_data/.lock").exists():
         time.sleep(0.01)
@@ -252,17 +253,11 @@ def test_too_little_of_something_is_said_and_leaves_whole_outputs(
 
     try:
         shutil.copytree(undisturbed[0], out)
-        little = 300 * 2**20 / psutil.virtual_memory().total
-        changes = cut_at("loyalty_flag", 10, 30) | {
-            "report.title": "Another report",
-            "limits.memory_share": little,
-        }
-        starved = write_settings(tmp_path / "starved.yml", changes)
+        little = {"limits.memory_share": 300 * 2**20 / psutil.virtual_memory().total}
+        starved = write_settings(tmp_path / "starved.yml", NEW | little)
         require_refused(("kernel died", "MemoryError", "ArrowException"), starved)
-        require_refused(
-            ("File too large",),
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**18, 2**18)),
-        )
+        limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (2**18, 2**18))
+        require_refused(("File too large",), preexec_fn=limit)
         if is_disk:
             space = os.statvfs(disk)
             used = (space.f_blocks - space.f_bfree) * space.f_frsize

@@ -18,13 +18,12 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from basket.project.errors import BasketError
-from basket.project.folders import ROOT, Folders
+from basket.project.folders import ROOT
 from basket.project.stages import graph
 from basket.run import pipeline, up_to_date
 from basket.run.environment import ENVIRONMENT
 from basket.run.execute import execute
 from basket.run.kernel import LOADED, Kernel
-from basket.run.lock import only_run
 from basket.synthetic.generate import generate
 from checkout import SAID, SMALL, basket, copy_of_checkout, hashes, make, run_command
 
@@ -288,15 +287,6 @@ def test_a_notebook_run_by_hand_works_on_the_last_built_tables(checkout, tmp_pat
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 5
     assert report(checkout).returncode == 0
-
-
-def test_two_runs_in_one_folder_are_refused(tmp_path):
-    with (
-        only_run(Folders(tmp_path)),
-        pytest.raises(BasketError, match="another run"),
-        only_run(Folders(tmp_path)),
-    ):
-        pass
 
 
 @pytest.mark.parametrize(
