@@ -1,4 +1,4 @@
-"""`make bench`: our stages and a hand-tuned DuckDB script on the same files, by turns.
+"""`make bench`: our stages and a hand-tuned DuckDB script on the same files, alternately.
 
 Each side runs as a process of its own and is measured from outside: wall time, CPU time of all its
 threads, the most memory it held at once. Then `basket report` runs whole on the same files. What is
@@ -56,21 +56,21 @@ class Measured:
 
 
 def measure(command: list[str]) -> Measured:
-    """Run a command to its end; raise SystemExit with what it said when it fails.
+    """Run a command to its end; raise SystemExit with its last output when it fails.
 
     CPU and memory are those of the process and of the children that it waited for: their sum, and
     the largest. This process has to stay small: Linux counts its memory as the child's at first.
     """
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         begun = time.perf_counter()
         process = subprocess.Popen(
-            command, stdout=said, stderr=subprocess.STDOUT, env=os.environ | ENVIRONMENT
+            command, stdout=output, stderr=subprocess.STDOUT, env=os.environ | ENVIRONMENT
         )
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        lines = said.read().decode(errors="replace").splitlines()
+        output.seek(0)
+        lines = output.read().decode(errors="replace").splitlines()
     if process.returncode:
         raise SystemExit("\n".join([f"{' '.join(command)} failed:", *lines[-20:]]))
     steps = [json.loads(line) for line in lines if line.startswith('{"step"')]

@@ -1,4 +1,4 @@
-"""What contracts and hashing cost: `basket report` whole, with them and without, by turns.
+"""What contracts and hashing cost: `basket report` whole, with them and without, alternately.
 
 Without: no table is compared with the data dictionary, and no file is hashed. Both kinds of run
 load the same start-up module (a `sitecustomize`), so that it costs both the same.
@@ -41,7 +41,7 @@ if "basket" in " ".join(sys.orig_argv):
 
 
 def main() -> None:
-    """Run both by turns; print wall and CPU seconds of each and the share of the checks."""
+    """Run both alternately; print wall and CPU seconds of each and the share of the checks."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--data", type=Path, required=True)
     options.add_argument("--out", type=Path, required=True)

@@ -15,7 +15,7 @@ from basket.project.folders import ROOT
 BASKET = (sys.executable, "-m", "basket")
 SMALL = "0.004"
 NAME = "données d'épicerie (2017)"  # with spaces and accents, as a user's folder may have
-SAID = "said.txt"  # beside the checkout: what the build said
+BUILD_LOG = "build.log"  # beside the checkout: what `make` printed to stderr
 
 
 def copy_of_checkout(target: Path) -> Path:
@@ -85,8 +85,8 @@ def built_in(place: Path, shared: Path) -> Path:
     shared.mkdir(exist_ok=True)
     with (shared / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (shared / SAID).exists():
+        if not (shared / BUILD_LOG).exists():
             done = make(checkout_in(shared), "report", f"SCALE={SMALL}")
             assert done.returncode == 0, done.stderr
-            (shared / SAID).write_text(done.stderr, encoding="utf-8")
+            (shared / BUILD_LOG).write_text(done.stderr, encoding="utf-8")
     return shutil.copytree(shared, place) / NAME

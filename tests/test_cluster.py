@@ -161,10 +161,11 @@ def test_a_cluster_that_loses_a_worker_builds_the_same_files(tmp_path):
         merged = "03_merge/*/merged/part-*.parquet"
         wait_until(lambda: list(building.glob(merged)), "no part was merged", 200)
         two.workers[0].kill()
-        _, said = there.communicate(timeout=300)
-    assert there.returncode == 0, said
+        _, stderr = there.communicate(timeout=300)
+    assert there.returncode == 0, stderr
     assert here.wait(300) == 0
-    assert re.match(r"cluster of 2 worker\(s\) at tcp://\S+, dashboard: http://127.0.0.1:\d+", said)
+    first_line = r"cluster of 2 worker\(s\) at tcp://\S+, dashboard: http://127.0.0.1:\d+"
+    assert re.match(first_line, stderr)
 
     expected = hashes(tmp_path / "here")
     assert sum("merged/part" in path for path in expected) == 6
@@ -175,8 +176,8 @@ def test_a_cluster_that_loses_a_worker_builds_the_same_files(tmp_path):
     stage_lines = r"(?m)^.*\r?(0\d_\w+) +[\d,]+ rows"
     shown = text_of(seen)
     assert re.search(r"03_merge +merge_part, part \|.{24}\| \d of 6", shown)
-    assert re.findall(stage_lines, said) == re.findall(stage_lines, shown) == list(graph())
-    assert "\r" not in said and "|" not in said  # no bar where there is no terminal
+    assert re.findall(stage_lines, stderr) == re.findall(stage_lines, shown) == list(graph())
+    assert "\r" not in stderr and "|" not in stderr  # no bar where there is no terminal
 
 
 @given(st.binary(max_size=200), st.integers(1, 60))
@@ -234,10 +235,11 @@ def test_a_packed_file_is_split_on_this_machine(generated, tmp_path, monkeypatch
 def test_no_scheduler_there_is_one_line_within_ten_seconds(tmp_path):
     begun = time.monotonic()
     done = report("--out", tmp_path, "--scheduler", "tcp://127.0.0.1:9")
-    _, said = done.communicate(timeout=60)
+    _, stderr = done.communicate(timeout=60)
     assert time.monotonic() - begun < 10
     assert done.returncode == 1
-    assert said.count("\n") == 1 and "tcp://127.0.0.1:9;" in said and "leave SCHEDULER out" in said
+    assert stderr.count("\n") == 1 and "tcp://127.0.0.1:9;" in stderr
+    assert "leave SCHEDULER out" in stderr
     assert not list((tmp_path / "02_data" / "prepared_data").glob("generated_data"))
 
 
@@ -286,9 +288,9 @@ def test_workers_must_be_there_be_the_same_and_see_the_same_files(tmp_path, monk
         shutil.copytree(ROOT / "03_scripts", other)
         shutil.copytree(ROOT / "01_project_management", other.parent / "01_project_management")
         (other / "basket" / "prepare" / "clean.py").open("a").write("# another version\n")
-        for said in ("has basket 1", "does not have this version of basket"):
+        for message in ("has basket 1", "does not have this version of basket"):
             worker = started.add_worker(PYTHONPATH=str(other))
-            with pytest.raises(BasketError, match=said) as raised:
+            with pytest.raises(BasketError, match=message) as raised:
                 cluster.check(started.address)
             assert "checkout of the same commit" in str(raised.value)
             worker.kill()
@@ -411,10 +413,10 @@ def test_a_run_on_a_cluster_that_fills_the_disk_names_it(small_disk, tmp_path):
     options = ["--data", data, "--settings", settings_for(data, 4), "--out", small_disk]
     with running(tmp_path, 2) as two:
         done = report(*options, "--scheduler", two.address)
-        _, said = done.communicate(timeout=200)
+        _, stderr = done.communicate(timeout=200)
     assert done.returncode == 1
     prepared = small_disk / "02_data" / "prepared_data"
-    assert f"{prepared}: no room left on the disk" in said and "Traceback" not in said
+    assert f"{prepared}: no room left on the disk" in stderr and "Traceback" not in stderr
     published = sorted(path.parent.name for path in prepared.glob("*/_table.json"))
     assert "raw_lines" in published
     for name in published:
@@ -477,8 +479,8 @@ def test_the_bar_is_drawn_on_a_terminal_wiped_off_and_not_drawn_elsewhere(tmp_pa
             assert text_of(seen) == "", "one part is no progress worth a bar"
             for done in (1, 2):
                 progress.note(tmp_path, "merge_part, part", done, 4)
-                said = re.compile(rf"03_merge +merge_part, part \|.{{24}}\| {done} of 4")
-                wait_until(lambda said=said: said.search(text_of(seen)), f"no bar: {said}", 10)
+                bar = re.compile(rf"03_merge +merge_part, part \|.{{24}}\| {done} of 4")
+                wait_until(lambda bar=bar: bar.search(text_of(seen)), f"no bar: {bar}", 10)
     wait_until(lambda: text_of(seen).endswith(" \r"), "the bar was not wiped off", 10)
     assert "\n" not in text_of(seen) and "\x1b" not in text_of(seen)
 

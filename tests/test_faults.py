@@ -52,11 +52,11 @@ def start(data: Path, out: Path, settings: Path, temp: Path, **options) -> subpr
 def finish(run: subprocess.Popen, seconds: int = 240) -> tuple[int, str]:
     """Wait for a run; return its exit code and its messages."""
     try:
-        _, said = run.communicate(timeout=seconds)
+        _, stderr = run.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         run.kill()
         raise
-    return run.returncode, said
+    return run.returncode, stderr
 
 
 def report(*arguments, **options) -> tuple[int, str]:
@@ -95,8 +95,8 @@ def undisturbed(generated, two_settings, tmp_path_factory, temp) -> list[Path]:
     built = []
     for settings in two_settings:
         out = tmp_path_factory.mktemp("undisturbed") / settings.stem
-        code, said = report(generated, out, settings, temp)
-        assert code == 0, said
+        code, stderr = report(generated, out, settings, temp)
+        assert code == 0, stderr
         built.append(out)
     return built
 
@@ -130,18 +130,18 @@ def test_a_second_run_is_refused(generated, two_settings, tmp_path, temp):
     while first.poll() is None and not (tmp_path / "02_data/prepared_data/.lock").exists():
         time.sleep(0.01)
     time.sleep(0.5)
-    code, said = report(generated, tmp_path, two_settings[0], temp)
+    code, stderr = report(generated, tmp_path, two_settings[0], temp)
     first.terminate()
     first.communicate()
     assert code == 1
-    assert said == (
+    assert stderr == (
         f"basket: another run is at work in {tmp_path}; wait for it to end, or give this one "
         "another folder with OUT\n"
     )
 
 
 def test_a_kernel_that_outlives_its_run_publishes_nothing(generated, tmp_path):
-    """Within a run a stage only writes where the run told it to; the run moves that into place."""
+    """Within a run, a stage only writes below the building folder; the run publishes it."""
     building, folders = tmp_path / "building" / "01_import" / "x", Folders(tmp_path / "out")
     step = graph()["01_import"]
     with pytest.raises(BasketError, match=r"01_import: .* ended without `stage.publish\(\)`"):
@@ -189,7 +189,7 @@ def test_what_a_killed_run_left_is_swept_up_and_put_back(tmp_path, monkeypatch):
 def test_kills_leave_whole_outputs_and_the_next_run_finishes(
     generated, two_settings, undisturbed, tmp_path, temp
 ):
-    """Runner and kernel are killed by turns, at random moments of a run with new settings."""
+    """Runner and kernel are killed in turn, at random moments of a run with new settings."""
     good = [hashes(out) for out in undisturbed]
     seconds = [
         sum(json.loads((out / "04_analysis" / "manifest.json").read_text())["seconds"].values())
@@ -209,16 +209,16 @@ def test_kills_leave_whole_outputs_and_the_next_run_finishes(
         if run.poll() is None:  # else the kill comes too late, and does not count
             os.kill(kernels[0].pid if kind == "kernel" else run.pid, signal.SIGKILL)
             killed.append(kind)
-        code, said = finish(run)
+        code, stderr = finish(run)
         if kind == "kernel":  # killed once its last cell was done, it is not missed
-            assert code in (0, 1) and "Traceback" not in said, said
-            assert code == 0 or "kernel died" in said.lower(), said
+            assert code in (0, 1) and "Traceback" not in stderr, stderr
+            assert code == 0 or "kernel died" in stderr.lower(), stderr
         if kind == "kernel" or len(killed) % 4 == 1:  # else the next run meets the orphan
             _, alive = psutil.wait_procs(kernels, timeout=20)
             assert not alive, "a kernel outlives its run"
             require_whole(out, good)
-        code, said = report(generated, out, two_settings[new], temp)
-        assert code == 0, said
+        code, stderr = report(generated, out, two_settings[new], temp)
+        assert code == 0, stderr
         assert hashes(out) == good[new]
         assert not list(temp.iterdir()), "the next run sweeps up"
         assert not list(temp.with_name(f"{temp.name}-home").iterdir())
@@ -245,10 +245,10 @@ def test_too_little_of_something_is_said_and_leaves_whole_outputs(
     is_disk = os.geteuid() == 0 and mounted(disk, "size=512m")
 
     def require_refused(words: tuple[str, ...], settings: Path = new, **options):
-        code, said = report(generated, out, settings, temp, **options)
-        error = [line for line in said.splitlines() if line.startswith("basket: ")]
-        assert code == 1 and len(error) == 1 and "Traceback" not in said, said
-        assert any(word in error[0] for word in words), said
+        code, stderr = report(generated, out, settings, temp, **options)
+        error = [line for line in stderr.splitlines() if line.startswith("basket: ")]
+        assert code == 1 and len(error) == 1 and "Traceback" not in stderr, stderr
+        assert any(word in error[0] for word in words), stderr
         require_whole(out, good)
 
     try:
@@ -266,8 +266,8 @@ def test_too_little_of_something_is_said_and_leaves_whole_outputs(
             assert mounted(disk, "remount", "size=512m", "ro")
             require_refused(("Read-only file system",))
             assert mounted(disk, "remount", "size=512m", "rw")
-        code, said = report(generated, out, new, temp)
-        assert code == 0, said
+        code, stderr = report(generated, out, new, temp)
+        assert code == 0, stderr
         assert hashes(out) == good[1]
         assert not list(temp.iterdir())
     finally:

@@ -25,7 +25,7 @@ from basket.run.environment import ENVIRONMENT
 from basket.run.execute import execute
 from basket.run.kernel import LOADED, Kernel
 from basket.synthetic.generate import generate
-from checkout import SAID, SMALL, basket, copy_of_checkout, hashes, make, run_command
+from checkout import BUILD_LOG, SMALL, basket, copy_of_checkout, hashes, make, run_command
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_make_alone_prints_help(checkout):
 
 
 def test_report_is_built_from_nothing_in_a_folder_with_spaces_and_accents(checkout):
-    assert "SYNTHETIC DATA" in (checkout.parent / SAID).read_text(encoding="utf-8")
+    assert "SYNTHETIC DATA" in (checkout.parent / BUILD_LOG).read_text(encoding="utf-8")
     pages = [f"04_analysis/notebooks/{name}.html" for name in (*graph(), "index")]
     for page in pages:
         assert "SYNTHETIC DATA" in (checkout / page).read_text(encoding="utf-8"), page
@@ -152,7 +152,7 @@ def test_a_failing_cell_names_itself_and_leaves_the_last_good_outputs(broken):
     ],
 )
 def test_a_bug_stops_the_run_with_its_stage_cell_and_line(broken, module, function, table, place):
-    """The results of the last good run are whole, and nothing is said of the data."""
+    """The results of the last good run are whole, and nothing is claimed about the data."""
     with (broken / "03_scripts" / "basket" / module).open("a") as file:
         file.write(f"\n\ndef {function}:\n    return {table}['no_such_column']\n")
     before = results(broken)
@@ -290,13 +290,13 @@ def test_a_notebook_run_by_hand_works_on_the_last_built_tables(checkout, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("python", "said"),
+    ("python", "message"),
     [
         ("exit 1", "no Python from 3.11 to 3.13"),
         ('test "$1" = -c', "python3 cannot make a virtual environment"),
     ],
 )
-def test_a_python_that_is_too_old_or_lacks_venv_is_one_clear_line(tmp_path, python, said):
+def test_a_python_that_is_too_old_or_lacks_venv_is_one_clear_line(tmp_path, python, message):
     folder, tools = copy_of_checkout(tmp_path / "copy"), tmp_path / "bin"
     tools.mkdir()
     for name in ("sh", "make", "rm", "printf", "cp"):
@@ -306,7 +306,7 @@ def test_a_python_that_is_too_old_or_lacks_venv_is_one_clear_line(tmp_path, pyth
     done = make(folder, "report", PATH=str(tools), PYTHON="")
     assert done.returncode == 2
     first = done.stderr.splitlines()[0]
-    assert said in first and "make PYTHON=" in first
+    assert message in first and "make PYTHON=" in first
     assert not (folder / ".venv").exists()
 
 
@@ -331,18 +331,18 @@ def test_clean_removes_what_was_built_and_nothing_else(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("layout", "said"),
+    ("layout", "message"),
     [
         ("careerfoundry_layout", "Instacart's data in the course's layout"),
         ("kaggle_layout", "SYNTHETIC COLUMNS"),
     ],
 )
 @pytest.mark.parametrize("rules", ["corrected", "course"])
-def test_report_of_the_real_panel_in_both_layouts(real_data, tmp_path, layout, said, rules):
+def test_report_of_the_real_panel_in_both_layouts(real_data, tmp_path, layout, message, rules):
     data = real_data / "panel1200" / layout
     done = basket("report", "--data", data, "--out", tmp_path, "--rules", rules)
     assert done.returncode == 0, done.stderr
-    assert said in done.stderr
+    assert message in done.stderr
     flow = (tmp_path / "04_analysis" / "tables" / "population_flow.csv").read_text()
     assert "corrected,merge,merged,180895,0,0,0,180895" in flow
     if layout == "careerfoundry_layout":

@@ -238,8 +238,8 @@ def test_each_single_figure_that_differs_is_named(composed, monkeypatch):
         values[row.key] += step
         changed = sources | {row.figure: (place, values)}
         monkeypatch.setattr(published, "find", lambda *_, changed=changed: changed)
-        (said,) = published.verify_published(folders).different
-        assert said.startswith(f"{row.figure} {row.key}".strip() + ": ") and place in said
+        (message,) = published.verify_published(folders).different
+        assert message.startswith(f"{row.figure} {row.key}".strip() + ": ") and place in message
         named += 1
     assert named == {"course": 324, "corrected": 123}[rules]
 
@@ -263,14 +263,14 @@ CHANGES = {
 
 def test_a_table_that_differs_is_named(composed):
     rules, folders = composed
-    for table, old, new, said in CHANGES[rules]:
+    for table, old, new, message in CHANGES[rules]:
         path = folders.tables / f"{table}.csv"
         good = path.read_text()
         assert old in good
         path.write_text(good.replace(old, new))
         different = published.verify_published(folders).different
         path.write_text(good)
-        assert any(line.startswith(said) for line in different), (said, different)
+        assert any(line.startswith(message) for line in different), (message, different)
 
 
 # ---- what the sources mean ----------------------------------------------------------------------
@@ -414,9 +414,9 @@ def test_data_that_are_not_the_full_ones_are_refused_in_one_line(built, generate
     run = built(generated, "corrected")
     with pytest.raises(BasketError) as refused:
         published.verify_published(run.folders)
-    said = str(refused.value)
+    message = str(refused.value)
     customers = len(run.table("raw_customers"))
-    assert "\n" not in said
-    assert "these data are not: they are generated" in said
-    assert f"{customers:,} rows in raw_customers, expected 206,209" in said
-    assert "rows in raw_lines, expected 32,434,489" in said
+    assert "\n" not in message
+    assert "these data are not: they are generated" in message
+    assert f"{customers:,} rows in raw_customers, expected 206,209" in message
+    assert "rows in raw_lines, expected 32,434,489" in message
