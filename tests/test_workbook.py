@@ -30,6 +30,7 @@ from basket.report.workbook import (
     sheet_figures,
     values,
 )
+from basket.report.workbook.page import Place
 from basket.tables.audit import CHECKS, FLOW, WRANGLING
 from checkout import run as run_command
 
@@ -166,8 +167,8 @@ def result_tables():
     ]
     steps = [("orders", "eval_set", "order_dow → order_day", "", "only prior orders are left")]
     calendar = [
-        (day, "20:00 to 23:00", "all active customers", "snacks", 31, "orders_by_day")
-        for day in DAYS
+        (number, day, "20:00 to 23:00", "all active customers", "snacks", "", 31, "orders_by_day")
+        for number, day in enumerate(DAYS)
     ]
     return {
         "population_flow": population_flow(),
@@ -180,7 +181,9 @@ def result_tables():
         "orders_by_hour": orders_by_hour(),
         "orders_by_day_hour": orders_by_day_hour(),
         "tests": comparisons(),
-        "ad_calendar": frame("day_name window audience offer orders evidence", calendar),
+        "ad_calendar": frame(
+            "day day_name window audience offer offer_reason orders evidence", calendar
+        ),
     }
 
 
@@ -569,7 +572,7 @@ def test_repeated_headers_differ():
 
 
 def test_per_cents_below_one_keep_a_decimal():
-    data = native_charts.Range("s", 2, 3, {"v": 1}, 1, pd.DataFrame({"v": [0.3, 0.004]}))
+    data = native_charts.Range(Place("s", 1, 3, {"v": 1}), pd.DataFrame({"v": [0.3, 0.004]}))
     assert native_charts._distinct("0%", data, ["v"]) == "0.0%"
     assert native_charts._distinct("0%", data, []) == "0%"
 

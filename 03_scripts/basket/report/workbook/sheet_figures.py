@@ -169,16 +169,7 @@ def _panel_height(figure: ShownFigure, page_height: float) -> float:
 def _drawing(figure: ShownFigure, picture: Path | None, page: Page, room: tuple[int, int]):
     """The chart or image, and its size in pixels."""
     if figure.chart:
-        place = figure.place
-        values = figure.data.iloc[: figure.drawn]
-        data = native_charts.Range(
-            place.sheet,
-            place.first,
-            place.header + figure.drawn,
-            place.columns,
-            place.header,
-            values,
-        )
+        data = native_charts.Range(figure.place, figure.data.iloc[: figure.drawn])
         headings = {name: heading(name) for name in figure.data} | figure.spec.get("labels", {})
         return native_charts.build(figure.spec, data, headings, page.book.settings.palette), room
     image = Image(picture)
