@@ -22,7 +22,7 @@ EFFECTS = {
     "ratio": "ratio",
     "difference": "difference",
 }
-NOT_SHOWN = ["population", "group_a", "group_b", "statistic", "for_headline"]
+NOT_SHOWN = ["population", "group_a", "group_b", "statistic", "for_headline", "customers_to_decide"]
 DETAILS = r"(share of|orders (in|at)) "
 Notes = dict[str, str]  # terms, each with its explanation
 
