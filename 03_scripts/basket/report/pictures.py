@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from basket.project.settings import Palette
 
-CENSORED = 30  # days: the longest gap that is recorded stands for all longer ones (D-11)
+CENSORED = 30  # days: the longest gap that is recorded, for all longer ones too (D-11)
 
 
 def show_prices(dollars: pd.Series, ceiling: float, palette: Palette) -> None:

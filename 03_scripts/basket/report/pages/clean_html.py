@@ -84,7 +84,7 @@ def describe_cells(table: Tag) -> None:
             )
             for other in below if any(are_texts) else ():
                 if other.get_text().strip() in NOT_KNOWN:
-                    del other["class"]  # what is missing among texts stands as they do
+                    del other["class"]  # align what is missing among texts as they are
     names = [cell.get_text().strip() for in_head, cells in rows[:1] if in_head for cell in cells]
     for cells in body:
         for position, cell in enumerate(cells):

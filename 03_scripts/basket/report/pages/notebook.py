@@ -103,7 +103,7 @@ def _folders_around(executed: Path) -> Folders:
 
 @dataclass
 class NotebookPage:
-    """An executed notebook as the template takes it: title, headings and cells."""
+    """An executed notebook as the template needs it: title, headings and cells."""
 
     executed: Path
     cells: list[dict] = field(default_factory=list)
@@ -254,7 +254,7 @@ def _image(mime: str, content: str | list[str], metadata: dict, where: str) -> d
     alt = str(metadata.get("alt", "")).strip()
     if not alt:
         raise PageError(
-            f"{where}: a figure has no text that stands for it; show it with "
+            f"{where}: a figure has no alternative text; show it with "
             'display(figure, metadata={"image/png": {"alt": "…"}})'
         )
     content = _text(content)

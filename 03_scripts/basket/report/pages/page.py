@@ -33,7 +33,7 @@ class Heading:
 
 
 def settings_of_run() -> Settings:
-    """The settings of the run that started this process, else the checkout's."""
+    """Load the settings of the run that started this process, else the checkout's."""
     return load_settings(Inputs.received().settings)
 
 

@@ -1,8 +1,8 @@
 """Native charts of the workbook: openpyxl's classes with the defaults that a reader needs.
 
 openpyxl hides the axes in Excel, lays titles over the plot, smooths lines, colours every bar
-differently and leaves out the cached numbers that a preview shows. Each function here puts one of
-these right; `build` puts a chart together from a figure and the table that holds its numbers.
+differently and leaves out the cached numbers that a preview shows. Each function here corrects
+one of these; `build` puts a chart together from a figure and the table that holds its numbers.
 """
 
 import math
@@ -117,7 +117,7 @@ def precise(number_format: str, values: Iterable = ()) -> str:
 
 
 def _distinct(number_format: str, data: Range, names: Sequence[str]) -> str:
-    """The format, with a decimal where per cents would otherwise read 0."""
+    """Add a decimal to the format where per cents would otherwise read 0."""
     values = [value for name in names for value in _plain(data.values[name])]
     small = any(0 < value < SMALLEST_PER_CENT for value in values)
     return precise(number_format) if small else number_format
@@ -213,12 +213,12 @@ def _colour(series, kind: str, colour: str, style: Style) -> None:
 
 
 def below_column(name: str) -> str:
-    """Name of the column that says how far the interval of a series reaches below its value."""
+    """Name the column that says how far the interval of a series reaches below its value."""
     return f"{name} (interval below)"
 
 
 def above_column(name: str) -> str:
-    """Name of the column that says how far the interval of a series reaches above its value."""
+    """Name the column that says how far the interval of a series reaches above its value."""
     return f"{name} (interval above)"
 
 
@@ -280,7 +280,7 @@ def _name_points(series, data: Range, spec: dict, style: Style) -> None:
 
 
 def sides_with_room(across: list[float], up: list[float]) -> dict[int, str]:
-    """On which side of a point (r, l) its name hides no other point and no other name."""
+    """Find the side of each point (r, l) on which its name hides no other point and no other name."""
     taken = [(x - POINT_WIDTH, x + POINT_WIDTH, y) for x, y in zip(across, up, strict=True)]
     found = {}
     for place in sorted(range(len(up)), key=lambda place: -abs(up[place] - 0.5)):
@@ -301,7 +301,7 @@ def sides_with_room(across: list[float], up: list[float]) -> dict[int, str]:
 
 
 def _scaled(values: pd.Series) -> list[float]:
-    """Values as places between 0 and 1 of an axis from 0."""
+    """Scale values to places between 0 and 1 of an axis from 0."""
     numbers = values.astype(float)
     return list(numbers / (numbers.max() or 1))
 

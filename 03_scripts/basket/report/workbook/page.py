@@ -67,7 +67,7 @@ STARTS_A_FORMULA = ("=", "+", "-", "@", "\t")
 
 @dataclass
 class Place:
-    """Where a table stands: the rows of its header and its last row, and its columns by name."""
+    """Where a table is: the rows of its header and its last row, and its columns by name."""
 
     sheet: str
     header: int
@@ -146,9 +146,7 @@ class Page:
         self.set_height(1, 32)
         self.row = 2
         if self.name != TITLE:
-            self.link(self.write(2, 1, "Back to contents"), TITLE)
-            self.set_height(2, 16)
-            self.row = 3
+            self.link(self.write_row("Back to contents"), TITLE)
         if self.book.banner:
             self.banner(self.book.banner)
         self.space(6)
@@ -156,13 +154,13 @@ class Page:
     # ---- cells and rows
 
     def pixels(self, first: int, last: int | None = None) -> int:
-        """Width of columns in pixels."""
+        """Return the width of columns in pixels."""
         return sum(
             int(width * PIXELS_PER_WIDTH) for width in self.widths[first - 1 : last or first]
         )
 
     def set_height(self, row: int, points: float) -> None:
-        """Make a row at least so high."""
+        """Make a row at least this high."""
         self.heights[row] = max(self.heights.get(row, 0), points)
 
     def write(
@@ -185,6 +183,14 @@ class Page:
         cell.font = font or self.look.font()
         cell.alignment = align or Alignment(vertical="top")
         return cell
+
+    def write_row(self, *values, height: float = 16, font: Font | None = None) -> Cell:
+        """Write values into the next row, the first in `font`; return the cell of the first."""
+        cells = [self.write(self.row, column, value) for column, value in enumerate(values, 1)]
+        cells[0].font = font or cells[0].font
+        self.set_height(self.row, height)
+        self.row += 1
+        return cells[0]
 
     def link(self, cell: Cell, page: str, row: int = 1, column: int = 1) -> None:
         """Let a cell lead to a cell of another page."""
@@ -287,7 +293,7 @@ class Page:
         overflow: Sequence[str] = (),
         dense: bool = False,
     ) -> Place:
-        """Write a table as an Excel table `tbl_<name>`; return where it stands.
+        """Write a table as an Excel table `tbl_<name>`; return its place.
 
         `links` says of a column where each of its cells leads: (page, row), or nowhere. The
         headers of `turned` columns are written upwards; texts of a last column that may `overflow`
@@ -424,7 +430,7 @@ class Page:
             part.size, part.font, part.color = 9, FONT, self.look.colour("muted")[2:]
 
     def breaks(self, last: int) -> list[int]:
-        """The rows after which a printed page ends, so that what is kept together stays so."""
+        """Find the rows after which a printed page ends, so that what is kept together stays so."""
         tied = {row for first, end in self.together for row in range(first + 1, end + 1)}
         found, used, start = [], 0.0, 1
         row = 1

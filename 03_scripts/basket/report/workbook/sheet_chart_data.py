@@ -9,7 +9,7 @@ from basket.report.workbook.shown_figures import ShownFigure, prepare
 from basket.report.workbook.values import heading, plain
 
 DATA_WIDTHS = (37.5, *([11.5] * 6), 37.5, *([11.5] * 5))
-LEFT_BAND, RIGHT_BAND = range(1, 7), range(8, 14)  # columns of tables that stand side by side
+LEFT_BAND, RIGHT_BAND = range(1, 7), range(8, 14)  # columns of tables side by side
 SHELF_HEIGHT, ROW_HEIGHT = 47, 16  # points, on sheet 8: of what frames a table, and of its rows
 
 
@@ -60,7 +60,7 @@ def _shelf_height(page: Page, shelf: tuple[ShownFigure, ...]) -> float:
 
 def _row_heights(page: Page, figure: ShownFigure, column: int) -> list[float]:
     """Return the heights of the header and the rows of a figure's table."""
-    if _stands_on_sheet_6(figure):
+    if _is_on_sheet_6(figure):
         return [ROW_HEIGHT]
     bold, normal, given = page.look.font(bold=True), page.look.font(), _headings(figure)
     header = max(
@@ -86,7 +86,7 @@ def _headings(figure: ShownFigure) -> dict[str, str]:
     return figure.spec.get("labels", {}) | ends
 
 
-def _stands_on_sheet_6(figure: ShownFigure) -> bool:
+def _is_on_sheet_6(figure: ShownFigure) -> bool:
     """Say whether a heat map is too wide for sheet 8; its cells on sheet 6 are the same numbers."""
     return bool(figure.heat) and len(figure.data.columns) > len(DATA_WIDTHS)
 
@@ -125,7 +125,7 @@ def _write_numbers(page: Page, figure: ShownFigure, column: int) -> None:
     page.write(page.row, column, sources, font=page.look.font("muted"))
     page.set_height(page.row, 15)
     page.row += 1
-    if _stands_on_sheet_6(figure):
+    if _is_on_sheet_6(figure):
         page.write(page.row, column, "The numbers are the cells of the heat map on sheet 6.")
         page.set_height(page.row, 15)
         page.row += 1

@@ -2,15 +2,16 @@
 
 import pandas as pd
 
+from basket.analysis.questions import number_of
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.sheets import SUMMARY
-from basket.report.workbook.shown_findings import FigureLinks, confidence, in_order
+from basket.report.workbook.shown_findings import FigureLinks, confidence
 
 
 def write_summary(book: Book, findings: list[dict], links: FigureLinks) -> Page:
     """Write one row for each message, in the order of the questions."""
     page = book.page(SUMMARY, "Executive summary", (5.5, 47.0, 42.0, 34.0, 14.5, 9.0, 21.0))
-    ordered = in_order(findings)
+    ordered = sorted(findings, key=lambda finding: number_of(finding["question"]))
     page.text(
         "What we found, what it means, and what to do about it. Answers come first; how they "
         "were reached stands on the sheets behind.",

@@ -64,19 +64,13 @@ def write_title(book: Book, tables: dict[str, pd.DataFrame], facts: dict) -> Pag
     page.text(report.subject, colour="muted", size=13)
     page.space(8)
     for label, value in title_facts(report, facts):
-        page.write(page.row, 1, label, font=look.font("muted"))
-        page.write(page.row, 2, value)
-        page.set_height(page.row, 16)
-        page.row += 1
+        page.write_row(label, value, font=look.font("muted"))
     page.space(12)
     _write_tiles(page, tiles(tables, facts["data"]["synthetic"]))
     page.space(8)
     page.section("Contents")
     for name, content in CONTENT.items():
-        page.link(page.write(page.row, 1, name), name)
-        page.write(page.row, 2, content)
-        page.set_height(page.row, 16)
-        page.row += 1
+        page.link(page.write_row(name, content), name)
     return page
 
 
