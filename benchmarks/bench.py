@@ -20,10 +20,11 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+from basket.project.stages import USAGE
 from basket.run.environment import ENVIRONMENT
 
 HERE = Path(__file__).resolve().parent
-BASKET = [sys.executable, "-c", "from basket.command import main; main()"]
+BASKET = [sys.executable, "-m", "basket"]
 SIDES = ("ours", "peer")
 STEPS = ("import", "clean", "merge", "derive", "results", "flat")
 PACKAGES = ("pandas", "numpy", "pyarrow", "duckdb")
@@ -47,6 +48,11 @@ class Measured:
     memory: int
     steps: dict[str, float]
     written: int = 0
+
+    def __str__(self) -> str:
+        """Say what was measured of the whole process."""
+        memory = self.memory / UNITS["gib"]
+        return f"{self.wall:.1f} s wall, {self.cpu:.1f} s CPU, {memory:.2f} GiB"
 
 
 def measure(command: list[str]) -> Measured:
@@ -82,11 +88,7 @@ def measure_side(side: str, data: Path, out: Path) -> Measured:
     shutil.rmtree(out, ignore_errors=True)
     found = measure([sys.executable, str(HERE / f"{side}.py"), str(data), str(out)])
     found.written = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    print(
-        f"{side}: {found.wall:.1f} s wall, {found.cpu:.1f} s CPU, "
-        f"{found.memory / UNITS['gib']:.2f} GiB",
-        flush=True,
-    )
+    print(f"{side}: {found}", flush=True)
     return found
 
 
@@ -94,19 +96,12 @@ def measure_report(data: Path, out: Path) -> tuple[Measured, dict[str, int]]:
     """Run `basket report` whole, from nothing; return it, and the most bytes of each stage."""
     shutil.rmtree(out, ignore_errors=True)
     found = measure([*BASKET, "report", "--data", str(data), "--out", str(out)])
-    files = sorted((out / "02_data" / "prepared_data").glob("*.usage.json"))
     peaks = {
-        file.name.removesuffix(".usage.json"): json.loads(file.read_text(encoding="utf-8"))[
-            "peak_bytes"
-        ]
-        for file in files
+        file.name.removesuffix(USAGE): json.loads(file.read_text(encoding="utf-8"))["peak_bytes"]
+        for file in sorted((out / "02_data" / "prepared_data").glob(f"*{USAGE}"))
     }
     found.memory = max([found.memory, *peaks.values()])
-    print(
-        f"report: {found.wall:.1f} s wall, {found.cpu:.1f} s CPU, "
-        f"{found.memory / UNITS['gib']:.2f} GiB",
-        flush=True,
-    )
+    print(f"report: {found}", flush=True)
     return found, peaks
 
 
@@ -136,7 +131,7 @@ def data_of(scale: float, folder: Path, shuffled: bool) -> Path:
 
 
 def compare(ours: Path, peer: Path) -> str:
-    """Hold the result tables and the row counts of both sides against each other.
+    """Compare the result tables and the row counts of both sides.
 
     Counts must agree exactly, dollars to a cent, means, shares and rates to 1e-6. Flags that the
     peer does not make are left out.
@@ -172,7 +167,7 @@ def compare(ours: Path, peer: Path) -> str:
 
 
 def machine() -> str:
-    """Say what this was measured on."""
+    """Describe the machine and the versions."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -191,12 +186,12 @@ def machine() -> str:
 
 
 def middle(rounds: list[Measured], what: str) -> float:
-    """The median of one figure over the rounds."""
+    """Return the median of one figure over the rounds."""
     return median(getattr(found, what) for found in rounds)
 
 
 def ratio(rounds: dict[str, list[Measured]], what: str) -> float:
-    """The median over the rounds of ours over the peer's, each pair measured side by side."""
+    """Return the median over the rounds of ours over the peer's, each pair of one round."""
     return median(
         getattr(left, what) / getattr(right, what)
         for left, right in zip(rounds["ours"], rounds["peer"], strict=True)
@@ -210,7 +205,7 @@ def table(head: list[str], rows: list[list]) -> str:
 
 
 def sides_table(rounds: dict[str, list[Measured]]) -> str:
-    """The medians of both sides, step by step and whole."""
+    """Show the medians of both sides, step by step and whole."""
     rows = []
     for step in STEPS:
         ours, peer = (median(found.steps[step] for found in rounds[side]) for side in SIDES)
@@ -229,7 +224,7 @@ def sides_table(rounds: dict[str, list[Measured]]) -> str:
 
 
 def targets_table(rounds: dict[str, list[Measured]], whole: Measured) -> str:
-    """The targets, what was found, and whether it met them."""
+    """Show the targets, what was found, and whether it met them."""
     memory = max(whole.memory, *(found.memory for found in rounds["ours"]))
     found = (
         ratio(rounds, "wall"),
@@ -255,22 +250,17 @@ def section(
     """One dated section of results.md."""
     order = ", lines in random order" if options.shuffled else ""
     stages = ", ".join(f"{name} {peak / UNITS['gib']:.2f}" for name, peak in peaks.items())
-    return (
-        "\n\n".join(
-            [
-                f"## {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, scale {options.scale:g}, "
-                f"{options.rounds} round(s){order}",
-                f"{machine()}. Load of the machine before the first round: {load:.1f}.",
-                sides_table(rounds),
-                f"Whole report: {whole.wall:.1f} s wall, {whole.cpu:.1f} s CPU. "
-                f"Most memory by stage, GiB: "
-                f"{stages}.",
-                targets_table(rounds, whole),
-                f"{agreement[0].upper()}{agreement[1:]}.",
-            ]
-        )
-        + "\n"
-    )
+    parts = [
+        f"## {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, scale {options.scale:g}, "
+        f"{options.rounds} round(s){order}",
+        f"{machine()}. Load of the machine before the first round: {load:.1f}.",
+        sides_table(rounds),
+        f"Whole report: {whole.wall:.1f} s wall, {whole.cpu:.1f} s CPU. "
+        f"Most memory by stage, GiB: {stages}.",
+        targets_table(rounds, whole),
+        f"{agreement[0].upper()}{agreement[1:]}.",
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """What contracts and hashing cost: `basket report` whole, with them and without, by turns.
 
-Without: no table is held against the data dictionary, and no file is hashed. Both kinds of run load
-the same start-up module (a `sitecustomize`), so that it weighs on both alike.
+Without: no table is compared with the data dictionary, and no file is hashed. Both kinds of run
+load the same start-up module (a `sitecustomize`), so that it costs both the same.
 
     python benchmarks/overhead.py --data FOLDER --out FOLDER [--rounds 2]
 """
@@ -60,11 +60,7 @@ def main() -> None:
             command = [*BASKET, "report", "--data", str(given.data), "--out", str(given.out)]
             done = measure(command)
             runs[with_checks].append(done)
-            print(
-                f"{'with' if with_checks else 'without'} checks: {done.wall:6.1f} s wall, "
-                f"{done.cpu:6.1f} s CPU",
-                flush=True,
-            )
+            print(f"{'with' if with_checks else 'without'} checks: {done}", flush=True)
     for kind in ("wall", "cpu"):
         with_, without = (median(getattr(run, kind) for run in runs[key]) for key in (True, False))
         print(f"{kind}: {with_:.1f} s with, {without:.1f} s without: {1 - without / with_:.1%}")

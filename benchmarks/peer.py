@@ -4,8 +4,8 @@
 
 From the five CSV files of the course's layout, under RULES=corrected with the default thresholds,
 it makes OUT/prepared/*.parquet (the tables that stages 01 to 04 and `basket flat` make) and
-OUT/tables/*.csv (the result tables that count and average). What was chosen, and what was tried
-and found slower, stands in README.md beside this file. It shares no code with the package.
+OUT/tables/*.csv (the result tables that count and average). README.md beside this file says what
+was chosen, and what was tried and found slower. It shares no code with the package.
 """
 
 import json
@@ -22,16 +22,8 @@ PARQUET = (
     "WRITE_BLOOM_FILTER false, PARQUET_VERSION v2"
 )
 GROUPINGS = (
-    "loyalty_flag",
-    "spending_flag",
-    "frequency_flag",
-    "region",
-    "age_group",
-    "income_group",
-    "family_status",
-    "gender",
-    "n_dependants",
-    "profile",
+    *("loyalty_flag", "spending_flag", "frequency_flag", "region", "age_group", "income_group"),
+    *("family_status", "gender", "n_dependants", "profile"),
 )
 FLAGS = (*GROUPINGS, "exclusion_flag")
 DAYS = ("Saturday", "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
@@ -305,7 +297,7 @@ JOIN day_labels USING (order_day) JOIN hour_labels USING (order_hour);
 
 
 def labels(names: tuple[str, ...]) -> str:
-    """SQL for the grouping that a row of GROUPING SETS belongs to, and its label."""
+    """Write the SQL of a row's grouping in GROUPING SETS, and of its label."""
     grouping = " ".join(f"WHEN grouping({name}) = 0 THEN '{name}'" for name in names)
     label = " ".join(
         f"WHEN grouping({name}) = 0 THEN coalesce({name}::VARCHAR, '(missing)')" for name in names
@@ -314,7 +306,7 @@ def labels(names: tuple[str, ...]) -> str:
 
 
 def sets(by: str, names: tuple[str, ...]) -> str:
-    """SQL that groups by `by` and each of the names in turn."""
+    """Write the SQL that groups by `by` and each of the names in turn."""
     return f"GROUP BY GROUPING SETS ({', '.join(f'({by}, {name})' for name in names)})"
 
 

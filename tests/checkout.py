@@ -20,7 +20,9 @@ SAID = "said.txt"  # beside the checkout: what the build said
 
 def copy_of_checkout(target: Path) -> Path:
     """A copy of the checkout's tracked and new files, under a name with spaces and accents."""
-    listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", folder=ROOT)
+    listed = run_command(
+        "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", folder=ROOT
+    )
     if listed.returncode:
         pytest.skip("not a git checkout: its files cannot be listed")
     for name in listed.stdout.split("\0"):
@@ -30,7 +32,7 @@ def copy_of_checkout(target: Path) -> Path:
     return target
 
 
-def run(*command, folder: Path | None = None, **environment) -> subprocess.CompletedProcess:
+def run_command(*command, folder: Path | None = None, **environment) -> subprocess.CompletedProcess:
     """Run a command in a folder, with additions to the environment; keep its output as text."""
     return subprocess.run(
         list(map(str, command)),
@@ -45,12 +47,12 @@ def run(*command, folder: Path | None = None, **environment) -> subprocess.Compl
 
 def basket(*arguments, **environment) -> subprocess.CompletedProcess:
     """Run the command `basket` of the code that these tests import."""
-    return run(*BASKET, *arguments, **environment)
+    return run_command(*BASKET, *arguments, **environment)
 
 
 def make(folder: Path, *arguments: str, **environment) -> subprocess.CompletedProcess:
     """Run `make` in a copy of the checkout."""
-    return run("make", *arguments, folder=folder, **environment)
+    return run_command("make", *arguments, folder=folder, **environment)
 
 
 def hashes(folder: Path) -> dict[str, str]:

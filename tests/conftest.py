@@ -82,7 +82,7 @@ def settings() -> Settings:
 
 
 def lines_per_part(data: Path, parts: int) -> int:
-    """Give the setting under which this data comes out in so many parts."""
+    """Give the setting under which this data comes out in this many parts."""
     files = [data / layout.tables["raw_lines"].file for layout in layouts().values()]
     size = next(file.stat().st_size for file in files if file.is_file())
     return int(size / import_raw.BYTES_PER_LINE / parts)
@@ -148,7 +148,7 @@ class Run:
     @cached_property
     def results(self) -> dict[str, pd.DataFrame]:
         """The result tables that count and average, from flags to department_mix."""
-        return _analysed(self.notebook("05_visualise", COUNTED))
+        return _without_audit(self.notebook("05_visualise", COUNTED))
 
     @cached_property
     def analysis(self) -> dict:
@@ -158,19 +158,19 @@ class Run:
     @property
     def all_results(self) -> dict[str, pd.DataFrame]:
         """Every result table of stage 05."""
-        return _analysed(self.analysis)
+        return _without_audit(self.analysis)
 
 
-def _analysed(names: dict) -> dict[str, pd.DataFrame]:
-    """The result tables of notebook 05 without the audit of the earlier stages."""
+def _without_audit(names: dict) -> dict[str, pd.DataFrame]:
+    """Return the result tables of notebook 05 without the audit of the earlier stages."""
     return {name: table for name, table in names["results"].items() if name not in AUDIT}
 
 
 def run_stages(data: Path, out: Path, rules: str, settings_file: Path = SETTINGS_FILE) -> Run:
     """Run the stages 01 to 04 into `out`."""
     run = imported(data, out, settings_file, rules)
-    for stage in (clean_stage, merge_stage, flag_stage):
-        stage(run)
+    for stage in list(graph())[1:4]:
+        run.notebook(stage)
     return run
 
 
@@ -181,7 +181,7 @@ def imported(
     run = Run(out, rules, settings_file)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BASKET_DATA", str(data))
-        import_stage(run)
+        run.notebook("01_import")
     return run
 
 
@@ -193,7 +193,7 @@ import_stage, clean_stage, merge_stage, flag_stage = map(_stage, list(graph())[:
 
 
 def hashes(run: Run) -> dict[str, str]:
-    """The hash of each raw table of a run."""
+    """Return the hash of each raw table of a run."""
     return {table: run.sidecar(table)["sha256"] for table in RAW_TABLES}
 
 

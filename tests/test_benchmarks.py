@@ -1,12 +1,12 @@
 """The benchmark runs, both sides agree, and what was measured is written down."""
 
 import re
-import subprocess
 import sys
 
 import pytest
 
 from basket.project.folders import ROOT
+from checkout import run_command
 
 pytest.importorskip("duckdb")
 
@@ -16,25 +16,8 @@ pytest.importorskip("duckdb")
 def test_a_small_benchmark_ends_well_and_is_written_down(tmp_path, order):
     results = tmp_path / "results.md"
     results.write_text("# Earlier results\n", encoding="utf-8")
-    done = subprocess.run(
-        [
-            sys.executable,
-            str(ROOT / "benchmarks" / "bench.py"),
-            "--scale",
-            "0.003",
-            "--rounds",
-            "1",
-            "--folder",
-            str(tmp_path / "data"),
-            "--results",
-            str(results),
-            *order,
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    options = ["--scale", 0.003, "--rounds", 1, "--folder", tmp_path / "data", "--results", results]
+    done = run_command(sys.executable, ROOT / "benchmarks" / "bench.py", *options, *order)
     assert done.returncode == 0, done.stdout + done.stderr
     text = results.read_text(encoding="utf-8")
     assert text.startswith("# Earlier results\n\n## ")

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import termios
@@ -19,6 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from basket.checks.reproduce import hashes
 from basket.prepare import split
 from basket.prepare.layouts import layouts
 from basket.prepare.raw_files import RawFile
@@ -27,10 +29,9 @@ from basket.project.folders import ROOT, SCRIPTS
 from basket.project.stages import Step, graph
 from basket.synthetic.generate import generate
 from basket.tables import cluster, progress, stage, store
+from checkout import BASKET, run_command
 from conftest import Run, import_stage, lines_per_part, run_stages, write_settings
 
-BASKET = [sys.executable, "-c", "from basket.command import main; main()"]
-NOT_A_RESULT = re.compile(r"usage\.json|manifest\.json|\.done\.json|\.lock")
 LINES = layouts()["course"].tables["raw_lines"].file
 
 
@@ -44,27 +45,18 @@ class Cluster:
         """Start the scheduler; workers are added one by one."""
         self.folder = folder
         self.workers: list[subprocess.Popen] = []
-        self._file = folder / "scheduler.json"
+        file = folder / "scheduler.json"
         self.scheduler = self._start(
-            [
-                "scheduler",
-                "--host",
-                "127.0.0.1",
-                "--port",
-                "0",
-                "--dashboard-address",
-                "127.0.0.1:0",
-                "--scheduler-file",
-                str(self._file),
-            ],
+            "scheduler --host 127.0.0.1 --port 0 --dashboard-address 127.0.0.1:0 "
+            "--scheduler-file scheduler.json",
             scheduler_settings,
         )
-        wait_until(self._file.exists, "the scheduler has not started")
-        self.address = re.search(r"tcp://[\d.:]+", self._file.read_text())[0]
+        wait_until(file.exists, "the scheduler has not started")
+        self.address = re.search(r"tcp://[\d.:]+", file.read_text())[0]
 
-    def _start(self, arguments: list[str], settings: dict[str, str]) -> subprocess.Popen:
+    def _start(self, command: str, settings: dict[str, str]) -> subprocess.Popen:
         return subprocess.Popen(
-            [sys.executable, "-m", "dask", *arguments],
+            [sys.executable, "-m", "dask", *command.split()],
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -74,20 +66,8 @@ class Cluster:
     def add_worker(self, **settings: str) -> subprocess.Popen:
         """Start a worker without a nanny: killed, it stays away."""
         worker = self._start(
-            [
-                "worker",
-                self.address,
-                "--host",
-                "127.0.0.1",
-                "--nthreads",
-                "1",
-                "--no-nanny",
-                "--no-dashboard",
-                "--memory-limit",
-                "0",
-                "--local-directory",
-                str(self.folder),
-            ],
+            f"worker {self.address} --host 127.0.0.1 --nthreads 1 --no-nanny --no-dashboard "
+            "--memory-limit 0 --local-directory .",
             settings,
         )
         self.workers.append(worker)
@@ -122,6 +102,12 @@ def two_workers(tmp_path):
         yield started
 
 
+def settings_for(data: Path, parts: int) -> Path:
+    """Write, beside the data, the settings under which they come out in this many parts."""
+    changes = {"limits.lines_per_part": lines_per_part(data, parts)}
+    return write_settings(data.with_name("settings.yml"), changes)
+
+
 def wait_until(happens, otherwise: str, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not happens():
@@ -129,13 +115,9 @@ def wait_until(happens, otherwise: str, seconds: float = 60) -> None:
         time.sleep(0.02)
 
 
-def report(*arguments: str, **options) -> subprocess.Popen:
-    return subprocess.Popen(
-        [*BASKET, "report", *arguments],
-        text=True,
-        stdout=subprocess.PIPE,
-        **{"stderr": subprocess.PIPE} | options,
-    )
+def report(*arguments, **options) -> subprocess.Popen:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    return subprocess.Popen([*BASKET, "report", *arguments], text=True, **pipes)
 
 
 @contextlib.contextmanager
@@ -161,15 +143,6 @@ def text_of(seen: list[bytes]) -> str:
     return b"".join(seen).decode()
 
 
-def hashes(out: Path) -> dict[str, str]:
-    """The hash of every file of a run that is a result; times and fingerprints are none."""
-    return {
-        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(out.rglob("*"))
-        if path.is_file() and not NOT_A_RESULT.search(path.name)
-    }
-
-
 # ---- results ------------------------------------------------------------------------------------
 
 
@@ -178,21 +151,15 @@ def test_a_cluster_that_loses_a_worker_builds_the_same_files(tmp_path):
     """The run on this machine has a terminal, and that leaves no trace in the files either."""
     data = tmp_path / "data"
     generate(data, scale=0.03)
-    settings = write_settings(
-        tmp_path / "settings.yml", {"limits.lines_per_part": lines_per_part(data, 6)}
-    )
-    options = ["--data", str(data), "--settings", str(settings)]
+    options = ["--data", data, "--settings", settings_for(data, 6)]
     with terminal() as (screen, seen):
-        here = report(*options, "--out", str(tmp_path / "here"), stderr=screen)
+        here = report(*options, "--out", tmp_path / "here", stderr=screen)
     with running(tmp_path, 2) as two:
         out = tmp_path / "there"
-        there = report(*options, "--out", str(out), "--scheduler", two.address)
+        there = report(*options, "--out", out, "--scheduler", two.address)
         building = out / "02_data" / "prepared_data" / ".building"
-        wait_until(
-            lambda: list(building.glob("03_merge/*/merged/part-*.parquet")),
-            "no part was merged",
-            200,
-        )
+        merged = "03_merge/*/merged/part-*.parquet"
+        wait_until(lambda: list(building.glob(merged)), "no part was merged", 200)
         two.workers[0].kill()
         _, said = there.communicate(timeout=300)
     assert there.returncode == 0, said
@@ -230,9 +197,7 @@ def test_parts_put_together_from_slices_are_those_read_in_one_go(generated, tmp_
     size = (data / LINES).stat().st_size // 5
     monkeypatch.setattr(RawFile.slices, "__defaults__", (size,))
     monkeypatch.setattr(split.cut, "__defaults__", (size,))
-    settings = write_settings(
-        tmp_path / "settings.yml", {"limits.lines_per_part": lines_per_part(data, 3)}
-    )
+    settings = settings_for(data, 3)
     monkeypatch.setenv("BASKET_DATA", str(data))
     import_stage(Run(tmp_path / "here", "corrected", settings))
 
@@ -247,9 +212,8 @@ def test_parts_put_together_from_slices_are_those_read_in_one_go(generated, tmp_
     import_stage(Run(tmp_path / "there", "corrected", settings))
     assert ("tcp://there", "split_slice", 6) in used and ("tcp://there", "join_part", 3) in used
     assert hashes(tmp_path / "here") == hashes(tmp_path / "there")
-    bad = pd.read_parquet(
-        tmp_path / "there" / "02_data" / "prepared_data" / "quarantine" / "raw_lines.parquet"
-    )
+    quarantine = tmp_path / "there" / "02_data" / "prepared_data" / "quarantine"
+    bad = pd.read_parquet(quarantine / "raw_lines.parquet")
     assert bad["line"].tolist() == [(data / LINES).read_bytes().count(b"\n")]
 
 
@@ -269,7 +233,7 @@ def test_a_packed_file_is_split_on_this_machine(generated, tmp_path, monkeypatch
 @pytest.mark.slow
 def test_no_scheduler_there_is_one_line_within_ten_seconds(tmp_path):
     begun = time.monotonic()
-    done = report("--out", str(tmp_path), "--scheduler", "tcp://127.0.0.1:9")
+    done = report("--out", tmp_path, "--scheduler", "tcp://127.0.0.1:9")
     _, said = done.communicate(timeout=60)
     assert time.monotonic() - begun < 10
     assert done.returncode == 1
@@ -286,8 +250,6 @@ def test_what_is_no_address_of_a_scheduler_is_one_line(address, monkeypatch):
 
 @pytest.mark.parametrize("says", [b"", b"HTTP/1.0 400 Bad request\r\n\r\n"])
 def test_another_server_at_the_address_is_one_line(says, monkeypatch):
-    import socket
-
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken = []
@@ -320,25 +282,18 @@ def test_workers_must_be_there_be_the_same_and_see_the_same_files(tmp_path, monk
             cluster.check(started.address)
         monkeypatch.setattr(cluster, "WORKERS_SECONDS", 60)
 
-        for change, said in (
-            ("# another version\n", "has basket 1"),
-            (None, "does not have this version of basket"),
-        ):
-            other = tmp_path / "other" / "03_scripts"
-            shutil.copytree(ROOT / "03_scripts", other)
-            shutil.copytree(ROOT / "01_project_management", other.parent / "01_project_management")
-            if change:
-                with (other / "basket" / "prepare" / "clean.py").open("a") as file:
-                    file.write(change)
-            else:
-                (other / "basket" / "tables" / "cluster.py").unlink()
+        other = tmp_path / "other" / "03_scripts"
+        shutil.copytree(ROOT / "03_scripts", other)
+        shutil.copytree(ROOT / "01_project_management", other.parent / "01_project_management")
+        (other / "basket" / "prepare" / "clean.py").open("a").write("# another version\n")
+        for said in ("has basket 1", "does not have this version of basket"):
             worker = started.add_worker(PYTHONPATH=str(other))
             with pytest.raises(BasketError, match=said) as raised:
                 cluster.check(started.address)
             assert "checkout of the same commit" in str(raised.value)
             worker.kill()
             worker.wait(20)
-            shutil.rmtree(other.parent)
+            (other / "basket" / "tables" / "cluster.py").unlink(missing_ok=True)
 
         started.add_worker()
         assert "cluster of 1 worker(s)" in cluster.check(started.address)
@@ -389,20 +344,15 @@ def test_a_part_that_kills_its_workers_is_named_and_so_is_a_cluster_without_any(
 ):
     monkeypatch.setattr(cluster, "WORKERS_SECONDS", 2)
     monkeypatch.setattr(cluster, "ASK_SECONDS", 0.5)
-    work = cluster.in_order(
-        two_workers.address, kills_its_worker, range(4), {"deadly": 3}, "merge_part, part"
-    )
+    there = two_workers.address
+    work = cluster.in_order(there, kills_its_worker, range(4), {"deadly": 3}, "merge_part, part")
     with pytest.raises(BasketError, match=r"merge_part, part 4 of 4: 1 worker.* died"):
         list(work)
     for worker in two_workers.workers:
         worker.kill()
         worker.wait(20)
     with pytest.raises(BasketError, match=r"clean_part, part: the scheduler .* no worker for 2 s"):
-        list(
-            cluster.in_order(
-                two_workers.address, sleeps, range(3), {"seconds": 0}, "clean_part, part"
-            )
-        )
+        list(cluster.in_order(there, sleeps, range(3), {"seconds": 0}, "clean_part, part"))
 
 
 @pytest.mark.slow
@@ -446,36 +396,21 @@ def small_disk(tmp_path):
     """Give a folder on a disk of 8 MiB, or skip: mounting one takes root."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = (
-        subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(disk)],
-            capture_output=True,
-            check=False,
-        )
-        if shutil.which("mount")
-        else None
-    )
-    if mounted is None or mounted.returncode:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "none", disk]
+    if not shutil.which("mount") or run_command(*mount).returncode:
         pytest.skip("NOT RUN on a full disk: a small one cannot be mounted here")
     yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
+    assert run_command("umount", "-l", disk).returncode == 0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("where", ["here", "cluster"])
-def test_a_run_that_fills_the_disk_names_it_and_keeps_what_was_published(
-    small_disk, tmp_path, where
-):
+def test_a_run_on_a_cluster_that_fills_the_disk_names_it(small_disk, tmp_path):
+    """What was published stays; test_faults fills the disk of a run on this machine."""
     data = tmp_path / "data"
     generate(data, scale=0.01)
-    settings = write_settings(
-        tmp_path / "settings.yml", {"limits.lines_per_part": lines_per_part(data, 4)}
-    )
-    with contextlib.ExitStack() as stack:
-        options = ["--data", str(data), "--settings", str(settings), "--out", str(small_disk)]
-        if where == "cluster":
-            options += ["--scheduler", stack.enter_context(running(tmp_path, 2)).address]
-        done = report(*options)
+    options = ["--data", data, "--settings", settings_for(data, 4), "--out", small_disk]
+    with running(tmp_path, 2) as two:
+        done = report(*options, "--scheduler", two.address)
         _, said = done.communicate(timeout=200)
     assert done.returncode == 1
     prepared = small_disk / "02_data" / "prepared_data"
@@ -494,9 +429,10 @@ def test_a_run_that_fills_the_disk_names_it_and_keeps_what_was_published(
 @pytest.mark.slow
 def test_one_customer_with_a_third_of_all_lines_fills_one_part(tmp_path):
     """The part of that customer is the largest, and the counts are those of the files."""
-    generate(tmp_path / "data", scale=0.003)
-    orders = pd.read_csv(tmp_path / "data" / "orders.csv", dtype=str, keep_default_na=False)
-    lines = pd.read_csv(tmp_path / "data" / LINES)
+    data = tmp_path / "data"
+    generate(data, scale=0.003)
+    orders = pd.read_csv(data / "orders.csv", dtype=str, keep_default_na=False)
+    lines = pd.read_csv(data / LINES)
     user = orders["user_id"].iloc[0]
     mine = orders.query("user_id == @user and eval_set == 'prior'")
     first, per_order = orders["order_id"].astype(int).max() + 1, 100
@@ -512,33 +448,27 @@ def test_one_customer_with_a_third_of_all_lines_fills_one_part(tmp_path):
             "days_since_prior_order": "1.0",
         }
     )
-    goods = np.unique(lines["product_id"])[:per_order]
-    bought = pd.DataFrame(
+    goods = pd.DataFrame(
         {
-            "order_id": np.repeat(more["order_id"].to_numpy(), per_order),
-            "product_id": np.tile(goods, many),
-            "add_to_cart_order": np.tile(np.arange(1, per_order + 1), many),
+            "product_id": np.unique(lines["product_id"])[:per_order],
+            "add_to_cart_order": np.arange(1, per_order + 1),
             "reordered": 1,
         }
     )
+    bought = more[["order_id"]].merge(goods, how="cross")
     last = orders["user_id"].eq(user) & orders["eval_set"].ne("prior")
     orders.loc[last, "order_number"] = str(len(mine) + many + 1)
-    pd.concat([orders, more]).to_csv(tmp_path / "data" / "orders.csv", index=False)
-    pd.concat([lines, bought]).to_csv(tmp_path / "data" / LINES, index=False)
+    pd.concat([orders, more]).to_csv(data / "orders.csv", index=False)
+    pd.concat([lines, bought]).to_csv(data / LINES, index=False)
 
-    settings = write_settings(
-        tmp_path / "settings.yml", {"limits.lines_per_part": lines_per_part(tmp_path / "data", 4)}
-    )
-    run = run_stages(tmp_path / "data", tmp_path / "out", "corrected", settings)
+    run = run_stages(data, tmp_path / "out", "corrected", settings_for(data, 4))
     rows = [part["rows"] for part in run.sidecar("merged")["parts"]]
     assert len(rows) == 4 and sum(rows) == len(lines) + len(bought)
     assert rows[int(user) % 4] == max(rows) > len(bought)
     customer = run.table("analysis_customers").set_index("user_id").loc[int(user)]
     assert customer["max_order"] == len(mine) + many
-    assert (
-        customer["lines"]
-        == len(bought) + lines["order_id"].isin(mine["order_id"].astype(int)).sum()
-    )
+    before = lines["order_id"].isin(mine["order_id"].astype(int)).sum()
+    assert customer["lines"] == len(bought) + before
 
 
 # ---- progress -----------------------------------------------------------------------------------

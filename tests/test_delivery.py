@@ -4,22 +4,23 @@ import csv
 import hashlib
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
+import yaml
 
+from basket.checks.verify import verify_files, verify_findings
+from basket.project.errors import BasketError
+from basket.project.folders import Folders
 from basket.project.stages import graph
-from checkout import SMALL, hashes, make
+from checkout import SMALL, hashes, make, run_command
 
 
 def test_the_manifest_holds_all_that_went_in_and_came_out(checkout):
     """Every hash and count of rows is computed again from the files themselves."""
-    import pandas as pd
-    import pyarrow.parquet as pq
-    import yaml
-
     manifest = json.loads((checkout / "04_analysis" / "manifest.json").read_text())
     data = next((checkout / "02_data" / "prepared_data" / "generated_data").glob("scale_*"))
     received = {
@@ -63,9 +64,8 @@ def test_the_manifest_holds_all_that_went_in_and_came_out(checkout):
         counted += 1
     tables = [name for step in graph().values() for name in step.makes]
     assert manifest["tables"].keys() <= set(tables) and len(manifest["tables"]) >= 14
-    assert counted == len(manifest["tables"]) + len(
-        list((checkout / "04_analysis" / "tables").glob("*.csv"))
-    )
+    results = list((checkout / "04_analysis" / "tables").glob("*.csv"))
+    assert counted == len(manifest["tables"]) + len(results)
 
     lock = (checkout / "requirements.lock").read_bytes()
     assert manifest["lock_sha256"] == hashlib.sha256(lock).hexdigest()
@@ -79,10 +79,6 @@ def test_the_manifest_holds_all_that_went_in_and_came_out(checkout):
 
 def test_verify_names_a_file_that_was_changed_removed_or_added(checkout):
     """Each kind of built file, by one byte."""
-    from basket.checks.verify import verify_files
-    from basket.project.errors import BasketError
-    from basket.project.folders import Folders
-
     folders = Folders(checkout)
     manifest = json.loads((checkout / "04_analysis" / "manifest.json").read_text())
     assert verify_files(folders) == len(manifest["files"])
@@ -114,10 +110,6 @@ def test_verify_names_a_file_that_was_changed_removed_or_added(checkout):
 
 def test_verify_names_each_number_that_differs_from_its_table(checkout):
     """Each number of the findings is changed, then the table cell that it names."""
-    from basket.checks.verify import verify_findings
-    from basket.project.errors import BasketError
-    from basket.project.folders import Folders
-
     folders = Folders(checkout)
     path = checkout / "04_analysis" / "findings.json"
     good = path.read_text(encoding="utf-8")
@@ -166,33 +158,33 @@ def change_cell(table: Path, where: dict[str, str]) -> None:
             return cell == value
 
     (row,) = [row for row in rows if all(same(row[at], value) for at, value in keys.items())]
-    row[header.index(where["column"])] += "9" if row[header.index(where["column"])] else "1"
+    at = header.index(where["column"])
+    row[at] += "9" if row[at] else "1"
     with table.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
 def git(folder: Path, *arguments: str) -> None:
-    subprocess.run(
-        ["git", "-c", "user.name=test", "-c", "user.email=test@example.org", *arguments],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
+    who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    assert run_command("git", *who, *arguments, folder=folder).returncode == 0
 
 
 def test_send_copies_logs_and_refuses_what_cannot_be_traced(checkout):
-    refused = make(checkout, "send", "TO=the client")
+    def send(*options: str):
+        return make(checkout, "send", *options)
+
+    refused = send("TO=the client")
     assert refused.returncode == 2 and "not under version control" in refused.stderr
     git(checkout, "init", "--quiet")
     git(checkout, "add", "--all")
     git(checkout, "commit", "--quiet", "--message", "all of it")
-    assert "another commit" in make(checkout, "send", "TO=the client").stderr
+    assert "another commit" in send("TO=the client").stderr
     assert make(checkout, "report", f"SCALE={SMALL}").returncode == 0
-    assert "SYNTHETIC DATA" in make(checkout, "send", "TO=the client").stderr
+    assert "SYNTHETIC DATA" in send("TO=the client").stderr
 
-    assert "nobody to send to" in make(checkout, "send", "ALLOW_SYNTHETIC=1").stderr
+    assert "nobody to send to" in send("ALLOW_SYNTHETIC=1").stderr
     for _ in range(2):  # sending again, and what was sent before, are no obstacle
-        done = make(checkout, "send", "TO=the client | marketing", "ALLOW_SYNTHETIC=1")
+        done = send("TO=the client | marketing", "ALLOW_SYNTHETIC=1")
         assert done.returncode == 0, done.stderr
     sent = sorted((checkout / "05_sent_to_client").glob("20*_instacart_final_report.xlsx"))
     assert len(sent) == 1
@@ -203,10 +195,7 @@ def test_send_copies_logs_and_refuses_what_cannot_be_traced(checkout):
     table = checkout / "04_analysis" / "tables" / "habits.csv"
     good = table.read_bytes()
     table.write_bytes(good + b"x")
-    assert "habits.csv" in make(checkout, "send", "TO=x", "ALLOW_SYNTHETIC=1").stderr
+    assert "habits.csv" in send("TO=x", "ALLOW_SYNTHETIC=1").stderr
     table.write_bytes(good)
     (checkout / "settings.yml").open("a").write("# changed\n")
-    assert (
-        "changed since the last commit"
-        in make(checkout, "send", "TO=x", "ALLOW_SYNTHETIC=1").stderr
-    )
+    assert "changed since the last commit" in send("TO=x", "ALLOW_SYNTHETIC=1").stderr

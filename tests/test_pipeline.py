@@ -1,31 +1,46 @@
 """The whole product through its front door: make, the command, the notebooks, what they leave."""
 
 import json
-import os
 import platform
 import re
 import resource
 import shutil
-import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from basket.project.folders import ROOT
+from basket.project.errors import BasketError
+from basket.project.folders import ROOT, Folders
 from basket.project.stages import graph
-from checkout import SAID, SMALL, copy_of_checkout, hashes, make
+from basket.run import pipeline, up_to_date
+from basket.run.environment import ENVIRONMENT
+from basket.run.execute import execute
+from basket.run.kernel import LOADED, Kernel
+from basket.run.lock import only_run
+from basket.synthetic.generate import generate
+from checkout import SAID, SMALL, basket, copy_of_checkout, hashes, make, run_command
 
 
 @pytest.fixture
 def broken(checkout, tmp_path) -> Path:
     """Give a copy of the checkout with its report, to be spoilt."""
     return shutil.copytree(checkout, tmp_path / checkout.name)
+
+
+def report(folder: Path, *options: str):
+    return make(folder, "report", f"SCALE={SMALL}", *options)
+
+
+def results(folder: Path) -> dict[str, str]:
+    return hashes(folder / "04_analysis") | hashes(folder / "05_sent_to_client")
 
 
 def test_make_alone_prints_help(checkout):
@@ -37,14 +52,14 @@ def test_make_alone_prints_help(checkout):
 
 def test_report_is_built_from_nothing_in_a_folder_with_spaces_and_accents(checkout):
     assert "SYNTHETIC DATA" in (checkout.parent / SAID).read_text(encoding="utf-8")
-    for stage in graph():
-        assert (checkout / "04_analysis" / "notebooks" / f"{stage}.ipynb").is_file()
-        assert (checkout / "04_analysis" / "notebooks" / f"{stage}.html").is_file()
+    pages = [f"04_analysis/notebooks/{name}.html" for name in (*graph(), "index")]
+    for page in pages:
+        assert "SYNTHETIC DATA" in (checkout / page).read_text(encoding="utf-8"), page
     for path in (
+        *(page.replace(".html", ".ipynb") for page in pages[:-1]),
         "05_sent_to_client/instacart_final_report.xlsx",
         "04_analysis/findings.json",
         "04_analysis/manifest.json",
-        "04_analysis/notebooks/index.html",
         "04_analysis/tables/habits.csv",
         "04_analysis/visualizations/figures.json",
     ):
@@ -52,24 +67,19 @@ def test_report_is_built_from_nothing_in_a_folder_with_spaces_and_accents(checko
     assert not list(checkout.rglob("*.partial*")) and not list(checkout.rglob("*FAILED*"))
 
 
-def test_every_page_says_synthetic_data(checkout):
-    for page in (checkout / "04_analysis" / "notebooks").glob("*.html"):
-        assert "SYNTHETIC DATA" in page.read_text(encoding="utf-8"), page.name
-
-
 def test_a_run_with_nothing_new_does_nothing_and_is_quick(checkout):
-    before = hashes(checkout / "04_analysis") | hashes(checkout / "05_sent_to_client")
+    before = results(checkout)
     begun = time.perf_counter()
-    done = make(checkout, "report", f"SCALE={SMALL}")
+    done = report(checkout)
     seconds = time.perf_counter() - begun
     assert done.returncode == 0
     assert done.stderr.count("up to date") == len(graph())
-    assert before == hashes(checkout / "04_analysis") | hashes(checkout / "05_sent_to_client")
+    assert before == results(checkout)
     assert seconds < 6, "two seconds are the aim; this machine may be busy"
 
 
 def test_from_runs_again_from_a_stage(checkout):
-    done = make(checkout, "report", f"SCALE={SMALL}", "FROM=6")
+    done = report(checkout, "FROM=6")
     assert done.returncode == 0
     assert done.stderr.count("up to date") == len(graph()) - 1
 
@@ -77,57 +87,55 @@ def test_from_runs_again_from_a_stage(checkout):
 @pytest.mark.slow
 def test_whatever_was_tampered_with_is_noticed_and_built_again(checkout):
     """A part, a notebook, a result table, a figure, a page, the report and the manifest."""
-    before = hashes(checkout / "04_analysis") | hashes(checkout / "05_sent_to_client")
-    manifest = json.loads((checkout / "04_analysis" / "manifest.json").read_text())
-    part = checkout / "02_data" / "prepared_data" / "products" / "part-000.parquet"
+
+    def manifest() -> dict:
+        content = json.loads((checkout / "04_analysis/manifest.json").read_text())
+        return {key: value for key, value in content.items() if key not in ("seconds", "finished")}
+
+    before, manifest_before = results(checkout), manifest()
+    part = checkout / "02_data/prepared_data/products/part-000.parquet"
     part_before = part.read_bytes()
     for path in (
         part,
-        checkout / "04_analysis" / "notebooks" / "03_merge.ipynb",
-        checkout / "04_analysis" / "notebooks" / "01_import.html",
-        checkout / "04_analysis" / "notebooks" / "index.html",
-        checkout / "04_analysis" / "tables" / "habits.csv",
-        checkout / "04_analysis" / "visualizations" / "loyalty.png",
-        checkout / "04_analysis" / "manifest.json",
-        checkout / "05_sent_to_client" / "instacart_final_report.xlsx",
+        checkout / "04_analysis/notebooks/03_merge.ipynb",
+        checkout / "04_analysis/notebooks/01_import.html",
+        checkout / "04_analysis/notebooks/index.html",
+        checkout / "04_analysis/tables/habits.csv",
+        checkout / "04_analysis/visualizations/loyalty.png",
+        checkout / "04_analysis/manifest.json",
+        checkout / "05_sent_to_client/instacart_final_report.xlsx",
     ):
         good = path.read_bytes()
         path.write_bytes(good[:-20] + bytes([good[-20] ^ 1]) + good[-19:])
-    done = make(checkout, "report", f"SCALE={SMALL}")
+    done = report(checkout)
     assert done.returncode == 0, done.stderr
     up_to_date = {line.split()[0] for line in done.stderr.splitlines() if "up to date" in line}
     assert up_to_date == {"01_import", "04_derive_flags"}
     assert part.read_bytes() == part_before
-    after = hashes(checkout / "04_analysis") | hashes(checkout / "05_sent_to_client")
+    after = results(checkout)
     assert before.keys() == after.keys()
     assert {name for name in before if before[name] != after[name]} == {"manifest.json"}
-    again = json.loads((checkout / "04_analysis" / "manifest.json").read_text())
-    times = ("seconds", "finished")
-    assert {k: v for k, v in again.items() if k not in times} == {
-        k: v for k, v in manifest.items() if k not in times
-    }
+    assert manifest() == manifest_before
 
 
 def test_a_failing_cell_names_itself_and_leaves_the_last_good_outputs(checkout):
     source = checkout / "03_scripts" / "06_report.ipynb"
-    good = source.read_text(encoding="utf-8")
-    before = {path: digest for path, digest in hashes(checkout / "04_analysis").items()}
-    notebook = json.loads(good)
-    at = next(at for at, cell in enumerate(notebook["cells"]) if "Stage(" in str(cell["source"]))
-    notebook["cells"].insert(at + 1, new_code_cell("\nraise ValueError('planted')", id="zz"))
+    good, before = source.read_text(encoding="utf-8"), results(checkout)
+    notebook = nbformat.reads(good, as_version=4)
+    at = next(at for at, cell in enumerate(notebook.cells) if "Stage(" in cell.source)
+    notebook.cells.insert(at + 1, new_code_cell("\nraise ValueError('planted')", id="zz"))
     try:
-        source.write_text(json.dumps(notebook), encoding="utf-8")
-        done = make(checkout, "report", f"SCALE={SMALL}")
+        nbformat.write(notebook, source)
+        done = report(checkout)
         assert done.returncode == 2
         assert "06_report: cell 4, line 1: ValueError: planted" in done.stderr
         assert "06_report.FAILED.ipynb" in done.stderr and "Traceback" not in done.stderr
-        after = hashes(checkout / "04_analysis")
+        after = results(checkout)
         after.pop("notebooks/06_report.FAILED.ipynb")
-        changed = {path for path in before if before[path] != after.get(path)}
-        assert not changed
+        assert after == before
     finally:
         source.write_text(good, encoding="utf-8")
-    assert make(checkout, "report", f"SCALE={SMALL}").returncode == 0
+    assert report(checkout).returncode == 0
 
 
 BUGS = {  # appended to a module: stage, and what the one line says
@@ -157,62 +165,53 @@ def test_a_bug_stops_the_run_with_its_stage_cell_and_line(broken, module):
     code, stage, said = BUGS[module]
     with (broken / "03_scripts" / "basket" / module).open("a") as file:
         file.write(f"\n\n{code}")
-    before = hashes(broken / "04_analysis") | hashes(broken / "05_sent_to_client")
-    done = make(broken, "report", f"SCALE={SMALL}")
+    before = results(broken)
+    done = report(broken)
     assert done.returncode == 2
     assert re.search(f"^basket: {stage}: {said}\n  see .*{stage}.FAILED.ipynb$", done.stderr, re.M)
     assert "Traceback" not in done.stderr
-    after = hashes(broken / "04_analysis") | hashes(broken / "05_sent_to_client")
-    results = [name for name in before if not name.endswith(".html")]  # which hold the code's hash
-    assert [name for name in results if before[name] != after.get(name)] == []
+    after = results(broken)
+    kept = [name for name in before if not name.endswith(".html")]  # pages hold the code's hash
+    assert [name for name in kept if before[name] != after.get(name)] == []
+
+
+def run_cells(folder: Path, *cells: str) -> list:
+    """Execute a notebook of these cells on a kernel; return it as executed, cell by cell."""
+    path, target = folder / "some.ipynb", folder / "executed" / "some.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
+    with closing(Kernel(path)) as kernel:
+        execute(path, target, {}, 60, kernel)
+    return nbformat.read(target, as_version=4).cells
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "message"),
     [("import os; os._exit(1)", "the kernel died"), ("import sys; sys.exit()", "cell")],
 )
-def test_a_killed_kernel_and_an_early_exit_are_failures(checkout, tmp_path, source, said):
-    from basket.project.errors import BasketError
-    from basket.run.execute import execute
-    from basket.run.kernel import Kernel
+def test_a_killed_kernel_and_an_early_exit_are_failures(tmp_path, source, message):
+    with pytest.raises(BasketError, match=message):
+        run_cells(tmp_path, source, "1 + 1")
+    assert not (tmp_path / "executed" / "some.ipynb").exists()
 
-    notebook = json.loads((ROOT / "03_scripts" / "06_report.ipynb").read_text(encoding="utf-8"))
-    parameters = next(cell for cell in notebook["cells"] if cell["metadata"].get("tags"))
-    plain = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
-    notebook["cells"] = [
-        parameters,
-        plain | {"id": "a", "source": [source]},
-        plain | {"id": "b", "source": ["1 + 1"]},
-    ]
-    path = tmp_path / "05_visualise.ipynb"
-    path.write_text(json.dumps(notebook), encoding="utf-8")
-    target = tmp_path / "executed" / "05_visualise.ipynb"
-    with Kernel(path) as kernel, pytest.raises(BasketError, match=said):
-        execute(path, target, {"rules": "course"}, 60, kernel)
-    assert not target.exists()
-    with Kernel(path) as kernel, pytest.raises(BasketError, match="no parameter"):
-        execute(path, target, {"no_such_parameter": 1}, 60, kernel)
+
+def test_a_parameter_that_a_notebook_lacks_is_an_error(tmp_path):
+    notebook, parameters = ROOT / "03_scripts/06_report.ipynb", {"rules": "course", "other": 1}
+    with pytest.raises(BasketError, match="has no parameter other"):
+        execute(notebook, tmp_path / "x", parameters, 60, None)
 
 
 def test_a_kernel_that_has_made_the_imports_shows_what_one_without_them_shows(tmp_path):
-    """pandas looks, as it is imported, whether it is in a notebook: else it cuts wide tables."""
-    from basket.run.execute import execute
-    from basket.run.kernel import Kernel
-
-    cells = [
+    """On import, pandas looks whether it is in a notebook: if not, it cuts wide tables."""
+    threads = threading.active_count()
+    *_, printed, columns, shown = run_cells(
+        tmp_path,
         "import sys\nbefore = 'pandas' in sys.modules",
         "import pandas as pd",
         "print(before)",
         "print(pd.get_option('display.max_columns'))",
         "pd.DataFrame({f'a wide column {number} ' * 9: [1] for number in range(4)})",
-    ]
-    path, target = tmp_path / "wide.ipynb", tmp_path / "executed.ipynb"
-    nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
-    threads = threading.active_count()
-    with Kernel(path) as kernel:
-        execute(path, target, {}, 60, kernel)
+    )
     assert threading.active_count() == threads, "a client is left open"
-    *_, printed, columns, shown = nbformat.read(target, as_version=4).cells
     assert printed.outputs[0].text == "True\n"
     assert columns.outputs[0].text == "20\n"
     assert "..." not in shown.outputs[0].data["text/plain"]
@@ -220,24 +219,17 @@ def test_a_kernel_that_has_made_the_imports_shows_what_one_without_them_shows(tm
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="NOT RUN: the heap is not glibc's")
 def test_after_a_cell_its_free_memory_goes_back_to_the_system(tmp_path, monkeypatch):
-    from basket.run.environment import ENVIRONMENT
-    from basket.run.execute import execute
-    from basket.run.kernel import Kernel
-
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     size = f"int(open('/proc/self/statm').read().split()[1]) * {resource.getpagesize()} >> 20"  # MB
-    cells = [
+    *_, last = run_cells(
+        tmp_path,
         f"before = {size}\ndata = [b'x' * 2**20 for _ in range(300)]",
-        f"held = ({size}) - before\nlast = data[-1]\ndel data",
-        f"print(held, ({size}) - before)",
-    ]
-    path, target = tmp_path / "memory.ipynb", tmp_path / "executed.ipynb"
-    nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
-    with Kernel(path) as kernel:
-        execute(path, target, {}, 60, kernel)
-    held, left = map(int, nbformat.read(target, as_version=4).cells[-1].outputs[0].text.split())
-    assert held > 250 and left < 50
+        f"full = ({size}) - before\nlast = data[-1]\ndel data",
+        f"print(full, ({size}) - before)",
+    )
+    full, left = map(int, last.outputs[0].text.split())
+    assert full > 250 and left < 50
 
 
 @pytest.mark.parametrize(
@@ -245,21 +237,19 @@ def test_after_a_cell_its_free_memory_goes_back_to_the_system(tmp_path, monkeypa
     [(True, "now", True), (False, "now", False), (True, "before an edit", False)],
 )
 def test_a_kernel_that_has_died_or_holds_other_code_is_not_used(monkeypatch, alive, code, is_used):
-    from basket.run import pipeline
-
     class Waiting:
         is_alive, stopped = alive, False
 
-        def stop(self):
+        def close(self):
             self.stopped = True
 
     mine, other = Waiting(), Waiting()
     monkeypatch.setattr(pipeline.Kernels, "_start", lambda kernels, stage: made.pop(0))
-    monkeypatch.setattr(pipeline, "code_hash", lambda stage: code)
+    monkeypatch.setattr(up_to_date, "code_hash", lambda stage: code)
     made = [mine, "new", other, "another"]
-    with pipeline.Kernels(None) as kernels:
+    with closing(pipeline.Kernels(None)) as kernels:
         kernels.start_ahead("03_merge")
-        monkeypatch.setattr(pipeline, "code_hash", lambda stage: "now")
+        monkeypatch.setattr(up_to_date, "code_hash", lambda stage: "now")
         assert kernels.take("03_merge") is (mine if is_used else "new")
         assert mine.stopped is not is_used
         made[:-2] = []
@@ -269,31 +259,18 @@ def test_a_kernel_that_has_died_or_holds_other_code_is_not_used(monkeypatch, ali
 
 
 def test_each_kernel_loads_what_its_stage_needs_and_nothing_slow_before_05():
-    from basket.run.kernel import LOADED
-
     assert list(LOADED) == list(graph())
     assert all(find_spec(module) for module in LOADED.values())
     before_05 = ", ".join(list(LOADED.values())[:4])
     slow = "{'seaborn', 'scipy', 'matplotlib', 'openpyxl'}"
     code = f"import sys, {before_05}\nprint({slow} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"
+    assert run_command(sys.executable, "-c", code).stdout == "set()\n"
 
 
 def test_wrong_options_exit_2_and_bad_data_exits_1(tmp_path):
-    def basket(*arguments: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, "-c", "from basket.command import main; main()", *arguments],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    assert basket("report", "--rules", "other").returncode == 2
-    assert basket("report", "--from", "9").returncode == 2
-    assert basket("nothing").returncode == 2
-    done = basket("report", "--data", str(tmp_path / "absent"), "--out", str(tmp_path / "out"))
+    for wrong in (["report", "--rules", "other"], ["report", "--from", "9"], ["nothing"]):
+        assert basket(*wrong).returncode == 2
+    done = basket("report", "--data", tmp_path / "absent", "--out", tmp_path / "out")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1 and "does not exist" in done.stderr
 
@@ -306,30 +283,21 @@ def test_a_notebook_run_by_hand_works_on_the_last_built_tables(checkout, tmp_pat
         "NotebookClient(notebook, kernel_name='python3', timeout=120).execute()\n"
         "print(len([c for c in notebook.cells if c.get('execution_count')]))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=checkout / "03_scripts",
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-        env=os.environ
-        | {
-            "PYTHONPATH": str(checkout / "03_scripts"),
-            "IPYTHONDIR": str(tmp_path / "ipython"),
-            "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
-        },
+    done = run_command(
+        sys.executable,
+        "-c",
+        script,
+        folder=checkout / "03_scripts",
+        PYTHONPATH=checkout / "03_scripts",
+        IPYTHONDIR=tmp_path / "ipython",
+        JUPYTER_RUNTIME_DIR=tmp_path / "runtime",
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 5
-    assert make(checkout, "report", f"SCALE={SMALL}").returncode == 0
+    assert report(checkout).returncode == 0
 
 
 def test_two_runs_in_one_folder_are_refused(tmp_path):
-    from basket.project.errors import BasketError
-    from basket.project.folders import Folders
-    from basket.run.lock import only_run
-
     with (
         only_run(Folders(tmp_path)),
         pytest.raises(BasketError, match="another run"),
@@ -346,8 +314,7 @@ def test_two_runs_in_one_folder_are_refused(tmp_path):
     ],
 )
 def test_a_python_that_is_too_old_or_lacks_venv_is_one_clear_line(tmp_path, python, said):
-    folder = copy_of_checkout(tmp_path / "copy")
-    tools = tmp_path / "bin"
+    folder, tools = copy_of_checkout(tmp_path / "copy"), tmp_path / "bin"
     tools.mkdir()
     for name in ("sh", "make", "rm", "printf", "cp"):
         (tools / name).symlink_to(shutil.which(name))
@@ -389,24 +356,8 @@ def test_clean_removes_what_was_built_and_nothing_else(tmp_path):
 )
 @pytest.mark.parametrize("rules", ["corrected", "course"])
 def test_report_of_the_real_panel_in_both_layouts(real_data, tmp_path, layout, said, rules):
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from basket.command import main; main()",
-            "report",
-            "--data",
-            str(real_data / "panel1200" / layout),
-            "--out",
-            str(tmp_path),
-            "--rules",
-            rules,
-        ],
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
+    data = real_data / "panel1200" / layout
+    done = basket("report", "--data", data, "--out", tmp_path, "--rules", rules)
     assert done.returncode == 0, done.stderr
     assert said in done.stderr
     flow = (tmp_path / "04_analysis" / "tables" / "population_flow.csv").read_text()
@@ -419,47 +370,25 @@ def test_report_of_the_real_panel_in_both_layouts(real_data, tmp_path, layout, s
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ["nobody is active", "columns of one value"])
 def test_a_report_is_made_of_data_that_holds_too_little(tmp_path, case):
-    import pandas as pd
-
-    from basket.synthetic.generate import generate
-
-    generate(tmp_path / "data", scale=0.003)
+    data, out, settings_file = (tmp_path / name for name in ("data", "out", "settings.yml"))
+    generate(data, scale=0.003)
     settings = (ROOT / "settings.yml").read_text(encoding="utf-8")
     if case == "nobody is active":
         settings = settings.replace(
             "activity: below 5, Active: from 5", "activity: below 900, Active: from"
         )
     else:
-        people = pd.read_csv(tmp_path / "data" / "customers.csv", dtype=str, keep_default_na=False)
+        people = pd.read_csv(data / "customers.csv", dtype=str, keep_default_na=False)
         one = {"Gender": "Female", "STATE": "Texas", "n_dependants": "0", "fam_status": "single"}
-        people.assign(**one).to_csv(tmp_path / "data" / "customers.csv", index=False)
-    (tmp_path / "settings.yml").write_text(settings, encoding="utf-8")
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from basket.command import main; main()",
-            "report",
-            "--data",
-            str(tmp_path / "data"),
-            "--out",
-            str(tmp_path / "out"),
-            "--settings",
-            str(tmp_path / "settings.yml"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+        people.assign(**one).to_csv(data / "customers.csv", index=False)
+    settings_file.write_text(settings, encoding="utf-8")
+    done = basket("report", "--data", data, "--out", out, "--settings", settings_file)
     assert done.returncode == 0, done.stderr
-    found = json.loads((tmp_path / "out" / "04_analysis" / "findings.json").read_text())
-    unanswered = {
-        finding["question"] for finding in found if finding["headline"].startswith("Not answered")
-    }
-    every = {finding["question"] for finding in found}
+    findings = json.loads((out / "04_analysis" / "findings.json").read_text())
+    unanswered = {f["question"] for f in findings if f["headline"].startswith("Not answered")}
+    every = {finding["question"] for finding in findings}
     assert unanswered == (every if case == "nobody is active" else {"Q7"})
-    assert (tmp_path / "out" / "05_sent_to_client" / "instacart_final_report.xlsx").is_file()
+    assert (out / "05_sent_to_client" / "instacart_final_report.xlsx").is_file()
 
 
 @pytest.mark.slow

@@ -31,26 +31,19 @@ STATE_OF_REGION = {region: states[0] for region, states in oracle.REGIONS.items(
 # ---- tables that hold just what is published ----------------------------------------------------
 
 
-class Figures:
-    """The published figures by name and key, read without the code under test."""
+def rows_of_figures() -> list[dict[str, str]]:
+    """Read the published figures without the code under test."""
+    with published_figures.PATH.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
-    def __init__(self):
-        """Read the file."""
-        self.values: dict[str, dict[str, float]] = {}
-        with published_figures.PATH.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                value = float(row["value"])
-                self.values.setdefault(row["figure"], {})[row["key"]] = (
-                    value if "mean" in row["figure"] else int(value)
-                )
 
-    def __getitem__(self, figure: str) -> dict[str, float]:
-        """The values of a figure by key."""
-        return self.values[figure]
-
-    def one(self, figure: str) -> int:
-        """The value of a figure that has no key."""
-        return self.values[figure][""]
+def figures_by_key() -> dict[str, dict[str, float]]:
+    """Return the values of each published figure by key; "" is the key of one that has none."""
+    values: dict[str, dict[str, float]] = {}
+    for row in rows_of_figures():
+        number = float if "mean" in row["figure"] else int
+        values.setdefault(row["figure"], {})[row["key"]] = number(float(row["value"]))
+    return values
 
 
 def write_results(folders: Folders, name: str, rows: list[dict]) -> None:
@@ -58,71 +51,56 @@ def write_results(folders: Folders, name: str, rows: list[dict]) -> None:
     pd.DataFrame(rows).to_csv(folders.tables / f"{name}.csv", index=False)
 
 
-def write_prepared(folders: Folders, name: str, parts: list[dict]) -> None:
+def write_prepared(folders: Folders, name: str, *parts: dict) -> None:
     folder = folders.prepared / name
     folder.mkdir(parents=True)
     described = []
     for number, columns in enumerate(parts):
-        file = f"part-{number:03d}.parquet"
-        pq.write_table(pa.table(columns), folder / file, compression="snappy")
-        described.append({"file": file})
+        file, table = f"part-{number:03d}.parquet", pa.table(columns)
+        pq.write_table(table, folder / file, compression="snappy")
+        described.append({"file": file, "rows": len(table)})
     (folder / SIDECAR).write_text(json.dumps({"parts": described}))
 
 
 def spread(counts: dict) -> np.ndarray:
-    """Each key as often as its count says."""
+    """Repeat each key as often as its count says."""
     return np.repeat(np.array(list(counts), dtype=object), list(counts.values()))
 
 
-def customers_of(figures: Figures) -> dict[str, list]:
-    """Customers whose lines add up to every published split: by state, loyalty and spending.
+def customers_of(figures: dict) -> dict[str, np.ndarray]:
+    """Make customers whose lines add up to every published split: state, loyalty and spending.
 
-    Each region's lines lie on a line that every split cuts into its labels; a customer is what
-    lies between two cuts.
+    Think of each region's lines in a row, which every split cuts into its labels: a customer is
+    what lies between two cuts.
     """
     rows = []
+    crossed = {"loyalty_flag": "loyalty", "spending_flag": "spending_before_cleaning"}
     for region, states in oracle.REGIONS.items():
-        splits = [{state: figures["merged.state"][state] for state in states}]
-        for figure in ("merged.region_x_loyalty", "merged.region_x_spending_before_cleaning"):
-            splits.append(
-                {
-                    key.split(" / ")[1]: lines
-                    for key, lines in figures[figure].items()
-                    if key.startswith(region)
-                }
-            )
-        ends = [np.cumsum(list(split.values())) for split in splits]
-        assert len({int(end[-1]) for end in ends}) == 1, region
-        cuts = np.unique(np.concatenate(ends))
-        labels = [
-            np.array(list(split))[np.searchsorted(end, cuts)]
-            for split, end in zip(splits, ends, strict=True)
-        ]
-        rows.append(
-            pd.DataFrame(
-                {
-                    "region": region,
-                    "state": labels[0],
-                    "loyalty_flag": labels[1],
-                    "spending_flag": labels[2],
-                    "lines": np.diff(cuts, prepend=0),
-                }
-            )
-        )
-    customers = pd.concat(rows)
-    priced = figures.one("rows.merged") - figures.one("rows.price_outliers")
-    spend = round(100 * figures["merged.mean_price"]["after"] * priced)
-    money = np.zeros(len(customers), dtype="int64")
-    return {
-        **{name: customers[name].to_numpy() for name in customers},
-        "priced_lines": np.where(np.arange(len(customers)) == 0, priced, money),
-        "spend_cents": np.where(np.arange(len(customers)) == 1, spend, money),
-        "reordered_lines": money,
-    }
+        splits = {"state": {state: figures["merged.state"][state] for state in states}}
+        for flag, name in crossed.items():
+            splits[flag] = {
+                key.split(" / ")[1]: lines
+                for key, lines in figures[f"merged.region_x_{name}"].items()
+                if key.startswith(region)
+            }
+        ends = {flag: np.cumsum(list(split.values())) for flag, split in splits.items()}
+        assert len({int(end[-1]) for end in ends.values()}) == 1, region
+        cuts = np.unique(np.concatenate(list(ends.values())))
+        labels = {
+            flag: np.array(list(split))[np.searchsorted(ends[flag], cuts)]
+            for flag, split in splits.items()
+        }
+        rows.append(pd.DataFrame({"region": region, **labels, "lines": np.diff(cuts, prepend=0)}))
+    customers = pd.concat(rows, ignore_index=True)
+    customers[["priced_lines", "spend_cents", "reordered_lines"]] = 0
+    priced = figures["rows.merged"][""] - figures["rows.price_outliers"][""]
+    customers.loc[0, "priced_lines"] = priced
+    customers.loc[1, "spend_cents"] = round(100 * figures["merged.mean_price"]["after"] * priced)
+    return {name: customers[name].to_numpy() for name in customers}
 
 
-def merged_of(figures: Figures) -> list[dict]:
-    """All 32 million merged lines with department and order number, in three parts."""
+def merged_of(figures: dict) -> list[dict]:
+    """Make all 32 million merged lines with department and order number, in three parts."""
     ids, numbers = [], []
     for number, name in enumerate(DEPARTMENTS, start=1):
         lines = figures["merged.department"][name]
@@ -132,24 +110,23 @@ def merged_of(figures: Figures) -> list[dict]:
         high = total - low * lines
         numbers.append(np.repeat(np.array([low, low + 1], dtype="int16"), [lines - high, high]))
     ids, numbers = np.concatenate(ids), np.concatenate(numbers)
-    assert len(ids) == figures.one("rows.merged")
+    assert len(ids) == figures["rows.merged"][""]
     return [{"department_id": ids[part::3], "order_number": numbers[part::3]} for part in range(3)]
 
 
 def write_result_tables(folders: Folders, rules: str) -> list[dict]:
     """Write each figure where it says that a result table holds it; return the rows as read.
 
-    That these places hold what the figures mean is the business of the tests against SQL, below.
+    The tests against SQL, below, check that these places hold what the figures mean.
     """
     tables: dict[str, dict] = {}
-    with published_figures.PATH.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if row["produced_by"] in ("raw", rules) and ".csv: " in row["where"]:
-                table, column, by, only = published.WHERE.fullmatch(row["where"]).groups()
-                keys = dict(pair.split("=") for pair in only.split(", "))
-                keys |= {by: row["key"]} if by else {"rules": rules}
-                known = tables.setdefault(table.removesuffix(".csv"), {})
-                known.setdefault(tuple(keys.values()), keys)[column] = row["value"]
+    for row in rows_of_figures():
+        if row["produced_by"] in ("raw", rules) and ".csv: " in row["where"]:
+            table, column, by, only = published.WHERE.fullmatch(row["where"]).groups()
+            keys = dict(pair.split("=") for pair in only.split(", "))
+            keys |= {by: row["key"]} if by else {"rules": rules}
+            known = tables.setdefault(table.removesuffix(".csv"), {})
+            known.setdefault(tuple(keys.values()), keys)[column] = row["value"]
     for table, rows in tables.items():
         write_results(folders, table, list(rows.values()))
     flow = tables["population_flow"].values()
@@ -157,8 +134,8 @@ def write_result_tables(folders: Folders, rules: str) -> list[dict]:
 
 
 def compose(folders: Folders, rules: str) -> Folders:
-    """A folder whose tables say what is published, as a run on the full data would."""
-    figures = Figures()
+    """Fill a folder whose tables say what is published, as a run on the full data would."""
+    figures = figures_by_key()
     folders.prepared.mkdir(parents=True)
     records = {
         "01_import": {"facts": {"synthetic": None}, "flow": write_result_tables(folders, rules)},
@@ -166,118 +143,91 @@ def compose(folders: Folders, rules: str) -> Folders:
     }
     for stage, record in records.items():
         (folders.prepared / f"{stage}.json").write_text(json.dumps(record))
-    gaps = figures["orders.days_since_prior"]
-    write_prepared(
-        folders,
-        "raw_orders",
-        [
-            {
-                "order_hour": spread(figures["orders.hour"]).astype("int8"),
-                "order_day": spread(figures["orders.dow"]).astype("int8"),
-                "days_since_prior_order": pa.array(
-                    [None if gap == "(missing)" else int(gap) for gap in gaps], pa.int8()
-                ).take(pa.array(np.repeat(np.arange(len(gaps)), list(gaps.values())))),
-            }
-        ],
-    )
+    gaps = {
+        np.nan if gap == "(missing)" else int(gap): orders
+        for gap, orders in figures["orders.days_since_prior"].items()
+    }
+    orders = {
+        "order_hour": spread(figures["orders.hour"]).astype("int8"),
+        "order_day": spread(figures["orders.dow"]).astype("int8"),
+        "days_since_prior_order": pd.array(spread(gaps).astype("float32"), "Int8"),
+    }
+    write_prepared(folders, "raw_orders", orders)
     regions = {STATE_OF_REGION[region]: n for region, n in figures["customers.region"].items()}
-    write_prepared(
-        folders,
-        "raw_customers",
-        [
-            {
-                "n_dependants": spread(figures["customers.n_dependants"]).astype("int8"),
-                "family_status": spread(figures["customers.fam_status"]),
-                "state": spread(regions),
-            }
-        ],
-    )
+    customers = {
+        "n_dependants": spread(figures["customers.n_dependants"]).astype("int8"),
+        "family_status": spread(figures["customers.fam_status"]),
+        "state": spread(regions),
+    }
+    write_prepared(folders, "raw_customers", customers)
     if rules == "corrected":
         first, again = figures["full.reordered"].values()
-        write_prepared(
-            folders,
-            "analysis_customers",
-            [
-                {"lines": [first], "reordered_lines": [0], "priced_lines": [0], "spend_cents": [0]},
-                {
-                    "lines": [again],
-                    "reordered_lines": [again],
-                    "priced_lines": [0],
-                    "spend_cents": [0],
-                },
-            ],
-        )
+        nothing = {"priced_lines": [0], "spend_cents": [0]}
+        parts = [
+            {"lines": [lines], "reordered_lines": [reordered]} | nothing
+            for lines, reordered in ((first, 0), (again, again))
+        ]
+        write_prepared(folders, "analysis_customers", *parts)
         return folders
-    write_prepared(folders, "analysis_customers", [customers_of(figures)])
-    lines, first = figures.one("rows.merged"), figures.one("rows.first_order_nan_merged")
-    write_prepared(
-        folders,
-        "analysis_orders",
-        [{"days_since_prior_order": [None, 7], "lines": [first, lines - first]}],
+    write_prepared(folders, "analysis_customers", customers_of(figures))
+    lines, first, outliers, unsold = (
+        figures[f"rows.{name}"][""]
+        for name in ("merged", "first_order_nan_merged", "price_outliers", "unmatched_right")
     )
-    outliers, unsold = figures.one("rows.price_outliers"), figures.one("rows.unmatched_right")
-    write_prepared(
-        folders,
-        "analysis_products",
-        [
-            {
-                "price_cents": [None, 100, *[200] * unsold],
-                "lines": [outliers, lines - outliers, *[0] * unsold],
-            }
-        ],
-    )
-    write_prepared(folders, "merged", merged_of(figures))
+    orders = {"days_since_prior_order": [None, 7], "lines": [first, lines - first]}
+    write_prepared(folders, "analysis_orders", orders)
+    products = {
+        "price_cents": [None, 100, *[200] * unsold],
+        "lines": [outliers, lines - outliers, *[0] * unsold],
+    }
+    write_prepared(folders, "analysis_products", products)
+    write_prepared(folders, "merged", *merged_of(figures))
     return folders
 
 
 @pytest.fixture(scope="module", params=RULES)
 def composed(request, tmp_path_factory) -> tuple[str, Folders]:
-    """The rules, and a folder composed from what is published for them."""
+    """Give the rules, and a folder composed from what is published for them."""
     out = tmp_path_factory.mktemp(f"published_{request.param}")
     return request.param, compose(Folders(out), request.param)
 
 
-read = published.add_up
-
-
 @cache
-def remembered(folder, by, of=None):
-    return read(folder, list(by), of)
-
-
-def repr_of(key):
-    return tuple(key) if isinstance(key, list) else key
+def add_up_once(folder, by: tuple, of, add_up=published.add_up):
+    return add_up(folder, list(by), of)
 
 
 @pytest.fixture(autouse=True)
 def parquet_read_once(monkeypatch):
     """Add up the 32 million composed lines once; no test changes them."""
-    monkeypatch.setattr(published, "add_up", lambda *keys: remembered(*map(repr_of, keys)).copy())
+    once = lambda folder, by, of=None: add_up_once(folder, tuple(by), of).copy()  # noqa: E731
+    monkeypatch.setattr(published, "add_up", once)
 
 
-def test_every_figure_is_held_or_listed_with_its_reason(composed):
+def test_every_figure_is_compared_or_listed_with_its_reason(composed):
     rules, folders = composed
-    held = published.verify_published(folders)
-    assert held.different == []
+    found = published.verify_published(folders)
+    assert found.different == []
     rows = published.read_published()
     produced = rows["produced_by"].isin(["raw", rules])
-    assert held.rows + sum(map(len, held.not_held.values())) == len(rows) == 398
-    unheld = [
+    assert found.rows + sum(map(len, found.not_compared.values())) == len(rows) == 398
+    without_table = [
         name
-        for reason, names in held.not_held.items()
+        for reason, names in found.not_compared.items()
         if "lines" in reason or "prices" in reason
         for name in names
     ]
-    assert held.rows == produced.sum() - len(unheld)
-    assert (held.rows, len(unheld)) == {"course": (324, 4), "corrected": (123, 0)}[rules]
-    without = {name for name in unheld if " " not in name}
-    assert held.figures == len(set(rows["figure"][produced]) - without)
+    assert found.rows == produced.sum() - len(without_table)
+    assert (found.rows, len(without_table)) == {"course": (324, 4), "corrected": (123, 0)}[rules]
+    whole = {name for name in without_table if " " not in name}
+    assert found.figures == set(rows["figure"][produced]) - whole
 
 
 def test_each_single_figure_that_differs_is_named(composed, monkeypatch):
     rules, folders = composed
     sources = published.find(folders, rules)
     rows = published.read_published()
+    monkeypatch.setattr(published, "read_published", lambda: rows)
     named = 0
     for row in rows[rows["produced_by"].isin(["raw", rules])].itertuples():
         if row.where.startswith(published.NO_TABLE):
@@ -341,6 +291,10 @@ def lines_by(column: str, population: str = "all", of: str = "count(*)") -> str:
     )
 
 
+def count_of(rows: str) -> str:
+    return f"SELECT '', count(*) FROM {rows}"
+
+
 def rows_by(table: str, column: str) -> str:
     return f"SELECT {column}, count(*) FROM {table} GROUP BY 1"
 
@@ -367,10 +321,10 @@ TOTALS = {  # figure: population, attribute, unit
     "active_customers.region": ("active", "region", "customers"),
 }
 RAW_SQL = {
-    "rows.customers": "SELECT '', count(*) FROM raw_customers",
-    "rows.products_raw": "SELECT '', count(*) FROM raw_products",
-    "rows.orders": "SELECT '', count(*) FROM raw_orders",
-    "rows.prior": "SELECT '', count(*) FROM raw_lines",
+    "rows.customers": count_of("raw_customers"),
+    "rows.products_raw": count_of("raw_products"),
+    "rows.orders": count_of("raw_orders"),
+    "rows.prior": count_of("raw_lines"),
     "orders.hour": rows_by("raw_orders", "CAST(order_hour_of_day AS INT)"),
     "orders.dow": rows_by("raw_orders", "order_dow"),
     "orders.days_since_prior": rows_by(
@@ -392,27 +346,26 @@ SQL = {
         "full.loyalty_flag": totals("all", "loyalty_flag", "lines"),
         "full.region": totals("all", "region", "lines"),
         "customers.loyalty_flag": totals("all", "loyalty_flag", "customers"),
-        "orders.prior_distinct": "SELECT '', count(*) FROM prior_orders",
+        "orders.prior_distinct": count_of("prior_orders"),
     },
     "course": RAW_SQL | {
-        "rows.products_no_null":
-            "SELECT '', count(*) FROM product_rows WHERE product_name IS NOT NULL",
-        "rows.products_clean": "SELECT '', count(*) FROM products",
-        "rows.combined": "SELECT '', count(*) FROM line_rows JOIN prior_orders USING (order_id)",
-        "rows.merged": "SELECT '', count(*) FROM lines",
-        "rows.unmatched_left": "SELECT '', count(*) FROM line_rows "
-                               "WHERE product_id NOT IN (SELECT product_id FROM products)",
-        "rows.unmatched_right": "SELECT '', count(*) FROM products "
-                                "WHERE product_id NOT IN (SELECT product_id FROM line_rows)",
+        "rows.products_no_null": count_of("product_rows WHERE product_name IS NOT NULL"),
+        "rows.products_clean": count_of("products"),
+        "rows.combined": count_of("line_rows JOIN prior_orders USING (order_id)"),
+        "rows.merged": count_of("lines"),
+        "rows.unmatched_left": count_of(
+            "line_rows WHERE product_id NOT IN (SELECT product_id FROM products)"),
+        "rows.unmatched_right": count_of(
+            "products WHERE product_id NOT IN (SELECT product_id FROM line_rows)"),
         "rows.fanout_extra":
             "SELECT '', (SELECT count(*) FROM lines) - count(*) FROM line_rows "
             "WHERE product_id IN (SELECT product_id FROM products)",
-        "rows.price_outliers": "SELECT '', count(*) FROM lines WHERE flag_cents > 10000",
-        "rows.active": "SELECT '', count(*) FROM population_lines WHERE population = 'active'",
-        "rows.excluded": "SELECT '', count(*) FROM lines JOIN customers USING (user_id) "
-                         "WHERE exclusion_flag = 'Low activity'",
-        "rows.first_order_nan_merged": "SELECT '', count(*) FROM lines WHERE gap_days IS NULL",
-        "customers.active": "SELECT '', count(*) FROM members WHERE population = 'active'",
+        "rows.price_outliers": count_of("lines WHERE flag_cents > 10000"),
+        "rows.active": count_of("population_lines WHERE population = 'active'"),
+        "rows.excluded": count_of(
+            "lines JOIN customers USING (user_id) WHERE exclusion_flag = 'Low activity'"),
+        "rows.first_order_nan_merged": count_of("lines WHERE gap_days IS NULL"),
+        "customers.active": count_of("members WHERE population = 'active'"),
         "merged.dow": lines_by("day"), "merged.hour": lines_by("hour"),
         "active.dow": lines_by("day", "active"),
         "merged.state": lines_by("state"),

@@ -1,10 +1,7 @@
 """The same inputs give the same bytes, whatever the folder, clock, locale, threads and parts."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,20 +15,23 @@ from basket.checks import reproduce
 from basket.project.errors import BasketError
 from basket.project.folders import ROOT
 from basket.run.execute import _without_traces
+from checkout import basket, copy_of_checkout
 from conftest import lines_per_part, write_settings
-from test_pipeline import copy_of_checkout
+
+FLAGS, MANIFEST = "04_analysis/tables/flags.csv", "04_analysis/manifest.json"
+HABITS, NEW = "04_analysis/tables/habits.csv", "04_analysis/tables/new.csv"
 
 
 def tree(folder: Path, **changes: str | None) -> Path:
-    """A small folder like one that a run has filled; a change to None removes a file."""
+    """Make a small folder like one that a run has filled; a change to None removes a file."""
     files = {
         "02_data/prepared_data/merged/part-000.parquet": "lines",
         "02_data/prepared_data/03_merge.usage.json": folder.name,
         "02_data/prepared_data/.lock": folder.name,
-        "04_analysis/manifest.json": json.dumps(
+        MANIFEST: json.dumps(
             {"rules": "course", "seconds": {"03_merge": len(folder.name)}, "finished": folder.name}
         ),
-        "04_analysis/tables/flags.csv": "flags",
+        FLAGS: "flags",
         "05_sent_to_client/instacart_final_report.xlsx": "report",
     }
     for name, content in (files | changes).items():
@@ -45,30 +45,26 @@ def test_times_and_what_a_run_used_are_no_difference(tmp_path):
     count, digest = reproduce.compare(tree(tmp_path / "a"), tree(tmp_path / "bb"))
     assert count == 4
     assert (count, digest) == reproduce.compare(tree(tmp_path / "bb"), tree(tmp_path / "ccc"))
-    other = {"04_analysis/tables/flags.csv": "other flags"}
+    other = {FLAGS: "other flags"}
     pair = tree(tmp_path / "d", **other), tree(tmp_path / "e", **other)
     assert reproduce.compare(*pair)[1] != digest
 
 
 @pytest.mark.parametrize(
-    ("changes", "count", "first"),
+    ("changes", "first"),
     [
-        ({"04_analysis/tables/flags.csv": "flagS"}, 1, "04_analysis/tables/flags.csv"),
-        ({"04_analysis/tables/flags.csv": None}, 1, "04_analysis/tables/flags.csv"),
-        ({"04_analysis/tables/new.csv": "x"}, 1, "04_analysis/tables/new.csv"),
-        ({"04_analysis/manifest.json": '{"rules": "corrected"}'}, 1, "04_analysis/manifest.json"),
-        (
-            {"04_analysis/tables/habits.csv": "x", "04_analysis/manifest.json": "{}"},
-            2,
-            "04_analysis/tables/habits.csv",
-        ),
+        ({FLAGS: "flagS"}, FLAGS),
+        ({FLAGS: None}, FLAGS),
+        ({NEW: "x"}, NEW),
+        ({MANIFEST: '{"rules": "corrected"}'}, MANIFEST),
+        ({HABITS: "x", MANIFEST: "{}"}, HABITS),
     ],
 )
-def test_the_first_file_that_differs_is_named(tmp_path, changes, count, first):
+def test_the_first_file_that_differs_is_named(tmp_path, changes, first):
     pair = [tree(tmp_path / "a"), tree(tmp_path / "b", **changes)]
+    message = rf"^{len(changes)} of \d files differ, the first is {first}:"
     for one, other in (pair, pair[::-1]):
-        said = rf"^{count} of \d files differ, the first is {first}:"
-        with pytest.raises(BasketError, match=said):
+        with pytest.raises(BasketError, match=message):
             reproduce.compare(one, other)
 
 
@@ -102,14 +98,14 @@ def test_builds_are_equal_under_other_conditions_and_in_any_number_of_parts(gene
     count, _ = reproduce.compare(first, second)
     assert count > 90
 
-    few = write_settings(
-        tmp_path / "few.yml", {"limits.lines_per_part": lines_per_part(generated, 5)}
-    )
-    conditions = reproduce.Conditions("parts", 2, {})
-    parts = reproduce.build(tmp_path, conditions, options, few)
+    changes = {"limits.lines_per_part": lines_per_part(generated, 5)}
+    few = write_settings(tmp_path / "few.yml", changes)
+    parts = reproduce.build(tmp_path, reproduce.Conditions("parts", 2, {}), options, few)
     assert len(list((parts / "02_data/prepared_data/merged").glob("*.parquet"))) == 5
-    places = ("04_analysis/tables/", "04_analysis/visualizations/", "04_analysis/findings.json",
-              "05_sent_to_client/")  # fmt: skip
+    places = tuple(
+        f"04_analysis/{name}" for name in ("tables/", "visualizations/", "findings.json")
+    )
+    places += ("05_sent_to_client/",)
     one, five = (
         {name: digest for name, digest in reproduce.hashes(out).items() if name.startswith(places)}
         for out in (first, parts)
@@ -125,15 +121,11 @@ def test_a_notebook_that_shows_where_it_ran_is_found(tmp_path):
     notebook = nbformat.read(source, as_version=4)
     notebook.cells.append(new_code_cell("import time\nprint(time.tzname)", id="mutant"))
     nbformat.write(notebook, source)
-    done = subprocess.run(
-        [sys.executable, "-c", "from basket.command import main; main()", "reproduce",
-         "--scale", "0.002"],
-        env=os.environ | {"PYTHONPATH": str(folder / "03_scripts"), "TMPDIR": str(tmp_path)},
-        cwd=folder, capture_output=True, text=True, timeout=400, check=False,
-    )  # fmt: skip
+    place = {"PYTHONPATH": folder / "03_scripts", "TMPDIR": tmp_path}
+    done = basket("reproduce", "--scale", "0.002", **place)
     assert done.returncode == 1
-    (said,) = done.stderr.splitlines()
-    assert "basket: 3 of " in said
-    assert "the first is 04_analysis/notebooks/04_derive_flags.html: " in said
+    (line,) = done.stderr.splitlines()
+    assert "basket: 3 of " in line
+    assert "the first is 04_analysis/notebooks/04_derive_flags.html: " in line
     (kept,) = tmp_path.glob("basket-reproduce-*")
     shutil.rmtree(kept)

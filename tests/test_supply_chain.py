@@ -3,38 +3,22 @@
 import ast
 import json
 import shutil
-import subprocess
 
 import pytest
 
 from basket.project.folders import ROOT, SCRIPTS
+from checkout import run_command
 
-MODULES = frozenset({"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"})
-CALLS = frozenset(
-    {
-        "eval",
-        "exec",
-        "compile",
-        "__import__",
-        "os.system",
-        "os.popen",
-        "yaml.load",
-        "yaml.unsafe_load",
-        "np.load",
-        "numpy.load",
-        "np.loads",
-        "pd.read_pickle",
-        "pandas.read_pickle",
-        "pd.eval",
-        "joblib.load",
-    }
-)
-METHODS = frozenset({"to_pickle", "read_pickle", "extractall"})
-DANGEROUS_OPTIONS = frozenset({"shell", "allow_pickle"})
+MODULES = {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
+CALLS = {"eval", "exec", "compile", "__import__", "pd.eval", "joblib.load"}
+CALLS |= {"os.system", "os.popen", "yaml.load", "yaml.unsafe_load"}
+CALLS |= {"np.load", "np.loads", "numpy.load"}
+METHODS = {"to_pickle", "read_pickle", "extractall"}
+OPTIONS = {"shell", "allow_pickle"}
 
 
 def sources() -> dict[str, str]:
-    """The code of the package and of the notebooks."""
+    """Return the code of the package and of the notebooks."""
     found = {
         path.name: path.read_text(encoding="utf-8") for path in (SCRIPTS / "basket").rglob("*.py")
     }
@@ -47,7 +31,7 @@ def sources() -> dict[str, str]:
 
 
 def dangers(code: str) -> list[str]:
-    """What a piece of code imports or calls that can turn data into code."""
+    """Find what a piece of code imports or calls that can turn data into code."""
     found = []
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -61,10 +45,10 @@ def dangers(code: str) -> list[str]:
             found += [
                 option.arg
                 for option in node.keywords
-                if option.arg in DANGEROUS_OPTIONS and ast.unparse(option.value) != "False"
+                if option.arg in OPTIONS and ast.unparse(option.value) != "False"
             ]
-        elif isinstance(node, ast.Attribute):
-            found += [name for name in ("read_pickle", "to_pickle") if node.attr == name]
+        elif isinstance(node, ast.Attribute) and node.attr in ("read_pickle", "to_pickle"):
+            found.append(node.attr)
     return found
 
 
@@ -103,23 +87,9 @@ def test_no_locked_package_has_a_known_vulnerability():
     command = shutil.which("pip-audit")
     if not command:
         pytest.skip("NOT RUN: pip-audit is not on PATH, so the lock was not audited")
-    done = subprocess.run(
-        [
-            command,
-            "--requirement",
-            str(ROOT / "requirements.lock"),
-            "--require-hashes",
-            "--disable-pip",
-            "--format",
-            "json",
-            "--progress-spinner",
-            "off",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    lock = ROOT / "requirements.lock"
+    options = ["--requirement", lock, "--require-hashes", "--disable-pip", "--format", "json"]
+    done = run_command(command, *options, "--progress-spinner", "off")
     try:
         packages = json.loads(done.stdout)["dependencies"]
     except ValueError:

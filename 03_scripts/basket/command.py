@@ -7,9 +7,22 @@ from pathlib import Path
 import click
 
 from basket.project.errors import BasketError
+from basket.project.folders import ROOT, Folders, Inputs, folders_of_run
 from basket.project.stages import graph
 
 FOLDER = click.Path(path_type=Path)
+DATA = click.option("--data", type=FOLDER, help="Folder or zip with the raw files.")
+OUT = click.option("--out", type=FOLDER, help="Folder of the results, if not this checkout.")
+RULES = click.option(
+    "--rules",
+    type=click.Choice(["corrected", "course"]),
+    default="corrected",
+    show_default=True,
+    help="How the known faults of the data are treated.",
+)
+SIZE = click.FloatRange(min=0, min_open=True)
+SCALE = click.option("--scale", type=SIZE, help="Size of generated data; 1 = 206,209 customers.")
+SETTINGS = click.option("--settings", "settings_file", type=FOLDER, help="Another settings file.")
 
 
 def _stage_name(_context, _option, value: str | None) -> str | None:
@@ -28,22 +41,12 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--data", type=FOLDER, help="Folder or zip with the raw files.")
-@click.option("--out", type=FOLDER, help="Folder that receives all that is built.")
-@click.option(
-    "--rules",
-    type=click.Choice(["corrected", "course"]),
-    default="corrected",
-    show_default=True,
-    help="How the known faults of the data are treated.",
-)
-@click.option(
-    "--scale",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Size of the generated data; 1 = 206,209 customers.",
-)
+@DATA
+@OUT
+@RULES
+@SCALE
 @click.option("--from", "start_from", callback=_stage_name, help="Run again from this stage.")
-@click.option("--settings", "settings_file", type=FOLDER, help="Another settings file.")
+@SETTINGS
 @click.option("--scheduler", help="Address of a Dask cluster that does the work: tcp://host:port.")
 def report(data, out, rules, scale, start_from, settings_file, scheduler) -> None:
     """Build the report and all that leads to it; only what has changed."""
@@ -58,7 +61,7 @@ def report(data, out, rules, scale, start_from, settings_file, scheduler) -> Non
 @click.argument("folder", type=FOLDER)
 @click.option(
     "--scale",
-    type=click.FloatRange(min=0, min_open=True),
+    type=SIZE,
     default=0.05,
     show_default=True,
     help="1 = 206,209 customers and about 32 million order lines.",
@@ -69,7 +72,7 @@ def report(data, out, rules, scale, start_from, settings_file, scheduler) -> Non
     type=click.Choice(["real", "none"]),
     default="real",
     show_default=True,
-    help="Whether what people buy goes with who they are.",
+    help="Whether purchases depend on the customer.",
 )
 def generate(folder, scale, seed, effects) -> None:
     """Generate a data set in the course's exact shape, planted faults included."""
@@ -80,45 +83,38 @@ def generate(folder, scale, seed, effects) -> None:
 
 
 @main.command()
-@click.option("--out", type=FOLDER, help="Folder that was delivered, if not this checkout.")
-@click.option("--published", is_flag=True, help="Also hold it against the published figures.")
+@OUT
+@click.option("--published", is_flag=True, help="Compare with the published figures as well.")
 def verify(out, published) -> None:
     """Check every file against the manifest, and every number of the findings against its table.
 
-    With --published: a run on the full real data, against what other analyses have printed of it.
+    With --published: compare a run on the full real data with the figures of other analyses.
     """
+    from basket.checks.published import verify_published
     from basket.checks.verify import verify as check
-    from basket.project.folders import ROOT, Folders
 
-    folders = Folders(out.resolve() if out else ROOT)
-    done = _run(check, folders)
-    click.echo(f"verified: {done['files']:,} files and {done['numbers']:,} numbers")
-    if published:
-        from basket.checks.published import verify_published
-
-        _show_published(_run(verify_published, folders))
-
-
-def _show_published(held) -> None:
-    """Say which published figures differ, and which are not held against; exit 1 if one differs."""
-    for line in held.different:
+    folders = _folders(out)
+    checked = _run(check, folders)
+    click.echo(f"verified: {checked['files']:,} files and {checked['numbers']:,} numbers")
+    if not published:
+        return
+    found = _run(verify_published, folders)
+    for line in found.different:
         click.echo(f"differs: {line}", err=True)
-    for reason, names in held.not_held.items():
+    for reason, names in found.not_compared.items():
         figures = dict.fromkeys(name.split(" ")[0] for name in names)
-        click.echo(f"not held against ({reason}), {len(names)}: {', '.join(figures)}")
-    click.echo(
-        f"published: {held.rows - len(held.different)} of {held.rows} rows of {held.figures} "
-        "figures agree"
-    )
-    if held.different:
+        click.echo(f"not compared ({reason}), {len(names)}: {', '.join(figures)}")
+    agree = found.rows - len(found.different)
+    click.echo(f"published: {agree} of {found.rows} rows of {len(found.figures)} figures agree")
+    if found.different:
         sys.exit(1)
 
 
 @main.command()
-@click.option("--data", type=FOLDER, help="Folder or zip with the raw files.")
-@click.option("--rules", type=click.Choice(["corrected", "course"]), default="corrected")
-@click.option("--scale", type=click.FloatRange(min=0, min_open=True), help="As for report.")
-@click.option("--settings", "settings_file", type=FOLDER, help="Another settings file.")
+@DATA
+@RULES
+@SCALE
+@SETTINGS
 def reproduce(data, rules, scale, settings_file) -> None:
     """Build the report twice, under different conditions, and compare every file."""
     from basket.checks.reproduce import reproduce as build_twice
@@ -131,35 +127,35 @@ def reproduce(data, rules, scale, settings_file) -> None:
 
 
 @main.command()
-@click.option("--out", type=FOLDER, help="Folder that was built, if not this checkout.")
+@OUT
 def flat(out) -> None:
     """Write the flat flagged data set: one wide row per order line, in prepared_data/flat_lines."""
     from basket.prepare.flat import write_flat
-    from basket.project.folders import Inputs, folders_of_run
     from basket.run.lock import only_run
-
-    if out:
-        os.environ |= Inputs(out.resolve()).environment()
 
     def write_alone() -> int:
         with only_run(folders_of_run()):
             return write_flat()
 
-    rows = _run(write_alone)
-    click.echo(f"flat_lines: {rows:,} order lines")
+    if out:
+        os.environ |= Inputs(out.resolve()).environment()
+    click.echo(f"flat_lines: {_run(write_alone):,} order lines")
 
 
 @main.command()
 @click.option("--to", "recipient", required=True, help="Who receives the report.")
-@click.option("--out", type=FOLDER, help="Folder that was built, if not this checkout.")
+@OUT
 @click.option("--allow-synthetic", is_flag=True, help="Send a report on generated data.")
 def send(recipient, out, allow_synthetic) -> None:
     """Put a dated copy of the report aside and log what was sent, to whom, from which commit."""
     from basket.checks.send import send as send_report
-    from basket.project.folders import ROOT, Folders
 
-    target = _run(send_report, Folders(out.resolve() if out else ROOT), recipient, allow_synthetic)
+    target = _run(send_report, _folders(out), recipient, allow_synthetic)
     click.echo(f"sent: {target}")
+
+
+def _folders(out: Path | None) -> Folders:
+    return Folders(out.resolve() if out else ROOT)
 
 
 def _run(function, *arguments, **options):
@@ -167,18 +163,13 @@ def _run(function, *arguments, **options):
     try:
         return function(*arguments, **options)
     except BasketError as error:
-        click.echo(f"basket: {error}", err=True)
-        sys.exit(1)
+        what = str(error)
     except MemoryError:
-        click.echo(
-            "basket: out of memory; give the machine more, or lower lines_per_part in settings.yml",
-            err=True,
-        )
-        sys.exit(1)
+        what = "out of memory; give the machine more, or lower lines_per_part in settings.yml"
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"basket: {where}{error.strerror or error}", err=True)
-        sys.exit(1)
+        what = f"{where}{error.strerror or error}"
     except KeyboardInterrupt:
-        click.echo("basket: interrupted; the last good outputs are in place", err=True)
-        sys.exit(1)
+        what = "interrupted; the last good outputs are in place"
+    click.echo(f"basket: {what}", err=True)
+    sys.exit(1)

@@ -35,24 +35,24 @@ WHERE = re.compile(r"([\w.]+): ([\w/-]+)(?: by (.+?))?(?: where (.+))?")
 
 @dataclass(frozen=True)
 class Source:
-    """Where a figure is found: the place in words, and its values by key."""
+    """Where a figure is found: the place in words, and the values by key."""
 
     place: str
     values: pd.Series
 
 
 @dataclass
-class Held:
-    """What a comparison came to: rows held and in agreement, mismatches, rows not held and why."""
+class Comparison:
+    """What was compared, what differs, and what was not compared, by reason."""
 
-    figures: int = 0
+    figures: set[str] = field(default_factory=set)
     rows: int = 0
     different: list[str] = field(default_factory=list)
-    not_held: dict[str, list[str]] = field(default_factory=dict)
+    not_compared: dict[str, list[str]] = field(default_factory=dict)
 
 
-def verify_published(folders: Folders) -> Held:
-    """Hold a run against each published figure that its RULES produce.
+def verify_published(folders: Folders) -> Comparison:
+    """Compare a run with each published figure that its RULES produce.
 
     Raises BasketError, in one line, when the run's data are not the full real data.
     """
@@ -61,30 +61,32 @@ def verify_published(folders: Folders) -> Held:
     published = read_published()
     _require_full_data(record, published)
     sources = find(folders, rules)
-    held, figures = Held(), set()
+    comparison = Comparison()
     for row in published.itertuples():
         name = f"{row.figure} {row.key}".strip()
-        if row.produced_by == "variant":
-            reason = "neither RULES gives it"
-        elif row.produced_by not in ("raw", rules):
-            reason = f"RULES={row.produced_by} gives it"
-        else:
-            reason = row.where.removeprefix(NO_TABLE) if row.where.startswith(NO_TABLE) else None
+        reason = _reason_against(row, rules)
         if reason:
-            held.not_held.setdefault(reason, []).append(name)
+            comparison.not_compared.setdefault(reason, []).append(name)
             continue
-        source = sources[row.figure]
-        found = source.values.get(row.key, math.nan)
-        tolerance = TOLERANCE if "mean" in row.figure else 0
-        if not abs(found - row.value) <= tolerance:
+        place, values = sources[row.figure].place, sources[row.figure].values
+        found = values.get(row.key, math.nan)
+        if not abs(found - row.value) <= (TOLERANCE if "mean" in row.figure else 0):
             shown = "nothing" if math.isnan(found) else f"{found:,.10g}"
-            held.different.append(
-                f"{name}: {source.place} says {shown}; published is {row.value:,.10g}"
+            comparison.different.append(
+                f"{name}: {place} says {shown}; published is {row.value:,.10g}"
             )
-        held.rows += 1
-        figures.add(row.figure)
-    held.figures = len(figures)
-    return held
+        comparison.rows += 1
+        comparison.figures.add(row.figure)
+    return comparison
+
+
+def _reason_against(row, rules: str) -> str | None:
+    """Say why a published figure is not compared; None if it is."""
+    if row.produced_by == "variant":
+        return "neither RULES gives it"
+    if row.produced_by not in ("raw", rules):
+        return f"RULES={row.produced_by} gives it"
+    return row.where.removeprefix(NO_TABLE) if row.where.startswith(NO_TABLE) else None
 
 
 def _require_full_data(record: dict, published: pd.DataFrame) -> None:
@@ -151,7 +153,9 @@ def _of_result(
 ) -> pd.Series:
     """Return a column of a result table by the key, of the chosen rows; no key is one value."""
     frame = pd.read_csv(path, keep_default_na=False, dtype=str)
-    for column, value in (chosen | ({"rules": rules} if "rules" in frame else {})).items():
+    if "rules" in frame:
+        chosen = chosen | {"rules": rules}
+    for column, value in chosen.items():
         frame = frame[frame[column] == value]
     numbers = pd.to_numeric(frame[name])
     return numbers.set_axis(frame[keys[0]]) if keys else one(numbers)
@@ -180,17 +184,15 @@ def add_up(folder: Path, by: list[str], of: str | None = None) -> pd.Series:
     """
     parts = []
     for part in read_sidecar(folder)["parts"]:
-        columns = pq.read_table(folder / part["file"], columns=[*by, *([of] if of else [])])
-        if not by:
-            parts.append(pd.Series([pa.compute.sum(columns[of]).as_py()], index=[""]))
-            continue
-        keys = pa.table({f"key {n}": columns[name].cast(pa.string()) for n, name in enumerate(by)})
-        keys = keys.append_column("of", columns[of].cast(pa.int64()) if of else columns[by[0]])
-        added = keys.group_by([f"key {n}" for n in range(len(by))]).aggregate(
-            [("of", "sum") if of else ("of", "count", pa.compute.CountOptions(mode="all"))]
-        )
-        frame = added.to_pandas().fillna(MISSING)
-        values = frame.pop("of_sum" if of else "of_count")
-        parts.append(pd.Series(values.to_numpy(), frame.agg(" / ".join, axis=1)))
-    added = pd.concat(parts)
-    return added.groupby(added.index).sum()
+        table = pq.read_table(folder / part["file"], columns=[*by, *([of] if of else [])])
+        keys = {f"key {number}": _plain(table[name]) for number, name in enumerate(by)}
+        values = table[of].cast(pa.int64()) if of else pa.repeat(1, part["rows"])
+        sums = pa.table(keys | {"of": values}).group_by(list(keys)).aggregate([("of", "sum")])
+        texts = [sums[key].cast(pa.string()).fill_null(MISSING).to_pylist() for key in keys]
+        index = list(map(" / ".join, zip(*texts, strict=True))) if keys else [""]
+        parts.append(pd.Series(sums["of_sum"].to_numpy(), index))
+    return pd.concat(parts).groupby(level=0).sum()
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column

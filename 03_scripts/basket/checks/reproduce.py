@@ -1,7 +1,7 @@
 """`basket reproduce`: build everything twice under different conditions and compare every byte.
 
-The two builds differ in their folder, time zone, hash seed, locale and number of threads. None of
-them may leave a trace: what differs afterwards differs without a reason that anybody gave (D-19).
+The two builds differ in folder, time zone, hash seed, locale and number of threads. None of these
+may leave a trace: equal inputs must give equal bytes (D-19).
 """
 
 import hashlib
@@ -36,7 +36,7 @@ class Conditions:
 
 
 def _installed(wished: str) -> str:
-    """The locale, or C where it is not installed.
+    """Return the locale, or C where it is not installed.
 
     Under C, Python does not start from a folder whose name is not ASCII: there, C.UTF-8.
     """
@@ -80,18 +80,9 @@ def build(place: Path, conditions: Conditions, options: list[str], settings_file
     changed = place / f"settings of {conditions.folder}.yml"
     changed.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     out = place / conditions.folder
+    command = [sys.executable, "-m", "basket", "report", *options]
     done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from basket.command import main; main()",
-            "report",
-            *options,
-            "--out",
-            str(out),
-            "--settings",
-            str(changed),
-        ],
+        [*command, "--out", str(out), "--settings", str(changed)],
         env=os.environ | conditions.environment,
         capture_output=True,
         encoding="utf-8",
@@ -120,10 +111,10 @@ def compare(first: Path, second: Path) -> tuple[int, str]:
 
 
 def hashes(out: Path) -> dict[str, str]:
-    """The hash of each file of a build by its path; of the manifest, without its times.
+    """Return the hash of each file of a build by its path; of the manifest, without its times.
 
-    Left out is what is no result: hidden files, what a stage used, and the notes by which a run
-    tells whether a stage is up to date (the manifest holds what they say).
+    This leaves out what is no result: hidden files, what a stage used, and the notes on which
+    stages are up to date (the manifest repeats them).
     """
     found = {}
     for path in sorted(out.rglob("*")):

@@ -11,8 +11,6 @@ from basket.project.errors import BasketError
 from basket.project.files import file_hash
 from basket.project.folders import Folders
 
-LOG = "log.md"
-
 
 def send(folders: Folders, recipient: str, allow_synthetic: bool) -> Path:
     """Copy the report, dated, into 05_sent_to_client and append a row to its log.
@@ -52,15 +50,8 @@ def send(folders: Folders, recipient: str, allow_synthetic: bool) -> Path:
             "and its row in log.md, then send"
         )
     shutil.copyfile(folders.report, target)
-    _log(folders.client / LOG, now, target.name, recipient, made, digest)
-    return target
-
-
-def _log(path: Path, now: datetime, name: str, recipient: str, made: dict, digest: str) -> None:
     clean = " ".join(recipient.replace("|", "/").split())
-    row = (
-        f"| {now:%Y-%m-%d} | {name} | {clean} | {made['commit'][:12]} | "
-        f"{made['data']['sha256']} | {digest} |\n"
-    )
-    with path.open("a", encoding="utf-8") as log:
-        log.write(row)
+    row = f"| {now:%Y-%m-%d} | {target.name} | {clean} | {made['commit'][:12]} | "
+    with (folders.client / "log.md").open("a", encoding="utf-8") as log:
+        log.write(f"{row}{made['data']['sha256']} | {digest} |\n")
+    return target

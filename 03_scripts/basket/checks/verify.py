@@ -23,9 +23,7 @@ def verify(folders: Folders) -> dict[str, int]:
     number of the findings must equal the table cell that it names, and every number in a sentence
     must be one of those.
     """
-    files = verify_files(folders)
-    numbers = verify_findings(folders)
-    return {"files": files, "numbers": numbers}
+    return {"files": verify_files(folders), "numbers": verify_findings(folders)}
 
 
 def verify_files(folders: Folders) -> int:
@@ -55,7 +53,7 @@ def verify_files(folders: Folders) -> int:
 
 
 def _is_expected(folders: Folders, path: Path) -> bool:
-    """Whether a file that the manifest does not list may stand where built files stand."""
+    """Whether a file that the manifest does not list may lie beside built files."""
     return (
         path.name.startswith(".")
         or path == folders.analysis / "manifest.json"
@@ -67,9 +65,8 @@ def _is_expected(folders: Folders, path: Path) -> bool:
 
 def verify_findings(folders: Folders) -> int:
     """Look up every number of the findings in its table; find every number of their sentences."""
-    findings = _read(folders.findings)
     checked = 0
-    for finding in findings:
+    for finding in _read(folders.findings):
         for name, number in finding["numbers"].items():
             cell = _cell(folders, number["table"], number["where"], f"{finding['id']}: {name}")
             if not _equal(cell, number["value"]):
@@ -91,24 +88,15 @@ def verify_findings(folders: Folders) -> int:
 def unexplained(sentence: str, numbers: dict[str, dict]) -> list[str]:
     """Return the numbers of a sentence that `numbers` hold neither rounded nor in a text."""
     values = [number["value"] for number in numbers.values()]
-    texts = " ".join(
-        [
-            *(value for value in values if isinstance(value, str)),
-            *(str(key) for number in numbers.values() for key in number["where"].values()),
-        ]
-    )
-    spoken = set(NUMBER.findall(texts))
+    keys = [key for number in numbers.values() for key in number["where"].values()]
+    texts = [value for value in values if isinstance(value, str)]
+    known = set(NUMBER.findall(" ".join([*texts, *map(str, keys)])))
     for value in values:
         if isinstance(value, int | float):
-            spoken |= {
-                f"{shown:,.{decimals}f}" for shown in (value, 100 * value) for decimals in DECIMALS
-            } | {f"{value:g}"}
-    sentence = sentence.replace(":00", "")  # hours of the day are whole
-    return [
-        shown
-        for shown in NUMBER.findall(sentence)
-        if shown not in spoken and shown.rstrip(",") not in spoken
-    ]
+            shown = [f"{n:,.{decimals}f}" for n in (value, 100 * value) for decimals in DECIMALS]
+            known.update(shown, [f"{value:g}"])
+    found = NUMBER.findall(sentence.replace(":00", ""))  # hours of the day are whole
+    return [shown for shown in found if not {shown, shown.rstrip(",")} & known]
 
 
 def _cell(folders: Folders, table: str, where: dict[str, str], name: str) -> str:
@@ -120,13 +108,14 @@ def _cell(folders: Folders, table: str, where: dict[str, str], name: str) -> str
                 for row in csv.DictReader(file)
                 if all(_equal(row[key], value) for key, value in keys.items())
             ]
-            if len(rows) != 1:
-                raise BasketError(
-                    f"{table}.csv: {name}: {len(rows)} rows where {_worded(where)}; expected one"
-                )
-            return rows[0][where["column"]]
+        cells = [row[where["column"]] for row in rows]
     except (OSError, KeyError) as error:
         raise BasketError(f"{table}.csv: {name}: cannot be looked up ({error})") from None
+    if len(cells) != 1:
+        raise BasketError(
+            f"{table}.csv: {name}: {len(cells)} rows where {_worded(where)}; expected one"
+        )
+    return cells[0]
 
 
 def _equal(cell: str, value) -> bool:

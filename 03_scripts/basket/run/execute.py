@@ -44,31 +44,35 @@ def execute(source: Path, target: Path, parameters: dict, timeout: int, kernel: 
     try:
         _run(source, partial, parameters, timeout, kernel)
         notebook = nbformat.read(partial, as_version=4)
-        _require_all_cells_run(notebook)
+        for number, cell in enumerate(notebook.cells, start=1):
+            if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
+                raise BasketError(f"cell {number} did not run: the notebook ended before it")
     except PapermillExecutionError as error:
-        raise _failure(source, partial, failed, _said_of(error)) from None
+        reason = _reason(error)
     except DeadKernelError:
-        raise _failure(source, partial, failed, DIED) from None
-    except RuntimeError as error:  # what jupyter_client raises when a kernel does not come up
-        said = f"did not start: {error}" if kernel.is_alive else DIED
-        raise _failure(source, partial, failed, f"{said}{MEMORY_ADVICE}") from None
+        reason = DIED
+    except RuntimeError as error:  # what jupyter_client raises when a kernel does not start
+        reason = f"did not start: {error}" if kernel.is_alive else DIED
+        reason += MEMORY_ADVICE
     except CellTimeoutError:
-        raise _failure(
-            source,
-            partial,
-            failed,
-            f"a cell ran longer than {timeout} s (cell_timeout_seconds in settings.yml)",
-        ) from None
+        reason = f"a cell ran longer than {timeout} s (cell_timeout_seconds in settings.yml)"
     except BasketError as error:
-        raise _failure(source, partial, failed, str(error)) from None
-    nbformat.write(_without_traces(notebook), partial)
-    partial.replace(target)
+        reason = str(error)
+    else:
+        nbformat.write(_without_traces(notebook), partial)
+        partial.replace(target)
+        return
+    reason = f"{source.stem}: {' '.join(reason.split())}"
+    if partial.exists():
+        partial.replace(failed)
+        reason += f"\n  see {failed}"
+    raise BasketError(reason)
 
 
-def _said_of(error: PapermillExecutionError) -> str:
-    """Say which cell failed and why; of an error that is not for people also where it was raised.
+def _reason(error: PapermillExecutionError) -> str:
+    """Say which cell failed and why; for a programming error, also where.
 
-    Named are the line of the cell, and the line of this package that it led to.
+    That is the line of the cell, and the line of this package to which it led.
     """
     cell = f"cell {error.exec_count}"
     if error.ename in PEOPLE_ERRORS:
@@ -102,23 +106,10 @@ def _run(source: Path, partial: Path, parameters: dict, timeout: int, kernel: Ke
             raise DeadKernelError("the kernel died") from error
 
 
-def _require_all_cells_run(notebook: nbformat.NotebookNode) -> None:
-    for number, cell in enumerate(notebook.cells, start=1):
-        if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
-            raise BasketError(f"cell {number} did not run: the notebook ended before it")
-
-
-def _failure(source: Path, partial: Path, failed: Path, what: str) -> BasketError:
-    if not partial.exists():
-        return BasketError(f"{source.stem}: {' '.join(what.split())}")
-    partial.replace(failed)
-    return BasketError(f"{source.stem}: {' '.join(what.split())}\n  see {failed}")
-
-
 def _without_traces(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Remove what differs from run to run: times, random cell ids, the interpreter's version.
 
-    What a cell prints arrives in pieces, cut wherever the clock fell: they are joined.
+    What a cell prints arrives in pieces that depend on the clock: join them.
     """
     notebook.metadata.pop("papermill", None)
     notebook.metadata.get("language_info", {}).pop("version", None)
@@ -133,13 +124,13 @@ def _without_traces(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
-    """The outputs, with all that was printed between two of another kind as one for each stream."""
+    """Join what was printed between two outputs of another kind, stream by stream."""
     joined: list[nbformat.NotebookNode] = []
     for printed, group in groupby(outputs, lambda output: output.output_type == "stream"):
-        if not printed:
-            joined += group
-            continue
         pieces = list(group)
+        if not printed:
+            joined += pieces
+            continue
         for name in ("stdout", "stderr"):
             text = "".join(piece.text for piece in pieces if piece.name == name)
             joined += [new_output("stream", name=name, text=text)] if text else []

@@ -20,7 +20,7 @@ from traitlets import Unicode
 
 from basket.project.folders import Inputs
 
-LOADED = {  # by each kernel before it is asked for anything; what these import, too
+LOADED = {  # by each kernel before its first cell, with all that these import
     "01_import": "basket.prepare.import_raw",
     "02_clean": "basket.prepare.clean",
     "03_merge": "basket.prepare.merge",
@@ -52,7 +52,7 @@ class ThisPython(AsyncKernelManager):
 
 
 class Kernel:
-    """A started kernel, all of whose files lie in a private folder that goes with it."""
+    """A started kernel; all its files are in a private folder that is removed with it."""
 
     def __init__(
         self,
@@ -61,10 +61,10 @@ class Kernel:
         memory: int | None = None,
         prefix: str = "basket-",
     ):
-        """Start it, without waiting until it can be asked.
+        """Start it without waiting until it is ready.
 
-        `building` is the folder where its stage leaves what the run will publish, `memory` the
-        bytes that it may have, `prefix` how the name of its private folder begins.
+        Its stage leaves what the run will publish in `building`. `memory` limits its bytes, and
+        `prefix` begins the name of its private folder.
         """
         self.building = building
         self._own = TemporaryDirectory(prefix=prefix)  # short: a socket's path has 108 bytes
@@ -80,7 +80,7 @@ class Kernel:
         run_sync(self.manager.start_kernel)(
             cwd=str(notebook.parent),
             env=os.environ | handed_on | private,
-            stderr=subprocess.DEVNULL,  # what it says outside of cells is of no use
+            stderr=subprocess.DEVNULL,  # what it prints outside of cells is of no use
         )
         self._process = self.manager.provisioner.process
         if memory:
@@ -100,15 +100,7 @@ class Kernel:
         """Whether its process still runs."""
         return self._process.poll() is None
 
-    def __enter__(self) -> "Kernel":
-        """Return the kernel."""
-        return self
-
-    def __exit__(self, *error) -> None:
-        """Stop the kernel."""
-        self.stop()
-
-    def stop(self) -> None:
+    def close(self) -> None:
         """End it at once: nothing that it could still do matters."""
         self._process.kill()
         self._process.wait()
@@ -128,7 +120,7 @@ def main() -> None:
     with kernel.shell.builtin_trap:  # get_ipython, by which pandas knows that it is in a notebook
         from basket.tables.store import release_memory  # which imports pandas
 
-        with contextlib.suppress(Exception):  # what is wrong, running the notebook will tell
+        with contextlib.suppress(Exception):  # if it is broken, the notebook will fail as well
             importlib.import_module(LOADED.get(stage, "basket.tables.stage"))
     kernel.shell.events.register("post_run_cell", lambda _: release_memory())
     kernel.start()

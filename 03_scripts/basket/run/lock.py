@@ -5,28 +5,17 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 from basket.project.errors import BasketError
 from basket.project.folders import Folders
 from basket.tables.publish import building_folder
 
-try:
-    from fcntl import LOCK_EX, LOCK_NB, flock
-
-    def _lock(file) -> None:
-        flock(file, LOCK_EX | LOCK_NB)
-
-except ImportError:  # Windows
-    from msvcrt import LK_NBLCK, locking
-
-    def _lock(file) -> None:
-        locking(file.fileno(), LK_NBLCK, 1)
-
 
 @contextlib.contextmanager
 def only_run(folders: Folders) -> Iterator[None]:
-    """Refuse a second run in the same folder while one is at work; sweep up what it left."""
+    """Refuse a second run in the same folder; sweep up what killed runs left."""
     try:
         folders.prepared.mkdir(parents=True, exist_ok=True)
         file = (folders.prepared / ".lock").open("a+")
@@ -36,7 +25,7 @@ def only_run(folders: Folders) -> Iterator[None]:
         ) from None
     with file:
         try:
-            _lock(file)
+            flock(file, LOCK_EX | LOCK_NB)
         except OSError:
             raise BasketError(
                 f"another run is at work in {folders.out}; wait for it to end, or "
@@ -46,7 +35,7 @@ def only_run(folders: Folders) -> Iterator[None]:
         try:
             yield
         finally:
-            sweep(folders)  # also what a kernel wrote that outlived a killed run for a moment
+            sweep(folders)  # a kernel may have outlived a killed run for a moment, and written
 
 
 def runtime_prefix(folders: Folders) -> str:

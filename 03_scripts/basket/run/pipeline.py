@@ -5,9 +5,8 @@ import shutil
 import sys
 import time
 import uuid
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import cached_property
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,46 +15,17 @@ import psutil
 from basket.prepare import layouts, raw_files
 from basket.project import git
 from basket.project.errors import BasketError
-from basket.project.files import file_hash
+from basket.project.files import file_hash, read_json, write_json
 from basket.project.folders import ORIGINAL_DATA, ROOT, SCRIPTS, Folders, Inputs
 from basket.project.settings import Settings, load_settings
-from basket.project.stages import Step, done_file, graph
-from basket.run import manifest
+from basket.project.stages import Step, done_file, graph, usage_file
+from basket.run import manifest, up_to_date
 from basket.run.environment import ENVIRONMENT
 from basket.run.lock import only_run, runtime_prefix
-from basket.run.up_to_date import (
-    code_hash,
-    executed,
-    fingerprint,
-    hash_of,
-    is_up_to_date,
-    note_done,
-)
+from basket.run.manifest import Run
+from basket.run.up_to_date import executed
 from basket.tables import cluster, progress
 from basket.tables.publish import building_folder, publish
-
-
-@dataclass
-class Run:
-    """One run of the pipeline: its options, its folders, and what each stage said."""
-
-    inputs: Inputs
-    settings: Settings
-    rules: str
-    data: raw_files.RawData
-    start_from: str | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
-    pages: dict[str, Future] = field(default_factory=dict)
-
-    @property
-    def folders(self) -> Folders:
-        """The folders that receive what is built."""
-        return Folders(self.inputs.out)
-
-    @cached_property
-    def received(self) -> dict[str, dict]:
-        """Bytes and sha256 of each raw file, by name."""
-        return self.data.hashes()
 
 
 def report(
@@ -88,45 +58,48 @@ def report(
 
 
 def _default_data(folders: Folders, settings: Settings, scale: float | None) -> Path:
-    """The original data if there is any, else the generated default of the asked size."""
-    if raw_files.has_data(ORIGINAL_DATA):
-        if scale is not None:
-            raise BasketError(
-                "SCALE is the size of the generated data, but 02_data/original_data "
-                "holds files; leave SCALE out, or name a generated folder with DATA"
-            )
-        archives = list(ORIGINAL_DATA.glob("*.zip"))
-        names = layouts.file_names()
-        whole = [path for path in archives if path.stem not in names]
-        return (
-            whole[0] if len(whole) == 1 and not list(ORIGINAL_DATA.glob("*.csv")) else ORIGINAL_DATA
+    """Return the original data if there is any, else generated data of the given size."""
+    if not raw_files.has_data(ORIGINAL_DATA):
+        return _generated_data(
+            folders, settings, settings.generator.scale if scale is None else scale
         )
-    scale = settings.generator.scale if scale is None else scale
+    if scale is not None:
+        raise BasketError(
+            "SCALE is the size of the generated data, but 02_data/original_data "
+            "holds files; leave SCALE out, or name a generated folder with DATA"
+        )
+    names = layouts.file_names()
+    whole = [path for path in ORIGINAL_DATA.glob("*.zip") if path.stem not in names]
+    is_packed = len(whole) == 1 and not list(ORIGINAL_DATA.glob("*.csv"))
+    return whole[0] if is_packed else ORIGINAL_DATA
+
+
+def _generated_data(folders: Folders, settings: Settings, scale: float) -> Path:
+    """Return the generated data of this size; make it unless this code has made it before."""
     _say(
         "02_data/original_data holds no data: this report is built from a generated data set, "
         f"SYNTHETIC DATA of SCALE {scale:g}"
     )
-    folder = folders.generated / f"scale_{scale:g}_seed_{settings.generator.seed}"
+    seed = settings.generator.seed
+    folder = folders.generated / f"scale_{scale:g}_seed_{seed}"
     stamp = folder / "generator.sha256"
-    code = hash_of(sorted((SCRIPTS / "basket" / "synthetic").glob("*.*")))
+    code = up_to_date.hash_of(sorted((SCRIPTS / "basket" / "synthetic").glob("*.*")))
     if not (stamp.is_file() and stamp.read_text(encoding="utf-8") == code):
-        from basket.synthetic import generate
+        from basket.synthetic.generate import generate
 
         begun = time.perf_counter()
         shutil.rmtree(folders.generated, ignore_errors=True)
-        generate.generate(
-            folder, scale=scale, seed=settings.generator.seed, threads=settings.limits.threads
-        )
+        generate(folder, scale=scale, seed=seed, threads=settings.limits.threads)
         stamp.write_text(code, encoding="utf-8")
         _say(f"generated    {time.perf_counter() - begun:6.1f} s")
     return folder
 
 
 def _prepare_environment(run: Run) -> None:
-    """Tell the kernels, which inherit it, where things are.
+    """Set the variables that tell the kernels, which inherit them, where things are.
 
-    matplotlib keeps its list of fonts, which takes seconds to make, and would read settings from
-    the user's home: it gets a folder in the virtual environment instead.
+    matplotlib caches its list of fonts, which takes seconds to make, and reads settings from the
+    user's home: give it a folder in the virtual environment instead.
     """
     home = Path(sys.prefix) if os.access(sys.prefix, os.W_OK) else run.folders.prepared
     os.environ.update(
@@ -148,17 +121,16 @@ def _require_shared_folders(run: Run) -> None:
 
 def _build(run: Run) -> None:
     """Run the stages that are not up to date; render each notebook beside the next stage."""
-    with ThreadPoolExecutor(1) as beside, Kernels(run) as kernels:
+    with ThreadPoolExecutor(1) as beside, closing(Kernels(run)) as kernels:
         for step in graph().values():
-            if is_up_to_date(run, step):
+            if up_to_date.is_up_to_date(run, step):
                 _say(f"{step.stage:<16} up to date")
                 continue
             try:
                 _run_stage(run, step, kernels)
             except OSError as error:
-                where = error.filename or run.folders.out
-                said = f"{step.stage}: {where}: {error.strerror or error}"
-                raise BasketError(said) from None
+                what = f"{error.filename or run.folders.out}: {error.strerror or error}"
+                raise BasketError(f"{step.stage}: {what}") from None
             run.pages[step.stage] = beside.submit(_render, run.folders, step.stage)
         _render_pages(run, beside)
 
@@ -168,24 +140,20 @@ def _run_stage(run: Run, step: Step, kernels: "Kernels") -> None:
     from basket.run.execute import execute  # papermill: takes as long as a kernel to start
 
     stage, begun = step.stage, time.perf_counter()
+    timeout = run.settings.limits.cell_timeout_seconds
+    source, target = SCRIPTS / f"{stage}.ipynb", executed(run.folders, stage)
     done_file(run.folders, stage).unlink(missing_ok=True)
-    with kernels.take(stage) as kernel:
-        before = fingerprint(run, step)
+    with closing(kernels.take(stage)) as kernel:
+        before = up_to_date.fingerprint(run, step)
         if stage == "06_report":
-            manifest.write_run_facts(run)
+            write_json(run.folders.analysis / "run_facts.json", manifest.run_facts(run))
         kernels.start_ahead(dict(pairwise(graph())).get(stage))
         with progress.bar(kernel.building, stage):
-            execute(
-                SCRIPTS / f"{stage}.ipynb",
-                executed(run.folders, stage),
-                {"rules": run.rules},
-                run.settings.limits.cell_timeout_seconds,
-                kernel,
-            )
+            execute(source, target, {"rules": run.rules}, timeout, kernel)
         publish(run.folders, step, kernel.building)
-    note_done(run, step, before)
+    up_to_date.note_done(run, step, before)
     run.seconds[stage] = time.perf_counter() - begun
-    usage = manifest.read_usage(run.folders, stage)
+    usage = read_json(usage_file(run.folders, stage), {})
     _say(
         f"{stage:<16} {usage['rows']:>12,} rows {run.seconds[stage]:7.1f} s "
         f"{usage['peak_bytes'] / 2**20:8,.0f} MiB"
@@ -193,48 +161,41 @@ def _run_stage(run: Run, step: Step, kernels: "Kernels") -> None:
 
 
 class Kernels:
-    """The kernels of a run: one at work, and one that starts for the next stage meanwhile."""
+    """The kernels of a run: one at work, and one that starts for the next stage in the meantime."""
 
     def __init__(self, run: Run):
         """Start none yet."""
         self._run = run
         self._waiting = None  # stage, hash of the code that it loads, kernel
 
-    def __enter__(self) -> "Kernels":
-        """Return the kernels."""
-        return self
-
-    def __exit__(self, *error) -> None:
-        """Stop the kernel that waits, if there is one."""
+    def close(self) -> None:
+        """Stop the waiting kernel, if there is one."""
         if self._waiting:
-            self._waiting[-1].stop()
+            self._waiting[-1].close()
             self._waiting = None
 
     def start_ahead(self, stage: str | None) -> None:
-        """Start the kernel of the stage that may come next; it waits until it is taken."""
+        """Start the kernel of the stage that comes next; it waits until it is taken."""
         if stage:
-            self._waiting = stage, code_hash(stage), self._start(stage)
+            self._waiting = stage, up_to_date.code_hash(stage), self._start(stage)
 
     def take(self, stage: str):
-        """Return the kernel that waits for a stage; a new one where it died or holds other code."""
+        """Return the kernel that waits for a stage; a new one if it died or loaded other code."""
         if self._waiting:
             name, code, kernel = self._waiting
-            if name == stage and kernel.is_alive and code == code_hash(stage):
+            if name == stage and kernel.is_alive and code == up_to_date.code_hash(stage):
                 self._waiting = None
                 return kernel
-        self.__exit__()
+        self.close()
         return self._start(stage)
 
     def _start(self, stage: str):
         from basket.run.kernel import Kernel
 
         folders, share = self._run.folders, self._run.settings.limits.memory_share
-        return Kernel(
-            SCRIPTS / f"{stage}.ipynb",
-            building=building_folder(folders) / stage / uuid.uuid4().hex,
-            memory=int(psutil.virtual_memory().total * share),
-            prefix=runtime_prefix(folders),
-        )
+        building = building_folder(folders) / stage / uuid.uuid4().hex
+        memory = int(psutil.virtual_memory().total * share)
+        return Kernel(SCRIPTS / f"{stage}.ipynb", building, memory, runtime_prefix(folders))
 
 
 def _render(folders: Folders, stage: str) -> None:
@@ -245,7 +206,6 @@ def _render(folders: Folders, stage: str) -> None:
 
 def _render_pages(run: Run, beside: ThreadPoolExecutor) -> None:
     """Finish the pages of all stages, and the index that links them."""
-    from basket.report.pages.index import write_index
     from basket.report.pages.notebook import is_current
 
     recorded = manifest.hashes_in(manifest.read_manifest(run.folders))
@@ -259,8 +219,11 @@ def _render_pages(run: Run, beside: ThreadPoolExecutor) -> None:
         if stage not in run.pages and not (untouched and is_current(notebook)):
             run.pages[stage] = beside.submit(_render, run.folders, stage)
     for page in run.pages.values():
-        page.result()
+        page.result()  # raises what the rendering raised
     if run.pages or not is_untouched(run.folders.notebooks / "index.html"):
+        # Importing it parses code, and so does rendering: in CPython 3.11, two threads must not.
+        from basket.report.pages.index import write_index
+
         write_index(run.folders, run.settings)
 
 

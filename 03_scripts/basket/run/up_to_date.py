@@ -9,17 +9,13 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from basket.prepare import layouts
 from basket.project.files import file_hash, read_json, write_json
 from basket.project.folders import ROOT, SCRIPTS, Folders
 from basket.project.stages import Step, done_file, graph, record_file
-from basket.run import manifest
+from basket.run.manifest import NO_RESULT_DEPENDS_ON, Run, run_facts
 from basket.tables.publish import place_of
-
-if TYPE_CHECKING:
-    from basket.run.pipeline import Run
 
 SHARED_CODE = [
     ROOT / "requirements.lock",
@@ -29,8 +25,8 @@ SHARED_CODE = [
 ]
 
 
-def is_up_to_date(run: "Run", step: Step) -> bool:
-    """Tell whether nothing that the stage depends on, and nothing that it made, has changed."""
+def is_up_to_date(run: Run, step: Step) -> bool:
+    """Whether what the stage depends on and what it made are as they were."""
     names = list(graph())
     if run.start_from and names.index(step.stage) >= names.index(run.start_from):
         return False
@@ -46,20 +42,19 @@ def is_up_to_date(run: "Run", step: Step) -> bool:
     )
 
 
-def note_done(run: "Run", step: Step, made_from: str) -> None:
+def note_done(run: Run, step: Step, made_from: str) -> None:
     """Note what a stage has made, and the fingerprint of what it was made from."""
     made = hashes(_outputs(run.folders, step))
     outputs = {str(path.relative_to(run.folders.out)): digest for path, digest in made.items()}
-    content = {"fingerprint": made_from, "outputs": outputs}
-    write_json(done_file(run.folders, step.stage), content)
+    write_json(done_file(run.folders, step.stage), {"fingerprint": made_from, "outputs": outputs})
 
 
-def fingerprint(run: "Run", step: Step) -> str:
-    """Hash of all that a stage's result depends on: inputs, code, settings, rules, lock."""
+def fingerprint(run: Run, step: Step) -> str:
+    """Hash all that a stage's result depends on: inputs, code, settings, rules, lock."""
     content = {
         "stage": step.stage,
         "rules": run.rules,
-        "settings": run.settings.model_dump(exclude={"limits": manifest.NO_RESULT_DEPENDS_ON}),
+        "settings": run.settings.model_dump(exclude={"limits": NO_RESULT_DEPENDS_ON}),
         "code": code_hash(step.stage),
         "python": sys.version_info[:2],
         "inputs": {
@@ -72,47 +67,47 @@ def fingerprint(run: "Run", step: Step) -> str:
     if "raw files" in step.takes:
         content["inputs"] = run.received | {"synthetic": run.data.synthetic}
     if step.stage == "06_report":
-        content["facts"] = manifest.run_facts(run)
+        content["facts"] = run_facts(run)
         records = [record_file(run.folders, name) for name in graph() if name != step.stage]
         content["records"] = list(hashes(records).values())
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def code_hash(stage: str) -> str:
-    """Hash of the code that a stage runs: the package, what all stages share, its notebook."""
+    """Hash the code that a stage runs: the package, what all stages share, its notebook."""
     package = sorted((SCRIPTS / "basket").rglob("*.*"))
     return hash_of([*package, *SHARED_CODE, SCRIPTS / f"{stage}.ipynb"])
 
 
 def executed(folders: Folders, stage: str) -> Path:
-    """Where a stage's executed notebook belongs."""
+    """Return where a stage's executed notebook belongs."""
     return folders.notebooks / f"{stage}.ipynb"
 
 
 def _files_of(folders: Folders, made: str) -> list[Path]:
-    """The files of one of the things that a stage makes."""
+    """Return the files of one of the things that a stage makes."""
     place = place_of(folders, made)
     return sorted(place.parent.glob(place.name) if place.suffix else place.glob("*"))
 
 
 def _outputs(folders: Folders, step: Step) -> list[Path]:
-    made = [path for table in step.makes for path in _files_of(folders, table)]
-    more = [record_file(folders, step.stage), executed(folders, step.stage)]
+    outputs = [path for table in step.makes for path in _files_of(folders, table)]
+    outputs += [record_file(folders, step.stage), executed(folders, step.stage)]
     if step.stage == "01_import":
-        more += _files_of(folders, "quarantine")
+        outputs += _files_of(folders, "quarantine")
     if step.stage == "06_report":
-        more.append(folders.analysis / "run_facts.json")
-    return made + more
+        outputs.append(folders.analysis / "run_facts.json")
+    return outputs
 
 
 def hash_of(paths: list[Path]) -> str:
-    """One hash of the names and the contents of files."""
+    """Hash the names and the contents of files."""
     named = "".join(f"{path.name}{digest}" for path, digest in hashes(paths).items())
     return hashlib.sha256(named.encode()).hexdigest()
 
 
 def hashes(paths: list[Path]) -> dict[Path, str | None]:
-    """The sha256 of each file, None for one that is not there; no hidden or compiled files."""
+    """Return the sha256 of each file, None if it is absent; skip hidden and compiled files."""
     known = [
         path for path in paths if "__pycache__" not in path.parts and not path.name.startswith(".")
     ]
@@ -121,7 +116,7 @@ def hashes(paths: list[Path]) -> dict[Path, str | None]:
 
 
 def _known_hash(path: Path) -> str | None:
-    """The sha256 of a file; read once in a run for as long as the file stays as it is."""
+    """Return the sha256 of a file; read it once in a run unless it changes."""
     try:
         now = path.stat()
     except OSError:
