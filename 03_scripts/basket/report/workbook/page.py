@@ -184,13 +184,14 @@ class Page:
         cell.alignment = align or Alignment(vertical="top")
         return cell
 
-    def write_row(self, *values, height: float = 16, font: Font | None = None) -> Cell:
-        """Write values into the next row, the first in `font`; return the cell of the first."""
-        cells = [self.write(self.row, column, value) for column, value in enumerate(values, 1)]
-        cells[0].font = font or cells[0].font
-        self.set_height(self.row, height)
+    def write_row(self, label: str, value: str | None = None, font: Font | None = None) -> Cell:
+        """Write a label, and a value beside it, into the next row; return the label's cell."""
+        cell = self.write(self.row, 1, label, font=font)
+        if value is not None:
+            self.write(self.row, 2, value)
+        self.set_height(self.row, 16)
         self.row += 1
-        return cells[0]
+        return cell
 
     def link(self, cell: Cell, page: str, row: int = 1, column: int = 1) -> None:
         """Let a cell lead to a cell of another page."""
