@@ -8,8 +8,9 @@ from pathlib import Path
 from nbformat import v4
 from PIL import Image
 
+from basket.project.files import SIDECAR
 from basket.project.folders import Folders
-from basket.project.stages import graph
+from basket.project.stages import graph, record_file
 
 ALT = "Bars: orders by day. Saturday leads with 19 % of all orders, Wednesday is last."
 HOSTILE = "<script>alert(1)</script>"
@@ -25,35 +26,45 @@ WIDE_TABLE = (
 
 
 def png(width: int = 1200, height: int = 700) -> str:
-    """A picture, as a notebook holds it."""
+    """Make a picture, as a notebook holds it."""
     buffer = BytesIO()
     Image.new("RGB", (width, height), "#0072B2").save(buffer, "PNG")
     return base64.b64encode(buffer.getvalue()).decode() + "\n"
 
 
 def figure(alt: str | None = ALT) -> dict:
-    """The output of a cell that shows a figure, with or without the text that stands for it."""
+    """Make the output of a cell that shows a figure, with or without its alternative text."""
     metadata = {} if alt is None else {"image/png": {"alt": alt}}
     data = {"image/png": png(), "text/plain": "<Figure size 1200x700 with 1 Axes>"}
     return v4.new_output("display_data", data, metadata=metadata)
 
 
 def table(html: str = WIDE_TABLE) -> dict:
-    """The output of a cell that ends with a table."""
-    return v4.new_output(
-        "execute_result", {"text/html": html, "text/plain": "…"}, execution_count=1
-    )
+    """Make the output of a cell that ends with a table."""
+    data = {"text/html": html, "text/plain": "…"}
+    return v4.new_output("execute_result", data, execution_count=1)
+
+
+def stream(text: str, name: str = "stdout") -> dict:
+    """Make a piece of what a cell printed."""
+    return v4.new_output("stream", name=name, text=text)
 
 
 def code(source: str, *outputs: dict, tags: tuple[str, ...] = ()) -> dict:
-    """A code cell that ran."""
-    return v4.new_code_cell(
-        source, outputs=list(outputs), execution_count=1, metadata={"tags": list(tags)}
-    )
+    """Make a code cell that ran."""
+    metadata = {"tags": list(tags)}
+    return v4.new_code_cell(source, outputs=list(outputs), execution_count=1, metadata=metadata)
 
 
 def usual_cells() -> list[dict]:
-    """The cells of a notebook that has one of everything."""
+    """Make the cells of a notebook that has one of everything."""
+    warning = "/tmp/ipykernel_41/99.py:3: UserWarning: at 0x7f00deadbeef\n"
+    error = v4.new_output(
+        "error",
+        ename="ZeroDivisionError",
+        evalue="division by zero",
+        traceback=["\x1b[31mZeroDivisionError\x1b[39m: division by zero"],
+    )
     return [
         v4.new_markdown_cell(
             "# 03 Merge\n\nDo all lines find their order? From $5 to **$10**.\n\n"
@@ -71,23 +82,11 @@ def usual_cells() -> list[dict]:
         code(
             "show(figure)",
             figure(),
-            v4.new_output("stream", name="stdout", text="first "),
-            v4.new_output("stream", name="stdout", text="and second: " + "wide " * 60),
-            v4.new_output(
-                "stream",
-                name="stderr",
-                text="/tmp/ipykernel_41/99.py:3: UserWarning: at 0x7f00deadbeef\n",
-            ),
+            stream("first "),
+            stream("and second: " + "wide " * 60),
+            stream(warning, "stderr"),
         ),
-        code(
-            "1 / 0",
-            v4.new_output(
-                "error",
-                ename="ZeroDivisionError",
-                evalue="division by zero",
-                traceback=["\x1b[31mZeroDivisionError\x1b[39m: division by zero"],
-            ),
-        ),
+        code("1 / 0", error),
     ]
 
 
@@ -106,40 +105,39 @@ def write_run(folder: Path, synthetic: str = "data") -> Folders:
     """Write what a run leaves behind, as far as the index shows it; a product's name is hostile."""
     folders = Folders(folder)
     for stage in graph():
-        title = v4.new_markdown_cell(f"# {stage}")
-        write_notebook(
-            folder,
-            [title, v4.new_markdown_cell("## Q1 When is it busy?"), code("show(figure)", figure())],
-            stage,
-        )
+        cells = [v4.new_markdown_cell(f"# {stage}"), v4.new_markdown_cell("## Q1 When is it busy?")]
+        write_notebook(folder, [*cells, code("show(figure)", figure())], stage)
     folders.tables.mkdir(parents=True)
     (folders.tables / "orders_by_day.csv").write_text("day\n", encoding="utf-8")
     folders.visualizations.mkdir(parents=True)
     (folders.visualizations / "orders_by_day.png").write_bytes(base64.b64decode(png()))
-    _write_json(
-        folders.visualizations / "figures.json",
-        [
-            {
-                "name": "orders_by_day",
-                "image": "orders_by_day.png",
-                "question": "Q1",
-                "title": f"{HOSTILE} leads",
-            }
-        ],
-    )
-    _write_json(
-        folders.analysis / "run_facts.json",
-        {
+    row = {
+        "step": "attach products",
+        "table": "merged",
+        "rows_in": 1234567,
+        "rows_added": 0,
+        "rows_removed": 567,
+        "rows_quarantined": 0,
+        "rows_out": 1234000,
+        "reason": HOSTILE,
+    }
+    flow = [{"rules": "corrected", **row}, {"rules": "course", **row, "rows_in": 7654321}]
+    facts = {
+        "owner": "Kaggle's" if synthetic == "columns" else "the course's",
+        "synthetic": {"seed": 1} if synthetic == "data" else None,
+        "fabricated": ["prices"] if synthetic == "columns" else [],
+    }
+    chart = {"name": "orders_by_day", "image": "orders_by_day.png", "question": "Q1"}
+    contents = {
+        folders.visualizations / "figures.json": [chart | {"title": f"{HOSTILE} leads"}],
+        folders.analysis / "run_facts.json": {
             "rules": "corrected",
             "version": "1.0.0",
             "commit": "0123456789abcdef",
             "date": "2017-01-01",
             "data": {"synthetic": synthetic, "description": "A data set"},
         },
-    )
-    _write_json(
-        folders.analysis / "findings.json",
-        [
+        folders.analysis / "findings.json": [
             {
                 "id": "q1_busiest",
                 "question": "Q1",
@@ -153,42 +151,11 @@ def write_run(folder: Path, synthetic: str = "data") -> Folders:
                 "numbers": {},
             }
         ],
-    )
-    row = {
-        "step": "attach products",
-        "table": "merged",
-        "rows_in": 1234567,
-        "rows_added": 0,
-        "rows_removed": 567,
-        "rows_quarantined": 0,
-        "rows_out": 1234000,
-        "reason": HOSTILE,
+        record_file(folders, "01_import"): {"rules": "corrected", "flow": [], "facts": facts},
+        record_file(folders, "03_merge"): {"rules": "corrected", "flow": flow},
+        folders.prepared / "merged" / SIDECAR: {"rows": 1234000},
     }
-    _write_json(
-        folders.prepared / "01_import.json",
-        {
-            "stage": "01_import",
-            "rules": "corrected",
-            "flow": [],
-            "facts": {
-                "owner": "Kaggle's" if synthetic == "columns" else "the course's",
-                "synthetic": {"seed": 1} if synthetic == "data" else None,
-                "fabricated": ["prices"] if synthetic == "columns" else [],
-            },
-        },
-    )
-    _write_json(
-        folders.prepared / "03_merge.json",
-        {
-            "stage": "03_merge",
-            "rules": "corrected",
-            "flow": [{"rules": "corrected", **row}, {"rules": "course", **row, "rows_in": 7654321}],
-        },
-    )
-    _write_json(folders.prepared / "merged" / "_table.json", {"rows": 1234000})
+    for path, content in contents.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content), encoding="utf-8")
     return folders
-
-
-def _write_json(path: Path, content) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content), encoding="utf-8")

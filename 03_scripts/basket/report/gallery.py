@@ -17,39 +17,25 @@ from basket.report import draw
 from basket.tables.audit import CHECKS, FLOW, WRANGLING
 from basket.tables.stage import Stage
 
-SHOWN_OF_TESTS = [
-    "grouping",
-    "group_a",
-    "measure",
-    "n",
-    "effect_name",
-    "effect",
-    "effect_low",
-    "effect_high",
-    "p_value",
-    "q_value",
-    "verdict",
-    "customers_to_decide",
-]
+NOT_SHOWN = ["question", "population", "group_b", "unit", "statistic", "for_headline"]
 
 
 def read_audit(stage: Stage) -> dict[str, pd.DataFrame]:
     """Read the audit rows of all earlier stages: row flow, checks, wrangling steps."""
-    earlier = [name for name in graph() if name < stage.name]
-    records = [read_record(stage.folders, name) for name in earlier]
+    records = [read_record(stage.folders, name) for name in graph() if name < stage.name]
+    parts = {
+        "population_flow": ("flow", FLOW),
+        "consistency_checks": ("checks", CHECKS),
+        "wrangling_steps": ("wrangling", WRANGLING),
+    }
     return {
         name: pd.DataFrame([row for record in records for row in record[part]], columns=columns)
-        for name, part, columns in (
-            ("population_flow", "flow", FLOW),
-            ("consistency_checks", "checks", CHECKS),
-            ("wrangling_steps", "wrangling", WRANGLING),
-        )
+        for name, (part, columns) in parts.items()
     }
 
 
 class Paper:
     """The figures and findings of this run, in the order in which the notebook asks for them.
-
 
     `results` may grow while the paper is written: a figure and a finding read the tables that are
     there when they are asked for.
@@ -94,7 +80,7 @@ class Paper:
         tests = self.results["tests"]
         tests = tests[(tests["question"] == question) & ~tests["grouping"].str.contains(" within ")]
         tests = tests.sort_values(["effect_name", "effect"], ascending=[True, False])
-        shown = tests[SHOWN_OF_TESTS].head(20)
+        shown = tests.drop(columns=NOT_SHOWN).head(20)
         return shown if shown["group_a"].any() else shown.drop(columns="group_a")
 
     def publishable(self, name: str) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from basket.project.settings import Palette
 
-CENSORED = 30  # days: the longest gap that is recorded stands for all longer ones (D-11)
+CENSORED = 30  # days: the longest gap that is recorded, for all longer ones too (D-11)
 
 
 def show_prices(dollars: pd.Series, ceiling: float, palette: Palette) -> None:
@@ -27,9 +27,8 @@ def show_prices(dollars: pd.Series, ceiling: float, palette: Palette) -> None:
     axes.xaxis.set_major_formatter("{x:,g}")
     axes.yaxis.set_major_formatter("{x:,g}")
     axes.axvline(ceiling, color=palette.ink, linestyle="--")
-    axes.annotate(
-        f" ceiling: {ceiling:g} dollars", (ceiling, 0.93), xycoords=("data", "axes fraction")
-    )
+    frame = ("data", "axes fraction")
+    axes.annotate(f" ceiling: {ceiling:g} dollars", (ceiling, 0.93), xycoords=frame)
     above = f"{int(absurd.sum()):,} cost more, up to {shown.max():,.0f} dollars"
     _show(
         figure,
@@ -45,13 +44,8 @@ def show_gaps(orders: np.ndarray, palette: Palette) -> None:
     colours = np.where(days < CENSORED, palette.accent, palette.contrast)
     axes.bar(days, orders, color=colours, width=0.85)
     axes.yaxis.set_major_formatter("{x:,.0f}")
-    axes.annotate(
-        "30 means 30 or more ",
-        (CENSORED - 0.5, orders[CENSORED]),
-        ha="right",
-        va="top",
-        color=palette.contrast,
-    )
+    place, look = (CENSORED - 0.5, orders[CENSORED]), {"ha": "right", "va": "top"}
+    axes.annotate("30 means 30 or more ", place, color=palette.contrast, **look)
     _show(
         figure,
         "Column chart of orders by days since the customer's previous order: of "
@@ -68,7 +62,7 @@ def _empty(x_title: str, y_title: str) -> tuple:
 
 
 def _show(figure: Figure, alt: str) -> None:
-    """Show a figure with the text that stands for it; the same bytes every time."""
+    """Show a figure with its alternative text; the same bytes every time."""
     image = io.BytesIO()
     FigureCanvasAgg(figure).print_png(image, metadata={"Software": None})
     display(Image(image.getvalue(), format="png", width=800), metadata={"image/png": {"alt": alt}})

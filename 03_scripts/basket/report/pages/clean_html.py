@@ -34,7 +34,7 @@ WIDEST_CELL = 60  # characters; a longer text breaks into lines
 
 
 def clean_html(html: str, where: str) -> BeautifulSoup:
-    """HTML of a cell, reduced to the tags and attributes that a page may hold."""
+    """Reduce the HTML of a cell to the tags and attributes that a page may hold."""
     soup = BeautifulSoup(html, "html.parser")
     for string in soup.find_all(string=lambda string: isinstance(string, PreformattedString)):
         string.extract()
@@ -69,9 +69,8 @@ def describe_cells(table: Tag) -> None:
     for in_head, cells in rows:
         for cell in cells:
             _describe_cell(cell, in_head)
-    if any(
-        cell.has_attr("colspan") or cell.has_attr("rowspan") for _, cells in rows for cell in cells
-    ):
+    spans = ("colspan", "rowspan")
+    if any(cell.has_attr(span) for _, cells in rows for cell in cells for span in spans):
         return
     body = [cells for in_head, cells in rows if not in_head]
     for head in (cells for in_head, cells in rows if in_head):
@@ -79,24 +78,25 @@ def describe_cells(table: Tag) -> None:
             below = [cells[position] for cells in body if position < len(cells)]
             if below and all(other.get("class") == "number" for other in below):
                 cell["class"] = "number"
-            elif any(
+                continue
+            are_texts = (
                 other.get_text().strip() and other.get("class") != "number" for other in below
-            ):
-                for other in below:
-                    if other.get_text().strip() in NOT_KNOWN:
-                        del other["class"]  # what is missing among texts stands as they do
+            )
+            for other in below if any(are_texts) else ():
+                if other.get_text().strip() in NOT_KNOWN:
+                    del other["class"]  # align what is missing among texts as they are
     names = [cell.get_text().strip() for in_head, cells in rows[:1] if in_head for cell in cells]
     for cells in body:
         for position, cell in enumerate(cells):
-            named = (names[position] if position < len(names) else "", cells[0].get_text().strip())
-            if cell.get("class") == "number" and not any(
-                name.endswith(IDENTIFIERS) for name in named
-            ):
+            header = names[position] if position < len(names) else ""
+            named = (header, cells[0].get_text().strip())
+            is_identifier = any(name.endswith(IDENTIFIERS) for name in named)
+            if cell.get("class") == "number" and not is_identifier:
                 cell.string = readable(cell.get_text().strip())
 
 
 def readable(number: str) -> str:
-    """A number as people read it: thousands apart, and no decimals that nobody looks at."""
+    """Write a number as people read it: thousands apart, and few decimals."""
     if not PLAIN_NUMBER.fullmatch(number):
         return number
     whole, _, decimals = number.lstrip("-").partition(".")

@@ -18,35 +18,26 @@ COUNTS = ("rows_in", "rows_added", "rows_removed", "rows_quarantined", "rows_out
 def write_index(folders: Folders, settings: Settings) -> Path:
     """Write index.html: the findings first, then stages with their rows, figures and tables."""
     facts = read_json(folders.analysis / "run_facts.json", {})
-    findings = _findings(folders)
-    contents = [
-        Heading(2, text.capitalize(), text) for text in ("findings", "stages", "figures", "tables")
-    ]
-    write_page(
-        folders.notebooks / "index.html",
-        "index.html.j2",
-        settings,
-        {
-            "made_from": "index",
-            "banner": banner_of(folders),
-            "contents": contents,
-            "data_description": facts.get("data", {}).get("description", ""),
-            "rules": facts.get("rules", ""),
-            "version": facts.get("version", ""),
-            "commit": facts.get("commit", "")[:12],
-            "date": facts.get("date", ""),
-            "findings": findings,
-            "stages": [_stage(folders, name) for name in graph()],
-            "counts": COUNTS,
-            "figures": _figures(folders),
-            "tables": sorted(path.name for path in folders.tables.glob("*.csv")),
-        },
-    )
-    return folders.notebooks / "index.html"
+    page, sections = folders.notebooks / "index.html", ("findings", "stages", "figures", "tables")
+    content = {
+        "made_from": "index",
+        "banner": banner_of(folders),
+        "contents": [Heading(2, text.capitalize(), text) for text in sections],
+        "data_description": facts.get("data", {}).get("description", ""),
+        **{name: facts.get(name, "") for name in ("rules", "version", "date")},
+        "commit": facts.get("commit", "")[:12],
+        "findings": _findings(folders),
+        "stages": [_stage(folders, name) for name in graph()],
+        "counts": COUNTS,
+        "figures": _figures(folders),
+        "tables": sorted(path.name for path in folders.tables.glob("*.csv")),
+    }
+    write_page(page, "index.html.j2", settings, content)
+    return page
 
 
 def _findings(folders: Folders) -> list[dict]:
-    """The findings, each with its figure and the section of the page that shows it."""
+    """List the findings, each with its figure and the section of the page that shows it."""
     headings = headings_of(folders.notebooks / "05_visualise.ipynb")
     keys = ("headline", "so_what", "action", "owner", "confidence", "evidence")
     return [
@@ -61,17 +52,15 @@ def _findings(folders: Folders) -> list[dict]:
 
 
 def _question(finding: dict) -> str:
-    """The question that a finding answers: Q1 Busiest times."""
+    """Name the question that a finding answers: Q1 Busiest times."""
     name = finding.get("question", "")
     return f"{name} {QUESTIONS[name].title}" if name in QUESTIONS else name
 
 
 def _figure_of(finding: dict, folders: Folders) -> str:
-    """The file of a finding's figure, when it has one."""
-    stem = Path(finding.get("figure") or "").stem
-    return next(
-        (figure["file"] for figure in _figures(folders) if Path(figure["file"]).stem == stem), ""
-    )
+    """Find the file of a finding's figure, when it has one."""
+    file = f"{finding.get('figure')}.png"
+    return file if (folders.visualizations / file).is_file() else ""
 
 
 def _section_of(finding: dict, headings: list[Heading]) -> str:
@@ -84,7 +73,7 @@ def _section_of(finding: dict, headings: list[Heading]) -> str:
 
 
 def _stage(folders: Folders, name: str) -> dict:
-    """What the index says of a stage; the rows are those of the rules in force."""
+    """Say what the index shows of a stage; the rows are those of the rules in force."""
     record = read_json(record_file(folders, name), {})
     flow = [row for row in record.get("flow", []) if row["rules"] in (record["rules"], "any")]
     step = graph()[name]
@@ -98,7 +87,7 @@ def _stage(folders: Folders, name: str) -> dict:
 
 
 def _with_rows(folders: Folders, table: str) -> str:
-    """A table with its rows; the tables, figures and findings of stage 05 with their number."""
+    """Say how many rows a table has, or how many tables, figures and findings stage 05 made."""
     many = {
         "tables": lambda: len(list(folders.tables.glob("*.csv"))),
         "visualizations": lambda: len(_figures(folders)),
@@ -111,20 +100,12 @@ def _with_rows(folders: Folders, table: str) -> str:
 
 
 def _figures(folders: Folders) -> list[dict]:
-    """The figures, each under its title where figures.json gives one."""
-    records = {
-        record["image"]: record for record in read_json(folders.visualizations / "figures.json", [])
-    }
-    files = sorted(path.name for path in folders.visualizations.glob("*.png"))
-    return [
-        {
-            "file": file,
-            "question": records.get(file, {}).get("question", ""),
-            "title": records.get(file, {}).get("title") or Path(file).stem.replace("_", " "),
-        }
-        for file in sorted(files, key=lambda file: _place(records.get(file, {})))
-    ]
-
-
-def _place(record: dict) -> int:
-    return number_of(record.get("question", ""))
+    """List the figures, each under its title where figures.json gives one."""
+    records = read_json(folders.visualizations / "figures.json", [])
+    records = {record["image"]: record for record in records}
+    found = []
+    for path in sorted(folders.visualizations.glob("*.png")):
+        record = records.get(path.name, {})
+        title = record.get("title") or path.stem.replace("_", " ")
+        found.append({"file": path.name, "question": record.get("question", ""), "title": title})
+    return sorted(found, key=lambda figure: number_of(figure["question"]))

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 
 import mistune
@@ -50,25 +51,21 @@ NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]
 
 def render(executed: Path) -> Path:
     """Write a notebook's page beside it, whole or not at all; an image without alt: PageError."""
-    settings = settings_of_run()
+    settings, page = settings_of_run(), executed.with_suffix(".html")
     notebook = NotebookPage(executed)
-    write_page(
-        executed.with_suffix(".html"),
-        "notebook.html.j2",
-        settings,
-        {
-            "made_from": made_from(executed, settings),
-            "banner": banner_of(_folders_around(executed)),
-            "title": notebook.title,
-            "contents": notebook.contents,
-            "cells": notebook.cells,
-        },
-    )
-    return executed.with_suffix(".html")
+    content = {
+        "made_from": made_from(executed, settings),
+        "banner": banner_of(_folders_around(executed)),
+        "title": notebook.headings[0].text,
+        "contents": [one for one in notebook.headings if one.level in CONTENTS_LEVELS],
+        "cells": notebook.cells,
+    }
+    write_page(page, "notebook.html.j2", settings, content)
+    return page
 
 
 def is_current(executed: Path) -> bool:
-    """Whether the page was made from exactly this notebook, with this code and these settings."""
+    """Say whether the page was made from exactly this notebook, code and settings."""
     try:
         with executed.with_suffix(".html").open(encoding="utf-8") as file:
             return f'content="{made_from(executed, settings_of_run())}"' in file.read(2_000)
@@ -106,7 +103,7 @@ def _folders_around(executed: Path) -> Folders:
 
 @dataclass
 class NotebookPage:
-    """An executed notebook as the template takes it: title, headings and cells."""
+    """An executed notebook as the template needs it: title, headings and cells."""
 
     executed: Path
     cells: list[dict] = field(default_factory=list)
@@ -122,28 +119,11 @@ class NotebookPage:
             if cell["cell_type"] == "markdown":
                 self.cells.append({"kind": "markdown", "html": self._markdown(source, where)})
             elif cell["cell_type"] == "code" and (source.strip() or cell["outputs"]):
-                self.cells.append(
-                    {
-                        "kind": "code",
-                        "has_switch": False,
-                        **_code(source, cell),
-                        "outputs": list(self._outputs(cell, where)),
-                    }
-                )
+                outputs = list(self._outputs(cell, where))
+                switch = not any(one["kind"] == "code" for one in self.cells)
+                self.cells.append(_code(source, cell) | {"outputs": outputs, "has_switch": switch})
         if not (self.headings and self.headings[0].level == 1):
             raise PageError(f"{self.executed.name}: does not open with a heading '# …', its title")
-        for cell in [cell for cell in self.cells if cell["kind"] == "code"][:1]:
-            cell["has_switch"] = True
-
-    @property
-    def title(self) -> str:
-        """The notebook's first heading."""
-        return self.headings[0].text
-
-    @property
-    def contents(self) -> list[Heading]:
-        """The headings that the contents list shows."""
-        return [heading for heading in self.headings if heading.level in CONTENTS_LEVELS]
 
     def _markdown(self, source: str, where: str) -> Markup:
         soup = clean_html(_markdown_to_html(source), where)
@@ -168,23 +148,14 @@ class NotebookPage:
         return self.headings[-1]
 
     def _finished(self, soup: BeautifulSoup) -> Markup:
-        """The HTML with each table in a box of its own that scrolls sideways."""
+        """Put each table into a box of its own that scrolls sideways."""
         for table in soup.find_all("table"):
-            if table.find_parent("table"):
-                continue
-            self.tables += 1
-            describe_cells(table)
-            table.wrap(
-                soup.new_tag(
-                    "div",
-                    attrs={
-                        "class": "scroll",
-                        "role": "region",
-                        "aria-label": f"Table {self.tables}",
-                        "tabindex": "0",
-                    },
-                )
-            )
+            if not table.find_parent("table"):
+                self.tables += 1
+                describe_cells(table)
+                label = {"aria-label": f"Table {self.tables}", "tabindex": "0"}
+                box = {"class": "scroll", "role": "region", **label}
+                table.wrap(soup.new_tag("div", attrs=box))
         return Markup(str(soup).strip())
 
     def _outputs(self, cell: dict, where: str) -> Iterator[dict]:
@@ -193,13 +164,13 @@ class NotebookPage:
                 kind = "stderr" if output["name"] == "stderr" else "text"
                 yield {"kind": kind, "text": self._stable(output["text"])}
             elif output["output_type"] == "error":
-                said = output["traceback"] or [f"{output['ename']}: {output['evalue']}"]
-                yield {"kind": "error", "text": self._stable("\n".join(said))}
+                lines = output["traceback"] or [f"{output['ename']}: {output['evalue']}"]
+                yield {"kind": "error", "text": self._stable("\n".join(lines))}
             else:
                 yield self._data(output, where)
 
     def _data(self, output: dict, where: str) -> dict:
-        """The best of the forms in which a cell gave its result."""
+        """Choose the best of the forms in which a cell gave its result."""
         data = output["data"]
         for mime in IMAGES:
             if mime in data:
@@ -212,7 +183,7 @@ class NotebookPage:
         return {"kind": "text", "text": self._stable(_text(data.get("text/plain", "")))}
 
     def _stable(self, text: str) -> str:
-        """The text without colour codes and without what differs from run to run."""
+        """Remove colour codes from a text, and what differs from run to run."""
         text = OVERWRITTEN.sub("", ANSI.sub("", text))
         text = ADDRESS.sub("0x…", KERNEL_FILE.sub("cell.py", text))
         for folder in (_folders_around(self.executed).out, ROOT):
@@ -221,7 +192,7 @@ class NotebookPage:
 
 
 def headings_of(executed: Path) -> list[Heading]:
-    """The headings of a notebook's page; none when there is no such notebook."""
+    """List the headings of a notebook's page; none when there is no such notebook."""
     return NotebookPage(executed).headings if executed.is_file() else []
 
 
@@ -230,15 +201,13 @@ def _text(lines: str | list[str]) -> str:
 
 
 def _code(source: str, cell: dict) -> dict:
-    """The code of a cell: folded, except for the parameters of this run."""
+    """Show the code of a cell: folded, except for the parameters of this run."""
     tags = cell["metadata"].get("tags", [])
     injected = "injected-parameters" in tags
+    default = "Default parameters" if "parameters" in tags else "Code"
     return {
-        "summary": "Parameters of this run"
-        if injected
-        else "Default parameters"
-        if "parameters" in tags
-        else "Code",
+        "kind": "code",
+        "summary": "Parameters of this run" if injected else default,
         "open": injected,
         "first_line": _first_line(source),
         "code": _highlighted(source) if source.strip() else "",
@@ -246,25 +215,19 @@ def _code(source: str, cell: dict) -> dict:
 
 
 def _first_line(source: str) -> str:
-    """The first line that does something: no comment, no import."""
+    """Find the first line that does something: no comment, no import."""
     lines = source.splitlines()
     try:
-        does = [
-            one
-            for one in ast.parse(source).body
-            if not isinstance(one, ast.Import | ast.ImportFrom)
-        ]
+        body = ast.parse(source).body
+        does = [one for one in body if not isinstance(one, ast.Import | ast.ImportFrom)]
     except (SyntaxError, ValueError):  # a command of IPython, or what no program can hold
         does = []
     return lines[does[0].lineno - 1] if does else next(filter(str.strip, lines), "")
 
 
 def _highlighted(source: str) -> Markup:
-    return Markup(
-        highlight(NOT_TEXT.sub("\ufffd", source), PythonLexer(), HtmlFormatter(nowrap=True)).rstrip(
-            "\n"
-        )
-    )
+    source = NOT_TEXT.sub("\ufffd", source)
+    return Markup(highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)).rstrip("\n"))
 
 
 @cache
@@ -277,30 +240,21 @@ def _markdown_to_html(source: str) -> str:
 
 
 def _joined_streams(outputs: list[dict]) -> Iterator[dict]:
-    """The outputs, with text that arrived in pieces put together: where it is cut is chance."""
-    waiting: dict | None = None
-    for output in outputs:
-        same = waiting and output["output_type"] == "stream" and output["name"] == waiting["name"]
-        if same:
-            waiting["text"] += _text(output["text"])
-            continue
-        if waiting:
-            yield waiting
-        waiting = None
-        if output["output_type"] == "stream":
-            waiting = {**output, "text": _text(output["text"])}
+    """Join text that arrived in pieces: where it is cut is chance."""
+    for name, group in groupby(outputs, key=lambda output: output.get("name")):
+        if name is None:
+            yield from group
         else:
-            yield output
-    if waiting:
-        yield waiting
+            pieces = list(group)
+            yield {**pieces[0], "text": "".join(_text(piece["text"]) for piece in pieces)}
 
 
 def _image(mime: str, content: str | list[str], metadata: dict, where: str) -> dict:
-    """An image inside the page, with the text that stands for it."""
+    """Put an image inside the page, with its alternative text."""
     alt = str(metadata.get("alt", "")).strip()
     if not alt:
         raise PageError(
-            f"{where}: a figure has no text that stands for it; show it with "
+            f"{where}: a figure has no alternative text; show it with "
             'display(figure, metadata={"image/png": {"alt": "…"}})'
         )
     content = _text(content)

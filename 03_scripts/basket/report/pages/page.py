@@ -33,7 +33,7 @@ class Heading:
 
 
 def settings_of_run() -> Settings:
-    """The settings of the run that started this process, else the checkout's."""
+    """Load the settings of the run that started this process, else the checkout's."""
     return load_settings(Inputs.received().settings)
 
 
@@ -60,8 +60,7 @@ def write_page(path: Path, template: str, settings: Settings, content: dict) -> 
         language=settings.report.language,
         report=settings.report,
         here=path.name,
-        pages=[{"href": "index.html", "label": "Index"}]
-        + [{"href": f"{name}.html", "label": label_of(name)} for name in graph()],
+        pages={"index.html": "Index"} | {f"{name}.html": label_of(name) for name in graph()},
         **content,
     )
     write_whole(path, page.encode("utf-8", errors="replace"))

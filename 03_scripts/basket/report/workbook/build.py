@@ -34,7 +34,7 @@ from basket.report.workbook.shown_findings import FigureLinks
 
 
 def write_report(folders: Folders, settings: Settings, path: Path | None = None) -> Path:
-    """Write the report of a run; return where it stands."""
+    """Write the report of a run; return its path."""
     path = path or folders.report
     material = read_material(folders, settings)
     book = build(material, settings, folders.visualizations)
@@ -75,12 +75,8 @@ def build(material: Material, settings: Settings, images: Path) -> Book:
 def set_properties(book: Book, facts: dict) -> None:
     """Say in the file's properties what it is, and from which commit, data and rules it comes."""
     report, properties = book.settings.report, book.workbook.properties
-    properties.title, properties.creator, properties.subject = (
-        report.title,
-        report.author,
-        report.subject,
-    )
-    properties.lastModifiedBy = report.author
+    properties.title, properties.subject = report.title, report.subject
+    properties.creator = properties.lastModifiedBy = report.author
     properties.keywords = "Instacart, grocery, market basket, customer segments"
     properties.description = (
         f"{report.subject}. {facts['data']['description']}. "

@@ -1,4 +1,4 @@
-"""The workbook as a file: alternative texts put in, and the same bytes for the same content."""
+"""Write the workbook as a file, with alternative texts, and the same bytes for the same content."""
 
 import re
 from datetime import UTC, datetime
@@ -46,12 +46,12 @@ def describe(drawing: SpreadsheetDrawing) -> None:
 
 
 def date_of(epoch: int) -> datetime:
-    """The date that stands in the file; a zip knows none before 1980."""
+    """Return the date that is written into the file; a zip knows none before 1980."""
     return max(datetime.fromtimestamp(epoch, UTC), OLDEST_IN_A_ZIP)
 
 
 def to_bytes(workbook: Workbook, epoch: int) -> bytes:
-    """The workbook as a file whose every date is `epoch`."""
+    """Write the workbook as a file whose every date is `epoch`."""
     buffer = BytesIO()
     DescribedWriter(workbook, ZipFile(buffer, "w", ZIP_DEFLATED)).save()
     date = date_of(epoch)
@@ -66,6 +66,6 @@ def to_bytes(workbook: Workbook, epoch: int) -> bytes:
 
 
 def with_dates(core: bytes, date: datetime) -> bytes:
-    """The core properties with one date for both: created and modified."""
+    """Give the core properties one date for both: created and modified."""
     stamp = date.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
     return re.sub(rb"(<dcterms:(created|modified)[^>]*>)[^<]*", rb"\g<1>" + stamp, core)

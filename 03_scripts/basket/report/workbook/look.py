@@ -12,7 +12,7 @@ FONT = "Arial"
 
 
 def mix(colour: str, paper: str, share: float) -> str:
-    """A tint: so much of the colour, the rest paper. Both as #RRGGBB; returned as FFRRGGBB."""
+    """Mix a share of a colour with paper, both given as #RRGGBB; return the tint as FFRRGGBB."""
     pair = zip(_rgb(colour), _rgb(paper), strict=True)
     return "FF" + "".join(f"{round(a * share + b * (1 - share)):02X}" for a, b in pair)
 
@@ -39,21 +39,21 @@ class Look:
     settings: Settings
 
     def colour(self, name: str) -> str:
-        """A colour of the palette, as FFRRGGBB: the first two say that it is opaque."""
+        """Return a colour of the palette, as FFRRGGBB: the first two say that it is opaque."""
         return "FF" + getattr(self.settings.palette, name).lstrip("#")
 
     def font(self, colour: str = "ink", size: float = TEXT_SIZE, **more) -> Font:
-        """A font in one of the palette's colours."""
+        """Return a font in one of the palette's colours."""
         return Font(name=FONT, size=size, color=self.colour(colour), **more)
 
     def fill(self, colour: str, share: float = 1) -> PatternFill:
-        """A fill in a tint of one of the palette's colours."""
+        """Return a fill in a tint of one of the palette's colours."""
         palette = self.settings.palette
         tint = mix(getattr(palette, colour), palette.paper, share)
         return PatternFill("solid", start_color=tint, end_color=tint)
 
     def side(self, colour: str = "grid", style: str = "thin") -> Side:
-        """A line in one of the palette's colours."""
+        """Return a line in one of the palette's colours."""
         return Side(style=style, color=self.colour(colour))
 
     @property

@@ -73,7 +73,7 @@ def _read_json(path: Path):
 
 
 def _cleaned(value):
-    """The same content without the characters that a workbook cannot hold."""
+    """Remove the characters that a workbook cannot hold."""
     if isinstance(value, dict):
         return {key: _cleaned(one) for key, one in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""How wide a text is in Arial, and where it breaks into lines: Excel tells neither."""
+"""How wide a text is in Arial, and where it breaks into lines: Excel says neither."""
 
 import re
 
@@ -43,7 +43,7 @@ LINE = 1.27  # height of a line, in sizes
 
 
 def clean_text(text: str) -> str:
-    """Text without the characters that a workbook cannot hold."""
+    """Remove the characters that a workbook cannot hold."""
     cleaned = UNWANTED.sub("", text)
     if len(cleaned) > LONGEST_TEXT:
         raise BasketError(
@@ -54,13 +54,13 @@ def clean_text(text: str) -> str:
 
 
 def text_width(text: str, size: float = TEXT_SIZE, bold: bool = False) -> float:
-    """Width of a text in pixels."""
+    """Return the width of a text in pixels."""
     thousandths = sum(WIDTHS.get(character, WIDE) for character in text)
     return thousandths / 1000 * size / POINTS_PER_PIXEL * (BOLDER if bold else 1)
 
 
 def wrap(text: str, pixels: float, size: float = TEXT_SIZE, bold: bool = False) -> list[str]:
-    """Cut a text into lines that fit into so many pixels; a word too long is cut as well."""
+    """Cut a text into lines of at most `pixels`; a word too long is cut as well."""
     lines = []
     for paragraph in text.split("\n"):
         line = ""

@@ -1,8 +1,8 @@
 """Native charts of the workbook: openpyxl's classes with the defaults that a reader needs.
 
 openpyxl hides the axes in Excel, lays titles over the plot, smooths lines, colours every bar
-differently and leaves out the cached numbers that a preview shows. Each function here puts one of
-these right; `build` puts a chart together from a figure and the table that holds its numbers.
+differently and leaves out the cached numbers that a preview shows. Each function here corrects
+one of these; `build` puts a chart together from a figure and the table that holds its numbers.
 """
 
 import math
@@ -11,18 +11,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 from openpyxl.chart import BarChart, LineChart, ScatterChart
+from openpyxl.chart import data_source as source
 from openpyxl.chart._chart import ChartBase
 from openpyxl.chart.axis import ChartLines
-from openpyxl.chart.data_source import (
-    AxDataSource,
-    NumData,
-    NumDataSource,
-    NumRef,
-    NumVal,
-    StrData,
-    StrRef,
-    StrVal,
-)
 from openpyxl.chart.error_bar import ErrorBars
 from openpyxl.chart.label import DataLabel, DataLabelList
 from openpyxl.chart.layout import Layout, ManualLayout
@@ -33,58 +24,48 @@ from openpyxl.chart.shapes import GraphicalProperties
 from openpyxl.chart.text import RichText, Text
 from openpyxl.chart.title import Title
 from openpyxl.descriptors import Typed
+from openpyxl.drawing import text as words
 from openpyxl.drawing.line import LineProperties
-from openpyxl.drawing.text import (
-    CharacterProperties,
-    Font,
-    Paragraph,
-    ParagraphProperties,
-    RegularTextRun,
-    RichTextProperties,
-)
 from openpyxl.utils import get_column_letter
 
 from basket.project.settings import Palette
+from basket.report.workbook.look import FONT
+from basket.report.workbook.page import Place
 
 KINDS = ("column", "bar", "stacked_bar", "line", "scatter")
-MOST_SERIES = 4
+SERIES_COLOURS = ("accent", "contrast", "third", "fourth")
+MOST_SERIES = len(SERIES_COLOURS)
 POINTS = 100  # a chart gives sizes in hundredths of a point
 EMU_PER_POINT = 12_700
 TITLE_SIZE, TEXT_SIZE = 11, 10
-FONT = "Arial"
 # Room for a point's name and half of a point, in shares of the axes.
 LABEL_WIDTH, LABEL_HEIGHT, POINT_WIDTH = 0.14, 0.07, 0.008
 SMALLEST_PER_CENT = 0.01
 MOST_LABELLED = {"column": 12, "bar": 30}
+NOTHING_ELSE = dict.fromkeys(  # in the label of a point
+    ("showLegendKey", "showCatName", "showSerName", "showPercent", "showBubbleSize"), False
+)
 MOST_STEPS = 6  # of an axis whose ends are ours
 STEPS = (1, 2, 2.5, 5, 10)  # times a power of ten
 
 
 @dataclass(frozen=True)
 class Range:
-    """A table of the workbook that a chart draws: where it stands, and what it holds."""
+    """The part of a table of the workbook that a chart draws: its first rows, with their values."""
 
-    sheet: str
-    first: int
-    last: int
-    columns: dict[str, int]
-    header: int
+    place: Place
     values: pd.DataFrame
 
     def column(self, name: str) -> str:
-        """Reference to the numbers or texts of a column."""
-        letter = get_column_letter(self.columns[name])
-        return f"'{self.sheet}'!${letter}${self.first}:${letter}${self.last}"
+        """Refer to the numbers or texts of a column."""
+        letter, first = get_column_letter(self.place.columns[name]), self.place.first
+        last = self.place.header + len(self.values)
+        return f"'{self.place.sheet}'!${letter}${first}:${letter}${last}"
 
     def title(self, name: str) -> str:
-        """Reference to a column's header."""
-        return f"'{self.sheet}'!${get_column_letter(self.columns[name])}${self.header}"
-
-
-def series_colours(palette: Palette) -> list[str]:
-    """Colours of a chart's series, in their order."""
-    names = ("accent", "contrast", "third", "fourth")
-    return [getattr(palette, name).lstrip("#") for name in names]
+        """Refer to a column's header."""
+        letter = get_column_letter(self.place.columns[name])
+        return f"'{self.place.sheet}'!${letter}${self.place.header}"
 
 
 def build(figure: dict, data: Range, headings: dict[str, str], palette: Palette) -> ChartBase:
@@ -97,28 +78,27 @@ def build(figure: dict, data: Range, headings: dict[str, str], palette: Palette)
         raise ValueError(f"{figure['name']}: a chart shows 1 to {MOST_SERIES} series")
     style = Style(palette, _distinct(spec.get("number_format") or "General", data, names))
     chart = _empty(kind)
-    for name, colour in zip(names, series_colours(palette), strict=False):
+    for name, colour in zip(names, SERIES_COLOURS, strict=False):
         series = _series(kind, data, spec["x"], name, headings.get(name, name), style)
-        _colour(series, kind, colour, palette)
+        _colour(series, kind, style.colour(colour), style)
         interval = (spec.get("intervals") or {}).get(name)
         if interval:
-            series.errBars = _error_bars(data, name, kind, palette)
+            series.errBars = _error_bars(data, name, kind, style)
         chart.series.append(series)
     if kind == "scatter":
-        _name_points(chart.series[0], data, spec, palette)
-    chart.title = _title(figure["title"], palette, TITLE_SIZE, bold=True)
+        _name_points(chart.series[0], data, spec, style)
+    chart.title = _title(figure["title"], style, TITLE_SIZE, bold=True)
     chart.title.layout = Layout(ManualLayout(xMode="edge", yMode="edge", x=0.01, y=0.02))
-    chart.legend = _legend(palette) if len(names) > 1 else None
-    labelled = (
-        len(names) == 1
-        and not spec.get("intervals")
-        and len(data.values) <= MOST_LABELLED.get(kind, 0)
-    )
+    chart.legend = _legend(style) if len(names) > 1 else None
+    single = len(names) == 1 and not spec.get("intervals")
+    labelled = single and len(data.values) <= MOST_LABELLED.get(kind, 0)
     if labelled:
         chart.dataLabels = _labels(style)
     _axes(chart, spec, data, style, gridlines=not labelled)
-    if kind == "stacked_bar" and _adds_up_to_one(names, data.values):
-        chart.y_axis.scaling.max = 1
+    if kind == "stacked_bar":
+        total = data.values[names].astype(float).sum(axis=1)
+        if ((total - 1).abs() < 0.01).all():  # shares of a whole
+            chart.y_axis.scaling.max = 1
     chart.roundedCorners = False
     chart.display_blanks = "gap"
     chart.graphical_properties = GraphicalProperties(noFill=True, ln=LineProperties(noFill=True))
@@ -127,7 +107,7 @@ def build(figure: dict, data: Range, headings: dict[str, str], palette: Palette)
 
 
 def precise(number_format: str, values: Iterable = ()) -> str:
-    """The format in which a table shows a chart's numbers: one more decimal where they have it."""
+    """Return the format of a chart's numbers in a table: one more decimal where they have it."""
     if number_format == "0%":
         return "0.0%"
     shorter = any(
@@ -137,7 +117,7 @@ def precise(number_format: str, values: Iterable = ()) -> str:
 
 
 def _distinct(number_format: str, data: Range, names: Sequence[str]) -> str:
-    """The format, with a decimal where per cents would otherwise read 0."""
+    """Add a decimal to the format where per cents would otherwise read 0."""
     values = [value for name in names for value in _plain(data.values[name])]
     small = any(0 < value < SMALLEST_PER_CENT for value in values)
     return precise(number_format) if small else number_format
@@ -149,6 +129,15 @@ class Style:
 
     palette: Palette
     number_format: str
+
+    def colour(self, name: str) -> str:
+        """Return a colour of the palette, as RRGGBB."""
+        return getattr(self.palette, name).lstrip("#")
+
+    def line(self, name: str, points: float | None = None) -> GraphicalProperties:
+        """Return a line in a colour of the palette."""
+        width = None if points is None else int(points * EMU_PER_POINT)
+        return GraphicalProperties(ln=LineProperties(solidFill=self.colour(name), w=width))
 
 
 def _empty(kind: str) -> ChartBase:
@@ -171,9 +160,8 @@ def _empty(kind: str) -> ChartBase:
 
 
 def _series(kind: str, data: Range, x: str, name: str, title: str, style: Style):
-    label = SeriesLabel(
-        strRef=StrRef(f=data.title(name), strCache=StrData(ptCount=1, pt=[StrVal(idx=0, v=title)]))
-    )
+    cache = source.StrData(ptCount=1, pt=[source.StrVal(idx=0, v=title)])
+    label = SeriesLabel(strRef=source.StrRef(f=data.title(name), strCache=cache))
     numbers = _numbers(data, name, style.number_format)
     categories = _categories(data, x)
     if kind == "scatter":
@@ -181,34 +169,27 @@ def _series(kind: str, data: Range, x: str, name: str, title: str, style: Style)
     return Series(tx=label, cat=categories, val=numbers)
 
 
-def _numbers(data: Range, name: str, number_format: str) -> NumDataSource:
+def _numbers(data: Range, name: str, number_format: str) -> source.NumDataSource:
+    return source.NumDataSource(numRef=_number_reference(data, name, number_format))
+
+
+def _number_reference(data: Range, name: str, number_format: str) -> source.NumRef:
     points = [
-        NumVal(idx=place, v=repr(value) if isinstance(value, float) else str(value))
+        source.NumVal(idx=place, v=repr(value) if isinstance(value, float) else str(value))
         for place, value in enumerate(_plain(data.values[name]))
         if value is not None
     ]
-    return NumDataSource(
-        numRef=NumRef(
-            f=data.column(name),
-            numCache=NumData(formatCode=number_format, ptCount=len(data.values), pt=points),
-        )
-    )
+    cache = source.NumData(formatCode=number_format, ptCount=len(data.values), pt=points)
+    return source.NumRef(f=data.column(name), numCache=cache)
 
 
-def _categories(data: Range, name: str) -> AxDataSource:
+def _categories(data: Range, name: str) -> source.AxDataSource:
     values = _plain(data.values[name])
     if all(isinstance(value, int | float) for value in values):
-        points = [NumVal(idx=place, v=str(value)) for place, value in enumerate(values)]
-        return AxDataSource(
-            numRef=NumRef(
-                f=data.column(name),
-                numCache=NumData(formatCode="General", ptCount=len(values), pt=points),
-            )
-        )
-    points = [StrVal(idx=place, v=str(value)) for place, value in enumerate(values)]
-    return AxDataSource(
-        strRef=StrRef(f=data.column(name), strCache=StrData(ptCount=len(values), pt=points))
-    )
+        return source.AxDataSource(numRef=_number_reference(data, name, "General"))
+    points = [source.StrVal(idx=place, v=str(value)) for place, value in enumerate(values)]
+    cache = source.StrData(ptCount=len(values), pt=points)
+    return source.AxDataSource(strRef=source.StrRef(f=data.column(name), strCache=cache))
 
 
 def _plain(values: pd.Series) -> list:
@@ -216,37 +197,28 @@ def _plain(values: pd.Series) -> list:
     return [None if pd.isna(value) else value for value in plain]
 
 
-def _colour(series, kind: str, colour: str, palette: Palette) -> None:
-    if kind == "line":
-        series.smooth = False
-        series.marker = Marker("circle", size=5)
-        series.marker.graphicalProperties = GraphicalProperties(
-            solidFill=colour, ln=LineProperties(solidFill=colour)
-        )
-        series.graphicalProperties = GraphicalProperties(
-            ln=LineProperties(solidFill=colour, w=int(2 * EMU_PER_POINT))
-        )
-    elif kind == "scatter":
-        series.smooth = False
-        series.marker = Marker("circle", size=8)
-        series.marker.graphicalProperties = GraphicalProperties(
-            solidFill=colour, ln=LineProperties(solidFill=palette.paper.lstrip("#"))
-        )
-        series.graphicalProperties = GraphicalProperties(ln=LineProperties(noFill=True))
-    else:
+def _colour(series, kind: str, colour: str, style: Style) -> None:
+    paper = LineProperties(solidFill=style.colour("paper"))
+    if kind not in ("line", "scatter"):
         series.invertIfNegative = False
-        series.graphicalProperties = GraphicalProperties(
-            solidFill=colour, ln=LineProperties(solidFill=palette.paper.lstrip("#"))
-        )
+        series.graphicalProperties = GraphicalProperties(solidFill=colour, ln=paper)
+        return
+    series.smooth = False
+    series.marker = Marker("circle", size=5 if kind == "line" else 8)
+    edge = LineProperties(solidFill=colour) if kind == "line" else paper
+    series.marker.graphicalProperties = GraphicalProperties(solidFill=colour, ln=edge)
+    drawn = LineProperties(solidFill=colour, w=int(2 * EMU_PER_POINT))
+    hidden = LineProperties(noFill=True)
+    series.graphicalProperties = GraphicalProperties(ln=drawn if kind == "line" else hidden)
 
 
 def below_column(name: str) -> str:
-    """Name of the column that says how far the interval of a series reaches below its value."""
+    """Name the column that says how far the interval of a series reaches below its value."""
     return f"{name} (interval below)"
 
 
 def above_column(name: str) -> str:
-    """Name of the column that says how far the interval of a series reaches above its value."""
+    """Name the column that says how far the interval of a series reaches above its value."""
     return f"{name} (interval above)"
 
 
@@ -256,18 +228,11 @@ class IntervalBars(ErrorBars):
     tagname = ErrorBars.tagname
     __attrs__, __nested__ = ErrorBars.__attrs__, ErrorBars.__nested__
     __elements__ = (
-        "errDir",
-        "errBarType",
-        "errValType",
-        "noEndCap",
-        "plus",
-        "minus",
-        "val",
-        "spPr",
-    )
+        "errDir", "errBarType", "errValType", "noEndCap", "plus", "minus", "val", "spPr",
+    )  # fmt: skip
 
 
-def _error_bars(data: Range, name: str, kind: str, palette: Palette) -> ErrorBars:
+def _error_bars(data: Range, name: str, kind: str, style: Style) -> ErrorBars:
     bars = IntervalBars(
         errDir="y" if kind == "scatter" else None,
         errBarType="both",
@@ -276,9 +241,7 @@ def _error_bars(data: Range, name: str, kind: str, palette: Palette) -> ErrorBar
         plus=_numbers(data, above_column(name), "General"),
         minus=_numbers(data, below_column(name), "General"),
     )
-    bars.spPr = GraphicalProperties(
-        ln=LineProperties(solidFill=palette.ink.lstrip("#"), w=int(1.25 * EMU_PER_POINT))
-    )
+    bars.spPr = style.line("ink", 1.25)
     return bars
 
 
@@ -296,48 +259,28 @@ class PointLabel(DataLabel):
         self.tx = text
 
 
-def _name_points(series, data: Range, spec: dict, palette: Palette) -> None:
+def _name_points(series, data: Range, spec: dict, style: Style) -> None:
     """Write names beside the points of a scatter, as far as there is room for them."""
-    names = next(
-        (
-            column
-            for column in data.values
-            if all(isinstance(value, str) for value in data.values[column])
-        ),
-        None,
-    )
+    columns = data.values.items()
+    names = next((list(v) for _, v in columns if all(isinstance(one, str) for one in v)), None)
     if names is None:
         return
     across, up = (_scaled(data.values[name]) for name in (spec["x"], spec["series"][0]))
-    labels = []
-    for place, side in sides_with_room(across, up).items():
-        text = _title(str(data.values[names].iloc[place]), palette, TEXT_SIZE).tx
-        labels.append(
-            PointLabel(
-                place,
-                text,
-                dLblPos=side,
-                showVal=True,
-                showLegendKey=False,
-                showCatName=False,
-                showSerName=False,
-                showPercent=False,
-                showBubbleSize=False,
-            )
+    labels = [
+        PointLabel(
+            place,
+            _title(names[place], style, TEXT_SIZE).tx,
+            dLblPos=side,
+            showVal=True,
+            **NOTHING_ELSE,
         )
-    series.dLbls = DataLabelList(
-        dLbl=sorted(labels, key=lambda label: label.idx),
-        showVal=False,
-        showLegendKey=False,
-        showCatName=False,
-        showSerName=False,
-        showPercent=False,
-        showBubbleSize=False,
-    )
+        for place, side in sorted(sides_with_room(across, up).items())
+    ]
+    series.dLbls = DataLabelList(dLbl=labels, showVal=False, **NOTHING_ELSE)
 
 
 def sides_with_room(across: list[float], up: list[float]) -> dict[int, str]:
-    """On which side of a point (r, l) its name hides no other point and no other name."""
+    """Find the side of each point (r, l) on which its name hides no other point or name."""
     taken = [(x - POINT_WIDTH, x + POINT_WIDTH, y) for x, y in zip(across, up, strict=True)]
     found = {}
     for place in sorted(range(len(up)), key=lambda place: -abs(up[place] - 0.5)):
@@ -358,7 +301,7 @@ def sides_with_room(across: list[float], up: list[float]) -> dict[int, str]:
 
 
 def _scaled(values: pd.Series) -> list[float]:
-    """Values as places between 0 and 1 of an axis from 0."""
+    """Scale values to places between 0 and 1 of an axis from 0."""
     numbers = values.astype(float)
     return list(numbers / (numbers.max() or 1))
 
@@ -366,40 +309,37 @@ def _scaled(values: pd.Series) -> list[float]:
 # ---- texts ------------------------------------------------------------------------------------
 
 
-def _characters(palette: Palette, size: float, bold: bool, colour: str) -> CharacterProperties:
-    return CharacterProperties(
-        sz=int(size * POINTS),
-        b=bold,
-        latin=Font(typeface=FONT),
-        solidFill=getattr(palette, colour).lstrip("#"),
-    )
+def _characters(style: Style, size: float, bold: bool, colour: str) -> words.CharacterProperties:
+    font = words.Font(typeface=FONT)
+    fill = style.colour(colour)
+    return words.CharacterProperties(sz=int(size * POINTS), b=bold, latin=font, solidFill=fill)
 
 
-def _title(
-    text: str, palette: Palette, size: float, bold: bool = False, turned: bool = False
-) -> Title:
-    characters = _characters(palette, size, bold, "ink" if bold else "muted")
-    properties = RichTextProperties(rot=-5_400_000, vert="horz") if turned else RichTextProperties()
-    paragraph = Paragraph(
-        pPr=ParagraphProperties(defRPr=characters), r=[RegularTextRun(rPr=characters, t=text)]
+def _title(text: str, style: Style, size: float, bold: bool = False, turned: bool = False) -> Title:
+    characters = _characters(style, size, bold, "ink" if bold else "muted")
+    turn = {"rot": -5_400_000, "vert": "horz"} if turned else {}
+    paragraph = words.Paragraph(
+        pPr=words.ParagraphProperties(defRPr=characters),
+        r=[words.RegularTextRun(rPr=characters, t=text)],
     )
-    title = Title(tx=Text(rich=RichText(bodyPr=properties, p=[paragraph])))
+    rich = RichText(bodyPr=words.RichTextProperties(**turn), p=[paragraph])
+    title = Title(tx=Text(rich=rich))
     title.overlay = False
     return title
 
 
-def _text(palette: Palette, colour: str = "ink") -> RichText:
-    paragraph = Paragraph(
-        pPr=ParagraphProperties(defRPr=_characters(palette, TEXT_SIZE, False, colour)),
-        endParaRPr=CharacterProperties(sz=TEXT_SIZE * POINTS),
+def _text(style: Style) -> RichText:
+    paragraph = words.Paragraph(
+        pPr=words.ParagraphProperties(defRPr=_characters(style, TEXT_SIZE, False, "ink")),
+        endParaRPr=words.CharacterProperties(sz=TEXT_SIZE * POINTS),
     )
-    return RichText(bodyPr=RichTextProperties(), p=[paragraph])
+    return RichText(bodyPr=words.RichTextProperties(), p=[paragraph])
 
 
-def _legend(palette: Palette) -> Legend:
+def _legend(style: Style) -> Legend:
     legend = Legend()
     legend.position, legend.overlay = "b", False
-    legend.txPr = _text(palette)
+    legend.txPr = _text(style)
     return legend
 
 
@@ -409,7 +349,7 @@ def _labels(style: Style) -> DataLabelList:
     labels.showSerName = labels.showCatName = labels.showLegendKey = labels.showPercent = False
     labels.position = "outEnd"
     labels.numFmt = style.number_format
-    labels.txPr = _text(style.palette)
+    labels.txPr = _text(style)
     return labels
 
 
@@ -419,37 +359,31 @@ def _labels(style: Style) -> DataLabelList:
 def _axes(chart: ChartBase, spec: dict, data: Range, style: Style, *, gridlines: bool) -> None:
     kind = spec["kind"]
     sideways = kind in ("bar", "stacked_bar")
-    palette = style.palette
     for axis, text, turned in (
         (chart.x_axis, spec["x_title"], sideways),
         (chart.y_axis, spec["y_title"], not sideways),
     ):
         axis.delete = False
-        axis.title = _title(text, palette, TEXT_SIZE, turned=turned)
-        axis.txPr = _text(palette)
+        axis.title = _title(text, style, TEXT_SIZE, turned=turned)
+        axis.txPr = _text(style)
         axis.majorTickMark = axis.minorTickMark = "none"
         axis.tickLblPos = "low" if axis is chart.x_axis else "nextTo"
         axis.majorGridlines = None
-        axis.graphicalProperties = GraphicalProperties(
-            ln=LineProperties(solidFill=palette.muted.lstrip("#"))
-        )
+        axis.graphicalProperties = style.line("muted")
     chart.y_axis.number_format = style.number_format
     chart.y_axis.numFmt.sourceLinked = False
     if gridlines:
-        chart.y_axis.majorGridlines = ChartLines(
-            GraphicalProperties(ln=LineProperties(solidFill=palette.grid.lstrip("#")))
-        )
+        chart.y_axis.majorGridlines = ChartLines(style.line("grid"))
         chart.y_axis.graphicalProperties = GraphicalProperties(ln=LineProperties(noFill=True))
     if kind in ("column", "bar", "stacked_bar"):
         chart.y_axis.scaling.min = 0
+    if kind != "scatter":
         chart.x_axis.tickLblSkip = 1
     if spec.get("intervals"):
         _make_room_for_intervals(chart.y_axis, kind, spec["intervals"], data.values)
     if sideways:
         chart.x_axis.scaling.orientation = "maxMin"
         chart.y_axis.crosses = "max"
-    if kind == "line":
-        chart.x_axis.tickLblSkip = 1
     if kind == "scatter":
         shares = data.values[spec["x"]].astype(float).between(0, 1).all()
         chart.x_axis.number_format = "0%" if shares else "#,##0"
@@ -475,14 +409,8 @@ def _make_room_for_intervals(axis, kind: str, intervals: dict, values: pd.DataFr
 
 
 def round_step(least: float) -> float:
-    """The smallest round step that is no smaller: 1, 2, 2.5 or 5 times a power of ten."""
+    """Round up to 1, 2, 2.5 or 5 times a power of ten."""
     if least <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(least))
     return next(round(step * power, 12) for step in STEPS if step * power >= least * (1 - 1e-9))
-
-
-def _adds_up_to_one(names: Sequence[str], values: pd.DataFrame) -> bool:
-    """Whether the series of every row are shares of a whole."""
-    total = values[list(names)].astype(float).sum(axis=1)
-    return bool(((total - 1).abs() < 0.01).all())

@@ -8,7 +8,7 @@ empty cells to the right.
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -67,7 +67,7 @@ STARTS_A_FORMULA = ("=", "+", "-", "@", "\t")
 
 @dataclass
 class Place:
-    """Where a table stands: the rows of its header and its last row, and its columns by name."""
+    """Where a table is: the rows of its header and its last row, and its columns by name."""
 
     sheet: str
     header: int
@@ -92,27 +92,22 @@ class Book:
 
     def __post_init__(self):
         """Start without sheets and with our own styles."""
-        self.look = Look(self.settings)
+        self.look = look = Look(self.settings)
         self.workbook.remove(self.workbook.active)
-        self.workbook._fonts = IndexedList([self.look.font()])  # the first sets columns' widths
-        self.workbook._named_styles["Normal"].font = self.look.font()
-        self.workbook.add_named_style(
-            NamedStyle(
-                "Heading 1",
-                self.look.font("ink", 20, bold=True),
-                builtinId=16,
-                alignment=Alignment(vertical="center"),
-            )
+        self.workbook._fonts = IndexedList([look.font()])  # the first sets columns' widths
+        self.workbook._named_styles["Normal"].font = look.font()
+        title, section = (
+            NamedStyle("Heading 1", builtinId=16),
+            NamedStyle("Heading 2", builtinId=17),
         )
-        self.workbook.add_named_style(
-            NamedStyle(
-                "Heading 2",
-                self.look.font("accent", 12, bold=True),
-                border=Border(bottom=self.look.side("accent")),
-                builtinId=17,
-                alignment=Alignment(vertical="bottom"),
-            )
+        title.font, section.font = look.font(size=20, bold=True), look.font("accent", 12, bold=True)
+        title.alignment, section.alignment = (
+            Alignment(vertical="center"),
+            Alignment(vertical="bottom"),
         )
+        section.border = Border(bottom=look.side("accent"))
+        for style in (title, section):
+            self.workbook.add_named_style(style)
 
     def page(self, name: str, title: str, widths: Sequence[float]) -> "Page":
         """Add a sheet; its columns together are at most as wide as the page."""
@@ -151,9 +146,7 @@ class Page:
         self.set_height(1, 32)
         self.row = 2
         if self.name != TITLE:
-            self.link(self.write(2, 1, "Back to contents"), TITLE)
-            self.set_height(2, 16)
-            self.row = 3
+            self.link(self.write_row("Back to contents"), TITLE)
         if self.book.banner:
             self.banner(self.book.banner)
         self.space(6)
@@ -161,13 +154,13 @@ class Page:
     # ---- cells and rows
 
     def pixels(self, first: int, last: int | None = None) -> int:
-        """Width of columns in pixels."""
+        """Return the width of columns in pixels."""
         return sum(
             int(width * PIXELS_PER_WIDTH) for width in self.widths[first - 1 : last or first]
         )
 
     def set_height(self, row: int, points: float) -> None:
-        """Make a row at least so high."""
+        """Make a row at least this high."""
         self.heights[row] = max(self.heights.get(row, 0), points)
 
     def write(
@@ -191,6 +184,15 @@ class Page:
         cell.alignment = align or Alignment(vertical="top")
         return cell
 
+    def write_row(self, label: str, value: str | None = None, font: Font | None = None) -> Cell:
+        """Write a label, and a value beside it, into the next row; return the label's cell."""
+        cell = self.write(self.row, 1, label, font=font)
+        if value is not None:
+            self.write(self.row, 2, value)
+        self.set_height(self.row, 16)
+        self.row += 1
+        return cell
+
     def link(self, cell: Cell, page: str, row: int = 1, column: int = 1) -> None:
         """Let a cell lead to a cell of another page."""
         target = f"'{page}'!{get_column_letter(column)}{row}"
@@ -208,7 +210,7 @@ class Page:
         return cell
 
     def height_of(self, text, column: int, font: Font, indent: float = 0) -> float:
-        """Height in points that a text needs in a column, so many steps indented."""
+        """Return the height in points that a text needs in a column, indented by some steps."""
         pixels = (self.pixels(column) - CELL_PADDING - INDENT * indent) * SAFE
         lines = wrap(str(text), pixels, font.size, bool(font.bold))
         return len(lines) * font.size * LINE + ROW_PADDING
@@ -234,22 +236,17 @@ class Page:
     # ---- blocks
 
     def banner(self, text: str) -> None:
-        """A row that nobody can overlook."""
+        """Write a row that nobody can overlook."""
         for column in range(1, len(self.widths) + 1):
             self.sheet.cell(self.row, column).fill = self.look.fill("warning")
         lines = wrap(text, self.pixels(1, len(self.widths)) - CELL_PADDING, TEXT_SIZE, True)
-        self.write(
-            self.row,
-            1,
-            lines[0],
-            font=self.look.font(bold=True),
-            align=Alignment(vertical="center"),
-        )
+        middle = Alignment(vertical="center")
+        self.write(self.row, 1, lines[0], font=self.look.font(bold=True), align=middle)
         self.set_height(self.row, 20)
         self.row += 1
 
-    def section(self, text: str) -> int:
-        """A heading; return its row."""
+    def section(self, text: str) -> None:
+        """Write a heading."""
         for column in range(1, len(self.widths) + 1):
             self.sheet.cell(self.row, column).style = "Heading 2"
         self.sheet.cell(self.row, 1, clean_text(text))
@@ -257,7 +254,6 @@ class Page:
         self.keep(self.row, self.row + 5)
         self.row += 1
         self.space(4)
-        return self.row - 2
 
     def text(
         self,
@@ -268,7 +264,7 @@ class Page:
         size: float = TEXT_SIZE,
         column: int = 1,
     ) -> None:
-        """A paragraph as lines that run over the empty cells to the right."""
+        """Write a paragraph as lines that run over the empty cells to the right."""
         pixels = (self.pixels(column, len(self.widths)) - CELL_PADDING) * SAFE
         for line in wrap(clean_text(text), pixels, size, bold):
             self.write(self.row, column, line, font=self.look.font(colour, size, bold=bold))
@@ -276,7 +272,7 @@ class Page:
             self.row += 1
 
     def term(self, term: str, text: str, column: int = 2) -> None:
-        """A term with its explanation beside it."""
+        """Write a term with its explanation beside it."""
         first = self.row
         self.write(first, 1, term, font=self.look.font(bold=True))
         self.text(text, column=column)
@@ -293,17 +289,17 @@ class Page:
         formats: dict | None = None,
         filters: bool = False,
         bold_first: bool = False,
-        link: Callable[[int, str], tuple[str, int] | None] | None = None,
+        links: dict[str, list[tuple[str, int] | None]] | None = None,
         turned: Sequence[str] = (),
         overflow: Sequence[str] = (),
         dense: bool = False,
     ) -> Place:
-        """Write a table as an Excel table `tbl_<name>`; return where it stands.
+        """Write a table as an Excel table `tbl_<name>`; return its place.
 
-        `link(row number, column name)` says where a cell leads: (page, row). The headers of
-        `turned` columns are written upwards; texts of a last column that may `overflow` run over
-        the empty cells to the right. The rows of a `dense` table are as low as its texts allow. A
-        table that fits on a page is not cut in print.
+        `links` says of a column where each of its cells leads: (page, row), or nowhere. The
+        headers of `turned` columns are written upwards; texts of a last column that may `overflow`
+        run over the empty cells to the right. The rows of a `dense` table are as low as its texts
+        allow. A table that fits on a page is not cut in print.
         """
         if len(frame) > LONGEST_TABLE:
             many = f"the table {name} has {len(frame):,} rows"
@@ -317,26 +313,20 @@ class Page:
             numeric = any(is_number(value) for value in values)
             form = (formats or {}).get(label) or number_format(str(label), values)
             self._header(header, column + offset, title, numeric, label in turned, indent)
-            for number, value in enumerate(values):
+            looks = {"bold": bold_first and offset == 0, "wraps": label not in overflow}
+            targets = (links or {}).get(label) or [None] * len(values)
+            for row, (value, target) in enumerate(zip(values, targets, strict=True), header + 1):
                 cell = self._body(
-                    header + 1 + number,
-                    column + offset,
-                    value,
-                    form,
-                    numeric,
-                    bold=bold_first and offset == 0,
-                    wraps=label not in overflow,
-                    indent=indent,
+                    row, column + offset, value, form, numeric, indent=indent, **looks
                 )
-                if link and (target := link(number, str(label))):
+                if target:
                     self.link(cell, *target)
         last = header + len(frame)
         for row in range(header + 1, last + 1) if dense else ():
             self.heights[row] -= ROW_PADDING - 1
         self._add_table(name, titles, column, header, last, filters)
-        fits = sum(self.heights[row] for row in range(header, last + 1)) <= (
-            self.page_height - HEADING_HEIGHT
-        )
+        height = sum(self.heights[row] for row in range(header, last + 1))
+        fits = height <= self.page_height - HEADING_HEIGHT
         self.keep(header, last if fits else min(header + 2, last))
         self.row = last + 1
         places = {str(label): column + offset for offset, label in enumerate(frame.columns)}
@@ -356,12 +346,9 @@ class Page:
         cell = self.write(row, column, title, font=font, align=align)
         cell.fill = self.look.fill("grid", 0.45)
         cell.border = Border(bottom=self.look.side("ink"))
-        self.set_height(
-            row,
-            text_width(title, bold=True) * POINTS_PER_PIXEL + 10
-            if turned
-            else self.height_of(title, column, font, align.indent) + 2,
-        )
+        upwards = text_width(title, bold=True) * POINTS_PER_PIXEL + 10
+        across = self.height_of(title, column, font, align.indent) + 2
+        self.set_height(row, upwards if turned else across)
 
     def _body(
         self,
@@ -384,17 +371,11 @@ class Page:
             cell = self.write(row, column, value, font=muted, align=align, number_format=form)
             self.set_height(row, TEXT_SIZE * LINE + ROW_PADDING)
         elif wraps:
-            cell = self.wrapped(
-                row, column, str(value), font=font, horizontal="left", indent=indent
-            )
+            left = {"horizontal": "left", "indent": indent}
+            cell = self.wrapped(row, column, str(value), font=font, **left)
         else:
-            cell = self.write(
-                row,
-                column,
-                value,
-                font=font,
-                align=Alignment(horizontal="left", vertical="top", indent=indent),
-            )
+            align = Alignment(horizontal="left", vertical="top", indent=indent)
+            cell = self.write(row, column, value, font=font, align=align)
         cell.border = self.look.under
         return cell
 
@@ -450,7 +431,7 @@ class Page:
             part.size, part.font, part.color = 9, FONT, self.look.colour("muted")[2:]
 
     def breaks(self, last: int) -> list[int]:
-        """The rows after which a printed page ends, so that what is kept together stays so."""
+        """Find the rows after which a printed page ends, so that what is kept together stays so."""
         tied = {row for first, end in self.together for row in range(first + 1, end + 1)}
         found, used, start = [], 0.0, 1
         row = 1
@@ -465,7 +446,3 @@ class Page:
             used += height
             row = end + 1
         return found
-
-    def pages(self) -> int:
-        """How many printed pages the sheet takes."""
-        return len(self.sheet.row_breaks) + 1

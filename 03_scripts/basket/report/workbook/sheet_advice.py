@@ -10,23 +10,18 @@ from basket.report.workbook.sheets import ADVICE
 from basket.report.workbook.shown_findings import FigureLinks, confidence
 from basket.report.workbook.values import NOTHING
 
+WIDTHS = (17.0, 15.0, 38.0, 34.0, 12.0, 22.0, 25.0, 9.0, 21.0)
 CHANGE_MIND = {
     "high": "A run on other data whose interval leaves this verdict.",
     "medium": "An interval that crosses the threshold of its verdict, or other thresholds.",
     "low": "More customers: the intervals of its tests are still wide.",
 }
+NO_ANSWER = {
+    **dict.fromkeys(("action", "owner", "size", "confidence", "change_mind"), NOTHING),
+    "headline": "Not answered by this run.",
+    "evidence": [NOTHING],
+}
 MOST_OFFERS = 8
-ADVICE_COLUMNS = [
-    "question",
-    "confidence",
-    "answer",
-    "action",
-    "owner",
-    "size",
-    "change_mind",
-    "chart",
-    "evidence",
-]
 
 
 def write_advice(
@@ -37,9 +32,7 @@ def write_advice(
     offers: pd.DataFrame,
 ) -> Page:
     """Write each question with its answer and action; then the ad calendar on a page of its own."""
-    page = book.page(
-        ADVICE, "Recommendations", (17.0, 15.0, 38.0, 34.0, 12.0, 22.0, 25.0, 9.0, 21.0)
-    )
+    page = book.page(ADVICE, "Recommendations", WIDTHS)
     page.text(
         "Each key question with its answer and what to do; the ad calendar follows on a page "
         "of its own.",
@@ -71,12 +64,12 @@ def _write_part(
     findings: list[dict],
     links: FigureLinks,
 ) -> None:
-    """A part of the questions, each with its findings, as a table that fits on a page."""
+    """Write the findings of some questions as a table that fits on a page."""
     rows, targets = [], []
     for question in questions:
         key = f"{question.id}  {question.title}"
         answers = [finding for finding in findings if finding["question"] == question.id]
-        for finding in answers:
+        for finding in answers or [NO_ANSWER]:
             rows.append(
                 {
                     "question": key,
@@ -84,26 +77,19 @@ def _write_part(
                     "answer": finding["headline"],
                     "action": finding["action"],
                     "owner": finding["owner"],
-                    "size": finding.get("size") or NOTHING,
-                    "change_mind": finding.get("change_mind") or CHANGE_MIND[finding["confidence"]],
+                    "size": finding["size"] or NOTHING,
+                    "change_mind": finding["change_mind"] or CHANGE_MIND[finding["confidence"]],
                     "chart": links.chart(finding),
                     "evidence": ", ".join(finding["evidence"]),
                 }
             )
             targets.append(links.target(finding))
-        if not answers:
-            rows.append({"question": key, "answer": "Not answered by this run."})
-            targets.append(None)
 
-    def link(row: int, column: str):
-        return targets[row] if column == "chart" else None
-
-    frame = pd.DataFrame(rows, columns=ADVICE_COLUMNS).fillna(NOTHING)
     page.table(
         name_of_table,
-        frame,
+        pd.DataFrame(rows),
         bold_first=True,
-        link=link,
+        links={"chart": targets},
         headings={
             "question": "Key question",
             "size": "Size (what it touches)",
@@ -143,22 +129,13 @@ def _write_calendar(page: Page, calendar: pd.DataFrame | None, offers: pd.DataFr
 
 
 def proven_offers(lifts: pd.DataFrame | None, settings: Settings, synthetic: str) -> pd.DataFrame:
-    """The department that each group of customers surely buys more of, the surest first.
+    """Find the department that each group of customers surely buys more of, the surest first.
 
     One row per group, of those whose difference may carry a headline. Nothing rests on
     demographics that are fabricated.
     """
-    columns = [
-        "audience",
-        "customers",
-        "offer",
-        "lift",
-        "interval_low",
-        "interval_high",
-        "evidence",
-    ]
     if lifts is None:
-        return pd.DataFrame(columns=columns)
+        return pd.DataFrame()
     allowed = [
         name
         for name, flag in settings.tested().items()
@@ -181,28 +158,15 @@ def proven_offers(lifts: pd.DataFrame | None, settings: Settings, synthetic: str
             "interval_low": strong["effect_low"],
             "interval_high": strong["effect_high"],
             "evidence": "department_lifts",
-        },
-        columns=columns,
+        }
     ).reset_index(drop=True)
 
 
 def as_printed(calendar: pd.DataFrame) -> pd.DataFrame:
-    """The calendar with names for days, and the reason of an offer beside it."""
-    shown = calendar.copy()
-    if "day_name" in shown:
-        shown["day"] = shown.pop("day_name")
-    if "offer_reason" in shown:
-        reasons = shown.pop("offer_reason")
-        shown["offer"] = [
-            f"{offer} ({reason})" if offer and reason else offer
-            for offer, reason in zip(shown["offer"], reasons, strict=True)
-        ]
-    return shown[calendar_columns(shown)]
-
-
-def calendar_columns(calendar: pd.DataFrame) -> list[str]:
-    """Day, window, audience and offer first, numbers in the middle, evidence last."""
-    first = [name for name in ("day", "window", "audience", "offer") if name in calendar]
-    last = [name for name in ("evidence",) if name in calendar]
-    rest = [name for name in calendar if name not in (*first, *last, "population")]
-    return [*first, *rest, *last]
+    """Name the days, and put the reason of an offer beside it."""
+    shown = calendar.drop(columns=["day", "offer_reason"]).rename(columns={"day_name": "day"})
+    shown["offer"] = [
+        f"{offer} ({reason})" if offer and reason else offer
+        for offer, reason in zip(calendar["offer"], calendar["offer_reason"], strict=True)
+    ]
+    return shown

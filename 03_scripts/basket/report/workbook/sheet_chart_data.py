@@ -9,7 +9,7 @@ from basket.report.workbook.shown_figures import ShownFigure, prepare
 from basket.report.workbook.values import heading, plain
 
 DATA_WIDTHS = (37.5, *([11.5] * 6), 37.5, *([11.5] * 5))
-LEFT_BAND, RIGHT_BAND = range(1, 7), range(8, 14)  # columns of tables that stand side by side
+LEFT_BAND, RIGHT_BAND = range(1, 7), range(8, 14)  # columns of tables side by side
 SHELF_HEIGHT, ROW_HEIGHT = 47, 16  # points, on sheet 8: of what frames a table, and of its rows
 
 
@@ -33,7 +33,7 @@ def write_chart_data(book: Book, figures: list[ShownFigure]) -> Page:
 
 
 def in_pages(heights: list[float], room: float, above: float) -> list[int]:
-    """In which order shelves fill few pages: each, the highest first, on the first with room.
+    """Order shelves so that they fill few pages: each, the highest first, on the first with room.
 
     `above` is taken from the room of the first page; on a page the order of the questions stays.
     """
@@ -50,7 +50,7 @@ def in_pages(heights: list[float], room: float, above: float) -> list[int]:
 
 
 def _shelf_height(page: Page, shelf: tuple[ShownFigure, ...]) -> float:
-    """Height in points of tables side by side: each row is as high as its highest cell."""
+    """Return the height in points of tables side by side, each row as high as its highest cell."""
     rows = [
         _row_heights(page, figure, band.start)
         for figure, band in zip(shelf, (LEFT_BAND, RIGHT_BAND), strict=False)
@@ -59,53 +59,42 @@ def _shelf_height(page: Page, shelf: tuple[ShownFigure, ...]) -> float:
 
 
 def _row_heights(page: Page, figure: ShownFigure, column: int) -> list[float]:
-    """Heights of the header and the rows of a figure's table."""
-    if _stands_on_sheet_6(figure):
+    """Return the heights of the header and the rows of a figure's table."""
+    if _is_on_sheet_6(figure):
         return [ROW_HEIGHT]
     bold, normal, given = page.look.font(bold=True), page.look.font(), _headings(figure)
     header = max(
-        page.height_of(given.get(name, heading(name)), column + place, bold, 1)
-        for place, name in enumerate(figure.data)
+        page.height_of(given.get(name, heading(name)), place, bold, 1)
+        for place, name in enumerate(figure.data, column)
     )
-    return [
-        header + 2,
-        *(
-            max(
-                page.height_of(value, column + place, normal, 1)
-                if isinstance(value, str)
-                else ROW_HEIGHT
-                for place, value in enumerate(row)
-            )
-            for row in figure.data.itertuples(index=False, name=None)
-        ),
+    rows = [
+        max(
+            page.height_of(value, place, normal, 1) if isinstance(value, str) else ROW_HEIGHT
+            for place, value in enumerate(row, column)
+        )
+        for row in figure.data.itertuples(index=False, name=None)
     ]
+    return [header + 2, *rows]
 
 
 def _headings(figure: ShownFigure) -> dict[str, str]:
-    """Headings of a figure's table that are its own."""
-    ends = {
-        end(name): title
-        for name in (figure.chart or {}).get("intervals") or {}
-        for end, title in (
-            (native_charts.below_column, "Minus"),
-            (native_charts.above_column, "Plus"),
-        )
-    }
+    """Return the headings of a figure's table that are its own."""
+    ends = {}
+    for name in (figure.chart or {}).get("intervals") or {}:
+        ends[native_charts.below_column(name)] = "Minus"
+        ends[native_charts.above_column(name)] = "Plus"
     return figure.spec.get("labels", {}) | ends
 
 
-def _stands_on_sheet_6(figure: ShownFigure) -> bool:
-    """Whether a heat map is too wide for sheet 8; its cells on sheet 6 hold the same numbers."""
+def _is_on_sheet_6(figure: ShownFigure) -> bool:
+    """Say whether a heat map is too wide for sheet 8; its cells on sheet 6 are the same numbers."""
     return bool(figure.heat) and len(figure.data.columns) > len(DATA_WIDTHS)
 
 
 def shelves(figures: list[ShownFigure]) -> list[tuple[ShownFigure, ...]]:
-    """Which tables stand side by side: narrow ones of about the same length, in the order of Q."""
-    narrow = [
-        figure
-        for figure in figures
-        if len(figure.data.columns) <= len(LEFT_BAND) and not figure.heat
-    ]
+    """Put narrow tables of about the same length side by side, in the order of the questions."""
+    most = len(LEFT_BAND)
+    narrow = [one for one in figures if len(one.data.columns) <= most and not one.heat]
     narrow.sort(key=lambda figure: -len(figure.data))
     pairs = [
         tuple(sorted(narrow[place : place + 2], key=lambda figure: -len(figure.data.columns)))
@@ -128,19 +117,15 @@ def _write_side_by_side(page: Page, *figures: ShownFigure) -> None:
 
 
 def _write_numbers(page: Page, figure: ShownFigure, column: int) -> None:
-    figure.title_cell = page.write(
-        page.row,
-        column,
-        f"{figure.spec['question']}  {figure.spec['title']}",
-        font=page.look.font(bold=True),
-    )
+    title = f"{figure.spec['question']}  {figure.spec['title']}"
+    figure.title_cell = page.write(page.row, column, title, font=page.look.font(bold=True))
     page.set_height(page.row, 18)
     page.row += 1
-    sources = page.write(page.row, column, "Source: " + ", ".join(figure.spec.get("sources", ())))
-    sources.font = page.look.font("muted")
+    sources = "Source: " + ", ".join(figure.spec.get("sources", ()))
+    page.write(page.row, column, sources, font=page.look.font("muted"))
     page.set_height(page.row, 15)
     page.row += 1
-    if _stands_on_sheet_6(figure):
+    if _is_on_sheet_6(figure):
         page.write(page.row, column, "The numbers are the cells of the heat map on sheet 6.")
         page.set_height(page.row, 15)
         page.row += 1

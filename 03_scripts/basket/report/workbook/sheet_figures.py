@@ -63,7 +63,7 @@ def write_figures(book: Book, figures: list[ShownFigure], images: Path) -> Page:
 
 
 def evenly(heights: list[float], room: float, above: float) -> list[range]:
-    """Which figures share a page: in order, on few pages, each filled about as much as the next.
+    """Choose which figures share a page: in order, on few pages, about equally filled.
 
     `above` is taken from the room of the first page. The fewest pages come first, then the least
     sum of what is left on each, squared.
@@ -85,7 +85,7 @@ def evenly(heights: list[float], room: float, above: float) -> list[range]:
 
 
 def _least_height(page: Page, figure: ShownFigure) -> float:
-    """The height in points that a figure needs, with what parts it from the next."""
+    """Return the height in points that a figure needs, with the gap below it."""
     if figure.heat:
         return HEAT_BESIDE + ROW_HEIGHT * len(figure.data) + GAP
     texts = sum(_text_height(page, *caption) for caption in _captions(figure) if caption[0])
@@ -99,23 +99,20 @@ def _question(figure: ShownFigure) -> tuple[str, str]:
 
 
 def _captions(figure: ShownFigure) -> list[tuple[str, dict]]:
-    """What stands beside a figure, from top to bottom, with its font; a picture has no title."""
+    """List the texts beside a figure, each with its font; a chart has its title inside."""
     spec = figure.spec
     label, question = _question(figure)
-    so_what = spec["so_what"]
+    so_what = spec["so_what"].removeprefix("So what:").strip()
+    sheet = f"; numbers on sheet {CHART_DATA}" if figure.place else ""
+    heading = {"size": 11, "bold": True}
     return [
-        (label, {"colour": "accent", "size": 11, "bold": True}),
-        (question, {"colour": "ink", "bold": True}),
-        *([] if figure.chart else [(spec["title"], {"colour": "ink", "size": 11, "bold": True})]),
+        (label, {"colour": "accent", **heading}),
+        (question, {"bold": True}),
+        *([] if figure.chart else [(spec["title"], heading)]),
         (spec["subtitle"], {"colour": "muted"}),
-        (so_what if so_what.startswith("So what:") else f"So what: {so_what}", {"colour": "ink"}),
+        (f"So what: {so_what}", {}),
         (" ".join(note for note in figure.notes if note), {"colour": "muted"}),
-        (
-            "Source: "
-            + ", ".join(spec["sources"])
-            + (f"; numbers on sheet {CHART_DATA}" if figure.place else ""),
-            {"colour": "muted"},
-        ),
+        (f"Source: {', '.join(spec['sources'])}{sheet}", {"colour": "muted"}),
     ]
 
 
@@ -124,7 +121,7 @@ def _text_height(page: Page, text: str, look: dict) -> float:
 
 
 def _write_panel(page: Page, figure: ShownFigure, images: Path, added: float) -> None:
-    """The texts in the first column, the chart or image, so much higher, to the right of them."""
+    """Write the texts into the first column and put the chart or image, enlarged, beside them."""
     first, height = page.row, 0.0
     picture = None if figure.chart else images / figure.spec["image"]
     for text, look in _captions(figure):
@@ -146,12 +143,10 @@ def _write_panel(page: Page, figure: ShownFigure, images: Path, added: float) ->
     page.keep(first, page.row - 1)
     if drawing is None:
         return
-    drawing.anchor = OneCellAnchor(
-        _from=AnchorMarker(
-            col=1, row=first - 1, colOff=10 * EMU_PER_PIXEL, rowOff=3 * EMU_PER_PIXEL
-        ),
-        ext=XDRPositiveSize2D(size[0] * EMU_PER_PIXEL, size[1] * EMU_PER_PIXEL),
-    )
+    offset = {"colOff": 10 * EMU_PER_PIXEL, "rowOff": 3 * EMU_PER_PIXEL}
+    extent = XDRPositiveSize2D(size[0] * EMU_PER_PIXEL, size[1] * EMU_PER_PIXEL)
+    corner = AnchorMarker(col=1, row=first - 1, **offset)
+    drawing.anchor = OneCellAnchor(_from=corner, ext=extent)
     if isinstance(drawing, ChartBase):
         page.sheet.add_chart(drawing)
     else:
@@ -167,18 +162,9 @@ def _panel_height(figure: ShownFigure, page_height: float) -> float:
 
 
 def _drawing(figure: ShownFigure, picture: Path | None, page: Page, room: tuple[int, int]):
-    """The chart or image, and its size in pixels."""
+    """Return the chart or image, and its size in pixels."""
     if figure.chart:
-        place = figure.place
-        values = figure.data.iloc[: figure.drawn]
-        data = native_charts.Range(
-            place.sheet,
-            place.first,
-            place.header + figure.drawn,
-            place.columns,
-            place.header,
-            values,
-        )
+        data = native_charts.Range(figure.place, figure.data.iloc[: figure.drawn])
         headings = {name: heading(name) for name in figure.data} | figure.spec.get("labels", {})
         return native_charts.build(figure.spec, data, headings, page.book.settings.palette), room
     image = Image(picture)
@@ -190,7 +176,7 @@ def _drawing(figure: ShownFigure, picture: Path | None, page: Page, room: tuple[
 
 
 def _write_heat(page: Page, figure: ShownFigure, added: float) -> None:
-    """A heat map as a formatted range, over the whole width, its texts above.
+    """Write a heat map as a formatted range over the whole width, its texts above.
 
     `added` points make its rows higher, to fill the page.
     """
@@ -202,10 +188,8 @@ def _write_heat(page: Page, figure: ShownFigure, added: float) -> None:
     page.text(spec["title"], size=11, bold=True)
     values = [plain(value) for value in figure.data.iloc[:, 1:].to_numpy().ravel()]
     form, note = heat_format(values)
-    page.text(
-        f"{spec['subtitle'].rstrip('.')}. {note}".strip() if note else spec["subtitle"],
-        colour="muted",
-    )
+    subtitle = f"{spec['subtitle'].rstrip('.')}. {note}" if note else spec["subtitle"]
+    page.text(subtitle, colour="muted")
     headers = list(figure.data.columns)
     turned = headers[1:] if any(len(name) > WIDEST_IN_A_CELL - 1 for name in headers[1:]) else ()
     place = page.table(
@@ -228,7 +212,7 @@ def _write_heat(page: Page, figure: ShownFigure, added: float) -> None:
 
 
 def heat_format(values: list) -> tuple[str, str]:
-    """A format whose numbers fit into a narrow cell, and what the reader must be told of it."""
+    """Find a format whose numbers fit into a narrow cell, and what the reader must know of it."""
     numbers = [abs(value) for value in values if is_number(value)]
     largest = max(numbers, default=0)
     if any(not float(value).is_integer() for value in numbers):
@@ -240,26 +224,17 @@ def heat_format(values: list) -> tuple[str, str]:
 
 def _shade(page: Page, place: Place, measure: str, values: list) -> None:
     numbers = [value for value in values if is_number(value)]
-    columns = sorted(place.columns.values())
-    cells = (
-        f"{get_column_letter(columns[1])}{place.first}:{get_column_letter(columns[-1])}{place.last}"
-    )
+    first, *_, last = map(get_column_letter, sorted(place.columns.values())[1:])
+    cells = f"{first}{place.first}:{last}{place.last}"
     accent, contrast, paper = (
         page.look.fill(name, share).start_color.rgb
         for name, share in (("accent", 0.5), ("contrast", 0.5), ("paper", 1))
     )
+    colours = {"start_type": "min", "start_color": paper, "end_type": "max", "end_color": accent}
     if "lift" in measure and min(numbers, default=1) < 1 < max(numbers, default=1):
-        rule = ColorScaleRule(
-            start_type="min",
-            start_color=contrast,
-            mid_type="num",
-            mid_value=1,
-            mid_color=paper,
-            end_type="max",
-            end_color=accent,
-        )
-    else:
-        rule = ColorScaleRule(start_type="min", start_color=paper, end_type="max", end_color=accent)
+        middle = {"mid_type": "num", "mid_value": 1, "mid_color": paper}
+        colours |= {"start_color": contrast, **middle}
+    rule = ColorScaleRule(**colours)
     page.sheet.conditional_formatting.add(cells, rule)
     for row in page.sheet[cells]:
         for cell in row:

@@ -22,37 +22,24 @@ EFFECTS = {
     "ratio": "ratio",
     "difference": "difference",
 }
-SHOWN_TESTS = [
-    "question",
-    "grouping",
-    "measure",
-    "unit",
-    "n",
-    "effect_name",
-    "effect",
-    "effect_low",
-    "effect_high",
-    "p_value",
-    "q_value",
-    "verdict",
-]
+NOT_SHOWN = ["population", "group_a", "group_b", "statistic", "for_headline", "customers_to_decide"]
 DETAILS = r"(share of|orders (in|at)) "
-Notes = list[tuple[str, str]]  # terms, each with its explanation
+Notes = dict[str, str]  # terms, each with its explanation
 
 
 def write_notes(book: Book, published: dict[str, pd.DataFrame], facts: dict) -> Page:
     """Write the notes that let a reader judge the rest."""
     settings = book.settings
     page = book.page(NOTES, "Notes and glossary", WIDTHS)
-    for title, notes in sections(settings, facts):
+    for title, notes in sections(settings, facts).items():
         page.section(title)
-        for term, text in notes:
+        for term, text in notes.items():
             page.term(term, text)
     page.section("Glossary")
     words = glossary(settings)
     half = -(-len(words) // 2)
     first = page.row
-    for place, (term, text) in enumerate(words):
+    for place, (term, text) in enumerate(words.items()):
         column = 1 if place < half else RIGHT_HALF
         page.row = first + place % half
         page.write(page.row, column, term, font=page.look.font(bold=True))
@@ -65,174 +52,154 @@ def write_notes(book: Book, published: dict[str, pd.DataFrame], facts: dict) -> 
     return page
 
 
-def sections(settings: Settings, facts: dict) -> list[tuple[str, Notes]]:
+def sections(settings: Settings, facts: dict) -> dict[str, Notes]:
     """Return the sections of the sheet: citation, method, reading help, limits and privacy."""
-    return [
-        ("Data and citation", _data(facts)),
-        ("Method and units", _method(settings)),
-        ("How to read an interval", _interval(settings)),
-        ("What this data cannot tell", _limits(settings)),
-        ("Privacy", _privacy(settings)),
-    ]
+    return {
+        "Data and citation": _data(facts),
+        "Method and units": _method(settings),
+        "How to read an interval": _interval(settings),
+        "What this data cannot tell": _limits(settings),
+        "Privacy": _privacy(settings),
+    }
 
 
 def _data(facts: dict) -> Notes:
     versions = ", ".join(f"{name} {value}" for name, value in facts.get("versions", {}).items())
-    return [
-        ("Citation", CITATION + " Non-commercial use, with citation."),
-        ("Data of this run", facts["data"]["description"] + "."),
-        (
-            "Fabricated columns",
+    return {
+        "Citation": CITATION + " Non-commercial use, with citation.",
+        "Data of this run": facts["data"]["description"] + ".",
+        "Fabricated columns": (
             "Customers (gender, state, age, dependants, family status, income) and prices were "
             "made up for a course and describe no real person and no real price. What rests on "
-            "them shows the method, not the market.",
+            "them shows the method, not the market."
         ),
-        (
-            "RULES",
+        "RULES": (
             f"{facts['rules']}. The corrected rules repair the known faults of the files; the "
-            "course rules repeat what published analyses print.",
+            "course rules repeat what published analyses print."
         ),
-        ("Versions", versions or NOTHING),
-    ]
+        "Versions": versions or NOTHING,
+    }
 
 
 def _method(settings: Settings) -> Notes:
     limits, statistics = settings.thresholds, settings.statistics
-    return [
-        (
-            "Units",
+    return {
+        "Units": (
             "An order line is a product in an order; an order belongs to a customer. Every number "
-            "names its unit. Busiest means most orders, not most lines.",
+            "names its unit. Busiest means most orders, not most lines."
         ),
-        (
-            "Population",
+        "Population": (
             f"Active customers have at least {settings.flags['exclusion_flag'].cuts[0]} prior "
-            "orders; findings speak of them unless they say otherwise.",
+            "orders; findings speak of them unless they say otherwise."
         ),
-        (
-            "Money",
+        "Money": (
             "US dollars, summed in whole cents. A price above "
-            f"{limits.price_ceiling_dollars:g} dollars is damage and counts as missing.",
+            f"{limits.price_ceiling_dollars:g} dollars is damage and counts as missing."
         ),
-        (
-            "Tests",
+        "Tests": (
             "The unit of every test is the customer: one row for each, then the test. Effects come "
             "first, with their interval; q is the false discovery rate over all tests of this "
-            "report.",
+            "report."
         ),
-        (
-            "Verdicts",
+        "Verdicts": (
             "No practical difference: the whole interval lies below the smallest threshold. Small, "
             "medium, large: the whole interval reaches that threshold and q is below "
-            f"{statistics.significance:g}. Undecided: anything else. {thresholds(settings)}",
+            f"{statistics.significance:g}. Undecided: anything else. {thresholds(settings)}"
         ),
-    ]
+    }
 
 
 def _interval(settings: Settings) -> Notes:
-    return [
-        (
-            "In plain words",
+    return {
+        "In plain words": (
             "Were the study repeated with other customers many times, about "
             f"{settings.statistics.confidence:.0%} of the intervals drawn in this way would hold "
             "the true value; a short interval is a precise answer, and one that contains “no "
-            "difference” leaves the question open.",
+            "difference” leaves the question open."
         )
-    ]
+    }
 
 
 def _limits(settings: Settings) -> Notes:
-    return [
-        (
-            "No dates",
+    return {
+        "No dates": (
             "Orders carry a weekday and an hour but no date: no trends, seasons, cohorts, churn or "
-            "lifetime value.",
+            "lifetime value."
         ),
-        (
-            "Weekdays",
-            f"No official source says which day 0 is; we read it as {settings.day_names[0]} "
-            "(D-01).",
+        "Weekdays": (
+            f"No official source says which day 0 is; we read it as {settings.day_names[0]} (D-01)."
         ),
-        (
-            "Censored gaps",
+        "Censored gaps": (
             "A gap of 30 days means 30 or more. Medians below 30 are sound; a plain mean is not "
-            "shown (D-11).",
+            "shown (D-11)."
         ),
-        (
-            "No quantities",
+        "No quantities": (
             "A line says that a product was bought, not how many of it. There are no costs, "
-            "discounts or fees.",
+            "discounts or fees."
         ),
-        (
-            "No causes",
+        "No causes": (
             "Nothing was varied and no advertisement was recorded: differences between groups are "
-            "not effects of belonging to them.",
+            "not effects of belonging to them."
         ),
-    ]
+    }
 
 
 def _privacy(settings: Settings) -> Notes:
-    return [
-        (
-            "Suppression",
+    return {
+        "Suppression": (
             "A row that describes customers by their attributes and stands for fewer than "
             f"{settings.privacy.smallest_group} of them is suppressed, together with as many "
             "others as keep it from being worked out; such tables are published for active "
-            "customers only (D-15).",
+            "customers only (D-15)."
         ),
-        (
-            "Never published",
+        "Never published": (
             "Names of customers and identifiers of customers. Names are dropped while the files "
-            "are read (D-14).",
+            "are read (D-14)."
         ),
-    ]
+    }
 
 
 def thresholds(settings: Settings) -> str:
-    """The thresholds of small, medium and large effects, as a sentence."""
-    effects = settings.statistics.effects.model_dump()
+    """Say the thresholds of small, medium and large effects."""
     parts = [
         f"{EFFECTS[name]} {' / '.join(f'{step:g}' for step in steps)}"
-        for name, steps in effects.items()
+        for name, steps in settings.statistics.effects.model_dump().items()
     ]
     return f"Small / medium / large from: {'; '.join(parts)}, or the inverse of a ratio."
 
 
 def glossary(settings: Settings) -> Notes:
-    """Words that a reader may not know."""
+    """Explain words that a reader may not know."""
     limits = settings.thresholds
     new, loyal = settings.flags["loyalty_flag"].cuts
-    return [
-        (
-            "Busiest period",
+    return {
+        "Busiest period": (
             f"the {limits.busiest_hours} hours of the day with most orders; as many "
-            "with fewest are the quietest",
+            "with fewest are the quietest"
         ),
-        ("Cliff's delta", "how far one group lies above another: 0 not at all, 1 or -1 entirely"),
-        ("Cramér's V", "how strongly two classifications go together: 0 not at all, 1 entirely"),
-        ("epsilon²", "share of the order among customers that their group explains: 0 to 1"),
-        ("Evidence, source", "the result table that holds the numbers: a CSV file of the analysis"),
-        (
-            "Interval",
+        "Cliff's delta": "how far one group lies above another: 0 not at all, 1 or -1 entirely",
+        "Cramér's V": "how strongly two classifications go together: 0 not at all, 1 entirely",
+        "epsilon²": "share of the order among customers that their group explains: 0 to 1",
+        "Evidence, source": "the result table that holds the numbers: a CSV file of the analysis",
+        "Interval": (
             "where the true value lies with "
-            f"{settings.statistics.confidence:.0%} confidence, as explained above",
+            f"{settings.statistics.confidence:.0%} confidence, as explained above"
         ),
-        ("Lift", "how many times more often than in the whole population; 1 is no difference"),
-        ("Loyalty", f"new up to {new} orders, loyal above {loyal}, regular between"),
-        ("Mean item price", "spend / order lines with a price"),
-        ("Mean order value", "spend / orders"),
-        ("Order line", "a product in an order"),
-        ("Prior order", "an order of a customer before the latest; only these have lines"),
-        ("Profile", "age group, with or without dependants, income group"),
-        ("Reorder rate", "share of order lines whose product the customer had bought before"),
-        ("Support", "share of orders that contain both products"),
-        ("Usual share", "the share of all order lines that a department has among all customers"),
-        (
-            "Waking window",
+        "Lift": "how many times more often than in the whole population; 1 is no difference",
+        "Loyalty": f"new up to {new} orders, loyal above {loyal}, regular between",
+        "Mean item price": "spend / order lines with a price",
+        "Mean order value": "spend / orders",
+        "Order line": "a product in an order",
+        "Prior order": "an order of a customer before the latest; only these have lines",
+        "Profile": "age group, with or without dependants, income group",
+        "Reorder rate": "share of order lines whose product the customer had bought before",
+        "Support": "share of orders that contain both products",
+        "Usual share": "the share of all order lines that a department has among all customers",
+        "Waking window": (
             f"{settings.window_hours} hours in a row between "
-            f"{settings.waking_hours[0]}:00 and {settings.waking_hours[1] + 1}:00",
+            f"{settings.waking_hours[0]}:00 and {settings.waking_hours[1] + 1}:00"
         ),
-    ]
+    }
 
 
 def _write_tests(page: Page, published: dict[str, pd.DataFrame]) -> None:
@@ -257,13 +224,13 @@ def _write_tests(page: Page, published: dict[str, pd.DataFrame]) -> None:
         colour="muted",
     )
     page.space(3)
-    shown = _in_words(shown[[name for name in SHOWN_TESTS if name in shown]])
+    shown = _in_words(shown.drop(columns=NOT_SHOWN, errors="ignore"))
     place = page.table("tests", shown, headings={"effect_name": "Measure of effect"}, dense=True)
     page.repeat(place.header)
 
 
 def _in_words(table: pd.DataFrame) -> pd.DataFrame:
-    """Labels as a reader sees them."""
+    """Write labels as a reader sees them."""
     words = table.copy()
     for name in ("grouping", "measure"):
         if name in words:
@@ -274,7 +241,7 @@ def _in_words(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def chosen_tests(tests: pd.DataFrame) -> pd.DataFrame:
-    """The overall tests of ordering habits, without departments, times of day and strata."""
+    """Choose the overall tests of ordering habits: no departments, times of day or strata."""
     overall = tests["group_a"].fillna("").astype("str") == ""
     detail = tests["measure"].str.match(DETAILS) | tests["grouping"].str.contains(" within ")
     return tests[overall & ~detail].head(MOST_TESTS).reset_index(drop=True)

@@ -21,88 +21,74 @@ ARROW_COLUMNS = (3, 6, 9)
 
 @dataclass(frozen=True)
 class BoxNumber:
-    """A number in a box: its label, and the row of population_flow and the column that hold it."""
+    """A number in a box: the row of population_flow and the column that hold it."""
 
-    label: str
     table: str
     step: str | None
     column: str
 
 
-BOXES = (
-    (
-        "As received",
-        (
-            BoxNumber("Order lines", "raw_lines", "read", "rows_in"),
-            BoxNumber("Orders", "raw_orders", "read", "rows_in"),
-            BoxNumber("Customers", "raw_customers", "read", "rows_in"),
-            BoxNumber("Products", "raw_products", "read", "rows_in"),
-        ),
+def _box_of(*numbers: tuple[str, str, str | None, str]) -> dict[str, BoxNumber]:
+    return {label: BoxNumber(*where) for label, *where in numbers}
+
+
+BOXES = {
+    "As received": _box_of(
+        ("Order lines", "raw_lines", "read", "rows_in"),
+        ("Orders", "raw_orders", "read", "rows_in"),
+        ("Customers", "raw_customers", "read", "rows_in"),
+        ("Products", "raw_products", "read", "rows_in"),
     ),
-    (
-        "Cleaned",
-        (
-            BoxNumber("Order lines", "raw_lines", "read", "rows_out"),
-            BoxNumber("Orders", "orders", "prior orders only", "rows_out"),
-            BoxNumber("Customers", "raw_customers", "read", "rows_out"),
-            BoxNumber("Products", "products", None, "rows_out"),
-        ),
+    "Cleaned": _box_of(
+        ("Order lines", "raw_lines", "read", "rows_out"),
+        ("Orders", "orders", "prior orders only", "rows_out"),
+        ("Customers", "raw_customers", "read", "rows_out"),
+        ("Products", "products", None, "rows_out"),
     ),
-    (
-        "Merged",
-        (
-            BoxNumber("Order lines", "merged", "merge", "rows_out"),
-            BoxNumber("Orders", "analysis_orders", "active customers", "rows_in"),
-            BoxNumber("Customers", "analysis_customers", "active customers", "rows_in"),
-        ),
+    "Merged": _box_of(
+        ("Order lines", "merged", "merge", "rows_out"),
+        ("Orders", "analysis_orders", "active customers", "rows_in"),
+        ("Customers", "analysis_customers", "active customers", "rows_in"),
     ),
-    (
-        "Without exclusions",
-        (
-            BoxNumber("Order lines", "merged", "active customers", "rows_out"),
-            BoxNumber("Orders", "analysis_orders", "active customers", "rows_out"),
-            BoxNumber("Customers", "analysis_customers", "active customers", "rows_out"),
-        ),
+    "Without exclusions": _box_of(
+        ("Order lines", "merged", "active customers", "rows_out"),
+        ("Orders", "analysis_orders", "active customers", "rows_out"),
+        ("Customers", "analysis_customers", "active customers", "rows_out"),
     ),
-)
-EXCLUDED = (
-    "Excluded: low activity",
-    (
-        BoxNumber("Order lines", "merged", "active customers", "rows_removed"),
-        BoxNumber("Orders", "analysis_orders", "active customers", "rows_removed"),
-        BoxNumber("Customers", "analysis_customers", "active customers", "rows_removed"),
-    ),
-)
+}
+EXCLUDED = {
+    label: BoxNumber(number.table, number.step, "rows_removed")
+    for label, number in BOXES["Without exclusions"].items()
+}
 
 # What published analyses print, and why a run may give another number.
+COUNTED_BEFORE = (
+    "Follows from the lines merged, and from counting a customer's prior orders (D-04, D-05)."
+)
 COMPARED = {
-    "rows.products_raw": ("Products as received", BOXES[0][1][3], ""),
-    "rows.customers": ("Customers as received", BOXES[0][1][2], ""),
-    "rows.prior": ("Order lines as received", BOXES[0][1][0], ""),
+    "rows.products_raw": ("Products as received", BOXES["As received"]["Products"], ""),
+    "rows.customers": ("Customers as received", BOXES["As received"]["Customers"], ""),
+    "rows.prior": ("Order lines as received", BOXES["As received"]["Order lines"], ""),
     "rows.products_clean": (
         "Products after cleaning",
-        BOXES[1][1][3],
+        BOXES["Cleaned"]["Products"],
         "The corrected RULES keep products without a name, under a label (D-05).",
     ),
     "rows.merged": (
         "Order lines merged",
-        BOXES[2][1][0],
+        BOXES["Merged"]["Order lines"],
         "The corrected RULES repair doubled ids and keep nameless products: no line is lost and "
         "none is added (D-04, D-05).",
     ),
     "rows.active": (
         "Order lines of active customers",
-        BOXES[3][1][0],
-        "Follows from the lines merged, and from counting a customer's prior orders (D-04, D-05).",
+        BOXES["Without exclusions"]["Order lines"],
+        COUNTED_BEFORE,
     ),
-    "rows.excluded": (
-        "Order lines excluded",
-        EXCLUDED[1][0],
-        "Follows from the lines merged, and from counting a customer's prior orders (D-04, D-05).",
-    ),
+    "rows.excluded": ("Order lines excluded", EXCLUDED["Order lines"], COUNTED_BEFORE),
     "customers.active": (
         "Active customers",
-        BOXES[3][1][2],
+        BOXES["Without exclusions"]["Customers"],
         "The corrected RULES count a customer's prior orders, the published ones those that are "
         "left after the merge (D-04, D-05).",
     ),
@@ -132,11 +118,8 @@ def write_flow(book: Book, flow: pd.DataFrame, facts: dict) -> Page:
         page.section(f"What RULES={other} would have removed or added")
         page.text("Counted in this run; it takes no second one.", colour="muted")
         page.space(3)
-        page.table(
-            f"population_flow_{other}",
-            reconciled(flow[flow["rules"] == other]),
-            headings={"adds_up": "Adds up"},
-        )
+        theirs = reconciled(flow[flow["rules"] == other])
+        page.table(f"population_flow_{other}", theirs, headings={"adds_up": "Adds up"})
     page.space(10)
     _write_published(page, ours, rules, data["synthetic"])
     _write_files(page, data.get("files") or {})
@@ -148,17 +131,13 @@ def _write_files(page: Page, files: dict[str, dict]) -> None:
         return
     page.space(12)
     page.section("The files as received")
-    rows = [(name, file["bytes"], file["sha256"]) for name, file in sorted(files.items())]
-    page.table(
-        "input_files",
-        pd.DataFrame(rows, columns=["file", "bytes", "sha256"]),
-        headings={"sha256": "sha256"},
-        overflow=("sha256",),
-    )
+    frame = pd.DataFrame(files).T[["bytes", "sha256"]].sort_index().rename_axis("file")
+    headings = {"sha256": "sha256"}
+    page.table("input_files", frame.reset_index(), headings=headings, overflow=("sha256",))
 
 
 def look_up(flow: pd.DataFrame, figure: BoxNumber) -> int | None:
-    """The number of a box, or None where the flow has no such row."""
+    """Find the number of a box, or None where the flow has no such row."""
     rows = flow[flow["table"] == figure.table]
     if figure.step is not None:
         rows = rows[rows["step"] == figure.step]
@@ -167,36 +146,33 @@ def look_up(flow: pd.DataFrame, figure: BoxNumber) -> int | None:
 
 def _write_boxes(page: Page, flow: pd.DataFrame) -> None:
     first = page.row
-    boxes = [(title, [(f.label, look_up(flow, f)) for f in figures]) for title, figures in BOXES]
-    boxes = [(title, [item for item in items if item[1] is not None]) for title, items in boxes]
-    boxes = [box for box in boxes if box[1]]
-    height = max((len(items) for _, items in boxes), default=0)
-    for (title, items), columns in zip(boxes, BOX_COLUMNS, strict=False):
-        _box(page, first, columns, title, items, height, strong=columns == BOX_COLUMNS[-1])
+    boxes = {title: _known(flow, figures) for title, figures in BOXES.items()}
+    boxes = {title: numbers for title, numbers in boxes.items() if numbers}
+    height = max(map(len, boxes.values()), default=0)
+    for (title, numbers), columns in zip(boxes.items(), BOX_COLUMNS, strict=False):
+        _box(page, first, columns, title, numbers, height, strong=columns == BOX_COLUMNS[-1])
+    middle = {
+        "font": page.look.font("muted", 18),
+        "align": Alignment(horizontal="center", vertical="center"),
+    }
     for column in ARROW_COLUMNS[: max(len(boxes) - 1, 0)]:
-        page.write(
-            first + 2,
-            column,
-            "→",
-            font=page.look.font("muted", 18),
-            align=Alignment(horizontal="center", vertical="center"),
-        )
+        page.write(first + 2, column, "→", **middle)
     page.row = first + height + 1
-    excluded = [(f.label, look_up(flow, f)) for f in EXCLUDED[1]]
-    if all(value is not None for _, value in excluded):
-        page.write(
-            page.row,
-            BOX_COLUMNS[2][1],
-            "↓",
-            font=page.look.font("muted", 18),
-            align=Alignment(horizontal="center", vertical="center"),
-        )
+    excluded = _known(flow, EXCLUDED)
+    if len(excluded) == len(EXCLUDED):
+        page.write(page.row, BOX_COLUMNS[2][1], "↓", **middle)
         page.set_height(page.row, 22)
         page.row += 1
-        _box(page, page.row, BOX_COLUMNS[2], EXCLUDED[0], excluded, len(excluded), strong=False)
+        title = "Excluded: low activity"
+        _box(page, page.row, BOX_COLUMNS[2], title, excluded, len(excluded), strong=False)
         page.row += len(excluded) + 1
     page.keep(first, page.row)
     page.space(10)
+
+
+def _known(flow: pd.DataFrame, figures: dict[str, BoxNumber]) -> dict[str, int]:
+    found = {label: look_up(flow, figure) for label, figure in figures.items()}
+    return {label: value for label, value in found.items() if value is not None}
 
 
 def _box(
@@ -204,7 +180,7 @@ def _box(
     row: int,
     columns: tuple[int, int],
     title: str,
-    items: list,
+    numbers: dict[str, int],
     height: int,
     strong: bool,
 ) -> None:
@@ -224,42 +200,27 @@ def _box(
         page.set_height(row + offset, 19)
     middle = Alignment(horizontal="left", vertical="center", indent=1)
     page.write(row, columns[0], title, font=look.font(bold=True, size=11), align=middle)
-    for offset, (label, value) in enumerate(items, 1):
+    for offset, (label, value) in enumerate(numbers.items(), 1):
         page.write(row + offset, columns[0], label, font=look.font("muted"), align=middle)
-        page.write(
-            row + offset,
-            columns[1],
-            value,
-            font=look.font(bold=True),
-            align=Alignment(horizontal="right", vertical="center", indent=1),
+        bold, right = (
+            look.font(bold=True),
+            Alignment(horizontal="right", vertical="center", indent=1),
         )
+        page.write(row + offset, columns[1], value, font=bold, align=right)
 
 
 def reconciled(flow: pd.DataFrame) -> pd.DataFrame:
-    """The flow as it is shown: whether each row adds up, and what its rows are."""
-    numbers = flow[["rows_in", "rows_added", "rows_removed", "rows_quarantined", "rows_out"]]
-    numbers = numbers.astype("int64")
-    adds_up = (
-        numbers["rows_in"]
-        + numbers["rows_added"]
-        - numbers["rows_removed"]
-        - numbers["rows_quarantined"]
-        == numbers["rows_out"]
-    )
-    return pd.DataFrame(
-        {
-            "step": flow["step"],
-            "table": flow["table"],
-            "rules": flow["rules"],
-            **{name: numbers[name] for name in numbers},
-            "adds_up": adds_up.map({True: "yes", False: "NO"}),
-            "reason": flow["reason"],
-        }
-    ).reset_index(drop=True)
+    """Show the flow, with whether each row adds up."""
+    numbers = [name for name in flow if name.startswith("rows_")]
+    shown = flow.astype(dict.fromkeys(numbers, "int64")).reset_index(drop=True)
+    lost = shown["rows_removed"] + shown["rows_quarantined"]
+    adds_up = shown["rows_in"] + shown["rows_added"] - lost == shown["rows_out"]
+    shown["adds_up"] = adds_up.map({True: "yes", False: "NO"})
+    return shown[["step", "table", "rules", *numbers, "adds_up", "reason"]]
 
 
 def _write_published(page: Page, flow: pd.DataFrame, rules: str, synthetic: str) -> None:
-    """The famous figures beside this run's, with the reason where they differ."""
+    """Write the famous figures beside this run's, with the reason where they differ."""
     figures = read_published().set_index("figure")["value"]
     published = figures[figures.index.isin(COMPARED)].astype("int64").to_dict()
     raw = [name for name in ("rows.prior", "rows.customers") if name in published]
@@ -269,37 +230,27 @@ def _write_published(page: Page, flow: pd.DataFrame, rules: str, synthetic: str)
         ours = look_up(flow, figure)
         if name not in published or ours is None:
             continue
-        other_data = (
-            "Generated data, not the published data set."
-            if synthetic == GENERATED
-            else "Another data set: a part of the published one."
-        )
-        reason = (
-            "The same."
-            if ours == published[name]
-            else other_data
-            if not same_data
-            else why
-            if rules == "corrected" and why
-            else "Differs: the input files differ."
-        )
+        if ours == published[name]:
+            reason = "The same."
+        elif not same_data and synthetic == GENERATED:
+            reason = "Generated data, not the published data set."
+        elif not same_data:
+            reason = "Another data set: a part of the published one."
+        else:
+            reason = why if rules == "corrected" and why else "Differs: the input files differ."
         rows.append(
-            (
-                label,
-                published[name],
-                "yes" if ours == published[name] else "no",
-                ours,
-                ours - published[name],
-                reason,
-            )
+            {
+                "figure": label,
+                "published": published[name],
+                "same": "yes" if ours == published[name] else "no",
+                "this_run": ours,
+                "difference": ours - published[name],
+                "why": reason,
+            }
         )
-    if not rows:
-        return
-    page.section("Beside the figures that published analyses print")
-    frame = pd.DataFrame(
-        rows, columns=["figure", "published", "same", "this_run", "difference", "why"]
-    )
-    page.table("published_figures", frame, overflow=("why",))
+    if rows:
+        page.section("Beside the figures that published analyses print")
+        page.table("published_figures", pd.DataFrame(rows), overflow=("why",))
 
 
 # ---- 3. and 4. --------------------------------------------------------------------------------
@@ -350,10 +301,9 @@ def write_derivations(book: Book, flags: pd.DataFrame, flags_are_withheld: bool)
     page.space(4)
     rules = pd.DataFrame(dictionary.derivations(book.settings))
     rules["table"] = [tables.split()[0] for tables in rules["table"]]
-    columns = ["table", "column", "derived_from", "unit", "condition"]
     page.table(
         "column_derivations",
-        rules[columns],
+        rules[["table", "column", "derived_from", "unit", "condition"]],
         headings={"table": "First table", "column": "New column", "condition": "Rule"},
         filters=True,
     )

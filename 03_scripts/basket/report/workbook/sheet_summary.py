@@ -2,15 +2,16 @@
 
 import pandas as pd
 
+from basket.analysis.questions import number_of
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.sheets import SUMMARY
-from basket.report.workbook.shown_findings import FigureLinks, confidence, in_order
+from basket.report.workbook.shown_findings import FigureLinks, confidence
 
 
 def write_summary(book: Book, findings: list[dict], links: FigureLinks) -> Page:
     """Write one row for each message, in the order of the questions."""
     page = book.page(SUMMARY, "Executive summary", (5.5, 47.0, 42.0, 34.0, 14.5, 9.0, 21.0))
-    ordered = in_order(findings)
+    ordered = sorted(findings, key=lambda finding: number_of(finding["question"]))
     page.text(
         "What we found, what it means, and what to do about it. Answers come first; how they "
         "were reached stands on the sheets behind.",
@@ -18,35 +19,27 @@ def write_summary(book: Book, findings: list[dict], links: FigureLinks) -> Page:
     )
     page.space(6)
     frame = pd.DataFrame(
-        [
-            {
-                "question": finding["question"],
-                "finding": finding["headline"],
-                "so_what": finding["so_what"],
-                "do_this": finding["action"],
-                "confidence": confidence(finding),
-                "chart": links.chart(finding),
-                "evidence": ", ".join(finding["evidence"]),
-            }
-            for finding in ordered
-        ],
-        columns=["question", "finding", "so_what", "do_this", "confidence", "chart", "evidence"],
+        {
+            "question": [finding["question"] for finding in ordered],
+            "finding": [finding["headline"] for finding in ordered],
+            "so_what": [finding["so_what"] for finding in ordered],
+            "do_this": [finding["action"] for finding in ordered],
+            "confidence": [confidence(finding) for finding in ordered],
+            "chart": [links.chart(finding) for finding in ordered],
+            "evidence": [", ".join(finding["evidence"]) for finding in ordered],
+        }
     )
-
-    def link(row: int, column: str):
-        return links.target(ordered[row]) if column == "chart" and ordered else None
-
     place = page.table(
         "key_messages",
         frame,
         headings={"question": "Q", "so_what": "So what", "do_this": "Do this"},
-        link=link,
+        links={"chart": [links.target(finding) for finding in ordered]},
     )
+    bold = page.look.font(bold=True)
     for row in range(place.first, place.last + 1):
-        page.sheet.cell(row, 2).font = page.look.font(bold=True)
-        page.set_height(
-            row, page.height_of(page.sheet.cell(row, 2).value, 2, page.look.font(bold=True)) + 4
-        )
+        cell = page.sheet.cell(row, 2)
+        cell.font = bold
+        page.set_height(row, page.height_of(cell.value, 2, bold) + 4)
     page.sheet.freeze_panes = page.sheet.cell(place.first, 1)
     page.repeat(place.header)
     page.space(6)

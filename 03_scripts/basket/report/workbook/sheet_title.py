@@ -25,44 +25,32 @@ class Tile:
 
 
 def tiles(tables: dict[str, pd.DataFrame], synthetic: str) -> list[Tile]:
-    """The tiles, read from the result tables (active population).
+    """Read the tiles from the result tables (active population).
 
-    Where prices are fabricated by us (Kaggle's layout), no dollars stand on the title page.
+    Where prices are fabricated by us (Kaggle's layout), no dollars are on the title page.
     """
     days = _active(tables["orders_by_day"])
     orders, lines, spend = (days[name].sum() for name in ("orders", "lines", "spend"))
     people = tables["flags"]
     people = _active(people[people["flag"] == "exclusion_flag"])
     departments = _active(tables["departments"])
-    reordered = (departments["reorder_rate"] * departments["lines"]).sum()
+    reorder_rate = (departments["reorder_rate"] * departments["lines"]).sum() / lines
     who = "active customers"
     customers = people["customers"].iloc[-1] if len(people) else None
-    found = [
+    mean, size = round(float(spend / orders), 6), round(float(lines / orders), 6)
+    about_money = [
+        Tile("Spend (USD)", round(float(spend), 2), "$#,##0", f"fabricated prices, {who}"),
+        Tile("Mean order value (USD)", mean, "$#,##0.00", f"spend / orders, {who}"),
+    ]
+    about_size = [Tile("Mean lines per order", size, "0.00", who)]
+    share = f"share of order lines, {who}"
+    return [
         Tile("Customers", customers, "#,##0", who),
         Tile("Orders", int(orders), "#,##0", f"prior orders, {who}"),
         Tile("Order lines", int(lines), "#,##0", f"products in orders, {who}"),
+        *(about_size if synthetic == COLUMNS else about_money),
+        Tile("Reorder rate", round(float(reorder_rate), 6), "0.0%", share),
     ]
-    if synthetic != COLUMNS:
-        found += [
-            Tile("Spend (USD)", round(float(spend), 2), "$#,##0", f"fabricated prices, {who}"),
-            Tile(
-                "Mean order value (USD)",
-                round(float(spend / orders), 6),
-                "$#,##0.00",
-                f"spend / orders, {who}",
-            ),
-        ]
-    else:
-        found.append(Tile("Mean lines per order", round(float(lines / orders), 6), "0.00", who))
-    found.append(
-        Tile(
-            "Reorder rate",
-            round(float(reordered / lines), 6),
-            "0.0%",
-            f"share of order lines, {who}",
-        )
-    )
-    return found
 
 
 def _active(table: pd.DataFrame) -> pd.DataFrame:
@@ -76,19 +64,13 @@ def write_title(book: Book, tables: dict[str, pd.DataFrame], facts: dict) -> Pag
     page.text(report.subject, colour="muted", size=13)
     page.space(8)
     for label, value in title_facts(report, facts):
-        page.write(page.row, 1, label, font=look.font("muted"))
-        page.write(page.row, 2, value)
-        page.set_height(page.row, 16)
-        page.row += 1
+        page.write_row(label, value, font=look.font("muted"))
     page.space(12)
     _write_tiles(page, tiles(tables, facts["data"]["synthetic"]))
     page.space(8)
     page.section("Contents")
     for name, content in CONTENT.items():
-        page.link(page.write(page.row, 1, name), name)
-        page.write(page.row, 2, content)
-        page.set_height(page.row, 16)
-        page.row += 1
+        page.link(page.write_row(name, content), name)
     return page
 
 
@@ -117,19 +99,10 @@ def _write_tiles(page: Page, found: list[Tile]) -> None:
             (tile.note, look.font("muted"), 32, None),
         )
         for offset, (value, font, height, form) in enumerate(rows):
-            cell = page.write(
-                first + offset,
-                column,
-                value,
-                font=font,
-                number_format=form,
-                align=Alignment(
-                    horizontal="left",
-                    vertical="center",
-                    indent=1,
-                    wrap_text=offset == len(rows) - 1,
-                ),
-            )
+            wrap = offset == len(rows) - 1
+            align = Alignment(horizontal="left", vertical="center", indent=1, wrap_text=wrap)
+            place = (first + offset, column)
+            cell = page.write(*place, value, font=font, number_format=form, align=align)
             cell.fill = look.fill("grid", 0.3)
             cell.border = Border(
                 left=look.side("paper", "thick"),

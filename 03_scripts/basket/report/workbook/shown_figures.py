@@ -49,7 +49,7 @@ class ShownFigure:
 def publishable_figures(
     specs: list[dict], withheld: set[tuple[str, str]], customer_tables: set, settings: Settings
 ) -> list[ShownFigure]:
-    """The figures in the order of the questions, without the numbers of groups too small to show.
+    """Put figures in the order of the questions, without the numbers of groups too small to show.
 
     Rows of such a group go to the end, as `suppressed`, so that a chart can stop above them.
     """
@@ -89,7 +89,7 @@ def _suppress(figure: ShownFigure, withheld: set[tuple[str, str]], settings: Set
 
 
 def _rows_of_withheld(data: pd.DataFrame, withheld: set[tuple[str, str]]) -> pd.Series:
-    """Rows that name a withheld group, in the column of its grouping or anywhere in the texts."""
+    """Find rows that name a withheld group, in the column of its grouping or in any text."""
     hidden = pd.Series(False, index=data.index)
     named = {grouping for grouping, _ in withheld} & set(data.columns)
     for name in named or data.columns:
@@ -114,18 +114,12 @@ def prepare(figure: ShownFigure) -> None:
     if not spec:
         return
     if len(spec["series"]) > native_charts.MOST_SERIES:
-        raise BasketError(
-            f"figure {figure.name}: a chart shows at most {native_charts.MOST_SERIES} series"
-        )
+        most = f"at most {native_charts.MOST_SERIES} series"
+        raise BasketError(f"figure {figure.name}: a chart shows {most}")
     used = [spec["x"], *spec["series"]]
-    broken = [
-        any(
-            plain(value) is None or not (is_number(plain(value)) or column == spec["x"])
-            for column, value in zip(used, row, strict=True)
-        )
-        for row in figure.data[used].itertuples(index=False, name=None)
-    ]
-    order = pd.Series(broken).astype(int)
+    cells = figure.data[used].map(plain)
+    drawable = cells[spec["series"]].map(is_number).all(axis=1) & cells[spec["x"]].notna()
+    order = (~drawable).astype(int)
     figure.data = figure.data.iloc[order.argsort(kind="stable")].reset_index(drop=True)
     figure.drawn = int((order == 0).sum())
     for name, (low, high) in (spec.get("intervals") or {}).items():
@@ -140,7 +134,7 @@ def prepare(figure: ShownFigure) -> None:
 
 
 def bars_instead(figure: ShownFigure) -> dict | None:
-    """A native chart in place of a picture, which cannot leave a group out."""
+    """Describe a native chart in place of a picture, which cannot leave a group out."""
     numbers = [
         name for name in figure.data if any(is_number(plain(value)) for value in figure.data[name])
     ]
@@ -161,7 +155,7 @@ def bars_instead(figure: ShownFigure) -> dict | None:
 
 
 def heat_grid(figure: ShownFigure) -> pd.DataFrame:
-    """A heat map as rows and columns, the longer side across, headers as text."""
+    """Turn a heat map into rows and columns, the longer side across, headers as text."""
     heat = figure.heat
     grid = figure.data.pivot(index=heat["rows"], columns=heat["columns"], values=heat["values"])
     grid = grid.reindex(

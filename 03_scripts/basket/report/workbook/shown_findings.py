@@ -3,7 +3,6 @@
 import pandas as pd
 
 from basket.analysis.privacy import PUBLISHED_POPULATION, SUPPRESSED
-from basket.analysis.questions import number_of
 from basket.project.errors import BasketError
 from basket.project.settings import Settings
 from basket.report.workbook.sheets import FIGURES
@@ -16,7 +15,7 @@ CONFIDENCE = {"high": "●●● High", "medium": "●●○ Medium", "low": "�
 def publishable_findings(
     findings: list[dict], published: dict[str, pd.DataFrame], settings: Settings
 ) -> list[dict]:
-    """Withhold what tells of a group too small to publish; refuse groups of another population.
+    """Withhold what describes a group too small to publish; refuse groups of another population.
 
     A number's `where` names its column and the values of its row.
     """
@@ -34,7 +33,7 @@ def _is_withheld(finding: dict, number: dict, published: dict[str, pd.DataFrame]
         return False
     if where.get("population", PUBLISHED_POPULATION) != PUBLISHED_POPULATION:
         raise BasketError(
-            f"finding {finding['id']} tells of groups of all customers ({table}); "
+            f"finding {finding['id']} describes groups of all customers ({table}); "
             "groups are published for the active ones only (D-15)"
         )
     rows = published[table]
@@ -46,7 +45,7 @@ def _is_withheld(finding: dict, number: dict, published: dict[str, pd.DataFrame]
 
 def _withhold(finding: dict, settings: Settings) -> dict:
     return finding | {
-        "headline": "Withheld: the answer would tell of too few customers",
+        "headline": "Withheld: the answer would describe too few customers",
         "so_what": f"It rests on a group of fewer than {settings.privacy.smallest_group} "
         "customers, or on one that would give such a group away (D-15).",
         "action": "Run the analysis again with more customers.",
@@ -58,27 +57,22 @@ def _withhold(finding: dict, settings: Settings) -> dict:
 
 
 def confidence(finding: dict) -> str:
-    """How sure a finding is, readable without colours."""
+    """Say how sure a finding is, readable without colours."""
     return CONFIDENCE.get(finding["confidence"], finding["confidence"])
 
 
 class FigureLinks:
-    """Where the evidence of a finding stands in this workbook."""
+    """Where the evidence of a finding is in this workbook."""
 
     def __init__(self, figures: list[ShownFigure]):
         """Remember the rows of the figures on their sheet."""
         self.rows = {figure.name: figure.row for figure in figures}
 
     def target(self, finding: dict) -> tuple[str, int] | None:
-        """Page and row of a finding's figure."""
+        """Return page and row of a finding's figure."""
         row = self.rows.get(finding.get("figure") or "")
         return (FIGURES, row) if row else None
 
     def chart(self, finding: dict) -> str:
-        """The word that leads to a finding's figure."""
+        """Return the word that leads to a finding's figure."""
         return "Chart" if self.target(finding) else NOTHING
-
-
-def in_order(findings: list[dict]) -> list[dict]:
-    """Findings in the order of their questions."""
-    return sorted(findings, key=lambda finding: number_of(finding["question"]))

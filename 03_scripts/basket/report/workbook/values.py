@@ -34,12 +34,12 @@ def heading(name: str) -> str:
 
 
 def is_number(value) -> bool:
-    """Whether a value is a number (a truth value is none)."""
+    """Say whether a value is a number (a truth value is none)."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def plain(value):
-    """A value as a cell holds it: a number, a text, N/A for what is not known."""
+    """Convert a value to what a cell holds: a number, a text, N/A for what is not known."""
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return NOT_KNOWN
     if hasattr(value, "item"):
@@ -54,7 +54,7 @@ def plain(value):
 
 
 def shown(value, number_format: str) -> str:
-    """Roughly how a number looks in its format: good enough to measure it."""
+    """Write a number roughly as its format shows it: good enough to measure it."""
     if not is_number(value):
         return str(value)
     decimals = len(match.group(1)) if (match := re.search(r"0\.(0+)", number_format)) else 0
@@ -64,12 +64,12 @@ def shown(value, number_format: str) -> str:
 
 
 def number_format_of(value) -> str:
-    """The format of a number that stands alone."""
+    """Return the format of a number outside of a table."""
     return "#,##0" if float(value).is_integer() else "#,##0.00"
 
 
 def unique(titles: Sequence[str]) -> list[str]:
-    """Titles without repetition: the second of a name gets a 2."""
+    """Make titles differ: the second of a name gets a 2."""
     seen: dict[str, int] = {}
     found = []
     for title in titles:
