@@ -64,18 +64,18 @@ class Binned:
         return Binned(self.edges, self.customers + other.customers, self.total + other.total)
 
 
-def best_cuts(binned: Binned, most: int = MOST_CUTS, least_band: float = LEAST_BAND) -> list:
+def best_cuts(binned: Binned, most: int = MOST_CUTS) -> list:
     """Find the best 0, 1, … `most` cuts: those that leave the least variance within the bands.
 
     A list of arrays of cuts; a value at a cut belongs to the band above it. Exact, by dynamic
     programming over the bins (Fisher 1958); the list ends where no further cut leaves every band
-    the share `least_band` of the customers. Ties go to the lower cuts.
+    the share LEAST_BAND of the customers. Ties go to the lower cuts.
     """
     customers = np.concatenate([[0], np.cumsum(binned.customers)])
     total = np.concatenate([[0.0], np.cumsum(binned.total)])
     size = customers[None, :] - customers[:, None]  # of a band from bin [row] to before [column]
     difference = total[None, :] - total[:, None]
-    enough = size >= max(1, least_band * customers[-1])
+    enough = size >= max(1, LEAST_BAND * customers[-1])
     between = np.where(enough, difference**2 / np.maximum(size, 1), -np.inf)
     best, came_from = between[0], []
     found = [np.array([], binned.edges.dtype)]
@@ -170,7 +170,7 @@ def bands(
             floats(measures[measure])[order],
             quarter,
             np.asarray(course_cuts[attribute], float),
-            STEPS.get(attribute, 1),
+            STEPS[attribute],
         )
         rows += [{"attribute": attribute, "measure": measure, **each} for each in row]
         columns[:, 2 * number : 2 * number + 2] = column[confirms]

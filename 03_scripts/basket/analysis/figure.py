@@ -40,17 +40,10 @@ class Figure:
     labels: dict[str, str] = field(default_factory=dict)
 
     def record(self, question: str, so_what: str) -> dict:
-        """What figures.json says of this figure."""
-        kind = {"histogram": "column", "dots": "scatter"}.get(self.kind, self.kind)
-        chart = {
-            "kind": kind,
-            "x": self.x,
-            "series": self.series,
-            "x_title": self.x_title,
-            "y_title": self.y_title,
-            "number_format": self.number_format,
-            "intervals": self.intervals,
-        }
+        """Describe this figure as figures.json does."""
+        axes = ("x", "series", "x_title", "y_title", "number_format", "intervals")
+        chart = {"kind": {"histogram": "column", "dots": "scatter"}.get(self.kind, self.kind)}
+        chart |= {name: getattr(self, name) for name in axes}
         rows = self.data.astype("object").where(self.data.notna(), None).values.tolist()
         return {
             "name": self.name,

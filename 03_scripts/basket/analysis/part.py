@@ -255,11 +255,6 @@ class TimeColumns:
         """Weights of the orders of each day."""
         return self.orders.reshape(7, HOURS, -1).sum(axis=1)
 
-    @property
-    def lines(self) -> np.ndarray:
-        """Weights of the lines of each daypart x department."""
-        return self.block("lines")
-
 
 def time_moments(part: Part, goods: Goods) -> Moments:
     """Take the moments of the part's active customers; their columns are `TimeColumns`."""

@@ -60,16 +60,6 @@ class Counts:
         )
 
     @property
-    def customers(self) -> pd.DataFrame:
-        """All customers, a row each."""
-        return self.people.customers
-
-    @property
-    def labels(self) -> pd.DataFrame:
-        """The label of each customer's group, a column per grouping."""
-        return self.people.labels
-
-    @property
     def time_columns(self) -> TimeColumns:
         """Say where each sum stands among the columns of `time_moments`."""
         return TimeColumns(len(self.settings.dayparts), len(self.departments))

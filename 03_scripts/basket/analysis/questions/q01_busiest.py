@@ -23,7 +23,7 @@ QUESTION = Question(
 
 
 def busiest_times(counts: Counts) -> pd.DataFrame:
-    """The busiest and slowest days and hours of the active population, with their share of orders.
+    """Name the busiest and slowest days and hours, active, with their share of orders.
 
     `index` compares with as many average days or hours. Hours that follow each other are named
     from first to last.
@@ -48,37 +48,23 @@ def busiest_times(counts: Counts) -> pd.DataFrame:
             )
             factor = len(weights) / count
             rows.append(
-                (
-                    period,
-                    rank,
-                    spoken(chosen, names),
-                    int(chosen[0]),
-                    int(chosen[-1]),
-                    round(float((picked @ moments.sums)[0])),
-                    share,
-                    share * factor,
-                    low * factor,
-                    high * factor,
-                )
+                {
+                    "period": period,
+                    "rank": rank,
+                    "names": in_words(chosen, names),
+                    "first": int(chosen[0]),
+                    "last": int(chosen[-1]),
+                    "orders": round(float((picked @ moments.sums)[0])),
+                    "share": share,
+                    "index": share * factor,
+                    "index_low": low * factor,
+                    "index_high": high * factor,
+                }
             )
-    return pd.DataFrame(
-        rows,
-        columns=[
-            "period",
-            "rank",
-            "names",
-            "first",
-            "last",
-            "orders",
-            "share",
-            "index",
-            "index_low",
-            "index_high",
-        ],
-    )
+    return pd.DataFrame(rows)
 
 
-def spoken(numbers: np.ndarray, names: list[str] | None) -> str:
+def in_words(numbers: np.ndarray, names: list[str] | None) -> str:
     """Name days, or hours as ranges: `9 to 16`, `23 to 6` over midnight."""
     if names is not None:
         return " and ".join(names[number] for number in numbers)
@@ -129,7 +115,7 @@ def order_index(counts: Counts) -> pd.DataFrame:
 
 
 def quiet_windows(counts: Counts) -> pd.DataFrame:
-    """The quietest window of each day within waking hours, quietest first.
+    """Find the quietest window of each day within waking hours, quietest first.
 
     `index` compares the window's orders with the average window of the same length in waking
     hours; a window is `is_quiet` when the whole interval lies below 1.
@@ -139,47 +125,31 @@ def quiet_windows(counts: Counts) -> pd.DataFrame:
     length = settings.window_hours
     starts = range(first, last - length + 2)
     by_cell = columns.orders.reshape(7, HOURS, -1)
-    waking = by_cell[:, first : last + 1].sum(axis=(0, 1), keepdims=False)[None, :]
+    waking = by_cell[:, first : last + 1].sum(axis=(0, 1))[None, :]
     rows = []
     for day in range(7):
-        totals = [
-            by_cell[day, start : start + length].sum(axis=0) @ moments.sums for start in starts
-        ]
-        start = starts[int(np.argmin(totals))]
-        weights = by_cell[day, start : start + length].sum(axis=0)[None, :]
+        by_start = [by_cell[day, start : start + length].sum(axis=0) for start in starts]
+        quietest = int(np.argmin([weights @ moments.sums for weights in by_start]))
+        start, weights = starts[quietest], by_start[quietest][None, :]
         share, low, high, _ = (
             float(x[0]) for x in moments.ratio([weights], [waking], settings.statistics.confidence)
         )
         windows = 7 * (last - first + 1) / length
         rows.append(
-            (
-                day,
-                settings.day_names[day],
-                start,
-                start + length,
-                round(float((weights @ moments.sums)[0])),
-                share,
-                share * windows,
-                low * windows,
-                high * windows,
-            )
+            {
+                "day": day,
+                "day_name": settings.day_names[day],
+                "from_hour": start,
+                "to_hour": start + length,
+                "orders": round(float((weights @ moments.sums)[0])),
+                "share": share,
+                "index": share * windows,
+                "index_low": low * windows,
+                "index_high": high * windows,
+                "is_quiet": "yes" if high * windows < 1 else "no",
+            }
         )
-    table = pd.DataFrame(
-        rows,
-        columns=[
-            "day",
-            "day_name",
-            "from_hour",
-            "to_hour",
-            "orders",
-            "share",
-            "index",
-            "index_low",
-            "index_high",
-        ],
-    )
-    table = table.assign(is_quiet=np.where(table["index_high"] < 1, "yes", "no"))
-    table = table.sort_values(["index", "day"], ignore_index=True)
+    table = pd.DataFrame(rows).sort_values(["index", "day"], ignore_index=True)
     table.insert(0, "rank", table.index + 1)
     return table
 
@@ -191,13 +161,8 @@ def heat_map(tables: dict, settings: Settings) -> Figure:
     """Draw orders by day and hour."""
     table = tables["orders_by_day_hour"].query("population == 'active'")
     names = tables["busiest_times"].set_index(["period", "rank"])["names"]
-    data = pd.DataFrame(
-        {
-            "day": [settings.day_names[day] for day in table["day"]],
-            "hour": table["hour"],
-            "orders": table["orders"],
-        }
-    ).reset_index(drop=True)
+    days = [settings.day_names[day] for day in table["day"]]
+    data = table.assign(day=days)[["day", "hour", "orders"]].reset_index(drop=True)
     peak = data.sort_values("orders", ascending=False, kind="stable").iloc[0]
     return figure.heat(
         data,

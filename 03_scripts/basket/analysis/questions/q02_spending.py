@@ -82,7 +82,7 @@ def department_times(counts: Counts) -> pd.DataFrame:
     `lift` is the department's share of the daypart's lines over its share of all lines.
     """
     moments, columns, settings = counts.time_moments, counts.time_columns, counts.settings
-    lines = columns.lines.reshape(columns.dayparts, columns.departments, -1)
+    lines = columns.block("lines").reshape(columns.dayparts, columns.departments, -1)
     cells = columns.dayparts * columns.departments
 
     def spread(weights: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ METHODS = ("course", "equal lines", "equal spend")
 
 
 def price_bands(counts: Counts) -> pd.DataFrame:
-    """The course's price ranges beside two proposals from the data, active population.
+    """Compare the course's price ranges with two proposals from the data, active population.
 
     One row per way to cut and band. `equal lines` cuts where a third and two thirds of the lines
     are reached, `equal spend` the same of the money. `lines_relabelled` counts the lines of the

@@ -86,8 +86,7 @@ def income_by_age(counts: Counts) -> pd.DataFrame:
 
     Customers are taken in the order of their ids: the last digit of a sum of floats depends on it.
     """
-    active = counts.customers[counts.active & counts.customers["income"].notna().to_numpy()]
-    active = active.sort_values("user_id")
+    active = counts.active_people.customers.dropna(subset="income").sort_values("user_id")
     first = active["age"] // AGES_PER_ROW * AGES_PER_ROW
     table = active["income"].astype("float64").groupby(first).agg(["size", "mean", "sem"])
     confidence = counts.settings.statistics.confidence

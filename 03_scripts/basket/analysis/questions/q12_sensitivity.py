@@ -42,12 +42,12 @@ def thresholds_moved(counts: Counts, rules: Rules) -> pd.DataFrame:
     """Move every threshold: the table sensitivity, of the customers, products and hours counted."""
     hours = counts["day_hour"].at("population", "all")
     return sensitivity(
-        counts.customers,
+        counts.people.customers,
         counts.products,
         (hours["orders"], hours["lines"]),
         rules,
         counts.settings,
-        headline_of=Conclusions(counts.people, relabel, counts.settings).under,
+        headline_of=Conclusions(counts.people, counts.settings).under,
     )
 
 
