@@ -12,6 +12,7 @@ import pytest
 
 from basket.project.folders import ROOT
 
+BASKET = (sys.executable, "-m", "basket")
 SMALL = "0.004"
 NAME = "données d'épicerie (2017)"  # with spaces and accents, as a user's folder may have
 SAID = "said.txt"  # beside the checkout: what the build said
@@ -19,13 +20,7 @@ SAID = "said.txt"  # beside the checkout: what the build said
 
 def copy_of_checkout(target: Path) -> Path:
     """A copy of the checkout's tracked and new files, under a name with spaces and accents."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", folder=ROOT)
     if listed.returncode:
         pytest.skip("not a git checkout: its files cannot be listed")
     for name in listed.stdout.split("\0"):
@@ -35,16 +30,27 @@ def copy_of_checkout(target: Path) -> Path:
     return target
 
 
-def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+def run(*command, folder: Path | None = None, **environment) -> subprocess.CompletedProcess:
+    """Run a command in a folder, with additions to the environment; keep its output as text."""
     return subprocess.run(
-        ["make", *arguments],
+        list(map(str, command)),
         cwd=folder,
         capture_output=True,
         text=True,
-        env=os.environ | environment,
+        env=os.environ | {name: str(value) for name, value in environment.items()},
         timeout=500,
         check=False,
     )
+
+
+def basket(*arguments, **environment) -> subprocess.CompletedProcess:
+    """Run the command `basket` of the code that these tests import."""
+    return run(*BASKET, *arguments, **environment)
+
+
+def make(folder: Path, *arguments: str, **environment) -> subprocess.CompletedProcess:
+    """Run `make` in a copy of the checkout."""
+    return run("make", *arguments, folder=folder, **environment)
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -60,13 +66,8 @@ def checkout_in(place: Path) -> Path:
     folder = copy_of_checkout(place / NAME)
     binaries = folder / ".venv" / "bin"
     binaries.mkdir(parents=True)
-    basket = " -c 'import sys; from basket.command import main; main()'"
-    for name, program in {
-        "python": "",
-        "basket": basket,
-        "ruff": basket,
-        "jupyter": basket,
-    }.items():
+    for name in ("python", "basket"):
+        program = "" if name == "python" else " -m basket"
         (binaries / name).write_text(
             '#!/bin/sh\nhere="$(cd "$(dirname "$0")/../.." && pwd)"\n'
             f'PYTHONPATH="$here/03_scripts" exec "{sys.executable}"{program} "$@"\n'
