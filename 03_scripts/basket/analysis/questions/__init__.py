@@ -1,7 +1,8 @@
 """The questions of the report: one module each, `qNN_*`, found by name. No other list exists.
 
-A question module holds `QUESTION`, the functions that make its result tables, its figures
-(result tables and settings to a `Figure`) and its findings (evidence and settings to a `Finding`).
+A question module holds, in this order, `QUESTION`, the functions that make its result tables, its
+figures (result tables and settings to a `Figure`) and its findings (evidence and settings to a
+`Finding`).
 
 The questions are read from the source of their modules: whoever prints a title (stage 06, the
 pages) needs no statistics, whose import takes a second.

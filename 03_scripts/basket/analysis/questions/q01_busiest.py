@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis import figure
-from basket.analysis.figure import Figure
 from basket.analysis.finding import SALES, Evidence, Finding
 from basket.analysis.question import WHEN, Question
 from basket.analysis.totals import Counts
@@ -18,8 +17,6 @@ QUESTION = Question(
     "can win some?",
     part=WHEN,
 )
-
-# ---- tables -------------------------------------------------------------------------------------
 
 
 def busiest_times(counts: Counts) -> pd.DataFrame:
@@ -154,10 +151,7 @@ def quiet_windows(counts: Counts) -> pd.DataFrame:
     return table
 
 
-# ---- figures ------------------------------------------------------------------------------------
-
-
-def heat_map(tables: dict, settings: Settings) -> Figure:
+def heat_map(tables: dict, settings: Settings) -> figure.Figure:
     """Draw orders by day and hour."""
     table = tables["orders_by_day_hour"].query("population == 'active'")
     names = tables["busiest_times"].set_index(["period", "rank"])["names"]
@@ -181,7 +175,7 @@ def heat_map(tables: dict, settings: Settings) -> Figure:
     )
 
 
-def quietest_windows(tables: dict, settings: Settings) -> Figure:
+def quietest_windows(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the quietest waking window of each day against the average window."""
     table = tables["quiet_windows"]
     windows = [
@@ -203,9 +197,6 @@ def quietest_windows(tables: dict, settings: Settings) -> Figure:
         x_title="Window",
         y_title="Times the average window",
     )
-
-
-# ---- findings -----------------------------------------------------------------------------------
 
 
 def busiest(seen: Evidence, settings: Settings) -> Finding:

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis import figure, statistics
-from basket.analysis.figure import Figure
-from basket.analysis.finding import PRICES, Evidence, Finding, TooLittleData
+from basket.analysis.finding import PRICES, Evidence, Finding
 from basket.analysis.question import WHEN, Question
+from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.totals import Counts
 from basket.project.settings import Settings
 from basket.tables.sums import HOURS, dollars, per
@@ -19,8 +19,6 @@ QUESTION = Question(
     part=WHEN,
 )
 MOST_DAYPART_ROWS = 12
-
-# ---- tables -------------------------------------------------------------------------------------
 
 
 def spend_by_time(counts: Counts) -> pd.DataFrame:
@@ -116,27 +114,13 @@ def sells_more(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     Takes rows of department_times. Only what may carry a headline counts; departments that gather
     what has no other place (`unnamed_departments`) are left out.
     """
-    table = _named(table, settings)
+    table = table[~table["department"].isin(settings.labels.unnamed_departments)]
     strong = table[(table["lift"] > 1) & (table["for_headline"] == "yes")]
     extra = strong["lines"] * (1 - 1 / strong["lift"])
     return strong.loc[extra.sort_values(ascending=False, kind="stable").index]
 
 
-def _named(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    return table[~table["department"].isin(settings.labels.unnamed_departments)]
-
-
-def _some_named(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    named = _named(table, settings)
-    if named.empty:
-        raise TooLittleData("No order line belongs to a department with a name.")
-    return named
-
-
-# ---- figures ------------------------------------------------------------------------------------
-
-
-def value_by_hour(tables: dict, settings: Settings) -> Figure:
+def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the value of an order by hour."""
     table = tables["spend_by_time"].query("period == 'hour'").rename(columns={"key": "hour"})
     highest = table.sort_values("mean_order_value").iloc[-1]
@@ -160,7 +144,7 @@ def value_by_hour(tables: dict, settings: Settings) -> Figure:
     )
 
 
-def value_by_day(tables: dict, settings: Settings) -> Figure:
+def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the value of an order by day against the mean order."""
     table = tables["spend_by_time"].query("period == 'day'").sort_values("key")
     proven = table[(table["for_headline"] == "yes") & (table["order_value_ratio"] > 1)]
@@ -183,9 +167,9 @@ def value_by_day(tables: dict, settings: Settings) -> Figure:
     )
 
 
-def goods_by_daypart(tables: dict, settings: Settings) -> Figure:
+def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
     """Draw what sells more than usual in some part of the day."""
-    table = _some_named(tables["department_times"], settings)
+    table = named_departments(tables["department_times"], settings)
     strong = sells_more(table, settings)
     popular = table.groupby("department")["lines"].sum().nlargest(MOST_DAYPART_ROWS).index
     shown = list(dict.fromkeys([*strong["department"], *popular]))[:MOST_DAYPART_ROWS]
@@ -210,9 +194,6 @@ def goods_by_daypart(tables: dict, settings: Settings) -> Figure:
         x_title="Department and part of the day",
         y_title="Times its usual share of order lines",
     )
-
-
-# ---- findings -----------------------------------------------------------------------------------
 
 
 def spending(seen: Evidence, settings: Settings) -> Finding:
@@ -267,7 +248,7 @@ def spending(seen: Evidence, settings: Settings) -> Finding:
 
 def goods_by_time(seen: Evidence, settings: Settings) -> Finding:
     """Say what sells more than usual in each part of the day."""
-    table = _some_named(seen.tables["department_times"], settings)
+    table = named_departments(seen.tables["department_times"], settings)
     strong = sells_more(table, settings)
     best = (table.sort_values("lift_low", ascending=False) if strong.empty else strong).iloc[0]
     name, daypart = best["department"], best["daypart"]

@@ -17,7 +17,6 @@ import pandas as pd
 from scipy import sparse
 
 from basket.analysis import figure
-from basket.analysis.figure import Figure
 from basket.analysis.finding import SALES, Evidence, Finding, TooLittleData
 from basket.analysis.groups import is_active
 from basket.analysis.question import WHOM, Question
@@ -233,9 +232,6 @@ def lift_interval(moments: np.ndarray, confidence: float) -> tuple[np.ndarray, .
     return lift, lift / factor, lift * factor
 
 
-# ---- tables -----------------------------------------------------------------------------------
-
-
 def product_pairs(
     pairs: pd.DataFrame,
     sums: dict,
@@ -347,10 +343,7 @@ def _strongest(table: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
     return (apart, True) if len(apart) else (table, False)
 
 
-# ---- figures ------------------------------------------------------------------------------------
-
-
-def strongest_pairs(tables: dict, settings: Settings) -> Figure:
+def strongest_pairs(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the pairs with the highest lift."""
     table, across = _strongest(tables["product_pairs"])
     table = table.head(10)
@@ -377,9 +370,6 @@ def strongest_pairs(tables: dict, settings: Settings) -> Figure:
 
 def _short(name: str) -> str:
     return name if len(name) <= 28 else name[:27].rstrip() + "…"
-
-
-# ---- findings -----------------------------------------------------------------------------------
 
 
 def strongest_pair(seen: Evidence, settings: Settings) -> Finding:
