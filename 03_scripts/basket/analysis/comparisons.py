@@ -196,9 +196,7 @@ def within_tests(
         if len(kept) < 2:
             continue
         chosen = inside & np.isin(codes, kept)
-        name = ", ".join(
-            f"{attribute} {band}" for attribute, band in zip(within, stratum, strict=True)
-        )
+        name = ", ".join(map(" ".join, zip(within, stratum, strict=True)))
         for measure in UNITS:
             found = statistics.epsilon_squared(
                 values[measure]()[chosen], codes[chosen], settings.statistics.confidence
@@ -290,20 +288,18 @@ def _of_groups(
     resampled = resampled_sums(sums, people, settings)
     of_times = {name: ("share of orders", name, "orders") for name in time_names(settings)}
     lifts = {name: (LIFT, lines_of(name), "lines") for name in people.departments}
-    return {
-        "tests": pd.concat(
-            [
-                association_tests(people.labels, settings),
-                overall_tests(values, people.labels, settings),
-                ratio_tests(RATIOS | of_times, sums, resampled, people.labels, settings),
-                *(
-                    within_tests(values, people, row.attribute, row.determined_by, settings)
-                    for row in redundant.itertuples()
-                    if row.attribute in people.labels
-                ),
-            ],
-            ignore_index=True,
+    tests = [
+        association_tests(people.labels, settings),
+        overall_tests(values, people.labels, settings),
+        ratio_tests(RATIOS | of_times, sums, resampled, people.labels, settings),
+        *(
+            within_tests(values, people, row.attribute, row.determined_by, settings)
+            for row in redundant.itertuples()
+            if row.attribute in people.labels
         ),
+    ]
+    return {
+        "tests": pd.concat(tests, ignore_index=True),
         "department_lifts": ratio_tests(lifts, sums, resampled, people.labels, settings),
     }
 

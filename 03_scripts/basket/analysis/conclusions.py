@@ -41,11 +41,7 @@ class Conclusions:
             statistic = self._settings.statistics
             found = statistics.epsilon_squared(self._ordered[measure], codes, statistic.confidence)
             self._known[key] = statistics.verdict(
-                found.effect_name,
-                found.effect,
-                found.low,
-                found.high,
-                found.p_value,
+                *(found.effect_name, found.effect, found.low, found.high, found.p_value),
                 thresholds=statistic.effects.model_dump(),
                 significance=statistic.significance,
             )

@@ -66,6 +66,10 @@ class Counts:
         """Say where each sum stands among the columns of `time_moments`."""
         return TimeColumns(len(self.settings.dayparts), len(self.departments))
 
+    def time_ratio(self, above: list[np.ndarray], below: list[np.ndarray]) -> tuple:
+        """Divide sums of `time_moments`, as `Moments.ratio` does, at the report's confidence."""
+        return self.time_moments.ratio(above, below, self.settings.statistics.confidence)
+
     @property
     def active_people(self) -> People:
         """The active customers: a copy, made when it is asked for."""

@@ -26,7 +26,6 @@ def busiest_times(counts: Counts) -> pd.DataFrame:
     from first to last.
     """
     moments, columns, settings = counts.time_moments, counts.time_columns, counts.settings
-    confidence = settings.statistics.confidence
     everything = columns.orders.sum(axis=0)[None, :]
     rows = []
     for period, weights, count, names in (
@@ -40,9 +39,7 @@ def busiest_times(counts: Counts) -> pd.DataFrame:
         ):
             chosen = np.sort(order[:count])
             picked = weights[chosen].sum(axis=0)[None, :]
-            share, low, high, _ = (
-                float(x[0]) for x in moments.ratio([picked], [everything], confidence)
-            )
+            share, low, high, _ = map(float, np.ravel(counts.time_ratio([picked], [everything])))
             factor = len(weights) / count
             rows.append(
                 {
@@ -78,7 +75,6 @@ def order_index(counts: Counts) -> pd.DataFrame:
     `index` is 1 where the day (hour, hour of the week) has as many orders as the average one.
     """
     moments, columns, settings = counts.time_moments, counts.time_columns, counts.settings
-    confidence = settings.statistics.confidence
     everything = columns.orders.sum(axis=0, keepdims=True)
     tables = []
     for period, weights, day, hour in (
@@ -86,10 +82,8 @@ def order_index(counts: Counts) -> pd.DataFrame:
         ("hour", columns.orders_by_hour, None, np.arange(HOURS)),
         ("day_hour", columns.orders, np.repeat(np.arange(7), HOURS), np.tile(np.arange(HOURS), 7)),
     ):
-        share, low, high, _ = moments.ratio(
-            [weights], [np.repeat(everything, len(weights), axis=0)], confidence
-        )
         cells = len(weights)
+        share, low, high, _ = counts.time_ratio([weights], [np.repeat(everything, cells, axis=0)])
         tables.append(
             pd.DataFrame(
                 {
@@ -128,9 +122,7 @@ def quiet_windows(counts: Counts) -> pd.DataFrame:
         by_start = [by_cell[day, start : start + length].sum(axis=0) for start in starts]
         quietest = int(np.argmin([weights @ moments.sums for weights in by_start]))
         start, weights = starts[quietest], by_start[quietest][None, :]
-        share, low, high, _ = (
-            float(x[0]) for x in moments.ratio([weights], [waking], settings.statistics.confidence)
-        )
+        share, low, high, _ = map(float, np.ravel(counts.time_ratio([weights], [waking])))
         windows = 7 * (last - first + 1) / length
         rows.append(
             {

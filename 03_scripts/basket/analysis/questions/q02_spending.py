@@ -27,7 +27,6 @@ def spend_by_time(counts: Counts) -> pd.DataFrame:
     Ratios compare with the mean over all orders (or items); the p-value is that of the order value.
     """
     moments, columns, settings = counts.time_moments, counts.time_columns, counts.settings
-    confidence = settings.statistics.confidence
     tables = []
     for period, orders in (("day", columns.orders_by_day), ("hour", columns.orders_by_hour)):
         spend = columns.block(f"cents_by_{period}")
@@ -37,12 +36,12 @@ def spend_by_time(counts: Counts) -> pd.DataFrame:
         def whole(weights: np.ndarray, cells=cells) -> np.ndarray:
             return np.repeat(weights.sum(axis=0, keepdims=True), cells, axis=0)
 
-        value, value_low, value_high, _ = moments.ratio([spend], [orders], confidence)
-        ratio, low, high, p_value = moments.ratio(
-            [spend, whole(orders)], [orders, whole(spend)], confidence
+        value, value_low, value_high, _ = counts.time_ratio([spend], [orders])
+        ratio, low, high, p_value = counts.time_ratio(
+            [spend, whole(orders)], [orders, whole(spend)]
         )
-        item, item_low, item_high, _ = moments.ratio(
-            [spend, whole(priced)], [priced, whole(spend)], confidence
+        item, item_low, item_high, _ = counts.time_ratio(
+            [spend, whole(priced)], [priced, whole(spend)]
         )
         cents = np.rint(spend @ moments.sums)
         names = settings.day_names if period == "day" else [f"{hour}:00" for hour in range(HOURS)]
@@ -86,10 +85,9 @@ def department_times(counts: Counts) -> pd.DataFrame:
     def spread(weights: np.ndarray) -> np.ndarray:
         return np.broadcast_to(weights, lines.shape).reshape(cells, -1)
 
-    lift, low, high, p_value = moments.ratio(
+    lift, low, high, p_value = counts.time_ratio(
         [spread(lines), spread(lines.sum(axis=(0, 1), keepdims=True))],
         [spread(lines.sum(axis=1, keepdims=True)), spread(lines.sum(axis=0, keepdims=True))],
-        settings.statistics.confidence,
     )
     totals = np.rint(lines @ moments.sums).astype("int64")
     table = pd.DataFrame(
@@ -209,13 +207,11 @@ def spending(seen: Evidence, settings: Settings) -> Finding:
     different = table[table["for_headline"] == "yes"].sort_values("order_value_ratio")
     if different.empty:
         same = (table["verdict"] == statistics.NO_DIFFERENCE).all()
+        depends = "the value of an order hardly depends on the time"
+        unproven = "no time is proven to hold orders of another value"
         return Finding(
             headline=f"Most money is spent at {name}, {share:.1%} of it; "
-            + (
-                "the value of an order hardly depends on the time"
-                if same
-                else "no time is proven to hold orders of another value"
-            ),
+            + (depends if same else unproven),
             so_what="Spend follows the number of orders: no hour or day is proven to hold bigger "
             "baskets.",
             action="Choose advertising times by the number of orders, not by basket value.",

@@ -44,7 +44,6 @@ def by_region(seen: Evidence, settings: Settings) -> Finding:
         seen,
         "region",
         "region",
-        "regions",
         figure="habits_by_region",
         change_mind="More customers, or deliveries and competitors by region.",
     )

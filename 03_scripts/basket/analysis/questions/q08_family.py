@@ -62,7 +62,6 @@ def by_family(seen: Evidence, settings: Settings) -> Finding:
         seen,
         "age_group",
         "age",
-        "age groups",
         figure="effects_by_attribute",
         change_mind="A survey in which family status is asked, not derived.",
     )

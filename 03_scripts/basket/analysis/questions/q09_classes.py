@@ -161,12 +161,7 @@ def by_income(seen: Evidence, settings: Settings) -> Finding:
     lifts = _proven_lifts(seen.tables, settings)
     if lifts.empty:
         return whether_groups_differ(
-            seen,
-            "income_group",
-            "income",
-            "income groups",
-            figure="goods_by_income",
-            change_mind="More customers.",
+            seen, "income_group", "income", figure="goods_by_income", change_mind="More customers."
         )
     group = lifts.sort_values("moved", ascending=False)["group_a"].iloc[0]
     lifts = lifts[lifts["group_a"] == group]
@@ -177,13 +172,11 @@ def by_income(seen: Evidence, settings: Settings) -> Finding:
     ):
         if len(rows):
             department = rows["measure"].iloc[0]
-            row = seen.row(
-                "department_lifts", grouping="income_group", group_a=group, measure=department
-            )
+            where = {"grouping": "income_group", "group_a": group, "measure": department}
+            row = seen.row("department_lifts", **where)
             limits = (("effect", "lift"), ("effect_low", "low"), ("effect_high", "high"))
-            said.append(
-                (name, department, *(row.cell(cell, f"{name}_{limit}") for cell, limit in limits))
-            )
+            lift = (row.cell(cell, f"{name}_{limit}") for cell, limit in limits)
+            said.append((name, department, *lift))
     row = seen.row("group_shares", grouping="income_group", group=group)
     customers, spend = row.cell("share_of_customers", "customers"), row.spend
     who, (direction, department, *_) = f"{group.lower()} customers", said[0]
