@@ -1,10 +1,6 @@
 """The recipe "add a flag", followed in a copy of the project: four files, and no line of code."""
 
 import csv
-import filecmp
-import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +9,7 @@ import pytest
 from basket.project import dictionary
 from basket.project.folders import ROOT
 from basket.project.settings import load_settings
+from checkout import copy_of_checkout, hashes, run
 from conftest import SETTINGS_FILE
 
 ENTRY = """\
@@ -109,39 +106,20 @@ def add_flag(copy: Path) -> None:
         writer.writerows(rows)
 
 
-def changed_files(copy: Path) -> list[str]:
-    files = [path.relative_to(copy) for path in copy.rglob("*") if path.is_file()]
-    return sorted(
-        file.as_posix()
-        for file in files
-        if not {"__pycache__", ".pytest_cache"} & set(file.parts)
-        and not ((ROOT / file).is_file() and filecmp.cmp(copy / file, ROOT / file, shallow=False))
-    )
-
-
 @pytest.mark.slow
 def test_a_flag_takes_four_files_and_reaches_every_table(tmp_path):
-    copy = tmp_path / "copy"
-    for folder in ("01_project_management", "03_scripts", "tests"):
-        shutil.copytree(ROOT / folder, copy / folder)
-    for file in ("settings.yml", "pyproject.toml"):
-        shutil.copy(ROOT / file, copy)
+    copy = copy_of_checkout(tmp_path)
+    before = hashes(copy)
     add_flag(copy)
-    assert changed_files(copy) == [
+    assert [name for name, content in hashes(copy).items() if before.get(name) != content] == [
         "01_project_management/data_dictionary.csv",
         "settings.yml",
         "tests/oracle.py",
         "tests/test_basket_size.py",
     ]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_basket_size.py"],
-        cwd=copy / "tests",
-        env=os.environ | {"PYTHONPATH": str(copy / "03_scripts")},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    pytest_ = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    python_path = copy / "03_scripts"
+    done = run(*pytest_, "test_basket_size.py", folder=copy / "tests", PYTHONPATH=python_path)
     assert done.returncode == 0, done.stdout[-3000:]
     assert "4 passed" in done.stdout
 

@@ -21,7 +21,7 @@ REGIONS = list(SETTINGS.regions)
 
 
 def shoppers(n, seed=0):
-    """Customers with the structure that the real ones have: a step of income, a family status."""
+    """Make customers like the real ones, with a step of income and a family status."""
     rng = np.random.default_rng(seed)
     age, dependants = rng.integers(18, 82, n), rng.integers(0, 4, n)
     income = np.where(age < 41, rng.normal(68_000, 25_000, n), rng.normal(110_000, 40_000, n))
@@ -120,9 +120,9 @@ def test_r_squared_of_the_sums_is_that_of_the_customers():
     )
 
 
-def run(customers, measures, pairs=None):
-    pairs = pairs or q09_classes.asked(measures)
-    return cut_points.bands(customers, measures, CUTS, SETTINGS, pairs)
+def run(customers, measures, attribute=None):
+    table = cut_points.bands(customers, measures, CUTS, SETTINGS)
+    return table[table["attribute"] == attribute].reset_index(drop=True) if attribute else table
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -149,7 +149,7 @@ def test_every_planted_step_is_found_and_no_more():
             "three": noise + np.searchsorted([45_000, 70_000, 120_000], income, side="right"),
         }
     )
-    table = run(customers, measures, [("income", name) for name in measures])
+    table = run(customers, measures, "income")
     cuts = table.loc[table["method"] == "proposed", "cuts"].str.split(" | ", regex=False)
     for found, planted in zip(cuts, [[55], [47, 90], [45, 70, 120]], strict=True):
         assert [int(cut) / 1000 for cut in found] == pytest.approx(planted, abs=2)
@@ -174,7 +174,7 @@ def test_a_step_of_the_half_searched_alone_is_not_confirmed():
     searched = cut_points.quarter_of(customers["user_id"], SETTINGS.seed) < 2
     noise = np.random.default_rng(8).normal(0, 1, len(customers))
     measures = pd.DataFrame({"fleeting": noise + 2 * searched * (customers["age"] >= 52)})
-    proposed = run(customers, measures, [("age", "fleeting")]).iloc[1]
+    proposed = run(customers, measures, "age").iloc[1]
     assert proposed["cuts"] == "52"
     assert proposed["r2_search_half"] > 0.4
     assert proposed["r2_confirm_half"] < 0
@@ -186,7 +186,7 @@ def test_where_the_course_is_right_the_search_gains_nothing():
     customers = shoppers(8000)
     noise = np.random.default_rng(3).normal(0, 1, len(customers))
     steps = np.searchsorted(CUTS["age"], customers["age"], side="right")
-    table = run(customers, pd.DataFrame({"step": noise + steps}), [("age", "step")])
+    table = run(customers, pd.DataFrame({"step": noise + steps}), "age")
     assert table["cuts"].tolist() == ["40 | 65", "40 | 65"]
     assert table["gain_over_course"].tolist() == [0, 0]
     assert table["confirmed"].tolist() == ["", "no"]
@@ -232,7 +232,7 @@ def test_measures_of_customers():
     )
     lines = np.array([[4, 1], [0, 2]])
     people = People(customers, pd.DataFrame(), lines, lines, ["produce", "snacks"])
-    measures = q09_classes.customer_measures(people)
+    measures = q09_classes.customer_measures(people, SETTINGS)
     assert measures["mean_item_price"].tolist()[0] == 7.5
     assert measures["mean_order_value"].tolist() == [15, 0]
     assert measures["share of snacks"].tolist() == [0.2, 1]
@@ -242,11 +242,21 @@ def test_measures_of_customers():
         "income": 1,
         "share of snacks": 0,
     }
-    assert ("income", "income") not in q09_classes.asked(measures)
-    assert ("age", "income") in q09_classes.asked(measures)
+
+
+def test_income_is_a_measure_of_age_and_not_of_itself():
+    customers = shoppers(400)
+    table = run(customers, customers[["income"]].assign(other=1.0))
+    asked = set(zip(table["attribute"], table["measure"], strict=True))
+    assert asked == {("age", "income"), ("age", "other"), ("income", "other")}
 
 
 # --- redundancy
+
+
+def determined(customers, attribute, *others):
+    table = redundancy.redundancies(customers, SETTINGS, [attribute, *others])
+    return table.set_index("attribute").loc[attribute]
 
 
 @pytest.mark.parametrize(("n", "seed"), [*((1200, seed) for seed in range(6)), (30_000, 0)])
@@ -274,7 +284,7 @@ def test_the_rule_is_said_in_words():
 def test_one_attribute_is_named_where_one_is_enough():
     customers = shoppers(3000)
     customers["zone"] = pd.Categorical(np.where(customers["region"] == "West", "far", "near"))
-    found = redundancy.redundancy(customers, "zone", ["age", "region", "gender"], SETTINGS).iloc[0]
+    found = determined(customers, "zone", "age", "region", "gender")
     assert (found["determined_by"], found["redundant"]) == ("region", "yes")
     assert (
         found["rule"] == "region Midwest near, region Northeast near, region South near, "
@@ -288,7 +298,7 @@ def test_a_second_attribute_that_only_fits_noise_is_not_named():
     flipped = rng.random(20_000) < 0.0005
     customers["street"] = pd.Categorical(rng.integers(0, 5000, 20_000).astype(str))
     customers["zone"] = np.where((customers["region"] == "West") != flipped, "far", "near")
-    found = redundancy.redundancy(customers, "zone", ["age", "region", "street"], SETTINGS).iloc[0]
+    found = determined(customers, "zone", "age", "region", "street")
     assert (found["determined_by"], found["redundant"]) == ("region", "yes")
 
 
@@ -297,7 +307,7 @@ def test_what_is_only_learnt_by_heart_is_no_redundancy():
     rng = np.random.default_rng(10)
     customers["coin"] = rng.choice(["heads", "tails"], 3000)
     customers["street"] = pd.Categorical([f"street {n}" for n in rng.integers(0, 900, 3000)])
-    found = redundancy.redundancy(customers, "coin", ["street", "age"], SETTINGS).iloc[0]
+    found = determined(customers, "coin", "street", "age")
     assert found["accuracy"] == pytest.approx(0.5, abs=0.06)
     assert found["redundant"] == "no"
 
@@ -313,7 +323,7 @@ def test_noise_in_the_attribute_is_no_redundancy():
 def test_a_label_that_nearly_all_share_is_no_redundancy():
     customers = shoppers(5000)
     customers["rare"] = np.where(np.random.default_rng(6).random(5000) < 0.004, "a", "b")
-    found = redundancy.redundancy(customers, "rare", ["age", "region"], SETTINGS).iloc[0]
+    found = determined(customers, "rare", "age", "region")
     assert found["accuracy"] > 0.99
     assert found["redundant"] == "no"
 
@@ -323,9 +333,7 @@ def test_an_attribute_cut_along_two_ordered_others_is_told_from_them():
     older = customers["age"] >= customers["age"].quantile(0.5)
     rich = customers["income"] >= 80_000
     customers["quadrant"] = np.where(older, "o", "y") + np.where(rich, "r", "p").astype(object)
-    found = redundancy.redundancy(
-        customers, "quadrant", ["age", "income", "gender"], SETTINGS
-    ).iloc[0]
+    found = determined(customers, "quadrant", "age", "income", "gender")
     assert found["determined_by"] == "age, income"
     assert found["accuracy"] > 0.93
 

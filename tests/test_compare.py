@@ -8,70 +8,39 @@ from basket.analysis import comparisons, groups, statistics
 from basket.analysis.groups import People
 from basket.project.settings import Settings
 
-LIFT = comparisons.LIFT
-
 
 def comparison(grouping, measure, p_value, effect_name="ratio", **other) -> dict:
-    """One row before all are judged: a ratio of 1.5, or an epsilon squared of 0.05."""
+    """Give one row before all are judged: a ratio of 1.5, or an epsilon squared of 0.05."""
     effect = (1.5, 1.3, 1.8) if effect_name == "ratio" else (0.05, 0.03, 0.08)
-    row = dict(zip(("effect", "effect_low", "effect_high"), effect, strict=True))
-    row |= {
-        "question": "Q9",
-        "population": "active",
-        "grouping": grouping,
-        "measure": measure,
-        "group_a": "x" if effect_name == "ratio" else "",
-        "group_b": "",
-        "unit": "share",
-        "n": 100,
-        "statistic": 3.0,
-        "effect_name": effect_name,
-        "p_value": p_value,
-    }
-    return row | other
+    found = statistics.Estimate(effect_name, *effect, statistic=3.0, p_value=p_value, n=100)
+    return comparisons.row("Q9", grouping, measure, found, unit="share") | other
 
 
 def test_a_ratio_may_carry_a_headline_where_the_overall_test_survives_all_others(settings):
-    rows = [
-        comparison("region", "mean_order_value", 1e-9, "epsilon_squared"),
-        comparison("region", "mean_order_value", 0.01),  # 0: its groups are proven to differ
-        comparison("region", "mean_order_value", 0.9),  # its own verdict is missing
-        comparison("gender", "mean_order_value", 0.04, "epsilon_squared"),
-        comparison("gender", "mean_order_value", 1e-12),  # a few heavy customers: ranks say no
-        comparison("region", "share of snacks", 1e-9, "epsilon_squared"),
-        comparison("region", "snacks", 0.01, unit=LIFT),  # a lift and its share are one measure
-        comparison(np.nan, np.nan, 1e-6),  # a time: there is no overall test to ask
-        comparison(np.nan, np.nan, 0.01),
-        comparison(np.nan, np.nan, 1e-6, effect=1.01, effect_low=1.005, effect_high=1.02),
-        comparison("region", "orders", np.nan),
+    epsilon = "epsilon_squared"
+    near_1 = {"effect": 1.01, "effect_low": 1.005, "effect_high": 1.02}
+    cases = [  # a comparison; may it carry a headline; is its own verdict a difference
+        (comparison("region", "mean_order_value", 1e-9, epsilon), "yes", True),
+        # its groups are proven to differ
+        (comparison("region", "mean_order_value", 0.01), "yes", True),
+        # its own verdict is missing
+        (comparison("region", "mean_order_value", 0.9), "no", False),
+        (comparison("gender", "mean_order_value", 0.04, epsilon), "no", True),
+        # a few heavy customers: ranks say no
+        (comparison("gender", "mean_order_value", 1e-12), "no", True),
+        (comparison("region", "share of snacks", 1e-9, epsilon), "yes", True),
+        # a lift and its share are one measure
+        (comparison("region", "snacks", 0.01, unit=comparisons.LIFT), "yes", True),
+        # a time: there is no overall test to ask
+        (comparison(np.nan, np.nan, 1e-6), "yes", True),
+        (comparison(np.nan, np.nan, 0.01), "no", True),
+        (comparison(np.nan, np.nan, 1e-6, **near_1), "no", False),
+        (comparison("region", "orders", np.nan), "no", False),
     ]
+    rows, headlines, differences = zip(*cases, strict=True)
     judged = comparisons.judge_together(pd.DataFrame(rows), settings)
-    assert list(judged["for_headline"]) == [
-        "yes",
-        "yes",
-        "no",
-        "no",
-        "no",
-        "yes",
-        "yes",
-        "yes",
-        "no",
-        "no",
-        "no",
-    ]
-    assert list(judged["verdict"].isin(statistics.LABELS)) == [
-        True,
-        True,
-        False,
-        True,
-        True,
-        True,
-        True,
-        True,
-        True,
-        False,
-        False,
-    ]
+    assert tuple(judged["for_headline"]) == headlines
+    assert tuple(judged["verdict"].isin(statistics.LABELS)) == differences
 
 
 def test_times_are_among_the_ratios_and_count_the_orders_they_say(settings):
@@ -88,23 +57,18 @@ def test_times_are_among_the_ratios_and_count_the_orders_they_say(settings):
     sums = comparisons.customer_sums(people, settings).columns
     times = comparisons.time_names(settings)
     assert list(values) == [*comparisons.UNITS, *times, "share of snacks"]
-    assert times == [
-        "orders in the night",
-        "orders in the morning",
-        "orders in the afternoon",
-        "orders in the evening",
-        "orders at the weekend",
-    ]
+    dayparts = ("night", "morning", "afternoon", "evening")
+    assert times == [*(f"orders in the {part}" for part in dayparts), "orders at the weekend"]
     for number, time in enumerate(times):
         assert sums[time].tolist() == counts[:, number].tolist()
-        assert values[time].tolist() == (counts[:, number] / [12, 30]).tolist()
+        assert values[time]().tolist() == (counts[:, number] / [12, 30]).tolist()
     assert list(sums) == [*groups.TOTALS, *times, "lines of snacks"]
     assert sums["lines of snacks"].tolist() == [12, 30] == sums["orders"].tolist()
 
 
 @pytest.fixture
-def determined() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Customers whose family status follows from their age, some of unknown age."""
+def determined() -> tuple[pd.DataFrame, dict, pd.DataFrame]:
+    """Give customers whose family status follows from their age, some of unknown age."""
     random = np.random.default_rng(1)
     n = 400
     customers = pd.DataFrame(
@@ -116,15 +80,16 @@ def determined() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     customers.loc[:9, "age"] = pd.NA
     status = np.where(customers["age"].fillna(0) >= 60, "widowed", "single")
     labels = pd.DataFrame({"family_status": pd.Categorical(status)})
-    values = pd.DataFrame({measure: random.normal(size=n) for measure in comparisons.UNITS})
-    values["orders"] += 10 * customers["age"].astype(float).fillna(200)  # differs only by age
+    columns = pd.DataFrame({measure: random.normal(size=n) for measure in comparisons.UNITS})
+    columns["orders"] += 10 * customers["age"].astype(float).fillna(200)  # differs only by age
+    values = {measure: columns[measure].to_numpy for measure in columns}
     return customers, values, labels
 
 
 def test_a_redundant_attribute_is_tested_within_named_strata(determined, settings: Settings):
     customers, values, labels = determined
     people = People(customers, labels, np.empty((400, 0)), np.empty((400, 0)), [])
-    table = comparisons.within_tests(values, people, "family_status", ["age", "region"], settings)
+    table = comparisons.within_tests(values, people, "family_status", "age, region", settings)
     assert set(table["grouping"]) == {
         "family_status within age 40-64, region South",
         "family_status within age 40-64, region West",
@@ -135,6 +100,7 @@ def test_a_redundant_attribute_is_tested_within_named_strata(determined, setting
     orders = chosen.set_index("measure").loc["orders"]
     assert orders["p_value"] == pytest.approx(
         statistics.epsilon_squared(
-            values["orders"][middle].to_numpy(), pd.factorize(labels["family_status"][middle])[0]
+            values["orders"]()[middle.fillna(False).to_numpy(bool)],
+            pd.factorize(labels["family_status"][middle])[0],
         ).p_value
     )

@@ -21,145 +21,68 @@ SETTINGS = load_settings(ROOT / "settings.yml")
 MISSING = "(missing)"
 
 
-def labelled(flag: str, *columns) -> list[str]:
-    """Label values by a flag of settings, made from as many columns."""
-    entry = SETTINGS.flags[flag]
-    return list(flags.label(entry, dict(zip(entry.columns, columns, strict=True)), MISSING))
-
-
 # ---- boundaries ---------------------------------------------------------------------------------
 
+STATES = {
+    "South": ["Delaware", "District of Columbia", "Maryland", "Oklahoma"],
+    "Northeast": ["Pennsylvania"],
+    "Midwest": ["Ohio", "Missouri"],
+    "West": ["New Mexico", "Alaska", "Hawaii"],
+    MISSING: ["Puerto Rico", None],
+}
+BOUNDARIES = {  # the values that carry each label, on both sides of each bound
+    "price_range": {
+        "Low-range product": [0, 499, 500],
+        "Mid-range product": [501, 1500],
+        "High-range product": [1501, 10_000, 9_999_900],
+        MISSING: [None],
+    },
+    "loyalty_flag": {
+        "New customer": [1, 10],
+        "Regular customer": [11, 40],
+        "Loyal customer": [41, 100],
+    },
+    "exclusion_flag": {"Low activity": [1, 4], "Active": [5, 100]},
+    "frequency_flag": {
+        "Frequent customer": [0.0, 10.0],
+        "Regular customer": [10.5, 20.0],
+        "Non-frequent customer": [20.5, 30.0],
+        MISSING: [np.nan],
+    },
+    "age_group": {"18-39": [18, 39], "40-64": [40, 64], "65+": [65, 81], MISSING: [np.nan]},
+    "income_group": {
+        "Low income": [0, 49_999, 49_999.99],
+        "Middle income": [50_000, 99_999, 99_999.99],
+        "High income": [100_000, 593_901],
+        MISSING: [np.nan],
+    },
+    "region": STATES,
+}
+DTYPES = {"price_range": "Int32", "loyalty_flag": "int16", "region": "category"}
+
 
 @pytest.mark.parametrize(
-    ("price_cents", "expected"),
+    ("flag", "label"), [(flag, label) for flag, labels in BOUNDARIES.items() for label in labels]
+)
+def test_each_label_begins_and_ends_where_its_rule_says(flag, label):
+    entry, values = SETTINGS.flags[flag], BOUNDARIES[flag][label]
+    for value in values:
+        table = {entry.source: pd.Series([value], dtype=DTYPES.get(flag))}
+        assert list(flags.label(entry, table, MISSING)) == [label], value
+
+
+@pytest.mark.parametrize(
+    ("cents", "priced_lines", "expected"),
     [
-        (0, "Low-range product"),
-        (499, "Low-range product"),
-        (500, "Low-range product"),
-        (501, "Mid-range product"),
-        (1500, "Mid-range product"),
-        (1501, "High-range product"),
-        (10_000, "High-range product"),
-        (9_999_900, "High-range product"),
-        (None, MISSING),
+        ([999, 2999, 999_999_999, 0], [1, 3, 1_000_000, 1], "Low spender"),
+        ([1000, 1001, 3000, 3001, 1_000_000_000], [1, 1, 3, 3, 1_000_000], "High spender"),
+        ([0], [0], MISSING),
     ],
 )
-def test_a_price_up_to_5_is_low_up_to_15_mid_and_above_high(price_cents, expected):
-    assert labelled("price_range", pd.Series([price_cents], dtype="Int32")) == [expected]
-
-
-@pytest.mark.parametrize(
-    ("orders", "expected"),
-    [
-        (1, "New customer"),
-        (10, "New customer"),
-        (11, "Regular customer"),
-        (40, "Regular customer"),
-        (41, "Loyal customer"),
-        (100, "Loyal customer"),
-    ],
-)
-def test_more_than_10_orders_is_regular_and_more_than_40_loyal(orders, expected):
-    assert labelled("loyalty_flag", np.array([orders], np.int16)) == [expected]
-
-
-@pytest.mark.parametrize(
-    ("orders", "expected"),
-    [(1, "Low activity"), (4, "Low activity"), (5, "Active"), (100, "Active")],
-)
-def test_fewer_than_5_orders_is_low_activity(orders, expected):
-    assert labelled("exclusion_flag", np.array([orders])) == [expected]
-
-
-@pytest.mark.parametrize(
-    ("median_days", "expected"),
-    [
-        (0.0, "Frequent customer"),
-        (10.0, "Frequent customer"),
-        (10.5, "Regular customer"),
-        (20.0, "Regular customer"),
-        (20.5, "Non-frequent customer"),
-        (30.0, "Non-frequent customer"),
-        (np.nan, MISSING),
-    ],
-)
-def test_a_median_gap_up_to_10_days_is_frequent_and_above_20_non_frequent(median_days, expected):
-    assert labelled("frequency_flag", [median_days]) == [expected]
-
-
-@pytest.mark.parametrize(
-    ("total_cents", "priced_lines", "expected"),
-    [
-        (999, 1, "Low spender"),
-        (1000, 1, "High spender"),
-        (1001, 1, "High spender"),
-        (2999, 3, "Low spender"),
-        (3000, 3, "High spender"),
-        (3001, 3, "High spender"),
-        (999_999_999, 1_000_000, "Low spender"),
-        (1_000_000_000, 1_000_000, "High spender"),
-        (0, 1, "Low spender"),
-        (0, 0, MISSING),
-    ],
-)
-def test_a_mean_item_price_below_10_is_low_and_exactly_10_high(total_cents, priced_lines, expected):
-    assert labelled("spending_flag", [total_cents], [priced_lines]) == [expected]
-
-
-@pytest.mark.parametrize(
-    ("age", "expected"),
-    [
-        (18, "18-39"),
-        (39, "18-39"),
-        (40, "40-64"),
-        (64, "40-64"),
-        (65, "65+"),
-        (81, "65+"),
-        (np.nan, MISSING),
-    ],
-)
-def test_age_groups_begin_at_40_and_65(age, expected):
-    assert labelled("age_group", [age]) == [expected]
-
-
-@pytest.mark.parametrize(
-    ("income", "expected"),
-    [
-        (0, "Low income"),
-        (49_999, "Low income"),
-        (49_999.99, "Low income"),
-        (50_000, "Middle income"),
-        (99_999, "Middle income"),
-        (99_999.99, "Middle income"),
-        (100_000, "High income"),
-        (593_901, "High income"),
-        (np.nan, MISSING),
-    ],
-)
-def test_income_groups_begin_at_50000_and_100000(income, expected):
-    assert labelled("income_group", [income]) == [expected]
-
-
-@pytest.mark.parametrize(
-    ("state", "expected"),
-    [
-        ("Delaware", "South"),
-        ("District of Columbia", "South"),
-        ("Maryland", "South"),
-        ("Pennsylvania", "Northeast"),
-        ("Ohio", "Midwest"),
-        ("Missouri", "Midwest"),
-        ("Oklahoma", "South"),
-        ("New Mexico", "West"),
-        ("Alaska", "West"),
-        ("Hawaii", "West"),
-        ("Puerto Rico", MISSING),
-        (None, MISSING),
-    ],
-)
-def test_regions_are_those_of_the_census_bureau(state, expected):
-    states = pd.Series(["Texas", state], dtype="category")
-    assert labelled("region", states) == ["South", expected]
+def test_a_mean_item_price_below_10_is_low_and_exactly_10_high(cents, priced_lines, expected):
+    entry = SETTINGS.flags["spending_flag"]
+    table = dict(zip(entry.columns, (cents, priced_lines), strict=True))
+    assert set(flags.label(entry, table, MISSING)) == {expected}
 
 
 def test_the_51_states_are_in_four_regions():
@@ -193,7 +116,7 @@ def test_every_flag_has_its_labels_in_the_order_of_the_settings_and_missing_last
 
 
 def banded(source: str, *bands: str) -> Flag:
-    """A flag with the labels a, b, …, of these bounds."""
+    """Make a flag with the labels a, b, …, of these bounds."""
     labels = dict(zip("abcd", bands, strict=False))
     return Flag(of="customer", source=source, unit="units", bands=labels)
 
@@ -210,10 +133,8 @@ def test_a_mean_exactly_at_a_bound_is_not_decided_by_float_noise(bands, expected
 
 def test_the_mean_of_nothing_is_missing():
     table = {"some": [0, 1], "all": [0, 1]}
-    assert list(flags.label(banded("some / all", "up to 2", "above"), table, MISSING)) == [
-        MISSING,
-        "a",
-    ]
+    found = flags.label(banded("some / all", "up to 2", "above"), table, MISSING)
+    assert list(found) == [MISSING, "a"]
 
 
 def test_a_flag_made_from_a_column_that_is_not_there_is_refused_by_name():
@@ -227,18 +148,15 @@ def test_counts_shown_on_pages_tell_of_no_small_group():
     codes = np.repeat([0, 1, 2], [3, 8, 1234])
     counted = sums.tally({"loyalty_flag": (codes, labels)}, {"customers": 1})
     shown = derive.rule_and_counts("loyalty_flag", counted, SETTINGS)
-    assert shown["rule"].tolist() == [
-        "up to 10 orders",
-        "up to 40 orders",
-        "above 40 orders",
-        "no value",
-    ]
-    assert shown["customers"].tolist() == [
-        "fewer than 11",
-        "about 11",
-        "about 1,232",
-        "fewer than 11",
-    ]
+    assert shown["rule"].to_dict() == dict(
+        zip(
+            labels,
+            ("up to 10 orders", "up to 40 orders", "above 40 orders", "no value"),
+            strict=True,
+        )
+    )
+    few = "fewer than 11"
+    assert shown["customers"].tolist() == [few, "about 11", "about 1,232", few]
 
 
 # ---- busiest ------------------------------------------------------------------------------------
@@ -373,10 +291,8 @@ def test_orders_of_lines_are_what_groupby_and_map_say(lines):
     found = OrdersOfLines(IdIndex(orders.to_numpy()), lines["order_id"].to_numpy())
     by_order = lines.groupby("order_id")["value"]
     assert found.count().tolist() == orders.map(by_order.size()).fillna(0).tolist()
-    assert (
-        found.sum(lines["value"].to_numpy()).tolist()
-        == orders.map(by_order.sum()).fillna(0).tolist()
-    )
+    sums_of_orders = orders.map(by_order.sum()).fillna(0)
+    assert found.sum(lines["value"].to_numpy()).tolist() == sums_of_orders.tolist()
     expected = lines["order_id"].map(dict(zip(orders, names, strict=True)))
     assert found.of_line(names).tolist() == expected.tolist()
 
@@ -425,18 +341,15 @@ def one_part(built, generated):
 
 
 def derive_in_parts(one_part, part_of_user: dict[int, int], parts: int):
-    merged, orders, customers, constants = one_part
+    *tables, constants = one_part
     done = []
     for part in range(parts):
         rows = [
             frame[frame["user_id"].map(part_of_user) == part].reset_index(drop=True)
-            for frame in (merged, orders, customers)
+            for frame in tables
         ]
         done.append(derive.derive_part(*rows, **constants))
-    frames = {
-        table: pd.concat([made[table] for made, _ in done])
-        for table in ("analysis_orders", "analysis_customers", "low_activity_customers")
-    }
+    frames = {table: pd.concat([made[table] for made, _ in done]) for table in done[0][0]}
     return frames, add_up(added for _, added in done)
 
 
@@ -459,16 +372,13 @@ def test_however_customers_are_split_the_flags_and_totals_are_the_same(one_part,
     frames, added = derive_in_parts(one_part, dict(zip(users, part, strict=True)), parts)
     whole, whole_added = derive_in_parts(one_part, dict.fromkeys(users, 0), 1)
     require_same(added, whole_added)
-    for table, key in (
-        ("analysis_orders", "order_id"),
-        ("analysis_customers", "user_id"),
-        ("low_activity_customers", "user_id"),
-    ):
-        assert len(whole[table])
-        pd.testing.assert_frame_equal(
-            frames[table].sort_values(key, ignore_index=True),
-            whole[table].sort_values(key, ignore_index=True),
-        )
+    assert list(whole) == ["analysis_orders", "analysis_customers", "low_activity_customers"]
+    for table, frame in whole.items():
+        assert len(frame)
+        key = frame.columns[0]
+        assert key == ("order_id" if table == "analysis_orders" else "user_id")
+        left, right = (each.sort_values(key, ignore_index=True) for each in (frames[table], frame))
+        pd.testing.assert_frame_equal(left, right)
 
 
 def test_an_order_without_lines_counts_for_nobody(one_part):

@@ -13,11 +13,7 @@ from basket.tables.stage import add_up
 
 SETTINGS = load_settings(ROOT / "settings.yml")
 LOW, ACTIVE = SETTINGS.flags["exclusion_flag"].labels
-GROUPS = {
-    "loyalty_flag": SETTINGS.flags["loyalty_flag"].labels,
-    "age_group": SETTINGS.flags["age_group"].labels,
-    "income_group": SETTINGS.flags["income_group"].labels,
-}
+GROUPINGS = ("loyalty_flag", "age_group", "income_group")
 LOOSE = {"minimum_support": 0.0, "minimum_orders": 1}
 
 
@@ -45,7 +41,7 @@ def shop(baskets):
 
 
 def random_shop(seed, customers=150, products=12):
-    """Customers with their own tastes and numbers of orders; an even product brings the next."""
+    """Make customers who differ in tastes and orders; an even product brings the next."""
     rng = np.random.default_rng(seed)
     baskets, order = [], 0
     for user in range(1, customers + 1):
@@ -75,14 +71,12 @@ def assortment(ids, lines=None, departments="produce"):
 
 def groups_of(customers, seed=0):
     rng = np.random.default_rng(seed)
-    return pd.DataFrame(
-        {
-            name: pd.Categorical(
-                rng.choice(labels, len(customers)), categories=[*labels, "(missing)"]
-            )
-            for name, labels in GROUPS.items()
-        }
-    )
+    groups = {}
+    for name in GROUPINGS:
+        labels = SETTINGS.flags[name].labels
+        drawn = rng.choice(labels, len(customers))
+        groups[name] = pd.Categorical(drawn, categories=[*labels, "(missing)"])
+    return pd.DataFrame(groups)
 
 
 def both_passes(tables, products, labels=None, keys=None, **limits):
@@ -178,17 +172,10 @@ def test_parts_add_up_to_the_whole_exactly():
         parts.append({"orders": orders, "merged": merged, "customers": customers})
     counted = [q11_pairs.count_part(**part, keys=keys, settings=SETTINGS)[1] for part in parts]
     chosen, described = both_passes(tables, products, labels, **LOOSE)
-    pd.testing.assert_frame_equal(
-        q11_pairs.candidates(add_up(counted), keys, products, **LOOSE), chosen
-    )
-    added = add_up(
-        [
-            q11_pairs.describe_part(
-                **part, pairs=chosen, labels=labels, users=users, settings=SETTINGS
-            )[1]
-            for part in parts
-        ]
-    )
+    of_parts = q11_pairs.candidates(add_up(counted), keys, products, **LOOSE)
+    pd.testing.assert_frame_equal(of_parts, chosen)
+    constants = {"pairs": chosen, "labels": labels, "users": users, "settings": SETTINGS}
+    added = add_up([q11_pairs.describe_part(**part, **constants)[1] for part in parts])
     assert added.keys() == described.keys()
     for name, value in described.items():
         np.testing.assert_array_equal(added[name], value)
@@ -224,12 +211,8 @@ def test_pairs_across_departments_have_places_of_their_own():
     tables = shop(baskets)
     products = assortment(range(1, 7), departments=["dairy"] * 3 + ["deli", "bakery", "snacks"])
     chosen, sums = both_passes(tables, products, limit=3, **LOOSE)
-    assert list(zip(chosen["key_a"], chosen["key_b"], strict=True)) == [
-        (0, 1),
-        (0, 2),
-        (1, 2),
-        (3, 4),
-    ]
+    flavours = [(0, 1), (0, 2), (1, 2)]
+    assert list(zip(chosen["key_a"], chosen["key_b"], strict=True)) == [*flavours, (3, 4)]
     found = q11_pairs.product_pairs(chosen, sums, products, SETTINGS, limit=1)
     assert list(zip(found["product_a"], found["product_b"], strict=True)) == [(1, 2), (4, 5)]
     assert found["lift"].is_monotonic_decreasing
@@ -239,9 +222,8 @@ def test_pairs_across_departments_have_places_of_their_own():
 
 def test_two_products_of_one_doubled_id_are_no_pair():
     together = np.full((3, 3), 60, np.int32)
-    chosen = q11_pairs.candidates(
-        {"orders": 100, "together": together}, np.arange(3), assortment([6800, 6800, 7000])
-    )
+    sums, products = {"orders": 100, "together": together}, assortment([6800, 6800, 7000])
+    chosen = q11_pairs.candidates(sums, np.arange(3), products)
     assert list(zip(chosen["key_a"], chosen["key_b"], strict=True)) == [(0, 2), (1, 2)]
 
 
@@ -262,29 +244,25 @@ def test_no_pair_at_all_leaves_empty_tables():
     assert q11_pairs.product_pairs(chosen, described, products, SETTINGS).empty
     buyers = q11_pairs.pair_buyers(chosen, described, products, labels, SETTINGS)
     assert buyers.empty
-    assert list(buyers.columns[:8]) == [
-        "product_a",
-        "product_b",
-        "grouping",
-        "group",
-        "customers",
-        "buyers",
-        "share",
-        "lift",
-    ]
+    tables = random_shop(6), assortment(range(12))
+    some = q11_pairs.pair_buyers(
+        *both_passes(*tables, **LOOSE), tables[1], groups_of(tables[0]["customers"]), SETTINGS
+    )
+    assert len(some)
+    assert list(buyers) == list(some)  # its header says the same
 
 
 # --- the interval
 
 
 def moments_of(x):
-    """Sums over customers for one pair: x has the columns orders, with a, with b, with both."""
+    """Add up over customers for one pair: x has the columns orders, with a, with b, with both."""
     full = np.column_stack([np.ones(len(x)), x]).astype(np.int64)
     return (full.T @ full)[None]
 
 
 def customers_with_tastes(rng, customers, both_when_a=0.0, mean_orders=12):
-    """Customers who differ in orders and tastes; with `both_when_a`, a brings b along."""
+    """Draw customers who differ in orders and tastes; with `both_when_a`, a brings b along."""
     orders = rng.geometric(1 / mean_orders, customers)
     taste_a, taste_b = rng.beta(0.5, 3.0, customers), rng.beta(0.8, 3.0, customers)
     with_a = rng.binomial(orders, taste_a)
@@ -350,19 +328,16 @@ def test_buyers_are_those_of_plain_pandas():
     chosen, described = both_passes(tables, products, labels, **LOOSE)
     table = q11_pairs.pair_buyers(chosen, described, products, labels, SETTINGS, limit=4)
     first = q11_pairs.product_pairs(chosen, described, products, SETTINGS, limit=4)
-    assert table[["product_a", "product_b"]].drop_duplicates().to_numpy().tolist() == (
-        first[["product_a", "product_b"]].to_numpy().tolist()
-    )
+    names = ["product_a", "product_b"]
+    assert table[names].drop_duplicates().values.tolist() == first[names].values.tolist()
 
     both = plain_pairs(tables)[1]
     is_active = (tables["customers"]["exclusion_flag"] == ACTIVE).to_numpy()
     ids = tables["customers"].loc[is_active, "user_id"]
     assert len(table) == 4 * 9  # no active customer is without a group
+    buyers = both.groupby(["product_key_a", "product_key_b"])["user_id"].agg(set)
     for row in table.itertuples():
-        pair = both[
-            (both["product_key_a"] == row.product_a) & (both["product_key_b"] == row.product_b)
-        ]
-        bought = ids.isin(pair["user_id"]).to_numpy()
+        bought = ids.isin(buyers[row.product_a, row.product_b]).to_numpy()
         group = (labels.loc[is_active, row.grouping] == row.group).to_numpy()
         assert (row.customers, row.buyers) == (group.sum(), (bought & group).sum())
         assert row.share == pytest.approx(row.buyers / row.customers)

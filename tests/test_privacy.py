@@ -25,7 +25,7 @@ KEYS = ["population", "grouping", "group"]
 
 
 def habits(**groupings):
-    """A table of habits with the given customers by group."""
+    """Make a table of habits with the given customers by group."""
     rows = [
         ("active", grouping, group, customers, customers * 3, customers * 30)
         for grouping, groups in groupings.items()
@@ -35,7 +35,7 @@ def habits(**groupings):
 
 
 def hidden(table):
-    """The groups whose rows are suppressed."""
+    """Name the groups whose rows are suppressed."""
     rows = table[table["customers"] == privacy.SUPPRESSED]
     return set(zip(rows["grouping"], rows["group"], strict=True))
 
@@ -81,14 +81,7 @@ def test_only_the_active_population_is_published():
 
 
 def test_store_wide_tables_return_as_they_are():
-    table = pd.DataFrame(
-        {
-            "population": ["all", "active"],
-            "department": ["bulk", "bulk"],
-            "customers": [3, 2],
-            "lines": [4, 3],
-        }
-    )
+    table = pd.DataFrame({"population": ["all", "active"], "department": "bulk", "customers": 3})
     pd.testing.assert_frame_equal(published(table), table)
 
 
@@ -134,15 +127,8 @@ def test_a_group_hidden_among_habits_is_hidden_everywhere():
 
 def test_a_comparison_of_too_few_customers_is_not_published():
     base = habits(region={"West": 70, "South": 93})
-    tests = pd.DataFrame(
-        {
-            "grouping": ["region within age"] * 2,
-            "group_a": "",
-            "group_b": "",
-            "n": [10, 11],
-            "effect": [0.1, 0.2],
-        }
-    )
+    tests = pd.DataFrame({"grouping": "region within age", "n": [10, 11], "effect": [0.1, 0.2]})
+    tests = tests.assign(group_a="", group_b="")
     shown = privacy.publishable(tests, SETTINGS, base)
     assert list(shown["effect"] == privacy.SUPPRESSED) == [True, False]
 
@@ -150,18 +136,15 @@ def test_a_comparison_of_too_few_customers_is_not_published():
 def test_department_mix_hides_which_departments_a_hidden_group_buys_from():
     base = habits(region={"West": 7, "South": 93, "Midwest": 12, "Northeast": 100})
     mix = pd.DataFrame(
-        [
-            ("active", "region", group, department, 5, 0.1, 1.0)
-            for group, department in [
-                ("West", "bulk"),
-                ("South", "bulk"),
-                ("South", "produce"),
-                ("Midwest", "produce"),
-                ("Northeast", "bulk"),
-                ("Northeast", "produce"),
-            ]
-        ],
-        columns=[*KEYS, "department", "lines", "share", "lift"],
+        {
+            "population": "active",
+            "grouping": "region",
+            "group": ["West", "South", "South", "Midwest", "Northeast", "Northeast"],
+            "department": ["bulk", "bulk", "produce", "produce", "bulk", "produce"],
+            "lines": 5,
+            "share": 0.1,
+            "lift": 1.0,
+        }
     )
     shown = privacy.publishable(mix, SETTINGS, base)
     rows = shown[shown["group"].isin(["West", "Midwest"])]
@@ -223,17 +206,8 @@ def test_bands_of_age_are_not_counted_where_an_age_group_is_withheld():
 def test_withheld_labels_come_from_tables_of_groups_only():
     base = published(habits(region={"West": 7, "South": 93, "Midwest": 12}))
     ages = published(pd.DataFrame({"ages": ["16-19", "20-23", "24-27"], "customers": [3, 40, 50]}))
-    pairs = published(
-        pd.DataFrame(
-            {
-                "product_a": 1,
-                "product_b": 2,
-                "grouping": "gender",
-                "group": ["Male", "Female"],
-                "buyers": [3, 20],
-            }
-        )
-    )
+    pairs = pd.DataFrame({"group": ["Male", "Female"], "buyers": [3, 20], "grouping": "gender"})
+    pairs = published(pairs.assign(product_a=1, product_b=2))
     assert privacy.withheld_labels({"habits": base, "ages": ages, "pairs": pairs}) == {
         ("region", "West"),
         ("region", "Midwest"),
@@ -246,66 +220,35 @@ def test_withheld_labels_come_from_tables_of_groups_only():
 
 
 def sums_that_an_attacker_knows(table):
-    """Sets of rows with a known sum, written down by hand: (rows added, rows subtracted, sum)."""
+    """List sets of rows with a known sum, by hand: (rows added, rows subtracted, sum)."""
     where = {(row.grouping, row.group): place for place, row in enumerate(table.itertuples())}
     total = table.loc[table["grouping"] == "gender", "customers"].sum()
-    sums = []
-    for grouping in table["grouping"].unique():
-        sums.append(([place for key, place in where.items() if key[0] == grouping], [], total))
-    profiles = [key for key in where if key[0] == "profile"]
-    relations = (
-        [
-            ([key for key in profiles if key[1].startswith(f"{age}, ")], [("age_group", age)])
-            for age in AGES
-        ]
-        + [
-            (
-                [key for key in profiles if key[1].endswith(f", {income.lower()}")],
-                [("income_group", income)],
-            )
-            for income in INCOMES
-        ]
-        + [
-            (
-                [key for key in profiles if f", {household}, " in key[1]],
-                [
-                    key
-                    for key in where
-                    if key[0] == "n_dependants" and (key[1] == "0") == (household == HOUSEHOLDS[0])
-                ],
-            )
-            for household in HOUSEHOLDS
-        ]
-        + [
-            (
-                [
-                    key
-                    for key in where
-                    if key[0] == "family_status" and key[1] in FAMILIES[household]
-                ],
-                [
-                    key
-                    for key in where
-                    if key[0] == "n_dependants" and (key[1] == "0") == (household == HOUSEHOLDS[0])
-                ],
-            )
-            for household in HOUSEHOLDS
-        ]
-    )
-    for left, right in relations:
-        sums.append(
-            ([where[key] for key in left], [where[key] for key in right if key in where], 0)
-        )
+
+    def rows(grouping, belongs=lambda group: True):
+        return [where[key] for key in where if key[0] == grouping and belongs(key[1])]
+
+    sums = [(rows(grouping), [], total) for grouping in table["grouping"].unique()]
+    for age in AGES:
+        profiles = rows("profile", lambda group, age=age: group.startswith(f"{age}, "))
+        sums.append((profiles, rows("age_group", age.__eq__), 0))
+    for income in INCOMES:
+        end = f", {income.lower()}"
+        profiles = rows("profile", lambda group, end=end: group.endswith(end))
+        sums.append((profiles, rows("income_group", income.__eq__), 0))
+    for household in HOUSEHOLDS:
+        none = household == HOUSEHOLDS[0]
+        dependants = rows("n_dependants", lambda group, none=none: (group == "0") == none)
+        middle = f", {household}, "
+        profiles = rows("profile", lambda group, middle=middle: middle in group)
+        sums.append((profiles, dependants, 0))
+        sums.append((rows("family_status", FAMILIES[household].__contains__), dependants, 0))
     return sums
 
 
 def attack(table, shown):
     """Subtract until nothing more follows; return the rows that were worked out, with values."""
-    known = {
-        place: value
-        for place, value in enumerate(shown["customers"])
-        if value != privacy.SUPPRESSED
-    }
+    visible = shown["customers"][shown["customers"] != privacy.SUPPRESSED]
+    known = dict(visible)
     found = {}
     while True:
         news = {}
@@ -372,9 +315,7 @@ def test_no_small_group_follows_from_what_is_published(cells):
 
 
 @hypothesis_settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.integers(1, 40), min_size=2, max_size=7).filter(lambda sizes: sum(sizes) >= LEAST)
-)
+@given(st.lists(st.integers(1, 40), min_size=2, max_size=7).filter(lambda s: sum(s) >= LEAST))
 def test_what_remains_of_a_total_is_never_small(sizes):
     table = habits(region={f"region {number}": size for number, size in enumerate(sizes)})
     shown = published(table)["customers"]
@@ -395,10 +336,6 @@ def test_the_attack_finds_what_a_naive_suppression_leaves_open():
 def test_flags_and_habits_hide_the_same_groups():
     table = population([2, 70, 3, 60, 160, 9, 15, 26, 66, 43, 92, 190, 13, 15, 52, 19, 54, 147])
     flags = table.rename(columns={"grouping": "flag", "group": "label"})
-    extra = pd.DataFrame(
-        [("active", "exclusion_flag", "Active", 1036, 1, 1)], columns=flags.columns
-    )
-    shown = privacy.publishable(pd.concat([flags, extra], ignore_index=True), SETTINGS)
-    assert hidden(shown.rename(columns={"flag": "grouping", "label": "group"})) == hidden(
-        published(table)
-    )
+    flags.loc[len(flags)] = ("active", "exclusion_flag", "Active", 1036, 1, 1)
+    shown = published(flags).rename(columns={"flag": "grouping", "label": "group"})
+    assert hidden(shown) == hidden(published(table))

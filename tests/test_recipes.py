@@ -1,29 +1,24 @@
 """The recipes of CONTRIBUTING, followed in a copy of the checkout: how many files each touches."""
 
 import json
-import os
-import subprocess
 import sys
-from hashlib import sha256
 from pathlib import Path
 
 import openpyxl
 import pytest
 
-from checkout import copy_of_checkout
+from checkout import BASKET, copy_of_checkout, hashes, run
 
 pytestmark = pytest.mark.slow
 
 NOTEBOOK = "03_scripts/05_visualise.ipynb"
 QUESTIONS = "03_scripts/basket/analysis/questions"
-REPORT = ("-c", "from basket.command import main; main()", "report", "--scale", "0.005")
 TITLE = "Q13 At which hour do orders hold most lines?"
 MODULE = '''"""Q13: at which hour do orders hold most lines?"""
 
 import pandas as pd
 
 from basket.analysis import figure
-from basket.analysis.figure import Figure
 from basket.analysis.finding import Evidence, Finding, TooLittleData
 from basket.analysis.question import WHEN, Question
 from basket.project.settings import Settings
@@ -41,7 +36,7 @@ def lines_by_hour(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     ]
 
 
-def full_baskets(tables: dict, settings: Settings) -> Figure:
+def full_baskets(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the lines of an order by hour."""
     table = tables["lines_by_hour"]
     most = table.nlargest(1, "lines_per_order").iloc[0]
@@ -92,7 +87,7 @@ def test_the_hour_of_the_fullest_baskets(settings):
 '''
 CHART = '''
 
-def spend_by_loyalty(tables: dict, settings: Settings) -> Figure:
+def spend_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the spend of a customer by loyalty."""
     return figure.columns(
         tables["group_shares"].query("grouping == 'loyalty_flag'"),
@@ -111,7 +106,7 @@ def spend_by_loyalty(tables: dict, settings: Settings) -> Figure:
 
 
 def cell(kind: str, text: str) -> dict:
-    """A cell of a notebook, as the others are written."""
+    """Make a cell of a notebook, as the others are written."""
     made = {"cell_type": kind, "id": f"new-{abs(hash(text)) % 10**8}", "metadata": {}}
     if kind == "code":
         made |= {"execution_count": None, "outputs": []}
@@ -125,49 +120,24 @@ def edit_notebook(folder: Path, *, before: str, cells: list[dict], imported: str
     for each in notebook["cells"]:
         text = "".join(each["source"])
         if imported and "q12_sensitivity,\n)" in text:
-            each["source"] = text.replace(
-                "q12_sensitivity,\n", f"q12_sensitivity,\n    {imported},\n"
-            )
+            each["source"] = text.replace("q12_sensitivity,", f"q12_sensitivity,\n    {imported},")
         if imported and "**Contents:**" in text:
             link = f"[{TITLE}](#{TITLE.replace(' ', '-')})"
             each["source"] = text.replace(" · [The ad calendar]", f" · {link} · [The ad calendar]")
-    place = next(
-        number
-        for number, each in enumerate(notebook["cells"])
-        if "".join(each["source"]).startswith(before)
-    )
+    texts = ["".join(each["source"]) for each in notebook["cells"]]
+    place = next(number for number, text in enumerate(texts) if text.startswith(before))
     notebook["cells"][place:place] = cells
     path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def hashes(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
 def touched(before: dict[str, str], after: dict[str, str]) -> set[str]:
-    """The files that are new or other than before."""
+    """Name the files that are new or other than before."""
     return {name for name, content in after.items() if before.get(name) != content}
-
-
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": f"{folder}/03_scripts"},
-        timeout=500,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory) -> tuple[Path, set[str], set[str]]:
-    """A report with a 13th question and a new chart, and the files that each of the two touched."""
+    """Give a report with a 13th question and a new chart, and the files that each touched."""
     folder = copy_of_checkout(tmp_path_factory.mktemp("recipes"))
     as_it_was = hashes(folder)
 
@@ -197,16 +167,10 @@ def changed(tmp_path_factory) -> tuple[Path, set[str], set[str]]:
     )
     with_chart = hashes(folder)
 
-    tests = (
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "tests/test_q13.py",
-        "tests/test_project.py",
-    )
-    for done in (run(folder, *REPORT), run(folder, *tests)):
+    report = (*BASKET, "report", "--scale", "0.005")
+    pytest_ = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    for command in (report, (*pytest_, "tests/test_q13.py", "tests/test_project.py")):
+        done = run(*command, folder=folder, PYTHONPATH=folder / "03_scripts")
         assert done.returncode == 0, done.stdout + done.stderr
     return folder, touched(as_it_was, with_question), touched(with_question, with_chart)
 
@@ -229,9 +193,8 @@ def test_a_chart_touches_two_files_and_is_drawn(changed):
     folder, _, files = changed
     print(f"\na chart: {len(files)} files: {', '.join(sorted(files))}")
     assert len(files) <= 2
-    figures = json.loads(
-        (folder / "04_analysis" / "visualizations" / "figures.json").read_text(encoding="utf-8")
-    )
+    drawings = folder / "04_analysis" / "visualizations"
+    figures = json.loads((drawings / "figures.json").read_text(encoding="utf-8"))
     drawn = {each["name"]: each["question"] for each in figures}
     assert (drawn["spend_by_loyalty"], drawn["lines_by_hour"]) == ("Q5", "Q13")
-    assert (folder / "04_analysis" / "visualizations" / "spend_by_loyalty.png").is_file()
+    assert (drawings / "spend_by_loyalty.png").is_file()

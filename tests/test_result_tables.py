@@ -7,6 +7,7 @@ from basket.tables.result_csv import to_csv
 from oracle import KEYS, assert_tables_equal, result_tables, row_flow
 
 RULES = ["corrected", "course"]
+DATA = ["generated", "panel"]
 TABLES = list(KEYS)
 CHANGED = {
     "price_ceiling_dollars": 20,
@@ -44,7 +45,7 @@ def without_profiles(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def assert_as_expected(actual: dict, expected: dict, table: str) -> None:
-    """Hold one result table against the oracle's, in both directions."""
+    """Compare one result table with the oracle's, in both directions."""
     assert_tables_equal(
         without_profiles(actual[table]), expected[table], KEYS[table], table=table, both_ways=True
     )
@@ -55,14 +56,10 @@ def assert_as_expected(actual: dict, expected: dict, table: str) -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("rules", RULES)
-def test_generated_data_gives_what_the_oracle_says(built, expected_of, generated, rules, table):
-    assert_as_expected(built(generated, rules).results, expected_of(generated, rules), table)
-
-
-@pytest.mark.parametrize("table", TABLES)
-@pytest.mark.parametrize("rules", RULES)
-def test_the_real_panel_gives_what_the_oracle_says(built, expected_of, panel, rules, table):
-    assert_as_expected(built(panel, rules).results, expected_of(panel, rules), table)
+@pytest.mark.parametrize("data", DATA)
+def test_the_tables_are_what_the_oracle_says(built, expected_of, request, data, rules, table):
+    data = request.getfixturevalue(data)
+    assert_as_expected(built(data, rules).results, expected_of(data, rules), table)
 
 
 @pytest.mark.parametrize("rules", RULES)
@@ -73,23 +70,15 @@ def test_changed_thresholds_reach_every_table(built, expected_of, generated, rul
 
 
 def test_the_changed_thresholds_move_every_label_so_none_can_be_ignored_unseen(
-    expected_of, generated
+    expected_of, generated, settings
 ):
     usual, changed = (
         expected_of(generated, "corrected", **thresholds)["flags"].set_index(KEYS["flags"])["lines"]
         for thresholds in ({}, CHANGED)
     )
-    for flag in (
-        "price_range",
-        "busiest_days",
-        "busiest_period_of_day",
-        "loyalty_flag",
-        "spending_flag",
-        "frequency_flag",
-        "exclusion_flag",
-        "age_group",
-        "income_group",
-    ):
+    moved = {"busiest_days", "busiest_period_of_day", *(set(CHANGED) & set(settings.flags))}
+    assert len(moved) == 9
+    for flag in moved:
         for label, lines in usual["all", flag].items():
             other = changed["all", flag].get(label)  # none where the label states the cut
             assert label == "(missing)" or other != lines, (flag, label)
@@ -133,16 +122,9 @@ KNOWN_ORDERS = {"corrected": 18_774, "course": 18_773}
 
 def merge_flow(run, rules: str) -> dict[str, int]:
     """Give the row of the merge's flow that stage 03 recorded for a set of rules."""
-    (row,) = [
-        row
-        for row in run.record("03_merge")["flow"]
-        if row["step"] == "merge" and row["rules"] == rules
-    ]
-    return {
-        name: value
-        for name, value in row.items()
-        if name in ("rows_in", "rows_removed", "rows_added", "rows_out")
-    }
+    flow = [row for row in run.record("03_merge")["flow"] if row["step"] == "merge"]
+    (row,) = [row for row in flow if row["rules"] == rules]
+    return {name: row[name] for name in ("rows_in", "rows_removed", "rows_added", "rows_out")}
 
 
 @pytest.mark.parametrize("rules", RULES)
@@ -160,7 +142,7 @@ def test_every_line_of_the_panel_matches_under_corrected_rules(built, panel):
 
 
 @pytest.mark.parametrize("rules", RULES)
-@pytest.mark.parametrize("data", ["generated", "panel"])
+@pytest.mark.parametrize("data", DATA)
 def test_the_flow_under_the_other_rules_is_what_a_run_under_them_gives(built, request, data, rules):
     data = request.getfixturevalue(data)
     other = next(name for name in RULES if name != rules)
@@ -168,7 +150,7 @@ def test_the_flow_under_the_other_rules_is_what_a_run_under_them_gives(built, re
 
 
 @pytest.mark.parametrize("rules", RULES)
-@pytest.mark.parametrize("data", ["generated", "panel"])
+@pytest.mark.parametrize("data", DATA)
 def test_the_oracle_counts_the_same_row_flow(built, request, data, rules):
     data = request.getfixturevalue(data)
     run, expected = built(data, rules), row_flow(data, rules)
@@ -189,11 +171,8 @@ def test_the_oracle_counts_the_same_row_flow(built, request, data, rules):
 @pytest.mark.parametrize("rules", RULES)
 def test_every_recorded_flow_adds_up(built, generated, rules):
     run = built(generated, rules)
-    rows = [
-        row
-        for stage in ("01_import", "02_clean", "03_merge", "04_derive_flags")
-        for row in run.record(stage)["flow"]
-    ]
+    stages = ("01_import", "02_clean", "03_merge", "04_derive_flags")
+    rows = [row for stage in stages for row in run.record(stage)["flow"]]
     assert len(rows) > 10
     for row in rows:
         assert row["rows_in"] + row["rows_added"] == (
@@ -209,11 +188,8 @@ def test_every_recorded_flow_adds_up(built, generated, rules):
 def active_hours(expected: dict) -> pd.DataFrame:
     """Give the oracle's orders of the active population, a row per day and a column per hour."""
     hours = expected["orders_by_day_hour"].query("population == 'active'")
-    return (
-        hours.pivot(index="day", columns="hour", values="orders")
-        .reindex(index=range(7), columns=range(24))
-        .fillna(0)
-    )
+    hours = hours.pivot(index="day", columns="hour", values="orders")
+    return hours.reindex(index=range(7), columns=range(24)).fillna(0)
 
 
 def test_the_quiet_window_of_each_day_has_the_fewest_orders_within_waking_hours(
@@ -267,21 +243,24 @@ def test_department_times_add_up_to_the_oracles_departments(built, expected_of, 
 # ---- any number of parts ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("rules", "parts"), [("corrected", 3), ("corrected", 7), ("course", 3)])
-def test_the_number_of_parts_changes_no_character_of_any_table(built, generated, rules, parts):
-    whole, split = built(generated, rules), built(generated, rules, parts)
+@pytest.mark.parametrize(
+    ("data", "rules", "parts"),
+    [
+        ("generated", "corrected", 3),
+        ("generated", "corrected", 7),
+        ("generated", "course", 3),
+        ("panel", "corrected", 3),
+    ],
+)
+def test_the_number_of_parts_changes_no_character_of_any_table(built, request, data, rules, parts):
+    data = request.getfixturevalue(data)
+    whole, split = built(data, rules), built(data, rules, parts)
     for name, table in whole.all_results.items():
+        assert len(table), name
         assert to_csv(split.all_results[name]) == to_csv(table), name
     assert {"tests", "quiet_windows", "spend_by_time", "department_times", "product_pairs"} < set(
         whole.all_results
     )
-
-
-def test_the_number_of_parts_changes_no_character_on_real_data(built, panel):
-    whole, split = built(panel, "corrected"), built(panel, "corrected", 3)
-    for name, table in whole.all_results.items():
-        assert len(table), name
-        assert to_csv(split.all_results[name]) == to_csv(table), name
 
 
 def test_a_customers_rows_lie_in_one_part_of_every_table(built, generated):

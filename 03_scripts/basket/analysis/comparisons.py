@@ -17,6 +17,7 @@ from basket.analysis.groups import People
 from basket.analysis.measures import (
     LIFT,
     UNITS,
+    Measures,
     Sums,
     customer_sums,
     lines_of,
@@ -29,26 +30,6 @@ from basket.analysis.statistics import Estimate
 from basket.analysis.totals import Counts
 from basket.project.settings import Settings
 
-TESTS = [
-    "question",
-    "population",
-    "grouping",
-    "group_a",
-    "group_b",
-    "measure",
-    "unit",
-    "n",
-    "statistic",
-    "effect_name",
-    "effect",
-    "effect_low",
-    "effect_high",
-    "p_value",
-    "q_value",
-    "verdict",
-    "for_headline",
-    "customers_to_decide",
-]
 RATIOS = {  # measure of a group: unit, numerator, denominator
     "mean_order_value": ("US dollars an order", "spend_cents", "orders"),
     "mean_lines_per_order": ("order lines an order", "lines", "orders"),
@@ -73,9 +54,7 @@ def coded_groupings(
     }
 
 
-def overall_tests(
-    values: Mapping[str, np.ndarray], labels: pd.DataFrame, settings: Settings
-) -> pd.DataFrame:
+def overall_tests(values: Measures, labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Test for each grouping and measure whether its groups differ at all.
 
     Kruskal-Wallis with epsilon squared; between two groups, Cliff's delta.
@@ -93,31 +72,21 @@ def overall_tests(
             )
         else:
             found = statistics.epsilon_squared(ordered, codes, settings.statistics.confidence)
-        return row(
-            settings.flags[grouping].question,
-            grouping,
-            names[present[0]] if pair else "",
-            names[present[1]] if pair else "",
-            measure,
-            unit_of(measure),
-            found,
-        )
+        sides = [names[code] for code in present] if pair else ["", ""]
+        return row(settings.flags[grouping].question, grouping, measure, found, *sides)
 
-    def tests_of(measure: str) -> dict[tuple[str, str], dict]:
-        column = values[measure]
+    def tests_of(measure: str) -> dict[str, dict]:
+        column = values[measure]()
         ordered = statistics.Ordered.of(column)
         return {
-            (grouping, measure): test(grouping, measure, column, ordered)
+            grouping: test(grouping, measure, column, ordered)
             for grouping in coded
             if not (grouping == "loyalty_flag" and measure == "orders")
         }
 
-    found: dict[tuple[str, str], dict] = {}
     with ThreadPoolExecutor(settings.limits.threads) as pool:
-        for tests in pool.map(tests_of, values):
-            found |= tests
-    jobs = [job for job in product(coded, values) if job in found]
-    return pd.DataFrame([found[job] for job in jobs])
+        tests = list(pool.map(tests_of, values))
+    return pd.DataFrame([of[grouping] for grouping in coded for of in tests if grouping in of])
 
 
 def association_tests(labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -131,17 +100,8 @@ def association_tests(labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:
         known = (loyalty >= 0) & (codes >= 0)
         counts = np.zeros((int(loyalty.max()) + 1, len(names)), np.int64)
         np.add.at(counts, (loyalty[known], codes[known]), 1)
-        rows.append(
-            row(
-                "Q5",
-                grouping,
-                "",
-                "",
-                "loyalty_flag",
-                "customers",
-                statistics.cramers_v(counts, settings.statistics.confidence),
-            )
-        )
+        found = statistics.cramers_v(counts, settings.statistics.confidence)
+        rows.append(row("Q5", grouping, "loyalty_flag", found, unit="customers"))
     return pd.DataFrame(rows)
 
 
@@ -189,24 +149,17 @@ def ratio_tests(
         for (measure, (unit, above, below)), found in zip(ratios.items(), tested, strict=True):
             drawn = _against_everyone(resampled, grouping, place[above], place[below])
             z, p_values = found[grouping]
-            rows += [
-                row(
-                    settings.flags[grouping].question,
-                    grouping,
-                    names[group],
-                    "all customers",
-                    measure,
-                    unit,
-                    statistics.ratio_interval(
-                        drawn[:, group],
-                        sizes[group],
-                        z[group],
-                        p_values[group],
-                        settings.statistics.confidence,
-                    ),
+            for group in np.flatnonzero(sizes):
+                ratio = statistics.ratio_interval(
+                    drawn[:, group],
+                    sizes[group],
+                    z[group],
+                    p_values[group],
+                    settings.statistics.confidence,
                 )
-                for group in np.flatnonzero(sizes)
-            ]
+                sides = names[group], "all customers"
+                question = settings.flags[grouping].question
+                rows.append(row(question, grouping, measure, ratio, *sides, unit=unit))
     return pd.DataFrame(rows)
 
 
@@ -221,11 +174,7 @@ def _against_everyone(
 
 
 def within_tests(
-    values: Mapping[str, np.ndarray],
-    people: People,
-    redundant: str,
-    within: list[str],
-    settings: Settings,
+    values: Measures, people: People, redundant: str, determined_by: str, settings: Settings
 ) -> pd.DataFrame:
     """Test a redundant attribute where it still can differ: within groups of what determines it.
 
@@ -234,7 +183,7 @@ def within_tests(
     Strata in which only one group is large enough to be published say nothing and are left out.
     """
     rows = []
-    customers = people.customers
+    customers, within = people.customers, determined_by.split(", ")
     codes, _ = codes_of(people.labels, redundant, settings.labels.missing)
     known = customers[within].notna().all(axis=1).to_numpy()
     bands = [_strata(customers[name], settings) for name in within]
@@ -247,16 +196,12 @@ def within_tests(
         if len(kept) < 2:
             continue
         chosen = inside & np.isin(codes, kept)
-        name = ", ".join(
-            f"{attribute} {band}" for attribute, band in zip(within, stratum, strict=True)
-        )
+        name = ", ".join(map(" ".join, zip(within, stratum, strict=True)))
         for measure in UNITS:
             found = statistics.epsilon_squared(
-                values[measure][chosen], codes[chosen], settings.statistics.confidence
+                values[measure]()[chosen], codes[chosen], settings.statistics.confidence
             )
-            rows.append(
-                row("Q8", f"{redundant} within {name}", "", "", measure, unit_of(measure), found)
-            )
+            rows.append(row("Q8", f"{redundant} within {name}", measure, found))
     return pd.DataFrame(rows)
 
 
@@ -273,13 +218,17 @@ def _strata(values: pd.Series, settings: Settings) -> tuple[np.ndarray, list[str
 def row(
     question: str,
     grouping: str,
-    group_a: str,
-    group_b: str,
     measure: str,
-    unit: str,
     found: Estimate,
+    group_a: str = "",
+    group_b: str = "",
+    *,
+    unit: str = "",
 ) -> dict:
-    """Describe one comparison of the active population, before all are judged together."""
+    """Describe one comparison of the active population, before all are judged together.
+
+    The unit is that of the measure, if none is given.
+    """
     return {
         "question": question,
         "population": "active",
@@ -287,7 +236,7 @@ def row(
         "group_a": group_a,
         "group_b": group_b,
         "measure": measure,
-        "unit": unit,
+        "unit": unit or unit_of(measure),
         "n": found.n,
         "statistic": found.statistic,
         "effect_name": found.effect_name,
@@ -308,17 +257,15 @@ def judge(
     verdict; nothing is compared where no customer is active.
     """
     people = counts.active_people
-    times = {
-        "spend_by_time": results["spend_by_time"],
-        "department_times": results["department_times"],
-    }
+    times = {name: results[name] for name in ("spend_by_time", "department_times")}
     if people.customers.empty:
         nothing = {"q_value": np.nan, "verdict": statistics.UNDECIDED, "for_headline": "no"}
-        empty = pd.DataFrame(columns=TESTS)
-        return {
+        no_test = pd.DataFrame([row("", "", "", statistics.no_estimate("", 0))])
+        empty = judge_together(no_test, settings).head(0)
+        judged_times = {name: table.assign(**nothing) for name, table in times.items()}
+        return judged_times | {
             "tests": empty,
             "department_lifts": empty,
-            **{name: table.assign(**nothing) for name, table in times.items()},
             "verdict_counts": verdict_counts(empty),
         }
     redundant = results["redundancy"].query("redundant == 'yes'")
@@ -341,22 +288,18 @@ def _of_groups(
     resampled = resampled_sums(sums, people, settings)
     of_times = {name: ("share of orders", name, "orders") for name in time_names(settings)}
     lifts = {name: (LIFT, lines_of(name), "lines") for name in people.departments}
-    return {
-        "tests": pd.concat(
-            [
-                association_tests(people.labels, settings),
-                overall_tests(values, people.labels, settings),
-                ratio_tests(RATIOS | of_times, sums, resampled, people.labels, settings),
-                *(
-                    within_tests(
-                        values, people, told.attribute, told.determined_by.split(", "), settings
-                    )
-                    for told in redundant.itertuples()
-                    if told.attribute in people.labels
-                ),
-            ],
-            ignore_index=True,
+    tests = [
+        association_tests(people.labels, settings),
+        overall_tests(values, people.labels, settings),
+        ratio_tests(RATIOS | of_times, sums, resampled, people.labels, settings),
+        *(
+            within_tests(values, people, row.attribute, row.determined_by, settings)
+            for row in redundant.itertuples()
+            if row.attribute in people.labels
         ),
+    ]
+    return {
+        "tests": pd.concat(tests, ignore_index=True),
         "department_lifts": ratio_tests(lifts, sums, resampled, people.labels, settings),
     }
 
@@ -382,7 +325,7 @@ def judge_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFram
     verdict says which way.
     """
     asked = _of_overall_test(comparisons).fillna(comparisons["p_value"])
-    return statistics.judge_together(comparisons, asked, settings)[TESTS]
+    return statistics.judge_together(comparisons, asked, settings)
 
 
 def _of_overall_test(comparisons: pd.DataFrame) -> pd.Series:

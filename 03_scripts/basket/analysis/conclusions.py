@@ -1,14 +1,12 @@
 """Q12: the verdicts that the findings rest on, under thresholds other than those of settings."""
 
-from collections.abc import Callable
-
 import numpy as np
-import pandas as pd
 
 from basket.analysis import statistics
 from basket.analysis.comparisons import codes_of
 from basket.analysis.groups import People, is_active
 from basket.analysis.measures import TELLING_GOODS, measures, share_of
+from basket.analysis.sensitivity import relabel
 from basket.project.settings import Settings
 
 MEASURES = ("mean_order_value", "mean_item_price", *map(share_of, TELLING_GOODS))
@@ -17,23 +15,18 @@ MEASURES = ("mean_order_value", "mean_item_price", *map(share_of, TELLING_GOODS)
 class Conclusions:
     """The verdicts on all customers, labelled anew each time; no labels are tested twice."""
 
-    def __init__(
-        self,
-        people: People,
-        relabel: Callable[[pd.DataFrame, Settings], pd.DataFrame],
-        settings: Settings,
-    ):
-        """Order the measures of all customers; `relabel(customers, settings)` labels them."""
+    def __init__(self, people: People, settings: Settings):
+        """Order the measures of all customers."""
         values = measures(people, settings)
         self._ordered = {
-            name: statistics.Ordered.of(values[name]) for name in MEASURES if name in values
+            name: statistics.Ordered.of(values[name]()) for name in MEASURES if name in values
         }
-        self._customers, self._relabel, self._settings = people.customers, relabel, settings
+        self._customers, self._settings = people.customers, settings
         self._known: dict[tuple[str, bytes], str] = {}
 
     def under(self, changed: Settings) -> dict[tuple[str, str], str]:
         """Return the verdict on each grouping and measure that the labels of `changed` lead to."""
-        labels = self._relabel(self._customers, changed)
+        labels = relabel(self._customers, changed)
         active = is_active(labels, changed)
         found = {}
         for grouping in changed.banded():
@@ -48,11 +41,7 @@ class Conclusions:
             statistic = self._settings.statistics
             found = statistics.epsilon_squared(self._ordered[measure], codes, statistic.confidence)
             self._known[key] = statistics.verdict(
-                found.effect_name,
-                found.effect,
-                found.low,
-                found.high,
-                found.p_value,
+                *(found.effect_name, found.effect, found.low, found.high, found.p_value),
                 thresholds=statistic.effects.model_dump(),
                 significance=statistic.significance,
             )

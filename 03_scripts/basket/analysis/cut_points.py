@@ -7,6 +7,7 @@ of 9 measures 1.0 s.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -53,29 +54,25 @@ class Binned:
     def of(bins: np.ndarray, values: np.ndarray, edges: np.ndarray) -> "Binned":
         """Add up values by bin number."""
         size = len(edges)
-        return Binned(
-            edges,
-            np.bincount(bins, minlength=size),
-            np.bincount(bins, weights=values, minlength=size),
-        )
+        return Binned(edges, np.bincount(bins, None, size), np.bincount(bins, values, size))
 
     def __add__(self, other: "Binned") -> "Binned":
         """Put two sets of customers together."""
         return Binned(self.edges, self.customers + other.customers, self.total + other.total)
 
 
-def best_cuts(binned: Binned, most: int = MOST_CUTS, least_band: float = LEAST_BAND) -> list:
+def best_cuts(binned: Binned, most: int = MOST_CUTS) -> list:
     """Find the best 0, 1, … `most` cuts: those that leave the least variance within the bands.
 
     A list of arrays of cuts; a value at a cut belongs to the band above it. Exact, by dynamic
     programming over the bins (Fisher 1958); the list ends where no further cut leaves every band
-    the share `least_band` of the customers. Ties go to the lower cuts.
+    the share LEAST_BAND of the customers. Ties go to the lower cuts.
     """
     customers = np.concatenate([[0], np.cumsum(binned.customers)])
     total = np.concatenate([[0.0], np.cumsum(binned.total)])
     size = customers[None, :] - customers[:, None]  # of a band from bin [row] to before [column]
     difference = total[None, :] - total[:, None]
-    enough = size >= max(1, least_band * customers[-1])
+    enough = size >= max(1, LEAST_BAND * customers[-1])
     between = np.where(enough, difference**2 / np.maximum(size, 1), -np.inf)
     best, came_from = between[0], []
     found = [np.array([], binned.edges.dtype)]
@@ -112,15 +109,11 @@ def choose_cuts(quarters: Sequence[Binned], squares: Sequence[float]) -> np.ndar
     found = [best_cuts(quarter) for quarter in quarters]
     mean_r2 = [0.0]
     for number in range(1, min(map(len, found))):
-        r2 = [
-            r_squared(
-                band_means(quarters[here], found[here][number]),
-                found[here][number],
-                quarters[1 - here],
-                squares[1 - here],
-            )
-            for here in (0, 1)
-        ]
+        r2 = []
+        for here, other in ((0, 1), (1, 0)):
+            cuts = found[here][number]
+            means = band_means(quarters[here], cuts)
+            r2.append(r_squared(means, cuts, quarters[other], squares[other]))
         mean_r2.append(sum(r2) / 2)
     kept = 0
     for number, r2 in enumerate(mean_r2):
@@ -147,22 +140,23 @@ def bands(
     measures: pd.DataFrame,
     course_cuts: Mapping[str, Sequence],
     settings: Settings,
-    pairs: Sequence[tuple[str, str]],
 ) -> pd.DataFrame:
-    """Hold the bands that the search proposes against the course's, for each (attribute, measure).
+    """Compare the bands that the search proposes with the course's, for each attribute and measure.
 
-    `customers` has user_id and the attributes, `measures` a column per measure, row by row the
-    same customers (a missing value leaves the customer out). Two rows per pair: method `course`
-    and `proposed`. R2 is the share of the variance that the mean of each band, taken from the half
-    searched, predicts: of the half searched, and of the confirming half. gain_over_course is the
-    difference on the confirming half, with the limits of a percentile bootstrap of its customers.
-    `confirmed` is yes where a cut is proposed and all of that interval is above 0; a gain can be
-    confirmed and small. No cut proposed means that no step was found.
+    `customers` has user_id, age and income, `measures` a column per measure, row by row the same
+    customers (a missing value leaves the customer out); nothing is asked about itself. Two rows per
+    attribute and measure: method `course` and `proposed`. R2 is the share of the variance that the
+    mean of each band, taken from the half searched, predicts: of the half searched, and of the
+    confirming half. gain_over_course is the difference on the confirming half, with the limits of a
+    percentile bootstrap of its customers. `confirmed` is yes where a cut is proposed and all of
+    that interval is above 0; a gain can be confirmed and small. No cut proposed means that no step
+    was found.
     """
     order = np.argsort(customers["user_id"].to_numpy(), kind="stable")  # as the bootstrap asks
     ids = customers["user_id"].to_numpy()[order]
     quarter = quarter_of(ids, settings.seed)
     confirms = np.flatnonzero(quarter >= 2)
+    pairs = [pair for pair in product(STEPS, measures.columns) if pair[0] != pair[1]]
     rows, columns = [], np.empty((len(confirms), 2 * len(pairs)))
     for number, (attribute, measure) in enumerate(pairs):
         row, column = _compare(
@@ -170,7 +164,7 @@ def bands(
             floats(measures[measure])[order],
             quarter,
             np.asarray(course_cuts[attribute], float),
-            STEPS.get(attribute, 1),
+            STEPS[attribute],
         )
         rows += [{"attribute": attribute, "measure": measure, **each} for each in row]
         columns[:, 2 * number : 2 * number + 2] = column[confirms]

@@ -12,6 +12,7 @@ from basket.tables.ids import IdIndex, OrdersOfLines
 from basket.tables.sums import HOURS, Tally, gap_counts, median_of_counts, orders_of, sum_by, tally
 
 TOTALS = ("lines", "priced_lines", "spend_cents", "reordered_lines")
+COUNTED = dict.fromkeys(("lines", "priced_lines", "reordered_lines"), "int32")
 SEEN = {"seen_cents": "spend_cents", "seen_lines": "priced_lines"}  # by flags, under the rules
 
 
@@ -131,9 +132,7 @@ def _label_orders(
     labels = {
         name: labels.take(orders[settings.flags[name].source]) for name, labels in busiest.items()
     }
-    return orders.assign(**labels).astype(
-        {"lines": "int32", "priced_lines": "int32", "reordered_lines": "int32"}
-    )
+    return orders.assign(**labels).astype(COUNTED)
 
 
 def _label_customers(
@@ -154,10 +153,7 @@ def _label_customers(
     )
     seen = totals.drop(columns=list(SEEN.values())).rename(columns=SEEN)
     labelled = totals.drop(columns=list(SEEN)).assign(**flags.labels_of("customer", seen, settings))
-    labelled = labelled.astype(
-        {"lines": "int32", "priced_lines": "int32", "reordered_lines": "int32"}
-    )
-    return labelled[labelled["lines"] > 0].reset_index(drop=True)
+    return labelled[labelled["lines"] > 0].reset_index(drop=True).astype(COUNTED)
 
 
 def _spent(
@@ -171,20 +167,16 @@ def _spent(
 def record_exclusion(audit: Audit, sums: dict, built: dict[str, dict]) -> None:
     """Record what the active population leaves out, in lines, orders and customers."""
     reason = "customers with too few orders (exclusion_flag)"
-    lines = int(sums["lines"].sum())
-    customers = built["analysis_customers"]["rows"]
+    customers, low = (
+        built[name]["rows"] for name in ("analysis_customers", "low_activity_customers")
+    )
     for table, rows, removed in (
-        ("merged", lines, sums["low_activity_lines"]),
+        ("merged", int(sums["lines"].sum()), sums["low_activity_lines"]),
         ("analysis_orders", sums["orders"], sums["low_activity_orders"]),
-        ("analysis_customers", customers, built["low_activity_customers"]["rows"]),
+        ("analysis_customers", customers, low),
     ):
         audit.record_flow(
             table, "active customers", rows, rows - removed, removed=removed, reason=reason
         )
-    audit.record_check(
-        "analysis_customers",
-        "exclusion_flag",
-        "low activity",
-        built["low_activity_customers"]["rows"],
-        "exported as the sample low_activity_customers",
-    )
+    done = "exported as the sample low_activity_customers"
+    audit.record_check("analysis_customers", "exclusion_flag", "low activity", low, done)

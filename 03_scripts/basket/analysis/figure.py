@@ -40,17 +40,10 @@ class Figure:
     labels: dict[str, str] = field(default_factory=dict)
 
     def record(self, question: str, so_what: str) -> dict:
-        """What figures.json says of this figure."""
-        kind = {"histogram": "column", "dots": "scatter"}.get(self.kind, self.kind)
-        chart = {
-            "kind": kind,
-            "x": self.x,
-            "series": self.series,
-            "x_title": self.x_title,
-            "y_title": self.y_title,
-            "number_format": self.number_format,
-            "intervals": self.intervals,
-        }
+        """Describe this figure as figures.json does."""
+        axes = ("x", "series", "x_title", "y_title", "number_format", "intervals")
+        chart = {"kind": {"histogram": "column", "dots": "scatter"}.get(self.kind, self.kind)}
+        chart |= {name: getattr(self, name) for name in axes}
         rows = self.data.astype("object").where(self.data.notna(), None).values.tolist()
         return {
             "name": self.name,
@@ -69,12 +62,11 @@ class Figure:
         }
 
 
-def _limits(series: list[str]) -> dict[str, list[str]]:
-    return {name: [f"{name}_low", f"{name}_high"] for name in series}
-
-
-def _with_limits(data: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
-    return data[[x, y, f"{y}_low", f"{y}_high"]].reset_index(drop=True)
+def _estimates(kind: str, data: pd.DataFrame, *, x: str, y: str, **said) -> Figure:
+    """Show an estimate for each row, with its interval (`y`_low to `y`_high)."""
+    limits = [f"{y}_low", f"{y}_high"]
+    data = data[[x, y, *limits]].reset_index(drop=True)
+    return Figure(kind=kind, data=data, x=x, series=[y], intervals={y: limits}, **said)
 
 
 def heat(data: pd.DataFrame, *, rows: str, columns: str, values: str, **said) -> Figure:
@@ -85,29 +77,20 @@ def heat(data: pd.DataFrame, *, rows: str, columns: str, values: str, **said) ->
     )
 
 
-def dots(data: pd.DataFrame, *, x: str, y: str, **said) -> Figure:
+def dots(data: pd.DataFrame, **said) -> Figure:
     """Show ratios beside each other, each with its interval (`y`_low to `y`_high), against 1."""
-    return Figure(
-        kind="dots",
-        data=_with_limits(data, x, y),
-        x=x,
-        series=[y],
-        intervals=_limits([y]),
-        native=False,
-        **{"number_format": RATIO, "reference": 1.0} | said,
-    )
+    usual = {"number_format": RATIO, "reference": 1.0, "native": False}
+    return _estimates("dots", data, **usual | said)
 
 
-def line(data: pd.DataFrame, *, x: str, y: str, **said) -> Figure:
+def line(data: pd.DataFrame, **said) -> Figure:
     """Show a value over an ordered axis, with its interval (`y`_low to `y`_high)."""
-    data = _with_limits(data, x, y)
-    return Figure(kind="line", data=data, x=x, series=[y], intervals=_limits([y]), **said)
+    return _estimates("line", data, **said)
 
 
-def bars(data: pd.DataFrame, *, x: str, y: str, **said) -> Figure:
+def bars(data: pd.DataFrame, **said) -> Figure:
     """Show one horizontal bar for each row, with its interval (`y`_low to `y`_high)."""
-    data = _with_limits(data, x, y)
-    return Figure(kind="bar", data=data, x=x, series=[y], intervals=_limits([y]), **said)
+    return _estimates("bar", data, **said)
 
 
 def plain_bars(data: pd.DataFrame, *, x: str, series: list[str], **said) -> Figure:
@@ -115,11 +98,9 @@ def plain_bars(data: pd.DataFrame, *, x: str, series: list[str], **said) -> Figu
     return Figure(kind="bar", data=data.reset_index(drop=True), x=x, series=series, **said)
 
 
-def stacked_bars(data: pd.DataFrame, *, x: str, series: list[str], **said) -> Figure:
-    """Show the shares that make up each row, one after the other."""
-    return Figure(
-        kind="stacked_bar", data=data, x=x, series=series, **{"number_format": SHARE} | said
-    )
+def stacked_bars(data: pd.DataFrame, **said) -> Figure:
+    """Show the shares that make up each row of `x`, one after the other."""
+    return Figure(kind="stacked_bar", data=data, number_format=SHARE, **said)
 
 
 def columns(data: pd.DataFrame, *, x: str, series: list[str], **said) -> Figure:

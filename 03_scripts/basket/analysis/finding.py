@@ -154,7 +154,7 @@ def require_active(tables: dict[str, pd.DataFrame]) -> None:
 
 
 def record(number: int, question: str, finding: Finding, seen: Evidence) -> dict:
-    """What findings.json says of a finding; `number` is its place among all, from 1."""
+    """Describe a finding as findings.json does; `number` is its place among all, from 1."""
     said = asdict(finding)
     before = ("headline", "so_what", "action", "owner", "confidence")
     return {

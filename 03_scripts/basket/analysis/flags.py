@@ -37,7 +37,7 @@ def label(flag: Flag, table: Mapping, missing: str) -> pd.Categorical:
 
 
 def _band(flag: Flag, table: Mapping) -> np.ndarray:
-    """Number the band of each row: how many bounds its value has passed; -1 where it has none.
+    """Find the band of each row: how many bounds its value has passed; -1 where it has none.
 
     A mean is compared without a division, and a bound as a fraction of whole numbers: a mean item
     price of exactly 10.00 dollars is not below 10.
@@ -61,7 +61,7 @@ def _numbers(values) -> np.ndarray:
 
 
 def _gathering(flag: Flag, values: pd.Series) -> np.ndarray:
-    """Number the label that gathers each value of a categorical column; -1 where none does."""
+    """Find the label that gathers each value of a categorical column; -1 where none does."""
     number = {
         value: place for place, gathered in enumerate(flag.gathers.values()) for value in gathered
     }

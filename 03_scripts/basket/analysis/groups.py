@@ -80,32 +80,17 @@ def habits(tallies: Mapping[str, Tally], groupings: list[str]) -> pd.DataFrame:
                 median_days_between_orders=median_of_counts(gaps["orders"]),
             )
         )
-    table = pd.concat(tables, ignore_index=True)
+    table = pd.concat(tables)
+    table = table[table["lines"] > 0].reset_index(drop=True)
     spend = table["spend_cents"] / 100
-    table = table.assign(
+    return table[["population", "grouping", "group", "customers", "orders", "lines"]].assign(
         spend=dollars(table["spend_cents"]),
         mean_order_value=per(spend, table["orders"]),
         mean_lines_per_order=per(table["lines"], table["orders"]),
         mean_item_price=per(spend, table["priced_lines"]),
+        median_days_between_orders=table["median_days_between_orders"],
         reorder_rate=per(table["reordered_lines"], table["lines"]),
     )
-    return table.loc[
-        table["lines"] > 0,
-        [
-            "population",
-            "grouping",
-            "group",
-            "customers",
-            "orders",
-            "lines",
-            "spend",
-            "mean_order_value",
-            "mean_lines_per_order",
-            "mean_item_price",
-            "median_days_between_orders",
-            "reorder_rate",
-        ],
-    ].reset_index(drop=True)
 
 
 def department_mix(tallies: Mapping[str, Tally], groupings: list[str]) -> pd.DataFrame:
@@ -129,12 +114,10 @@ def department_mix(tallies: Mapping[str, Tally], groupings: list[str]) -> pd.Dat
 
 def group_shares(habits: pd.DataFrame) -> pd.DataFrame:
     """Give each group its share of its grouping's customers, orders, lines and spend, active."""
-    table = habits.loc[
-        habits["population"] == "active",
-        ["grouping", "group", "customers", "orders", "lines", "spend"],
-    ].copy()
-    whole = table.groupby("grouping")[["customers", "orders", "lines", "spend"]].transform("sum")
-    for name in whole:
+    measures = ["customers", "orders", "lines", "spend"]
+    table = habits[habits["population"] == "active"][["grouping", "group", *measures]]
+    whole = table.groupby("grouping")[measures].transform("sum")
+    for name in measures:
         table[f"share_of_{name}"] = per(table[name], whole[name])
     table["spend_per_customer"] = np.round(per(table["spend"], table["customers"]), 2)
     return table.reset_index(drop=True)

@@ -1,6 +1,6 @@
 """What is measured of each customer: habits, shares of goods and times, sums for ratios."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from basket.analysis.groups import TOTALS, People
 from basket.project.settings import Settings
-from basket.tables.sums import narrow
+from basket.tables.sums import narrow, per
 
 UNITS = {
     "orders": "orders",
@@ -18,33 +18,15 @@ UNITS = {
     "median_days_between_orders": "days",
     "reorder_rate": "share of order lines",
 }
+Measures = dict[str, Callable[[], np.ndarray]]
 LIFT = "lift of the share of order lines"
 TELLING_GOODS = ("snacks", "meat seafood")  # departments that the classes of Q9 rest on
-
-
-class Measures(Mapping):
-    """Measures by name, each worked out when it is asked for: together they fill the memory."""
-
-    def __init__(self, makers: Mapping[str, Callable[[], np.ndarray]]):
-        """Take what works out each measure: one number per customer."""
-        self._makers = makers
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        """Work out a measure."""
-        return self._makers[name]()
-
-    def __iter__(self) -> Iterator[str]:
-        """Go through the names."""
-        return iter(self._makers)
-
-    def __len__(self) -> int:
-        """Count the measures."""
-        return len(self._makers)
 
 
 def measures(people: People, settings: Settings) -> Measures:
     """Measure ordering habits, and each department's share of lines: one number per customer.
 
+    Each measure is a function that computes it when it is needed: together they fill the memory.
     A measure that a customer cannot have (no priced line, no gap) is NaN.
     """
 
@@ -54,15 +36,11 @@ def measures(people: People, settings: Settings) -> Measures:
     def share(counts: np.ndarray, number: int, whole: str) -> np.ndarray:
         return counts[:, number] / of(whole)
 
-    def item_price() -> np.ndarray:
-        priced = of("priced_lines")
-        return of("spend_cents") / 100 / np.where(priced == 0, np.nan, priced)
-
     makers = {
         "orders": partial(of, "orders"),
         "mean_order_value": lambda: of("spend_cents") / 100 / of("orders"),
         "mean_lines_per_order": lambda: of("lines") / of("orders"),
-        "mean_item_price": item_price,
+        "mean_item_price": lambda: per(of("spend_cents") / 100, of("priced_lines")),
         "median_days_between_orders": partial(of, "median_days_between_orders"),
         "reorder_rate": lambda: of("reordered_lines") / of("lines"),
     }
@@ -70,15 +48,13 @@ def measures(people: People, settings: Settings) -> Measures:
         makers[name] = partial(share, people.customer_times, number, "orders")
     for number, name in enumerate(people.departments):
         makers[share_of(name)] = partial(share, people.department_lines, number, "lines")
-    return Measures(makers)
+    return makers
 
 
 def time_names(settings: Settings) -> list[str]:
     """Name the measures that are shares of orders at some time."""
-    return [
-        *(f"orders in the {name.lower()}" for name in settings.dayparts),
-        "orders at the weekend",
-    ]
+    dayparts = [f"orders in the {name.lower()}" for name in settings.dayparts]
+    return [*dayparts, "orders at the weekend"]
 
 
 def share_of(department):

@@ -27,7 +27,7 @@ class Goods:
 
     @staticmethod
     def of(products: pd.DataFrame, names: pd.DataFrame) -> "Goods":
-        """Take them from analysis_products and its `department_names`."""
+        """Take them from analysis_products and the ids and names of their departments."""
         departments = IdIndex(names["department_id"].to_numpy())
         ranges = products["price_range"].cat
         return Goods(
@@ -153,9 +153,7 @@ def by_department(part: Part, bought: np.ndarray, goods: Goods) -> Tally:
     return Tally(
         {"is_active": ACTIVE, "department": goods.departments},
         {
-            "customers": np.stack(
-                [buys[part.active_customer == each].sum(axis=0) for each in ACTIVE]
-            ),
+            "customers": np.stack([buys[part.active_customer == k].sum(axis=0) for k in ACTIVE]),
             "orders": orders_with(part, goods.department, len(goods.departments)),
         },
     )
@@ -199,11 +197,12 @@ def by_group(
 def orders_by_time(part: Part) -> np.ndarray:
     """Count each customer's orders by daypart and, last, at the weekend."""
     settings, customers = part.settings, len(part.customers)
-    parts = len(settings.dayparts)
     daypart = np.array(settings.daypart_of_hour())[part.orders["order_hour"].to_numpy()]
-    by_part = np.bincount(
-        part.customer_of_order * parts + daypart, minlength=customers * parts
-    ).reshape(customers, parts)
+    by = {
+        "customer": (part.customer_of_order, range(customers)),
+        "daypart": (daypart, settings.dayparts),
+    }
+    by_part = tally(by, {"orders": 1})["orders"]
     weekend = np.isin(part.orders["order_day"], settings.weekend_days())
     return narrow(np.column_stack([by_part, sum_by(part.customer_of_order, weekend, customers)]))
 
@@ -254,11 +253,6 @@ class TimeColumns:
     def orders_by_day(self) -> np.ndarray:
         """Weights of the orders of each day."""
         return self.orders.reshape(7, HOURS, -1).sum(axis=1)
-
-    @property
-    def lines(self) -> np.ndarray:
-        """Weights of the lines of each daypart x department."""
-        return self.block("lines")
 
 
 def time_moments(part: Part, goods: Goods) -> Moments:

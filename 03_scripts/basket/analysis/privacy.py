@@ -150,15 +150,15 @@ def suppressed_rows(table: pd.DataFrame, minimum: int) -> np.ndarray:
     hidden = (customers > 0) & (customers < minimum)
     if not hidden.any():
         return hidden
+
+    def is_of_use(row: np.ndarray, is_relation: bool) -> bool:
+        """Whether an attacker can use it: a relation that is true, or a total that is published."""
+        value = float(row @ customers)
+        return abs(value) < CLOSE if is_relation else value >= minimum
+
     counted = customers > 0
-    weights = np.array(
-        [
-            row
-            for row, is_relation in known_sums(table)
-            if _holds(float(row @ customers), is_relation, minimum)
-        ]
-    )
-    weights = weights.reshape(-1, len(table))
+    known = [row for row, is_relation in known_sums(table) if is_of_use(row, is_relation)]
+    weights = np.array(known).reshape(-1, len(table))
     primary = hidden.copy()
     while exposed := exposed_sets(weights, customers, hidden, minimum):
         candidates = _neighbours(weights, exposed, counted & ~hidden)
@@ -183,11 +183,6 @@ def _show_again(
         if not exposed_sets(weights, customers, fewer, minimum):
             hidden = fewer
     return hidden
-
-
-def _holds(value: float, is_relation: bool, minimum: int) -> bool:
-    """Whether an attacker can use it: a relation that is true, or a total large enough to show."""
-    return abs(value) < CLOSE if is_relation else value >= minimum
 
 
 def _neighbours(
@@ -253,13 +248,10 @@ def known_sums(table: pd.DataFrame) -> list[tuple[np.ndarray, bool]]:
     summed = [*([pair[1]] if pair else []), *labels]
     equations = []
     for name in summed:
-        fixed = [other for other in [*blocks, *summed] if other != name]
-        fixed = list(dict.fromkeys(fixed))
-        keys = (
-            table[fixed].astype("str").agg("|".join, axis=1)
-            if fixed
-            else pd.Series("", index=table.index)
-        )
+        fixed = [other for other in dict.fromkeys([*blocks, *summed]) if other != name]
+        keys = pd.Series("", table.index)
+        for other in fixed:
+            keys = keys + "|" + table[other].astype("str")
         equations += [((keys == key).to_numpy(float), False) for key in keys.unique()]
     if pair and not labels:
         equations += _relations(table[pair[0]].astype("str"), table[pair[1]].astype("str"))

@@ -70,15 +70,15 @@ def relabel_hours(
 
 
 def moved(
-    settings: Settings, threshold: Threshold, direction: int, move: float = MOVE
+    settings: Settings, threshold: Threshold, direction: int
 ) -> tuple[int | float, Settings] | None:
-    """Move one threshold down (-1) or up (+1) by a share: its new value, and the new settings.
+    """Move one threshold down (-1) or up (+1) by a fifth: its new value, and the new settings.
 
     A whole number (of orders, years, hours; not of dollars) moves by one step at least. None
     where the settings would not hold together, such as a low bound above a high one.
     """
     flag = settings.flags.get(threshold.flag)
-    step = move * threshold.value
+    step = MOVE * threshold.value
     if flag is None or flag.is_whole:
         step = max(1, round(step))
     value = round(threshold.value + direction * step, 9)  # 7 + 1.4 is 8.4

@@ -25,6 +25,8 @@ from basket.tables.ids import IdIndex
 from basket.tables.stage import Stage
 from basket.tables.sums import Tally, dollars, per, sum_by, tally
 
+SOLD = ("orders", "lines", "spend")
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -60,19 +62,13 @@ class Counts:
         )
 
     @property
-    def customers(self) -> pd.DataFrame:
-        """All customers, a row each."""
-        return self.people.customers
-
-    @property
-    def labels(self) -> pd.DataFrame:
-        """The label of each customer's group, a column per grouping."""
-        return self.people.labels
-
-    @property
     def time_columns(self) -> TimeColumns:
         """Say where each sum stands among the columns of `time_moments`."""
         return TimeColumns(len(self.settings.dayparts), len(self.departments))
+
+    def time_ratio(self, above: list[np.ndarray], below: list[np.ndarray]) -> tuple:
+        """Divide sums of `time_moments`, as `Moments.ratio` does, at the report's confidence."""
+        return self.time_moments.ratio(above, below, self.settings.statistics.confidence)
 
     @property
     def active_people(self) -> People:
@@ -86,12 +82,17 @@ def count(stage: Stage) -> Counts:
     Groups belong to customers; lines pick them up by position.
     """
     settings = stage.settings
-    customers = stage.read("analysis_customers", customer_columns(settings))
+    flags = settings.flags_of("customer")
+    made_from = [column for flag in flags.values() if flag.bands for column in flag.columns]
+    columns = dict.fromkeys(["user_id", *made_from, *TOTALS, *flags])
+    customers = stage.read("analysis_customers", list(columns))
     products = stage.read("analysis_products")
-    names = department_names(products)
+    departments = products[["department_id", "department"]].drop_duplicates("department_id")
+    departments = departments.sort_values("department_id", ignore_index=True)
+    departments = departments.astype({"department": "str"})
     labels = group_labels(customers, settings)
     users = IdIndex(customers["user_id"].to_numpy())
-    goods = Goods.of(products, names)
+    goods = Goods.of(products, departments)
     sums = stage.for_each_part(
         count_part,
         {
@@ -116,20 +117,7 @@ def count(stage: Stage) -> Counts:
     labelled = labels.assign(**{POPULATION_FLAG: customers[POPULATION_FLAG]})
     sums |= {flag: by_label(customers, active, labelled[flag]) for flag in labelled}
     tallies = with_sales({name: populations(each) for name, each in sums.items()}, goods)
-    return Counts(people, active, users, products, names, tallies, moments, settings)
-
-
-def customer_columns(settings: Settings) -> list[str]:
-    """List what stage 05 takes of analysis_customers: totals, flags, and what makes their bands."""
-    flags = settings.flags_of("customer")
-    made_from = [column for flag in flags.values() if flag.bands for column in flag.columns]
-    return list(dict.fromkeys(["user_id", *made_from, *TOTALS, *flags]))
-
-
-def department_names(products: pd.DataFrame) -> pd.DataFrame:
-    """List the departments that have products: department_id and name, by id."""
-    names = products[["department_id", "department"]].drop_duplicates("department_id")
-    return names.sort_values("department_id", ignore_index=True).astype({"department": "str"})
+    return Counts(people, active, users, products, departments, tallies, moments, settings)
 
 
 def by_label(customers: pd.DataFrame, active: np.ndarray, labels: pd.Series) -> Tally:
@@ -158,16 +146,11 @@ def with_sales(tallies: dict[str, Tally], goods: Goods) -> dict[str, Tally]:
     def rolled_up(name: str, group: np.ndarray) -> Tally:
         counts = tallies[name]
         size = len(counts.axes[name])
-        return Tally(
-            counts.axes,
-            {
-                **counts.sums,
-                **{
-                    measure: np.stack([sum_by(group, values, size) for values in by_product])
-                    for measure, by_product in sold.sums.items()
-                },
-            },
-        )
+        sums = {
+            measure: np.stack([sum_by(group, values, size) for values in by_product])
+            for measure, by_product in sold.sums.items()
+        }
+        return Tally(counts.axes, {**counts.sums, **sums})
 
     return tallies | {
         "product": sold,
@@ -185,7 +168,7 @@ def result_tables(counts: Counts) -> dict[str, pd.DataFrame]:
         "flags": flags(counts),
         "orders_by_day": orders_by_day(counts),
         "orders_by_hour": orders_by_hour(counts),
-        "orders_by_day_hour": orders_by_day_hour(counts),
+        "orders_by_day_hour": _with_lines(counts["day_hour"].table(), ["day", "hour", *SOLD]),
         "price_ranges": price_ranges(counts),
         "departments": departments(counts),
         "habits": habits(counts.tallies, counts.settings.groupings()),
@@ -197,10 +180,7 @@ def orders_by_day(counts: Counts) -> pd.DataFrame:
     """Count orders, lines and spend of each day of the week."""
     table = counts["day_hour"].table("population", "day")
     names = dict(enumerate(counts.settings.day_names))
-    return _with_lines(
-        table.assign(day_name=table["day"].map(names)),
-        ["day", "day_name", "orders", "lines", "spend"],
-    )
+    return _with_lines(table.assign(day_name=table["day"].map(names)), ["day", "day_name", *SOLD])
 
 
 def orders_by_hour(counts: Counts) -> pd.DataFrame:
@@ -212,13 +192,8 @@ def orders_by_hour(counts: Counts) -> pd.DataFrame:
             mean_order_value=per(spend, table["orders"]),
             mean_item_price=per(spend, table["priced_lines"]),
         ),
-        ["hour", "orders", "lines", "spend", "mean_order_value", "mean_item_price"],
+        ["hour", *SOLD, "mean_order_value", "mean_item_price"],
     )
-
-
-def orders_by_day_hour(counts: Counts) -> pd.DataFrame:
-    """Count orders, lines and spend of each hour of the week."""
-    return _with_lines(counts["day_hour"].table(), ["day", "hour", "orders", "lines", "spend"])
 
 
 def price_ranges(counts: Counts) -> pd.DataFrame:
@@ -226,7 +201,7 @@ def price_ranges(counts: Counts) -> pd.DataFrame:
     table = counts["price_range"].table()
     return _with_lines(
         table.assign(products=products_sold(counts, "price_range", table)),
-        ["price_range", "products", "orders", "lines", "spend"],
+        ["price_range", "products", *SOLD],
     )
 
 
@@ -240,16 +215,7 @@ def departments(counts: Counts) -> pd.DataFrame:
             products=products_sold(counts, "department_id", table),
             reorder_rate=per(table["reordered_lines"], table["lines"]),
         ),
-        [
-            "department_id",
-            "department",
-            "products",
-            "customers",
-            "orders",
-            "lines",
-            "spend",
-            "reorder_rate",
-        ],
+        ["department_id", "department", "products", "customers", *SOLD, "reorder_rate"],
     )
 
 

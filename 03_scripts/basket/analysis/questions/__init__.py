@@ -1,13 +1,14 @@
 """The questions of the report: one module each, `qNN_*`, found by name. No other list exists.
 
-A question module holds `QUESTION`, the functions that make its result tables, its figures
-(result tables and settings to a `Figure`) and its findings (evidence and settings to a `Finding`).
+A question module holds, in this order, `QUESTION`, the functions that make its result tables, its
+figures (result tables and settings to a `Figure`) and its findings (evidence and settings to a
+`Finding`).
 
 The questions are read from the source of their modules: whoever prints a title (stage 06, the
 pages) needs no statistics, whose import takes a second.
 """
 
-import ast
+import re
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -17,18 +18,16 @@ from basket.analysis.question import Question
 
 
 def _read(module: Path) -> Question:
-    """Read `QUESTION = Question(...)`: texts, and names that `analysis/question.py` defines."""
-    for node in ast.parse(module.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "QUESTION":
-            return Question(
-                **{
-                    each.arg: vars(question)[each.value.id]
-                    if isinstance(each.value, ast.Name)
-                    else ast.literal_eval(each.value)
-                    for each in node.value.keywords
-                }
-            )
-    raise LookupError(f"{module.name} defines no QUESTION")
+    """Read `QUESTION = Question(...)`: texts, and names that `analysis/question.py` defines.
+
+    Without `ast`: Python 3.11 cannot build syntax trees in two threads at once (the pages are
+    rendered beside), and stops with a SystemError.
+    """
+    text = module.read_text(encoding="utf-8")
+    found = re.search(r"^QUESTION = (Question\(.*?^\))$", text, re.MULTILINE | re.DOTALL)
+    if not found:
+        raise LookupError(f"{module.name} defines no QUESTION")
+    return eval(found[1], vars(question).copy())
 
 
 QUESTIONS: dict[str, Question] = {

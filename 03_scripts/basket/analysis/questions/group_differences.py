@@ -53,12 +53,10 @@ def order_value_ratios(tables: dict, grouping: str, settings: Settings) -> pd.Da
     return table.rename(columns=names)[list(names.values())].reset_index(drop=True)
 
 
-def whether_groups_differ(
-    seen: Evidence, grouping: str, word: str, plural: str, **said: str
-) -> Finding:
+def whether_groups_differ(seen: Evidence, grouping: str, word: str, **said: str) -> Finding:
     """Say which ordering habits differ between the groups of one attribute, and how sure that is.
 
-    `word` and `plural` name the attribute and its groups; `said` is what the finding says besides.
+    `word` names the attribute; `said` is what the finding says besides.
     """
     tests = seen.tables["tests"]
     tests = tests[
@@ -101,8 +99,9 @@ def whether_groups_differ(
             confidence="low",
             **said,
         )
+    groups = f"{attribute_in_words(grouping)}s"
     return Finding(
-        headline=f"There is no practical difference in ordering habits between {plural}",
+        headline=f"There is no practical difference in ordering habits between {groups}",
         so_what=f"{explained}, and other habits even less: too little to matter.",
         action=f"Do not spend money on campaigns by {word}.",
         confidence="high",

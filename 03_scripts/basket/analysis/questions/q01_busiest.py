@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis import figure
-from basket.analysis.figure import Figure
 from basket.analysis.finding import SALES, Evidence, Finding
 from basket.analysis.question import WHEN, Question
 from basket.analysis.totals import Counts
@@ -19,17 +18,14 @@ QUESTION = Question(
     part=WHEN,
 )
 
-# ---- tables -------------------------------------------------------------------------------------
-
 
 def busiest_times(counts: Counts) -> pd.DataFrame:
-    """The busiest and slowest days and hours of the active population, with their share of orders.
+    """Name the busiest and slowest days and hours, active, with their share of orders.
 
     `index` compares with as many average days or hours. Hours that follow each other are named
     from first to last.
     """
     moments, columns, settings = counts.time_moments, counts.time_columns, counts.settings
-    confidence = settings.statistics.confidence
     everything = columns.orders.sum(axis=0)[None, :]
     rows = []
     for period, weights, count, names in (
@@ -43,42 +39,26 @@ def busiest_times(counts: Counts) -> pd.DataFrame:
         ):
             chosen = np.sort(order[:count])
             picked = weights[chosen].sum(axis=0)[None, :]
-            share, low, high, _ = (
-                float(x[0]) for x in moments.ratio([picked], [everything], confidence)
-            )
+            share, low, high, _ = map(float, np.ravel(counts.time_ratio([picked], [everything])))
             factor = len(weights) / count
             rows.append(
-                (
-                    period,
-                    rank,
-                    spoken(chosen, names),
-                    int(chosen[0]),
-                    int(chosen[-1]),
-                    round(float((picked @ moments.sums)[0])),
-                    share,
-                    share * factor,
-                    low * factor,
-                    high * factor,
-                )
+                {
+                    "period": period,
+                    "rank": rank,
+                    "names": in_words(chosen, names),
+                    "first": int(chosen[0]),
+                    "last": int(chosen[-1]),
+                    "orders": round(float((picked @ moments.sums)[0])),
+                    "share": share,
+                    "index": share * factor,
+                    "index_low": low * factor,
+                    "index_high": high * factor,
+                }
             )
-    return pd.DataFrame(
-        rows,
-        columns=[
-            "period",
-            "rank",
-            "names",
-            "first",
-            "last",
-            "orders",
-            "share",
-            "index",
-            "index_low",
-            "index_high",
-        ],
-    )
+    return pd.DataFrame(rows)
 
 
-def spoken(numbers: np.ndarray, names: list[str] | None) -> str:
+def in_words(numbers: np.ndarray, names: list[str] | None) -> str:
     """Name days, or hours as ranges: `9 to 16`, `23 to 6` over midnight."""
     if names is not None:
         return " and ".join(names[number] for number in numbers)
@@ -95,7 +75,6 @@ def order_index(counts: Counts) -> pd.DataFrame:
     `index` is 1 where the day (hour, hour of the week) has as many orders as the average one.
     """
     moments, columns, settings = counts.time_moments, counts.time_columns, counts.settings
-    confidence = settings.statistics.confidence
     everything = columns.orders.sum(axis=0, keepdims=True)
     tables = []
     for period, weights, day, hour in (
@@ -103,10 +82,8 @@ def order_index(counts: Counts) -> pd.DataFrame:
         ("hour", columns.orders_by_hour, None, np.arange(HOURS)),
         ("day_hour", columns.orders, np.repeat(np.arange(7), HOURS), np.tile(np.arange(HOURS), 7)),
     ):
-        share, low, high, _ = moments.ratio(
-            [weights], [np.repeat(everything, len(weights), axis=0)], confidence
-        )
         cells = len(weights)
+        share, low, high, _ = counts.time_ratio([weights], [np.repeat(everything, cells, axis=0)])
         tables.append(
             pd.DataFrame(
                 {
@@ -129,7 +106,7 @@ def order_index(counts: Counts) -> pd.DataFrame:
 
 
 def quiet_windows(counts: Counts) -> pd.DataFrame:
-    """The quietest window of each day within waking hours, quietest first.
+    """Find the quietest window of each day within waking hours, quietest first.
 
     `index` compares the window's orders with the average window of the same length in waking
     hours; a window is `is_quiet` when the whole interval lies below 1.
@@ -139,65 +116,39 @@ def quiet_windows(counts: Counts) -> pd.DataFrame:
     length = settings.window_hours
     starts = range(first, last - length + 2)
     by_cell = columns.orders.reshape(7, HOURS, -1)
-    waking = by_cell[:, first : last + 1].sum(axis=(0, 1), keepdims=False)[None, :]
+    waking = by_cell[:, first : last + 1].sum(axis=(0, 1))[None, :]
     rows = []
     for day in range(7):
-        totals = [
-            by_cell[day, start : start + length].sum(axis=0) @ moments.sums for start in starts
-        ]
-        start = starts[int(np.argmin(totals))]
-        weights = by_cell[day, start : start + length].sum(axis=0)[None, :]
-        share, low, high, _ = (
-            float(x[0]) for x in moments.ratio([weights], [waking], settings.statistics.confidence)
-        )
+        by_start = [by_cell[day, start : start + length].sum(axis=0) for start in starts]
+        quietest = int(np.argmin([weights @ moments.sums for weights in by_start]))
+        start, weights = starts[quietest], by_start[quietest][None, :]
+        share, low, high, _ = map(float, np.ravel(counts.time_ratio([weights], [waking])))
         windows = 7 * (last - first + 1) / length
         rows.append(
-            (
-                day,
-                settings.day_names[day],
-                start,
-                start + length,
-                round(float((weights @ moments.sums)[0])),
-                share,
-                share * windows,
-                low * windows,
-                high * windows,
-            )
+            {
+                "day": day,
+                "day_name": settings.day_names[day],
+                "from_hour": start,
+                "to_hour": start + length,
+                "orders": round(float((weights @ moments.sums)[0])),
+                "share": share,
+                "index": share * windows,
+                "index_low": low * windows,
+                "index_high": high * windows,
+                "is_quiet": "yes" if high * windows < 1 else "no",
+            }
         )
-    table = pd.DataFrame(
-        rows,
-        columns=[
-            "day",
-            "day_name",
-            "from_hour",
-            "to_hour",
-            "orders",
-            "share",
-            "index",
-            "index_low",
-            "index_high",
-        ],
-    )
-    table = table.assign(is_quiet=np.where(table["index_high"] < 1, "yes", "no"))
-    table = table.sort_values(["index", "day"], ignore_index=True)
+    table = pd.DataFrame(rows).sort_values(["index", "day"], ignore_index=True)
     table.insert(0, "rank", table.index + 1)
     return table
 
 
-# ---- figures ------------------------------------------------------------------------------------
-
-
-def heat_map(tables: dict, settings: Settings) -> Figure:
+def heat_map(tables: dict, settings: Settings) -> figure.Figure:
     """Draw orders by day and hour."""
     table = tables["orders_by_day_hour"].query("population == 'active'")
     names = tables["busiest_times"].set_index(["period", "rank"])["names"]
-    data = pd.DataFrame(
-        {
-            "day": [settings.day_names[day] for day in table["day"]],
-            "hour": table["hour"],
-            "orders": table["orders"],
-        }
-    ).reset_index(drop=True)
+    days = [settings.day_names[day] for day in table["day"]]
+    data = table.assign(day=days)[["day", "hour", "orders"]].reset_index(drop=True)
     peak = data.sort_values("orders", ascending=False, kind="stable").iloc[0]
     return figure.heat(
         data,
@@ -216,7 +167,7 @@ def heat_map(tables: dict, settings: Settings) -> Figure:
     )
 
 
-def quietest_windows(tables: dict, settings: Settings) -> Figure:
+def quietest_windows(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the quietest waking window of each day against the average window."""
     table = tables["quiet_windows"]
     windows = [
@@ -238,9 +189,6 @@ def quietest_windows(tables: dict, settings: Settings) -> Figure:
         x_title="Window",
         y_title="Times the average window",
     )
-
-
-# ---- findings -----------------------------------------------------------------------------------
 
 
 def busiest(seen: Evidence, settings: Settings) -> Finding:

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis import figure, statistics
-from basket.analysis.figure import Figure
-from basket.analysis.finding import PRICES, Evidence, Finding, TooLittleData
+from basket.analysis.finding import PRICES, Evidence, Finding
 from basket.analysis.question import WHEN, Question
+from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.totals import Counts
 from basket.project.settings import Settings
 from basket.tables.sums import HOURS, dollars, per
@@ -20,8 +20,6 @@ QUESTION = Question(
 )
 MOST_DAYPART_ROWS = 12
 
-# ---- tables -------------------------------------------------------------------------------------
-
 
 def spend_by_time(counts: Counts) -> pd.DataFrame:
     """Spend in total, per order and per item of each hour and day, against the average, active.
@@ -29,7 +27,6 @@ def spend_by_time(counts: Counts) -> pd.DataFrame:
     Ratios compare with the mean over all orders (or items); the p-value is that of the order value.
     """
     moments, columns, settings = counts.time_moments, counts.time_columns, counts.settings
-    confidence = settings.statistics.confidence
     tables = []
     for period, orders in (("day", columns.orders_by_day), ("hour", columns.orders_by_hour)):
         spend = columns.block(f"cents_by_{period}")
@@ -39,12 +36,12 @@ def spend_by_time(counts: Counts) -> pd.DataFrame:
         def whole(weights: np.ndarray, cells=cells) -> np.ndarray:
             return np.repeat(weights.sum(axis=0, keepdims=True), cells, axis=0)
 
-        value, value_low, value_high, _ = moments.ratio([spend], [orders], confidence)
-        ratio, low, high, p_value = moments.ratio(
-            [spend, whole(orders)], [orders, whole(spend)], confidence
+        value, value_low, value_high, _ = counts.time_ratio([spend], [orders])
+        ratio, low, high, p_value = counts.time_ratio(
+            [spend, whole(orders)], [orders, whole(spend)]
         )
-        item, item_low, item_high, _ = moments.ratio(
-            [spend, whole(priced)], [priced, whole(spend)], confidence
+        item, item_low, item_high, _ = counts.time_ratio(
+            [spend, whole(priced)], [priced, whole(spend)]
         )
         cents = np.rint(spend @ moments.sums)
         names = settings.day_names if period == "day" else [f"{hour}:00" for hour in range(HOURS)]
@@ -82,16 +79,15 @@ def department_times(counts: Counts) -> pd.DataFrame:
     `lift` is the department's share of the daypart's lines over its share of all lines.
     """
     moments, columns, settings = counts.time_moments, counts.time_columns, counts.settings
-    lines = columns.lines.reshape(columns.dayparts, columns.departments, -1)
+    lines = columns.block("lines").reshape(columns.dayparts, columns.departments, -1)
     cells = columns.dayparts * columns.departments
 
     def spread(weights: np.ndarray) -> np.ndarray:
         return np.broadcast_to(weights, lines.shape).reshape(cells, -1)
 
-    lift, low, high, p_value = moments.ratio(
+    lift, low, high, p_value = counts.time_ratio(
         [spread(lines), spread(lines.sum(axis=(0, 1), keepdims=True))],
         [spread(lines.sum(axis=1, keepdims=True)), spread(lines.sum(axis=0, keepdims=True))],
-        settings.statistics.confidence,
     )
     totals = np.rint(lines @ moments.sums).astype("int64")
     table = pd.DataFrame(
@@ -116,27 +112,13 @@ def sells_more(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     Takes rows of department_times. Only what may carry a headline counts; departments that gather
     what has no other place (`unnamed_departments`) are left out.
     """
-    table = _named(table, settings)
+    table = table[~table["department"].isin(settings.labels.unnamed_departments)]
     strong = table[(table["lift"] > 1) & (table["for_headline"] == "yes")]
     extra = strong["lines"] * (1 - 1 / strong["lift"])
     return strong.loc[extra.sort_values(ascending=False, kind="stable").index]
 
 
-def _named(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    return table[~table["department"].isin(settings.labels.unnamed_departments)]
-
-
-def _some_named(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    named = _named(table, settings)
-    if named.empty:
-        raise TooLittleData("No order line belongs to a department with a name.")
-    return named
-
-
-# ---- figures ------------------------------------------------------------------------------------
-
-
-def value_by_hour(tables: dict, settings: Settings) -> Figure:
+def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the value of an order by hour."""
     table = tables["spend_by_time"].query("period == 'hour'").rename(columns={"key": "hour"})
     highest = table.sort_values("mean_order_value").iloc[-1]
@@ -160,7 +142,7 @@ def value_by_hour(tables: dict, settings: Settings) -> Figure:
     )
 
 
-def value_by_day(tables: dict, settings: Settings) -> Figure:
+def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the value of an order by day against the mean order."""
     table = tables["spend_by_time"].query("period == 'day'").sort_values("key")
     proven = table[(table["for_headline"] == "yes") & (table["order_value_ratio"] > 1)]
@@ -183,9 +165,9 @@ def value_by_day(tables: dict, settings: Settings) -> Figure:
     )
 
 
-def goods_by_daypart(tables: dict, settings: Settings) -> Figure:
+def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
     """Draw what sells more than usual in some part of the day."""
-    table = _some_named(tables["department_times"], settings)
+    table = named_departments(tables["department_times"], settings)
     strong = sells_more(table, settings)
     popular = table.groupby("department")["lines"].sum().nlargest(MOST_DAYPART_ROWS).index
     shown = list(dict.fromkeys([*strong["department"], *popular]))[:MOST_DAYPART_ROWS]
@@ -212,9 +194,6 @@ def goods_by_daypart(tables: dict, settings: Settings) -> Figure:
     )
 
 
-# ---- findings -----------------------------------------------------------------------------------
-
-
 def spending(seen: Evidence, settings: Settings) -> Finding:
     """Say when people spend most, in total and per order."""
     seen.require_real(PRICES)
@@ -228,13 +207,11 @@ def spending(seen: Evidence, settings: Settings) -> Finding:
     different = table[table["for_headline"] == "yes"].sort_values("order_value_ratio")
     if different.empty:
         same = (table["verdict"] == statistics.NO_DIFFERENCE).all()
+        depends = "the value of an order hardly depends on the time"
+        unproven = "no time is proven to hold orders of another value"
         return Finding(
             headline=f"Most money is spent at {name}, {share:.1%} of it; "
-            + (
-                "the value of an order hardly depends on the time"
-                if same
-                else "no time is proven to hold orders of another value"
-            ),
+            + (depends if same else unproven),
             so_what="Spend follows the number of orders: no hour or day is proven to hold bigger "
             "baskets.",
             action="Choose advertising times by the number of orders, not by basket value.",
@@ -267,7 +244,7 @@ def spending(seen: Evidence, settings: Settings) -> Finding:
 
 def goods_by_time(seen: Evidence, settings: Settings) -> Finding:
     """Say what sells more than usual in each part of the day."""
-    table = _some_named(seen.tables["department_times"], settings)
+    table = named_departments(seen.tables["department_times"], settings)
     strong = sells_more(table, settings)
     best = (table.sort_values("lift_low", ascending=False) if strong.empty else strong).iloc[0]
     name, daypart = best["department"], best["daypart"]

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis import figure
-from basket.analysis.figure import Figure
 from basket.analysis.finding import PRICES, SALES, Evidence, Finding, TooLittleData
 from basket.analysis.question import WHEN, Question
 from basket.analysis.totals import Counts
@@ -20,11 +19,9 @@ QUESTION = Question(
 BANDS = 3
 METHODS = ("course", "equal lines", "equal spend")
 
-# ---- tables -------------------------------------------------------------------------------------
-
 
 def price_bands(counts: Counts) -> pd.DataFrame:
-    """The course's price ranges beside two proposals from the data, active population.
+    """Compare the course's price ranges with two proposals from the data, active population.
 
     One row per way to cut and band. `equal lines` cuts where a third and two thirds of the lines
     are reached, `equal spend` the same of the money. `lines_relabelled` counts the lines of the
@@ -84,10 +81,7 @@ def _require_prices(table: pd.DataFrame) -> None:
         raise TooLittleData("No order line of an active customer has a price.")
 
 
-# ---- figures ------------------------------------------------------------------------------------
-
-
-def money_by_range(tables: dict, settings: Settings) -> Figure:
+def money_by_range(tables: dict, settings: Settings) -> figure.Figure:
     """Draw how much of the money lies in each price range, by each way to cut."""
     table = tables["price_bands"]
     _require_prices(table)
@@ -108,9 +102,6 @@ def money_by_range(tables: dict, settings: Settings) -> Figure:
         x_title="Where prices are cut",
         y_title="Share of spend",
     )
-
-
-# ---- findings -----------------------------------------------------------------------------------
 
 
 def price_ranges(seen: Evidence, settings: Settings) -> Finding:

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis import figure
-from basket.analysis.figure import Figure
 from basket.analysis.finding import SALES, Evidence, Finding, TooLittleData
 from basket.analysis.question import WHEN, Question
 from basket.project.settings import Settings
@@ -22,8 +21,6 @@ REASONS = {  # the factor of department_reach that makes a department small, in 
     "lines_per_order": ("how much they take at a time", "its buyers take little of it at a time"),
 }
 
-# ---- tables -------------------------------------------------------------------------------------
-
 
 def department_reach(departments: pd.DataFrame, customers: int) -> pd.DataFrame:
     """Why a department is large or small, active: who buys x how often x how much at a time.
@@ -32,54 +29,37 @@ def department_reach(departments: pd.DataFrame, customers: int) -> pd.DataFrame:
     also given against the geometric mean of all departments (1 = typical); `main_reason` is the
     factor that lies farthest from it in the direction of the department's size.
     """
-    table = departments[departments["population"] == "active"].copy()
-    table["share"] = per(table["lines"], table["lines"].sum())
-    table["reach"] = per(table["customers"], customers)
-    table["orders_per_buyer"] = per(table["orders"], table["customers"])
-    table["lines_per_order"] = per(table["lines"], table["orders"])
-    factors = list(REASONS)
-    for factor in factors:
-        logs = np.log(table[factor])
-        table[f"{factor}_against_typical"] = np.exp(logs - logs.mean())
-    against = np.log(table[[f"{factor}_against_typical" for factor in factors]].to_numpy())
-    direction = np.sign(against.sum(axis=1, keepdims=True))
+    of = departments[departments["population"] == "active"]
+    table = of[["department_id", "department", "lines"]].assign(
+        share=per(of["lines"], of["lines"].sum()),
+        spend=of["spend"],
+        reach=per(of["customers"], customers),
+        orders_per_buyer=per(of["orders"], of["customers"]),
+        lines_per_order=per(of["lines"], of["orders"]),
+    )
+    logs = np.log(table[list(REASONS)])
+    against = logs - logs.mean()
+    table = table.join(np.exp(against).add_suffix("_against_typical"))
+    direction = np.sign(against.sum(axis=1))
     reasons = np.array([reason for reason, _ in REASONS.values()])
-    table["main_reason"] = reasons[(against * direction).argmax(axis=1)] if len(table) else ""
+    largest = against.mul(direction, axis=0).to_numpy().argmax(axis=1) if len(of) else []
+    table = table.assign(main_reason=reasons[largest], reorder_rate=of["reorder_rate"])
     table = table.sort_values(["lines", "department_id"], ascending=[False, True])
-    table.insert(1, "rank", range(1, len(table) + 1))
-    return table[
-        [
-            "rank",
-            "department_id",
-            "department",
-            "lines",
-            "share",
-            "spend",
-            "reach",
-            "orders_per_buyer",
-            "lines_per_order",
-            *(f"{factor}_against_typical" for factor in factors),
-            "main_reason",
-            "reorder_rate",
-        ]
-    ].reset_index(drop=True)
+    table.insert(0, "rank", range(1, len(table) + 1))
+    return table.reset_index(drop=True)
 
 
-def _named(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.DataFrame:
-    """Rows of department_reach without the departments that gather what has no other place."""
-    table = tables["department_reach"]
+def named_departments(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Leave out the departments that gather what has no other place; TooLittleData if all are."""
     named = table[~table["department"].isin(settings.labels.unnamed_departments)]
     if named.empty:
         raise TooLittleData("No order line belongs to a department with a name.")
     return named
 
 
-# ---- figures ------------------------------------------------------------------------------------
-
-
-def shares(tables: dict, settings: Settings) -> Figure:
+def shares(tables: dict, settings: Settings) -> figure.Figure:
     """Draw each department's share of order lines."""
-    named = _named(tables, settings)
+    named = named_departments(tables["department_reach"], settings)
     top, last = named.iloc[0], named.iloc[-1]
     return figure.plain_bars(
         tables["department_reach"][["department", "share", "lines"]],
@@ -97,9 +77,9 @@ def shares(tables: dict, settings: Settings) -> Figure:
     )
 
 
-def reach_and_orders(tables: dict, settings: Settings) -> Figure:
+def reach_and_orders(tables: dict, settings: Settings) -> figure.Figure:
     """Draw why departments are small: who buys from them, and how often."""
-    low = _named(tables, settings).sort_values("reach").iloc[0]
+    low = named_departments(tables["department_reach"], settings).nsmallest(1, "reach").iloc[0]
     return figure.scatter(
         tables["department_reach"],
         name_of="department",
@@ -117,9 +97,6 @@ def reach_and_orders(tables: dict, settings: Settings) -> Figure:
         y_title="Orders with it per buyer",
         number_format="0.0",
     )
-
-
-# ---- findings -----------------------------------------------------------------------------------
 
 
 def popular_departments(seen: Evidence, settings: Settings) -> Finding:
@@ -148,7 +125,8 @@ def popular_departments(seen: Evidence, settings: Settings) -> Finding:
 
 def small_departments(seen: Evidence, settings: Settings) -> Finding:
     """Say which department has the lowest share, and why."""
-    row = seen.row("department_reach", rank=int(_named(seen.tables, settings)["rank"].max()))
+    named = named_departments(seen.tables["department_reach"], settings)
+    row = seen.row("department_reach", rank=int(named["rank"].max()))
     name, share, reach = row.cell("department", "name"), row.share, row.reach
     often, reason = row.cell("orders_per_buyer", "often"), row.cell("main_reason", "reason")
     typical, lines = row.reach_against_typical, row.lines

@@ -3,7 +3,6 @@
 import pandas as pd
 
 from basket.analysis import figure
-from basket.analysis.figure import Figure
 from basket.analysis.finding import Evidence, Finding, TooLittleData
 from basket.analysis.question import WHOM, Question
 from basket.analysis.totals import Counts
@@ -16,8 +15,6 @@ QUESTION = Question(
     text="How are customers spread between new, regular and loyal: how often do they return?",
     part=WHOM,
 )
-
-# ---- tables -------------------------------------------------------------------------------------
 
 
 def days_between_orders(counts: Counts) -> pd.DataFrame:
@@ -40,10 +37,7 @@ def new_and_loyal(table: pd.DataFrame, settings: Settings) -> tuple[str, str]:
     return new, loyal
 
 
-# ---- figures ------------------------------------------------------------------------------------
-
-
-def shares_by_loyalty(tables: dict, settings: Settings) -> Figure:
+def shares_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the loyalty groups by customers and by orders."""
     table = tables["group_shares"].query("grouping == 'loyalty_flag'")
     last = table.iloc[-1]
@@ -66,7 +60,7 @@ def shares_by_loyalty(tables: dict, settings: Settings) -> Figure:
     )
 
 
-def days_between(tables: dict, settings: Settings) -> Figure:
+def days_between(tables: dict, settings: Settings) -> figure.Figure:
     """Draw how soon customers return."""
     table = tables["days_between_orders"]
     peak, last = table.iloc[:-1].sort_values("orders").iloc[-1], table.iloc[-1]
@@ -84,9 +78,6 @@ def days_between(tables: dict, settings: Settings) -> Figure:
         x_title="Days since the previous order",
         y_title="Orders",
     )
-
-
-# ---- findings -----------------------------------------------------------------------------------
 
 
 def loyalty(seen: Evidence, settings: Settings) -> Finding:

@@ -1,7 +1,6 @@
 """Q6: do ordering habits differ with loyalty?"""
 
 from basket.analysis import figure, statistics
-from basket.analysis.figure import Figure
 from basket.analysis.finding import PRICES, Evidence, Finding
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions.q05_loyalty import new_and_loyal
@@ -12,7 +11,7 @@ QUESTION = Question(
 )
 
 
-def gap_by_loyalty(tables: dict, settings: Settings) -> Figure:
+def gap_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the days between orders by loyalty."""
     table = tables["habits"].query("population == 'active' and grouping == 'loyalty_flag'")
     first, last = table.iloc[0], table.iloc[-1]

@@ -1,7 +1,6 @@
 """Q7: do ordering habits differ between regions?"""
 
 from basket.analysis import figure, statistics
-from basket.analysis.figure import Figure
 from basket.analysis.finding import CUSTOMERS, Evidence, Finding
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions.group_differences import order_value_ratios, whether_groups_differ
@@ -12,7 +11,7 @@ QUESTION = Question(
 )
 
 
-def value_by_region(tables: dict, settings: Settings) -> Figure:
+def value_by_region(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the value of an order by region."""
     data = order_value_ratios(tables, "region", settings)
     tests = tables["tests"].query("grouping == 'region'")
@@ -45,7 +44,6 @@ def by_region(seen: Evidence, settings: Settings) -> Finding:
         seen,
         "region",
         "region",
-        "regions",
         figure="habits_by_region",
         change_mind="More customers, or deliveries and competitors by region.",
     )

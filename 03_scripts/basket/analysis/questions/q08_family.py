@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from basket.analysis import figure
-from basket.analysis.figure import Figure
 from basket.analysis.finding import CUSTOMERS, Evidence, Finding, TooLittleData
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions.group_differences import (
@@ -21,7 +20,7 @@ QUESTION = Question(
 )
 
 
-def effects_by_attribute(tables: dict, settings: Settings) -> Figure:
+def effects_by_attribute(tables: dict, settings: Settings) -> figure.Figure:
     """Draw how much each attribute tells about what an order is worth."""
     table = tables["tests"]
     table = table[
@@ -63,7 +62,6 @@ def by_family(seen: Evidence, settings: Settings) -> Finding:
         seen,
         "age_group",
         "age",
-        "age groups",
         figure="effects_by_attribute",
         change_mind="A survey in which family status is asked, not derived.",
     )

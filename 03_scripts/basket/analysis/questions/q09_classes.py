@@ -1,17 +1,15 @@
 """Q9: which classes the demographics suggest: goods by income, steps in age and income."""
 
-from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
 from basket.analysis import cut_points, figure
-from basket.analysis.cut_points import STEPS, floats
-from basket.analysis.figure import Figure
+from basket.analysis.cut_points import floats
 from basket.analysis.finding import CUSTOMERS, Evidence, Finding, TooLittleData
 from basket.analysis.groups import People
-from basket.analysis.measures import TELLING_GOODS
+from basket.analysis.measures import TELLING_GOODS, measures, share_of
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions.group_differences import (
     IN_WORDS,
@@ -31,8 +29,6 @@ QUESTION = Question(
 MOST_DEPARTMENTS = 6  # shown by income
 AGES_PER_ROW = 4  # years
 
-# ---- tables -------------------------------------------------------------------------------------
-
 
 def course_cuts(settings: Settings) -> dict[str, list[float]]:
     """Where the groups of people by age and income begin: the cuts by the column they cut."""
@@ -41,44 +37,28 @@ def course_cuts(settings: Settings) -> dict[str, list[float]]:
 
 
 def bands(counts: Counts) -> pd.DataFrame:
-    """Hold the steps that a search proposes against the course's cuts, of active customers."""
+    """Compare the steps that a search proposes with the course's cuts, for active customers."""
     people, settings = counts.active_people, counts.settings
-    measures = customer_measures(people)
-    return cut_points.bands(
-        people.customers, measures, course_cuts(settings), settings, asked(measures)
-    )
+    values = customer_measures(people, settings)
+    return cut_points.bands(people.customers, values, course_cuts(settings), settings)
 
 
-def customer_measures(people: People, of: Sequence[str] = TELLING_GOODS) -> pd.DataFrame:
+def customer_measures(people: People, settings: Settings) -> pd.DataFrame:
     """One value per customer of what bands could explain; missing where nothing can be divided.
 
-    Mean item price (dollars), order value (dollars an order), the share of the customer's lines in
-    each department that `of` names and the data has, and income (dollars a year) as a measure of
-    age.
+    Mean item price (dollars), order value (dollars an order), income (dollars a year) as a measure
+    of age, and the shares of the customer's lines in the departments of TELLING_GOODS.
     """
-    customers = people.customers
-    spend = customers["spend_cents"].to_numpy() / 100
-    lines = customers["lines"].to_numpy()
-    priced = customers["priced_lines"].to_numpy()
-    columns = {
-        "mean_item_price": spend / np.where(priced == 0, np.nan, priced),
-        "mean_order_value": spend / customers["orders"].to_numpy(),
-        "income": floats(customers["income"]),
-    }
-    for number, name in enumerate(people.departments):
-        if name in of:
-            columns[f"share of {name}"] = people.department_lines[:, number] / lines
-    return pd.DataFrame(columns)
-
-
-def asked(measures: pd.DataFrame) -> list[tuple[str, str]]:
-    """Every measure for age and for income, but for income as a measure of itself."""
-    return [
-        (attribute, measure)
-        for attribute in STEPS
-        for measure in measures.columns
-        if attribute != measure
-    ]
+    values = measures(people, settings)
+    shares = [share_of(name) for name in people.departments if name in TELLING_GOODS]
+    return pd.DataFrame(
+        {
+            "mean_item_price": values["mean_item_price"](),
+            "mean_order_value": values["mean_order_value"](),
+            "income": floats(people.customers["income"]),
+            **{name: values[name]() for name in shares},
+        }
+    )
 
 
 def income_by_age(counts: Counts) -> pd.DataFrame:
@@ -86,8 +66,7 @@ def income_by_age(counts: Counts) -> pd.DataFrame:
 
     Customers are taken in the order of their ids: the last digit of a sum of floats depends on it.
     """
-    active = counts.customers[counts.active & counts.customers["income"].notna().to_numpy()]
-    active = active.sort_values("user_id")
+    active = counts.active_people.customers.dropna(subset="income").sort_values("user_id")
     first = active["age"] // AGES_PER_ROW * AGES_PER_ROW
     table = active["income"].astype("float64").groupby(first).agg(["size", "mean", "sem"])
     confidence = counts.settings.statistics.confidence
@@ -103,10 +82,7 @@ def income_by_age(counts: Counts) -> pd.DataFrame:
     )
 
 
-# ---- figures ------------------------------------------------------------------------------------
-
-
-def goods_by_income(tables: dict, settings: Settings) -> Figure:
+def goods_by_income(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the departments that differ most by income, weighted by their share of order lines."""
     table = tables["department_lifts"].query("grouping == 'income_group'")
     table = published_rows(tables, table, settings)
@@ -148,7 +124,7 @@ def goods_by_income(tables: dict, settings: Settings) -> Figure:
     )
 
 
-def mean_income_by_age(tables: dict, settings: Settings) -> Figure:
+def mean_income_by_age(tables: dict, settings: Settings) -> figure.Figure:
     """Draw income over age, where a step may be."""
     data = tables["income_by_age"]
     data = data[data["customers"] >= settings.privacy.smallest_group]
@@ -179,21 +155,13 @@ def _listed(cuts: str) -> str:
     return str(cuts).replace(" | ", " and ")
 
 
-# ---- findings -----------------------------------------------------------------------------------
-
-
 def by_income(seen: Evidence, settings: Settings) -> Finding:
     """Say whether income suggests a classification by what is bought."""
     seen.require_real(CUSTOMERS)
     lifts = _proven_lifts(seen.tables, settings)
     if lifts.empty:
         return whether_groups_differ(
-            seen,
-            "income_group",
-            "income",
-            "income groups",
-            figure="goods_by_income",
-            change_mind="More customers.",
+            seen, "income_group", "income", figure="goods_by_income", change_mind="More customers."
         )
     group = lifts.sort_values("moved", ascending=False)["group_a"].iloc[0]
     lifts = lifts[lifts["group_a"] == group]
@@ -204,13 +172,11 @@ def by_income(seen: Evidence, settings: Settings) -> Finding:
     ):
         if len(rows):
             department = rows["measure"].iloc[0]
-            row = seen.row(
-                "department_lifts", grouping="income_group", group_a=group, measure=department
-            )
+            where = {"grouping": "income_group", "group_a": group, "measure": department}
+            row = seen.row("department_lifts", **where)
             limits = (("effect", "lift"), ("effect_low", "low"), ("effect_high", "high"))
-            said.append(
-                (name, department, *(row.cell(cell, f"{name}_{limit}") for cell, limit in limits))
-            )
+            lift = (row.cell(cell, f"{name}_{limit}") for cell, limit in limits)
+            said.append((name, department, *lift))
     row = seen.row("group_shares", grouping="income_group", group=group)
     customers, spend = row.cell("share_of_customers", "customers"), row.spend
     who, (direction, department, *_) = f"{group.lower()} customers", said[0]

@@ -3,7 +3,6 @@
 import pandas as pd
 
 from basket.analysis import figure
-from basket.analysis.figure import Figure
 from basket.analysis.finding import CUSTOMERS, Evidence, Finding, TooLittleData
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions.group_differences import order_value_ratios
@@ -23,8 +22,6 @@ ORDER_VALUE = {  # columns of tests, as the table profiles calls them
     "verdict": "order_value_verdict",
     "for_headline": "order_value_for_headline",
 }
-
-# ---- tables -------------------------------------------------------------------------------------
 
 
 def profiles(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -66,10 +63,7 @@ def _highest(ratios: pd.DataFrame, name: str, ratio: str) -> pd.DataFrame:
     return best.set_index("group_a").rename(columns=columns)[list(columns.values())]
 
 
-# ---- figures ------------------------------------------------------------------------------------
-
-
-def value_by_profile(tables: dict, settings: Settings) -> Figure:
+def value_by_profile(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the value of an order by profile."""
     data = order_value_ratios(tables, "profile", settings)
     data = data.sort_values("ratio", ascending=False, ignore_index=True)
@@ -92,9 +86,6 @@ def value_by_profile(tables: dict, settings: Settings) -> Figure:
         x_title="Profile",
         y_title="Times the mean of all customers",
     )
-
-
-# ---- findings -----------------------------------------------------------------------------------
 
 
 def how_profiles_differ(seen: Evidence, settings: Settings) -> Finding:

@@ -17,7 +17,6 @@ import pandas as pd
 from scipy import sparse
 
 from basket.analysis import figure
-from basket.analysis.figure import Figure
 from basket.analysis.finding import SALES, Evidence, Finding, TooLittleData
 from basket.analysis.groups import is_active
 from basket.analysis.question import WHOM, Question
@@ -46,7 +45,7 @@ ONE, ORDERS, WITH_A, WITH_B, WITH_BOTH = range(5)  # what is summed for each cus
 
 def bought_together(stage: Stage, counts: Counts) -> dict[str, pd.DataFrame]:
     """Make the tables product_pairs and pair_buyers, in two passes over the order lines."""
-    settings, products, labels = counts.settings, counts.products, counts.labels
+    settings, products, labels = counts.settings, counts.products, counts.people.labels
     takes = {
         "merged": ("merged", ["order_id", "product_key"]),
         "orders": ("analysis_orders", ["order_id", "user_id"]),
@@ -206,11 +205,9 @@ def _buyers_by_group(is_buyer: np.ndarray, group: pd.DataFrame, groupings: Seque
     for grouping in groupings:
         codes = group[grouping].cat.codes.to_numpy("int64")
         size = len(group[grouping].cat.categories)
-        cell = pair * size + codes[customer]
+        buyers = np.bincount(pair * size + codes[customer], minlength=len(is_buyer) * size)
         sums[f"members_{grouping}"] = np.bincount(codes, minlength=size)
-        sums[f"buyers_{grouping}"] = np.bincount(cell, minlength=len(is_buyer) * size).reshape(
-            -1, size
-        )
+        sums[f"buyers_{grouping}"] = buyers.reshape(-1, size)
     return sums
 
 
@@ -235,9 +232,6 @@ def lift_interval(moments: np.ndarray, confidence: float) -> tuple[np.ndarray, .
     return lift, lift / factor, lift * factor
 
 
-# ---- tables -----------------------------------------------------------------------------------
-
-
 def product_pairs(
     pairs: pd.DataFrame,
     sums: dict,
@@ -254,23 +248,7 @@ def product_pairs(
     pairs owe some of their place to chance: their true lift is more often in the lower half of the
     interval.
     """
-    columns = [
-        "product_a",
-        "product_b",
-        "product_name_a",
-        "product_name_b",
-        "orders_with_both",
-        "support",
-        "confidence_a_to_b",
-        "confidence_b_to_a",
-        "lift",
-        "lift_low",
-        "lift_high",
-        "customers_with_both",
-        "department_a",
-        "department_b",
-    ]
-    return _ranked(pairs, sums, products, settings, limit)[columns].reset_index(drop=True)
+    return _ranked(pairs, sums, products, settings, limit).reset_index(drop=True)
 
 
 def pair_buyers(
@@ -289,36 +267,26 @@ def pair_buyers(
     chances to be a buyer: read loyalty groups with that in mind. The table is exact and describes
     small groups of customers: it is published through the suppression only.
     """
-    tables = [
-        pd.DataFrame(
-            columns=[
-                "product_a",
-                "product_b",
-                "grouping",
-                "group",
-                "customers",
-                "buyers",
-                "overall",
-            ]
-        )
-    ]
-    for row in _ranked(pairs, sums, products, settings, limit).itertuples():
-        for grouping in settings.banded():
-            members = sums[f"members_{grouping}"]
-            tables.append(
-                pd.DataFrame(
-                    {
-                        "product_a": row.product_a,
-                        "product_b": row.product_b,
-                        "grouping": grouping,
-                        "group": labels[grouping].cat.categories.astype("str"),
-                        "customers": members,
-                        "buyers": sums[f"buyers_{grouping}"][row.Index],
-                        "overall": row.customers_with_both / members.sum(),
-                    }
-                )
+    ranked = _ranked(pairs, sums, products, settings, limit)
+    tables = []
+    for grouping in settings.banded():
+        groups, members = labels[grouping].cat.categories, sums[f"members_{grouping}"]
+        of_group = ranked.loc[ranked.index.repeat(len(groups))]
+        tables.append(
+            pd.DataFrame(
+                {
+                    "product_a": of_group["product_a"].to_numpy(),
+                    "product_b": of_group["product_b"].to_numpy(),
+                    "grouping": grouping,
+                    "group": np.tile(groups.astype("str"), len(ranked)),
+                    "customers": np.tile(members, len(ranked)),
+                    "buyers": sums[f"buyers_{grouping}"][ranked.index].ravel(),
+                    "overall": of_group["customers_with_both"].to_numpy() / members.sum(),
+                },
+                index=np.arange(len(ranked)).repeat(len(groups)),
             )
-    table = pd.concat(tables[1:] or tables, ignore_index=True)
+        )
+    table = pd.concat(tables).sort_index(kind="stable")
     table = table[table["customers"] > 0].reset_index(drop=True)
     n, share = table["customers"], table["buyers"] / table["customers"]
     z = NormalDist().inv_cdf((1 + settings.statistics.confidence) / 2)
@@ -359,10 +327,8 @@ def _ranked(
         },
         index=range(len(pairs)),
     )
-    kept = (table["lift_low"] > 1) & (
-        table["customers_with_both"] >= settings.privacy.smallest_group
-    )
-    table = table[kept].sort_values(
+    kept = table["customers_with_both"] >= settings.privacy.smallest_group
+    table = table[kept & (table["lift_low"] > 1)].sort_values(
         ["lift", "product_a", "product_b"], ascending=[False, True, True], kind="stable"
     )
     across = (table["department_a"] != table["department_b"]).to_numpy()
@@ -377,10 +343,7 @@ def _strongest(table: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
     return (apart, True) if len(apart) else (table, False)
 
 
-# ---- figures ------------------------------------------------------------------------------------
-
-
-def strongest_pairs(tables: dict, settings: Settings) -> Figure:
+def strongest_pairs(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the pairs with the highest lift."""
     table, across = _strongest(tables["product_pairs"])
     table = table.head(10)
@@ -407,9 +370,6 @@ def strongest_pairs(tables: dict, settings: Settings) -> Figure:
 
 def _short(name: str) -> str:
     return name if len(name) <= 28 else name[:27].rstrip() + "…"
-
-
-# ---- findings -----------------------------------------------------------------------------------
 
 
 def strongest_pair(seen: Evidence, settings: Settings) -> Finding:

@@ -11,10 +11,9 @@ import pandas as pd
 
 from basket.analysis import figure, flags
 from basket.analysis.conclusions import Conclusions
-from basket.analysis.figure import Figure
 from basket.analysis.finding import CUSTOMERS, Evidence, Finding
 from basket.analysis.question import WHOM, Question
-from basket.analysis.sensitivity import MOVE, UNIT_OF, moved, relabel, relabel_hours, thresholds
+from basket.analysis.sensitivity import UNIT_OF, moved, relabel, relabel_hours, thresholds
 from basket.analysis.totals import Counts
 from basket.project.settings import Rules, Settings
 
@@ -35,19 +34,17 @@ COLUMNS = [
     "share_relabelled",
 ]
 
-# ---- tables -------------------------------------------------------------------------------------
-
 
 def thresholds_moved(counts: Counts, rules: Rules) -> pd.DataFrame:
     """Move every threshold: the table sensitivity, of the customers, products and hours counted."""
     hours = counts["day_hour"].at("population", "all")
     return sensitivity(
-        counts.customers,
+        counts.people.customers,
         counts.products,
         (hours["orders"], hours["lines"]),
         rules,
         counts.settings,
-        headline_of=Conclusions(counts.people, relabel, counts.settings).under,
+        headline_of=Conclusions(counts.people, counts.settings).under,
     )
 
 
@@ -59,7 +56,6 @@ def sensitivity(
     settings: Settings,
     *,
     headline_of: Callable[[Settings], Mapping[Hashable, object]],
-    move: float = MOVE,
 ) -> pd.DataFrame:
     """One row per threshold and direction: how many change their label, how many conclusions.
 
@@ -90,7 +86,7 @@ def sensitivity(
         labels, weights = base[threshold.unit]
         for direction in (-1, 1):
             row = {"setting": threshold.setting, "base": threshold.value, "unit": threshold.unit}
-            found = moved(settings, threshold, direction, move)
+            found = moved(settings, threshold, direction)
             if found is not None:
                 value, changed = found
                 differs = is_relabelled(labels, labels_under(changed, threshold.unit)[0])
@@ -127,16 +123,13 @@ def changed_conclusions(base: Mapping, other: Mapping) -> int:
     )
 
 
-# ---- figures ------------------------------------------------------------------------------------
-
-
 def threshold_in_words(setting: str, value: float) -> str:
     """Say a threshold in words: `loyal_above_orders` at 40 is “loyal above 40 orders”."""
     *words, unit = setting.split("_")
     return f"{' '.join(words)} {value:,g} {unit}"
 
 
-def labels_by_threshold(tables: dict, settings: Settings) -> Figure:
+def labels_by_threshold(tables: dict, settings: Settings) -> figure.Figure:
     """Draw how many labels of customers depend on each threshold."""
     table = tables["sensitivity"].query("unit == 'customers'").dropna(subset=["changed"])
     data = table.pivot_table(
@@ -165,9 +158,6 @@ def labels_by_threshold(tables: dict, settings: Settings) -> Figure:
         y_title="Share of customers",
         number_format=figure.SHARE,
     )
-
-
-# ---- findings -----------------------------------------------------------------------------------
 
 
 def what_depends(seen: Evidence, settings: Settings) -> Finding:

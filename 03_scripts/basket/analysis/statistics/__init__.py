@@ -8,6 +8,7 @@ from basket.analysis.statistics.effects import (
     cliffs_delta,
     cramers_v,
     epsilon_squared,
+    no_estimate,
 )
 from basket.analysis.statistics.intervals import Moments, percentile_interval
 from basket.analysis.statistics.judge import (
