@@ -26,18 +26,16 @@ FILES = {
 }
 
 
+def int32(**columns) -> pd.DataFrame:
+    return pd.DataFrame(columns).astype(np.int32)
+
+
 def raw_products(*rows) -> pd.DataFrame:
     """Write products as (id, name, price in dollars); aisle and department follow from the id."""
     ids, names, prices = zip(*rows, strict=True)
-    return pd.DataFrame(
-        {
-            "product_id": np.array(ids, np.int32),
-            "product_name": pd.Categorical(names),
-            "aisle_id": np.ones(len(ids), np.int16),
-            "department_id": np.ones(len(ids), np.int16),
-            "prices": np.array(prices, np.float64),
-        }
-    )
+    ones = np.ones(len(ids), np.int16)
+    columns = {"product_name": pd.Categorical(names), "aisle_id": ones, "department_id": ones}
+    return int32(product_id=ids).assign(**columns, prices=np.array(prices, np.float64))
 
 
 def cleaned(raw: pd.DataFrame, rules: str = "corrected") -> pd.DataFrame:
@@ -107,26 +105,12 @@ def test_nameless_products_that_repeat_each_other_are_one_product():
     assert pairs_of(cleaned(raw_products((1, None, 1), (1, None, 1)))) == [(1, "(unnamed)")]
 
 
-@pytest.mark.parametrize(
-    ("dollars", "cents"),
-    [
-        (0.0, 0),
-        (1.0, 100),
-        (1.1, 110),
-        (4.35, 435),
-        (8.2, 820),
-        (0.1 + 0.2, 30),
-        (19.99, 1999),
-        (9.999, 1000),
-        (14_900.0, 1_490_000),
-        (99_999.0, 9_999_900),
-        (np.nan, None),
-    ],
-)
-def test_dollars_become_whole_cents_without_float_noise(dollars, cents):
-    found = clean.to_cents(pd.Series([dollars], dtype="float64"))
+def test_dollars_become_whole_cents_without_float_noise():
+    dollars = [0.0, 1.0, 1.1, 4.35, 8.2, 0.1 + 0.2, 19.99, 9.999, 14_900.0, 99_999.0, np.nan]
+    found = clean.to_cents(pd.Series(dollars))
     assert found.dtype == "Int32"
-    assert found.tolist() == [pd.NA if cents is None else cents]
+    expected = [0, 100, 110, 435, 820, 30, 1999, 1000, 1_490_000, 9_999_900, pd.NA]
+    assert found.tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -175,29 +159,21 @@ def test_the_products_that_each_rule_removes_are_recorded_and_add_up(rules):
 
 
 def raw_orders() -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "order_id": np.array([13, 11, 12, 21, 22], np.int32),
-            "user_id": np.array([1, 1, 1, 2, 2], np.int32),
-            "eval_set": pd.Categorical(["train", "prior", "prior", "prior", "test"]),
-            "order_number": np.array([3, 1, 2, 1, 2], np.int16),
-            "order_day": np.array([0, 1, 2, 3, 4], np.int8),
-            "order_hour": np.array([8, 9, 10, 11, 12], np.int8),
-            "days_since_prior_order": pd.array([5, None, 30, None, 7], "Int8"),
-        }
+    return int32(
+        order_id=[13, 11, 12, 21, 22],
+        user_id=[1, 1, 1, 2, 2],
+        order_number=[3, 1, 2, 1, 2],
+        order_day=range(5),
+        order_hour=range(8, 13),
+    ).assign(
+        eval_set=pd.Categorical(["train", "prior", "prior", "prior", "test"]),
+        days_since_prior_order=pd.array([5, None, 30, None, 7], "Int8"),
     )
 
 
 def raw_customers() -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "user_id": np.array([2, 1], np.int32),
-            "gender": ["Male", "Female"],
-            "state": ["Ohio", "Texas"],
-            "age": [30, 40],
-            "family_status": ["x", "y"],
-        }
-    )
+    texts = {"gender": ["Male", "Female"], "state": ["Ohio", "Texas"], "family_status": ["x", "y"]}
+    return int32(user_id=[2, 1], age=[30, 40]).assign(**texts)
 
 
 def test_only_prior_orders_are_kept_in_the_order_of_each_customers_history():
@@ -242,52 +218,28 @@ def deliveries(draw, complete: bool = False):
     line_orders = st.sampled_from(order_ids) if complete else st.integers(1, 13)
     line_products = st.sampled_from(product_ids) if complete else st.integers(1, 7)
     lines = draw(st.lists(st.tuples(line_orders, line_products), max_size=30))
-    orders = pd.DataFrame(
-        {
-            "order_id": np.array(order_ids, np.int32),
-            "user_id": np.array(user_of_order, np.int32),
-            "order_number": np.arange(1, len(order_ids) + 1, dtype=np.int16),
-            "order_day": np.arange(len(order_ids), dtype=np.int8) % 7,
-            "is_first_order": False,
-        }
+    orders = int32(order_id=order_ids, user_id=user_of_order)
+    orders = orders.assign(
+        order_number=np.arange(1, len(orders) + 1, dtype=np.int16),
+        order_day=np.arange(len(orders), dtype=np.int8) % 7,
+        is_first_order=False,
     )
-    customers = pd.DataFrame(
-        {
-            "user_id": np.array(users, np.int32),
-            "age": np.array([20 + user for user in users], np.int16),
-        }
-    )
-    products = pd.DataFrame(
-        {
-            "product_id": np.array(product_ids, np.int32),
-            "product_key": np.arange(len(product_ids), dtype=np.int32),
-            "department_id": np.array([number % 3 for number in product_ids], np.int16),
-        }
-    )
-    departments = pd.DataFrame(
-        {
-            "department_id": np.arange(3, dtype=np.int16),
-            "department": pd.Categorical(["a", "b", "c"]),
-        }
-    )
-    raw_lines = (
-        pd.DataFrame(lines, columns=["order_id", "product_id"])
-        .astype("int32")
-        .assign(
-            add_to_cart_order=np.arange(1, len(lines) + 1, dtype=np.int16),
-            reordered=np.arange(len(lines), dtype=np.int8) % 2,
-        )
-    )
+    customers = int32(user_id=users, age=[20 + user for user in users])
+    department_of = [number % 3 for number in product_ids]
+    keys = range(len(product_ids))
+    products = int32(product_id=product_ids, product_key=keys, department_id=department_of)
+    departments = int32(department_id=range(3)).assign(department=pd.Categorical(["a", "b", "c"]))
+    raw_lines = pd.DataFrame(lines, columns=["order_id", "product_id"]).astype("int32")
+    raw_lines["add_to_cart_order"] = np.arange(1, len(lines) + 1, dtype=np.int16)
+    raw_lines["reordered"] = np.arange(len(lines), dtype=np.int8) % 2
     return raw_lines, orders, customers, products, departments
 
 
-def merge_frames(raw_lines, orders, customers, catalogue) -> tuple[pd.DataFrame, dict]:
+def merge_frames(raw_lines, orders, customers, products, departments) -> tuple[pd.DataFrame, dict]:
     """Merge frames as `merge_part` merges the stored columns of a part."""
-    stored = [
-        pa.Table.from_pandas(frame, preserve_index=False)
-        for frame in (raw_lines, orders, customers)
-    ]
-    made, sums = merge.merge_part(*stored, catalogue)
+    frames = (raw_lines, orders, customers)
+    stored = [pa.Table.from_pandas(frame, preserve_index=False) for frame in frames]
+    made, sums = merge.merge_part(*stored, merge.Catalogue.of(products, departments))
     return made["merged"].to_pandas(), sums
 
 
@@ -309,10 +261,7 @@ def as_rows(frame: pd.DataFrame) -> list[tuple]:
 @given(deliveries())
 @effort(deadline=None, max_examples=60)
 def test_the_merge_is_that_of_plain_pandas_with_unmatched_lines_and_doubled_ids(delivery):
-    raw_lines, orders, customers, products, departments = delivery
-    found, sums = merge_frames(
-        raw_lines, orders, customers, merge.Catalogue.of(products, departments)
-    )
+    found, sums = merge_frames(*delivery)
     expected = merged_plainly(*delivery)
     assert sorted(found.columns) == sorted(expected.columns)
     assert as_rows(found) == as_rows(expected)
@@ -323,10 +272,8 @@ def test_the_merge_is_that_of_plain_pandas_with_unmatched_lines_and_doubled_ids(
 @given(deliveries())
 @effort(deadline=None, max_examples=60)
 def test_lines_read_and_added_are_always_those_kept_and_unmatched(delivery):
-    raw_lines, orders, customers, products, departments = delivery
-    found, sums = merge_frames(
-        raw_lines, orders, customers, merge.Catalogue.of(products, departments)
-    )
+    raw_lines = delivery[0]
+    found, sums = merge_frames(*delivery)
     assert sums["read"] == len(raw_lines)
     assert sums["kept"] == len(found)
     assert sums["read"] + sums["added"] == sums["kept"] + merge.unmatched(sums)
@@ -338,7 +285,7 @@ def test_lines_read_and_added_are_always_those_kept_and_unmatched(delivery):
 @effort(deadline=None, max_examples=60)
 def test_the_flow_under_other_products_is_what_merging_with_them_gives(delivery, other):
     raw_lines, orders, customers, products, departments = delivery
-    _, sums = merge_frames(raw_lines, orders, customers, merge.Catalogue.of(products, departments))
+    _, sums = merge_frames(*delivery)
     for catalogue in (products, other[3]):
         expected = merged_plainly(raw_lines, orders, customers, catalogue, departments)
         flow = merge.flow_under(catalogue, sums)
@@ -350,15 +297,11 @@ def test_the_flow_under_other_products_is_what_merging_with_them_gives(delivery,
 @given(deliveries(), st.randoms(use_true_random=False))
 @effort(deadline=None, max_examples=30)
 def test_the_order_of_the_rows_of_any_table_is_irrelevant(delivery, random):
-    raw_lines, orders, customers, products, departments = delivery
     seed = random.randrange(2**16)
-    shuffled = [
-        frame.sample(frac=1, random_state=seed).reset_index(drop=True)
-        for frame in (raw_lines, orders, customers)
-    ]
-    catalogue = merge.Catalogue.of(products, departments)
-    left, left_sums = merge_frames(raw_lines, orders, customers, catalogue)
-    right, right_sums = merge_frames(*shuffled, catalogue)
+    shuffled = [frame.sample(frac=1, random_state=seed) for frame in delivery[:3]]
+    shuffled = [frame.reset_index(drop=True) for frame in shuffled]
+    left, left_sums = merge_frames(*delivery)
+    right, right_sums = merge_frames(*shuffled, *delivery[3:])
     assert as_rows(left) == as_rows(right)
     for name in ("kept", "added", "without_order", "without_product", "without_customer"):
         assert left_sums[name] == right_sums[name]
@@ -366,26 +309,18 @@ def test_the_order_of_the_rows_of_any_table_is_irrelevant(delivery, random):
 
 @given(deliveries())
 @effort(deadline=None, max_examples=60)
-def test_merged_lines_stand_in_the_order_of_the_orders_and_then_of_the_file(delivery):
-    raw_lines, orders, customers, products, departments = delivery
-    found, _ = merge_frames(raw_lines, orders, customers, merge.Catalogue.of(products, departments))
-    place = dict(zip(orders["order_id"], range(len(orders)), strict=True))
-    stand = list(
-        zip(
-            found["order_id"].map(place),
-            found["add_to_cart_order"],
-            found["product_key"],
-            strict=True,
-        )
-    )
-    assert stand == sorted(stand)
+def test_merged_lines_are_in_the_order_of_the_orders_and_then_of_the_file(delivery):
+    found, _ = merge_frames(*delivery)
+    order_ids = delivery[1]["order_id"]
+    found["order"] = found["order_id"].map(dict(zip(order_ids, range(len(order_ids)), strict=True)))
+    keys = list(found[["order", "add_to_cart_order", "product_key"]].itertuples(index=False))
+    assert keys == sorted(keys)
 
 
 @given(deliveries(complete=True))
 @effort(deadline=None, max_examples=30)
 def test_complete_data_matches_fully_and_adds_nothing(delivery):
-    raw_lines, orders, customers, products, departments = delivery
-    _, sums = merge_frames(raw_lines, orders, customers, merge.Catalogue.of(products, departments))
+    _, sums = merge_frames(*delivery)
     merge.require_full_match(sums, FILES)
     assert sums["kept"] == sums["read"]
 
@@ -393,32 +328,19 @@ def test_complete_data_matches_fully_and_adds_nothing(delivery):
 # ---- what does not match is named ---------------------------------------------------------------
 
 
-def small_delivery():
-    """Write two orders of two customers with three lines of two products."""
+def small_delivery(**changes) -> dict[str, pd.DataFrame]:
+    """Make two orders of two customers with three lines of two products."""
+    lines = {"order_id": [1, 1, 2], "product_id": [5, 6, 6], "add_to_cart_order": [1, 2, 1]}
     return {
-        "raw_lines": pd.DataFrame(
-            {
-                "order_id": np.array([1, 1, 2], np.int32),
-                "product_id": np.array([5, 6, 6], np.int32),
-                "add_to_cart_order": np.array([1, 2, 1], np.int16),
-                "reordered": np.zeros(3, np.int8),
-            }
-        ),
-        "orders": pd.DataFrame(
-            {
-                "order_id": np.array([1, 2], np.int32),
-                "user_id": np.array([10, 20], np.int32),
-                "is_first_order": [True, True],
-            }
-        ),
-        "customers": pd.DataFrame({"user_id": np.array([10, 20], np.int32), "age": [30, 40]}),
-    }
+        "raw_lines": int32(**lines, reordered=[0, 0, 0]),
+        "orders": int32(order_id=[1, 2], user_id=[10, 20]).assign(is_first_order=True),
+        "customers": int32(user_id=[10, 20], age=[30, 40]),
+        "products": PRODUCTS,
+        "departments": pd.DataFrame({"department_id": [1], "department": ["a"]}),
+    } | changes
 
 
-PRODUCTS = pd.DataFrame(
-    {"product_id": np.array([5, 6], np.int32), "product_key": [0, 1], "department_id": [1, 1]}
-)
-DEPARTMENTS = pd.DataFrame({"department_id": [1], "department": ["a"]})
+PRODUCTS = int32(product_id=[5, 6], product_key=[0, 1], department_id=[1, 1])
 
 
 @pytest.mark.parametrize(
@@ -436,14 +358,13 @@ DEPARTMENTS = pd.DataFrame({"department_id": [1], "department": ["a"]})
 def test_a_line_without_its_order_or_customer_is_named(table, row, message):
     delivery = small_delivery()
     delivery[table] = delivery[table].drop(index=row).reset_index(drop=True)
-    _, sums = merge_frames(**delivery, catalogue=merge.Catalogue.of(PRODUCTS, DEPARTMENTS))
+    _, sums = merge_frames(**delivery)
     with pytest.raises(DataError, match=message):
         merge.require_full_match(sums, FILES)
 
 
 def test_a_line_without_its_product_is_named_with_the_lines_of_every_part():
-    catalogue = merge.Catalogue.of(PRODUCTS.head(1), DEPARTMENTS)
-    _, sums = merge_frames(**small_delivery(), catalogue=catalogue)
+    _, sums = merge_frames(**small_delivery(products=PRODUCTS.head(1)))
     twice = {name: value + value for name, value in sums.items()}
     with pytest.raises(DataError, match=r"product_id: 6 is not in products.csv .* 3 lines more"):
         merge.require_full_match(twice, FILES)
@@ -451,17 +372,16 @@ def test_a_line_without_its_product_is_named_with_the_lines_of_every_part():
 
 def test_a_product_id_on_two_products_is_refused_where_every_line_must_match_once():
     products = pd.concat([PRODUCTS, PRODUCTS.tail(1).assign(product_key=2)], ignore_index=True)
-    _, sums = merge_frames(**small_delivery(), catalogue=merge.Catalogue.of(products, DEPARTMENTS))
+    _, sums = merge_frames(**small_delivery(products=products))
     assert sums["added"] == 2
     with pytest.raises(DataError, match="2 lines match several products"):
         merge.require_full_match(sums, FILES)
 
 
 def test_a_line_that_lacks_product_and_customer_is_lost_once():
-    delivery = small_delivery()
-    delivery["customers"] = delivery["customers"].tail(1)
-    catalogue = merge.Catalogue.of(PRODUCTS.tail(1), DEPARTMENTS)
-    _, sums = merge_frames(**delivery, catalogue=catalogue)
+    customers = small_delivery()["customers"].tail(1)
+    delivery = small_delivery(customers=customers, products=PRODUCTS.tail(1))
+    _, sums = merge_frames(**delivery)
     assert (sums["without_product"], sums["without_customer"], sums["kept"]) == (1, 1, 1)
     assert merge.flow_under(PRODUCTS.tail(1), sums) == {"unmatched": 2, "added": 0, "kept": 1}
 
@@ -469,30 +389,15 @@ def test_a_line_that_lacks_product_and_customer_is_lost_once():
 # ---- the audit ----------------------------------------------------------------------------------
 
 
-@given(
-    st.integers(0, 99),
-    st.integers(0, 99),
-    st.integers(0, 99),
-    st.integers(0, 99),
-    st.integers(1, 9),
-)
+@given(*[st.integers(0, 99)] * 4, st.integers(1, 9))
 def test_a_flow_that_does_not_add_up_cannot_be_recorded(kept, added, removed, quarantined, wrong):
     audit = Audit("corrected")
-    rows_in = kept + removed + quarantined
-    audit.record_flow(
-        "t", "s", rows_in, kept + added, added=added, removed=removed, quarantined=quarantined
-    )
+    rows_in, rows_out = kept + removed + quarantined, kept + added
+    changes = {"added": added, "removed": removed, "quarantined": quarantined}
+    audit.record_flow("t", "s", rows_in, rows_out, **changes)
     for step in (wrong, -wrong):
         with pytest.raises(BasketError, match="rows do not add up"):
-            audit.record_flow(
-                "t",
-                "s",
-                rows_in + step,
-                kept + added,
-                added=added,
-                removed=removed,
-                quarantined=quarantined,
-            )
+            audit.record_flow("t", "s", rows_in + step, rows_out, **changes)
     with pytest.raises(BasketError, match="a count of rows is negative"):
         audit.record_flow("t", "s", rows_in, rows_in + wrong, removed=-wrong)
     assert len(audit.flow) == 1

@@ -1,8 +1,6 @@
 """`basket flat` against plain merges, DuckDB's counts, and tables that do not fit."""
 
 import shutil
-import subprocess
-import sys
 
 import duckdb
 import pandas as pd
@@ -13,47 +11,27 @@ import pytest
 from basket.prepare import flat
 from basket.project import dictionary
 from basket.project.errors import BasketError
+from checkout import basket
 
-LABELS = [
-    c.name
-    for c in dictionary.columns_of("flat_lines")
-    if c.type == "category" and "merged" not in c.tables
-]
-BASKET = [sys.executable, "-c", "from basket.command import main; main()"]
+FLAGS = [c for c in dictionary.columns_of("flat_lines") if "merged" not in c.tables]
+LABELS = [flag.name for flag in FLAGS if flag.type == "category"]
 
 
 def written_flat(run) -> str:
     """Run `basket flat` on what the stages built; return what it printed."""
-    done = subprocess.run(
-        [*BASKET, "flat", "--out", str(run.out)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = basket("flat", "--out", run.out)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def plain_flat(run) -> pd.DataFrame:
-    """The plain form: merges of whole tables on their keys."""
-
-    def flags_of(table: str, *keys: str) -> pd.DataFrame:
-        flags = [
-            c.name
-            for c in dictionary.columns_of(table)
-            if "flat_lines" in c.tables and "merged" not in c.tables
-        ]
-        return run.table(table)[[*keys, *flags]]
-
-    merged = (
-        run.table("merged")
-        .merge(
-            flags_of("analysis_products", "product_key"), on="product_key", validate="many_to_one"
-        )
-        .merge(flags_of("analysis_orders", "order_id"), on="order_id", validate="many_to_one")
-        .merge(flags_of("analysis_customers", "user_id"), on="user_id", validate="many_to_one")
-    )
+    """Merge whole tables on their keys: the plain form."""
+    merged = run.table("merged")
+    keys = {"products": "product_key", "orders": "order_id", "customers": "user_id"}
+    for what, key in keys.items():
+        table = f"analysis_{what}"
+        flags = run.table(table)[[key, *(flag.name for flag in FLAGS if table in flag.tables)]]
+        merged = merged.merge(flags, on=key, validate="many_to_one")
     return merged[[column.name for column in dictionary.columns_of("flat_lines")]]
 
 
@@ -98,23 +76,17 @@ def test_the_same_bytes_again(generated, built):
 
 def test_no_lines_have_no_flags(generated, built):
     run = built(generated, "corrected", 3)
-    tables = [
-        pa.Table.from_pandas(run.table(name).head(0))
-        for name in ("merged", "analysis_products", "analysis_orders", "analysis_customers")
-    ]
-    flags = [c.name for c in dictionary.columns_of("flat_lines") if "merged" not in c.tables]
-    columns = [
-        ["order_id", "product_key"],
-        ["product_key", "price_range"],
-        ["order_id", "user_id", "busiest_day"],
-        ["user_id", "profile"],
-    ]
-    found = flat.flags_of_lines(
-        *(table.select(names) for table, names in zip(tables, columns, strict=True))
-    )
+    columns = {
+        "merged": ["order_id", "product_key"],
+        "analysis_products": ["product_key", "price_range"],
+        "analysis_orders": ["order_id", "user_id", "busiest_day"],
+        "analysis_customers": ["user_id", "profile"],
+    }
+    tables = [pa.Table.from_pandas(run.table(n)[names].head(0)) for n, names in columns.items()]
+    found = flat.flags_of_lines(*tables)
     assert found.num_rows == 0
     assert found.column_names == ["price_range", "busiest_day", "profile"]
-    assert set(found.column_names) < set(flags)
+    assert set(found.column_names) < {flag.name for flag in FLAGS}
 
 
 def test_a_merged_table_of_another_run_is_refused_in_one_line_by_the_command(
@@ -128,13 +100,7 @@ def test_a_merged_table_of_another_run_is_refused_in_one_line_by_the_command(
 
     def refused(changed: pa.Table) -> str:
         pq.write_table(changed, file)
-        done = subprocess.run(
-            [*BASKET, "flat", "--out", str(out)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = basket("flat", "--out", out)
         assert done.returncode == 1 and done.stderr.count("\n") == 1
         return done.stderr
 

@@ -1,5 +1,5 @@
 """Damaged files by the thousand: every row is kept with its values, set aside with its text, or the
-run has stopped with an error for people. Held against a plain reader of the csv module.
+run has stopped with an error for people. A plain reader of the csv module is the measure.
 
 BASKET_FUZZ_COMMANDS says how many damaged deliveries go through the whole command (6 without it).
 """
@@ -9,8 +9,6 @@ import io
 import os
 import random
 import re
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -27,9 +25,11 @@ from basket.prepare import raw_files, read_csv
 from basket.prepare.layouts import layouts
 from basket.project.errors import BasketError
 from basket.project.folders import Folders
+from checkout import basket
 from conftest import Run, clean_stage, import_stage, merge_stage, write_settings
 from test_bad_input import CUSTOMERS, DEPARTMENTS, FILES, LINES, ORDERS, PRODUCTS, TABLE
 
+EASY = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 FILES_FUZZED = 10_000
 DELIVERIES_FUZZED = 200
 COMMANDS_FUZZED = int(os.environ.get("BASKET_FUZZ_COMMANDS", "6"))
@@ -37,50 +37,15 @@ NAMES = {name: raw.columns for name, raw in layouts()["course"].tables.items()}
 
 # ---- damage -------------------------------------------------------------------------------------
 
+SIGNS = ("é".encode(), "🍌".encode(), "\u0663".encode(), b"\xef\xbb\xbf")
 TOKENS = [
-    b",",
-    b",,",
-    b'"',
-    b'""',
-    b'","',
-    b"\n",
-    b"\r",
-    b"\r\n",
-    b'"\n',
-    b'\n"',
-    b"\x00",
-    b"\xff",
-    b"\xe9",
-    "é".encode(),
-    "🍌".encode(),
-    "\u0663".encode(),
-    b"\xef\xbb\xbf",
-    b";",
-    b"\t",
-    b" ",
-    b"+",
-    b"-",
-    b".",
-    b".0",
-    b"e2",
-    b"0x1",
-    b"X",
-    b"NA",
-    b"nan",
-    b"inf",
-    b"None",
-    b"0",
-    b"9",
-    b"99999999999",
-    b"1e999",
-    b"-0",
-    b"'",
-    b"=1+1",
-    b"\\",
-    b"#",
-    b"2/30/2019",
-    b"1/1/2017",
+    *(b",", b",,", b'"', b'""', b'","', b"\n", b"\r", b"\r\n", b'"\n', b'\n"', b"\x00", b"\xff"),
+    *(b"\xe9", *SIGNS, b";", b"\t", b" ", b"+", b"-", b".", b".0", b"e2", b"0x1", b"X"),
+    *(b"NA", b"nan", b"inf", b"None", b"0", b"9", b"99999999999", b"1e999", b"-0"),
+    *(b"'", b"=1+1", b"\\", b"#", b"2/30/2019", b"1/1/2017"),
 ]
+GENDERS = ("Female", "Male")
+STATUSES = ("married", "single", "divorced/widowed", "living with parents and siblings")
 EDIT = st.tuples(
     st.sampled_from(["insert", "insert", "insert", "replace", "delete", "double", "move", "cut"]),
     st.integers(0, 999),
@@ -116,7 +81,7 @@ def sound(name: str) -> bytes:
 
 
 def whole(low: int, high: int, *, pointed: bool = False, missing: bool = False):
-    """A rule: a whole number within limits, perhaps written 7.0, perhaps missing."""
+    """Make a rule: a whole number within limits, perhaps written 7.0, perhaps missing."""
 
     def value_of(text: str):
         if text == "":
@@ -176,18 +141,12 @@ RULES = {
     },
     CUSTOMERS: {
         "user_id": ID,
-        "Gender": among("Female", "Male", missing=True),
+        "Gender": among(*GENDERS, missing=True),
         "STATE": words,
         "Age": whole(0, 120),
         "date_joined": day,
         "n_dependants": whole(0, 50),
-        "fam_status": among(
-            "married",
-            "single",
-            "divorced/widowed",
-            "living with parents and siblings",
-            missing=True,
-        ),
+        "fam_status": among(*STATUSES, missing=True),
         "income": whole(0, 2**31 - 1, missing=True),
     },
     ORDERS: {
@@ -204,7 +163,7 @@ RULES = {
 
 
 def values_of(name: str, header: list[str], fields: list[str]):
-    """The values of a row, or None when it breaks a rule."""
+    """Return the values of a row, or None when it breaks a rule."""
     if len(fields) != len(header):
         return None
     found = {
@@ -224,14 +183,10 @@ def assert_nothing_is_lost(name: str, content: bytes, kept: list[dict], aside: l
     content = content.removeprefix(b"\xef\xbb\xbf")
     if name == DEPARTMENTS:
         rows = [row for row in csv.reader(io.StringIO(content.decode(), newline="")) if row]
-        pairs = (
-            zip(rows[0][1:], rows[1][1:], strict=True)
-            if rows[0] != ["department_id", "department"]
-            else rows[1:]
-        )
-        assert [(row["department_id"], row["department"]) for row in kept] == [
-            (int(one), name) for one, name in pairs
-        ]
+        is_long = rows[0] == ["department_id", "department"]
+        pairs = rows[1:] if is_long else zip(rows[0][1:], rows[1][1:], strict=True)
+        expected = [(int(one), name) for one, name in pairs]
+        assert [(row["department_id"], row["department"]) for row in kept] == expected
         return
     head, _, body = content.partition(b"\n")
     header = next(csv.reader([head.rstrip(b"\r").decode()]))
@@ -241,11 +196,8 @@ def assert_nothing_is_lost(name: str, content: bytes, kept: list[dict], aside: l
         height = 1 if name == CUSTOMERS else len(physical_lines(row.text.encode()))
         place = row.line - 2
         if name == CUSTOMERS:
-            height = next(
-                h
-                for h in range(1, len(lines) + 1)
-                if _same("".join(lines[place : place + h]), row.text)
-            )
+            heights = range(1, len(lines) + 1)
+            height = next(h for h in heights if _same("".join(lines[place : place + h]), row.text))
         text = "".join(lines[place : place + height])
         assert all(line is not None for line in lines[place : place + height]), "set aside twice"
         assert _same(text, row.text), (text, row.text)
@@ -263,11 +215,8 @@ def assert_nothing_is_lost(name: str, content: bytes, kept: list[dict], aside: l
             pass
         lines[place : place + height] = [None] * height
     rest = "".join(line for line in lines if line is not None)
-    expected = [
-        values_of(name, header, fields)
-        for fields in csv.reader(io.StringIO(rest, newline=""))
-        if fields
-    ]
+    rows = csv.reader(io.StringIO(rest, newline=""))
+    expected = [values_of(name, header, fields) for fields in rows if fields]
     assert None not in expected, "a row that breaks a rule was kept"
     assert kept == expected
 
@@ -295,18 +244,11 @@ def _same(text: str, shown: str) -> bool:
 
 def _joined(pieces: list[str] | None, shown: str) -> bool:
     """Whether masking each field, some with commas in them, gives the text that is shown."""
-    allowed = (
-        "Female",
-        "Male",
-        "married",
-        "single",
-        "divorced/widowed",
-        "living with parents and siblings",
-    )
-    return pieces is not None and shown == ",".join(
-        "***" if any(map(str.isalpha, piece)) and piece not in allowed else piece
-        for piece in pieces
-    )
+    if pieces is None:
+        return False
+    allowed = (*GENDERS, *STATUSES)
+    masked = [any(map(str.isalpha, piece)) and piece not in allowed for piece in pieces]
+    return shown == ",".join("***" if m else p for m, p in zip(masked, pieces, strict=True))
 
 
 # ---- 10,000 files -------------------------------------------------------------------------------
@@ -344,14 +286,9 @@ def fuzz(folder: Path, files: int, phases=tuple(Phase)) -> dict[str, int]:
     """Damage and read so many files; count how they came out."""
     outcomes = {"read": 0, "set aside": 0, "stopped": 0}
 
-    @settings(
-        max_examples=files,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=phases,
-        suppress_health_check=list(HealthCheck),
-    )
+    options = {"derandomize": True, "database": None, "phases": phases}
+
+    @settings(max_examples=files, **EASY, **options)
     @given(
         st.sampled_from(list(FILES)),
         st.lists(EDIT, min_size=1, max_size=4),
@@ -411,7 +348,7 @@ def test_the_plain_reader_catches_a_reader_that_loses_rows(tmp_path, monkeypatch
         fuzz(tmp_path, 1000, (Phase.generate,))
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, **EASY)
 @given(st.data())
 def test_a_line_that_is_taken_for_sound_is_read_as_the_plain_reader_reads_it(
     tmp_path_factory, data
@@ -442,13 +379,9 @@ def delivery(folder: Path, dice: random.Random) -> Path:
     for name in dice.sample(list(FILES), dice.choice([1, 1, 2])):
         content = sound(name)
         head = dice.choice([0, *[content.index(b"\n") + 1] * 4])
+        kinds = ["insert", "replace", "delete", "double", "move", "cut"]
         edits = [
-            (
-                dice.choice(["insert", "replace", "delete", "double", "move", "cut"]),
-                dice.randrange(1000),
-                dice.randint(1, 30),
-                dice.choice(TOKENS),
-            )
+            (dice.choice(kinds), dice.randrange(1000), dice.randint(1, 30), dice.choice(TOKENS))
             for _ in range(dice.randint(1, 2))
         ]
         if dice.random() < 0.3:  # whole rows that stand twice
@@ -461,16 +394,13 @@ def delivery(folder: Path, dice: random.Random) -> Path:
 
 
 def assert_delivery_is_whole(data: Path, prepared: Path) -> None:
-    """Hold all prepared tables against the files."""
+    """Compare all prepared tables with the files."""
     for name in FILES:
         table = TABLE[name]
         kept = pq.read_table(prepared / table / "part-000.parquet").to_pylist()
         file = prepared / "quarantine" / f"{table}.parquet"
-        aside = (
-            [read_csv.BadRow(**row) for row in pd.read_parquet(file).to_dict("records")]
-            if file.is_file()
-            else []
-        )
+        rows = pd.read_parquet(file).to_dict("records") if file.is_file() else []
+        aside = [read_csv.BadRow(**row) for row in rows]
         assert_nothing_is_lost(name, (data / name).read_bytes(), kept, aside)
     keys = [(row["order_id"], row["product_id"]) for row in kept]
     assert len(set(keys)) == len(keys)
@@ -507,33 +437,14 @@ def test_200_damaged_deliveries_lose_nothing_up_to_the_merge(tmp_path):
 def test_damaged_deliveries_through_the_command_end_well_or_in_one_line(tmp_path):
     """The last of the same deliveries: a whole report and exit 0, or one line and exit 1."""
     dice = random.Random(2017)
-    deliveries = [
-        delivery(tmp_path / f"{number}" / "data", dice) for number in range(DELIVERIES_FUZZED)
-    ][-COMMANDS_FUZZED:]
-    loose = write_settings(
-        tmp_path / "settings.yml", {"limits.max_quarantined_share": 0.5, "statistics.resamples": 50}
-    )
+    folders = [tmp_path / f"{number}" / "data" for number in range(DELIVERIES_FUZZED)]
+    deliveries = [delivery(folder, dice) for folder in folders][-COMMANDS_FUZZED:]
+    changes = {"limits.max_quarantined_share": 0.5, "statistics.resamples": 50}
+    loose = write_settings(tmp_path / "settings.yml", changes)
 
     def run(data: Path) -> int:
         out = data.parent / "out"
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                "from basket.command import main; main()",
-                "report",
-                "--data",
-                str(data),
-                "--out",
-                str(out),
-                "--settings",
-                str(loose),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        done = basket("report", "--data", data, "--out", out, "--settings", loose)
         said = [line for line in done.stderr.splitlines() if line.startswith("basket: ")]
         assert "Traceback" not in done.stderr, done.stderr
         assert done.returncode in (0, 1)

@@ -20,14 +20,9 @@ import pandas as pd
 import pyarrow.csv as pa_csv
 import pytest
 
-from basket.synthetic.generate import (
-    NONE,
-    REAL,
-    Effects,
-    fabricate_customers,
-    fabricate_prices,
-    generate,
-)
+from basket.synthetic.catalogue import fabricate_prices
+from basket.synthetic.generate import NONE, REAL, Effects, generate
+from basket.synthetic.people import fabricate_customers
 
 SCALE = 0.05
 CUSTOMERS = 10_310

@@ -1,4 +1,4 @@
-"""Stage 02: each small table put right, fault by fault, under the rules in force."""
+"""Stage 02: clean the small tables, one known defect at a time, under the rules in force."""
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ def drop_exact_duplicates(products: pd.DataFrame) -> pd.DataFrame:
 def repair_doubled_ids(products: pd.DataFrame) -> pd.DataFrame:
     """Give the first row of a doubled id the absent id before it (D-04).
 
-    Ids 6800 and 26520 each stand on two products while 6799 and 26519 are absent.
+    Ids 6800 and 26520 are each on two products while 6799 and 26519 are absent.
     """
     ids = products["product_id"]
     is_first_of_several = ids.duplicated(keep=False) & ~ids.duplicated()
@@ -32,7 +32,7 @@ def repair_doubled_ids(products: pd.DataFrame) -> pd.DataFrame:
 
 
 def require_own_ids(products: pd.DataFrame, files: dict[str, str]) -> None:
-    """Raise DataError when an id stands on several products: the one before it was not absent.
+    """Raise DataError when an id is on several products: the one before it was not absent.
 
     `files` names the file of each raw table, here and below.
     """
@@ -64,7 +64,7 @@ def without_absurd_prices(price_cents: pd.Series, thresholds: Thresholds) -> pd.
 def products(
     raw_products: pd.DataFrame, rules: Rules, thresholds: Thresholds, labels: Labels
 ) -> pd.DataFrame:
-    """All of the above in the order of the rules: one row per product, sorted by product_id."""
+    """Do all of the above in the order of the rules: one row per product, sorted by product_id."""
     if rules.keep_unnamed_products:
         kept = drop_exact_duplicates(raw_products)
     else:
@@ -87,40 +87,30 @@ def record_product_flow(
     """Record how many products each step removes under one set of rules."""
     switches = settings.rules_named(rules)
     named = raw_products if switches.keep_unnamed_products else drop_nameless(raw_products)
-    distinct = drop_exact_duplicates(named)
     kept = products(raw_products, switches, settings.thresholds, settings.labels)
-    removed = len(raw_products) - len(named)
+    read, removed = len(raw_products), len(raw_products) - len(named)
+    reason = f"kept as {settings.labels.unnamed_product}"
+    reason = "a product without a name is dropped" if removed else reason
+    step = "drop nameless"
     audit.record_flow(
-        "products",
-        "drop nameless",
-        len(raw_products),
-        len(named),
-        removed=removed,
-        rules=rules,
-        reason="a product without a name is dropped"
-        if removed
-        else f"kept as {settings.labels.unnamed_product}",
+        "products", step, read, len(named), removed=removed, rules=rules, reason=reason
     )
+    removed = len(named) - len(drop_exact_duplicates(named))
+    step, reason = "drop exact duplicates", "rows that repeat another in every column"
     audit.record_flow(
-        "products",
-        "drop exact duplicates",
-        len(named),
-        len(kept),
-        removed=len(named) - len(distinct),
-        rules=rules,
-        reason="rows that repeat another in every column",
+        "products", step, len(named), len(kept), removed=removed, rules=rules, reason=reason
     )
 
 
 def departments(raw_departments: pd.DataFrame) -> pd.DataFrame:
-    """One row per department, sorted by department_id."""
+    """Return a row per department, sorted by department_id."""
     return raw_departments.sort_values("department_id").reset_index(drop=True)
 
 
 def require_departments(
     products: pd.DataFrame, departments: pd.DataFrame, files: dict[str, str]
 ) -> None:
-    """Raise DataError when a product stands in a department that is not there."""
+    """Raise DataError when a product is in a department that does not exist."""
     unknown = products.loc[~products["department_id"].isin(departments["department_id"])]
     if len(unknown):
         raise DataError(
@@ -131,17 +121,15 @@ def require_departments(
 
 
 def customers(raw_customers: pd.DataFrame) -> pd.DataFrame:
-    """One row per customer, sorted by user_id."""
+    """Return a row per customer, sorted by user_id."""
     return raw_customers.sort_values("user_id", ignore_index=True)
 
 
 def prior_orders(raw_orders: pd.DataFrame) -> pd.DataFrame:
-    """One row per prior order: the others have no lines in this data (D-07)."""
+    """Return a row per prior order: the others have no lines in this data (D-07)."""
     kept = raw_orders[raw_orders["eval_set"] == "prior"].drop(columns="eval_set")
-    is_first_order = kept["days_since_prior_order"].isna().astype("bool")
-    return kept.assign(is_first_order=is_first_order).sort_values(
-        ["user_id", "order_number"], ignore_index=True
-    )
+    kept["is_first_order"] = kept["days_since_prior_order"].isna().astype("bool")
+    return kept.sort_values(["user_id", "order_number"], ignore_index=True)
 
 
 def require_own_numbers(raw_orders: pd.DataFrame, files: dict[str, str]) -> None:
@@ -169,6 +157,7 @@ def clean_part(
     orders = prior_orders(raw_orders)
     by_set = raw_orders["eval_set"].value_counts()
     gaps = orders["days_since_prior_order"].dropna().to_numpy("int64")
+    misnumbered = orders["is_first_order"] != (orders["order_number"] == 1)
     return {"orders": orders, "customers": customers(raw_customers)}, {
         "orders": len(raw_orders),
         "prior_orders": len(orders),
@@ -176,61 +165,32 @@ def clean_part(
         "test_orders": int(by_set.get("test", 0)),
         "first_orders": int(orders["is_first_order"].sum()),
         "orders_by_gap": np.bincount(gaps, minlength=31),
-        "first_not_numbered_1": int(
-            (orders["is_first_order"] != (orders["order_number"] == 1)).sum()
-        ),
+        "first_not_numbered_1": int(misnumbered.sum()),
         "customers": len(raw_customers),
     }
 
 
 def record_orders(audit: Audit, counts: dict[str, int]) -> None:
     """Record what was looked for in orders and customers, and what was renamed."""
-    audit.record_check(
-        "orders",
-        "days_since_prior_order",
-        "missing",
-        counts["first_orders"],
-        "left missing: a first order has no order before it",
-    )
-    audit.record_check(
-        "orders",
-        "days_since_prior_order",
-        "censored at 30",
-        int(counts["orders_by_gap"][30]),
-        "kept: 30 means 30 or more; medians are shown, not means",
-    )
-    audit.record_check(
-        "orders",
-        "order_number",
-        "missing gap on another order than the first",
-        counts["first_not_numbered_1"],
-        "kept: taken for first orders" if counts["first_not_numbered_1"] else "none needed",
-    )
-    audit.record_check(
-        "orders", "user_id, order_number", "a customer's number on two orders", 0, "none needed"
-    )
-    audit.record_check(
-        "customers", "user_id", "customers received", counts["customers"], "none needed"
-    )
-    audit.record_wrangling(
-        "products",
-        renamed="prices → price_cents",
-        type_changed="prices: dollars → whole cents",
-        reason="sums and means of money must not depend on rounding (D-03)",
-    )
-    audit.record_wrangling(
-        "orders",
-        dropped="eval_set",
-        type_changed="days_since_prior_order: decimal → whole days",
-        reason="only prior orders are left, and gaps are counted in whole days",
-    )
-    audit.record_wrangling(
-        "customers",
-        type_changed="date_joined: text → date",
-        reason="a date can be checked and compared",
-    )
-    audit.record_wrangling(
-        "departments",
-        type_changed="wide → one row per department",
-        reason="one department per row can be joined",
-    )
+    check, gap = audit.record_check, "days_since_prior_order"
+    action = "left missing: a first order has no order before it"
+    check("orders", gap, "missing", counts["first_orders"], action)
+    action = "kept: 30 means 30 or more; medians are shown, not means"
+    check("orders", gap, "censored at 30", int(counts["orders_by_gap"][30]), action)
+    found = counts["first_not_numbered_1"]
+    action = "kept: taken for first orders" if found else "none needed"
+    check("orders", "order_number", "missing gap on another order than the first", found, action)
+    looked_for = "a customer's number on two orders"
+    check("orders", "user_id, order_number", looked_for, 0, "none needed")
+    check("customers", "user_id", "customers received", counts["customers"], "none needed")
+
+    record = audit.record_wrangling
+    reason = "sums and means of money must not depend on rounding (D-03)"
+    changed = "prices: dollars → whole cents"
+    record("products", reason, renamed="prices → price_cents", type_changed=changed)
+    reason = "only prior orders are left, and gaps are counted in whole days"
+    record("orders", reason, dropped="eval_set", type_changed=f"{gap}: decimal → whole days")
+    reason = "a date can be checked and compared"
+    record("customers", reason, type_changed="date_joined: text → date")
+    reason = "one department per row can be joined"
+    record("departments", reason, type_changed="wide → one row per department")

@@ -1,4 +1,4 @@
-"""One field of a raw file: which text is sound, what is wrong with another, what it becomes."""
+"""Check one field of a raw file: which text is sound, what is wrong with it, what it becomes."""
 
 import re
 from collections.abc import Callable
@@ -18,9 +18,9 @@ UTF8 = r"[\xc2-\xdf][\x80-\xbf]|[\xe1-\xec][\x80-\xbf]{2}"  # characters that ar
 
 
 def plain(column: Column | None) -> str:
-    """A regular expression for fields of a column that are sound beyond doubt.
+    """Return a regular expression for fields of a column that are sound beyond doubt.
 
-    Numbers are so where they are short and in the usual form, texts where they hold no rare sign.
+    Numbers are if they are short and in the usual form, texts if they have no rare character.
     """
     if column is None or (column.type == "category" and not column.allowed):
         some = "+" if column and column.required else "*"
@@ -43,7 +43,7 @@ def plain(column: Column | None) -> str:
 
 
 def parsed_type(column: Column) -> pa.DataType:
-    """Type in which pyarrow parses the text of a column, before it becomes the stored type."""
+    """Return the type in which pyarrow parses a column before it becomes the stored type."""
     if column.type in ("category", "date"):  # pyarrow reads 2/30 as 2 March
         return pa.dictionary(pa.int32(), pa.string())
     return pa.float64() if column.type == "Int8" else column.arrow_type  # gaps: 7.0
@@ -61,7 +61,7 @@ def stored(column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def keeps_limits(column: Column, values: pa.ChunkedArray) -> bool:
-    """Whether the values of a number or of a label keep to the dictionary."""
+    """Return whether the values of a number or of a label keep to the dictionary."""
     if column.required and values.null_count:
         return False
     if column.allowed:

@@ -12,18 +12,18 @@ from basket.tables.ids import IdIndex, OrdersOfLines
 from basket.tables.stage import Stage
 
 NAME = "flat_lines"
-FLAT = Step(
-    "flat", ("merged", "analysis_products", "analysis_orders", "analysis_customers"), (NAME,)
-)
+TABLES = ("merged", "analysis_products", "analysis_orders", "analysis_customers")
 
 
 def write_flat() -> int:
     """Write the table flat_lines beside the other prepared tables; return its rows."""
     rules = read_record(folders_of_run(), "04_derive_flags")["rules"]
-    stage = Stage("flat", rules, FLAT)
+    stage = Stage("flat", rules, Step("flat", TABLES, (NAME,)))
 
     def flags(table: str, *keys: str) -> tuple[str, list[str]]:
-        return table, [*keys, *(c.name for c in dictionary.columns_of(table) if _is_flag(c))]
+        columns = dictionary.columns_of(table)
+        flags = [c.name for c in columns if NAME in c.tables and "merged" not in c.tables]
+        return table, [*keys, *flags]
 
     products, columns = flags("analysis_products", "product_key")
     stage.for_each_part(
@@ -49,14 +49,10 @@ def flat_part(
     return {NAME: store.side_by_side(merged, flags)}, {}
 
 
-def _is_flag(column: dictionary.Column) -> bool:
-    return NAME in column.tables and "merged" not in column.tables
-
-
 def flags_of_lines(
     lines: pa.Table, products: pa.Table, orders: pa.Table, customers: pa.Table
 ) -> pa.Table:
-    """The flags of each order line: those of its product, of its order and of its customer.
+    """Return the flags of each order line: those of its product, its order and its customer.
 
     Raises BasketError where a line lacks one of the three: the tables are of different runs.
     """

@@ -43,27 +43,20 @@ def find_raw_files(stage: Stage) -> RawData:
 
 
 def files_table(raw: RawData) -> pd.DataFrame:
-    """One row per raw file: the table it becomes and its size in bytes, unpacked."""
-    return pd.DataFrame(
-        [(table, file.name, file.size) for table, file in raw.files.items()],
-        columns=["table", "file", "bytes"],
-    )
+    """Return a row per raw file: the table it becomes and its size in bytes, unpacked."""
+    files = raw.files.items()
+    return pd.DataFrame([{"table": t, "file": f.name, "bytes": f.size} for t, f in files])
 
 
 def import_products(stage: Stage, raw: RawData) -> pd.DataFrame:
     """Read products.csv, one row per row of the file; fabricate missing prices."""
     products = _import_small(stage, raw, "raw_products")
     if "prices" not in products:
-        from basket.synthetic import generate
+        from basket.synthetic.catalogue import fabricate_prices
 
-        products["prices"] = generate.fabricate_prices(products).to_numpy("float64")
-        stage.audit.record_check(
-            "raw_products",
-            "prices",
-            "column present",
-            "absent",
-            "fabricated by the generator: SYNTHETIC COLUMN",
-        )
+        products["prices"] = fabricate_prices(products).to_numpy("float64")
+        action = "fabricated by the generator: SYNTHETIC COLUMN"
+        stage.audit.record_check("raw_products", "prices", "column present", "absent", action)
     stage.write("raw_products", products)
     return products
 
@@ -89,48 +82,33 @@ def import_customers(stage: Stage, raw: RawData, user_ids: np.ndarray) -> pd.Dat
         _expect_unique(raw, "raw_customers", "user_id", IdIndex(ids), ids)
     else:
         customers = _fabricated_customers(user_ids)
-        stage.audit.record_flow(
-            "raw_customers",
-            "fabricate",
-            0,
-            len(customers),
-            added=len(customers),
-            reason="the layout has no customers.csv",
-        )
-        stage.audit.record_check(
-            "raw_customers",
-            "all",
-            "table present",
-            "absent",
-            "fabricated by the generator: SYNTHETIC COLUMNS",
-        )
+        made, reason = len(customers), "the layout has no customers.csv"
+        action = "fabricated by the generator: SYNTHETIC COLUMNS"
+        stage.audit.record_flow("raw_customers", "fabricate", 0, made, added=made, reason=reason)
+        stage.audit.record_check("raw_customers", "all", "table present", "absent", action)
     parts = part_count(stage, raw)
     part = store.part_of_customer(customers["user_id"].to_numpy(), parts)
     folder = stage.building("raw_customers")
-    stage.finish(
-        "raw_customers",
-        [
-            store.write_part(folder, "raw_customers", number, customers[part == number])
-            for number in range(parts)
-        ],
-    )
+    written = [
+        store.write_part(folder, "raw_customers", number, customers[part == number])
+        for number in range(parts)
+    ]
+    stage.finish("raw_customers", written)
     return customers
 
 
 def _fabricated_customers(user_ids: np.ndarray) -> pd.DataFrame:
-    from basket.synthetic import generate
+    from basket.synthetic.people import fabricate_customers
 
     names = layouts()["course"].tables["raw_customers"].columns
-    made = generate.fabricate_customers(user_ids).rename(columns=names)
-    columns = dictionary.columns_of("raw_customers")
+    made = fabricate_customers(user_ids).rename(columns=names)
+    types = {column.name: column.pandas_type for column in dictionary.columns_of("raw_customers")}
     joined = pd.to_datetime(made["date_joined"], format="%m/%d/%Y")
-    return made.assign(date_joined=joined).astype({c.name: c.pandas_type for c in columns})[
-        [c.name for c in columns]
-    ]
+    return made.assign(date_joined=joined)[list(types)].astype(types)
 
 
 def part_count(stage: Stage, raw: RawData) -> int:
-    """In how many parts this delivery's tables are split: about `lines_per_part` lines each."""
+    """Say in how many parts this delivery's tables are split, of about `lines_per_part` lines."""
     lines = raw.files["raw_lines"].size / BYTES_PER_LINE
     return max(1, round(lines / stage.settings.limits.lines_per_part))
 
@@ -164,8 +142,7 @@ def import_lines(stage: Stage, raw: RawData, orders: IdIndex, part_of_order: np.
     """Read the order lines, one row per product in an order, split like the orders they belong to.
 
     A line whose order is not in orders.csv goes to the first part; stage 03 finds it unmatched. A
-    line that repeats another of its order goes to quarantine (D-30). Returns the number of lines
-    kept.
+    line that repeats another of its order goes to quarantine (D-30). Returns the lines kept.
     """
 
     def part_of(rows: pa.Table) -> np.ndarray:
@@ -220,19 +197,13 @@ def _rows_of(described: list[dict]) -> int:
 
 
 def _split_here(
-    stage: Stage,
-    file: RawFile,
-    table: str,
-    parts: int,
-    sort_by_part: Callable,
-    columns: list[str],
-    bad: list[BadRow],
+    stage: Stage, file: RawFile, table: str, parts: int, sort: Callable, columns: list, bad: list
 ) -> Generator:
     """Split on this machine: one thread writes the parts while others read ahead."""
     slices = -(-file.size // SLICE_BYTES)
     with store.PartWriters(stage.building(table), table, parts) as writers:
         limits = stage.settings.limits
-        read = read_slices(file, table, sort_by_part, limits.threads, limits.max_quarantined_share)
+        read = read_slices(file, table, sort, limits.threads, limits.max_quarantined_share)
         for number, ((rows, starts), found) in enumerate(read, start=1):
             bad += found
             writers.add(rows, starts)
@@ -242,13 +213,7 @@ def _split_here(
 
 
 def _split_on_cluster(
-    stage: Stage,
-    file: RawFile,
-    table: str,
-    parts: int,
-    sort_by_part: Callable,
-    columns: list[str],
-    bad: list[BadRow],
+    stage: Stage, file: RawFile, table: str, parts: int, sort: Callable, columns: list, bad: list
 ) -> Generator:
     """Split on a cluster: workers read slices, then put the parts together."""
     folder = stage.building(table)
@@ -256,29 +221,15 @@ def _split_on_cluster(
     reader = Reader(file, table, tuple(file.header()), allowed)
     places = cut(file)
     with TemporaryDirectory(dir=folder.parent, prefix="slices-") as slices:
-        split = stage.in_order(
-            split_slice,
-            places,
-            f"{file.name}, slice",
-            reader=reader,
-            sort_by_part=sort_by_part,
-            folder=Path(slices),
-            columns=columns,
-        )
+        constants = {"reader": reader, "sort_by_part": sort, "columns": columns}
+        doing = f"{file.name}, slice"
+        split = stage.in_order(split_slice, places, doing, folder=Path(slices), **constants)
         for result, found in numbered(split, reader):
             bad += found
             yield result
-        joined = stage.in_order(
-            join_part,
-            range(parts),
-            f"{table}, part",
-            table=table,
-            parts=parts,
-            places=places,
-            slices=Path(slices),
-            folder=folder,
-        )
-        return list(joined)
+        constants = {"table": table, "parts": parts, "places": places, "slices": Path(slices)}
+        doing = f"{table}, part"
+        return list(stage.in_order(join_part, range(parts), doing, folder=folder, **constants))
 
 
 def _without_repeats(
@@ -286,36 +237,33 @@ def _without_repeats(
 ) -> list[dict]:
     """Take order lines that repeat another out of the parts, into `bad`; describe the parts."""
     folder, limits = stage.building(repeats.TABLE), stage.settings.limits
-    rows = _rows_of(described)
     repeated = repeats.find(folder, len(described), limits.threads)
     found = sum(map(len, repeated))
+    looked_for = "lines that repeat another of their order"
     stage.audit.record_check(
-        repeats.TABLE,
-        ", ".join(repeats.KEY),
-        "lines that repeat another of their order",
-        found,
-        "quarantined" if found else "none needed",
+        repeats.TABLE, ", ".join(repeats.KEY), looked_for, found, _quarantined(found)
     )
     if not found:
         return described
-    if found + len(bad) > limits.max_quarantined_share * (rows + len(bad)):
+    all_bad, read = found + len(bad), _rows_of(described) + len(bad)
+    if all_bad > limits.max_quarantined_share * read:
         one = min(int(keys.min()) for keys in repeated if len(keys))
-        _refuse(
-            repeats.rows_that_repeat(file, np.array([one]))[:1],
-            found + len(bad),
-            rows + len(bad),
-            limits.max_quarantined_share,
-        )
+        first = repeats.rows_that_repeat(file, np.array([one]))[0]
+        raise _too_many(first, all_bad, read, limits.max_quarantined_share)
     lines, rewritten = repeats.set_aside(file, folder, repeated)
     bad[:] = sorted([*bad, *lines], key=lambda row: row.line)
     return [rewritten.get(part, before) for part, before in enumerate(described)]
 
 
-def _refuse(first: list[BadRow], bad: int, read: int, allowed: float) -> None:
-    raise DataError(
-        f"{first[0].file}, line {first[0].line}: {first[0].rule}; {bad:,} of "
-        f"{read:,} rows are bad, more than max_quarantined_share ({allowed:g}): "
-        "correct the file or raise that limit in settings.yml"
+def _quarantined(rows: int) -> str:
+    return "quarantined" if rows else "none needed"
+
+
+def _too_many(first: BadRow, bad: int, read: int, allowed: float) -> DataError:
+    return DataError(
+        f"{first.file}, line {first.line}: {first.rule}; {bad:,} of {read:,} rows are bad, more "
+        f"than max_quarantined_share ({allowed:g}): correct the file or raise that limit in "
+        "settings.yml"
     )
 
 
@@ -324,22 +272,15 @@ def _record_read(stage: Stage, table: str, rows: int, bad: list[BadRow]) -> None
     read = rows + len(bad)
     allowed = stage.settings.limits.max_quarantined_share
     if len(bad) > allowed * read:
-        _refuse(bad, len(bad), read, allowed)
+        raise _too_many(bad[0], len(bad), read, allowed)
     if not rows:
         raise DataError(
             f"{bad[0].file}, line {bad[0].line}: {bad[0].rule}; no row of the file can be used"
         )
-    stage.audit.record_flow(
-        table,
-        "read",
-        read,
-        rows,
-        quarantined=len(bad),
-        reason="rows that cannot be read are kept in quarantine" if bad else "",
-    )
-    stage.audit.record_check(
-        table, "all", "rows that cannot be read", len(bad), "quarantined" if bad else "none needed"
-    )
+    reason = "rows that cannot be read are kept in quarantine" if bad else ""
+    stage.audit.record_flow(table, "read", read, rows, quarantined=len(bad), reason=reason)
+    action = _quarantined(len(bad))
+    stage.audit.record_check(table, "all", "rows that cannot be read", len(bad), action)
     if bad:
         stage.quarantine(table, pd.DataFrame(bad))
 
@@ -347,23 +288,18 @@ def _record_read(stage: Stage, table: str, rows: int, bad: list[BadRow]) -> None
 def _record_names(stage: Stage, table: str, file: RawFile) -> None:
     """Record which columns of a file are stored under another name, or not at all."""
     if file.people:
-        stage.audit.record_wrangling(
-            table,
-            dropped=", ".join(file.people),
-            reason="names of people are not needed and not kept (D-14)",
-        )
+        reason = "names of people are not needed and not kept (D-14)"
+        stage.audit.record_wrangling(table, dropped=", ".join(file.people), reason=reason)
     if file.renamed:
-        stage.audit.record_wrangling(
-            table,
-            renamed=", ".join(f"{old} → {new}" for old, new in file.renamed.items()),
-            reason="one style of names, which say what a column holds",
-        )
+        renamed = ", ".join(f"{old} → {new}" for old, new in file.renamed.items())
+        reason = "one style of names, which say what a column holds"
+        stage.audit.record_wrangling(table, renamed=renamed, reason=reason)
 
 
 def _expect_unique(
     raw: RawData, table: str, column: str, index: IdIndex, *pieces: np.ndarray
 ) -> None:
-    """Raise DataError, naming the lines, when an id that must be a key stands on several rows.
+    """Raise DataError, naming the lines, when an id that must be a key is on several rows.
 
     `index` is that of the ids, given in the same pieces: of an id on several rows it knows one.
     """
@@ -386,18 +322,13 @@ def _expect_unique(
 
 
 def overview(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row per column: type, missing values, distinct values, smallest and largest."""
+    """Return a row per column: type, missing values, distinct values, smallest and largest."""
     numbers = frame.select_dtypes(["number", "datetime"])
-    return (
-        pd.DataFrame(
-            {
-                "type": frame.dtypes.astype("str"),
-                "missing": frame.isna().sum(),
-                "distinct": frame.nunique(),
-                "smallest": numbers.min().map(str),
-                "largest": numbers.max().map(str),
-            }
-        )
-        .fillna("")
-        .loc[frame.columns]
-    )
+    said = {
+        "type": frame.dtypes.astype("str"),
+        "missing": frame.isna().sum(),
+        "distinct": frame.nunique(),
+        "smallest": numbers.min().map(str),
+        "largest": numbers.max().map(str),
+    }
+    return pd.DataFrame(said).fillna("").loc[frame.columns]

@@ -24,7 +24,7 @@ def _names_by_header(columns: object) -> object:
     pairs = [column if isinstance(column, dict) else {column: column} for column in columns]
     found = {header: name for pair in pairs for header, name in pair.items()}
     if len(found) < len(columns):
-        raise ValueError("each column must stand once")
+        raise ValueError("each column must appear once")
     return found
 
 
@@ -43,7 +43,7 @@ class Layout(Section):
 
     @property
     def lacks(self) -> tuple[str, ...]:
-        """The tables, and the columns of its tables, that the dictionary has and it does not."""
+        """Tables, and columns of its tables, that the dictionary has and the layout lacks."""
         lacks = []
         for table in graph()["01_import"].makes:
             short, raw = table.removeprefix("raw_"), self.tables.get(table)
@@ -83,7 +83,7 @@ class _Layouts(RootModel[dict[str, Layout]]):
 
 @cache
 def layouts(path: Path = PATH) -> dict[str, Layout]:
-    """All layouts by name. Raises SettingsError, naming the place in the file that is at fault."""
+    """Return all layouts by name; raise SettingsError that names the place at fault in the file."""
     try:
         return _Layouts.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).root
     except yaml.YAMLError as error:
@@ -95,5 +95,5 @@ def layouts(path: Path = PATH) -> dict[str, Layout]:
 
 
 def file_names() -> set[str]:
-    """The names of the files of all layouts."""
+    """Return the names of the files of all layouts."""
     return {raw.file for layout in layouts().values() for raw in layout.tables.values()}

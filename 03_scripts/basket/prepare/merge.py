@@ -1,8 +1,7 @@
-"""Stage 03: every order line with its order, product, department and customer.
+"""Stage 03: match every order line with its order, product, department and customer.
 
-Lines find their order, product and customer by position in the small tables (tables/ids.py), not
-by a merge of wide frames, and stay pyarrow columns from file to file. The tests hold the result
-against plain pandas merges.
+We look rows up by index (tables/ids.py) instead of merging wide frames, and keep pyarrow columns
+from file to file. The tests compare the result with plain pandas merges.
 """
 
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ class Catalogue:
 
     @staticmethod
     def of(products: pd.DataFrame, departments: pd.DataFrame) -> "Catalogue":
-        """Index products (sorted by product_id) by id; an id may stand on several rows."""
+        """Index products (sorted by product_id) by id; an id may be on several rows."""
         rows = products.merge(departments, on="department_id", how="left", validate="many_to_one")
         columns = pa.table({name: column_to_arrow(rows[name]) for name in rows})
         ids, first, counts = np.unique(rows["product_id"], return_index=True, return_counts=True)
@@ -41,7 +40,7 @@ class Catalogue:
         return Catalogue(rows, columns, IdIndex(ids), first, counts)
 
     def locate(self, product_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """First row of each id and how many rows it has; 0 rows where the id is absent."""
+        """Return the first row of each id and how many rows it has: 0 where the id is absent."""
         place = self.ids.locate(product_ids)
         return self.first_row.take(place), self.rows_of_id.take(place)
 
@@ -51,7 +50,7 @@ def merge_part(
 ) -> tuple[dict, dict]:
     """Merge one part's lines with all that belongs to them: an inner join, counted.
 
-    The merged lines stand in the order of `orders`, those of one order in the order of the file.
+    The merged lines are in the order of `orders`, those of one order in the order of the file.
     Returns them, and the sums: lines read, unmatched by reason, added by doubled ids, kept, the
     lines of each product_id that have order and customer, and examples of what did not match.
     """
@@ -59,8 +58,8 @@ def merge_part(
     lines = gathered(raw_lines, found.lines_by_order())
     order_ids, ids = (lines[name].to_numpy() for name in ("order_id", "product_id"))
 
-    # the rows of the order and customer of each line, -1 where there is none; of its product, too,
-    # and how many rows: 0 where there is none
+    # of each line: the row of its order and its customer (-1: none), the first row of its product
+    # and how many rows that has (0: none)
     count = np.bincount(found.row + 1, found.lengths, len(orders) + 1).astype(np.int64)
     order = np.repeat(np.arange(-1, len(orders), dtype=np.int32), count)
     users = IdIndex(customers["user_id"].to_numpy())
@@ -92,9 +91,9 @@ def merge_part(
         "read": len(ids),
         "kept": len(order),
         "added": int((repeats - 1)[repeats > 1].sum()),
-        "without_order": _count(without_order),
-        "without_product": _count(without_product),
-        "without_customer": _count(without_customer),
+        "without_order": int(without_order.sum()),
+        "without_product": int(without_product.sum()),
+        "without_customer": int(without_customer.sum()),
         "orders_kept": len(kept),
         "customers_kept": len(np.unique(customer_of_order[kept])),
         "examples": [
@@ -106,24 +105,17 @@ def merge_part(
     }
 
 
-def _count(values: np.ndarray) -> int:
-    return int(np.count_nonzero(values))
-
-
 def _example(column: str, table: str, ids: np.ndarray) -> list[tuple[str, str, int, int]]:
     return [(column, table, int(ids.min()), len(ids))] if len(ids) else []
 
 
 def unmatched(sums: dict) -> int:
-    """Lines that lack their order, their product or their customer."""
+    """Count the lines that lack their order, their product or their customer."""
     return sums["without_order"] + sums["without_product"] + sums["without_customer"]
 
 
 def require_full_match(sums: dict, files: dict[str, str]) -> None:
-    """Raise DataError, naming the first offender, unless every line matched once.
-
-    `files` names the file of each raw table.
-    """
+    """Raise DataError, naming the first offender, unless every line matched once."""
     examples = sorted(sums["examples"])
     if examples:
         column, table, example, _ = examples[0]
@@ -145,37 +137,25 @@ def require_full_match(sums: dict, files: dict[str, str]) -> None:
 
 def record_checks(audit: Audit, sums: dict) -> None:
     """Record how many lines lacked each of their partners, and how many were added."""
-    for name, partner in (
-        ("order", "order_id"),
-        ("product", "product_id"),
-        ("customer", "user_id"),
-    ):
+    keys = {"order": "order_id", "product": "product_id", "customer": "user_id"}
+    for name, key in keys.items():
         lines = sums[f"without_{name}"]
-        audit.record_check(
-            "merged",
-            partner,
-            f"lines without their {name}",
-            lines,
-            "removed and counted" if lines else "none needed",
-        )
-    audit.record_check(
-        "merged",
-        "product_id",
-        "lines added by doubled ids",
-        sums["added"],
-        "kept and counted" if sums["added"] else "none needed",
-    )
+        action = "removed and counted" if lines else "none needed"
+        audit.record_check("merged", key, f"lines without their {name}", lines, action)
+    added = sums["added"]
+    action = "kept and counted" if added else "none needed"
+    audit.record_check("merged", "product_id", "lines added by doubled ids", added, action)
 
 
 def merge_flag(sums: dict) -> pd.DataFrame:
-    """How often each value of the merge flag occurs among the lines read, and its share."""
+    """Count each value of the merge flag among the lines read, with its share."""
     counts = {BOTH: sums["read"] - unmatched(sums), LEFT_ONLY: unmatched(sums)}
     table = pd.DataFrame({"lines": counts}).rename_axis("merge")
     return table.assign(share=(table["lines"] / sums["read"]).round(6))
 
 
 def flow_reason(flow: dict[str, int]) -> str:
-    """Why lines left or came; empty where none did."""
+    """Say why lines left or came; empty where none did."""
     removed = "lines without an order, product or customer are removed" * bool(flow["unmatched"])
     added = "doubled ids add lines" * bool(flow["added"])
     return "; ".join(reason for reason in (removed, added) if reason)

@@ -1,7 +1,6 @@
-"""The raw files as received: which layout, where each file is, and whether its header is right."""
+"""Find the raw files as received: which layout, where each file is, and if its header is right."""
 
 import csv
-import hashlib
 import json
 import zipfile
 import zlib
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from basket.prepare.layouts import file_names, layouts
 from basket.project.errors import DataError
+from basket.project.files import file_hash
 from basket.project.origin import Origin
 from basket.project.settings import Limits
 
@@ -20,15 +20,8 @@ SLICE_BYTES = 4 * 2**20  # what is parsed of it stays in the processor's cache
 LONGEST_HEADER = 64 * 1024  # bytes
 LONGEST_LINE = 64 * 2**20  # bytes; what has none is no text of lines
 BOM = b"\xef\xbb\xbf"
-UNREADABLE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    OSError,
-    ValueError,
-    NotImplementedError,
-    RuntimeError,
-)  # what a damaged archive or file raises when it is read
+# What a damaged archive or file raises when it is read; RuntimeError includes NotImplementedError.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -96,7 +89,7 @@ class RawFile:
             ) from None
 
     def header(self) -> list[str]:
-        """The column names in the first line. Raises DataError when there is none."""
+        """Return the column names in the first line. Raises DataError when there is none."""
         first = next(self._pieces(LONGEST_HEADER), b"")
         line, end, _ = first.partition(b"\n")
         line = line.rstrip(b"\r")
@@ -143,7 +136,7 @@ class RawData:
 
     @property
     def facts(self) -> dict:
-        """What later stages and the report may say of the delivery."""
+        """Facts of the delivery for later stages and the report."""
         return {
             "layout": self.layout,
             "owner": self.owner,
@@ -153,17 +146,15 @@ class RawData:
         }
 
     def hashes(self) -> dict[str, dict]:
-        """Bytes and sha256 of each file, by name, as it lies on disk."""
+        """Return bytes and sha256 of each file on disk, by name."""
         found = {}
         for path in {file.path for file in self.files.values()}:
-            with path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            found[path.name] = {"bytes": path.stat().st_size, "sha256": digest}
+            found[path.name] = {"bytes": path.stat().st_size, "sha256": file_hash(path)}
         return dict(sorted(found.items()))
 
 
 def has_data(folder: Path) -> bool:
-    """Whether anything that could be raw data has been put into a folder."""
+    """Return whether a folder contains anything that could be raw data."""
     return any(path.suffix in (".csv", ".zip") for path in folder.glob("*"))
 
 
@@ -183,13 +174,9 @@ def find(data: Path, limits: Limits) -> RawData:
             "order lines of one layout: take the other away"
         )
     if not found:
-        raise DataError(
-            f"{data}: {next(iter(lines_file.values()))} is missing; expected "
-            + " or ".join(
-                f"{one.owner} files ({', '.join(files_of[name])})"
-                for name, one in layouts().items()
-            )
-        )
+        expected = [f"{one.owner} files ({', '.join(files_of[n])})" for n, one in layouts().items()]
+        first = next(iter(lines_file.values()))
+        raise DataError(f"{data}: {first} is missing; expected {' or '.join(expected)}")
     (layout,) = found
     for file in files_of[layout]:
         if file not in candidates:
@@ -204,7 +191,7 @@ def find(data: Path, limits: Limits) -> RawData:
 def check_header(file: RawFile, may_be_wide: bool = False) -> None:
     """Raise DataError unless the header holds exactly the expected columns, in any order.
 
-    A wide table holds in its header what else stands in rows: only its first column is looked at.
+    A wide table has in its header what others have in rows: only its first column is checked.
     """
     found = file.header()
     doubled = sorted({name for name in found if found.count(name) > 1})
@@ -222,9 +209,9 @@ def check_header(file: RawFile, may_be_wide: bool = False) -> None:
         return
     for name in columns:
         if name not in found:
-            seen = "" if file.people else f"; found {_shown(found)}"  # may be a person
+            given = "" if file.people else f"; found {_shown(found)}"  # may be a person
             raise DataError(
-                f"{file.name}: column {name} is missing; expected {', '.join(columns)}{seen}"
+                f"{file.name}: column {name} is missing; expected {', '.join(columns)}{given}"
             )
     extra = [name for name in found if name not in columns]
     if extra:
@@ -240,22 +227,23 @@ def _shown(names: list[str]) -> str:
 
 
 def _members(data: Path, limits: Limits) -> dict[str, RawFile]:
-    """Files with an expected name in a folder or archive; each may itself be a zip of one file."""
+    """Find the files with an expected name in a folder or archive; each may be zipped itself."""
     names = file_names() | {MARKER}
     if data.is_dir():
         found = {}
         for name in names:
-            if (data / name).exists() and (data / f"{name}.zip").exists():
+            path, archive = data / name, data / f"{name}.zip"
+            if path.exists() and archive.exists():
                 raise DataError(
                     f"{data}: holds both {name} and {name}.zip; expected one of them: take the "
                     "other away"
                 )
-            if (data / name).is_file():
-                found[name] = RawFile(name, data / name, (), (data / name).stat().st_size)
-            elif (data / name).is_dir():
-                raise DataError(f"{data / name}: is a folder; expected the file {name}")
-            elif (data / f"{name}.zip").is_file():
-                found |= _archived(data / f"{name}.zip", {name}, limits)
+            if path.is_file():
+                found[name] = RawFile(name, path, (), path.stat().st_size)
+            elif path.is_dir():
+                raise DataError(f"{path}: is a folder; expected the file {name}")
+            elif archive.is_file():
+                found |= _archived(archive, {name}, limits)
         return found
     if data.is_file():
         return _archived(data, names, limits)
@@ -263,7 +251,7 @@ def _members(data: Path, limits: Limits) -> dict[str, RawFile]:
 
 
 def _archived(path: Path, names: set[str], limits: Limits) -> dict[str, RawFile]:
-    """Files with an expected name in an archive, or zipped one by one within it."""
+    """Find the files with an expected name in an archive, or zipped one by one within it."""
     found: dict[str, RawFile] = {}
     try:
         with zipfile.ZipFile(path) as archive:
@@ -272,10 +260,8 @@ def _archived(path: Path, names: set[str], limits: Limits) -> dict[str, RawFile]
                 members = [(info, (info.filename,))]
                 if info.filename.endswith(".zip"):
                     with archive.open(info) as file, zipfile.ZipFile(file) as inner:
-                        members = [
-                            (each, (info.filename, each.filename))
-                            for each in _expected(inner, names)
-                        ]
+                        files = _expected(inner, names)
+                        members = [(each, (info.filename, each.filename)) for each in files]
                 for member, way in members:
                     _refuse_protected_or_bloated(path, member, limits)
                     name = Path(member.filename).name
@@ -300,13 +286,9 @@ def _archived(path: Path, names: set[str], limits: Limits) -> dict[str, RawFile]
 
 
 def _expected(archive: zipfile.ZipFile, names: set[str]) -> list[zipfile.ZipInfo]:
-    return [
-        info
-        for info in archive.infolist()
-        if Path(info.filename).name in names
-        and "__MACOSX" not in info.filename
-        and not info.is_dir()
-    ]
+    files = [info for info in archive.infolist() if not info.is_dir()]
+    files = [info for info in files if "__MACOSX" not in info.filename]
+    return [info for info in files if Path(info.filename).name in names]
 
 
 def _refuse_protected_or_bloated(path: Path, info: zipfile.ZipInfo, limits: Limits) -> None:

@@ -1,14 +1,14 @@
-"""CSV to typed columns: fast where the file is sound, line by line where it is not.
+"""Read CSV into typed columns: fast where the file is sound, line by line where it is not.
 
-A slice of a large file is parsed by pyarrow with explicit types, without quotes, and held against
-the dictionary's limits. Where that fails, and in products and customers always, a regular
-expression finds the lines that are sound beyond doubt. Only the others are read one by one with
-Python's csv module: it has the last word on each, and finds the line number and the rule that a bad
-row breaks. Bad rows go to quarantine; the others are parsed as they stand.
+Pyarrow parses a slice of a large file with explicit types, without quotes, and the values are
+checked against the dictionary's limits. Where that fails, and always in products and customers, a
+regular expression finds the lines that are sound beyond doubt. Only the others are read one by one
+with Python's csv module, which decides on each and finds the line number and the rule that a bad
+row breaks. Bad rows go to quarantine; the others are parsed unchanged.
 
-In orders and order lines a row is a line. In products and customers a quoted text may hold line
-breaks; where quotes are not closed, the line on which the row begins is the bad row, and reading
-goes on with the next.
+In orders and order lines a row is a line. In products and customers a quoted text may have line
+breaks; if a quote is not closed, the line on which the row begins is the bad row, and reading
+continues with the next line.
 """
 
 import csv
@@ -38,7 +38,7 @@ MASK = "***"
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row that could not be used: where it stood, the rule it broke, its text."""
+    """A row that could not be used: file and line, the rule it broke, its text."""
 
     file: str
     line: int
@@ -48,7 +48,7 @@ class BadRow:
 
 @dataclass(frozen=True)
 class Slice:
-    """What a slice of a file held: its good rows, its bad ones, and how many lines it had.
+    """What was read from a slice of a file: good rows, bad rows, and its number of lines.
 
     `at` is the line on which each good row begins.
     """
@@ -63,7 +63,7 @@ class Slice:
 class Reader:
     """How the rows of one raw file become the columns of one raw table.
 
-    After more than `most_bad` rows of a slice, its rest is not looked at: the file will be refused.
+    After more than `most_bad` rows of a slice, its rest is not read: the file will be refused.
     """
 
     file: RawFile
@@ -73,24 +73,24 @@ class Reader:
 
     @cached_property
     def most_bad(self) -> float:
-        """As many bad rows as the `allowed` share can be: each field takes a byte at least."""
+        """The most bad rows that the `allowed` share can be: each field takes at least a byte."""
         return max(MANY_BAD_ROWS, self.allowed * self.file.size / len(self.header))
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """The dictionary's columns that the file has, under whatever name."""
+        """The dictionary's columns that the file has, under any name."""
         names = self.file.names.values()
         return tuple(c for c in dictionary.columns_of(self.table) if c.name in names)
 
     @cached_property
     def fields(self) -> tuple[Column | None, ...]:
-        """The dictionary's column of each field of a row; None where a person's name stands."""
+        """The dictionary's column of each field of a row; None for a person's name."""
         columns = {column.name: column for column in self.columns}
         return tuple(columns.get(self.file.names[name]) for name in self.header)
 
     @cached_property
     def has_text(self) -> bool:
-        """Whether a column holds free text, which may be quoted and hold line breaks."""
+        """Whether a column has free text, which may be quoted and contain line breaks."""
         return any(c.type == "category" and not c.allowed for c in self.columns)
 
     @cached_property
@@ -138,7 +138,7 @@ class Reader:
         return Slice(self._typed(good), bad, len(lines), np.flatnonzero(begins) + 1)
 
     def _doubtful(self, lines: list[bytes]) -> list[int]:
-        """The places of the lines that have to be looked at."""
+        """Return the places of the lines that have to be checked one by one."""
         array = pa.array(lines, pa.binary())
         plain = pc.and_(
             pc.match_substring_regex(array, self.plain_row),
@@ -205,14 +205,14 @@ class Reader:
         return None
 
     def shown(self, row: "Row") -> str:
-        """The text of a row as it may be kept: without names of people, readable as UTF-8."""
+        """Return the text of a row in the form to keep: without names of people, valid UTF-8."""
         text = row.text.rstrip("\r\n")
         if self.file.people:
             text = ",".join(map(self._masked, row.fields or text.split(",")))
         return text.encode("utf-8", "replace").decode()[: field.LONGEST_TEXT]
 
     def _masked(self, value: str) -> str:
-        """Hide what may be a person's name: in a shifted row it can stand in any field (D-14)."""
+        """Hide what may be a person's name: in a shifted row it can be in any field (D-14)."""
         if not self.file.people or not any(map(str.isalpha, value)):
             return value
         return value if any(value in column.allowed for column in self.columns) else MASK
@@ -220,7 +220,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Row:
-    """One row as it stands in a slice: its first line, its text, its fields, what is wrong."""
+    """One row as found in a slice: its first line, its text, its fields, what is wrong."""
 
     line: int
     text: str
@@ -237,8 +237,8 @@ UNSOUND = (pa.ArrowInvalid, OverflowError, _LimitBrokenError)
 
 
 def dictionary_schema(columns: tuple[Column, ...]) -> pa.Schema:
-    """The stored schema of some of a table's columns."""
-    return pa.schema([pa.field(c.name, c.arrow_type, nullable=True) for c in columns])
+    """Return the stored schema of some of a table's columns."""
+    return pa.schema([(column.name, column.arrow_type) for column in columns])
 
 
 def _decoded(line: bytes) -> str:
@@ -246,7 +246,7 @@ def _decoded(line: bytes) -> str:
 
 
 def read_small(file: RawFile, table: str) -> tuple[pa.Table, list[BadRow]]:
-    """Read a file whose quoted text may hold line breaks, at once: products or customers."""
+    """Read a file whose quoted text may have line breaks, in one piece: products or customers."""
     reader = Reader(file, table, tuple(file.header()))
     found = reader.line_by_line(b"".join(_without_first_line(file.slices())))
     expect_rows(file, found.rows.num_rows + len(found.bad))
@@ -274,7 +274,7 @@ def read_slices(
 
 
 def numbered(slices: Iterable[tuple], reader: Reader) -> Iterator[tuple]:
-    """Give the bad rows of slices, (result, bad rows, lines) each, their line in the file.
+    """Give the bad rows of slices, (result, bad rows, lines) each, their line number in the file.
 
     Raises DataError as soon as more rows are bad than the reader's allowed share can be, however
     many rows are still to come.
@@ -294,14 +294,14 @@ def numbered(slices: Iterable[tuple], reader: Reader) -> Iterator[tuple]:
 
 
 def _shifted(bad: list[BadRow], first_line: int) -> list[BadRow]:
-    """The bad rows of a text that begins in this line of its file."""
+    """Shift the line numbers of the bad rows of a text that begins on this line of its file."""
     return [replace(row, line=row.line + first_line - 1) for row in bad]
 
 
 def find_rows(file: RawFile, table: str, wanted: Callable) -> Iterator[tuple[int, str, dict]]:
     """Yield line number, text and values of the rows for which `wanted(rows)` is true.
 
-    A second reading of the file, to say where something stands.
+    This reads the file again, to say where something is.
     """
     reader = Reader(file, table, tuple(file.header()))
     slices = _without_first_line(file.slices())
@@ -319,7 +319,7 @@ def find_rows(file: RawFile, table: str, wanted: Callable) -> Iterator[tuple[int
 
 
 def _in_order(pool: ThreadPoolExecutor, work: Callable, items: Iterable, ahead: int) -> Iterator:
-    """Like `pool.map`, but takes items from the source only when there is room for them."""
+    """Do what `pool.map` does, but take items from the source only when there is room for them."""
     waiting = deque()
     for item in items:
         waiting.append(pool.submit(work, item))
@@ -331,8 +331,7 @@ def _in_order(pool: ThreadPoolExecutor, work: Callable, items: Iterable, ahead: 
 
 def _without_first_line(slices: Iterator[bytes]) -> Iterator[bytes]:
     for number, text in enumerate(slices):
-        rest = text if number else _without_header(text)
-        if rest:
+        if rest := text if number else text.partition(b"\n")[2]:
             yield rest
 
 
@@ -340,7 +339,7 @@ def read_departments(file: RawFile) -> pa.Table:
     """Read departments.csv, long or wide: one row per department.
 
     The course's file is wide: the ids are the header, the names the one row below it. Raises
-    DataError for whatever is wrong in it: no row of so small a table can be spared.
+    DataError for anything that is wrong in it: no row of so small a table can be spared.
     """
     text = b"".join(file.slices()).decode("utf-8", errors="surrogateescape")
     try:
@@ -370,30 +369,22 @@ def read_departments(file: RawFile) -> pa.Table:
         if len(row) != 2:
             raise DataError(f"{where}: expected 2 fields, found {len(row)}")
         for name, column, value in zip(header, columns, row, strict=True):
-            problem = field.problem(column, value)
-            if problem:
+            if problem := field.problem(column, value):
                 raise DataError(f"{where}: {name}: {problem}")
     found = {}
     for name, column, texts in zip(header, columns, zip(*rows[1:], strict=True), strict=True):
         found[column.name] = list(map(int, texts)) if column.type == "int16" else texts
-        doubled = next((v for v, count in Counter(found[column.name]).items() if count > 1), None)
-        if doubled is not None:
+        ((doubled, times),) = Counter(found[column.name]).most_common(1)
+        if times > 1:
             raise DataError(
                 f"{file.name}: {name} {doubled} stands on several departments; expected each once"
             )
-    return pa.table(
-        {
-            "department_id": pa.array(found["department_id"], pa.int16()),
-            "department": pa.array(found["department"]).dictionary_encode(),
-        }
-    )
-
-
-def _without_header(text: bytes) -> bytes:
-    return text.partition(b"\n")[2]
+    ids = pa.array(found["department_id"], pa.int16())
+    names = pa.array(found["department"]).dictionary_encode()
+    return pa.table({"department_id": ids, "department": names})
 
 
 def expect_rows(file: RawFile, rows: int) -> None:
-    """Raise DataError when a file holds nothing but its header."""
+    """Raise DataError when a file has nothing but its header."""
     if rows == 0:
         raise DataError(f"{file.name}: the file holds a header and no rows; expected rows")

@@ -1,7 +1,7 @@
-"""Order lines that stand twice: a product is in an order once (D-30).
+"""Find order lines that repeat another: a product is in an order once (D-30).
 
-Looked for in each finished part, where all lines of an order lie together: 0.5 s at full size.
-Only when there are some is the file read again, to say where they stand.
+They are looked for in each finished part, which has all lines of an order: 0.5 s at full size. Only
+if there are some is the file read again, to say on which lines they are.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ KEY = ["order_id", "product_id"]
 
 
 def find(folder: Path, parts: int, threads: int) -> list[np.ndarray]:
-    """For each part of the order lines, the keys of the lines that repeat an earlier one."""
+    """Return, for each part, the keys of the lines that repeat an earlier one."""
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(partial(_repeated_keys, folder), range(parts)))
 
@@ -36,7 +36,7 @@ def _repeated_keys(folder: Path, part: int) -> np.ndarray:
 
 
 def keys_of(lines: pa.Table) -> np.ndarray:
-    """Order and product of each line as one number."""
+    """Combine order and product of each line into one number."""
     keys = lines["order_id"].to_numpy().astype(np.int64)
     keys <<= 32
     keys |= lines["product_id"].to_numpy()
@@ -48,8 +48,8 @@ def set_aside(
 ) -> tuple[list[BadRow], dict[int, dict]]:
     """Take the repeated lines out of their parts; return them, and what the new parts hold.
 
-    The first of the equal lines stays. Raises DataError, naming both lines, where the second says
-    something else than the first: nobody can tell which of them is true.
+    The first of the equal lines stays. Raises DataError, naming both lines, if the second differs
+    from the first: nobody can say which of them is true.
     """
     bad = rows_that_repeat(file, np.concatenate(repeated))
     rewritten = {}
@@ -61,7 +61,7 @@ def set_aside(
 
 
 def rows_that_repeat(file: RawFile, keys: np.ndarray) -> list[BadRow]:
-    """The rows that repeat an earlier row of one of the keys, with the line that they repeat."""
+    """Return the rows that repeat an earlier row with one of the keys, and which line it is."""
     first: dict[tuple[int, int], tuple[int, dict]] = {}
     bad = []
     for line, text, values in find_rows(file, TABLE, lambda rows: np.isin(keys_of(rows), keys)):

@@ -1,4 +1,4 @@
-"""A large raw file split by customer on a cluster: workers read slices, then put parts together.
+"""Split a large raw file by customer on a cluster: workers read slices, then join parts.
 
 Each slice becomes one file of fragments, one record batch for each part; then each part is put
 together from its fragments in the order of the file. The slices are those of `RawFile.slices`, and
@@ -20,7 +20,7 @@ LOOK_BACK = 64 * 1024  # bytes in which nearly every line ends
 
 
 def cut(file: RawFile, size: int = SLICE_BYTES) -> list[tuple[int, int]]:
-    """Where each slice of a file that is not packed begins and ends: after the end of a line."""
+    """Return where each slice of an unpacked file begins and ends: always after a whole line."""
     cuts = {0, file.size}
     with file.path.open("rb") as stream:
         for begin, end in pairwise([*range(0, file.size, size), file.size]):
@@ -29,7 +29,7 @@ def cut(file: RawFile, size: int = SLICE_BYTES) -> list[tuple[int, int]]:
 
 
 def _after_last_line(stream, begin: int, end: int) -> int:
-    """Position after the last line that ends between `begin` and `end`; 0 when none does."""
+    """Return the position after the last line that ends from `begin` to `end`; 0 if none does."""
     for start in (max(begin, end - LOOK_BACK), begin):
         stream.seek(start)
         found = stream.read(end - start).rfind(b"\n")

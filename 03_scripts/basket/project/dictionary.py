@@ -1,4 +1,4 @@
-"""The data dictionary: every column once, turned into schemas that each written table must meet.
+"""Read the data dictionary: every column once, turned into schemas that all written tables meet.
 
 A column of the result tables (`results` among its tables) also says how a reader sees it: heading,
 number format, and whether it identifies rows.
@@ -32,9 +32,9 @@ ARROW_TYPES = {
     "date": pa.date32(),
     "category": pa.dictionary(pa.int32(), pa.string()),
 }
-RESULTS = "results"  # stands for all result tables among the tables of a column
-TEXTS = ("text", "category")
-PANDAS_TYPES = {name: name for name in ARROW_TYPES} | {"date": "datetime64[s]"}
+RESULTS = "results"  # means all result tables among the tables of a column
+AS_WRITTEN = ("type", "unit", "source", "derived_from", "derivation", "description")
+AS_WRITTEN += ("heading", "format", "key")
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,16 @@ class Column:
 
     @property
     def is_text(self) -> bool:
-        """Whether it holds texts, even where every one of them looks like a number."""
-        return self.type in TEXTS
+        """Whether it contains texts, even if every one of them looks like a number."""
+        return self.type in ("text", "category")
 
     @property
     def decimals(self) -> int:
-        """Decimals with which its fractions are written: of money two, of others six."""
+        """Decimals with which its fractions are written: two for money, six for others."""
         return 2 if self.type == "money" else 6
 
     def is_checked_in(self, table: str) -> bool:
-        """Whether its values are checked in a table: in the first, as a gather changes none."""
+        """Return whether its values are checked in a table: only in its first, others copy them."""
         return self.tables[0] == table
 
     @property
@@ -85,39 +85,33 @@ class Column:
     @property
     def pandas_type(self) -> str:
         """Type that a notebook sees."""
-        return PANDAS_TYPES[self.type]
+        return "datetime64[s]" if self.type == "date" else self.type
 
 
 @cache
 def columns() -> tuple[Column, ...]:
-    """All columns, in the order in which every table shows them."""
+    """Return all columns, in the order in which every table shows them."""
     with PATH.open(newline="", encoding="utf-8") as file:
-        return tuple(
-            Column(
-                name=row["column"],
-                tables=tuple(name for name in row["tables"].split() if name != RESULTS),
-                type=row["type"],
-                required=row["required"] == "yes",
-                minimum=float(row["minimum"]) if row["minimum"] else None,
-                maximum=float(row["maximum"]) if row["maximum"] else None,
-                allowed=tuple(row["allowed"].split("|")) if row["allowed"] else (),
-                unit=row["unit"],
-                source=row["source"],
-                derived_from=row["derived_from"],
-                derivation=row["derivation"],
-                description=row["description"],
-                in_results=RESULTS in row["tables"].split(),
-                heading=row["heading"],
-                format=row["format"],
-                key=row["key"],
-            )
-            for row in csv.DictReader(file, restval="")
-        )
+        return tuple(map(_column, csv.DictReader(file, restval="")))
+
+
+def _column(row: dict[str, str]) -> Column:
+    tables = row["tables"].split()
+    return Column(
+        name=row["column"],
+        tables=tuple(name for name in tables if name != RESULTS),
+        required=row["required"] == "yes",
+        minimum=float(row["minimum"]) if row["minimum"] else None,
+        maximum=float(row["maximum"]) if row["maximum"] else None,
+        allowed=tuple(row["allowed"].split("|")) if row["allowed"] else (),
+        in_results=RESULTS in tables,
+        **{name: row[name] for name in AS_WRITTEN},
+    )
 
 
 @cache
 def columns_of(table: str) -> tuple[Column, ...]:
-    """The columns of one table, in order. Raises KeyError for a table that no column names."""
+    """Return the columns of a table, in order. Raises KeyError for a table that no column names."""
     found = tuple(column for column in columns() if table in column.tables)
     if not found:
         raise KeyError(f"data_dictionary.csv has no column for the table {table}")
@@ -126,7 +120,7 @@ def columns_of(table: str) -> tuple[Column, ...]:
 
 @cache
 def result_columns() -> dict[str, Column]:
-    """The columns of the result tables by name."""
+    """Return the columns of the result tables by name."""
     return {column.name: column for column in columns() if column.in_results}
 
 
@@ -143,52 +137,44 @@ def result_column(name: str) -> Column:
 
 @cache
 def arrow_schema(table: str) -> pa.Schema:
-    """The schema in which a table is stored."""
-    return pa.schema(
-        [pa.field(c.name, c.arrow_type, nullable=not c.required) for c in columns_of(table)]
-    )
+    """Return the schema in which a table is stored."""
+    columns = columns_of(table)
+    return pa.schema([pa.field(c.name, c.arrow_type, not c.required) for c in columns])
 
 
 @cache
 def schema(table: str):
-    """The pandera schema of a table: columns, types, missing values, and values (is_checked_in)."""
+    """Return the pandera schema: columns, types, missing values, and values (is_checked_in)."""
     import pandera.pandas as pandera
 
-    def checks(column: Column) -> list:
-        if not column.is_checked_in(table):
-            return []
-        found = []
-        if column.minimum is not None:
-            found.append(pandera.Check.ge(column.minimum, n_failure_cases=20))
-        if column.maximum is not None:
-            found.append(pandera.Check.le(column.maximum, n_failure_cases=20))
-        if column.allowed:
-            found.append(pandera.Check.isin(column.allowed, n_failure_cases=20))
-        return found
-
-    return pandera.DataFrameSchema(
-        {
-            c.name: pandera.Column(c.pandas_type, checks(c), nullable=not c.required)
-            for c in columns_of(table)
-        },
-        strict=True,
-        name=table,
-    )
+    described = {}
+    for column in columns_of(table):
+        rules = []
+        if column.is_checked_in(table):
+            check, limits = pandera.Check, (column.minimum, column.maximum, column.allowed or None)
+            rules = [
+                rule(limit, n_failure_cases=20)
+                for rule, limit in zip((check.ge, check.le, check.isin), limits, strict=True)
+                if limit is not None
+            ]
+        nullable = not column.required
+        described[column.name] = pandera.Column(column.pandas_type, rules, nullable=nullable)
+    return pandera.DataFrameSchema(described, strict=True, name=table)
 
 
 def validate(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with the table's columns in order; raise when it breaks the dictionary."""
-    names = [column.name for column in columns_of(table)]
-    if sorted(frame) != sorted(names) or not all(
-        keeps(column, frame[column.name], table) for column in columns_of(table)
-    ):
+    columns = columns_of(table)
+    names = [column.name for column in columns]
+    is_complete = sorted(frame) == sorted(names)
+    if not is_complete or not all(keeps(c, frame[c.name], table) for c in columns):
         with _SLOWLY:
             _say_what_is_wrong(table, frame)
     return frame[names]
 
 
 def keeps(column: Column, values: pd.Series, table: str) -> bool:
-    """Whether a column keeps to the dictionary, checked in one pass: pandera's checks take ten."""
+    """Return whether a column keeps to the dictionary: in one pass, pandera would take ten."""
     if str(values.dtype) != column.pandas_type or (column.required and values.hasnans):
         return False
     if not column.is_checked_in(table) or values.isna().all():
@@ -213,13 +199,10 @@ def _say_what_is_wrong(table: str, frame: pd.DataFrame) -> None:
 
 
 def derivations(settings: Settings) -> list[dict[str, str]]:
-    """One row per derived column, its rule worded with the thresholds in force."""
+    """Return a row per derived column, its rule worded with the thresholds in force."""
     words = {name: f"{value:,.10g}" for name, value in settings.thresholds}
-    words |= {
-        name: [f"{cut:,.10g}" for cut in flag.cuts]
-        for name, flag in settings.flags.items()
-        if flag.cuts
-    }
+    banded = {name: flag for name, flag in settings.flags.items() if flag.bands}
+    words |= {name: [f"{cut:,.10g}" for cut in flag.cuts] for name, flag in banded.items()}
     words |= settings.labels.model_dump() | {"day_0": settings.day_names[0]}
     return [
         {
@@ -236,8 +219,6 @@ def derivations(settings: Settings) -> list[dict[str, str]]:
 
 
 def describe(table: str) -> pd.DataFrame:
-    """The dictionary's rows of one table: column, type, unit and description."""
-    return pd.DataFrame(
-        [(c.name, c.type, c.unit, c.description) for c in columns_of(table)],
-        columns=["column", "type", "unit", "description"],
-    )
+    """Return the dictionary's rows of one table: column, type, unit and description."""
+    rows = [(c.name, c.type, c.unit, c.description) for c in columns_of(table)]
+    return pd.DataFrame(rows, columns=["column", "type", "unit", "description"])

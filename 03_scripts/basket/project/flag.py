@@ -56,13 +56,9 @@ class Flag(BaseModel):
             texts = list(self.bands.values())
             texts[-1] = f"{texts[-1].split()[0]} {_plain(self.cuts[-1])}"
             return [f"{text} {self.unit}" for text in texts]
-        return [
-            *(
-                ["most", "the rest", "fewest"]
-                if self.ranks
-                else map(", ".join, self.gathers.values())
-            )
-        ]
+        if self.ranks:
+            return ["most", "the rest", "fewest"]
+        return list(map(", ".join, self.gathers.values()))
 
     @property
     def is_whole(self) -> bool:
@@ -129,7 +125,7 @@ class Flag(BaseModel):
         values = [value for each in self.gathers.values() for value in each]
         for value in values:
             if values.count(value) > 1:
-                raise ValueError(f"gathers must hold each value once; {value} stands in several")
+                raise ValueError(f"gathers must have each value once; {value} is in several")
         for label, (low, high) in zip(self.bands, _edges(self.cuts), strict=bool(self.bands)):
             expected = self._restated(label, low, high)
             if label != expected:

@@ -77,14 +77,11 @@ class Inputs:
     @classmethod
     def received(cls) -> "Inputs":
         """Read them from the environment."""
-        given = {field.name: os.environ.get(_variable(field.name)) for field in fields(cls)}
-        return cls(
-            **{
-                name: value if name == "scheduler" else Path(value)
-                for name, value in given.items()
-                if value
-            }
-        )
+        found = {}
+        for name in (field.name for field in fields(cls)):
+            if value := os.environ.get(_variable(name)):
+                found[name] = value if name == "scheduler" else Path(value)
+        return cls(**found)
 
     def environment(self) -> dict[str, str]:
         """Return the variables that hand them on."""

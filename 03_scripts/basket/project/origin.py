@@ -1,4 +1,4 @@
-"""Where a run's data comes from: real, wholly generated, or with columns that we made up.
+"""Say where a run's data comes from: real, wholly generated, or with fabricated columns.
 
 This is the one home of the answer and of the words that say it on figures, pages and sheets.
 """
@@ -68,9 +68,6 @@ class Origin:
             scale = self.synthetic.get("scale")
             size = f" of SCALE {scale:g}" if isinstance(scale, int | float) else ""
             return f"SYNTHETIC DATA: a generated data set{size} in {self.owner} layout"
-        if self.kind == COLUMNS:
-            return (
-                f"Instacart's data in {self.owner} layout; SYNTHETIC COLUMNS: the prices and the "
-                "customers are fabricated by the generator"
-            )
-        return f"Instacart's data in {self.owner} layout"
+        fabricated = "the prices and the customers are fabricated by the generator"
+        more = f"; SYNTHETIC COLUMNS: {fabricated}" if self.kind == COLUMNS else ""
+        return f"Instacart's data in {self.owner} layout{more}"

@@ -1,4 +1,4 @@
-"""The settings: every adjustable number and label, read from settings.yml and checked."""
+"""Read and check the settings: every adjustable number and label, from settings.yml."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -43,7 +43,7 @@ class Report(Section):
 
 
 class Thresholds(Section):
-    """What is counted out or left out; where labels begin stands in the flags."""
+    """Limits and ranks that belong to no flag; the cut points of labels are in the flags."""
 
     price_ceiling_dollars: Positive
     busiest_hours: Annotated[int, Field(ge=1, le=12)]
@@ -198,7 +198,7 @@ class Settings(Section):
         return self
 
     def flags_of(self, what: str) -> dict[str, Flag]:
-        """Give the flags of products, orders or customers: `what` is product, order or customer."""
+        """Return the flags of products, orders or customers: `what` is the singular."""
         return {name: flag for name, flag in self.flags.items() if flag.of == what}
 
     def groupings(self) -> list[str]:
@@ -206,7 +206,7 @@ class Settings(Section):
         return [name for name in self.flags_of("customer") if name != POPULATION_FLAG]
 
     def tested(self) -> dict[str, Flag]:
-        """Give the groupings that serve a question, in the order of the questions."""
+        """Return the groupings that serve a question, in the order of the questions."""
         found = {name: self.flags[name] for name in self.groupings() if self.flags[name].question}
         return dict(sorted(found.items(), key=lambda item: int(item[1].question[1:])))
 
@@ -220,7 +220,7 @@ class Settings(Section):
         return self.flags["region"].gathers
 
     def daypart_of_hour(self) -> list[int]:
-        """Number of the daypart of each hour, 0 to 23."""
+        """Return the number of the daypart of each hour, 0 to 23."""
         bounds = list(self.dayparts.values())
         return [
             next(number for number, (first, last) in enumerate(bounds) if first <= hour <= last)
@@ -228,7 +228,7 @@ class Settings(Section):
         ]
 
     def weekend_days(self) -> list[int]:
-        """Numbers of the days called Saturday and Sunday."""
+        """Return the numbers of the days called Saturday and Sunday."""
         return [number for number, name in enumerate(self.day_names) if name.startswith("S")]
 
     def rules_named(self, name: str) -> Rules:
@@ -237,7 +237,7 @@ class Settings(Section):
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads YAML and refuses a key that stands twice: one of two labels would be lost."""
+    """A YAML reader that refuses a key that occurs twice: one of two labels would be lost."""
 
     def construct_mapping(self, node, deep=False):
         """Read a mapping."""

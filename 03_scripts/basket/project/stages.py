@@ -1,4 +1,4 @@
-"""The graph of stages, read from stages.csv, and the record that each stage leaves."""
+"""Read the graph of stages from stages.csv, and the record that each stage leaves."""
 
 import csv
 from dataclasses import dataclass
@@ -24,20 +24,18 @@ class Step:
 
 @cache
 def graph() -> dict[str, Step]:
-    """The stages in their order."""
+    """Return the stages in their order."""
+    steps = {}
     with GRAPH.open(newline="", encoding="utf-8") as file:
-        return {
-            row["stage"]: Step(
-                row["stage"],
-                ("raw files",) if row["takes"] == "raw files" else tuple(row["takes"].split()),
-                tuple(row["makes"].split()),
-            )
-            for row in csv.DictReader(file)
-        }
+        for row in csv.DictReader(file):
+            stage, takes, makes = row["stage"], row["takes"], tuple(row["makes"].split())
+            takes = (takes,) if takes == "raw files" else tuple(takes.split())
+            steps[stage] = Step(stage, takes, makes)
+    return steps
 
 
 def record_file(folders: Folders, stage: str) -> Path:
-    """Where a stage's record stands."""
+    """Return the file with a stage's record."""
     return folders.prepared / f"{stage}.json"
 
 
@@ -50,10 +48,10 @@ def read_record(folders: Folders, stage: str) -> dict:
 
 
 def usage_file(folders: Folders, stage: str) -> Path:
-    """Where a stage says how much it used; not part of any result."""
+    """Return the file in which a stage says how much it used; not part of any result."""
     return folders.prepared / f"{stage}{USAGE}"
 
 
 def done_file(folders: Folders, stage: str) -> Path:
-    """Where a run notes what a finished stage was built from, and what it made."""
+    """Return the file in which a run notes a finished stage's inputs and outputs."""
     return folders.prepared / f"{stage}{DONE}"

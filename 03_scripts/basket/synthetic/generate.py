@@ -5,44 +5,26 @@ Every figure that the customers follow comes from `real_distributions.json` (agg
 scale, seed and effects give the same bytes, whatever the number of threads.
 """
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
-from functools import cache, partial
-from hashlib import sha256
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from basket.synthetic.names import MEN, SURNAMES, WOMEN, product_name
-from basket.synthetic.shopping import NO_GAP, Assortment, Shoppers, Shopping, assortment, real, shop
+from basket.synthetic.by_id import CUSTOMERS_IN_BLOCK, position
+from basket.synthetic.catalogue import all_products, write_departments, write_products
+from basket.synthetic.people import attributes, fabricate_customers, states
+from basket.synthetic.shopping import NO_GAP, Shoppers, Shopping, real, shop
 
 MARKER = "SYNTHETIC_DATA.json"
-CUSTOMERS_IN_BLOCK = 206_209  # order ids are shuffled within blocks of so many customers
 CUSTOMERS_IN_CHUNK = 2_048  # are generated together, with a random stream of their own
 ORDERS_IN_SLICE = 50_000  # orders whose lines are written together
 ROWS_IN_SLICE = 400_000  # of orders.csv and customers.csv
-
-PRODUCTS = 49_688  # ids 1..49688, as in Kaggle's file
-CATALOGUE_SEED = 49_688  # the catalogue is the same for every seed and scale
-DAMAGED_NAME = "#NAME?"
-DAMAGED_NAME_ID = 11_908
-PRODUCT_CALLED_NONE_ID = 21_405
-NAMELESS_IDS = (
-    57, 301, 1_024, 3_333, 5_120, 7_777, 9_306, 12_012, 15_551, 19_089, 23_456, 28_282, 31_415,
-    37_037, 42_424, 48_888,
-)  # fmt: skip
-REPEATED_ROW_IDS = (462, 18_458, 26_808, 35_306, 35_491)
-ABSURD_PRICES = {21_553: 14_900.0, 33_664: 99_999.0}  # dollars
-DEAR_OUTSIDE_MEAT = {2_718: 20.0}  # the one price above 15 outside department 12
-DOUBLED_IDS = {6_799: 6_800, 26_519: 26_520}  # the first product's own id: the id that it shows
-
 EVAL_SETS = ("prior", "train", "test")
 
 
@@ -73,8 +55,6 @@ REAL = Effects()
 NONE = Effects(income=False)
 NAMED_EFFECTS = {"real": REAL, "none": NONE}
 OWL_OLDEST = 39  # years
-WIDOWED_FROM = 60  # years, without dependants; the course's rule of family status
-CHILD_UP_TO = 21  # years, with dependants; the same
 
 
 def generate(
@@ -96,8 +76,8 @@ def generate(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).unlink(missing_ok=True)
     rows = {
-        "products": _write_products(folder / "products.csv"),
-        "departments": _write_departments(folder / "departments.csv"),
+        "products": write_products(folder / "products.csv"),
+        "departments": write_departments(folder / "departments.csv"),
     }
     with ThreadPoolExecutor(threads) as pool:
         parallel = partial(_in_order, pool, 2 * threads)
@@ -112,263 +92,6 @@ def generate(
         "rows": rows,
     }
     (folder / MARKER).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-
-
-# Customers and prices, by id
-
-
-def fabricate_prices(products: pd.DataFrame) -> pd.Series:
-    """Price of each product in dollars, one decimal, from `product_id` and `department_id` alone.
-
-    Prices are spread evenly from 1 to 15, snacks 1.6 to 7, meat and seafood 8 to 25, as in the
-    course's file (complete file); its two absurd prices are not repeated here. A department that
-    the real data lacks is priced like most.
-    """
-    departments = real()["departments"]
-    most = departments[0]["price"]
-    lowest, highest = np.array([most, *(fact["price"] for fact in departments)]).T
-    department = products["department_id"].to_numpy(dtype=np.int64)
-    department = np.where((department > 0) & (department < len(lowest)), department, 0)
-    low, high = lowest[department], highest[department]
-    spread = _uniform(products["product_id"].to_numpy(dtype=np.uint64), "label")
-    return pd.Series(np.round(low + spread * (high - low), 1), products.index, name="prices")
-
-
-def fabricate_customers(user_ids: np.ndarray) -> pd.DataFrame:
-    """One row per user id, in the order given, with the columns of the course's customers.csv.
-
-    Each value follows from the id alone. Within 1..206209 the numbers of people by age, dependants,
-    gender, state, missing first name and day joined are the real ones.
-    """
-    people = _people(user_ids)
-    facts = real()["customers"]
-    is_man = _position(user_ids, "gender") < facts["male"]
-    given = np.where(
-        is_man,
-        np.array(MEN)[_position(user_ids, "first name") % len(MEN)],
-        np.array(WOMEN)[_position(user_ids, "first name") % len(WOMEN)],
-    ).astype(object)
-    given[_position(user_ids, "no first name") < facts["first_name_missing"]] = None
-    day = _position(user_ids, "date joined") * facts["date_joined"]["days"] // CUSTOMERS_IN_BLOCK
-    return pd.DataFrame(
-        {
-            "user_id": user_ids,
-            "First Name": pd.Series(given, dtype="str"),
-            "Surnam": np.array(SURNAMES)[_position(user_ids, "surname") % len(SURNAMES)],
-            "Gender": np.where(is_man, "Male", "Female"),
-            "STATE": np.array(_states())[people.state],
-            "Age": people.age,
-            "date_joined": _days_joined()[day],
-            "n_dependants": people.dependants,
-            "fam_status": _family_status(people.age, people.dependants),
-            "income": people.income,
-        }
-    )
-
-
-@dataclass(frozen=True)
-class _People:
-    """What effects may depend on; one value per customer."""
-
-    age: np.ndarray
-    dependants: np.ndarray
-    state: np.ndarray  # index into _states()
-    income: np.ndarray  # dollars a year
-
-
-def _people(user_ids: np.ndarray) -> _People:
-    facts = real()["customers"]
-    age = facts["age"]["least"] + np.searchsorted(
-        np.cumsum(facts["age"]["counts"]), _position(user_ids, "age"), side="right"
-    )
-    dependants = np.searchsorted(
-        np.cumsum(facts["dependants"]), _position(user_ids, "dependants"), side="right"
-    )
-    return _People(
-        age,
-        dependants,
-        _position(user_ids, "state") % len(_states()),
-        _incomes(age, _uniform(np.asarray(user_ids, np.uint64), "income")),
-    )
-
-
-def _incomes(age: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """Income from the histogram of the customer's side of the step between 40 and 41 years."""
-    facts = real()["customers"]["income"]
-    sides = []
-    for least, counts in zip(
-        facts["least"], (facts["up_to_step_age"], facts["above"]), strict=True
-    ):
-        edges = [least, *facts["edges"][1:]]
-        cumulative = np.concatenate(([0], np.cumsum(counts))) / sum(counts)
-        sides.append(np.interp(uniform, cumulative, edges))
-    return np.where(age <= facts["step_age"], *sides).astype(np.int64)
-
-
-def _family_status(age: np.ndarray, dependants: np.ndarray) -> np.ndarray:
-    """Family status as the course made it: fully determined by age and dependants."""
-    alone = np.where(age < WIDOWED_FROM, "single", "divorced/widowed")
-    family = np.where(age <= CHILD_UP_TO, "living with parents and siblings", "married")
-    return np.where(dependants == 0, alone, family)
-
-
-@cache
-def _states() -> list[str]:
-    return sorted(state for states in real()["states"].values() for state in states)
-
-
-@cache
-def _days_joined() -> np.ndarray:
-    """Every day on which someone joined, written like 4/1/2020."""
-    facts = real()["customers"]["date_joined"]
-    first = date.fromisoformat(facts["first"])
-    days = [first + timedelta(days) for days in range(facts["days"])]
-    return np.array([f"{day.month}/{day.day}/{day.year}" for day in days])
-
-
-# Random numbers that are a function of an id
-
-
-def _mixed(values: np.ndarray) -> np.ndarray:
-    """Splitmix64: a bijection of 64-bit numbers without visible pattern."""
-    values = values + np.uint64(0x9E3779B97F4A7C15)
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
-
-
-def _salt(purpose: str) -> np.uint64:
-    return np.uint64(int.from_bytes(sha256(purpose.encode()).digest()[:8], "little"))
-
-
-def _uniform(ids: np.ndarray, purpose: str) -> np.ndarray:
-    """A number from 0 up to 1 for each id; another purpose gives unrelated numbers."""
-    return (_mixed(_mixed(ids ^ _salt(purpose))) >> np.uint64(11)) * 2.0**-53
-
-
-def _position(user_ids: np.ndarray, purpose: str) -> np.ndarray:
-    """Position 0..206208 of each id in a shuffle of its block of 206,209 ids.
-
-    A Feistel network shuffles 18-bit numbers; one that falls outside the block is shuffled again
-    until it falls inside. So the ids of a block get each position once.
-    """
-    half, mask = np.uint64(9), np.uint64(2**9 - 1)
-    block, position = np.divmod(
-        np.asarray(user_ids, np.uint64) - np.uint64(1), np.uint64(CUSTOMERS_IN_BLOCK)
-    )
-    keys = _mixed(_salt(purpose) + block)
-    pending = np.arange(position.size)
-    while pending.size:
-        left, right = position[pending] >> half, position[pending] & mask
-        for turn in range(4):
-            scrambled = _mixed(keys[pending] + np.uint64(turn) ^ right << np.uint64(16))
-            left, right = right, left ^ (scrambled & mask)
-        position[pending] = left << half | right
-        pending = pending[position[pending] >= CUSTOMERS_IN_BLOCK]
-    return position.astype(np.int64)
-
-
-# The catalogue
-
-
-@dataclass(frozen=True)
-class _Catalogue:
-    """The 49,688 products as they really are, before faults; index 0 is unused."""
-
-    department: np.ndarray
-    aisle: np.ndarray
-    rank: np.ndarray  # popularity within the department, from 0
-
-
-@cache
-def _catalogue() -> _Catalogue:
-    rng = np.random.default_rng(CATALOGUE_SEED)
-    aisles = {int(aisle): facts for aisle, facts in real()["aisles"].items()}
-    shelf = np.repeat(list(aisles), [products for _, products in aisles.values()])
-    aisle = np.concatenate(([0], rng.permutation(shelf)))
-    department_of = np.zeros(max(aisles) + 1, np.int64)
-    for number, (department, _) in aisles.items():
-        department_of[number] = department
-    department = department_of[aisle]
-    rank = np.zeros(PRODUCTS + 1, np.int64)
-    shuffled = rng.permutation(PRODUCTS) + 1
-    by_department = shuffled[np.argsort(department[shuffled], kind="stable")]
-    sizes = np.bincount(department[1:])
-    rank[by_department] = np.arange(PRODUCTS) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return _Catalogue(department, aisle, rank)
-
-
-def _prices() -> np.ndarray:
-    """Sound prices in dollars of all products, by id."""
-    products = {
-        "product_id": np.arange(1, PRODUCTS + 1),
-        "department_id": _catalogue().department[1:],
-    }
-    return fabricate_prices(pd.DataFrame(products)).to_numpy()
-
-
-@cache
-def _assortment() -> Assortment:
-    """The products as customers see them; popularity is planted where faults cost lines."""
-    counts = real()["planted_lines"]
-    planted = {
-        NAMELESS_IDS: "nameless",
-        tuple(DOUBLED_IDS): "absent",
-        tuple(DOUBLED_IDS.values()): "doubled",
-        tuple(ABSURD_PRICES): "absurd_price",
-    }
-    lines = {
-        product: counts[key] / counts["all"] / len(ids)
-        for ids, key in planted.items()
-        for product in ids
-    }
-    catalogue = _catalogue()
-    prices = np.concatenate(([0.0], _prices()))
-    return assortment(catalogue.department, catalogue.rank, prices, lines)
-
-
-def _write_products(path: Path) -> int:
-    """Write products.csv with its faults: damaged names and prices, doubled rows and ids."""
-    catalogue = _catalogue()
-    ids = np.arange(1, PRODUCTS + 1)
-    prices = _prices().tolist()
-    departments = {fact["department_id"]: fact["department"] for fact in real()["departments"]}
-    planted_names = dict.fromkeys(NAMELESS_IDS, "") | {
-        DAMAGED_NAME_ID: DAMAGED_NAME,
-        PRODUCT_CALLED_NONE_ID: "None",
-    }
-    planted_prices = ABSURD_PRICES | DEAR_OUTSIDE_MEAT
-    rows = []
-    for product, price in zip(ids.tolist(), prices, strict=True):
-        department = int(catalogue.department[product])
-        name = planted_names.get(product)
-        if name is None:
-            name = product_name(departments[department], int(catalogue.rank[product]))
-        row = (
-            DOUBLED_IDS.get(product, product),
-            name,
-            int(catalogue.aisle[product]),
-            department,
-            planted_prices.get(product, price),
-        )
-        rows += [row, row] if product in REPEATED_ROW_IDS else [row]
-    _write_rows(path, ("product_id", "product_name", "aisle_id", "department_id", "prices"), rows)
-    return len(rows)
-
-
-def _write_departments(path: Path) -> int:
-    """Write departments.csv, wide: the ids are the header, the names one row below it."""
-    facts = real()["departments"]
-    header = ("department_id", *(fact["department_id"] for fact in facts))
-    _write_rows(path, header, [("department", *(fact["department"] for fact in facts))])
-    return len(facts)
-
-
-def _write_rows(path: Path, header: Iterable, rows: Iterable[Iterable]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
 
 
 # Customers, orders and lines
@@ -401,7 +124,7 @@ def _ranges(rows: int, step: int) -> Iterator[slice]:
 def _write_customers(path: Path, customers: int, parallel: Parallel) -> int:
     """Write customers.csv sorted by date_joined; within a day the order is arbitrary."""
     user_ids = np.arange(1, customers + 1)
-    user_ids = user_ids[np.argsort(_position(user_ids, "date joined"), kind="stable")]
+    user_ids = user_ids[np.argsort(position(user_ids, "date joined"), kind="stable")]
 
     def rows(part: slice) -> pa.Buffer:
         people = fabricate_customers(user_ids[part])
@@ -443,7 +166,7 @@ def _write_shopping(
 
 def _shop_block(block: slice, seed: int, effects: Effects, parallel: Parallel) -> Shopping:
     """Let a block of customers shop, chunk by chunk, and join what they did."""
-    products = _assortment()
+    products = all_products()
 
     def shop_chunk(chunk: slice) -> Shopping:
         user_ids = np.arange(chunk.start, chunk.stop) + block.start + 1
@@ -457,13 +180,13 @@ def _shop_block(block: slice, seed: int, effects: Effects, parallel: Parallel) -
 
 def _shoppers(user_ids: np.ndarray, effects: Effects) -> Shoppers:
     """Apply the effects: how each customer's attributes change what the customer does."""
-    people = _people(user_ids)
+    people = attributes(user_ids)
     bounds = real()["line_share_by_income"]["up_to"]
     by_income = np.searchsorted(bounds, people.income, side="left")
     factor = np.ones(user_ids.size)
     if effects.region_spend:
         region, spend = effects.region_spend
-        within = np.isin(_states(), real()["states"][region])
+        within = np.isin(states(), real()["states"][region])
         factor[within[people.state]] = spend
     is_young_alone = (people.age <= OWL_OLDEST) & (people.dependants == 0)
     return Shoppers(

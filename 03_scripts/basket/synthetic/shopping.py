@@ -1,4 +1,4 @@
-"""How generated customers shop: orders, their days, hours and gaps, and the products in each.
+"""Let generated customers shop: orders, their days, hours and gaps, and the products in each.
 
 A customer has a growing list of products, in the order in which they were first bought. A line is
 either the next new place on that list or a place already on it, so `reordered` is true to history
@@ -41,7 +41,7 @@ OTHER_DEPARTMENTS_AFTER = 12  # draws in vain from one department's products
 
 @cache
 def real() -> dict:
-    """Aggregated figures of the real data; `_about` in the file gives each one's source."""
+    """Return aggregated figures of the real data; `_about` in the file gives their sources."""
     path = Path(__file__).with_name("real_distributions.json")
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -163,24 +163,24 @@ def shop(rng: np.random.Generator, shoppers: Shoppers, products: Assortment) -> 
 
 
 def _draw(flat_cdf: np.ndarray, row: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """Place in a flattened table of cumulative shares, `row + cdf`, for a uniform number each."""
+    """Look up each uniform number in its row of a flattened table of cumulative shares."""
     return np.searchsorted(flat_cdf, row + np.minimum(uniform, 1 - 1e-12), side="right")
 
 
 def _flat_cdf(shares: np.ndarray) -> np.ndarray:
-    """Cumulative shares of each row, each row lifted above the one before it, end to end."""
+    """Flatten the cumulative shares of each row, each row lifted above the one before it."""
     cdf = np.cumsum(shares, axis=1)
     return (cdf / cdf[:, -1:] + np.arange(len(shares))[:, None]).ravel()
 
 
 def _habitual(rng: np.random.Generator, owner: np.ndarray, customers: int, habit: float):
-    """A normal score per order whose variance is to a share `habit` the customer's own."""
+    """Draw a normal score per order; a share `habit` of its variance is between customers."""
     own = np.sqrt(habit) * rng.standard_normal(customers)
     return own[owner] + np.sqrt(1 - habit) * rng.standard_normal(owner.size)
 
 
 def _numbers_of_orders(rng: np.random.Generator, customers: int) -> np.ndarray:
-    """Orders of each customer, last one included: stratified, so that small sets fit as well."""
+    """Draw the orders of each customer, the last included: stratified, so that small sets fit."""
     facts = real()["customers_by_orders"]
     uniform = (rng.permutation(customers) + rng.random(customers)) / customers
     return _draw(_flat_cdf(np.array([facts["counts"]])), 0, uniform) + facts["least"]
@@ -193,7 +193,7 @@ def _last_sets(rng: np.random.Generator, orders: np.ndarray) -> np.ndarray:
 
 
 def _gaps(rng, orders: np.ndarray, owner: np.ndarray, number: np.ndarray) -> np.ndarray:
-    """Days since the order before; who orders often has more orders in the same months."""
+    """Draw the days since the order before; frequent customers have more orders in a month."""
     facts = real()["gap_shares"]
     row = np.searchsorted(facts["least_orders"], orders, side="right") - 1
     uniform = ndtr(_habitual(rng, owner, orders.size, GAP_HABIT))
@@ -202,7 +202,7 @@ def _gaps(rng, orders: np.ndarray, owner: np.ndarray, number: np.ndarray) -> np.
 
 
 def _days(rng: np.random.Generator, gap: np.ndarray) -> np.ndarray:
-    """Weekday of each order: the day before plus the gap, as in the real data.
+    """Draw the weekday of each order: the day before plus the gap, as in the real data.
 
     A first order, and one after 30 or more days, begins a new stretch; where in the week a stretch
     lies depends on how well all of its orders would lie there.
@@ -220,7 +220,7 @@ def _days(rng: np.random.Generator, gap: np.ndarray) -> np.ndarray:
 
 
 def _hours(rng, shoppers: Shoppers, owner: np.ndarray, day: np.ndarray) -> np.ndarray:
-    """Hour of each order given its weekday; night owls keep to the late evening."""
+    """Draw the hour of each order given its weekday; night owls keep to the late evening."""
     table = np.array(real()["orders_by_day_and_hour"])
     hours = table.shape[1]
     uniform = ndtr(_habitual(rng, owner, shoppers.mix.size, HOUR_HABIT))
@@ -231,7 +231,7 @@ def _hours(rng, shoppers: Shoppers, owner: np.ndarray, day: np.ndarray) -> np.nd
 
 
 def _sizes(rng, shoppers: Shoppers, orders, owner, day, hour) -> np.ndarray:
-    """Lines of each order: the customer's habit, a little the weekday, the hour and the loyalty."""
+    """Draw the lines of each order: by habit, and slightly by weekday, hour and loyalty."""
     ratio = real()["basket_size_ratio"]
     loyalty = np.searchsorted(ratio["loyalty_above_prior_orders"], orders - 1, side="left")
     lift = np.log(ratio["by_loyalty"])[loyalty][owner]
@@ -245,7 +245,7 @@ def _sizes(rng, shoppers: Shoppers, orders, owner, day, hour) -> np.ndarray:
 
 
 def _lines(rng, shoppers, products, orders, owner, number, size) -> tuple[np.ndarray, np.ndarray]:
-    """Product and reordered mark of each line, order after order, in the order of the cart."""
+    """Draw product and reordered mark of each line, order by order, in the order of the cart."""
     again = _numbers_of_repeats(rng, orders, owner, number, size)
     new = size - again
     new_before = np.cumsum(new) - new  # over the chunk: the first new place of each order
@@ -272,7 +272,7 @@ def _lines(rng, shoppers, products, orders, owner, number, size) -> tuple[np.nda
 
 
 def _numbers_of_repeats(rng, orders, owner, number, size) -> np.ndarray:
-    """How many lines of each order were bought before: more with every order, none in the first."""
+    """Draw how many lines of an order were bought before: more with each order, 0 in the first."""
     facts = real()["reorder_rate"]
     numbers, rates = np.array(facts["by_order_number"]).T
     typical = np.interp(np.log(np.arange(1, orders.max() + 1)), np.log(numbers), logit(rates))
@@ -288,7 +288,7 @@ def _numbers_of_repeats(rng, orders, owner, number, size) -> np.ndarray:
 
 
 def _departments(rng, shoppers, products, list_owner) -> np.ndarray:
-    """department_id of each place on the lists, from tastes that differ between customers."""
+    """Draw the department_id of each place on the lists, from each customer's own tastes."""
     mix = products.mixes[shoppers.mix]
     shape = mix * [fact["taste"] for fact in real()["departments"]]
     tastes = mix * rng.standard_gamma(shape) / shape

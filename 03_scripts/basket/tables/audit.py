@@ -6,17 +6,8 @@ import pandas as pd
 
 from basket.project.errors import BasketError
 
-FLOW = [
-    "rules",
-    "step",
-    "table",
-    "rows_in",
-    "rows_added",
-    "rows_removed",
-    "rows_quarantined",
-    "rows_out",
-    "reason",
-]
+COUNTS = ["rows_in", "rows_added", "rows_removed", "rows_quarantined", "rows_out"]
+FLOW = ["rules", "step", "table", *COUNTS, "reason"]
 CHECKS = ["table", "column", "check", "found", "action"]
 WRANGLING = ["table", "dropped", "renamed", "type_changed", "reason"]
 
@@ -54,50 +45,28 @@ class Audit:
             )
         if min(rows_in, rows_out, added, removed, quarantined) < 0:
             raise BasketError(f"{table}: {step}: a count of rows is negative")
-        row = dict(
-            zip(
-                FLOW,
-                [
-                    rules or self.rules,
-                    step,
-                    table,
-                    int(rows_in),
-                    int(added),
-                    int(removed),
-                    int(quarantined),
-                    int(rows_out),
-                    reason,
-                ],
-                strict=True,
-            )
-        )
+        counts = map(int, (rows_in, added, removed, quarantined, rows_out))
+        values = (rules or self.rules, step, table, *counts, reason)
+        row = dict(zip(FLOW, values, strict=True))
         self.flow.append(row)
         return pd.DataFrame([row])
 
     def record_check(self, table: str, column: str, check: str, found, action: str) -> None:
         """Record one look at a column: what was looked for, what was found, what was done."""
-        self.checks.append(
-            dict(zip(CHECKS, [table, column, check, str(found), action], strict=True))
-        )
+        row = (table, column, check, str(found), action)
+        self.checks.append(dict(zip(CHECKS, row, strict=True)))
 
     def record_wrangling(
-        self,
-        table: str,
-        *,
-        dropped: str = "",
-        renamed: str = "",
-        type_changed: str = "",
-        reason: str,
+        self, table: str, reason: str, dropped: str = "", renamed: str = "", type_changed: str = ""
     ) -> None:
-        """Record a column that was dropped, renamed or given another type, and why."""
-        self.wrangling.append(
-            dict(zip(WRANGLING, [table, dropped, renamed, type_changed, reason], strict=True))
-        )
+        """Record columns that were dropped, renamed or given another type, and why."""
+        row = (table, dropped, renamed, type_changed, reason)
+        self.wrangling.append(dict(zip(WRANGLING, row, strict=True)))
 
     def checks_table(self) -> pd.DataFrame:
-        """The checks of this stage so far."""
+        """Return the checks of this stage so far."""
         return pd.DataFrame(self.checks, columns=CHECKS)
 
     def flow_table(self) -> pd.DataFrame:
-        """The row flow of this stage so far."""
+        """Return the row flow of this stage so far."""
         return pd.DataFrame(self.flow, columns=FLOW)

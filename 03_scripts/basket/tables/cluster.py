@@ -1,4 +1,4 @@
-"""Work on a Dask cluster: the functions that run on threads here, submitted to its workers.
+"""Work on a Dask cluster: submit the functions that run on threads here to its workers.
 
 Scheduling, retries after a lost worker, spilling and the dashboard are Dask's (D-29). The workers
 must have this package at this version and see OUT and DATA under the same paths.
@@ -22,14 +22,14 @@ from basket.project.errors import BasketError
 from basket.project.files import file_hash
 from basket.project.folders import ROOT, SCRIPTS
 
-CONNECT_SECONDS = 6  # Dask's own 30 are too long to look at nothing
+CONNECT_SECONDS = 6  # Dask's own 30 are too long to wait without a sign
 WORKERS_SECONDS = 30  # without any worker, at the start or half-way
 ASK_SECONDS = 5
 PACKAGES = ("numpy", "pandas", "pyarrow", "dask", "distributed")
 QUIET = {
     "logging": {"distributed": "critical", "distributed.client": "critical"},
     "distributed.admin.large-graph-warning-threshold": "1 GiB",
-}  # what Dask says on stderr would stand in the executed notebook
+}  # what Dask says on stderr would appear in the executed notebook
 FAILS_TO_CONNECT = (OSError, ValueError, TypeError, MemoryError)  # by what may listen there instead
 MORE_MEMORY = (
     "give the workers more memory or fewer threads, or lower lines_per_part in settings.yml"
@@ -37,7 +37,7 @@ MORE_MEMORY = (
 
 
 def _distributed():
-    """Import Dask's cluster client, told to be quiet; raises BasketError when it is not there."""
+    """Import Dask's cluster client and silence it; raise BasketError when it is not installed."""
     try:
         import dask
 
@@ -79,19 +79,18 @@ def in_order(
 ) -> Iterator:
     """Yield `function(item, **constants)` for each item, in their order; workers compute them.
 
-    `what` says in errors what an item is ("merge_part, part"). A worker that dies is Dask's to
-    replace, so the function may run twice for one item.
+    `what` says in errors what an item is ("merge_part, part"). Dask replaces a worker that dies, so
+    the function may run twice for one item.
     """
     distributed = _distributed()
     doing = what
     with connected(address) as client:
         try:
-            held = client.submit(dict, constants, pure=False)  # a task, made again when it is lost
-            _wait_for(client, held, doing)
-            client.replicate(held)  # else the first worker, which has it, gets all of a few parts
-            futures = client.map(
-                _call, items, function=function, constants=held, pure=False, key=function.__name__
-            )
+            shared = client.submit(dict, constants, pure=False)  # a task, redone when it is lost
+            _wait_for(client, shared, doing)
+            client.replicate(shared)  # else the first worker, which has it, gets all of a few parts
+            options = {"pure": False, "key": function.__name__}
+            futures = client.map(_call, items, function=function, constants=shared, **options)
             for number, future in enumerate(futures, start=1):
                 doing = f"{what} {number} of {len(items)}"
                 _wait_for(client, future, doing)
@@ -151,19 +150,17 @@ def check(address: str) -> str:
         workers = client.run(installation, on_error="return")
         for worker, there in sorted(workers.items()):
             if isinstance(there, Exception):
+                wrong = [f"does not have this version of basket ({there})"]
+            else:
+                names = [name for name in here if there.get(name) != here[name]]
+                wrong = [f"has {n} {there.get(n)}, expected {here[n]} as here" for n in names]
+            if wrong:
                 raise BasketError(
-                    f"worker {worker} does not have this version of basket ({there}); start the "
-                    "workers from a checkout of the same commit, with its .venv"
+                    f"worker {worker} {wrong[0]}; start the workers from a checkout of the same "
+                    "commit, with its .venv"
                 )
-            for name, value in here.items():
-                if there.get(name) != value:
-                    raise BasketError(
-                        f"worker {worker} has {name} {there.get(name)}, expected {value} as here; "
-                        "start the workers from a checkout of the same commit, with its .venv"
-                    )
-        return f"cluster of {len(workers)} worker(s) at {address}, dashboard: " + (
-            client.dashboard_link or "none"
-        )
+        dashboard = client.dashboard_link or "none"
+        return f"cluster of {len(workers)} worker(s) at {address}, dashboard: {dashboard}"
 
 
 def _require_scheduler(address: str) -> None:
@@ -183,14 +180,12 @@ def _require_scheduler(address: str) -> None:
 
 @cache
 def installation() -> dict[str, str]:
-    """What must be the same on all machines: Python, the packages that compute, this package.
+    """Return what must be the same on all machines: Python, packages that compute, this package.
 
-    Asked first when a worker loads this package, and remembered: its files may change later.
+    It is computed when a worker loads this package, and kept: the files may change later.
     """
-    code = [
-        *sorted((SCRIPTS / "basket").rglob("*.py")),
-        ROOT / "01_project_management" / "data_dictionary.csv",
-    ]
+    code = sorted((SCRIPTS / "basket").rglob("*.py"))
+    code.append(ROOT / "01_project_management" / "data_dictionary.csv")
     digest = hashlib.sha256("".join(f"{path.name}{file_hash(path)}" for path in code).encode())
     return {
         "Python": ".".join(python_version_tuple()[:2]),
@@ -219,7 +214,7 @@ def check_folders(address: str, out: Path, files: Sequence[Path]) -> None:
 
 
 def _unseen(proof: str, token: str, sizes: dict[str, int]) -> str | None:
-    """The first path that this process does not see as the asking one does, or None."""
+    """Return the first path that this process does not see as the asking one does, or None."""
     folder = os.path.dirname(proof)
     try:
         if Path(proof).read_text(encoding="utf-8") != token:

@@ -1,7 +1,7 @@
-"""How far the running stage is: a bar over its parts, on a terminal only.
+"""Show how far the running stage is: a bar over its parts, on a terminal only.
 
-A stage runs in a kernel of its own, and what it prints there ends in the executed notebook. It
-notes in a small file instead which part it has finished; the run that started it reads that file.
+A stage runs in a kernel of its own, and what it prints there ends up in the executed notebook. So
+it notes in a small file which part it has finished; the run that started it reads that file.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Where what a stage makes belongs, and how it gets there: whole, once the stage has ended.
+"""Publish the outputs of a stage: whole, once the stage has ended.
 
 A notebook that a run has started only writes below `.building`; the run moves what it made into
 place. So a kernel that outlives a killed run cannot publish anything (D-40).
@@ -13,19 +13,14 @@ from basket.project.stages import Step, record_file, usage_file
 
 
 def building_folder(folders: Folders) -> Path:
-    """Return the folder below which all stages write what is not published yet."""
+    """Return the folder below which all stages write their unpublished outputs."""
     return folders.prepared / ".building"
 
 
 def place_of(folders: Folders, made: str) -> Path:
     """Return where one of the things in stages.csv is published: a folder or a file."""
-    places = {
-        "tables": folders.tables,
-        "visualizations": folders.visualizations,
-        "findings": folders.findings,
-        "report": folders.report,
-    }
-    return places.get(made, folders.prepared / made)
+    published = ("tables", "visualizations", "findings", "report")
+    return getattr(folders, made) if made in published else folders.prepared / made
 
 
 def publish(folders: Folders, step: Step, building: Path) -> None:

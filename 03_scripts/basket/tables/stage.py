@@ -1,4 +1,4 @@
-"""A stage as its notebook sees it: what it takes and makes, its tables, its audit.
+"""A stage as its notebook sees it: its inputs and outputs, its tables, its audit.
 
 `stages.csv` is the graph: reading or writing a table that it does not name is an error.
 """
@@ -56,20 +56,14 @@ class Stage:
         return f"Stage({self.name!r}, rules={self.rules_name!r})"
 
     def _repr_html_(self) -> str:
-        row = pd.DataFrame(
-            {
-                "takes": [", ".join(self.step.takes)],
-                "makes": [", ".join(self.step.makes)],
-                "rules": [self.rules_name],
-            },
-            index=[self.name],
-        )
-        return row.to_html()
+        takes, makes = ", ".join(self.step.takes), ", ".join(self.step.makes)
+        row = {"takes": takes, "makes": makes, "rules": self.rules_name}
+        return pd.DataFrame(row, index=[self.name]).to_html()
 
     # ---- reading ------------------------------------------------------------------------------
 
     def folder_of(self, table: str) -> Path:
-        """Folder of a published table that this stage takes."""
+        """Return the folder of a published table that this stage takes."""
         if table not in self.step.takes:
             raise BasketError(f"{self.name} may not read {table}: stages.csv does not say so")
         folder = self.folders.prepared / table
@@ -90,25 +84,25 @@ class Stage:
         return store.read_part(self.folder_of(table), part, columns)
 
     def parts(self, table: str) -> int:
-        """In how many parts the table is."""
+        """Return how many parts the table has."""
         return len(store.read_sidecar(self.folder_of(table))["parts"])
 
     def rows(self, table: str) -> int:
-        """How many rows the table has."""
+        """Return how many rows the table has."""
         return store.read_sidecar(self.folder_of(table))["rows"]
 
     def raw_files(self) -> dict[str, str]:
-        """Name of the file that each raw table of this run was read from."""
+        """Return the name of the file that each raw table of this run was read from."""
         return read_record(self.folders, "01_import")["facts"]["files"]
 
     def fabricated(self) -> tuple[str, ...]:
-        """Tables or columns that the generator had to supply because the delivery lacks them."""
+        """Return the tables or columns that the delivery lacks and the generator supplied."""
         return Origin.of_run(self.folders).fabricated
 
     # ---- making -------------------------------------------------------------------------------
 
     def building(self, table: str) -> Path:
-        """Folder in which a table that this stage makes is written before it is published."""
+        """Return the folder in which an output of this stage is written before publication."""
         if table not in self.step.makes:
             raise BasketError(f"{self.name} may not write {table}: stages.csv does not say so")
         folder = self._building / table
@@ -117,7 +111,7 @@ class Stage:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Say of a full disk where it is and what to do, and free what this stage has half made."""
+        """Say of a full disk where it is and what to do; remove this stage's partial output."""
         try:
             yield
         except OSError as error:
@@ -152,31 +146,26 @@ class Stage:
 
         `takes` maps each argument to a table, or to (table, columns). `function(**frames,
         **constants)` returns (frames by table, sums by name); sums are integers or arrays and are
-        added in the order of the parts. `read` is `tables.read_stored` for a function of stored
+        added in the order of the parts. `read` is `store.read_stored` for a function of stored
         columns instead of frames. The parts run on a pool of threads, or on a cluster.
         """
-        sources = {
-            argument: (self.folder_of(table), columns)
-            for argument, (table, columns) in (
-                (argument, source if isinstance(source, tuple) else (source, None))
-                for argument, source in takes.items()
-            )
+        sources = {}
+        for argument, source in takes.items():
+            table, columns = source if isinstance(source, tuple) else (source, None)
+            sources[argument] = self.folder_of(table), columns
+        work = {
+            "function": function,
+            "sources": sources,
+            "read": read,
+            "folders": {table: self.building(table) for table in makes},
+            "constants": constants,
         }
-        folders = {table: self.building(table) for table in makes}
         parts = range(max(self.parts(folder.name) for folder, _ in sources.values()))
-        written = []
+        written, total = [], {}
         with self.writing():
-            done = self.in_order(
-                run_part,
-                parts,
-                f"{function.__name__}, part",
-                function=function,
-                sources=sources,
-                read=read,
-                folders=folders,
-                constants=constants,
-            )
-            total = add_up(_sums_only(done, written))
+            for made, sums in self.in_order(run_part, parts, f"{function.__name__}, part", **work):
+                written.append(made)
+                total = add_up((total, sums))
         for table in makes:
             self.finish(table, [made[table] for made in written])
         return total
@@ -197,7 +186,7 @@ class Stage:
             yield result
 
     def note_progress(self, what: str, done: int, total: int) -> None:
-        """Note that so many items are finished, for the bar that the run shows."""
+        """Note how many items are finished, for the bar that the run shows."""
         progress.note(self._building, what, done, total)
 
     def write_results(self, results: dict[str, pd.DataFrame]) -> None:
@@ -231,19 +220,14 @@ class Stage:
             raise BasketError(f"{self.name} has not made {', '.join(missing)}")
         if self.name == "01_import":  # also where nothing was set aside
             (self._building / "quarantine").mkdir(parents=True, exist_ok=True)
-        takes = [(table, self.rows(table)) for table in self.step.takes if self._is_table(table)]
-        makes = [(table, self.built[table]["rows"]) for table in self.step.makes]
+        tables = [t for t in self.step.takes if (self.folders.prepared / t / SIDECAR).is_file()]
+        rows = [("takes", table, self.rows(table)) for table in tables]
+        rows += [("makes", table, self.built[table]["rows"]) for table in self.step.makes]
         self._save_record(facts)
         self._save_usage()
         if self.inputs.building is None:
             publish(self.folders, self.step, self._building)
-        return pd.DataFrame(
-            [("takes", *row) for row in takes] + [("makes", *row) for row in makes],
-            columns=["", "table", "rows"],
-        )
-
-    def _is_table(self, name: str) -> bool:
-        return (self.folders.prepared / name / SIDECAR).is_file()
+        return pd.DataFrame(rows, columns=["", "table", "rows"])
 
     def _save_record(self, facts: dict) -> None:
         """Save what this stage did: its audit, and any facts that later stages report."""
@@ -259,15 +243,13 @@ class Stage:
 
     def _save_usage(self) -> None:
         """Save what this stage used, for the line that the run prints; not part of any result."""
-        usage = {
-            "rows": max(made["rows"] for made in self.built.values()),
-            "peak_bytes": peak_bytes(),
-        }
+        rows = max(made["rows"] for made in self.built.values())
+        usage = {"rows": rows, "peak_bytes": peak_bytes()}
         write_json(self._building / usage_file(self.folders, self.name).name, usage)
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has had at once; 0 where the platform does not tell."""
+    """Return the most memory that this process has used at once; 0 on platforms without it."""
     try:
         import resource
     except ImportError:
@@ -286,7 +268,7 @@ def run_part(
 ) -> tuple:
     """Read one part's frames, apply the function, write its frames; return what was written.
 
-    Each file is written aside and moved in when it is whole: done twice, it does no harm.
+    Each file is written aside and moved in when it is whole: doing it twice does no harm.
     """
     frames = {
         argument: read(folder, part, columns) for argument, (folder, columns) in sources.items()
@@ -308,10 +290,3 @@ def add_up(sums: Iterable[dict]) -> dict:
             name: total[name] + value if name in total else value for name, value in part.items()
         }
     return total
-
-
-def _sums_only(done: Iterable[tuple[dict, dict]], written: list[dict]) -> Iterator[dict]:
-    """Pass the sums on, part by part, and note what each part has written."""
-    for made, sums in done:
-        written.append(made)
-        yield sums

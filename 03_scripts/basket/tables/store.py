@@ -23,16 +23,8 @@ from basket.project.files import SIDECAR
 
 ROWS_PER_GROUP = 250_000  # of a table that is written while it is read
 ROWS_WAITING = 5_000_000  # of all parts that are written side by side
-REPEATING = (  # from line to line of an order or a customer
-    "order_id",
-    "user_id",
-    "age",
-    "date_joined",
-    "n_dependants",
-    "income",
-    "max_order",
-    "median_days_between_orders",
-)
+OF_CUSTOMERS = ("user_id", "age", "date_joined", "n_dependants", "income", "max_order")
+REPEATING = ("order_id", *OF_CUSTOMERS, "median_days_between_orders")  # from line to line
 pa.set_memory_pool(pa.system_memory_pool())  # the heap that numpy's arrays come from (D-35)
 
 
@@ -42,18 +34,18 @@ def release_memory() -> None:
 
 
 def part_of_customer(user_ids, parts: int):
-    """Number of the part that holds a customer's rows; the same in every table of a run."""
+    """Return the number of the part with a customer's rows; the same in every table of a run."""
     return user_ids % parts
 
 
 def part_file(folder: Path, part: int) -> Path:
-    """File of one part."""
+    """Return the file of one part."""
     return folder / f"part-{part:03d}.parquet"
 
 
 def to_arrow(table: str, frame: pd.DataFrame) -> pa.Table:
-    """Turn a frame into the table's stored types, without traces of the library that wrote it."""
-    schema = dictionary.arrow_schema(table)
+    """Turn a frame into the table's stored types; raise when it breaks the dictionary."""
+    schema, frame = dictionary.arrow_schema(table), dictionary.validate(table, frame)
     columns = [column_to_arrow(frame[name]) for name in schema.names]
     return pa.Table.from_arrays(columns, schema=schema)
 
@@ -66,13 +58,10 @@ def column_to_arrow(values: pd.Series) -> pa.Array:
 
 
 def _labels(values: pd.Categorical) -> pa.DictionaryArray:
-    codes = values.codes.astype(np.int32)
-    missing = codes < 0
-    return pa.DictionaryArray.from_arrays(
-        pa.array(codes, mask=missing if missing.any() else None),
-        pa.array(values.categories, pa.string()),
-        safe=False,
-    )
+    missing = values.codes < 0
+    codes = pa.array(values.codes.astype(np.int32), mask=missing if missing.any() else None)
+    labels = pa.array(values.categories, pa.string())
+    return pa.DictionaryArray.from_arrays(codes, labels, safe=False)
 
 
 def to_pandas(table: str, stored: pa.Table) -> pd.DataFrame:
@@ -93,10 +82,8 @@ def to_pandas(table: str, stored: pa.Table) -> pd.DataFrame:
 def gathered(rows: pa.Table, places: np.ndarray) -> pa.Table:
     """Return the rows at `places`, all of which must exist: to check would take twice the time."""
     rows = rows.combine_chunks()  # from one piece it takes half the time
-    places = pa.array(places.astype(np.int32, copy=False))
-    return pa.table(
-        {name: pc.take(rows[name], places, boundscheck=False) for name in rows.column_names}
-    )
+    at = pa.array(places.astype(np.int32, copy=False))
+    return pa.table({n: pc.take(rows[n], at, boundscheck=False) for n in rows.column_names})
 
 
 def side_by_side(*tables: pa.Table) -> pa.Table:
@@ -106,11 +93,8 @@ def side_by_side(*tables: pa.Table) -> pa.Table:
 
 def write_part(folder: Path, table: str, part: int, rows: pd.DataFrame | pa.Table) -> dict:
     """Check one part against the dictionary and write it; return its rows, bytes and hash."""
-    stored = (
-        conforming(table, rows)
-        if isinstance(rows, pa.Table)
-        else to_arrow(table, dictionary.validate(table, rows))
-    )
+    is_stored = isinstance(rows, pa.Table)
+    stored = conforming(table, rows) if is_stored else to_arrow(table, rows)
     path = part_file(folder, part)
     with _writer(path, table) as writer:
         writer.write_table(stored, row_group_size=max(1, len(stored)))
@@ -122,7 +106,8 @@ def conforming(table: str, rows: pa.Table) -> pa.Table:
 
     The same rules as those of `dictionary.validate`, without turning every column into pandas.
     """
-    names = [column.name for column in dictionary.columns_of(table)]
+    columns = dictionary.columns_of(table)
+    names = [column.name for column in columns]
 
     def keeps(column: dictionary.Column) -> bool:
         values = rows[column.name]
@@ -133,9 +118,7 @@ def conforming(table: str, rows: pa.Table) -> pa.Table:
         frame = to_pandas(table, rows.select([column.name]))
         return dictionary.keeps(column, frame[column.name], table)
 
-    if sorted(rows.column_names) != sorted(names) or not all(
-        keeps(column) for column in dictionary.columns_of(table)
-    ):
+    if sorted(rows.column_names) != sorted(names) or not all(map(keeps, columns)):
         dictionary.validate(table, to_pandas(table, rows))
     return rows.select(names).cast(dictionary.arrow_schema(table))
 
@@ -144,27 +127,26 @@ def _writer(path: Path, table: str) -> pq.ParquetWriter:
     """Open a part for writing: labels as dictionaries, numbers as split bytes, all under LZ4.
 
     Split bytes (BYTE_STREAM_SPLIT) cost a number 4 ns where a dictionary costs 10, and take no more
-    room; every reader of parquet 2.11 knows them (D-33). What repeats from line to line is smaller
-    and faster as it is: LZ4 finds the repetition.
+    room; every reader of parquet 2.11 knows them (D-33). Values that repeat from line to line are
+    smaller and faster unencoded: LZ4 finds the repetition.
     """
     columns = dictionary.columns_of(table)
     numbers = [c.name for c in columns if c.type not in ("category", "bool")]
+    encoding = {n: "PLAIN" if n in REPEATING else "BYTE_STREAM_SPLIT" for n in numbers}
     return pq.ParquetWriter(
         path,
         dictionary.arrow_schema(table),
         compression="lz4",
         write_statistics=False,
         use_dictionary=[c.name for c in columns if c.type == "category"],
-        column_encoding={
-            name: "PLAIN" if name in REPEATING else "BYTE_STREAM_SPLIT" for name in numbers
-        },
+        column_encoding=encoding,
     )
 
 
 class PartWriters:
-    """Writes a table's parts side by side, each in row groups of ROWS_PER_GROUP.
+    """Write a table's parts side by side, each in row groups of ROWS_PER_GROUP.
 
-    Where so much of all parts cannot wait in memory, the row groups are smaller.
+    With so many parts that this much of each cannot wait in memory, the row groups are smaller.
     """
 
     def __init__(self, folder: Path, table: str, parts: int, of_parts: int | None = None):
@@ -197,19 +179,17 @@ class PartWriters:
     @property
     def described(self) -> list[dict]:
         """What the sidecar says of each part, once all are closed."""
-        return [
-            describe_part(part_file(self._folder, part), rows)
-            for part, rows in enumerate(self._rows)
-        ]
+        files = [part_file(self._folder, part) for part in range(len(self._rows))]
+        return list(map(describe_part, files, self._rows))
 
     def add(self, rows: pa.Table, starts) -> None:
         """Add rows that are valid and sorted by part; part k is rows[starts[k] : starts[k + 1]]."""
-        for part, writer_rows in enumerate(self._waiting):
+        for part, waiting in enumerate(self._waiting):
             count = int(starts[part + 1] - starts[part])
             if count:
-                writer_rows.append(rows.slice(int(starts[part]), count))
+                waiting.append(rows.slice(int(starts[part]), count))
                 self._rows[part] += count
-                if sum(waiting.num_rows for waiting in writer_rows) >= self._enough:
+                if sum(piece.num_rows for piece in waiting) >= self._enough:
                     self._flush(part)
 
     def _flush(self, part: int) -> None:
@@ -222,7 +202,7 @@ class PartWriters:
 
 
 def describe_part(path: Path, rows: int) -> dict:
-    """What a table's sidecar says of one part."""
+    """Return what a table's sidecar says of one part."""
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
         os.fsync(file.fileno())
         digest = hashlib.sha256(content).hexdigest()
