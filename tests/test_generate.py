@@ -7,7 +7,6 @@ for 10,310 customers (scale 0.05), whose habits make counts vary more than indep
 
 import csv
 import json
-import os
 import subprocess
 import sys
 import time
@@ -27,13 +26,15 @@ from basket.synthetic.people import fabricate_customers
 SCALE = 0.05
 CUSTOMERS = 10_310
 ALL_CUSTOMERS = 206_209
-FILES = (
-    "customers.csv",
-    "departments.csv",
-    "orders.csv",
-    "orders_products_prior.csv",
-    "products.csv",
-)
+HEADERS = {
+    "customers.csv": "user_id,First Name,Surnam,Gender,STATE,Age,date_joined,n_dependants,"
+    "fam_status,income",
+    "departments.csv": "department_id," + ",".join(map(str, range(1, 22))),
+    "orders.csv": "order_id,user_id,eval_set,order_number,order_dow,order_hour_of_day,"
+    "days_since_prior_order",
+    "orders_products_prior.csv": "order_id,product_id,add_to_cart_order,reordered",
+    "products.csv": "product_id,product_name,aisle_id,department_id,prices",
+}
 FACTS = json.loads(
     Path(generate.__code__.co_filename).with_name("real_distributions.json").read_text("utf-8")
 )
@@ -70,41 +71,34 @@ def read(folder: Path) -> Data:
     return Data(folder, orders, lines, products, customers.set_index("user_id").sort_index())
 
 
-@pytest.fixture(scope="module")
-def real(tmp_path_factory) -> Data:
-    """The default data set."""
-    folder = tmp_path_factory.mktemp("real")
-    generate(folder, SCALE)
-    return read(folder)
-
-
-@pytest.fixture(scope="module")
-def none(tmp_path_factory) -> Data:
-    """The same without any link between who customers are and what they do."""
-    folder = tmp_path_factory.mktemp("none")
-    generate(folder, SCALE, effects="none")
-    return read(folder)
-
-
-@pytest.fixture(scope="module")
-def planted(tmp_path_factory) -> Data:
-    """Two test effects at once, and no other; differs from `none` by them alone."""
-    folder = tmp_path_factory.mktemp("planted")
-    effects = Effects(income=False, region_spend=("South", 1.08), night_owls=0.3)
+def made(folder: Path, effects: Effects | str) -> Data:
     generate(folder, SCALE, effects=effects)
     return read(folder)
 
 
 @pytest.fixture(scope="module")
-def marginals() -> dict:
-    """Distributions of the real data, where they are at hand."""
-    folder = os.environ.get("BASKET_REAL_DATA")
-    if not folder:
-        pytest.skip(
-            "BASKET_REAL_DATA is not set: the generated data is not held against "
-            "marginals.json of the real data"
-        )
-    return json.loads((Path(folder) / "marginals.json").read_text("utf-8"))
+def real(tmp_path_factory) -> Data:
+    """Give the default data set."""
+    return made(tmp_path_factory.mktemp("real"), "real")
+
+
+@pytest.fixture(scope="module")
+def none(tmp_path_factory) -> Data:
+    """Give the same without any link between who customers are and what they do."""
+    return made(tmp_path_factory.mktemp("none"), "none")
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory) -> Data:
+    """Give two test effects at once, and no other; it differs from `none` by them alone."""
+    effects = Effects(income=False, region_spend=("South", 1.08), night_owls=0.3)
+    return made(tmp_path_factory.mktemp("planted"), effects)
+
+
+@pytest.fixture(scope="module")
+def marginals(real_data) -> dict:
+    """Give distributions of the real data, where they are available."""
+    return json.loads((real_data / "marginals.json").read_text("utf-8"))
 
 
 def shares(counts) -> np.ndarray:
@@ -146,22 +140,9 @@ def rank_correlation(left: pd.Series, right: pd.Series) -> float:
 
 
 def test_files_have_the_headers_and_formats_of_the_course(real):
-    first_rows = {name: (real.folder / name).read_text("utf-8").splitlines()[:2] for name in FILES}
-    assert first_rows["customers.csv"][0] == (
-        "user_id,First Name,Surnam,Gender,STATE,Age,date_joined,n_dependants,fam_status,income"
-    )
-    assert first_rows["departments.csv"][0] == "department_id," + ",".join(map(str, range(1, 22)))
-    assert first_rows["departments.csv"][1].startswith("department,frozen,other,bakery,produce,")
-    assert first_rows["orders.csv"][0] == (
-        "order_id,user_id,eval_set,order_number,order_dow,order_hour_of_day,days_since_prior_order"
-    )
-    assert first_rows["orders_products_prior.csv"][0] == (
-        "order_id,product_id,add_to_cart_order,reordered"
-    )
-    assert first_rows["products.csv"][0] == (
-        "product_id,product_name,aisle_id,department_id,prices"
-    )
-
+    rows = {name: (real.folder / name).read_text("utf-8").splitlines() for name in HEADERS}
+    assert {name: text[0] for name, text in rows.items()} == HEADERS
+    assert rows["departments.csv"][1].startswith("department,frozen,other,bakery,produce,")
     text = pd.read_csv(real.folder / "orders.csv", dtype=str, keep_default_na=False)
     assert text.order_hour_of_day.str.fullmatch(r"[01]\d|2[0-3]").all()
     first = text.order_number == "1"
@@ -240,7 +221,7 @@ def test_marker_says_what_was_generated(real):
             "orders_products_prior": len(real.lines),
         },
     }
-    assert {path.name for path in real.folder.iterdir()} == {*FILES, "SYNTHETIC_DATA.json"}
+    assert {path.name for path in real.folder.iterdir()} == {*HEADERS, "SYNTHETIC_DATA.json"}
 
 
 # Planted faults
@@ -364,14 +345,11 @@ def check_popularity(lines: pd.DataFrame, share_of_top: dict[str, float]) -> Non
         assert counts[: int(top)].sum() / len(lines) == pytest.approx(expected, abs=0.025), top
 
 
-def test_days_and_hours(real, none):
+def test_days_hours_gaps_and_departments(real, none):
     for data in (real, none):
         check_day_by_hour(data.orders, FACTS["orders_by_day_and_hour"])
-
-
-def test_gaps(real, none):
-    for data in (real, none):
         check_gaps(data.orders, FACTS["days_since_prior_order"])
+        check_departments(data.lines, DEPARTMENTS.line_share, DEPARTMENTS.reorder_rate)
 
 
 def test_frequent_customers_have_more_orders(real):
@@ -433,11 +411,6 @@ def test_reordered_products_are_added_to_the_cart_first(real):
     by_place = real.lines.groupby("add_to_cart_order").reordered.mean()
     assert by_place[1] == pytest.approx(0.723, abs=0.03)
     assert by_place[20] == pytest.approx(0.495, abs=0.04)
-
-
-def test_departments(real, none):
-    for data in (real, none):
-        check_departments(data.lines, DEPARTMENTS.line_share, DEPARTMENTS.reorder_rate)
 
 
 def test_popularity(real):
@@ -591,8 +564,8 @@ def test_the_packages_figures_are_those_of_the_real_data(marginals):
     assert DEPARTMENTS.set_index("department").products.to_dict() == catalogue
 
 
-def test_no_name_is_a_real_products_name(raw_products, marginals):
-    path = Path(os.environ["BASKET_REAL_DATA"]) / "full_dimensions" / "products.csv"
+def test_no_name_is_a_real_products_name(raw_products, real_data):
+    path = real_data / "full_dimensions" / "products.csv"
     with path.open(encoding="utf-8", newline="") as file:
         taken = {row["product_name"] for row in csv.DictReader(file)}
     assert not taken & set(raw_products.product_name) - {"", "#NAME?"}
@@ -644,8 +617,7 @@ def test_night_owls_are_young_people_without_dependants(planted, none):
 
 
 def test_loyal_produce_multiplies_the_share_of_produce_lines(none, tmp_path):
-    generate(tmp_path, SCALE, effects=Effects(income=False, loyal_produce=1.2))
-    planted = read(tmp_path)
+    planted = made(tmp_path, Effects(income=False, loyal_produce=1.2))
     loyal = none.orders.groupby("user_id").size() - 1 > 40
     before, after = (
         (data.lines.department_id == PRODUCE).groupby(data.lines.user_id).mean()

@@ -154,21 +154,18 @@ class Reader:
             return dictionary_schema(self.columns).empty_table()
         if text.startswith(BOM):  # pyarrow would drop it, wherever in the file the slice begins
             text = BOM + text
+        names = [c.name if c else f"~{n}" for n, c in enumerate(self.fields)]
+        types, size = {c.name: field.parsed_type(c) for c in self.columns}, len(text) + 1
+        quote = '"' if quotes else False
         parsed = pa_csv.read_csv(
             pa.py_buffer(text),
-            pa_csv.ReadOptions(
-                column_names=[c.name if c else f"~{n}" for n, c in enumerate(self.fields)],
-                use_threads=False,
-                block_size=max(len(text) + 1, 1024),
-            ),
+            pa_csv.ReadOptions(column_names=names, use_threads=False, block_size=max(size, 1024)),
             pa_csv.ParseOptions(
-                quote_char='"' if quotes else False,
-                newlines_in_values=self.has_text,
-                ignore_empty_lines=False,
+                quote_char=quote, newlines_in_values=self.has_text, ignore_empty_lines=False
             ),
             pa_csv.ConvertOptions(
-                column_types={c.name: field.parsed_type(c) for c in self.columns},
-                include_columns=[c.name for c in self.columns],
+                column_types=types,
+                include_columns=list(types),
                 null_values=[""],
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=True,
@@ -357,10 +354,8 @@ def read_departments(file: RawFile) -> pa.Table:
                 f"{len(rows[0])} fields; expected one row with as many names"
             )
         if rows[1][0] != header[1]:
-            raise DataError(
-                f"{file.name}, line 2: found {rows[1][0][:40]!a} before the names; expected "
-                f"{header[1]}"
-            )
+            found = f"found {rows[1][0][:40]!a} before the names"
+            raise DataError(f"{file.name}, line 2: {found}; expected {header[1]}")
         rows = [header, *zip(rows[0][1:], rows[1][1:], strict=True)]
     expect_rows(file, len(rows) - 1)
     columns = Reader(file, "raw_departments", tuple(header)).fields

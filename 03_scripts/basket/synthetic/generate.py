@@ -84,13 +84,8 @@ def generate(
         rows["customers"] = _write_customers(folder / "customers.csv", customers, parallel)
         rows |= _write_shopping(folder, customers, seed, effects, parallel)
     name = next((name for name, known in NAMED_EFFECTS.items() if known == effects), None)
-    facts = {
-        "synthetic": True,
-        "scale": scale,
-        "seed": seed,
-        "effects": name or asdict(effects),
-        "rows": rows,
-    }
+    facts = {"synthetic": True, "scale": scale, "seed": seed}
+    facts |= {"effects": name or asdict(effects), "rows": rows}
     (folder / MARKER).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
@@ -110,10 +105,10 @@ def _in_order(pool: ThreadPoolExecutor, ahead: int, work: Callable, tasks: Itera
         yield waiting.pop(0).result()
 
 
-def _csv_bytes(table: pa.Table) -> pa.Buffer:
+def _csv_bytes(columns: dict) -> pa.Buffer:
     sink = pa.BufferOutputStream()
     options = pa_csv.WriteOptions(include_header=False, quoting_style="none")
-    pa_csv.write_csv(table, sink, options)
+    pa_csv.write_csv(pa.table(columns), sink, options)
     return sink.getvalue()
 
 
@@ -128,7 +123,7 @@ def _write_customers(path: Path, customers: int, parallel: Parallel) -> int:
 
     def rows(part: slice) -> pa.Buffer:
         people = fabricate_customers(user_ids[part])
-        return _csv_bytes(pa.Table.from_pandas(people, preserve_index=False))
+        return _csv_bytes({name: pa.Array.from_pandas(people[name]) for name in people})
 
     with path.open("wb") as file:
         file.write((",".join(fabricate_customers(user_ids[:1])) + "\n").encode())
@@ -209,17 +204,15 @@ def _order_rows(shopping: Shopping, block: slice, row_of_id: np.ndarray, ids_bef
 
     def rows(part: slice) -> pa.Buffer:
         return _csv_bytes(
-            pa.table(
-                {
-                    "order_id": order_id[part],
-                    "user_id": user_id[part],
-                    "eval_set": sets.take(pa.array(shopping.eval_set[part])),
-                    "order_number": shopping.number[part],
-                    "order_dow": shopping.day[part],
-                    "order_hour_of_day": hours.take(pa.array(shopping.hour[part])),
-                    "days_since_prior_order": gaps.take(pa.array(shopping.gap[part])),
-                }
-            )
+            {
+                "order_id": order_id[part],
+                "user_id": user_id[part],
+                "eval_set": sets.take(pa.array(shopping.eval_set[part])),
+                "order_number": shopping.number[part],
+                "order_dow": shopping.day[part],
+                "order_hour_of_day": hours.take(pa.array(shopping.hour[part])),
+                "days_since_prior_order": gaps.take(pa.array(shopping.gap[part])),
+            }
         )
 
     return rows, _ranges(order_id.size, ROWS_IN_SLICE)
@@ -237,14 +230,12 @@ def _line_rows(shopping: Shopping, row_of_id: np.ndarray, ids_before: int):
         cart = np.arange(size.sum(), dtype=np.int32) - np.repeat(written, size)
         line = cart + np.repeat(ends[order] - size, size)
         return _csv_bytes(
-            pa.table(
-                {
-                    "order_id": np.repeat(order_id, size),
-                    "product_id": shopping.product[line],
-                    "add_to_cart_order": (cart + 1).astype(np.uint8),
-                    "reordered": shopping.reordered[line].view(np.uint8),
-                }
-            )
+            {
+                "order_id": np.repeat(order_id, size),
+                "product_id": shopping.product[line],
+                "add_to_cart_order": (cart + 1).astype(np.uint8),
+                "reordered": shopping.reordered[line].view(np.uint8),
+            }
         )
 
     return rows, _ranges(row_of_id.size, ORDERS_IN_SLICE)
