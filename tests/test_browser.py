@@ -11,8 +11,8 @@ import select
 import shutil
 import signal
 import subprocess
-import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ import pytest
 from basket.report.pages.index import write_index
 from basket.report.pages.notebook import render
 from basket.report.pages.page import settings_of_run
+from checkout import SMALL, basket
 from notebook_maker import usual_cells, write_notebook, write_run
 
 pytestmark = pytest.mark.slow
@@ -50,11 +51,15 @@ OVERFLOWING = """[...document.querySelectorAll('main *')].filter(element =>
 BROKEN_CONTENTS = """[...document.querySelectorAll('a[href^="#"]')].filter(link =>
     !document.getElementById(decodeURIComponent(link.hash.slice(1)))).map(link => link.hash)"""
 IMAGES = "[...document.images].map(image => [image.alt, image.naturalWidth])"
+FOCUS_CODE = (
+    "document.querySelector('.code:not([open]) summary')?.focus(), document.activeElement.localName"
+)
+TARGET = "[document.querySelector(':target').getBoundingClientRect().top, innerHeight]"
 FOCUSED = "document.activeElement.outerHTML.slice(0, 80)"
 
 
 class Browser:
-    """A headless Chromium of our own, spoken to over a pipe."""
+    """A headless Chromium of our own, driven over a pipe."""
 
     def __init__(self, profile: Path):
         """Start it with an empty profile."""
@@ -70,9 +75,7 @@ class Browser:
             close_fds=False,
             preexec_fn=take_pipes,  # noqa: PLW1509
             start_new_session=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            **dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL),
         )
         os.close(its_end)
         os.close(its_other_end)
@@ -131,9 +134,8 @@ class Tab:
         if browser.tab:
             browser.call("Target.closeTarget", targetId=browser.tab)
         browser.tab = browser.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = browser.call("Target.attachToTarget", targetId=browser.tab, flatten=True)[
-            "sessionId"
-        ]
+        attached = browser.call("Target.attachToTarget", targetId=browser.tab, flatten=True)
+        self._session = attached["sessionId"]
         for domain in ("Page", "Network", "Log", "Runtime"):
             self.call(f"{domain}.enable")
         self.call("Emulation.setDeviceMetricsOverride", **screen)
@@ -157,13 +159,10 @@ class Tab:
     def press(self, key: str, code: int, text: str = "") -> None:
         """Press a key."""
         for kind in ("keyDown", "keyUp"):
-            self.call(
-                "Input.dispatchKeyEvent",
-                type=kind,
-                key=key,
-                windowsVirtualKeyCode=code,
-                **({"text": text} if text and kind == "keyDown" else {}),
-            )
+            options = {"key": key, "windowsVirtualKeyCode": code}
+            if text and kind == "keyDown":
+                options["text"] = text
+            self.call("Input.dispatchKeyEvent", type=kind, **options)
 
     def _reported(self, *methods: str) -> list[dict]:
         return [
@@ -173,23 +172,19 @@ class Tab:
         ]
 
     def requests(self) -> list[str]:
-        """What the page asked for, other than itself and what it holds."""
+        """List what the page asked for, other than itself and what it holds."""
         asked = [event["request"]["url"] for event in self._reported("Network.requestWillBeSent")]
         assert asked[0].startswith("file:"), "the page's own request was not seen"
         return [url for url in asked[1:] if not url.startswith("data:")]
 
     def complaints(self) -> list[str]:
-        """What the page logged: errors, warnings, refusals of its policy."""
-        return [
-            json.dumps(event)
-            for event in self._reported(
-                "Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"
-            )
-        ]
+        """List what the page logged: errors, warnings, refusals of its policy."""
+        kinds = ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown")
+        return [json.dumps(event) for event in self._reported(*kinds)]
 
 
 def _pipe() -> tuple[int, int]:
-    """A pipe whose ends are out of the way of the numbers 3 and 4."""
+    """Open a pipe whose ends are out of the way of the numbers 3 and 4."""
     ends = os.pipe()
     moved = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends]
     for end in ends:
@@ -209,25 +204,10 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["made here", "of a report"])
 def folder(request, browser, tmp_path_factory) -> Path:
-    """A folder of pages: a few made for this test, and those of a whole small report."""
+    """Give a folder of pages: a few made for this test, and those of a whole small report."""
     if request.param == "of a report":
         out = tmp_path_factory.mktemp("report")
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                "from basket.command import main; main()",
-                "report",
-                "--scale",
-                "0.004",
-                "--out",
-                str(out),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        done = basket("report", "--scale", SMALL, "--out", out)
         assert done.returncode == 0, done.stderr
         return out / "04_analysis" / "notebooks"
     folders = write_run(tmp_path_factory.mktemp("run"))
@@ -237,17 +217,17 @@ def folder(request, browser, tmp_path_factory) -> Path:
     return write_index(folders, settings_of_run()).parent
 
 
-def pages_of(folder: Path) -> list[Path]:
-    """The pages of a folder; there must be some."""
+def tabs(browser: Browser, folder: Path, screen: dict) -> Iterator[tuple[Path, Tab]]:
+    """Open the pages of a folder, of which there must be some, one after another."""
     found = sorted(folder.glob("*.html"))
     assert found, folder
-    return found
+    for page in found:
+        yield page, Tab(browser, page, screen)
 
 
 def test_no_request_leaves_a_page_and_none_complains(browser, folder):
     """The images show and the styles apply, so the policy lets through what belongs to the page."""
-    for page in pages_of(folder):
-        tab = Tab(browser, page, DESKTOP)
+    for page, tab in tabs(browser, folder, DESKTOP):
         assert tab.requests() == [], page.name
         assert tab.complaints() == [], page.name
         assert tab.evaluate("getComputedStyle(document.body).margin") == "0px", "no style"
@@ -258,7 +238,7 @@ def test_no_request_leaves_a_page_and_none_complains(browser, folder):
 
 def test_a_request_and_a_complaint_would_be_seen(browser, folder, tmp_path):
     """The same look at a page that has been tampered with."""
-    whole = pages_of(folder)[0].read_text(encoding="utf-8")
+    whole = next(folder.glob("*.html")).read_text(encoding="utf-8")
     page = tmp_path / "tampered.html"
     added = '<img src="http://example.invalid/a.png" alt="x"><script>1</script></main>'
     page.write_text(whole.replace("</main>", added), encoding="utf-8")
@@ -272,21 +252,17 @@ def test_a_request_and_a_complaint_would_be_seen(browser, folder, tmp_path):
 
 def test_contents_links_lead_to_their_sections(browser, folder):
     """Each visible link of the contents list, followed."""
-    for page in pages_of(folder):
-        tab = Tab(browser, page, DESKTOP)
+    for page, tab in tabs(browser, folder, DESKTOP):
         assert tab.evaluate(BROKEN_CONTENTS) == [], page.name
         for number in range(tab.evaluate("document.querySelectorAll('.wide a').length")):
             tab.evaluate(f"document.querySelectorAll('.wide a')[{number}].click()")
-            top, seen = tab.evaluate(
-                "[document.querySelector(':target').getBoundingClientRect().top, innerHeight]"
-            )
-            assert -1 <= top < seen, f"{page.name}: link {number}"
+            top, height = tab.evaluate(TARGET)
+            assert -1 <= top < height, f"{page.name}: link {number}"
 
 
 def test_a_page_fits_a_phone(browser, folder):
     """At 390 pixels only boxes of their own scroll sideways, and the contents list is folded."""
-    for page in pages_of(folder):
-        tab = Tab(browser, page, PHONE)
+    for page, tab in tabs(browser, folder, PHONE):
         assert tab.evaluate("innerWidth") == PHONE["width"], page.name
         assert tab.evaluate(OVERFLOWING) == [], page.name
         assert tab.evaluate("document.documentElement.scrollWidth") == PHONE["width"], page.name
@@ -298,8 +274,7 @@ def test_a_page_fits_a_phone(browser, folder):
 
 def test_a_figure_can_be_enlarged_on_a_phone(browser, folder):
     """It then scrolls in its own box, and the page stays as wide as the screen."""
-    for page in pages_of(folder):
-        tab = Tab(browser, page, PHONE)
+    for page, tab in tabs(browser, folder, PHONE):
         if not tab.evaluate("document.images.length"):
             continue
         whole = tab.evaluate("document.images[0].offsetWidth")
@@ -310,21 +285,14 @@ def test_a_figure_can_be_enlarged_on_a_phone(browser, folder):
 
 def test_a_page_works_by_keyboard(browser, folder):
     """Tab reaches the skip link first and shows where it is; Enter follows, and unfolds code."""
-    for page in pages_of(folder):
-        tab = Tab(browser, page, DESKTOP)
+    for page, tab in tabs(browser, folder, DESKTOP):
         tab.press("Tab", 9)
         assert "skip" in tab.evaluate(FOCUSED), page.name
         assert tab.evaluate("document.activeElement.getBoundingClientRect().top") >= 0
         assert tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
         tab.press("Enter", 13, "\r")
         assert 'id="content"' in tab.evaluate(FOCUSED), page.name
-        if (
-            tab.evaluate(
-                "document.querySelector('.code:not([open]) summary')?.focus(), "
-                "document.activeElement.localName"
-            )
-            == "summary"
-        ):
+        if tab.evaluate(FOCUS_CODE) == "summary":
             tab.press("Enter", 13, "\r")
             assert tab.evaluate("document.activeElement.parentElement.open"), page.name
 
@@ -335,8 +303,7 @@ def test_one_switch_shows_all_code(browser, folder):
         "document.querySelector('.code:not([open]) pre')?.checkVisibility("
         "{contentVisibilityAuto: true}) ?? null"
     )
-    for page in pages_of(folder):
-        tab = Tab(browser, page, DESKTOP)
+    for page, tab in tabs(browser, folder, DESKTOP):
         if tab.evaluate(hidden) is None:
             continue
         before = tab.evaluate("document.querySelector('.code:not([open])').offsetHeight")

@@ -6,10 +6,9 @@ import csv
 import json
 import os
 import re
-import subprocess
-import sys
 import zipfile
 import zlib
+from functools import partial
 from html import unescape
 from io import BytesIO
 from pathlib import Path
@@ -27,6 +26,7 @@ from basket.project.folders import ROOT, Folders
 from basket.project.settings import load_settings
 from basket.synthetic.generate import generate
 from basket.tables.result_csv import read_csv
+from checkout import basket
 from conftest import write_settings
 
 NAME, SURNAME = "Xylophonia", "Quillfeather"  # of every third customer, and of a quarantined one
@@ -72,6 +72,7 @@ DEPARTMENTS = {
     "snacks": "<b>snacks</b>",
     "beverages": "bever\x07ages\nand 🍹",
 }
+CACHES = {".git", ".venv", ".pytest_cache", ".ruff_cache", ".hypothesis"}
 FEW = 7  # customers in each planted group
 
 
@@ -106,11 +107,8 @@ def plant(folder: Path) -> None:
     people.loc[active[FEW : 2 * FEW], "Age"] = "70"
     people.loc[people["n_dependants"] == "3", "n_dependants"] = "2"
     people.loc[active[2 * FEW : 3 * FEW], "n_dependants"] = "3"
-    people.loc[active[3 * FEW : 4 * FEW], ["Gender", "n_dependants", "fam_status"]] = (
-        "",
-        "0",
-        "divorced/widowed",
-    )
+    alone = ["Gender", "n_dependants", "fam_status"]
+    people.loc[active[3 * FEW : 4 * FEW], alone] = "", "0", "divorced/widowed"
     people = people.reset_index()
     canary = active[0]
     people["user_id"] = people["user_id"].replace(canary, str(USER))
@@ -124,14 +122,10 @@ def plant(folder: Path) -> None:
 
 
 def listing(folder: Path) -> dict[str, tuple[int, int]]:
-    """Every file below a folder with its size and time of change; caches of tools left out."""
+    """List every file below a folder with its size and time of change; caches of tools left out."""
     found = {}
     for top, names, files in os.walk(folder):
-        names[:] = [
-            name
-            for name in names
-            if name not in (".git", ".venv", ".pytest_cache", ".ruff_cache", ".hypothesis")
-        ]
+        names[:] = set(names) - CACHES
         for name in files:
             path = Path(top, name)
             if path.is_file():
@@ -148,25 +142,9 @@ def hostile(tmp_path_factory):
     (folder / "home").mkdir()
     settings = write_settings(folder / "settings.yml", {"limits.max_quarantined_share": 0.01})
     before = listing(ROOT)
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from basket.command import main; main()",
-            "report",
-            "--data",
-            str(folder / "data"),
-            "--out",
-            str(folder / "out"),
-            "--settings",
-            str(settings),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-        env=os.environ | {"HOME": str(folder / "home"), "PYTHONDONTWRITEBYTECODE": "1"},
-    )
+    where = ("--data", folder / "data", "--out", folder / "out", "--settings", settings)
+    environment = {"HOME": folder / "home", "PYTHONDONTWRITEBYTECODE": 1}
+    done = basket("report", *where, **environment)
     assert done.returncode == 0, done.stderr
     after = listing(ROOT)
     changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
@@ -255,7 +233,7 @@ def notes_of_image(name: str, content: bytes):
 
 
 def holding(folder: Path, pattern: bytes) -> set[str]:
-    """The files below a folder that hold a text, wherever they hold it."""
+    """Find the files below a folder that hold a text, wherever they hold it."""
     return {
         name.split("/./")[0]
         for path in folder.rglob("*")
@@ -275,17 +253,9 @@ def test_no_name_is_in_any_output_and_no_customers_id_leaves_the_prepared_data(h
     assert holding(folder / "data", PERSON) == {"customers.csv"}
     assert holding(folder / "data", USER_ID) == {"customers.csv", "orders.csv"}
     assert holding(folders.out, PERSON) == set()
-    with_id = holding(folders.out, USER_ID)
-    assert {Path(name).parts[0] for name in with_id} == {"02_data"}
-    assert {Path(name).parts[2] for name in with_id} == {
-        "raw_customers",
-        "raw_orders",
-        "customers",
-        "orders",
-        "merged",
-        "analysis_customers",
-        "analysis_orders",
-    }
+    with_id = {Path(name).parts[:3] for name in holding(folders.out, USER_ID)}
+    tables = "raw_customers raw_orders customers orders merged analysis_customers analysis_orders"
+    assert with_id == {("02_data", "prepared_data", table) for table in tables.split()}
     aside = pd.read_parquet(folders.prepared / "quarantine" / "raw_customers.parquet")
     assert len(aside) == 2 and aside["text"].str.contains(r"\*\*\*").all()
 
@@ -320,11 +290,8 @@ def test_nothing_is_written_outside_of_out(hostile):
         if path.is_file()
     }
     assert at_home <= {(".cache", "matplotlib"), (".ipython", "profile_default")}  # the tools'
-    assert {path.name for path in folders.out.iterdir()} == {
-        "02_data",
-        "04_analysis",
-        "05_sent_to_client",
-    }
+    made = {path.name for path in folders.out.iterdir()}
+    assert made == {"02_data", "04_analysis", "05_sent_to_client"}
 
 
 # ---- the attack: what follows from all published tables together ---------------------------------
@@ -334,25 +301,14 @@ SPOUSE = ("married", "living with parents and siblings")
 
 
 def true_counts(folders: Folders) -> dict[tuple[str, str], int]:
-    """How many active customers there really are of each label, from the prepared data."""
+    """Count the active customers of each label, from the prepared data."""
     people = pd.concat(
         map(pd.read_parquet, sorted((folders.prepared / "analysis_customers").glob("*.parquet")))
     )
     people = people[people["exclusion_flag"] == "Active"]
     people = people.assign(n_dependants=people["n_dependants"].astype(str))
     counts = {}
-    for name in (
-        "loyalty_flag",
-        "spending_flag",
-        "frequency_flag",
-        "region",
-        "age_group",
-        "income_group",
-        "family_status",
-        "gender",
-        "n_dependants",
-        "profile",
-    ):
+    for name in load_settings(ROOT / "settings.yml").groupings():
         labels = people[name].astype(object).where(people[name].notna(), "(missing)")
         counts |= {(name, str(label)): int(n) for label, n in labels.value_counts().items() if n}
     ages = pd.read_csv(folders.tables / "income_by_age.csv")
@@ -362,21 +318,15 @@ def true_counts(folders: Folders) -> dict[tuple[str, str], int]:
 
 
 def read_off(tables: dict[str, pd.DataFrame], cells: list[tuple[str, str]], everyone: int):
-    """What stands in the tables: sets of cells, and how many customers they are of together."""
+    """Read off the tables: sets of cells, and how many customers they are of together."""
     attributes = {name for name, _ in cells}
     for of_name in attributes:
         yield [cell for cell in cells if cell[0] == of_name], everyone
     for table in tables.values():
         if "population" in table and set(table["population"]) != {"active"}:
             continue
-        labels = next(
-            (
-                pair
-                for pair in (("flag", "label"), ("grouping", "group"))
-                if set(pair) <= set(table.columns)
-            ),
-            None,
-        )
+        pairs = (("flag", "label"), ("grouping", "group"))
+        labels = next((pair for pair in pairs if set(pair) <= set(table.columns)), None)
         single = next((name for name in attributes if name in table.columns), None)
         for row in table.to_dict("records"):
             cell = (row[labels[0]], row[labels[1]]) if labels else (single, row.get(single))
@@ -392,48 +342,33 @@ def read_off(tables: dict[str, pd.DataFrame], cells: list[tuple[str, str]], ever
 
 
 def relations(cells: list[tuple[str, str]]):
-    """How the labels hang together: cells that are of the same customers as others."""
+    """Yield how labels depend on each other: cells of the same customers as others."""
 
     def of(name: str, holds=lambda label: True) -> list[tuple[str, str]]:
         return [cell for cell in cells if cell[0] == name and holds(cell[1])]
 
-    without, some = (
-        of("n_dependants", lambda label: label == "0"),
-        of("n_dependants", lambda label: label != "0"),
-    )
-    for group in ("18-39", "40-64", "65+"):
-        yield (
-            of("profile", lambda label, group=group: label.startswith(group)),
-            [("age_group", group)],
-        )
+    def age_in(low: int, high: int) -> list[tuple[str, str]]:
+        return of("ages", lambda label: low <= int(re.match(r"\d+", label)[0]) < high)
+
+    without = of("n_dependants", lambda label: label == "0")
+    some = of("n_dependants", lambda label: label != "0")
+    for low, high, group in ((0, CUTS[0], "18-39"), (*CUTS, "40-64"), (CUTS[1], 999, "65+")):
+        yield of("profile", partial(re.match, re.escape(group))), [("age_group", group)]
+        yield age_in(low, high), [("age_group", group)]
     for income in ("Low income", "Middle income", "High income"):
-        yield (
-            of("profile", lambda label, income=income: label.endswith(income.lower())),
-            [("income_group", income)],
-        )
+        yield of("profile", partial(re.search, f"{income.lower()}$")), [("income_group", income)]
     yield of("profile", lambda label: "no dependants" in label), without
     yield of("profile", lambda label: "with dependants" in label), some
     yield of("family_status", lambda label: label in SPOUSE), some
     yield of("family_status", lambda label: label not in SPOUSE), without
-    for low, high, group in ((0, CUTS[0], "18-39"), (*CUTS, "40-64"), (CUTS[1], 999, "65+")):
-        yield (
-            of(
-                "ages",
-                lambda label, low=low, high=high: low <= int(re.match(r"\d+", label)[0]) < high,
-            ),
-            [("age_group", group)],
-        )
 
 
 def worked_out(tables: dict[str, pd.DataFrame], truth: dict, least: int) -> list[tuple]:
-    """Sets of one or two labels of fewer customers than allowed whose sum the tables determine."""
+    """Find one or two labels of fewer customers than allowed whose sum the tables determine."""
     cells = list(truth)
     counts = np.array([truth[cell] for cell in cells], float)
-    everyone = int(
-        tables["population_flow"]
-        .query("table == 'analysis_customers' and step == 'active customers'")["rows_out"]
-        .iloc[0]
-    )
+    flow = tables["population_flow"].query("table == 'analysis_customers'")
+    everyone = int(flow.query("step == 'active customers'")["rows_out"].iloc[0])
     known = [(seen, [], total) for seen, total in read_off(tables, cells, everyone)]
     known += [(left, right, 0) for left, right in relations(cells) if set(right) <= set(cells)]
     matrix = np.array(
@@ -472,19 +407,14 @@ def test_no_group_of_a_few_customers_follows_from_all_published_tables_together(
     }
     assert worked_out(published, truth, least) == []
 
-    naive = {
-        name: table.assign(
-            customers=table["customers"].mask(
-                pd.to_numeric(table["customers"], errors="coerce") < least, "suppressed"
+    naive = {"population_flow": tables["population_flow"]}
+    for name, table in tables.items():
+        if {"grouping", "flag"} & set(table.columns) and "customers" in table:
+            few = pd.to_numeric(table["customers"], errors="coerce") < least
+            hidden = table.assign(customers=table["customers"].mask(few, "suppressed"))
+            naive[name] = (
+                hidden[hidden["population"] == "active"] if "population" in hidden else hidden
             )
-        )
-        for name, table in tables.items()
-        if {"grouping", "flag"} & set(table.columns) and "customers" in table
-    }
-    naive = {
-        name: table[table["population"] == "active"] if "population" in table else table
-        for name, table in naive.items()
-    } | {"population_flow": tables["population_flow"]}
     assert worked_out(naive, truth, least), "the attack must be able to succeed"
 
 

@@ -385,7 +385,7 @@ def texts_of(sheet):
 
 
 def table_of(sheet, name):
-    """The rows of an Excel table, its header first."""
+    """List the rows of an Excel table, its header first."""
     return [[cell.value for cell in row] for row in sheet[sheet.tables[name].ref]]
 
 

@@ -149,7 +149,7 @@ class Finished:
         return ElementTree.fromstring(self.parts[part])
 
     def charts(self) -> dict[str, ElementTree.Element]:
-        """The chart parts."""
+        """Read the chart parts."""
         return {
             name: self.xml(name)
             for name in sorted(self.parts)
@@ -246,7 +246,7 @@ def dates_are_the_runs(done: Finished) -> None:
 
 
 def sheets_hold_what_they_promise(done: Finished) -> None:
-    """What a reader looks for on each sheet is there; no finding and no question is left out."""
+    """Require what a reader looks for on each sheet: no finding and no question is left out."""
     for place, words in PROMISED.items():
         found = "\n".join(done.texts[SHEETS[place]])
         for word in words:
@@ -262,7 +262,7 @@ def sheets_hold_what_they_promise(done: Finished) -> None:
 
 
 def sheets_are_the_ten(done: Finished) -> None:
-    """The ten sheets in order, none hidden, a title in A1, nothing merged or hidden."""
+    """Require the ten sheets in order, a title in A1, nothing merged or hidden."""
     assert done.book.sheetnames == SHEETS, f"sheets: {done.book.sheetnames}"
     for sheet in done.book.worksheets:
         assert sheet.sheet_state == "visible", f"'{sheet.title}': hidden"
@@ -466,7 +466,7 @@ def _check_series(name: str, plot, palette: set[str]) -> None:
 
 
 def intervals_are_drawn_whole(done: Finished) -> None:
-    """The axis of a chart reaches over its intervals: no bar of one is cut off."""
+    """Require axes that reach over the intervals: no bar of one is cut off."""
     for name, chart in done.charts().items():
         plot = chart.find(f"{C}chart/{C}plotArea")
         axis = list(plot.iter(f"{C}valAx"))[-1]
@@ -490,7 +490,7 @@ def _cached(element) -> dict[str, float]:
 
 
 def charts_draw_the_cells(done: Finished) -> None:
-    """The cached numbers of a chart are those of the cells that it refers to."""
+    """Require cached numbers of charts that equal the cells that they refer to."""
     for name, chart in done.charts().items():
         for reference in (*chart.iter(f"{C}numRef"), *chart.iter(f"{C}strRef")):
             formula = reference.find(f"{C}f").text
@@ -558,7 +558,7 @@ def prints_well(done: Finished) -> None:
 
 
 def headers_are_repeated(done: Finished) -> None:
-    """A table that continues on another page has its header there too, and no page a wrong one."""
+    """Require the header of a table on each page on which it continues, and on no other."""
     for sheet, table, _ in done.excel_tables():
         starts, repeated = _page_starts(sheet), _repeated_row(sheet)
         _, header, _, last = range_boundaries(table.ref)
@@ -595,7 +595,7 @@ def _height(sheet, row: int) -> float:
 
 
 def _printed(sheet) -> tuple[int, int]:
-    """The last column and the last row that are printed."""
+    """Return the last column and the last row that are printed."""
     return range_boundaries(str(sheet.print_area).split("!")[-1].replace("$", ""))[2:]
 
 
@@ -628,7 +628,7 @@ def _rows_covered(sheet, anchor) -> tuple[int, int]:
 
 
 def texts_are_complete(done: Finished) -> None:
-    """The citation; so what and source of each figure; nothing left over; SYNTHETIC where due."""
+    """Require citation, so what and source of each figure, no leftovers, SYNTHETIC where due."""
     announced = {"data": "SYNTHETIC DATA", "columns": "SYNTHETIC COLUMNS"}.get(
         done.facts["data"]["synthetic"]
     )
@@ -769,7 +769,7 @@ def _labels_with_digits(done: Finished) -> list[str]:
 
 
 def tiles_tie_out(done: Finished) -> None:
-    """The tiles of the title page follow from the result tables."""
+    """Require tiles of the title page that follow from the result tables."""
     days = _active(done, "orders_by_day")
     orders, lines, spend = (days[name].astype(float).sum() for name in ("orders", "lines", "spend"))
     flags = _active(done, "flags")
@@ -799,7 +799,7 @@ def _active(done: Finished, name: str) -> pd.DataFrame:
 
 
 def numbers_tie_out(done: Finished) -> None:
-    """The numbers behind the figures, the flags and the calendar are those of the run."""
+    """Require numbers behind the figures, the flags and the calendar that are those of the run."""
     figures = {f"tbl_{figure['name']}": figure for figure in done.figures if not figure["heat"]}
     for sheet, table, rows in done.excel_tables(SHEETS[8]):
         if figure := figures.get(table.displayName):
@@ -887,7 +887,7 @@ def small_groups_are_not_shown(done: Finished) -> None:
             is_small = (pairs & small) if named else (texts & small_labels)
             shown = is_small and any(map(_is_number, cells))
             assert not shown, f"{where}: {sorted(texts)} is too small"
-    _totals_tell_nothing(done, least)
+    _totals_give_nothing_away(done, least)
 
 
 def _small_groups(done: Finished, least: int) -> set[tuple[str, str]]:
@@ -897,8 +897,8 @@ def _small_groups(done: Finished, least: int) -> set[tuple[str, str]]:
     return set(zip(rows["flag"], rows["label"], strict=True))
 
 
-def _totals_tell_nothing(done: Finished, least: int) -> None:
-    """What the visible rows of a flag leave of all customers is none, or enough and of several."""
+def _totals_give_nothing_away(done: Finished, least: int) -> None:
+    """Require that visible rows leave none of all customers, or enough and of several groups."""
     sheet = done.book[SHEETS[5]]
     rows = [[cell.value for cell in row] for row in sheet[sheet.tables["tbl_flags"].ref][1:]]
     total = max(row[2] for row in rows if _is_number(row[2]))
@@ -954,7 +954,7 @@ RULES = (
 
 
 def check(path: Path, analysis: Path, settings, names: tuple[str, ...] = ()) -> None:
-    """Hold a workbook against all rules; raise an AssertionError that says where it fails."""
+    """Check a workbook against all rules; raise an AssertionError that says where it fails."""
     done = Finished(path, analysis, settings, names)
     for rule in RULES:
         rule(done)

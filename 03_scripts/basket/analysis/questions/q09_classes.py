@@ -209,7 +209,8 @@ def _proven_lifts(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.Dat
         & ~table["measure"].isin(settings.labels.unnamed_departments)
     ]
     lines = tables["departments"].query("population == 'active'").set_index("department")["lines"]
-    return lifts.assign(moved=(lifts["effect"] - 1).abs() * lifts["measure"].map(lines))
+    of_department = lifts["measure"].map(lines).astype(float)  # texts where there are no lifts
+    return lifts.assign(moved=(lifts["effect"] - 1).abs() * of_department)
 
 
 def steps(seen: Evidence, settings: Settings) -> Finding:
