@@ -38,13 +38,10 @@ def shoppers(n, seed=0):
             "region": pd.Categorical(rng.choice(REGIONS, n, p=[0.2, 0.2, 0.35, 0.25])),
         }
     )
+    ages, incomes = (SETTINGS.flags[name].labels for name in ("age_group", "income_group"))
     return customers.assign(
-        age_group=pd.cut(
-            customers["age"], [0, 39, 64, 120], labels=SETTINGS.flags["age_group"].labels
-        ),
-        income_group=pd.cut(
-            income, [0, 49_999, 99_999, 1e9], labels=SETTINGS.flags["income_group"].labels
-        ),
+        age_group=pd.cut(customers["age"], [0, 39, 64, 120], labels=ages),
+        income_group=pd.cut(income, [0, 49_999, 99_999, 1e9], labels=incomes),
     )
 
 
@@ -115,9 +112,8 @@ def test_r_squared_of_the_sums_is_that_of_the_customers():
     missed = ((y - means[np.searchsorted(cuts, x, side="right")]) ** 2).sum()
     squares = ((y - y.mean()) ** 2).sum()
     assert cut_points.r_squared(means, cuts, data, squares) == pytest.approx(1 - missed / squares)
-    assert cut_points.band_means(data, cuts) == pytest.approx(
-        [y[x < 2].mean(), y[(x >= 2) & (x < 4)].mean(), y[x >= 4].mean()]
-    )
+    expected = [y[x < 2].mean(), y[(x >= 2) & (x < 4)].mean(), y[x >= 4].mean()]
+    assert cut_points.band_means(data, cuts) == pytest.approx(expected)
 
 
 def run(customers, measures, attribute=None):
@@ -196,10 +192,8 @@ def test_bands_do_not_depend_on_the_order_of_the_customers():
     customers = shoppers(2000)
     measures = pd.DataFrame({"income": customers["income"]})
     order = np.random.default_rng(4).permutation(2000)
-    again = run(
-        customers.iloc[order].reset_index(drop=True), measures.iloc[order].reset_index(drop=True)
-    )
-    pd.testing.assert_frame_equal(again, run(customers, measures))
+    shuffled = (table.iloc[order].reset_index(drop=True) for table in (customers, measures))
+    pd.testing.assert_frame_equal(run(*shuffled), run(customers, measures))
 
 
 def test_missing_values_leave_their_customers_out():
@@ -236,12 +230,8 @@ def test_measures_of_customers():
     assert measures["mean_item_price"].tolist()[0] == 7.5
     assert measures["mean_order_value"].tolist() == [15, 0]
     assert measures["share of snacks"].tolist() == [0.2, 1]
-    assert measures.isna().sum().to_dict() == {
-        "mean_item_price": 1,
-        "mean_order_value": 0,
-        "income": 1,
-        "share of snacks": 0,
-    }
+    assert list(measures) == ["mean_item_price", "mean_order_value", "income", "share of snacks"]
+    assert measures.isna().sum().tolist() == [1, 0, 1, 0]
 
 
 def test_income_is_a_measure_of_age_and_not_of_itself():
@@ -286,10 +276,8 @@ def test_one_attribute_is_named_where_one_is_enough():
     customers["zone"] = pd.Categorical(np.where(customers["region"] == "West", "far", "near"))
     found = determined(customers, "zone", "age", "region", "gender")
     assert (found["determined_by"], found["redundant"]) == ("region", "yes")
-    assert (
-        found["rule"] == "region Midwest near, region Northeast near, region South near, "
-        "region West far"
-    )
+    near = ", ".join(f"region {name} near" for name in ("Midwest", "Northeast", "South"))
+    assert found["rule"] == f"{near}, region West far"
 
 
 def test_a_second_attribute_that_only_fits_noise_is_not_named():

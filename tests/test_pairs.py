@@ -84,12 +84,9 @@ def both_passes(tables, products, labels=None, keys=None, **limits):
     counted = q11_pairs.count_part(**tables, keys=keys, settings=SETTINGS)[1]
     chosen = q11_pairs.candidates(counted, keys, products, **limits)
     labels = groups_of(tables["customers"]) if labels is None else labels
+    users = IdIndex(tables["customers"]["user_id"].to_numpy())
     described = q11_pairs.describe_part(
-        **tables,
-        pairs=chosen,
-        labels=labels,
-        settings=SETTINGS,
-        users=IdIndex(tables["customers"]["user_id"].to_numpy()),
+        **tables, pairs=chosen, labels=labels, settings=SETTINGS, users=users
     )[1]
     return chosen, described
 

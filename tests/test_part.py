@@ -22,14 +22,8 @@ PRODUCTS = pd.DataFrame(
     }
 )
 GOODS = Goods.of(PRODUCTS, pd.DataFrame({"department_id": [1, 2, 3], "department": DEPARTMENTS}))
-CUSTOMERS = pd.DataFrame(
-    {
-        "user_id": [7, 5, 9],
-        POPULATION_FLAG: pd.Categorical.from_codes(
-            [1, 0, 1], SETTINGS.flags[POPULATION_FLAG].labels
-        ),
-    }
-)
+ACTIVITY = pd.Categorical.from_codes([1, 0, 1], SETTINGS.flags[POPULATION_FLAG].labels)
+CUSTOMERS = pd.DataFrame({"user_id": [7, 5, 9], POPULATION_FLAG: ACTIVITY})
 ORDER = st.tuples(
     st.integers(0, 2),  # its customer
     st.integers(0, 6),
@@ -61,11 +55,8 @@ def frames(orders: list) -> tuple[pd.DataFrame, pd.DataFrame]:
             "order_hour": [hour for _, _, hour, _ in orders],
         }
     )
-    sums = lines.groupby("order_id").agg(
-        lines=("product_key", "size"),
-        spend_cents=("spend_cents", "sum"),
-        priced_lines=("priced_lines", "sum"),
-    )
+    by_order = lines.groupby("order_id")
+    sums = by_order[["spend_cents", "priced_lines"]].sum().assign(lines=by_order.size())
     return table.join(sums, on="order_id"), lines
 
 
@@ -85,17 +76,15 @@ def test_what_is_counted_fast_is_what_is_counted_plainly(orders):
     by_product = counting.by_product(part, len(PRODUCTS))
     keys = ["is_active", "product_key"]
     assert np.array_equal(by_product["lines"], counts(lines, keys, (2, 4)))
-    assert np.array_equal(
-        by_product["reordered_lines"], counts(lines[lines["reordered"]], keys, (2, 4))
-    )
+    reordered = counts(lines[lines["reordered"]], keys, (2, 4))
+    assert np.array_equal(by_product["reordered_lines"], reordered)
     bought = counting.department_lines(part, GOODS)
     assert np.array_equal(bought, counts(lines, ["customer", "department"], (3, 3)))
     by_department = counting.by_department(part, bought, GOODS)
     for name, id_column in (("orders", "order_id"), ("customers", "customer")):
         once = lines.drop_duplicates([id_column, "department"])
-        assert np.array_equal(
-            by_department[name], counts(once, ["is_active", "department"], (2, 3))
-        )
+        expected = counts(once, ["is_active", "department"], (2, 3))
+        assert np.array_equal(by_department[name], expected)
     once = lines.drop_duplicates(["order_id", "price_range"])
     by_range = counting.by_price_range(part, GOODS)
     assert list(by_range.axes["price_range"]) == ["Low", "High"]
@@ -110,9 +99,8 @@ def test_lines_by_group_and_department_are_those_counted_line_by_line(orders, co
     group = add_missing_label(pd.Series(codes, dtype="Int8"), "missing")
     labels = pd.DataFrame({"region": group})
     bought = counting.department_lines(part, GOODS)
-    mix = counting.by_group(part, bought, labels, "mix", "lines", {"department": DEPARTMENTS})[
-        "mix_region"
-    ]
+    axis = {"department": DEPARTMENTS}
+    mix = counting.by_group(part, bought, labels, "mix", "lines", axis)["mix_region"]
     lines["group"] = group.codes[lines["customer"]]
     shape = 2, len(group.categories), 3
     keys = ["is_active", "group", "department"]
@@ -141,9 +129,8 @@ def test_the_moments_of_times_have_the_sums_that_their_columns_name(orders):
     assert of("orders").tolist() == by_cell.ravel().tolist()
     assert (columns.orders_by_day @ moments.sums).tolist() == by_cell.sum(axis=1).tolist()
     assert (columns.orders_by_hour @ moments.sums).tolist() == by_cell.sum(axis=0).tolist()
-    lines["daypart"] = np.array(SETTINGS.daypart_of_hour())[
-        table["order_hour"].to_numpy()[lines["order_id"]]
-    ]
+    hours = table["order_hour"].to_numpy()[lines["order_id"]]
+    lines["daypart"] = np.array(SETTINGS.daypart_of_hour())[hours]
     shape = len(SETTINGS.dayparts), len(DEPARTMENTS)
     expected = counts(lines[lines["is_active"]], ["daypart", "department"], shape)
     assert of("lines").tolist() == expected.ravel().tolist()

@@ -47,26 +47,25 @@ def published(table):
 # --- plain cases
 
 
-def test_a_small_group_goes_together_with_the_next_smallest():
-    table = published(habits(region={"West": 7, "South": 300, "Midwest": 12, "Northeast": 90}))
-    assert hidden(table) == {("region", "West"), ("region", "Midwest")}
-    rows = table[table["group"].isin(["West", "Midwest"])]
+SMALL_AND_NEXT = {"West": 7, "South": 300, "Midwest": 12, "Northeast": 90}
+
+
+@pytest.mark.parametrize(
+    ("region", "expected"),
+    [
+        (SMALL_AND_NEXT, ["West", "Midwest"]),  # a small group goes with the next smallest
+        ({"West": 11, "South": 40}, []),  # the boundary is 10 against 11
+        ({"West": 10, "South": 40}, ["West", "South"]),
+        # two small groups whose sum is small take a third with them; of enough customers they do
+        ({"West": 2, "South": 3, "Midwest": 50, "Northeast": 90}, ["West", "South", "Midwest"]),
+        ({"West": 6, "South": 5, "Midwest": 50, "Northeast": 90}, ["West", "South"]),
+    ],
+)
+def test_small_groups_are_hidden_with_as_many_others_as_it_takes(region, expected):
+    table = published(habits(region=region))
+    assert hidden(table) == {("region", name) for name in expected}
+    rows = table[table["group"].isin(expected)]
     assert (rows[["customers", "orders", "lines"]] == privacy.SUPPRESSED).all(axis=None)
-
-
-def test_the_boundary_is_ten_against_eleven():
-    assert not hidden(published(habits(region={"West": 11, "South": 40})))
-    assert ("region", "West") in hidden(published(habits(region={"West": 10, "South": 40})))
-
-
-def test_two_small_groups_whose_sum_is_small_take_a_third_with_them():
-    table = published(habits(region={"West": 2, "South": 3, "Midwest": 50, "Northeast": 90}))
-    assert hidden(table) == {("region", name) for name in ("West", "South", "Midwest")}
-
-
-def test_two_small_groups_of_enough_customers_suffice():
-    table = published(habits(region={"West": 6, "South": 5, "Midwest": 50, "Northeast": 90}))
-    assert hidden(table) == {("region", "West"), ("region", "South")}
 
 
 def test_other_groupings_stay_as_they_are():
@@ -86,16 +85,14 @@ def test_store_wide_tables_return_as_they_are():
 
 
 def test_a_flag_of_orders_has_no_customers_and_is_not_suppressed():
-    table = pd.DataFrame(
-        {
-            "population": "active",
-            "flag": ["busiest_day", "busiest_day", "region", "region"],
-            "label": ["Busiest day", "Least busy", "West", "South"],
-            "customers": pd.array([None, None, 50, 60], "Int64"),
-            "orders": [5, 9, 150, 160],
-            "lines": [50, 90, 1500, 1600],
-        }
-    )
+    rows = [
+        ("busiest_day", "Busiest day", None, 5, 50),
+        ("busiest_day", "Least busy", None, 9, 90),
+        ("region", "West", 50, 150, 1500),
+        ("region", "South", 60, 160, 1600),
+    ]
+    table = pd.DataFrame(rows, columns=["flag", "label", "customers", "orders", "lines"])
+    table = table.assign(population="active").astype({"customers": "Int64"})
     assert not (published(table) == privacy.SUPPRESSED).any(axis=None)
 
 
@@ -103,18 +100,9 @@ def test_a_group_hidden_among_habits_is_hidden_everywhere():
     base = habits(region={"West": 7, "South": 93, "Midwest": 12, "Northeast": 100})
     flags = base.rename(columns={"grouping": "flag", "group": "label"})
     profiles = pd.DataFrame({"region": ["West", "South"], "share": [0.1, 0.9]})
-    tests = pd.DataFrame(
-        {
-            "population": "active",
-            "grouping": "region",
-            "group_a": ["West", "South", ""],
-            "group_b": ["South", "Northeast", ""],
-            "measure": "reorder_rate",
-            "n": [100, 193, 212],
-            "effect": [0.1, 0.2, 0.3],
-            "verdict": "small",
-        }
-    )
+    rows = [("West", "South", 100, 0.1), ("South", "Northeast", 193, 0.2), ("", "", 212, 0.3)]
+    tests = pd.DataFrame(rows, columns=["group_a", "group_b", "n", "effect"])
+    tests = tests.assign(population="active", grouping="region", measure="orders", verdict="small")
     shown = {
         name: privacy.publishable(table, SETTINGS, base)
         for name, table in {"flags": flags, "profiles": profiles, "tests": tests}.items()
@@ -160,41 +148,23 @@ def test_a_table_of_groups_without_counts_needs_habits():
 
 
 def test_buyers_count_where_a_table_has_them():
-    pairs = pd.DataFrame(
-        {
-            "product_a": 1,
-            "product_b": 2,
-            "grouping": "region",
-            "group": ["West", "South", "Midwest"],
-            "customers": [50, 60, 70],
-            "buyers": [3, 20, 30],
-            "share": [0.06, 0.33, 0.43],
-        }
-    )
+    groups = [("West", 50, 3, 0.06), ("South", 60, 20, 0.33), ("Midwest", 70, 30, 0.43)]
+    pairs = pd.DataFrame(groups, columns=["group", "customers", "buyers", "share"])
+    pairs = pairs.assign(product_a=1, product_b=2, grouping="region")
     assert list(published(pairs)["buyers"] == privacy.SUPPRESSED) == [True, True, False]
 
 
 def test_few_relabelled_customers_are_not_counted():
-    table = pd.DataFrame(
-        {
-            "setting": ["a", "b", "c"],
-            "customers_relabelled": [0, 10, 11],
-            "share_relabelled": [0.0, 0.01, 0.02],
-        }
-    )
+    counts = {"customers_relabelled": [0, 10, 11], "share_relabelled": [0.0, 0.01, 0.02]}
+    table = pd.DataFrame({"setting": ["a", "b", "c"], **counts})
     shown = published(table)
     assert list(shown["customers_relabelled"]) == [0, privacy.SUPPRESSED, 11]
     assert list(shown["share_relabelled"]) == [0.0, privacy.SUPPRESSED, 0.02]
 
 
 def test_bands_of_age_are_not_counted_where_an_age_group_is_withheld():
-    ages = pd.DataFrame(
-        {
-            "ages": ["16-27", "28-39", "40-64", "65-68"],
-            "customers": [70, 90, 320, 7],
-            "mean_income": [1.0, 2.0, 3.0, 4.0],
-        }
-    )
+    rows = [("16-27", 70, 1.0), ("28-39", 90, 2.0), ("40-64", 320, 3.0), ("65-68", 7, 4.0)]
+    ages = pd.DataFrame(rows, columns=["ages", "customers", "mean_income"])
     safe = habits(age_group={"18-39": 160, "40-64": 320, "65+": 40})
     small = habits(age_group={"18-39": 160, "40-64": 320, "65+": 7})
     assert list(privacy.publishable(ages, SETTINGS, safe).columns) == list(ages.columns)

@@ -234,9 +234,8 @@ def test_busiest_times_are_those_with_most_orders(built, expected_of, generated)
 def test_department_times_add_up_to_the_oracles_departments(built, expected_of, generated):
     found = built(generated, "corrected").all_results["department_times"]
     expected = expected_of(generated, "corrected")["departments"].query("population == 'active'")
-    assert found.groupby("department")["lines"].sum().to_dict() == (
-        expected.set_index("department")["lines"].to_dict()
-    )
+    lines = found.groupby("department")["lines"].sum()
+    assert lines.to_dict() == expected.set_index("department")["lines"].to_dict()
     assert found.groupby("daypart")["share"].sum().to_numpy() == pytest.approx(1)
 
 
@@ -266,16 +265,12 @@ def test_the_number_of_parts_changes_no_character_of_any_table(built, request, d
 def test_a_customers_rows_lie_in_one_part_of_every_table(built, generated):
     run = built(generated, "corrected", 3)
     stage = run.open("05_visualise")
-    users = [
-        {
-            table: set(stage.read_part(table, part)["user_id"])
-            for table in ("merged", "analysis_orders", "analysis_customers")
-        }
-        for part in range(3)
-    ]
-    for part in users:
-        assert part["merged"] == part["analysis_orders"] == part["analysis_customers"]
-    assert not users[0]["merged"] & users[1]["merged"]
+    merged, orders, customers = (
+        [set(stage.read_part(table, part)["user_id"]) for part in range(3)]
+        for table in ("merged", "analysis_orders", "analysis_customers")
+    )
+    assert merged == orders == customers
+    assert not merged[0] & merged[1]
 
 
 # ---- what the tables must be in themselves ------------------------------------------------------

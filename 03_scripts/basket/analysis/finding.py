@@ -1,7 +1,7 @@
 """A finding, the evidence that it takes its numbers from, and what is said instead of an answer.
 
 No sentence is typed in that data could falsify. A finding takes each number from a cell of a result
-table through `Evidence`, which notes where it stands; `basket verify` looks every one of them up
+table through `Evidence`, which notes its place; `basket verify` looks every one of them up
 again.
 """
 

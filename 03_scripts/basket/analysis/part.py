@@ -73,7 +73,7 @@ def count_part(
 ) -> tuple[dict, dict]:
     """Count one part: a Tally for each aggregate, a row per customer, and the moments of times.
 
-    `labels` are the groups of all customers, `users` where each stands among them. The first key
+    `labels` are the groups of all customers, `users` the place of each among them. The first key
     of every Tally is `is_active`.
     """
     part = Part(merged, orders, customers, settings)
@@ -209,7 +209,7 @@ def orders_by_time(part: Part) -> np.ndarray:
 
 @dataclass(frozen=True)
 class TimeColumns:
-    """Where each per-customer sum stands among the columns of the moments: block after block."""
+    """The place of each per-customer sum among the columns of the moments, block after block."""
 
     dayparts: int
     departments: int

@@ -1,10 +1,10 @@
 """Privacy (D-15): what describes customers by their attributes leaves 04_analysis through here.
 
-Only the active population is published. A row that stands for fewer than `smallest_group` customers
+Only the active population is published. A row about fewer than `smallest_group` customers
 is suppressed, together with as many others as keep it from being worked out: an attacker knows
 every row left visible, every total, and how the groupings hang together (a profile is an age group,
 dependants and an income group; family status follows from dependants). The rows to suppress are
-found by solving the attacker's equations: no set of up to three suppressed rows that stands for
+found by solving the attacker's equations: no set of up to three suppressed rows about
 too few customers may follow from them.
 """
 
@@ -20,7 +20,7 @@ from basket.project.settings import Settings
 SUPPRESSED = "suppressed"
 PUBLISHED_POPULATION = "active"
 PAIRS = (("grouping", "group"), ("flag", "label"))
-COUNTS = ("buyers", "customers")  # the first that a table has says for how many a row stands
+COUNTS = ("buyers", "customers")  # the first that a table has counts the people that a row is about
 ATTRIBUTES = frozenset(c.name for c in columns() if c.key == "customers")
 _MEMBERS = frozenset(name for pair in PAIRS for name in pair)
 LABELS = frozenset(c.name for c in columns() if c.key in ("customers", "parts")) - _MEMBERS

@@ -1,4 +1,4 @@
-"""What a question of the report is; each stands in a module of `analysis/questions`."""
+"""A question of the report; each has a module in `analysis/questions`."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ WHOM = "Whom to address, and how sure we are"
 class Question:
     """A question: its id (Q1), a short title, itself in one sentence, its part of the report.
 
-    `part` is the heading of the sheet with the recommendations under which its answers stand.
+    `part` is the heading of the sheet with the recommendations for its answers.
     """
 
     id: str

@@ -38,7 +38,7 @@ COLUMNS = [
 class Coded:
     """An attribute as codes from 0; `ordered` if the codes follow a scale that can be cut.
 
-    `names` says what a code stands for; for an ordered one, the value at which it begins.
+    `names` gives the value of each code; for an ordered one, the value at which it begins.
     """
 
     codes: np.ndarray

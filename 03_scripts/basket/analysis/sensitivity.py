@@ -32,7 +32,7 @@ def thresholds(settings: Settings) -> list[Threshold]:
     """List what can be moved, in the order of the flags.
 
     The price ceiling labels nothing: it says which prices are damage (D-06), and what another
-    ceiling would let in cannot be told from prices that are already clean.
+    ceiling would let in cannot be seen in prices that are already clean.
     """
     found, taken = [], set()
     for name, flag in settings.flags.items():

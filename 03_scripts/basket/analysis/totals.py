@@ -33,7 +33,7 @@ class Counts:
     """What one pass over the parts adds up; `counts["day_hour"]` is an aggregate by its name.
 
     The first key of every aggregate is the population: all, active. `people` are all customers,
-    `active` says which of them are active, and `users` where each user_id stands among them.
+    `active` says which of them are active, and `users` finds the row of a user_id.
     """
 
     people: People
@@ -63,7 +63,7 @@ class Counts:
 
     @property
     def time_columns(self) -> TimeColumns:
-        """Say where each sum stands among the columns of `time_moments`."""
+        """Give the place of each sum among the columns of `time_moments`."""
         return TimeColumns(len(self.settings.dayparts), len(self.departments))
 
     def time_ratio(self, above: list[np.ndarray], below: list[np.ndarray]) -> tuple:

@@ -4,8 +4,8 @@ A question module holds, in this order, `QUESTION`, the functions that make its 
 figures (result tables and settings to a `Figure`) and its findings (evidence and settings to a
 `Finding`).
 
-The questions are read from the source of their modules: whoever prints a title (stage 06, the
-pages) needs no statistics, whose import takes a second.
+The questions are read from the source of their modules: printing a title (stage 06, the pages)
+needs no statistics, whose import takes a second.
 """
 
 import re

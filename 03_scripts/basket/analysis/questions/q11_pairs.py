@@ -35,7 +35,7 @@ MOST_PRODUCTS = 1000  # the products with most lines are looked at; 1000 x 1000 
 MINIMUM_SUPPORT = 0.001  # of the active orders: a rarer pair is no ground for an offer
 MINIMUM_ORDERS = 50  # with both products: fewer say nothing, however small the data set
 # The highest lifts belong to flavours of one product, a choice rather than a pair. So each number
-# counts twice: the first pairs of all, and the first whose products stand in two departments.
+# counts twice: the first pairs of all, and the first whose products are in two departments.
 MOST_CANDIDATES = 50  # pairs with the highest lift that get an interval
 MOST_PAIRS = 25  # reported
 MOST_BUYER_PAIRS = 5  # of which the buyers are shown
@@ -89,7 +89,7 @@ def count_part(
     """Count one part's active orders that hold each product of `keys`, and each two of them.
 
     Sums: `orders`, and `together`, a square of counts with the orders of each product on its
-    diagonal. A product that stands twice in an order counts once. Takes of `merged` order_id and
+    diagonal. A product that is twice in an order counts once. Takes of `merged` order_id and
     product_key; of the orders order_id and user_id; of the customers user_id and exclusion_flag.
     """
     customer, active = _active_orders(orders, customers, settings)
@@ -129,7 +129,7 @@ def candidates(
     """Choose the pairs with the highest lift among those in enough orders: key_a, key_b, lift.
 
     The first `limit` of all, and the first `limit` across departments. One row per pair;
-    product_id a is below product_id b. Under RULES=course an id can stand on two
+    product_id a is below product_id b. Under RULES=course an id can be that of two
     products, which then share every order; two products of one id are no pair.
     """
     together = sums["together"].astype(np.int64)
@@ -168,7 +168,7 @@ def describe_part(
     x x' for each pair: pairs x 5 x 5, whole numbers. `buyers` is how many customers ever had both
     in one order; `members_<grouping>` and `buyers_<grouping>` are the customers and (pairs x
     groups) the buyers of each group. `labels` are the groups of all customers, `users` where each
-    stands among them. Takes the columns that `count_part` takes.
+    is among them. Takes the columns that `count_part` takes.
     """
     customer, active = _active_orders(orders, customers, settings)
     keys = np.unique(pairs[["key_a", "key_b"]])
@@ -241,7 +241,7 @@ def product_pairs(
 ) -> pd.DataFrame:
     """One row per pair of products whose lift is above 1 beyond doubt, highest lift first.
 
-    The first `limit` of all, and the first `limit` of those that stand in two departments.
+    The first `limit` of all, and the first `limit` of those in two departments.
     `pairs` are the candidates, `sums` those of `describe_part`. Support is a share of the active
     orders; a confidence is the share of the orders with one product that also hold the other.
     A pair that fewer customers than the smallest group ever bought is left out. The first of many

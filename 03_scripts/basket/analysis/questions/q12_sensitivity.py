@@ -170,8 +170,8 @@ def what_depends(seen: Evidence, settings: Settings) -> Finding:
     base, changed = row.base, row.changed
     decisive = []
     for one in table[table["headlines_changed"] > 0].drop_duplicates("setting").itertuples():
-        stands = seen.row("sensitivity", setting=one.setting, changed=one.changed)
-        value = stands.cell("base", f"base_{one.setting}")
+        row_of = seen.row("sensitivity", setting=one.setting, changed=one.changed)
+        value = row_of.cell("base", f"base_{one.setting}")
         decisive.append(threshold_in_words(one.setting, value))
     return Finding(
         headline=f"Conclusions depend on these thresholds: {', '.join(decisive)}"

@@ -121,8 +121,8 @@ def judge_together(comparisons: pd.DataFrame, asked: pd.Series, settings: Settin
         for each, q in zip(limits, judged["q_value"], strict=True)
     ]
     strict = significance / max(1, judged["p_value"].notna().sum())
-    stands = judged["verdict"].isin(LABELS) & (asked < strict)
-    judged["for_headline"] = np.where(stands, "yes", "no")
+    survives = judged["verdict"].isin(LABELS) & (asked < strict)
+    judged["for_headline"] = np.where(survives, "yes", "no")
     needed = [
         required_sample_size(*each, n, thresholds=effects) if decided == UNDECIDED else None
         for each, n, decided in zip(limits, judged["n"], judged["verdict"], strict=True)
