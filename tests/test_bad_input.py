@@ -81,7 +81,7 @@ UNCLOSED = "not readable as CSV: unexpected end of data"
 
 @dataclass(frozen=True)
 class Stops:
-    """The run stops with an error that holds these words; ` … ` stands for any others."""
+    """The run stops with an error that contains these words; ` … ` means any others."""
 
     words: str
     rules: str = "corrected"
@@ -392,7 +392,7 @@ def cases_of_any_file(name: str) -> list[Case]:
         (
             "a column twice",
             columns(lambda fields: [*fields, fields[0]]),
-            f"{name}: column {first} stands 2 times in the header; expected it once",
+            f"{name}: column {first} occurs 2 times in the header; expected it once",
         ),
         (
             "semicolons for commas",
@@ -647,7 +647,7 @@ CASES = [
         (
             "an id on two products, the one before it there",
             append("6,Cola,7,2,5.0"),
-            "products.csv: column product_id: 6 stands on several products; expected each id "
+            "products.csv: column product_id: 6 is on several products; expected each id "
             "once, or the id before it to be absent",
         ),
         (
@@ -691,17 +691,17 @@ CASES = [
         (
             "an id twice",
             replace(",2,", ",1,"),
-            "departments.csv: column 1 stands 2 times in the header; expected it once",
+            "departments.csv: column 1 occurs 2 times in the header; expected it once",
         ),
         (
             "long, an id twice",
             instead(b"department_id,department\n1,frozen\n1,snacks\n"),
-            "departments.csv: department_id 1 stands on several departments; expected each o",
+            "departments.csv: department_id 1 is on several departments; expected each o",
         ),
         (
             "a name twice",
             replace("snacks", "frozen"),
-            "departments.csv: department frozen stands on several departments; expected each",
+            "departments.csv: department frozen is on several departments; expected each",
         ),
         (
             "a name in Latin-1",
@@ -772,8 +772,8 @@ CASES = [
         (
             "a customer twice",
             append(FILES[CUSTOMERS][1]),
-            "customers.csv, line 4: column user_id: this customer stands on line 2 already, and "
-            "0 other ids stand on several rows, too; expected each once: correct the file",
+            "customers.csv, line 4: column user_id: this customer is on line 2 already, and "
+            "0 other ids are on several rows, too; expected each once: correct the file",
         ),
         (
             "a customer without orders",
@@ -825,8 +825,8 @@ CASES = [
         (
             "an order twice",
             append(FILES[ORDERS][1]),
-            "orders.csv, line 7: column order_id: 11 stands on line 2 already, and 0 other ids "
-            "stand on several rows, too; expected each once: correct the file",
+            "orders.csv, line 7: column order_id: 11 is on line 2 already, and 0 other ids "
+            "are on several rows, too; expected each once: correct the file",
         ),
         (
             "a customer's order number twice",
@@ -898,7 +898,7 @@ CASES = [
         (
             "a product twice in an order, at two positions",
             append("21,6,3,0"),
-            "orders_products_prior.csv, line 8: product_id 6 stands in order_id 21 on line 7 "
+            "orders_products_prior.csv, line 8: product_id 6 is in order_id 21 on line 7 "
             "already, with other values; expected each product once in an order: correct the",
         ),
         (
@@ -1189,7 +1189,7 @@ def test_the_document_says_what_is_tested():
     assert written == table_rows(), "print it again: python tests/test_bad_input.py"
 
 
-def test_each_corruption_stands_once():
+def test_each_corruption_is_listed_once():
     titles = [(case.file, case.corruption) for case in CASES]
     assert len(set(titles)) == len(titles) >= 60
 

@@ -63,7 +63,7 @@ def test_the_first_row_of_a_doubled_id_takes_the_absent_id_before_it():
     ],
 )
 def test_a_doubled_id_that_cannot_be_repaired_stops_the_run_and_is_named(rows):
-    with pytest.raises(DataError, match=rf"products.csv: column product_id: {rows[-1][0]} stands"):
+    with pytest.raises(DataError, match=rf"products.csv: column product_id: {rows[-1][0]} is on"):
         clean.require_own_ids(cleaned(raw_products(*rows)), FILES)
 
 
@@ -81,7 +81,7 @@ def test_rows_that_repeat_another_in_every_column_are_dropped(rules):
 
 def test_a_row_that_differs_in_its_price_alone_is_no_exact_duplicate():
     raw = raw_products((4, "a", 1), (5, "b", 2), (5, "b", 2.5))
-    with pytest.raises(DataError, match="5 stands on several products"):
+    with pytest.raises(DataError, match="5 is on several products"):
         clean.require_own_ids(cleaned(raw), FILES)
     assert len(cleaned(raw, "course")) == 3
 

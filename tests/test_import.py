@@ -388,7 +388,7 @@ BAD_FILES = {  # test_bad_input.py has all others; here each goes through the co
     ),
     "no header": (
         lambda tmp: write(tmp / "data", orders=ORDERS[1:]),
-        "orders.csv: column 1 stands 2 times in the header",
+        "orders.csv: column 1 occurs 2 times in the header",
     ),
     "no header, all different": (
         lambda tmp: write(tmp / "data", departments=DEPARTMENTS[1:]),

@@ -182,11 +182,11 @@ def test_a_missing_key_is_named(tmp_path, section, key, said):
     assert refused(path) == said
 
 
-def test_a_label_that_stands_twice_is_refused(tmp_path):
+def test_a_label_that_occurs_twice_is_refused(tmp_path):
     text = SETTINGS_FILE.read_text(encoding="utf-8")
     path = tmp_path / "s.yml"
     path.write_text(text.replace("Regular customer: up to 40", "New customer: up to 40"))
-    assert "the key New customer stands twice" in refused(path)
+    assert "the key New customer occurs twice" in refused(path)
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_a_result_table_is_read_as_it_was_written(tmp_path):
         read_csv(tmp_path / "table.csv")
 
 
-def test_each_column_stands_once_and_says_what_it_is():
+def test_each_column_occurs_once_and_says_what_it_is():
     names = [column.name for column in dictionary.columns()]
     assert len(names) == len(set(names))
     for column in dictionary.columns():

@@ -39,7 +39,7 @@ def require_own_ids(products: pd.DataFrame, files: dict[str, str]) -> None:
     doubled = products.loc[products["product_id"].duplicated(), "product_id"]
     if len(doubled):
         raise DataError(
-            f"{files['raw_products']}: column product_id: {doubled.iloc[0]} stands on several "
+            f"{files['raw_products']}: column product_id: {doubled.iloc[0]} is on several "
             "products; expected each id once, or the id before it to be absent"
         )
 

@@ -315,8 +315,8 @@ def _expect_unique(
         (first, *_), (second, *_) = next(rows), next(rows)
         shown = "this customer" if column == "user_id" else doubled[0]
         raise DataError(
-            f"{file.name}, line {second}: column {column}: {shown} stands on line {first} already, "
-            f"and {len(doubled) - 1:,} other ids stand on several rows, too; expected "
+            f"{file.name}, line {second}: column {column}: {shown} is on line {first} already, "
+            f"and {len(doubled) - 1:,} other ids are on several rows, too; expected "
             "each once: correct the file"
         )
 

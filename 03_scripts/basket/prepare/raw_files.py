@@ -197,7 +197,7 @@ def check_header(file: RawFile, may_be_wide: bool = False) -> None:
     doubled = sorted({name for name in found if found.count(name) > 1})
     if doubled:
         raise DataError(
-            f"{file.name}: column {_shown(doubled[:1])} stands {found.count(doubled[0])} times "
+            f"{file.name}: column {_shown(doubled[:1])} occurs {found.count(doubled[0])} times "
             "in the header; expected it once"
         )
     first, *_ = columns = list(file.names)

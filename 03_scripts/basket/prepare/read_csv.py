@@ -372,7 +372,7 @@ def read_departments(file: RawFile) -> pa.Table:
         ((doubled, times),) = Counter(found[column.name]).most_common(1)
         if times > 1:
             raise DataError(
-                f"{file.name}: {name} {doubled} stands on several departments; expected each once"
+                f"{file.name}: {name} {doubled} is on several departments; expected each once"
             )
     ids = pa.array(found["department_id"], pa.int16())
     names = pa.array(found["department"]).dictionary_encode()

@@ -72,7 +72,7 @@ def rows_that_repeat(file: RawFile, keys: np.ndarray) -> list[BadRow]:
         before, same = first[order, product]
         if values != same:
             raise DataError(
-                f"{file.name}, line {line}: product_id {product} stands in order_id {order} on "
+                f"{file.name}, line {line}: product_id {product} is in order_id {order} on "
                 f"line {before} already, with other values; expected each product once in an "
                 "order: correct the file"
             )

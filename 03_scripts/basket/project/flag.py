@@ -16,7 +16,7 @@ EXCLUSIVE = re.compile(r"\b(over|above|under|below|(more|less|fewer) than)\b", r
 
 
 class Flag(BaseModel):
-    """One flag. Labels stand in the order in which tables and charts show them."""
+    """One flag. Labels are in the order of tables and charts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 

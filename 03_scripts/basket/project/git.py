@@ -1,4 +1,4 @@
-"""The commit of this checkout, whether it has changed since, and the date that stands for a run."""
+"""The commit of this checkout, whether it has changed since, and the date that a run has."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def is_dirty() -> bool:
 
 
 def epoch() -> int:
-    """Return the seconds that stand for a run's date: SOURCE_DATE_EPOCH, else the commit's date."""
+    """Return the date of a run in seconds: SOURCE_DATE_EPOCH, else the commit's date."""
     given = os.environ.get("SOURCE_DATE_EPOCH", "")
     if given.isdigit():
         return int(given)

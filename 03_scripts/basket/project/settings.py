@@ -245,7 +245,7 @@ class _Loader(yaml.SafeLoader):
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key} stands twice", node.start_mark
+                    None, None, f"the key {key} occurs twice", node.start_mark
                 )
         return super().construct_mapping(node, deep)
 
