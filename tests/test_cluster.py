@@ -46,13 +46,15 @@ class Cluster:
         self.folder = folder
         self.workers: list[subprocess.Popen] = []
         file = folder / "scheduler.json"
+        file.touch()
         self.scheduler = self._start(
             "scheduler --host 127.0.0.1 --port 0 --dashboard-address 127.0.0.1:0 "
             "--scheduler-file scheduler.json",
             scheduler_settings,
         )
-        wait_until(file.exists, "the scheduler has not started")
-        self.address = re.search(r"tcp://[\d.:]+", file.read_text())[0]
+        address = re.compile(r"tcp://[\d.:]+\d")
+        wait_until(lambda: address.search(file.read_text()), "the scheduler has not started")
+        self.address = address.search(file.read_text())[0]
 
     def _start(self, command: str, settings: dict[str, str]) -> subprocess.Popen:
         return subprocess.Popen(
