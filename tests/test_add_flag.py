@@ -9,7 +9,7 @@ import pytest
 from basket.project import dictionary
 from basket.project.folders import ROOT
 from basket.project.settings import load_settings
-from checkout import copy_of_checkout, hashes, run
+from checkout import copy_of_checkout, hashes, run_command
 from conftest import SETTINGS_FILE
 
 ENTRY = """\
@@ -119,7 +119,7 @@ def test_a_flag_takes_four_files_and_reaches_every_table(tmp_path):
     ]
     pytest_ = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     python_path = copy / "03_scripts"
-    done = run(*pytest_, "test_basket_size.py", folder=copy / "tests", PYTHONPATH=python_path)
+    done = run_command(*pytest_, "test_basket_size.py", folder=copy / "tests", PYTHONPATH=python_path)
     assert done.returncode == 0, done.stdout[-3000:]
     assert "4 passed" in done.stdout
 
