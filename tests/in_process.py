@@ -18,7 +18,7 @@ def run_notebook(stage: str, rules: str = "corrected", until: str | None = None)
     ValueError. What the cells print and show is dropped, what they raise is raised.
     """
     source = (SCRIPTS / f"{stage}.ipynb").read_text(encoding="utf-8")
-    names = {"__name__": stage}
+    names = {"__name__": stage, "display": print}
     with redirect_stdout(io.StringIO()):
         for number, cell in enumerate(json.loads(source)["cells"], start=1):
             text = "".join(cell["source"])

@@ -9,7 +9,7 @@ import pytest
 from basket.project import dictionary
 from basket.project.folders import ROOT
 from basket.project.settings import load_settings
-from checkout import copy_of_checkout, hashes, run
+from checkout import copy_of_checkout, hashes, run_command
 from conftest import SETTINGS_FILE
 
 ENTRY = """\
@@ -23,7 +23,7 @@ COLUMN = {
     "required": "yes",
     "source": "derived",
     "derived_from": "lines orders",
-    "derivation": "on average up to {basket_size[0]} lines an order small; above large",
+    "derivation": "lines an order, on average. {rules}",
     "description": "Size of the customer's baskets.",
     "key": "customers",
 }
@@ -68,7 +68,9 @@ def test_the_flag_is_counted_tested_moved_and_worded(built, generated, settings)
     moved = found["sensitivity"].set_index("setting").loc["large_baskets_above_lines"]
     assert (moved["customers_relabelled"] > 0).all()
     (row,) = [row for row in dictionary.derivations(settings) if row["column"] == "basket_size"]
-    assert row["condition"] == "on average up to 9 lines an order small; above large"
+    assert row["condition"] == (
+        "lines an order, on average. Small baskets: up to 9 lines; Large baskets: above 9 lines"
+    )
 
 
 def test_a_small_group_is_suppressed_like_any_other(settings):
@@ -117,11 +119,12 @@ def test_a_flag_takes_four_files_and_reaches_every_table(tmp_path):
         "tests/oracle.py",
         "tests/test_basket_size.py",
     ]
+    tests = ("test_basket_size.py", "test_flags.py::test_notebook_04_shows_each_flag_that_is_made")
     pytest_ = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     python_path = copy / "03_scripts"
-    done = run(*pytest_, "test_basket_size.py", folder=copy / "tests", PYTHONPATH=python_path)
+    done = run_command(*pytest_, *tests, folder=copy / "tests", PYTHONPATH=python_path)
     assert done.returncode == 0, done.stdout[-3000:]
-    assert "4 passed" in done.stdout
+    assert "5 passed" in done.stdout
 
 
 def test_every_flag_is_a_column_that_the_dictionary_knows():

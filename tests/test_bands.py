@@ -20,6 +20,12 @@ CUTS = q09_classes.course_cuts(SETTINGS)
 REGIONS = list(SETTINGS.regions)
 
 
+def test_a_second_flag_of_the_same_column_leaves_the_courses_cuts_alone():
+    other = SETTINGS.flags["age_group"].model_copy(update={"bands": {"a": "below 30", "b": "from"}})
+    more = SETTINGS.model_copy(update={"flags": SETTINGS.flags | {"generation": other}})
+    assert q09_classes.course_cuts(more) == CUTS == {"age": [40, 65], "income": [50_000, 100_000]}
+
+
 def shoppers(n, seed=0):
     """Make customers like the real ones, with a step of income and a family status."""
     rng = np.random.default_rng(seed)

@@ -8,7 +8,6 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from basket.analysis import derive, flags, groups
-from basket.project.errors import SettingsError
 from basket.project.flag import Flag
 from basket.project.folders import ROOT
 from basket.project.settings import load_settings
@@ -137,21 +136,25 @@ def test_the_mean_of_nothing_is_missing():
     assert list(found) == [MISSING, "a"]
 
 
-def test_a_flag_made_from_a_column_that_is_not_there_is_refused_by_name():
-    with pytest.raises(SettingsError, match="a flag is made from shoe_size, a column that no"):
-        flags.label(banded("shoe_size", "up to 2", "above"), {"age": [1]}, MISSING)
-
-
 def test_counts_shown_on_pages_tell_of_no_small_group():
     """All customers less the published active ones would be a few people (D-15)."""
     labels = [*SETTINGS.flags["loyalty_flag"].labels, MISSING]
     codes = np.repeat([0, 1, 2], [3, 8, 1234])
     counted = sums.tally({"loyalty_flag": (codes, labels)}, {"customers": 1})
     shown = derive.rule_and_counts("loyalty_flag", counted, SETTINGS)
-    rules = ["up to 10 orders", "up to 40 orders", "above 40 orders", "no value"]
+    rules = ["up to 10 orders", "above 10 up to 40 orders", "above 40 orders", "no value"]
     assert shown["rule"].tolist() == rules
     few = "fewer than 11"
     assert shown["customers"].tolist() == [few, "about 11", "about 1,232", few]
+
+
+def test_notebook_04_shows_each_flag_that_is_made(built, generated, settings, monkeypatch):
+    """Those of products stand beside their sales; labels as received need no rule."""
+    shown = []
+    monkeypatch.setattr(derive, "rule_and_counts", lambda name, *_: shown.append(name))
+    built(generated, "corrected").notebook("04_derive_flags")
+    made = {**settings.flags_of("order"), **settings.flags_of("customer")}
+    assert sorted(shown) == sorted(name for name, flag in made.items() if flag.source != name)
 
 
 # ---- busiest ------------------------------------------------------------------------------------

@@ -122,10 +122,10 @@ def test_another_layout_takes_one_file_and_gives_the_same_tables(tmp_path):
         ("raw_orders", ["order_id", {"order_dow": "order_days"}], "raw_orders: order_days: expec"),
         ("raw_lines", ["order_id", "product_id"], "lines.add_to_cart_order is missing"),
         ("raw_lines", ["order_id", {"id": "order_id"}], "raw_lines: order_id: expected a column"),
-        ("raw_lines", ["order_id", "order_id"], "raw_lines.columns: Value error, each column must"),
-        ("raw_lines", {"order_id": "order_id"}, "raw_lines.columns: Value error, expected a list"),
-        ("raw_lines", None, "course: Value error, lines is missing and cannot be fabricated"),
-        ("raw_aisles", ["aisle_id"], "course: Value error, raw_aisles is no raw table"),
+        ("raw_lines", ["order_id", "order_id"], "raw_lines.columns: each column must"),
+        ("raw_lines", {"order_id": "order_id"}, "raw_lines.columns: expected a list"),
+        ("raw_lines", None, "course: lines is missing and cannot be fabricated"),
+        ("raw_aisles", ["aisle_id"], "course: raw_aisles is no raw table"),
     ],
 )
 def test_a_layout_that_does_not_fit_the_dictionary_is_named(tmp_path, table, columns, said):
@@ -147,6 +147,13 @@ def test_layouts_with_the_same_file_of_lines_cannot_be_told_apart(tmp_path):
     text = PATH.read_text(encoding="utf-8")
     path.write_text(text.replace("order_products__prior.csv", "orders_products_prior.csv"))
     with pytest.raises(SettingsError, match="must have a name of their own in each layout"):
+        layouts(path)
+    path.write_text(
+        text.replace("    owner:", "    owner: ours\n    owner:").replace(
+            "  owner:", "  owner: ours\n  owner:", 1
+        )
+    )
+    with pytest.raises(SettingsError, match=r"layouts.yml: course.owner: found this key twice"):
         layouts(path)
     path.write_text("course: [")
     with pytest.raises(SettingsError, match=r"layouts.yml: is not valid YAML"):

@@ -12,7 +12,7 @@ import pytest
 from basket.project.folders import ROOT, SCRIPTS
 from basket.project.published_figures import read_published
 from basket.project.stages import graph
-from checkout import run
+from checkout import run_command
 
 DECISIONS = ROOT / "01_project_management" / "decisions.md"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -27,7 +27,7 @@ def stage_table() -> str:
 
 
 def tracked_files() -> list[Path]:
-    listed = run("git", "ls-files", "-z", folder=ROOT)
+    listed = run_command("git", "ls-files", "-z", folder=ROOT)
     if listed.returncode:
         pytest.skip("not a git checkout: the files under version control cannot be listed")
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
@@ -76,7 +76,7 @@ def test_the_first_four_notebooks_load_neither_seaborn_nor_scipy(stage):
         if re.match(r"(from|import) ", line)
     ]
     loaded = "print([m for m in ('seaborn', 'scipy') if m in sys.modules])"
-    done = run(sys.executable, "-c", "\n".join([*imports, "import sys", loaded]))
+    done = run_command(sys.executable, "-c", "\n".join([*imports, "import sys", loaded]))
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from checkout import BASKET, copy_of_checkout, hashes, run
+from checkout import BASKET, copy_of_checkout, hashes, run_command
 
 pytestmark = pytest.mark.slow
 
@@ -170,7 +170,7 @@ def changed(tmp_path_factory) -> tuple[Path, set[str], set[str]]:
     report = (*BASKET, "report", "--scale", "0.005")
     pytest_ = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     for command in (report, (*pytest_, "tests/test_q13.py", "tests/test_project.py")):
-        done = run(*command, folder=folder, PYTHONPATH=folder / "03_scripts")
+        done = run_command(*command, folder=folder, PYTHONPATH=folder / "03_scripts")
         assert done.returncode == 0, done.stdout + done.stderr
     return folder, touched(as_it_was, with_question), touched(with_question, with_chart)
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from basket.project.errors import SettingsError
 from basket.project.flag import Flag
 from basket.project.settings import Rules, Settings
 
@@ -26,12 +25,6 @@ def label(flag: Flag, table: Mapping, missing: str) -> pd.Categorical:
     `table` has the columns that the flag is made from. What is missing, the mean of nothing and a
     value that no label gathers are labelled missing.
     """
-    unknown = [name for name in flag.columns if name not in table]
-    if unknown:
-        raise SettingsError(
-            f"settings.yml: a flag is made from {unknown[0]}, a column that no table of "
-            f"{flag.of}s has; expected a column, or one total over another"
-        )
     codes = _band(flag, table) if flag.bands else _gathering(flag, table[flag.source])
     return categorical(codes, flag.labels, missing)
 

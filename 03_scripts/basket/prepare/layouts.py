@@ -4,14 +4,13 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import BeforeValidator, Field, RootModel, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, RootModel, model_validator
 
 from basket.project import dictionary
-from basket.project.errors import SettingsError
 from basket.project.folders import ROOT
 from basket.project.settings import Section
 from basket.project.stages import graph
+from basket.project.yaml_file import read_yaml
 
 PATH = ROOT / "01_project_management" / "layouts.yml"
 FABRICATED = ("products.prices", "customers")  # by the generator, where a layout lacks them
@@ -84,14 +83,7 @@ class _Layouts(RootModel[dict[str, Layout]]):
 @cache
 def layouts(path: Path = PATH) -> dict[str, Layout]:
     """Return all layouts by name; raise SettingsError that names the place at fault in the file."""
-    try:
-        return _Layouts.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).root
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "layouts"
-        raise SettingsError(f"{path}: {place}: {first['msg']}") from None
+    return read_yaml(path, _Layouts).root
 
 
 def file_names() -> set[str]:

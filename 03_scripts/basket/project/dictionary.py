@@ -8,13 +8,17 @@ import csv
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
 
 from basket.project.errors import BasketError
+from basket.project.flag import Flag
 from basket.project.folders import ROOT
-from basket.project.settings import Settings
+
+if TYPE_CHECKING:  # the settings are checked against the dictionary
+    from basket.project.settings import Settings
 
 PATH = ROOT / "01_project_management" / "data_dictionary.csv"
 
@@ -32,6 +36,7 @@ ARROW_TYPES = {
     "date": pa.date32(),
     "category": pa.dictionary(pa.int32(), pa.string()),
 }
+NUMERIC = tuple(name for name in ARROW_TYPES if name.lower().startswith(("int", "float")))
 RESULTS = "results"  # means all result tables among the tables of a column
 AS_WRITTEN = ("type", "unit", "source", "derived_from", "derivation", "description")
 AS_WRITTEN += ("heading", "format", "key")
@@ -166,6 +171,10 @@ def validate(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with the table's columns in order; raise when it breaks the dictionary."""
     columns = columns_of(table)
     names = [column.name for column in columns]
+    for name in set(frame).difference(names):
+        raise BasketError(
+            f"{table} has the column {name}, which {PATH.name} does not describe: add a row"
+        )
     is_complete = sorted(frame) == sorted(names)
     if not is_complete or not all(keeps(c, frame[c.name], table) for c in columns):
         with _SLOWLY:
@@ -198,23 +207,55 @@ def _say_what_is_wrong(table: str, frame: pd.DataFrame) -> None:
         raise BasketError(f"{table}: breaks data_dictionary.csv: {reason}") from None
 
 
-def derivations(settings: Settings) -> list[dict[str, str]]:
-    """Return a row per derived column, its rule worded with the thresholds in force."""
+def require_flag(name: str, flag: Flag) -> None:
+    """Raise ValueError where no column can hold a flag, or the columns cannot make its labels."""
+    key, table = f"flags.{name}", f"analysis_{flag.of}s"
+    column = next((column for column in columns_of(table) if column.name == name), None)
+    if column is None:
+        raise ValueError(f"{key}: {PATH.name} has no column {name} of {table}: add a row")
+    if bool(flag.ranks) != (flag.of == "order"):
+        raise ValueError(f"{key}: expected ranks of days or hours for orders, and for them only")
+    if not flag.labels and (flag.of != "customer" or name not in (flag.source, "profile")):
+        raise ValueError(f"{key}: found no labels, expected bands or gathers")
+    if flag.labels and (column.type, column.source) != ("category", "derived"):
+        raise ValueError(
+            f"{key}: {PATH.name} describes {name} as {column.type} from {column.source}; expected "
+            "a name of the flag's own, of type category and derived"
+        )
+    if column.key != "customers" and flag.of == "customer":
+        raise ValueError(f"{key}: expected customers as the key of {name} in {PATH.name}")
+    types = NUMERIC if flag.bands else ("category",)
+    table = "products" if flag.of == "product" else table
+    usable = [c.name for c in columns_of(table) if c.type in types and c.unit != "identifier"]
+    sources = [part.strip() for part in flag.source.split("/")]
+    if (flag.bands or flag.gathers) and not (
+        set(sources) <= set(usable) and len(sources) <= (2 if flag.bands else 1)
+    ):
+        over = ", or one over another" if flag.bands else ""
+        raise ValueError(
+            f"{key}.from: found {flag.source!r}, expected one of {', '.join(usable)}{over}"
+        )
+
+
+def derivations(settings: "Settings") -> list[dict[str, str]]:
+    """Return a row per derived column, its rule worded with the thresholds in force.
+
+    `{rules}` in a derivation stands for the rules of the flag of that name.
+    """
     words = {name: f"{value:,.10g}" for name, value in settings.thresholds}
-    banded = {name: flag for name, flag in settings.flags.items() if flag.bands}
-    words |= {name: [f"{cut:,.10g}" for cut in flag.cuts] for name, flag in banded.items()}
     words |= settings.labels.model_dump() | {"day_0": settings.day_names[0]}
+    rules = {name: flag.wording for name, flag in settings.flags.items()}
     return [
         {
             "table": " ".join(column.tables),
             "column": column.name,
             "derived_from": column.derived_from,
-            "condition": column.derivation.format(**words),
+            "condition": column.derivation.format(**words, rules=rules.get(column.name)),
             "unit": column.unit,
             "description": column.description.format(**words),
         }
         for column in columns()
-        if column.source == "derived"
+        if column.source == "derived" and column.tables
     ]
 
 

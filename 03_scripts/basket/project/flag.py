@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 BOUND = re.compile(r"(up to|below|above|from)(?: (\d+(?:\.\d+)?))?")
 LAST = {"up to": "above", "below": "from"}  # how the last band begins, by the form of the others
+WORDS = (("up to ", "above {} up to {}", "above "), ("below ", "{} to below {}", "from "))
 NUMBER = r"\d[\d,]*(?:\.\d+)?"
 RANGE = re.compile(rf"({NUMBER})(\s*[-–]\s*)({NUMBER})")
 LONE = re.compile(NUMBER)
@@ -53,12 +54,19 @@ class Flag(BaseModel):
     def rules(self) -> list[str]:
         """The rule of each label, in words; none where labels are received or composed."""
         if self.bands:
-            texts = list(self.bands.values())
-            texts[-1] = f"{texts[-1].split()[0]} {_plain(self.cuts[-1])}"
+            first, between, last = WORDS[self.cut_belongs_above]
+            cuts = [f"{cut:,.10g}" for cut in self.cuts]
+            texts = [first + cuts[0], *map(between.format, cuts, cuts[1:]), last + cuts[-1]]
             return [f"{text} {self.unit}" for text in texts]
         if self.ranks:
             return ["most", "the rest", "fewest"]
         return list(map(", ".join, self.gathers.values()))
+
+    @property
+    def wording(self) -> str:
+        """The labels with their rules, in words."""
+        pairs = zip(self.labels, self.rules, strict=False)
+        return "; ".join(f"{label}: {rule}" for label, rule in pairs)
 
     @property
     def is_whole(self) -> bool:
@@ -94,6 +102,8 @@ class Flag(BaseModel):
                 )
         if not found:
             return bands
+        if len(found) == 1:
+            raise ValueError("one band alone divides nothing; expected two or more")
         *closed, (last, open_end) = found
         forms = {match[1] for _, match in closed}
         if len(forms) != 1 or not forms <= LAST.keys() or not all(match[2] for _, match in closed):
@@ -118,6 +128,8 @@ class Flag(BaseModel):
         """Refuse a flag of two kinds, and a label that states another number than its bounds."""
         if sum(map(bool, (self.bands, self.ranks, self.gathers))) > 1:
             raise ValueError("a flag has bands, ranks or gathers: one of them")
+        if not all(label.strip() for label in self.labels):
+            raise ValueError("found an empty label, expected a name")
         if self.ranks and len(set(self.ranks)) != 3:
             raise ValueError("ranks must be three different labels: most, the rest, fewest")
         if self.bands and not self.unit:

@@ -4,11 +4,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from basket.project.errors import SettingsError
+from basket.project import dictionary
 from basket.project.flag import Flag
+from basket.project.yaml_file import read_yaml
 
 
 def _rising(values: list[float]) -> list[float]:
@@ -16,6 +16,13 @@ def _rising(values: list[float]) -> list[float]:
     if any(low >= high for low, high in pairwise(values)):
         raise ValueError("each number must be above the one before it")
     return values
+
+
+def _different(names: list[str]) -> list[str]:
+    """Refuse a name that is in the list twice."""
+    if len(set(names)) < len(names):
+        raise ValueError("each must have a name of its own")
+    return names
 
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -135,17 +142,20 @@ class Palette(Section):
 
 
 POPULATION_FLAG = "exclusion_flag"  # its last label is the active population
-NAMED_FLAGS = {  # flags that the analysis knows by name, and how many labels each must have
-    "price_range": 3,
-    "busiest_day": 3,
-    "busiest_days": 3,
-    "busiest_period_of_day": 3,
-    "loyalty_flag": 3,
-    POPULATION_FLAG: 2,
-    "region": None,
-    "age_group": None,
-    "income_group": None,
-    "profile": None,
+NAMED_FLAGS = {  # flags that the analysis knows by name: the column and the number of labels
+    "price_range": ("price_cents", 3),
+    "busiest_day": ("order_day", 3),
+    "busiest_days": ("order_day", 3),
+    "busiest_period_of_day": ("order_hour", 3),
+    "loyalty_flag": (None, 3),
+    POPULATION_FLAG: (None, 2),
+    "region": ("state", None),
+    "age_group": ("age", None),
+    "income_group": ("income", None),
+    "family_status": ("family_status", 0),
+    "gender": ("gender", 0),
+    "n_dependants": ("n_dependants", 0),
+    "profile": ("age_group n_dependants income_group", 0),
 }
 
 
@@ -156,7 +166,8 @@ class Settings(Section):
     thresholds: Thresholds
     flags: dict[str, Flag]
     labels: Labels
-    day_names: Annotated[list[str], Field(min_length=7, max_length=7)]
+    day_names: Annotated[list[str], Field(min_length=7, max_length=7), AfterValidator(_different)]
+    weekend: Annotated[list[str], Field(min_length=1, max_length=6), AfterValidator(_different)]
     waking_hours: Hours
     window_hours: Annotated[int, Field(ge=1, le=12)]
     dayparts: dict[str, Hours]
@@ -169,26 +180,33 @@ class Settings(Section):
     palette: Palette
 
     @model_validator(mode="after")
-    def _whole_day(self):
+    def _days_and_hours_fit(self):
         hours = [hour for first, last in self.dayparts.values() for hour in range(first, last + 1)]
         if sorted(hours) != list(range(24)):
             raise ValueError("dayparts must hold each hour from 0 to 23 once")
         first, last = self.waking_hours
         if last - first + 1 < self.window_hours:
             raise ValueError("waking_hours must hold window_hours or more")
+        if not set(self.weekend) <= set(self.day_names):
+            raise ValueError(f"weekend: found {self.weekend}, expected some of the day_names")
         return self
 
     @model_validator(mode="after")
     def _flags_fit(self):
-        for name, labels in NAMED_FLAGS.items():
+        for name, (source, labels) in NAMED_FLAGS.items():
             if name not in self.flags:
-                raise ValueError(f"flags.{name} is missing")
-            found = len(self.flags[name].labels)
-            if labels not in (None, found):
-                raise ValueError(f"flags.{name} must have {labels} labels, found {found}")
+                raise ValueError(f"flags.{name} is missing; the analysis needs a flag of this name")
+            flag = self.flags[name]
+            if source not in (None, flag.source):
+                raise ValueError(f"flags.{name}.from: found {flag.source!r}, expected {source}")
+            if labels not in (None, len(flag.labels)):
+                raise ValueError(
+                    f"flags.{name} must have {labels} labels, found {len(flag.labels)}"
+                )
         for name, flag in self.flags.items():
             if self.labels.missing in flag.labels:
                 raise ValueError(f"flags.{name}: {self.labels.missing} is the label for missing")
+            dictionary.require_flag(name, flag)
         highest, ceiling = self.flags["price_range"].cuts[-1], self.thresholds.price_ceiling_dollars
         if highest >= ceiling:
             raise ValueError(
@@ -228,45 +246,14 @@ class Settings(Section):
         ]
 
     def weekend_days(self) -> list[int]:
-        """Return the numbers of the days called Saturday and Sunday."""
-        return [number for number, name in enumerate(self.day_names) if name.startswith("S")]
+        """Return the numbers of the days of the weekend."""
+        return [number for number, name in enumerate(self.day_names) if name in self.weekend]
 
     def rules_named(self, name: str) -> Rules:
         """Return the set of rules called `name`: corrected or course."""
         return getattr(self.rules, name)
 
 
-class _Loader(yaml.SafeLoader):
-    """A YAML reader that refuses a key that occurs twice: one of two labels would be lost."""
-
-    def construct_mapping(self, node, deep=False):
-        """Read a mapping."""
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key} occurs twice", node.start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-
 def load_settings(path: Path) -> Settings:
     """Read and check a settings file; raise SettingsError that names the key at fault."""
-    try:
-        content = _Loader(path.read_text(encoding="utf-8")).get_single_data()
-    except OSError as error:
-        raise SettingsError(
-            f"{path}: cannot be read ({error.strerror}); expected a settings file"
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise SettingsError(f"{path}: is not valid YAML: {reason}") from None
-    if not isinstance(content, dict):
-        raise SettingsError(f"{path}: holds no settings; expected the keys of settings.yml")
-    try:
-        return Settings.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(step) for step in first["loc"]) or "settings"
-        found = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
-        raise SettingsError(f"{path}: {key}: {first['msg']}{found}") from None
+    return read_yaml(path, Settings)

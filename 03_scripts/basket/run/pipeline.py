@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from basket.analysis import questions
 from basket.prepare import layouts, raw_files
 from basket.project import git
 from basket.project.errors import BasketError
@@ -40,6 +41,7 @@ def report(
     """Build everything that is not up to date; return the report's path. Raises BasketError."""
     settings_file = (settings_file or ROOT / "settings.yml").resolve()
     settings = load_settings(settings_file)
+    questions.require_known(settings.flags, settings_file)
     folders = Folders(out.resolve() if out else ROOT)
     with only_run(folders):
         if scheduler:

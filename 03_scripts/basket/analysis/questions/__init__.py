@@ -15,6 +15,8 @@ from pathlib import Path
 
 from basket.analysis import question
 from basket.analysis.question import Question
+from basket.project.errors import SettingsError
+from basket.project.flag import Flag
 
 
 def _read(module: Path) -> Question:
@@ -38,6 +40,16 @@ QUESTIONS: dict[str, Question] = {
 def number_of(question: str) -> int:
     """Place of a question in the report: Q1 is 1; whatever is no question of ours comes last."""
     return list(QUESTIONS).index(question) + 1 if question in QUESTIONS else len(QUESTIONS) + 1
+
+
+def require_known(flags: dict[str, Flag], file: Path) -> None:
+    """Raise SettingsError where a flag of a settings file serves a question that no module asks."""
+    for name, flag in flags.items():
+        if flag.question not in (None, *QUESTIONS):
+            raise SettingsError(
+                f"{file}: flags.{name}.question: found {flag.question}, expected one of "
+                f"{', '.join(QUESTIONS)}"
+            )
 
 
 def question_of(function: Callable) -> Question:

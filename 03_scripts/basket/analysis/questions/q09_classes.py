@@ -32,8 +32,8 @@ AGES_PER_ROW = 4  # years
 
 def course_cuts(settings: Settings) -> dict[str, list[float]]:
     """Where the groups of people by age and income begin: the cuts by the column they cut."""
-    people = [settings.flags[name] for name in settings.banded()]
-    return {flag.source: flag.cuts for flag in people if flag.describes_people}
+    flags = (settings.flags[name] for name in ("age_group", "income_group"))
+    return {flag.source: flag.cuts for flag in flags}
 
 
 def bands(counts: Counts) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from basket.analysis.questions import number_of
-from basket.project.settings import Settings
+from basket.project.settings import POPULATION_FLAG, Settings
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.sheets import NOTES
 from basket.report.workbook.values import NOTHING
@@ -89,8 +89,8 @@ def _method(settings: Settings) -> Notes:
             "names its unit. Busiest means most orders, not most lines."
         ),
         "Population": (
-            f"Active customers have at least {settings.flags['exclusion_flag'].cuts[0]} prior "
-            "orders; findings speak of them unless they say otherwise."
+            f"Customers are of two kinds ({settings.flags[POPULATION_FLAG].wording}; only prior "
+            "orders count). Findings speak of active customers unless they say otherwise."
         ),
         "Money": (
             "US dollars, summed in whole cents. A price above "
@@ -171,7 +171,6 @@ def thresholds(settings: Settings) -> str:
 def glossary(settings: Settings) -> Notes:
     """Explain words that a reader may not know."""
     limits = settings.thresholds
-    new, loyal = settings.flags["loyalty_flag"].cuts
     return {
         "Busiest period": (
             f"the {limits.busiest_hours} hours of the day with most orders; as many "
@@ -186,7 +185,7 @@ def glossary(settings: Settings) -> Notes:
             f"{settings.statistics.confidence:.0%} confidence, as explained above"
         ),
         "Lift": "how many times more often than in the whole population; 1 is no difference",
-        "Loyalty": f"new up to {new} orders, loyal above {loyal}, regular between",
+        "Loyalty": settings.flags["loyalty_flag"].wording,
         "Mean item price": "spend / order lines with a price",
         "Mean order value": "spend / orders",
         "Order line": "a product in an order",

@@ -10,6 +10,7 @@ from openpyxl.utils import get_column_letter
 from basket.project import dictionary
 from basket.project.origin import GENERATED
 from basket.project.published_figures import read_published
+from basket.project.settings import POPULATION_FLAG
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.sheets import CHECKS, DERIVATIONS, FLOW, WRANGLING
 from basket.report.workbook.values import plain
@@ -103,10 +104,11 @@ def write_flow(book: Book, flow: pd.DataFrame, facts: dict) -> Page:
     rules, data = facts["rules"], facts["data"]
     page = book.page(FLOW, "Population flow", FLOW_WIDTHS)
     ours = flow[flow["rules"].isin([rules, "any"])]
+    low_activity = book.settings.flags[POPULATION_FLAG]
     page.text(
         f"How many rows each step took in and gave on, under RULES={rules}. All = merged; "
-        "active = without exclusions; excluded = customers with fewer than "
-        f"{book.settings.flags['exclusion_flag'].cuts[0]} orders.",
+        "active = without exclusions; excluded = customers of low activity "
+        f"({low_activity.rules[0]}).",
         colour="muted",
     )
     page.space(8)
@@ -294,8 +296,8 @@ def write_derivations(book: Book, flags: pd.DataFrame, flags_are_withheld: bool)
     """Write the rule of each derived column, and how often each label occurs at each grain."""
     page = book.page(DERIVATIONS, "Column derivations", (25.0, 38.0, 32.0, 17.0, 82.0))
     page.text(
-        "Each derived column with the rule and the thresholds in force; the wording is "
-        "filled from settings.yml and cannot disagree with the code.",
+        "Each derived column with the rule and the thresholds in force, which the "
+        "wording takes from settings.yml.",
         colour="muted",
     )
     page.space(4)
