@@ -1,5 +1,7 @@
 """One part counted: each aggregate against plain pandas, on any few lines."""
 
+from dataclasses import fields
+
 import numpy as np
 import pandas as pd
 from hypothesis import given
@@ -7,10 +9,12 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from basket.analysis import part as counting
-from basket.analysis.groups import add_missing_label, is_active
+from basket.analysis.groups import POPULATIONS, add_missing_label, is_active
 from basket.analysis.part import Goods, Part, TimeColumns
+from basket.analysis.totals import Counts
 from basket.project.folders import ROOT
 from basket.project.settings import POPULATION_FLAG, load_settings
+from basket.tables.sums import Tally
 
 SETTINGS = load_settings(ROOT / "settings.yml")
 DEPARTMENTS, RANGES = ["bakery", "deli", "snacks"], ["Low", "High", "missing"]
@@ -134,3 +138,19 @@ def test_the_moments_of_times_have_the_sums_that_their_columns_name(orders):
     shape = len(SETTINGS.dayparts), len(DEPARTMENTS)
     expected = counts(lines[lines["is_active"]], ["daypart", "department"], shape)
     assert of("lines").tolist() == expected.ravel().tolist()
+
+
+def test_what_is_counted_is_shown_with_a_row_for_aggregates_of_one_kind():
+    both = {"orders": np.array([7_000, 3]), "lines": np.array([9, 4])}
+    rows = Tally({"population": POPULATIONS}, both)
+    mix = Tally({"population": POPULATIONS, "group": "ab"}, {"lines": np.zeros((2, 2))})
+    known = dict.fromkeys(field.name for field in fields(Counts))
+    tallies = {"day_hour": rows, "mix_region": mix, "mix_gender": mix}
+    counts = Counts(**known | {"tallies": tallies, "active": np.array([True, False])})
+    assert counts.overview().to_numpy().tolist() == [
+        ["day_hour", "population", "orders, lines"],
+        ["mix_region and 1 of other flags", "population x group", "lines"],
+    ]
+    said = "7,000 orders, 9 order lines, 2 customers, 1 of them active"
+    assert repr(counts).startswith(said)
+    assert counts._repr_html_().startswith(f"<p>{said}</p><table")

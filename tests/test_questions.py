@@ -3,7 +3,10 @@
 Each cell of these tables holds a number of its own, so that a number in the wrong place is seen.
 """
 
-from dataclasses import asdict, fields
+import inspect
+import re
+import sys
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pandas as pd
@@ -23,7 +26,9 @@ from basket.analysis.questions import q10_profiles as q10
 from basket.analysis.questions import q11_pairs as q11
 from basket.analysis.questions import q12_sensitivity as q12
 from basket.analysis.questions.ad_calendar import ad_calendar
+from basket.analysis.where import where
 from basket.project.settings import Settings
+from basket.report.gallery import Paper
 
 SENTENCES = Path(__file__).parent / "sentences.md"
 FINDING_PARTS = [field.name for field in fields(Finding)]
@@ -78,6 +83,12 @@ def spend(*, ratio=1.2, verdicts=(NONE, NONE, "small"), headline=("no", "no", "y
     return {"spend_by_time": times.assign(**other)}
 
 
+TWO_DAYS = {"spend_by_time": spend()["spend_by_time"].iloc[[2, 2]]}
+TWO_DAYS["spend_by_time"] = TWO_DAYS["spend_by_time"].assign(
+    key=[1, 2], name=["Sunday", "Monday"], order_value_ratio=[1.2, 1.3], for_headline=["yes", "no"]
+)
+
+
 def goods(*, proven: str = "yes", verdict: str = "large", **other) -> dict[str, pd.DataFrame]:
     """Departments by part of the day: produce moves more lines than snacks, at a lower lift."""
     sold = table(
@@ -127,6 +138,7 @@ SHARES = table(
 GAPS = table(
     "label orders share", ("6", 50, 0.06), ("7", 300, 0.37), ("8", 60, 0.07), ("30+", 400, 0.49)
 )
+TWO_PEAKS = GAPS.assign(orders=[50, 300, 300, 400], share=[0.06, 0.37, 0.37, 0.49])
 HABITS = table(
     "population group median_days_between_orders spend",
     ("active", NEW, 14.0, 1_000.0),
@@ -160,6 +172,7 @@ def value_of_loyal(verdict: str, ratio: float) -> pd.DataFrame:
 def income(*lifts: tuple[str, float]) -> dict[str, pd.DataFrame]:
     same = {"grouping": "income_group", "group_a": "Low income", "n": 100, "for_headline": "yes"}
     rows = table("measure effect", *lifts, **same)
+    rows = rows.astype({"measure": "str", "effect": "float64"})  # as the empty table has them
     rows = rows.assign(effect_low=rows["effect"] - 0.11, effect_high=rows["effect"] + 0.12)
     lines = pd.DataFrame({"population": "active", "department": rows["measure"], "lines": 1_000})
     return {"department_lifts": rows, "departments": lines, "group_shares": SHARES}
@@ -280,6 +293,7 @@ FINDINGS = {  # of each case: the function and its tables; sentences.md says wha
     },
     "loyalty": (q05.loyalty, {"group_shares": SHARES}),
     "returning": (q05.returning, {"days_between_orders": GAPS}),
+    "returning, two alike": (q05.returning, {"days_between_orders": TWO_PEAKS}),
     **{
         f"habits by loyalty, {verdict} {ratio}": (
             q06.habits_by_loyalty,
@@ -389,6 +403,7 @@ FIGURES = {
     "value by hour, the same": (q02.value_by_hour, spend()),
     "value by hour, undecided": (q02.value_by_hour, spend(verdicts=(UNDECIDED, NONE, NONE))),
     "value by day": (q02.value_by_day, spend()),
+    "value by day, the highest not proven": (q02.value_by_day, TWO_DAYS),
     "value by day, undecided": (q02.value_by_day, spend(headline=NEVER)),
     "goods by daypart": (q02.goods_by_daypart, goods()),
     "goods by daypart, undecided": (q02.goods_by_daypart, goods(proven="no")),
@@ -397,11 +412,16 @@ FIGURES = {
     "reach and orders": (q04.reach_and_orders, {"department_reach": reach()}),
     "shares by loyalty": (q05.shares_by_loyalty, {"group_shares": SHARES}),
     "days between": (q05.days_between, {"days_between_orders": GAPS}),
+    "days between, two alike": (q05.days_between, {"days_between_orders": TWO_PEAKS}),
     "gap by loyalty": (q06.gap_by_loyalty, {"habits": HABITS}),
     "value by region, the same": (q07.value_by_region, ratios_of("region", NONE, "no")),
     "value by region, different": (q07.value_by_region, ratios_of("region", "small", "yes")),
     "value by region, undecided": (q07.value_by_region, ratios_of("region", UNDECIDED, "no")),
     "effects by attribute": (q08.effects_by_attribute, {"tests": TESTS_BY_VALUE}),
+    "effects by attribute, the largest not proven": (
+        q08.effects_by_attribute,
+        {"tests": TESTS_BY_VALUE.assign(for_headline=["no", "yes", "no"])},
+    ),
     "effects by attribute, undecided": (
         q08.effects_by_attribute,
         {"tests": TESTS_BY_VALUE.assign(for_headline="no")},
@@ -590,8 +610,73 @@ def test_a_misspelt_column_stops_the_run(case, settings):
     make(Noted(tables))
     for name in read:
         misspelt = tables[name].rename(columns=lambda column: f"{column}s")
-        with pytest.raises((AttributeError, KeyError, pd.errors.UndefinedVariableError)):
+        with pytest.raises((AttributeError, LookupError, pd.errors.UndefinedVariableError)):
             make(tables | {name: misspelt})
+
+
+LAST = {function: case for case, (function, _) in (FINDINGS | FIGURES).items()}
+SELECTED = {  # names that questions select rows by, in the source of a figure or finding
+    (case, name)
+    for function, case in LAST.items()
+    for given in re.findall(r"\[where\((.*?)\)", inspect.getsource(function), re.DOTALL)
+    for name in re.findall('"([^"]+)"', given)
+}
+SELECTED |= {(LAST[function], "region") for function in (q07.by_region, q07.value_by_region)}
+SELECTED |= {(LAST[q10.value_by_profile], "profile"), (LAST[q05.loyalty], "loyalty_flag")}
+
+
+@pytest.mark.parametrize(("case", "name"), sorted(SELECTED))
+def test_a_misspelt_name_stops_the_run(case, name, settings):
+    """It selects no row, which must not read as if the data held too little."""
+    function, tables = (FINDINGS | FIGURES)[case]
+    module = sys.modules[function.__module__]
+    misspelt = {"__name__": module.__name__}
+    source = re.sub(rf'(?<!\[)"{name}"', f'"{name[:-1]}"', inspect.getsource(module))
+    exec(source, misspelt)
+    planted = misspelt[function.__name__]
+    with pytest.raises(ValueError, match="is called"):
+        if case in FINDINGS:
+            answer(planted, {"habits": ACTIVE} | tables, settings, ())
+        else:
+            planted(tables, settings)
+
+
+def test_a_known_name_without_rows_is_too_little_data():
+    tests = compared("region", value(0.1, NONE))
+    assert tests[where(grouping="age_group", measure=["orders"], for_headline="yes")].empty
+    with pytest.raises(ValueError, match="no grouping is called regoin"):
+        tests[where(measure="orders", grouping=["region", "regoin"])]
+
+
+@pytest.mark.parametrize("case", FIGURES)
+def test_a_figure_says_at_which_confidence_its_intervals_are(case, settings):
+    statistics = settings.statistics.model_copy(update={"confidence": 0.9})
+    function, tables = FIGURES[case]
+    made = function(tables, settings.model_copy(update={"statistics": statistics}))
+    assert bool(made.intervals) == ("with 90 % intervals" in made.subtitle)
+    assert "95" not in made.subtitle
+
+
+@pytest.mark.parametrize(
+    ("figures", "sources", "named", "wrong"),
+    [
+        ((), ("spend_by_time",), "order_value_by_hours", "names the figure order_value_by_hours"),
+        ((), ("spend_by_times",), "order_value_by_hour", "drawn from spend_by_times"),
+        ((1,), ("spend_by_time",), "order_value_by_hour", "two figures are called"),
+    ],
+)
+def test_a_paper_that_names_what_it_does_not_have_stops_the_run(
+    figures, sources, named, wrong, settings
+):
+    shown = replace(q02.value_by_hour(spend(), settings), sources=sources)
+    paper = object.__new__(Paper)
+    paper.results, paper._not_drawn = spend(), {"Q1"}
+    paper.figures = [("Q2", shown) for _ in (0, *figures)]
+    paper.found = [{"question": "Q2", "figure": named}, {"question": "Q1", "figure": "not drawn"}]
+    with pytest.raises(ValueError, match=wrong):
+        paper._check()
+    paper.figures, paper.found[0]["figure"] = [("Q2", replace(shown, sources=()))], shown.name
+    paper._check()
 
 
 def test_a_row_is_one_row_and_a_number_keeps_its_place(settings):
@@ -609,6 +694,8 @@ def test_a_row_is_one_row_and_a_number_keeps_its_place(settings):
         _ = row.indices
     with pytest.raises(LookupError, match="quiet_windows has 0 rows where"):
         seen.row("quiet_windows", rank=3)
+    with pytest.raises(LookupError, match=r"table quiet_windows .* where {'rnak': 1}"):
+        seen.row("quiet_windows", rnak=1)
 
 
 # ---- the ad calendar, the registry --------------------------------------------------------------

@@ -16,6 +16,7 @@ from basket.analysis.flags import label
 from basket.analysis.groups import People
 from basket.analysis.measures import (
     LIFT,
+    OF_ORDERS,
     UNITS,
     Measures,
     Sums,
@@ -28,6 +29,7 @@ from basket.analysis.measures import (
 )
 from basket.analysis.statistics import Estimate
 from basket.analysis.totals import Counts
+from basket.analysis.where import where
 from basket.project.settings import Settings
 
 RATIOS = {  # measure of a group: unit, numerator, denominator
@@ -268,7 +270,7 @@ def judge(
             "department_lifts": empty,
             "verdict_counts": verdict_counts(empty),
         }
-    redundant = results["redundancy"].query("redundant == 'yes'")
+    redundant = results["redundancy"][where(redundant="yes")]
     parts = _of_groups(people, redundant, settings) | {
         name: _as_ratios(table, ratio, len(people.customers))
         for (name, table), ratio in zip(times.items(), ("order_value_ratio", "lift"), strict=True)
@@ -286,7 +288,7 @@ def _of_groups(
     """Compare groups of customers; `redundant` attributes also within what determines them."""
     values, sums = measures(people, settings), customer_sums(people, settings)
     resampled = resampled_sums(sums, people, settings)
-    of_times = {name: ("share of orders", name, "orders") for name in time_names(settings)}
+    of_times = {name: (OF_ORDERS, name, "orders") for name in time_names(settings)}
     lifts = {name: (LIFT, lines_of(name), "lines") for name in people.departments}
     tests = [
         association_tests(people.labels, settings),

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from basket.project.settings import Settings
+
 SHARE, WHOLE, RATIO = "0%", "#,##0", "0.00"  # number formats of the workbook
 DOLLARS, CENTS = '"$"#,##0', '"$"#,##0.00'
 
@@ -60,6 +62,11 @@ class Figure:
             "heat": self.heat,
             "labels": self.labels,
         }
+
+
+def with_intervals(settings: Settings) -> str:
+    """Say at which confidence the intervals of a figure are drawn, to end its subtitle."""
+    return f"with {100 * settings.statistics.confidence:g} % intervals"
 
 
 def _estimates(kind: str, data: pd.DataFrame, *, x: str, y: str, **said) -> Figure:

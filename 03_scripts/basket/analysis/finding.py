@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
+from basket.analysis.where import where
 from basket.project.dictionary import result_column
 from basket.project.settings import Settings
 
@@ -98,6 +99,10 @@ class Row:
 
     def __init__(self, seen: Evidence, table: str, where: dict):
         """Find the row; LookupError unless there is exactly one."""
+        if table not in seen.tables or not {*where} <= {*seen.tables[table]}:
+            raise LookupError(
+                f"no table {table} has these columns: asked for the row where {where}"
+            )
         rows = seen.tables[table]
         for key, value in where.items():
             rows = rows[rows[key].astype("str") == str(value)]
@@ -149,7 +154,7 @@ def answer(
 
 def require_active(tables: dict[str, pd.DataFrame]) -> None:
     """Raise TooLittleData where no customer is active: then there is nothing to say or draw."""
-    if not (tables["habits"]["population"] == "active").any():
+    if tables["habits"][where(population="active")].empty:
         raise TooLittleData("No customer has enough orders to count as active.")
 
 

@@ -115,7 +115,7 @@ def department_mix(tallies: Mapping[str, Tally], groupings: list[str]) -> pd.Dat
 def group_shares(habits: pd.DataFrame) -> pd.DataFrame:
     """Give each group its share of its grouping's customers, orders, lines and spend, active."""
     measures = ["customers", "orders", "lines", "spend"]
-    table = habits[habits["population"] == "active"][["grouping", "group", *measures]]
+    table = habits[habits["population"] == POPULATIONS[1]][["grouping", "group", *measures]]
     whole = table.groupby("grouping")[measures].transform("sum")
     for name in measures:
         table[f"share_of_{name}"] = per(table[name], whole[name])

@@ -19,6 +19,7 @@ UNITS = {
     "reorder_rate": "share of order lines",
 }
 Measures = dict[str, Callable[[], np.ndarray]]
+OF_ORDERS = "share of orders"
 LIFT = "lift of the share of order lines"
 TELLING_GOODS = ("snacks", "meat seafood")  # departments that the classes of Q9 rest on
 
@@ -70,7 +71,7 @@ def lines_of(department: str) -> str:
 def unit_of(measure: str) -> str:
     """Give the unit of a measure."""
     return UNITS.get(
-        measure, "share of orders" if measure.startswith("orders ") else "share of order lines"
+        measure, OF_ORDERS if measure.startswith("orders ") else "share of order lines"
     )
 
 

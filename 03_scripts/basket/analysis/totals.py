@@ -50,16 +50,29 @@ class Counts:
         return self.tallies[name]
 
     def __repr__(self) -> str:
-        """List the aggregates with their keys and sums, and the rows that they add up."""
-        rows = self["day_hour"].by("population").table().set_index("population")
-        lines = [f"{name}: {aggregate}" for name, aggregate in self.tallies.items()]
-        return "\n".join(
-            [
-                f"{rows.orders['all']:,} orders, {rows.lines['all']:,} order lines, "
-                f"{len(self.active):,} customers, {self.active.sum():,} of them active",
-                *lines,
-            ]
+        """Say how many rows are added up, and list the aggregates."""
+        return f"{self._rows()}\n{self.overview().to_string(index=False)}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self._rows()}</p>{self.overview().to_html(index=False)}"
+
+    def _rows(self) -> str:
+        orders, lines = (self["day_hour"].by("population")[name][0] for name in ("orders", "lines"))
+        return (
+            f"{orders:,} orders, {lines:,} order lines, {len(self.active):,} customers, "
+            f"{self.active.sum():,} of them active"
         )
+
+    def overview(self) -> pd.DataFrame:
+        """List the aggregates with their keys and sums: those of several flags in one row."""
+        kinds: dict[tuple, list[str]] = {}
+        for name, each in self.tallies.items():
+            kinds.setdefault((" x ".join(each.axes), ", ".join(each.sums)), []).append(name)
+        rows = [
+            (first + f" and {len(others)} of other flags" * bool(others), *kind)
+            for kind, (first, *others) in kinds.items()
+        ]
+        return pd.DataFrame(rows, columns=["aggregate", "keys", "sums"])
 
     @property
     def time_columns(self) -> TimeColumns:

@@ -12,26 +12,10 @@ from basket.analysis.privacy import publishable
 from basket.analysis.questions import question_of
 from basket.project.files import write_json
 from basket.project.origin import Origin
-from basket.project.stages import graph, read_record
 from basket.report import draw
-from basket.tables.audit import CHECKS, FLOW, WRANGLING
 from basket.tables.stage import Stage
 
 NOT_SHOWN = ["question", "population", "group_b", "unit", "statistic", "for_headline"]
-
-
-def read_audit(stage: Stage) -> dict[str, pd.DataFrame]:
-    """Read the audit rows of all earlier stages: row flow, checks, wrangling steps."""
-    records = [read_record(stage.folders, name) for name in graph() if name < stage.name]
-    parts = {
-        "population_flow": ("flow", FLOW),
-        "consistency_checks": ("checks", CHECKS),
-        "wrangling_steps": ("wrangling", WRANGLING),
-    }
-    return {
-        name: pd.DataFrame([row for record in records for row in record[part]], columns=columns)
-        for name, (part, columns) in parts.items()
-    }
 
 
 class Paper:
@@ -47,6 +31,7 @@ class Paper:
         self.figures: list[tuple[str, Figure]] = []
         self.images: dict[str, bytes] = {}
         self.found: list[dict] = []
+        self._not_drawn: set[str] = set()  # questions of which a figure could not be drawn
         self._fabricated = stage.fabricated()
         banner = Origin.of_run(stage.folders).banner
         self._banner = banner.on_figures if banner else ""
@@ -57,6 +42,7 @@ class Paper:
             finding.require_active(self.results)
             figure = function(self.results, self.stage.settings)
         except TooLittleData as reason:
+            self._not_drawn.add(question_of(function).id)
             display(Markdown(f"*No figure: {reason}*"))
             return
         self.figures.append((question_of(function).id, figure))
@@ -88,7 +74,11 @@ class Paper:
         return publishable(self.results[name], self.stage.settings, self.results["habits"])
 
     def save(self) -> None:
-        """Write the figures, figures.json with what each says, and the findings."""
+        """Write the figures, figures.json with what each says, and the findings.
+
+        Raises ValueError where a figure or finding names what this paper does not have.
+        """
+        self._check()
         folder = self.stage.building("visualizations")
         of_figure = {found["figure"]: found["so_what"] for found in self.found if found["figure"]}
         of_question = {found["question"]: found["so_what"] for found in reversed(self.found)}
@@ -101,6 +91,25 @@ class Paper:
         write_json(folder / "figures.json", records, default=_plain)
         self.stage.built["visualizations"] = {"rows": len(records)}
         self.stage.write_findings(self.found)
+
+    def _check(self) -> None:
+        """Refuse two figures of one name, sources that are no table, findings without figure."""
+        names = [figure.name for _, figure in self.figures]
+        wrong = [f"two figures are called {name}" for name in names if names.count(name) > 1]
+        wrong += [
+            f"the figure {figure.name} is drawn from {source}, which is no result table"
+            for _, figure in self.figures
+            for source in figure.sources
+            if source not in self.results
+        ]
+        wrong += [
+            f"a finding of {found['question']} names the figure {found['figure']}, which is not "
+            "shown"
+            for found in self.found
+            if found["figure"] not in ["", *names] and found["question"] not in self._not_drawn
+        ]
+        if wrong:
+            raise ValueError(wrong[0])
 
 
 def _plain(value):

@@ -5,11 +5,27 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from basket.project.errors import BasketError
+from basket.project.folders import Folders
+from basket.project.stages import graph, read_record
 
 COUNTS = ["rows_in", "rows_added", "rows_removed", "rows_quarantined", "rows_out"]
 FLOW = ["rules", "step", "table", *COUNTS, "reason"]
 CHECKS = ["table", "column", "check", "found", "action"]
 WRANGLING = ["table", "dropped", "renamed", "type_changed", "reason"]
+
+
+def read_audit(folders: Folders, before: str) -> dict[str, pd.DataFrame]:
+    """Read the audit rows of all stages before this one: row flow, checks, wrangling steps."""
+    records = [read_record(folders, name) for name in graph() if name < before]
+    parts = {
+        "population_flow": ("flow", FLOW),
+        "consistency_checks": ("checks", CHECKS),
+        "wrangling_steps": ("wrangling", WRANGLING),
+    }
+    return {
+        name: pd.DataFrame([row for record in records for row in record[part]], columns=columns)
+        for name, (part, columns) in parts.items()
+    }
 
 
 @dataclass

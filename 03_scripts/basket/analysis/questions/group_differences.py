@@ -5,6 +5,7 @@ import pandas as pd
 from basket.analysis import statistics
 from basket.analysis.finding import Evidence, Finding, Row, TooLittleData
 from basket.analysis.privacy import SUPPRESSED, publishable
+from basket.analysis.where import where
 from basket.project.settings import Settings
 
 IN_WORDS = {  # the habits that findings rest on
@@ -15,6 +16,7 @@ IN_WORDS = {  # the habits that findings rest on
     "orders": "the number of orders",
     "reorder_rate": "the reorder rate",
 }
+OVERALL = ("epsilon_squared", "cliffs_delta")  # of all groups of a grouping, or of its two
 
 
 def attribute_in_words(column: str) -> str:
@@ -36,11 +38,7 @@ def published_rows(tables: dict, table: pd.DataFrame, settings: Settings) -> pd.
 def order_value_ratios(tables: dict, grouping: str, settings: Settings) -> pd.DataFrame:
     """One row per group: its mean order value over that of all customers, with its interval."""
     table = tables["tests"]
-    table = table[
-        (table["grouping"] == grouping)
-        & (table["measure"] == "mean_order_value")
-        & (table["effect_name"] == "ratio")
-    ]
+    table = table[where(grouping=grouping, measure="mean_order_value", effect_name="ratio")]
     table = published_rows(tables, table, settings)
     if table.empty:
         raise TooLittleData(f"No {attribute_in_words(grouping)} has enough customers to be shown.")
@@ -59,23 +57,19 @@ def whether_groups_differ(seen: Evidence, grouping: str, word: str, **said: str)
     `word` names the attribute; `said` is what the finding says besides.
     """
     tests = seen.tables["tests"]
-    tests = tests[
-        (tests["grouping"] == grouping)
-        & tests["measure"].isin(IN_WORDS)
-        & (tests["effect_name"] != "ratio")
-        & tests["effect"].notna()  # a single group has nothing to differ from
-    ]
+    tests = tests[where(grouping=grouping, measure=IN_WORDS, effect_name=OVERALL)]
+    tests = tests.dropna(subset="effect")  # a single group has nothing to differ from
     if tests.empty:
         raise TooLittleData(f"All customers whose {word} is known are in one group.")
     by_effect = tests.sort_values("effect", ascending=False, key=abs)
-    decided = by_effect[by_effect["for_headline"] == "yes"]
+    decided = by_effect[where(for_headline="yes")]
     undecided = tests[tests["verdict"] != statistics.NO_DIFFERENCE].sort_values(
         "customers_to_decide", ascending=False, kind="stable"
     )
     shown = next(table.iloc[0] for table in (decided, undecided, by_effect) if len(table))
     measure = IN_WORDS[shown["measure"]]
-    where = {name: shown[name] for name in ("measure", "effect_name")}
-    row = seen.row("tests", grouping=grouping, **where)
+    names = {name: shown[name] for name in ("measure", "effect_name")}
+    row = seen.row("tests", grouping=grouping, **names)
     explained = _explained(row, shown["effect_name"], word, measure)
     said |= {"size": f"{row.cell('n', 'customers'):,} customers were compared."}
     if len(decided):

@@ -7,6 +7,7 @@ from basket.analysis import figure
 from basket.analysis.finding import SALES, Evidence, Finding
 from basket.analysis.question import WHEN, Question
 from basket.analysis.totals import Counts
+from basket.analysis.where import where
 from basket.project.settings import Settings
 from basket.tables.sums import HOURS
 
@@ -145,7 +146,7 @@ def quiet_windows(counts: Counts) -> pd.DataFrame:
 
 def heat_map(tables: dict, settings: Settings) -> figure.Figure:
     """Draw orders by day and hour."""
-    table = tables["orders_by_day_hour"].query("population == 'active'")
+    table = tables["orders_by_day_hour"][where(population="active")]
     names = tables["busiest_times"].set_index(["period", "rank"])["names"]
     days = [settings.day_names[day] for day in table["day"]]
     data = table.assign(day=days)[["day", "hour", "orders"]].reset_index(drop=True)
@@ -182,7 +183,7 @@ def quietest_windows(tables: dict, settings: Settings) -> figure.Figure:
         name="quiet_windows",
         title=f"Advertise when few order: {first['window']} is quietest",
         subtitle="Orders in the quietest waking window of each day, times the average window, "
-        "active customers, with 95 % intervals",
+        f"active customers, {figure.with_intervals(settings)}",
         alt=f"Dots with intervals: the quietest window of each day. {first['window']} has "
         f"{first['index']:.2f} times the orders of an average window.",
         sources=("quiet_windows",),

@@ -8,6 +8,7 @@ from basket.analysis.finding import PRICES, Evidence, Finding
 from basket.analysis.question import WHEN, Question
 from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.totals import Counts
+from basket.analysis.where import where
 from basket.project.settings import Settings
 from basket.tables.sums import HOURS, dollars, per
 
@@ -113,14 +114,14 @@ def sells_more(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     what has no other place (`unnamed_departments`) are left out.
     """
     table = table[~table["department"].isin(settings.labels.unnamed_departments)]
-    strong = table[(table["lift"] > 1) & (table["for_headline"] == "yes")]
+    strong = table[where(for_headline="yes")].query("lift > 1")
     extra = strong["lines"] * (1 - 1 / strong["lift"])
     return strong.loc[extra.sort_values(ascending=False, kind="stable").index]
 
 
 def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the value of an order by hour."""
-    table = tables["spend_by_time"].query("period == 'hour'").rename(columns={"key": "hour"})
+    table = tables["spend_by_time"][where(period="hour")].rename(columns={"key": "hour"})
     highest = table.sort_values("mean_order_value").iloc[-1]
     return figure.line(
         table,
@@ -128,11 +129,12 @@ def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
         y="mean_order_value",
         name="order_value_by_hour",
         title="The value of an order depends on the hour"
-        if (table["for_headline"] == "yes").any()
+        if len(table[where(for_headline="yes")])
         else "The value of an order hardly depends on the hour"
         if (table["verdict"] == statistics.NO_DIFFERENCE).all()
         else "No hour is proven to hold larger or smaller orders",
-        subtitle="Mean value of an order by hour, active customers, with 95 % intervals",
+        subtitle="Mean value of an order by hour, active customers, "
+        + figure.with_intervals(settings),
         alt="Line of mean order value by hour with its interval. The highest estimate is "
         f"${highest['mean_order_value']:.2f} at {highest['hour']:.0f}:00.",
         sources=("spend_by_time",),
@@ -144,10 +146,13 @@ def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
 
 def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the value of an order by day against the mean order."""
-    table = tables["spend_by_time"].query("period == 'day'").sort_values("key")
-    proven = table[(table["for_headline"] == "yes") & (table["order_value_ratio"] > 1)]
-    most = table.sort_values("order_value_ratio").iloc[-1]
-    worth = f"Orders on {most['name']} are worth {most['order_value_ratio']:.2f} times the mean"
+    table = tables["spend_by_time"][where(period="day")].sort_values("key")
+    proven = table[where(for_headline="yes")].query("order_value_ratio > 1")
+
+    def most_worth(days: pd.DataFrame) -> str:
+        most = days.sort_values("order_value_ratio").iloc[-1]
+        return f"Orders on {most['name']} are worth {most['order_value_ratio']:.2f} times the mean"
+
     return figure.dots(
         table.rename(columns={"name": "day"}).rename(
             columns=lambda name: name.replace("order_value_ratio", "ratio")
@@ -155,10 +160,11 @@ def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
         x="day",
         y="ratio",
         name="order_value_by_day",
-        title="No day is proven to hold larger orders" if proven.empty else worth,
-        subtitle="Mean value of an order by day, times that of all orders, active customers, with "
-        "95 % intervals",
-        alt=f"Dots with intervals by day of the week. {worth} order, the most of all days.",
+        title="No day is proven to hold larger orders" if proven.empty else most_worth(proven),
+        subtitle="Mean value of an order by day, times that of all orders, active customers, "
+        + figure.with_intervals(settings),
+        alt=f"Dots with intervals by day of the week. {most_worth(table)} order, the most of all "
+        "days.",
         sources=("spend_by_time",),
         x_title="Day",
         y_title="Times the value of the mean order",
@@ -185,7 +191,7 @@ def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
         else f"{strong['department'].iloc[0].capitalize()} sells best in the "
         f"{strong['daypart'].iloc[0].lower()}",
         subtitle="Share of order lines in each department's best part of the day, times its usual "
-        "share, active customers, with 95 % intervals",
+        f"share, active customers, {figure.with_intervals(settings)}",
         alt=f"Dots with intervals: each department's best part of the day. {first['when']} has "
         f"{first['lift']:.2f} times the usual share of order lines.",
         sources=("department_times",),
@@ -198,13 +204,13 @@ def spending(seen: Evidence, settings: Settings) -> Finding:
     """Say when people spend most, in total and per order."""
     seen.require_real(PRICES)
     table = seen.tables["spend_by_time"]
-    hours = table[table["period"] == "hour"]
+    hours = table[where(period="hour")]
     top = hours.sort_values(["spend", "key"], ascending=[False, True])["key"].iloc[0]
     hour = seen.row("spend_by_time", period="hour", key=top)
     name, share = hour.cell("name", "hour", "hour"), hour.spend_share
     size = f"${hour.spend:,.0f} is spent at {name}."
     change_mind = "Quantities, which this data lacks: it counts each product once an order."
-    different = table[table["for_headline"] == "yes"].sort_values("order_value_ratio")
+    different = table[where(for_headline="yes")].sort_values("order_value_ratio")
     if different.empty:
         same = (table["verdict"] == statistics.NO_DIFFERENCE).all()
         depends = "the value of an order hardly depends on the time"

@@ -6,6 +6,7 @@ import pandas as pd
 from basket.analysis import figure
 from basket.analysis.finding import SALES, Evidence, Finding, TooLittleData
 from basket.analysis.question import WHEN, Question
+from basket.analysis.where import where
 from basket.project.settings import Settings
 from basket.tables.sums import per
 
@@ -29,7 +30,7 @@ def department_reach(departments: pd.DataFrame, customers: int) -> pd.DataFrame:
     also given against the geometric mean of all departments (1 = typical); `main_reason` is the
     factor that lies farthest from it in the direction of the department's size.
     """
-    of = departments[departments["population"] == "active"]
+    of = departments[where(population="active")]
     table = of[["department_id", "department", "lines"]].assign(
         share=per(of["lines"], of["lines"].sum()),
         spend=of["spend"],

@@ -6,6 +6,7 @@ from basket.analysis import figure
 from basket.analysis.finding import Evidence, Finding, TooLittleData
 from basket.analysis.question import WHOM, Question
 from basket.analysis.totals import Counts
+from basket.analysis.where import where
 from basket.project.settings import Settings
 from basket.tables.sums import per
 
@@ -27,10 +28,20 @@ def days_between_orders(counts: Counts) -> pd.DataFrame:
     ]
 
 
+def commonest_gap(table: pd.DataFrame) -> pd.Series:
+    """Pick the days between orders with most orders, the fewest of several, without the last row.
+
+    The last row gathers all longer gaps. TooLittleData where nobody came back.
+    """
+    if not table["orders"].any():
+        raise TooLittleData("No active customer is known to have come back.")
+    return table.loc[table["orders"].iloc[:-1].idxmax()]
+
+
 def new_and_loyal(table: pd.DataFrame, settings: Settings) -> tuple[str, str]:
     """Name the least and the most loyal group; TooLittleData where a group has no customer."""
     new, *_, loyal = settings.flags["loyalty_flag"].labels
-    present = set(table.loc[table["grouping"] == "loyalty_flag", "group"].astype("str"))
+    present = set(table.loc[where(grouping="loyalty_flag"), "group"].astype("str"))
     for group in (new, loyal):
         if group not in present:
             raise TooLittleData(f"No active customer is a {group.lower()}.")
@@ -39,7 +50,7 @@ def new_and_loyal(table: pd.DataFrame, settings: Settings) -> tuple[str, str]:
 
 def shares_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the loyalty groups by customers and by orders."""
-    table = tables["group_shares"].query("grouping == 'loyalty_flag'")
+    table = tables["group_shares"][where(grouping="loyalty_flag")]
     last = table.iloc[-1]
     return figure.columns(
         table,
@@ -63,7 +74,7 @@ def shares_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
 def days_between(tables: dict, settings: Settings) -> figure.Figure:
     """Draw how soon customers return."""
     table = tables["days_between_orders"]
-    peak, last = table.iloc[:-1].sort_values("orders").iloc[-1], table.iloc[-1]
+    peak, last = commonest_gap(table), table.iloc[-1]
     return figure.histogram(
         table,
         x="label",
@@ -107,10 +118,7 @@ def loyalty(seen: Evidence, settings: Settings) -> Finding:
 def returning(seen: Evidence, settings: Settings) -> Finding:
     """Say how soon customers come back."""
     table = seen.tables["days_between_orders"]
-    if not table["orders"].any():
-        raise TooLittleData("No active customer is known to have come back.")
-    peak = table.iloc[:-1].sort_values("orders", ascending=False, kind="stable")["label"].iloc[0]
-    often = seen.row("days_between_orders", label=peak)
+    often = seen.row("days_between_orders", label=commonest_gap(table)["label"])
     rarely = seen.row("days_between_orders", label=table["label"].iloc[-1])
     day, share, orders = often.cell("label", "day"), often.share, often.orders
     end, late = rarely.cell("label", "last").rstrip("+"), rarely.cell("share", "late")

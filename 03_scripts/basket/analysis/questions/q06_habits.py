@@ -4,6 +4,7 @@ from basket.analysis import figure, statistics
 from basket.analysis.finding import PRICES, Evidence, Finding
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions.q05_loyalty import new_and_loyal
+from basket.analysis.where import where
 from basket.project.settings import Settings
 
 QUESTION = Question(
@@ -13,7 +14,7 @@ QUESTION = Question(
 
 def gap_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the days between orders by loyalty."""
-    table = tables["habits"].query("population == 'active' and grouping == 'loyalty_flag'")
+    table = tables["habits"][where(population="active", grouping="loyalty_flag")]
     first, last = table.iloc[0], table.iloc[-1]
     return figure.columns(
         table,
@@ -36,7 +37,7 @@ def gap_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
 def habits_by_loyalty(seen: Evidence, settings: Settings) -> Finding:
     """Say how habits differ with loyalty."""
     seen.require_real(PRICES)
-    new, loyal = new_and_loyal(seen.tables["habits"].query("population == 'active'"), settings)
+    new, loyal = new_and_loyal(seen.tables["habits"][where(population="active")], settings)
 
     def habits(group: str):
         return seen.row("habits", population="active", grouping="loyalty_flag", group=group)

@@ -3,7 +3,12 @@
 from basket.analysis import figure, statistics
 from basket.analysis.finding import CUSTOMERS, Evidence, Finding
 from basket.analysis.question import WHOM, Question
-from basket.analysis.questions.group_differences import order_value_ratios, whether_groups_differ
+from basket.analysis.questions.group_differences import (
+    OVERALL,
+    order_value_ratios,
+    whether_groups_differ,
+)
+from basket.analysis.where import where
 from basket.project.settings import Settings
 
 QUESTION = Question(
@@ -14,8 +19,8 @@ QUESTION = Question(
 def value_by_region(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the value of an order by region."""
     data = order_value_ratios(tables, "region", settings)
-    tests = tables["tests"].query("grouping == 'region'")
-    overall = tests.query("measure == 'mean_order_value' and effect_name != 'ratio'")
+    tests = tables["tests"][where(grouping="region")]
+    overall = tests[where(measure="mean_order_value", effect_name=OVERALL)]
     most = data.sort_values("ratio").iloc[-1]
     return figure.dots(
         data,
@@ -25,10 +30,10 @@ def value_by_region(tables: dict, settings: Settings) -> figure.Figure:
         title="Region makes no practical difference to the value of an order"
         if (overall["verdict"] == statistics.NO_DIFFERENCE).all()
         else "The value of an order differs by region"
-        if (overall["for_headline"] == "yes").any()
+        if len(overall[where(for_headline="yes")])
         else "Whether orders differ in value by region is undecided",
-        subtitle="Mean order value by region, times that of all active customers, with 95 % "
-        "intervals",
+        subtitle="Mean order value by region, times that of all active customers, "
+        + figure.with_intervals(settings),
         alt=f"Dots with intervals by region; the highest, {most['group']}, is {most['ratio']:.3f} "
         f"times the mean. {len(tests):,} comparisons by region were made.",
         sources=("tests",),

@@ -10,6 +10,7 @@ from basket.analysis.questions.group_differences import (
     capitalised,
     whether_groups_differ,
 )
+from basket.analysis.where import where
 from basket.project.settings import Settings
 
 QUESTION = Question(
@@ -23,15 +24,13 @@ QUESTION = Question(
 def effects_by_attribute(tables: dict, settings: Settings) -> figure.Figure:
     """Draw how much each attribute tells about what an order is worth."""
     table = tables["tests"]
-    table = table[
-        (table["measure"] == "mean_order_value")
-        & (table["effect_name"] == "epsilon_squared")
-        & ~table["grouping"].str.contains(" within ")
-    ]
+    table = table[where(measure="mean_order_value", effect_name="epsilon_squared")]
+    table = table[~table["grouping"].str.contains(" within ")]
     if table["effect"].isna().all():
         raise TooLittleData("No attribute has groups to compare.")
     table = table.sort_values("effect", ascending=False)
     table = table.assign(grouping=table["grouping"].map(attribute_in_words))
+    proven = table[where(for_headline="yes")]
     first, smallest = table.iloc[0], settings.statistics.effects.epsilon_squared[0]
     return figure.bars(
         table,
@@ -42,9 +41,12 @@ def effects_by_attribute(tables: dict, settings: Settings) -> figure.Figure:
         if table["effect_high"].max() < smallest
         else f"{capitalised(first['grouping'])} tells most about what an order is worth"
         if first["for_headline"] == "yes"
+        else f"{capitalised(proven['grouping'].iloc[0])} is proven to tell what an order is worth"
+        if len(proven)
         else "No attribute is proven to tell what an order is worth",
-        subtitle="Epsilon squared of order value by attribute, active customers, with 95 % "
-        f"intervals; below {smallest:g} (dashed) a difference does not matter",
+        subtitle="Epsilon squared of order value by attribute, active customers, "
+        f"{figure.with_intervals(settings)}; below {smallest:g} (dashed) a difference "
+        "does not matter",
         alt=f"Bars of epsilon squared with intervals; the largest, {first['grouping']}, is "
         f"{first['effect']:.4f}.",
         sources=("tests",),
@@ -65,8 +67,8 @@ def by_family(seen: Evidence, settings: Settings) -> Finding:
         figure="effects_by_attribute",
         change_mind="A survey in which family status is asked, not derived.",
     )
-    table = seen.tables["redundancy"]
-    if not ((table["attribute"] == "family_status") & (table["redundant"] == "yes")).any():
+    restates = where(attribute="family_status", redundant="yes")
+    if seen.tables["redundancy"][restates].empty:
         return finding
     row = seen.row("redundancy", attribute="family_status")
     accuracy = row.accuracy

@@ -18,6 +18,7 @@ from basket.analysis.questions.group_differences import (
     whether_groups_differ,
 )
 from basket.analysis.totals import Counts
+from basket.analysis.where import where
 from basket.project.settings import Settings
 
 QUESTION = Question(
@@ -84,12 +85,12 @@ def income_by_age(counts: Counts) -> pd.DataFrame:
 
 def goods_by_income(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the departments that differ most by income, weighted by their share of order lines."""
-    table = tables["department_lifts"].query("grouping == 'income_group'")
+    table = tables["department_lifts"][where(grouping="income_group")]
     table = published_rows(tables, table, settings)
     if table.empty:
         raise TooLittleData("No income group has enough customers to be shown.")
     spread = table.groupby("measure")["effect"].agg(lambda lifts: np.log(lifts.max() / lifts.min()))
-    lines = tables["departments"].query("population == 'active'").set_index("department")["lines"]
+    lines = tables["departments"][where(population="active")].set_index("department")["lines"]
     weight = spread * spread.index.map(lines / lines.sum())
     chosen = weight.sort_values(ascending=False).index[:MOST_DEPARTMENTS]
     wide = table[table["measure"].isin(chosen)].pivot(
@@ -109,10 +110,10 @@ def goods_by_income(tables: dict, settings: Settings) -> figure.Figure:
         intervals=intervals,
         name="goods_by_income",
         title="Income goes with what is in the basket"
-        if (table["for_headline"] == "yes").any()
+        if len(table[where(for_headline="yes")])
         else "No department is proven to sell more or less by income",
         subtitle="A department's share of the group's order lines over its share of all, active "
-        "customers, with 95 % intervals",
+        "customers, " + figure.with_intervals(settings),
         alt="Bars of lift by income group for the departments that differ most; in "
         f"{top['department']} the groups run from {min(top[groups]):.2f} to "
         f"{max(top[groups]):.2f}.",
@@ -131,9 +132,9 @@ def mean_income_by_age(tables: dict, settings: Settings) -> figure.Figure:
     if data.empty:
         raise TooLittleData("No age has enough customers with an income to be shown.")
     runs = f"runs from ${data['mean_income'].min():,.0f} to ${data['mean_income'].max():,.0f}"
-    step = tables["bands"].query(
-        "attribute == 'age' and measure == 'income' and method == 'proposed' and confirmed == 'yes'"
-    )
+    step = tables["bands"][
+        where(attribute="age", measure="income", method="proposed", confirmed="yes")
+    ]
     return figure.line(
         data,
         x="ages",
@@ -142,7 +143,7 @@ def mean_income_by_age(tables: dict, settings: Settings) -> figure.Figure:
         title=f"Mean income {runs} over the ages"
         if step.empty
         else f"Mean income steps up at age {_listed(step['cuts'].iloc[0])}",
-        subtitle="Mean income by age, active customers, with 95 % intervals",
+        subtitle=f"Mean income by age, active customers, {figure.with_intervals(settings)}",
         alt=f"Line of mean income by age; it {runs} a year.",
         sources=("income_by_age",),
         x_title="Age in years",
@@ -201,23 +202,22 @@ def by_income(seen: Evidence, settings: Settings) -> Finding:
 
 def _proven_lifts(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.DataFrame:
     """Lifts of departments by income that may carry a headline, with the lines that they move."""
-    table = tables["department_lifts"]
+    table = tables["department_lifts"][where(grouping="income_group", for_headline="yes")]
     lifts = table[
-        (table["grouping"] == "income_group")
-        & (table["for_headline"] == "yes")
-        & (table["n"] >= settings.privacy.smallest_group)
+        (table["n"] >= settings.privacy.smallest_group)
         & ~table["measure"].isin(settings.labels.unnamed_departments)
     ]
-    lines = tables["departments"].query("population == 'active'").set_index("department")["lines"]
-    of_department = lifts["measure"].map(lines).astype(float)  # texts where there are no lifts
-    return lifts.assign(moved=(lifts["effect"] - 1).abs() * of_department)
+    lines = tables["departments"][where(population="active")].set_index("department")["lines"]
+    return lifts.assign(
+        moved=(lifts["effect"] - 1).abs() * lines.reindex(lifts["measure"]).to_numpy()
+    )
 
 
 def steps(seen: Evidence, settings: Settings) -> Finding:
     """Say which cut points in age and income the data itself proposes."""
     seen.require_real(CUSTOMERS)
     table = seen.tables["bands"]
-    confirmed = table[(table["method"] == "proposed") & (table["confirmed"] == "yes")]
+    confirmed = table[where(method="proposed", confirmed="yes")]
     if confirmed.empty:
         seen.rests_on.append("bands")
         return Finding(

@@ -4,8 +4,10 @@ import pandas as pd
 
 from basket.analysis import figure
 from basket.analysis.finding import CUSTOMERS, Evidence, Finding, TooLittleData
+from basket.analysis.measures import OF_ORDERS
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions.group_differences import order_value_ratios
+from basket.analysis.where import where
 from basket.project.settings import Settings
 
 QUESTION = Question(
@@ -32,13 +34,13 @@ def profiles(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     headline; empty where there is none.
     """
     tests, lifts = tables["tests"], tables["department_lifts"]
-    habits = tables["habits"].query("population == 'active' and grouping == 'profile'")
-    value = tests.query("measure == 'mean_order_value' and group_b == 'all customers'")
-    value = value[value["grouping"] == "profile"].set_index("group_a").rename(columns=ORDER_VALUE)
-    times = tests.query("effect_name == 'ratio' and unit == 'share of orders'")
+    habits = tables["habits"][where(population="active", grouping="profile")]
+    ratios = tests[where(effect_name="ratio")]
+    value = ratios[where(grouping="profile", measure="mean_order_value")].set_index("group_a")
+    value = value.rename(columns=ORDER_VALUE)
+    times = ratios[ratios["unit"] == OF_ORDERS]
     table = (
-        tables["group_shares"]
-        .query("grouping == 'profile'")
+        tables["group_shares"][where(grouping="profile")]
         .drop(columns="grouping")
         .rename(columns={"group": "profile"})
         .join(habits.set_index("group")[HABITS], on="profile")
@@ -52,7 +54,7 @@ def profiles(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _highest(ratios: pd.DataFrame, name: str, ratio: str) -> pd.DataFrame:
     """Find each profile's measure with the highest ratio above 1 that may carry a headline."""
-    strong = ratios.query("grouping == 'profile' and effect > 1 and for_headline == 'yes'")
+    strong = ratios[where(grouping="profile", for_headline="yes")].query("effect > 1")
     best = strong.sort_values("effect", ascending=False).drop_duplicates("group_a")
     columns = {
         "measure": name,
@@ -68,7 +70,7 @@ def value_by_profile(tables: dict, settings: Settings) -> figure.Figure:
     data = order_value_ratios(tables, "profile", settings)
     data = data.sort_values("ratio", ascending=False, ignore_index=True)
     first, last = data.iloc[0], data.iloc[-1]
-    differs = (tables["profiles"]["order_value_for_headline"] == "yes").any()
+    differs = len(tables["profiles"][where(order_value_for_headline="yes")]) > 0
     return figure.dots(
         data,
         x="group",
@@ -78,8 +80,8 @@ def value_by_profile(tables: dict, settings: Settings) -> figure.Figure:
         "times the mean"
         if differs
         else "No profile's order value is proven to differ from the mean",
-        subtitle="Mean order value by profile, times that of all active customers, with 95 % "
-        "intervals",
+        subtitle="Mean order value by profile, times that of all active customers, "
+        + figure.with_intervals(settings),
         alt=f"Dots with intervals for each profile, from {first['ratio']:.2f} times the mean "
         f"({first['group']}) to {last['ratio']:.2f} ({last['group']}).",
         sources=("tests",),
@@ -100,7 +102,7 @@ def how_profiles_differ(seen: Evidence, settings: Settings) -> Finding:
     share = row.cell("share_of_spend", "largest_spend_share")
     customers = row.cell("customers", "largest_customers")
     spend = row.cell("spend", "largest_spend")
-    decided = table[table["order_value_for_headline"] == "yes"].sort_values("order_value_ratio")
+    decided = table[where(order_value_for_headline="yes")].sort_values("order_value_ratio")
     if decided.empty:
         differs = "no profile's order value is proven to differ"
         so_what = f"“{largest}” spends most because it is many: {customers:,} customers."

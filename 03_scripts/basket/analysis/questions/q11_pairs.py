@@ -358,7 +358,7 @@ def strongest_pairs(tables: dict, settings: Settings) -> figure.Figure:
         name="product_pairs",
         title=f"The strongest pair is bought together {times}",
         subtitle=f"Lift of the strongest pairs{' across departments' * across}, active customers, "
-        "with 95 % intervals",
+        + figure.with_intervals(settings),
         alt=f"Bars of lift for pairs of products; the strongest, {first['pair']}, is bought "
         f"together {times}.",
         sources=("product_pairs",),

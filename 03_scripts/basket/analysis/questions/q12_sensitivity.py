@@ -131,7 +131,8 @@ def threshold_in_words(setting: str, value: float) -> str:
 
 def labels_by_threshold(tables: dict, settings: Settings) -> figure.Figure:
     """Draw how many labels of customers depend on each threshold."""
-    table = tables["sensitivity"].query("unit == 'customers'").dropna(subset=["changed"])
+    table = tables["sensitivity"]
+    table = table[table["unit"] == UNIT_OF["customer"]].dropna(subset=["changed"])
     data = table.pivot_table(
         index="setting",
         columns=np.where(table["changed"] < table["base"], "a fifth lower", "a fifth higher"),
