@@ -125,7 +125,8 @@ def test_a_failing_cell_names_itself_and_leaves_the_last_good_outputs(broken):
     nbformat.write(notebook, source)
     done = report(broken)
     assert done.returncode == 2
-    assert "06_report: cell 4, line 1: ValueError: planted" in done.stderr
+    error = '06_report: code cell 3 below "06 Report", line 1: ValueError: planted'
+    assert error in done.stderr
     assert "06_report.FAILED.ipynb" in done.stderr and "Traceback" not in done.stderr
     after = results(broken)
     after.pop("notebooks/06_report.FAILED.ipynb")
@@ -139,16 +140,21 @@ def test_a_failing_cell_names_itself_and_leaves_the_last_good_outputs(broken):
             "analysis/questions/q01_busiest.py",
             "heat_map(tables, settings)",
             "tables['busiest_times']",
-            r"05_visualise: cell \d+, line 1",
+            r'05_visualise: code cell 2 below "Q1 .*\?", line 1',
             marks=pytest.mark.slow,
         ),
         (
             "analysis/questions/q07_region.py",
             "by_region(seen, settings)",
             "seen.tables['tests']",
-            r"05_visualise: cell \d+, line 2",
+            r'05_visualise: code cell 3 below "Q7 .*\?", line 2',
         ),
-        ("prepare/clean.py", "departments(raw)", "raw", r"02_clean: cell \d+, line 1"),
+        (
+            "prepare/clean.py",
+            "departments(raw)",
+            "raw",
+            r'02_clean: code cell \d below "Departments", line 1',
+        ),
     ],
 )
 def test_a_bug_stops_the_run_with_its_stage_cell_and_line(broken, module, function, table, place):
@@ -163,6 +169,7 @@ def test_a_bug_stops_the_run_with_its_stage_cell_and_line(broken, module, functi
     assert re.search(f"^basket: {place}: {error}\n{see}$", done.stderr, re.M)
     assert "Traceback" not in done.stderr
     after = results(broken)
+    assert basket("verify", "--out", broken).returncode == 0
     kept = [name for name in before if not name.endswith(".html")]  # pages hold the code's hash
     assert [name for name in kept if before[name] != after.get(name)] == []
 
@@ -178,12 +185,21 @@ def run_cells(folder: Path, *cells: str) -> list:
 
 @pytest.mark.parametrize(
     ("source", "message"),
-    [("import os; os._exit(1)", "the kernel died"), ("import sys; sys.exit()", "cell")],
+    [
+        (
+            "print('so far')\nimport os; os._exit(1)",
+            ": the kernel died; it was killed or ran out of",
+        ),
+        ("import sys; sys.exit()", " is the last that ran"),
+    ],
 )
-def test_a_killed_kernel_and_an_early_exit_are_failures(tmp_path, source, message):
-    with pytest.raises(BasketError, match=message):
-        run_cells(tmp_path, source, "1 + 1")
-    assert not (tmp_path / "executed" / "some.ipynb").exists()
+def test_a_killed_kernel_and_an_early_exit_are_failures(tmp_path, caplog, source, message):
+    with pytest.raises(BasketError, match=f"^some: code cell 2{message}.*\n  see .*FAILED"):
+        run_cells(tmp_path, "1 + 1", source, "1 + 1")
+    assert [path.name for path in (tmp_path / "executed").iterdir()] == ["some.FAILED.ipynb"]
+    failed = nbformat.read(tmp_path / "executed" / "some.FAILED.ipynb", as_version=4)
+    assert failed.cells[0].outputs and not failed.cells[-1].outputs
+    assert not caplog.records
 
 
 def test_a_parameter_that_a_notebook_lacks_is_an_error(tmp_path):

@@ -370,7 +370,7 @@ def test_a_result_column_says_how_a_reader_sees_it():
         assert column.key in ("", "customers", "parts", "context"), name
     spend = dictionary.result_column("spend")
     assert (spend.heading, spend.unit, spend.decimals) == ("Spend (USD)", "US dollars", 2)
-    assert dictionary.result_column("group").is_key and not spend.is_key
+    assert dictionary.result_column("group").key and not spend.key
 
 
 def test_a_result_table_with_a_column_that_the_dictionary_lacks_is_refused():

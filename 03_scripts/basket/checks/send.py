@@ -31,7 +31,7 @@ def send(folders: Folders, recipient: str, allow_synthetic: bool) -> Path:
             "files have changed since the last commit; commit them, run `make report`, then send"
         )
     verify(folders)
-    made = json.loads((folders.analysis / "run_facts.json").read_text(encoding="utf-8"))
+    made = json.loads(folders.run_facts.read_text(encoding="utf-8"))
     if made["commit"] != git.commit() or made["dirty"]:
         raise BasketError(
             "the report was built from another commit or with changes; run `make report`, then send"

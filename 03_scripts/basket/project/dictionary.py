@@ -64,11 +64,6 @@ class Column:
     key: str  # of the rows of a result table: customers, parts, context, or none
 
     @property
-    def is_key(self) -> bool:
-        """Whether it identifies the rows of a result table: a label, never a value."""
-        return bool(self.key)
-
-    @property
     def is_text(self) -> bool:
         """Whether it contains texts, even if every one of them looks like a number."""
         return self.type in ("text", "category")

@@ -51,6 +51,11 @@ class Folders:
         return self.analysis / "findings.json"
 
     @property
+    def run_facts(self) -> Path:
+        """What the report may say of the run that built it."""
+        return self.analysis / "run_facts.json"
+
+    @property
     def client(self) -> Path:
         """What the client receives."""
         return self.out / "05_sent_to_client"

@@ -5,6 +5,7 @@ notebook and only warns of an unknown parameter (D-21).
 """
 
 import asyncio
+import logging
 import re
 import warnings
 from itertools import groupby
@@ -14,9 +15,14 @@ import nbformat
 import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_output
+from papermill.engines import NBClientEngine
 from papermill.exceptions import PapermillExecutionError
+from papermill.execute import raise_for_execution_errors
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
 
 from basket.project.errors import BasketError
+from basket.project.files import write_whole
 from basket.run.kernel import Kernel
 
 PEOPLE_ERRORS = ("BasketError", "DataError", "SettingsError")
@@ -26,84 +32,99 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 IN_CELL = re.compile(r"(?m)^(?:Cell )?In ?\[\d+\], line (\d+)")  # frames of IPython's traceback
 IN_PACKAGE = re.compile(r"(?m)^File .*[\\/](basket[\\/]\S+\.py):(\d+)")
 PARAMETERS_ID = "injected-parameters"
+HEADING = re.compile(r"(?m)^#+ +(.+)$")
+
+logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it tells is told here, and better
 
 
 def execute(source: Path, target: Path, parameters: dict, timeout: int, kernel: Kernel) -> None:
     """Run the notebook `source` on a fresh kernel and put it, executed, at `target`.
 
     Raises BasketError in two lines, which cell raised what and where the notebook is, when a cell
-    fails, the kernel dies or a cell did not run; `target` then stays as it was.
+    fails, the kernel dies or a cell did not run; `target` then stays as it was. A cell is named by
+    the heading above it and its place below that: its execution count is not in the source.
     """
     unknown = set(parameters) - set(papermill.inspect_notebook(str(source)))
     if unknown:
         raise BasketError(f"{source.name} has no parameter {', '.join(sorted(unknown))}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{target.stem}.partial.ipynb")
     failed = target.with_name(f"{target.stem}.FAILED.ipynb")
     failed.unlink(missing_ok=True)
+    notebook = load_notebook_node(str(source))
+    if parameters:
+        notebook = parameterize_notebook(notebook, parameters, kernel_name="python3")
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     try:
-        _run(source, partial, parameters, timeout, kernel)
-        notebook = nbformat.read(partial, as_version=4)
-        for number, cell in enumerate(notebook.cells, start=1):
-            if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
-                raise BasketError(f"cell {number} did not run: the notebook ended before it")
+        _run(notebook, timeout, kernel)
+        raise_for_execution_errors(notebook, str(failed))
+        if all(cell.execution_count for cell in code):
+            _write(_without_traces(notebook), target)
+            return
+        reason = " is the last that ran: the notebook ended after it"
     except PapermillExecutionError as error:
         reason = _reason(error)
     except DeadKernelError:
-        reason = DIED
+        reason = f": {DIED}"
     except RuntimeError as error:  # what jupyter_client raises when a kernel does not start
-        reason = f"did not start: {error}" if kernel.is_alive else DIED
+        reason = f": did not start: {error}" if kernel.is_alive else f": {DIED}"
         reason += MEMORY_ADVICE
     except CellTimeoutError:
-        reason = f"a cell ran longer than {timeout} s (cell_timeout_seconds in settings.yml)"
-    except BasketError as error:
-        reason = str(error)
-    else:
-        nbformat.write(_without_traces(notebook), partial)
-        partial.replace(target)
-        return
-    reason = f"{source.stem}: {' '.join(reason.split())}"
-    if partial.exists():
-        partial.replace(failed)
-        reason += f"\n  see {failed}"
-    raise BasketError(reason)
+        reason = f": ran longer than {timeout} s (cell_timeout_seconds in settings.yml)"
+    started = [cell for cell in code if cell.metadata.papermill.get("start_time")]
+    if not started:
+        raise BasketError(f"{source.stem}{reason}")
+    _write(notebook, failed)
+    what = " ".join(f"{_place(notebook, started[-1])}{reason}".split())
+    raise BasketError(f"{source.stem}: {what}\n  see {failed}")
+
+
+def _place(notebook: nbformat.NotebookNode, cell: nbformat.NotebookNode) -> str:
+    """Say where a code cell is: the heading above it, and how many code cells later."""
+    heading, number = "", 0
+    for one in notebook.cells:
+        if one.cell_type == "markdown" and (found := HEADING.findall(one.source)):
+            heading, number = f' below "{found[-1]}"', 0
+        number += one.cell_type == "code" and PARAMETERS_ID not in one.metadata.get("tags", [])
+        if one is cell:
+            break
+    return f"code cell {number}{heading}"
 
 
 def _reason(error: PapermillExecutionError) -> str:
-    """Say which cell failed and why; for a programming error, also where.
+    """Say why a cell failed; for a programming error, also where.
 
     That is the line of the cell, and the line of this package to which it led.
     """
-    cell = f"cell {error.exec_count}"
     if error.ename in PEOPLE_ERRORS:
-        return f"{cell}: {error.evalue}"
+        return f": {error.evalue}"
     trace = ANSI.sub("", "\n".join(error.traceback))
     in_cell, in_package = IN_CELL.findall(trace), IN_PACKAGE.findall(trace)
     line = f", line {in_cell[-1]}" if in_cell else ""
     where = " ({}, line {})".format(*in_package[-1]) if in_package else ""
     advice = MEMORY_ADVICE if "MemoryError" in error.ename else ""
-    return f"{cell}{line}: {error.ename}: {error.evalue}{where}{advice}"
+    return f"{line}: {error.ename}: {error.evalue}{where}{advice}"
 
 
-def _run(source: Path, partial: Path, parameters: dict, timeout: int, kernel: Kernel) -> None:
+def _run(notebook: nbformat.NotebookNode, timeout: int, kernel: Kernel) -> None:
+    """Execute the cells on the kernel, in place."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            papermill.execute_notebook(
-                str(source),
-                str(partial),
-                parameters=parameters,
-                kernel_name="python3",
+            NBClientEngine.execute_notebook(
+                notebook,
+                "python3",
                 km=kernel.manager,
                 progress_bar=False,
-                cwd=str(source.parent),
                 execution_timeout=timeout,
                 start_timeout=120,
-                request_save_on_cell_execute=False,
                 autosave_cell_every=0,
             )
         except asyncio.CancelledError as error:
             raise DeadKernelError("the kernel died") from error
+
+
+def _write(notebook: nbformat.NotebookNode, path: Path) -> None:
+    write_whole(path, f"{nbformat.writes(notebook)}\n".encode())
 
 
 def _without_traces(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -116,7 +137,7 @@ def _without_traces(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     for cell in notebook.cells:
         for key in ("papermill", "execution", "collapsed", "scrolled"):
             cell.metadata.pop(key, None)
-        if "injected-parameters" in cell.metadata.get("tags", []):
+        if PARAMETERS_ID in cell.metadata.get("tags", []):
             cell.id = PARAMETERS_ID
         if cell.cell_type == "code":
             cell.outputs = _joined(cell.outputs)

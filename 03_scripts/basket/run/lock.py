@@ -5,32 +5,16 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator
-from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
-from basket.project.errors import BasketError
 from basket.project.folders import Folders
-from basket.tables.publish import building_folder
+from basket.tables.publish import building_folder, locked
 
 
 @contextlib.contextmanager
 def only_run(folders: Folders) -> Iterator[None]:
     """Refuse a second run in the same folder; sweep up what killed runs left."""
-    try:
-        folders.prepared.mkdir(parents=True, exist_ok=True)
-        file = (folders.prepared / ".lock").open("a+")
-    except OSError as error:
-        raise BasketError(
-            f"{error.filename}: {error.strerror}; name another folder with OUT"
-        ) from None
-    with file:
-        try:
-            flock(file, LOCK_EX | LOCK_NB)
-        except OSError:
-            raise BasketError(
-                f"another run is at work in {folders.out}; wait for it to end, or "
-                "give this one another folder with OUT"
-            ) from None
+    with locked(folders):
         sweep(folders)
         try:
             yield

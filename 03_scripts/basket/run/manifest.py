@@ -118,7 +118,7 @@ def _made(run: Run) -> dict:
         rows[f"04_analysis/tables/{path.name}"] = {"rows": _rows_of(path)}
     received = [row for row in read_record(folders, "01_import")["flow"] if row["step"] == "read"]
     return {
-        **read_json(folders.analysis / "run_facts.json", {}),
+        **read_json(folders.run_facts, {}),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "lock_sha256": file_hash(ROOT / "requirements.lock"),

@@ -4,9 +4,11 @@ import os
 import shutil
 import sys
 import time
+import traceback
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -55,7 +57,10 @@ def report(
         if scheduler:
             _require_shared_folders(run)
         _build(run)
-        manifest.write_manifest(run)
+        try:
+            _finish_pages(run)
+        finally:  # all stages are published: the manifest says so, whatever pages are lacking
+            manifest.write_manifest(run)
     return folders.report
 
 
@@ -122,7 +127,10 @@ def _require_shared_folders(run: Run) -> None:
 
 
 def _build(run: Run) -> None:
-    """Run the stages that are not up to date; render each notebook beside the next stage."""
+    """Run the stages that are not up to date; render each notebook beside the next stage.
+
+    Return when all pages are rendered, or have failed: `run.pages` tells.
+    """
     with ThreadPoolExecutor(1) as beside, closing(Kernels(run)) as kernels:
         for step in graph().values():
             if up_to_date.is_up_to_date(run, step):
@@ -134,7 +142,9 @@ def _build(run: Run) -> None:
                 what = f"{error.filename or run.folders.out}: {error.strerror or error}"
                 raise BasketError(f"{step.stage}: {what}") from None
             run.pages[step.stage] = beside.submit(_render, run.folders, step.stage)
-        _render_pages(run, beside)
+        for stage in graph():
+            if stage not in run.pages and not _has_current_page(run, stage):
+                run.pages[stage] = beside.submit(_render, run.folders, stage)
 
 
 def _run_stage(run: Run, step: Step, kernels: "Kernels") -> None:
@@ -148,7 +158,7 @@ def _run_stage(run: Run, step: Step, kernels: "Kernels") -> None:
     with closing(kernels.take(stage)) as kernel:
         before = up_to_date.fingerprint(run, step)
         if stage == "06_report":
-            write_json(run.folders.analysis / "run_facts.json", manifest.run_facts(run))
+            write_json(kernel.building / run.folders.run_facts.name, manifest.run_facts(run))
         kernels.start_ahead(dict(pairwise(graph())).get(stage))
         with progress.bar(kernel.building, stage):
             execute(source, target, {"rules": run.rules}, timeout, kernel)
@@ -206,27 +216,55 @@ def _render(folders: Folders, stage: str) -> None:
     notebook.render(executed(folders, stage))
 
 
-def _render_pages(run: Run, beside: ThreadPoolExecutor) -> None:
-    """Finish the pages of all stages, and the index that links them."""
+def _has_current_page(run: Run, stage: str) -> bool:
     from basket.report.pages.notebook import is_current
 
+    notebook = executed(run.folders, stage)
+    return _is_untouched(run, notebook.with_suffix(".html")) and is_current(notebook)
+
+
+def _is_untouched(run: Run, page: Path) -> bool:
     recorded = manifest.hashes_in(manifest.read_manifest(run.folders))
+    return recorded.get(page.relative_to(run.folders.out).as_posix()) == file_hash(page)
 
-    def is_untouched(page: Path) -> bool:
-        return recorded.get(page.relative_to(run.folders.out).as_posix()) == file_hash(page)
 
-    for stage in graph():
-        notebook = executed(run.folders, stage)
-        untouched = is_untouched(notebook.with_suffix(".html"))
-        if stage not in run.pages and not (untouched and is_current(notebook)):
-            run.pages[stage] = beside.submit(_render, run.folders, stage)
-    for page in run.pages.values():
-        page.result()  # raises what the rendering raised
-    if run.pages or not is_untouched(run.folders.notebooks / "index.html"):
-        # Importing it parses code, and so does rendering: in CPython 3.11, two threads must not.
-        from basket.report.pages.index import write_index
+def _write_index(run: Run) -> None:
+    # Importing it parses code, and so does rendering: in CPython 3.11, two threads must not.
+    from basket.report.pages.index import write_index
 
-        write_index(run.folders, run.settings)
+    write_index(run.folders, run.settings)
+
+
+def _finish_pages(run: Run) -> None:
+    """Write the index; remove the pages that could not be made, which are of an earlier run.
+
+    Raises BasketError in one line that names the first of them; for a programming error, with its
+    place.
+    """
+    index = run.folders.notebooks / "index.html"
+    makers = {executed(run.folders, stage): page.result for stage, page in run.pages.items()}
+    if run.pages or not _is_untouched(run, index):
+        makers[index] = partial(_write_index, run)
+    failures = []
+    for file, make in makers.items():
+        try:
+            make()
+        except Exception as error:
+            file.with_suffix(".html").unlink(missing_ok=True)
+            failures.append(f"{file.stem}: its page could not be made: {_told(error)}")
+    if failures:
+        raise BasketError(f"{failures[0]}; the report and all other files are whole")
+
+
+def _told(error: Exception) -> str:
+    """Tell an error in one line; a programming error with the last line of this package."""
+    if isinstance(error, BasketError | OSError):
+        return " ".join(f"{error}".split())
+    frames = traceback.extract_tb(error.__traceback__)
+    frame = [frame for frame in frames if Path(frame.filename).is_relative_to(SCRIPTS)][-1]
+    place = Path(frame.filename).relative_to(SCRIPTS).as_posix()
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{what} ({place}, line {frame.lineno})"
 
 
 def _say(text: str) -> None:

@@ -96,7 +96,7 @@ def _outputs(folders: Folders, step: Step) -> list[Path]:
     if step.stage == "01_import":
         outputs += _files_of(folders, "quarantine")
     if step.stage == "06_report":
-        outputs.append(folders.analysis / "run_facts.json")
+        outputs.append(folders.run_facts)
     return outputs
 
 

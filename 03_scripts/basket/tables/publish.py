@@ -1,10 +1,14 @@
 """Publish the outputs of a stage: whole, once the stage has ended.
 
 A notebook that a run has started only writes below `.building`; the run moves what it made into
-place. So a kernel that outlives a killed run cannot publish anything (D-40).
+place. So a kernel that outlives a killed run cannot publish anything (D-40). A notebook run by hand
+has a folder of its own, and publishes only while no run is at work.
 """
 
+import contextlib
 import shutil
+from collections.abc import Iterator
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 from basket.project.errors import BasketError
@@ -12,8 +16,29 @@ from basket.project.folders import Folders
 from basket.project.stages import Step, record_file, usage_file
 
 
+@contextlib.contextmanager
+def locked(folders: Folders) -> Iterator[None]:
+    """Hold the lock of a folder; raise BasketError where it is held, or nothing can be written."""
+    try:
+        folders.prepared.mkdir(parents=True, exist_ok=True)
+        file = (folders.prepared / ".lock").open("a+")
+    except OSError as error:
+        raise BasketError(
+            f"{error.filename}: {error.strerror}; name another folder with OUT"
+        ) from None
+    with file:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except OSError:
+            raise BasketError(
+                f"another run is at work in {folders.out}; wait for it to end, or "
+                "give this one another folder with OUT"
+            ) from None
+        yield
+
+
 def building_folder(folders: Folders) -> Path:
-    """Return the folder below which all stages write their unpublished outputs."""
+    """Return the folder below which the stages of a run write their unpublished outputs."""
     return folders.prepared / ".building"
 
 
@@ -39,9 +64,11 @@ def publish(folders: Folders, step: Step, building: Path) -> None:
         _move(built / place.name if place.suffix else built, place)
     if (building / "quarantine").is_dir():
         _move(building / "quarantine", folders.prepared / "quarantine")
+    if (building / folders.run_facts.name).is_file():
+        _move(building / folders.run_facts.name, folders.run_facts)
     for note in notes:
         _move(building / note.name, note)
-    shutil.rmtree(building.parent, ignore_errors=True)
+    shutil.rmtree(building, ignore_errors=True)
 
 
 def _move(built: Path, published: Path) -> None:

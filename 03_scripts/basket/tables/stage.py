@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +23,7 @@ from basket.project.settings import load_settings
 from basket.project.stages import Step, graph, read_record, record_file, usage_file
 from basket.tables import progress, store
 from basket.tables.audit import Audit
-from basket.tables.publish import building_folder, publish
+from basket.tables.publish import locked, publish
 from basket.tables.result_csv import to_csv
 
 
@@ -33,7 +33,8 @@ class Stage:
     def __init__(self, name: str, rules: str = "corrected", step: Step | None = None):
         """Open the stage `name` under the set of rules `rules` (corrected or course).
 
-        `step` says what it takes and makes where stages.csv does not: for work outside notebooks.
+        `step` says what it takes and makes where stages.csv does not: for work outside notebooks,
+        by one who holds the lock.
         """
         self.name = name
         self.step = step or graph()[name]
@@ -48,7 +49,7 @@ class Stage:
         self.scheduler = self.inputs.scheduler
         self._building = self.inputs.building
         if self._building is None:  # run by hand: this stage publishes itself
-            self._building = building_folder(self.folders) / name / "by_hand"
+            self._building = self.folders.prepared / f".{name}.by_hand"
             shutil.rmtree(self._building, ignore_errors=True)
 
     def __repr__(self) -> str:
@@ -94,6 +95,12 @@ class Stage:
     def raw_files(self) -> dict[str, str]:
         """Return the name of the file that each raw table of this run was read from."""
         return read_record(self.folders, "01_import")["facts"]["files"]
+
+    @property
+    def run_facts(self) -> Path:
+        """The facts of this run; those of the last one where this notebook is run by hand."""
+        own = self._building / self.folders.run_facts.name
+        return own if own.is_file() else self.folders.run_facts
 
     def fabricated(self) -> tuple[str, ...]:
         """Return the tables or columns that the delivery lacks and the generator supplied."""
@@ -226,7 +233,9 @@ class Stage:
         self._save_record(facts)
         self._save_usage()
         if self.inputs.building is None:
-            publish(self.folders, self.step, self._building)
+            by_hand = self.name in graph()
+            with locked(self.folders) if by_hand else nullcontext():
+                publish(self.folders, self.step, self._building)
         return pd.DataFrame(rows, columns=["", "table", "rows"])
 
     def _save_record(self, facts: dict) -> None:

@@ -17,7 +17,7 @@ COUNTS = ("rows_in", "rows_added", "rows_removed", "rows_quarantined", "rows_out
 
 def write_index(folders: Folders, settings: Settings) -> Path:
     """Write index.html: the findings first, then stages with their rows, figures and tables."""
-    facts = read_json(folders.analysis / "run_facts.json", {})
+    facts = read_json(folders.run_facts, {})
     page, sections = folders.notebooks / "index.html", ("findings", "stages", "figures", "tables")
     content = {
         "made_from": "index",

@@ -44,7 +44,7 @@ def banner_of(folders: Folders) -> Banner | None:
     """
     if record_file(folders, "01_import").is_file():
         return Origin.of_run(folders).banner
-    facts = read_json(folders.analysis / "run_facts.json", {})
+    facts = read_json(folders.run_facts, {})
     return BANNERS.get(facts.get("data", {}).get("synthetic"))
 
 

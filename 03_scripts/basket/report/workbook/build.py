@@ -33,10 +33,12 @@ from basket.report.workbook.sheets import SHEETS, TITLE
 from basket.report.workbook.shown_findings import FigureLinks
 
 
-def write_report(folders: Folders, settings: Settings, path: Path | None = None) -> Path:
-    """Write the report of a run; return its path."""
+def write_report(
+    folders: Folders, settings: Settings, path: Path | None = None, facts: Path | None = None
+) -> Path:
+    """Write the report of a run, whose facts are in the file `facts`; return its path."""
     path = path or folders.report
-    material = read_material(folders, settings)
+    material = read_material(folders, settings, facts or folders.run_facts)
     book = build(material, settings, folders.visualizations)
     write_whole(path, to_bytes(book.workbook, material.facts["epoch"]))
     return path

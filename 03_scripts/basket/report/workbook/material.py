@@ -37,7 +37,7 @@ class Material:
     facts: dict
 
 
-def read_material(folders: Folders, settings: Settings) -> Material:
+def read_material(folders: Folders, settings: Settings, facts: Path) -> Material:
     """Read what the stages have left and withhold small groups; raise where something is absent."""
     tables = {path.stem: read_csv(path) for path in sorted(folders.tables.glob("*.csv"))}
     absent = [name for name in NEEDED if name not in tables]
@@ -45,11 +45,7 @@ def read_material(folders: Folders, settings: Settings) -> Material:
         raise BasketError(f"{folders.tables}: no table {', '.join(absent)}; run `make report`")
     findings, figures, facts = (
         _read_json(path)
-        for path in (
-            folders.findings,
-            folders.visualizations / "figures.json",
-            folders.analysis / "run_facts.json",
-        )
+        for path in (folders.findings, folders.visualizations / "figures.json", facts)
     )
     published = {
         name: publishable(table, settings, tables["habits"])
