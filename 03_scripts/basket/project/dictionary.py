@@ -213,8 +213,6 @@ def require_flag(name: str, flag: Flag) -> None:
     column = next((column for column in columns_of(table) if column.name == name), None)
     if column is None:
         raise ValueError(f"{key}: {PATH.name} has no column {name} of {table}: add a row")
-    if bool(flag.ranks) != (flag.of == "order"):
-        raise ValueError(f"{key}: expected ranks of days or hours for orders, and for them only")
     if not flag.labels and (flag.of != "customer" or name not in (flag.source, "profile")):
         raise ValueError(f"{key}: found no labels, expected bands or gathers")
     if flag.labels and (column.type, column.source) != ("category", "derived"):
@@ -224,14 +222,18 @@ def require_flag(name: str, flag: Flag) -> None:
         )
     if column.key != "customers" and flag.of == "customer":
         raise ValueError(f"{key}: expected customers as the key of {name} in {PATH.name}")
-    types = NUMERIC if flag.bands else ("category",)
-    table = "products" if flag.of == "product" else table
-    usable = [c.name for c in columns_of(table) if c.type in types and c.unit != "identifier"]
+    if flag.bands or flag.gathers:
+        _require_source(key, flag)
+
+
+def _require_source(key: str, flag: Flag) -> None:
+    """Raise ValueError where bands or gathers are of no column, or of one of another kind."""
+    source = columns_of("products" if flag.of == "product" else f"analysis_{flag.of}s")
+    numbers = [c.name for c in source if c.type in NUMERIC and c.unit != "identifier"]
+    received = [c.name for c in source if c.type == "category" and c.source != "derived"]
+    usable, most, over = (numbers, 2, ", or one over another") if flag.bands else (received, 1, "")
     sources = [part.strip() for part in flag.source.split("/")]
-    if (flag.bands or flag.gathers) and not (
-        set(sources) <= set(usable) and len(sources) <= (2 if flag.bands else 1)
-    ):
-        over = ", or one over another" if flag.bands else ""
+    if not set(sources) <= set(usable) or len(sources) > most:
         raise ValueError(
             f"{key}.from: found {flag.source!r}, expected one of {', '.join(usable)}{over}"
         )
