@@ -213,7 +213,7 @@ MISSING_AS_LABEL = {"flags.spending_flag.bands": {"(missing)": "below 5", "b": "
         ),
         (
             SPEND,
-            "spend_cents: data_dictionary.csv describes spend_cents as int64 from derived; expec",
+            "spend_cents: data_dictionary.csv has another column spend_cents: found int64 from ",
         ),
         (LABELLED, "gender.from: found 'max_order', expected gender"),
         (

@@ -194,9 +194,8 @@ class Settings(Section):
             if source not in (None, flag.source):
                 raise ValueError(f"flags.{name}.from: found {flag.source!r}, expected {source}")
             if labels not in (None, len(flag.labels)):
-                raise ValueError(
-                    f"flags.{name} must have {labels} labels, found {len(flag.labels)}"
-                )
+                found = len(flag.labels)
+                raise ValueError(f"flags.{name} must have {labels} labels, found {found}")
         for name, flag in self.flags.items():
             if self.labels.missing in flag.labels:
                 raise ValueError(f"flags.{name}: {self.labels.missing} is the label for missing")
