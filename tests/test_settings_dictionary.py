@@ -154,13 +154,15 @@ def test_with_another_bound_nobody_of_62_is_called_65_or_older(tmp_path):
 
 
 FLAG = SETTINGS.model_dump()["flags"]["loyalty_flag"]
+LATE = {"of": "order", "from": "order_hour", "ranks": list("abc")}
+REGIONAL = {"flags.spending_flag": {"of": "customer", "from": "region", "gathers": {"a": ["b"]}}}
 SURPLUS = {"flags.basket_size": FLAG | {"source": "lines / orders"}}
 SPEND = {"flags.spend_cents": FLAG}
 LABELLED = {"flags.gender": FLAG}
 PRODUCTS = "price_range.from: found 'lines', expected price_cents"
 NUMBERS = "expected one of age, n_dependants, income, orders, lines, priced_lines, spend_cents, "
 NAMELESS = "found an empty label, expected a name"
-RANKS = "expected ranks of days or hours for orders, and for them only"
+RANKS = "expected ranks in busiest_day, busiest_days, busiest_period_of_day alone"
 MISSING_AS_LABEL = {"flags.spending_flag.bands": {"(missing)": "below 5", "b": "from"}}
 
 
@@ -201,12 +203,17 @@ MISSING_AS_LABEL = {"flags.spending_flag.bands": {"(missing)": "below 5", "b": "
             )
         ),
         (
+            REGIONAL,
+            "spending_flag.from: found 'region', expected one of gender, state, family_stat",
+        ),
+        ({"flags.late": LATE}, f"late: {RANKS}"),
+        (
             SURPLUS,
             "basket_size: data_dictionary.csv has no column basket_size of analysis_customers",
         ),
         (
             SPEND,
-            "spend_cents: data_dictionary.csv describes spend_cents as int64 from derived; expec",
+            "spend_cents: data_dictionary.csv has another column spend_cents: found int64 from ",
         ),
         (LABELLED, "gender.from: found 'max_order', expected gender"),
         (
@@ -272,6 +279,7 @@ def test_dayparts_must_hold_every_hour_once(tmp_path, dayparts, is_whole):
         assert "dayparts must hold each hour from 0 to 23 once" in refused(path)
 
 
+DAYS = "day_names must differ, and weekend must name some of them"
 NARROW = "waking_hours must hold window_hours or more"
 
 
@@ -282,8 +290,9 @@ NARROW = "waking_hours must hold window_hours or more"
         ({"waking_hours": [8, 9], "window_hours": 3}, NARROW),
         ({"waking_hours": [8, 24]}, "waking_hours.1: Input should be less than or equal to 23"),
         ({"flags.region.gathers.West": ["Ohio"]}, "value once; Ohio is in several"),
-        ({"day_names": ["Monday"] * 7}, "day_names: each must have a name of its own"),
-        ({"weekend": ["Samstag"]}, "weekend: found ['Samstag'], expected some of the day_names"),
+        ({"day_names": ["Monday"] * 7}, DAYS),
+        ({"weekend": ["Samstag"]}, DAYS),
+        ({"weekend": []}, DAYS),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(tmp_path, changes, said):

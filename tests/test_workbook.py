@@ -18,7 +18,6 @@ from openpyxl import load_workbook
 from PIL import Image
 
 import workbook_rules as rules
-from basket.analysis.comparisons import TESTS
 from basket.project.errors import BasketError
 from basket.project.folders import ROOT, SCRIPTS, Folders
 from basket.project.settings import load_settings
@@ -157,7 +156,11 @@ def comparisons():
         ("Q7", "active", "region", a, b, "mean_order_value", unit, 90, 3.5, "cliffs_delta", *effect)
         for a, b in (("", ""), ("Northeast", "Midwest"), ("South", "West"))
     ]
-    return pd.DataFrame(rows, columns=TESTS[:16])
+    names = (
+        "question population grouping group_a group_b measure unit n statistic effect_name effect"
+    )
+    names += " effect effect_low effect_high p_value q_value verdict"
+    return pd.DataFrame(rows, columns=names.split())
 
 
 def result_tables():

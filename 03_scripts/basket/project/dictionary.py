@@ -142,26 +142,6 @@ def arrow_schema(table: str) -> pa.Schema:
     return pa.schema([pa.field(c.name, c.arrow_type, not c.required) for c in columns])
 
 
-@cache
-def schema(table: str):
-    """Return the pandera schema: columns, types, missing values, and values (is_checked_in)."""
-    import pandera.pandas as pandera
-
-    described = {}
-    for column in columns_of(table):
-        rules = []
-        if column.is_checked_in(table):
-            check, limits = pandera.Check, (column.minimum, column.maximum, column.allowed or None)
-            rules = [
-                rule(limit, n_failure_cases=20)
-                for rule, limit in zip((check.ge, check.le, check.isin), limits, strict=True)
-                if limit is not None
-            ]
-        nullable = not column.required
-        described[column.name] = pandera.Column(column.pandas_type, rules, nullable=nullable)
-    return pandera.DataFrameSchema(described, strict=True, name=table)
-
-
 def validate(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with the table's columns in order; raise when it breaks the dictionary."""
     columns = columns_of(table)
@@ -192,44 +172,49 @@ def keeps(column: Column, values: pd.Series, table: str) -> bool:
 
 def _say_what_is_wrong(table: str, frame: pd.DataFrame) -> None:
     """Raise a BasketError that names the first rule which the frame breaks, if it breaks one."""
-    from pandera.errors import SchemaError, SchemaErrors
+    import pandera.pandas as pandera
 
+    described = {}
+    for column in columns_of(table):
+        rules = []
+        if column.is_checked_in(table):
+            check, limits = pandera.Check, (column.minimum, column.maximum, column.allowed or None)
+            rules = [
+                rule(limit, n_failure_cases=20)
+                for rule, limit in zip((check.ge, check.le, check.isin), limits, strict=True)
+                if limit is not None
+            ]
+        nullable = not column.required
+        described[column.name] = pandera.Column(column.pandas_type, rules, nullable=nullable)
     try:
-        schema(table).validate(frame)
-    except (SchemaError, SchemaErrors) as error:
-        first = error.schema_errors[0] if isinstance(error, SchemaErrors) else error
+        pandera.DataFrameSchema(described, strict=True, name=table).validate(frame)
+    except (pandera.errors.SchemaError, pandera.errors.SchemaErrors) as error:
+        first = getattr(error, "schema_errors", [error])[0]
         reason = " ".join(str(first).split())[:300]
         raise BasketError(f"{table}: breaks data_dictionary.csv: {reason}") from None
 
 
 def require_flag(name: str, flag: Flag) -> None:
-    """Raise ValueError where no column can hold a flag, or the columns cannot make its labels."""
+    """Raise ValueError where no column can hold a flag, or no column can make its labels."""
     key, table = f"flags.{name}", f"analysis_{flag.of}s"
-    column = next((column for column in columns_of(table) if column.name == name), None)
+    column = {column.name: column for column in columns_of(table)}.get(name)
     if column is None:
         raise ValueError(f"{key}: {PATH.name} has no column {name} of {table}: add a row")
-    if bool(flag.ranks) != (flag.of == "order"):
-        raise ValueError(f"{key}: expected ranks of days or hours for orders, and for them only")
     if not flag.labels and (flag.of != "customer" or name not in (flag.source, "profile")):
         raise ValueError(f"{key}: found no labels, expected bands or gathers")
     if flag.labels and (column.type, column.source) != ("category", "derived"):
-        raise ValueError(
-            f"{key}: {PATH.name} describes {name} as {column.type} from {column.source}; expected "
-            "a name of the flag's own, of type category and derived"
-        )
+        kind = f"found {column.type} from {column.source}, expected a category that is derived"
+        raise ValueError(f"{key}: {PATH.name} has another column {name}: {kind}")
     if column.key != "customers" and flag.of == "customer":
         raise ValueError(f"{key}: expected customers as the key of {name} in {PATH.name}")
-    types = NUMERIC if flag.bands else ("category",)
-    table = "products" if flag.of == "product" else table
-    usable = [c.name for c in columns_of(table) if c.type in types and c.unit != "identifier"]
-    sources = [part.strip() for part in flag.source.split("/")]
-    if (flag.bands or flag.gathers) and not (
-        set(sources) <= set(usable) and len(sources) <= (2 if flag.bands else 1)
-    ):
-        over = ", or one over another" if flag.bands else ""
-        raise ValueError(
-            f"{key}.from: found {flag.source!r}, expected one of {', '.join(usable)}{over}"
-        )
+    source = columns_of("products" if flag.of == "product" else table)
+    numbers = [c.name for c in source if c.type in NUMERIC and c.unit != "identifier"]
+    received = [c.name for c in source if c.type == "category" and c.source != "derived"]
+    usable, most, over = (numbers, 2, ", or one over another") if flag.bands else (received, 1, "")
+    parts = [part.strip() for part in flag.source.split("/")]
+    if (flag.bands or flag.gathers) and (not set(parts) <= set(usable) or len(parts) > most):
+        found = f"found {flag.source!r}, expected one of {', '.join(usable)}{over}"
+        raise ValueError(f"{key}.from: {found}")
 
 
 def derivations(settings: "Settings") -> list[dict[str, str]]:

@@ -18,13 +18,6 @@ def _rising(values: list[float]) -> list[float]:
     return values
 
 
-def _different(names: list[str]) -> list[str]:
-    """Refuse a name that is in the list twice."""
-    if len(set(names)) < len(names):
-        raise ValueError("each must have a name of its own")
-    return names
-
-
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -142,6 +135,7 @@ class Palette(Section):
 
 
 POPULATION_FLAG = "exclusion_flag"  # its last label is the active population
+BUSIEST = ("busiest_day", "busiest_days", "busiest_period_of_day")  # the flags of orders
 NAMED_FLAGS = {  # flags that the analysis knows by name: the column and the number of labels
     "price_range": ("price_cents", 3),
     "busiest_day": ("order_day", 3),
@@ -166,8 +160,8 @@ class Settings(Section):
     thresholds: Thresholds
     flags: dict[str, Flag]
     labels: Labels
-    day_names: Annotated[list[str], Field(min_length=7, max_length=7), AfterValidator(_different)]
-    weekend: Annotated[list[str], Field(min_length=1, max_length=6), AfterValidator(_different)]
+    day_names: Annotated[list[str], Field(min_length=7, max_length=7)]
+    weekend: list[str]
     waking_hours: Hours
     window_hours: Annotated[int, Field(ge=1, le=12)]
     dayparts: dict[str, Hours]
@@ -187,8 +181,8 @@ class Settings(Section):
         first, last = self.waking_hours
         if last - first + 1 < self.window_hours:
             raise ValueError("waking_hours must hold window_hours or more")
-        if not set(self.weekend) <= set(self.day_names):
-            raise ValueError(f"weekend: found {self.weekend}, expected some of the day_names")
+        if len(set(self.day_names)) < 7 or not set() < set(self.weekend) < set(self.day_names):
+            raise ValueError("day_names must differ, and weekend must name some of them")
         return self
 
     @model_validator(mode="after")
@@ -200,12 +194,13 @@ class Settings(Section):
             if source not in (None, flag.source):
                 raise ValueError(f"flags.{name}.from: found {flag.source!r}, expected {source}")
             if labels not in (None, len(flag.labels)):
-                raise ValueError(
-                    f"flags.{name} must have {labels} labels, found {len(flag.labels)}"
-                )
+                found = len(flag.labels)
+                raise ValueError(f"flags.{name} must have {labels} labels, found {found}")
         for name, flag in self.flags.items():
             if self.labels.missing in flag.labels:
                 raise ValueError(f"flags.{name}: {self.labels.missing} is the label for missing")
+            if {bool(flag.ranks), flag.of == "order"} != {name in BUSIEST}:
+                raise ValueError(f"flags.{name}: expected ranks in {', '.join(BUSIEST)} alone")
             dictionary.require_flag(name, flag)
         highest, ceiling = self.flags["price_range"].cuts[-1], self.thresholds.price_ceiling_dollars
         if highest >= ceiling:

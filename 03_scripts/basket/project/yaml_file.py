@@ -20,9 +20,7 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
         node = loader.get_single_node()
         content = node and loader.construct_document(node)
     except OSError as error:
-        raise SettingsError(
-            f"{path}: cannot be read ({error.strerror}); expected a YAML file"
-        ) from None
+        raise SettingsError(f"{path}: cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise SettingsError(f"{path}: is not valid YAML: {reason}") from None

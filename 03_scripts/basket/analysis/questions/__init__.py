@@ -46,10 +46,8 @@ def require_known(flags: dict[str, Flag], file: Path) -> None:
     """Raise SettingsError where a flag of a settings file serves a question that no module asks."""
     for name, flag in flags.items():
         if flag.question not in (None, *QUESTIONS):
-            raise SettingsError(
-                f"{file}: flags.{name}.question: found {flag.question}, expected one of "
-                f"{', '.join(QUESTIONS)}"
-            )
+            found = f"found {flag.question}, expected one of {', '.join(QUESTIONS)}"
+            raise SettingsError(f"{file}: flags.{name}.question: {found}")
 
 
 def question_of(function: Callable) -> Question:
