@@ -660,9 +660,9 @@ def test_a_figure_says_at_which_confidence_its_intervals_are(case, settings):
 @pytest.mark.parametrize(
     ("figures", "sources", "named", "wrong"),
     [
-        ((), ("spend_by_time",), "order_value_by_hours", "names the figure order_value_by_hours"),
-        ((), ("spend_by_times",), "order_value_by_hour", "drawn from spend_by_times"),
-        ((1,), ("spend_by_time",), "order_value_by_hour", "two figures are called"),
+        ((), ("spend_by_time",), "order_value_by_hours", "is not shown: order_value_by_hours"),
+        ((), ("spend_by_times",), "order_value_by_hour", "no result table: spend_by_times"),
+        ((1,), ("spend_by_time",), "order_value_by_hour", "one name: order_value_by_hour"),
     ],
 )
 def test_a_paper_that_names_what_it_does_not_have_stops_the_run(
@@ -674,7 +674,7 @@ def test_a_paper_that_names_what_it_does_not_have_stops_the_run(
     paper.figures = [("Q2", shown) for _ in (0, *figures)]
     paper.found = [{"question": "Q2", "figure": named}, {"question": "Q1", "figure": "not drawn"}]
     with pytest.raises(ValueError, match=wrong):
-        paper._check()
+        paper.save()
     paper.figures, paper.found[0]["figure"] = [("Q2", replace(shown, sources=()))], shown.name
     paper._check()
 

@@ -95,21 +95,18 @@ class Paper:
     def _check(self) -> None:
         """Refuse two figures of one name, sources that are no table, findings without figure."""
         names = [figure.name for _, figure in self.figures]
-        wrong = [f"two figures are called {name}" for name in names if names.count(name) > 1]
-        wrong += [
-            f"the figure {figure.name} is drawn from {source}, which is no result table"
-            for _, figure in self.figures
-            for source in figure.sources
-            if source not in self.results
-        ]
-        wrong += [
-            f"a finding of {found['question']} names the figure {found['figure']}, which is not "
-            "shown"
-            for found in self.found
-            if found["figure"] not in ["", *names] and found["question"] not in self._not_drawn
-        ]
-        if wrong:
-            raise ValueError(wrong[0])
+        sources = {source for _, figure in self.figures for source in figure.sources}
+        drawn = [found for found in self.found if found["question"] not in self._not_drawn]
+        for what, wrong in (
+            ("two figures have one name", {name for name in names if names.count(name) > 1}),
+            ("a figure names a source that is no result table", sources - set(self.results)),
+            (
+                "a finding names a figure that is not shown",
+                {f["figure"] for f in drawn} - {"", *names},
+            ),
+        ):
+            if wrong:
+                raise ValueError(f"{what}: {', '.join(sorted(wrong))}")
 
 
 def _plain(value):
