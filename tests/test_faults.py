@@ -153,7 +153,17 @@ def test_a_kernel_that_outlives_its_run_publishes_nothing(generated, tmp_path):
     publish(folders, step, building)
     run = imported(generated, tmp_path / "by_hand")
     assert hashes(folders.out) == hashes(run.out)
-    assert not building.parent.exists()
+    assert not building.exists()
+
+
+def test_a_notebook_run_by_hand_keeps_its_work_and_publishes_between_runs(generated, tmp_path):
+    run = imported(generated, tmp_path)
+    own, orders = run.folders.prepared / ".02_clean.by_hand", run.folders.prepared / "orders"
+    with only_run(run.folders), pytest.raises(BasketError, match="another run is at work"):
+        run.notebook("02_clean")
+    assert (own / "orders" / SIDECAR).is_file() and not orders.exists()
+    run.notebook("02_clean")
+    assert orders.is_dir() and not own.exists()
 
 
 def test_what_a_killed_run_left_is_swept_up_and_put_back(tmp_path, monkeypatch):

@@ -155,6 +155,13 @@ def test_a_failing_cell_names_itself_and_leaves_the_last_good_outputs(broken):
             "raw",
             r'02_clean: code cell \d below "Departments", line 1',
         ),
+        pytest.param(
+            "report/workbook/build.py",
+            "build(*_)",
+            "{}",
+            r'06_report: code cell 1 below "The workbook", line 1',
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_bug_stops_the_run_with_its_stage_cell_and_line(broken, module, function, table, place):
@@ -162,7 +169,7 @@ def test_a_bug_stops_the_run_with_its_stage_cell_and_line(broken, module, functi
     with (broken / "03_scripts" / "basket" / module).open("a") as file:
         file.write(f"\n\ndef {function}:\n    return {table}['no_such_column']\n")
     before = results(broken)
-    done = report(broken)
+    done = make(broken, "report", f"SCALE={SMALL}", SOURCE_DATE_EPOCH="1500000000")  # other facts
     assert done.returncode == 2
     error = rf"KeyError: 'no_such_column' \(basket/{module}, line \d+\)"
     see = rf"  see .*{place.partition(':')[0]}\.FAILED\.ipynb"
@@ -172,6 +179,19 @@ def test_a_bug_stops_the_run_with_its_stage_cell_and_line(broken, module, functi
     assert basket("verify", "--out", broken).returncode == 0
     kept = [name for name in before if not name.endswith(".html")]  # pages hold the code's hash
     assert [name for name in kept if before[name] != after.get(name)] == []
+
+
+@pytest.mark.slow
+def test_a_bug_in_a_page_leaves_whole_outputs_without_that_page(broken):
+    with (broken / "03_scripts/basket/report/pages/notebook.py").open("a") as file:
+        file.write("\n\ndef _markdown_to_html(source):\n    return {}[source]\n")
+    done = report(broken)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    where = r"KeyError: .* \(basket/report/pages/notebook\.py, line \d+\)"
+    assert re.search(f"^basket: 01_import: its page could not be made: {where}", done.stderr, re.M)
+    assert not list((broken / "04_analysis/notebooks").glob("*.html"))
+    checked = make(broken, "verify")
+    assert checked.returncode == 0, checked.stderr
 
 
 def run_cells(folder: Path, *cells: str) -> list:

@@ -60,7 +60,7 @@ def _is_expected(folders: Folders, path: Path) -> bool:
         path.name.startswith(".")
         or path == folders.analysis / "manifest.json"
         or path.parent == folders.client  # the log and what was sent before
-        or path.name.endswith((DONE, USAGE))
+        or path.name.endswith((DONE, USAGE, ".FAILED.ipynb"))
         or path.name in ("README.md", "flat.json")
     )
 
