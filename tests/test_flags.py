@@ -150,9 +150,9 @@ def test_counts_shown_on_pages_tell_of_no_small_group():
 
 def test_notebook_04_shows_each_flag_that_is_made(built, generated, settings, monkeypatch):
     """Those of products stand beside their sales; labels as received need no rule."""
-    shown = []
+    run, shown = built(generated, "corrected"), []
     monkeypatch.setattr(derive, "rule_and_counts", lambda name, *_: shown.append(name))
-    built(generated, "corrected").notebook("04_derive_flags")
+    run.notebook("04_derive_flags")
     made = {**settings.flags_of("order"), **settings.flags_of("customer")}
     assert sorted(shown) == sorted(name for name, flag in made.items() if flag.source != name)
 

@@ -85,7 +85,7 @@ def test_another_layout_takes_one_file_and_gives_the_same_tables(tmp_path):
 
     def run(data: Path, into: Path) -> str:
         paths = os.pathsep.join([str(copy / "03_scripts"), str(ROOT / "tests")])
-        return checkout.run(sys.executable, "-c", RUN, data, into, PYTHONPATH=paths).stderr
+        return checkout.run_command(sys.executable, "-c", RUN, data, into, PYTHONPATH=paths).stderr
 
     data = write(tmp_path / "data", FILES)
     assert run(data, out) == ""

@@ -156,11 +156,8 @@ def comparisons():
         ("Q7", "active", "region", a, b, "mean_order_value", unit, 90, 3.5, "cliffs_delta", *effect)
         for a, b in (("", ""), ("Northeast", "Midwest"), ("South", "West"))
     ]
-    names = (
-        "question population grouping group_a group_b measure unit n statistic effect_name effect"
-    )
-    names += " effect effect_low effect_high p_value q_value verdict"
-    return pd.DataFrame(rows, columns=names.split())
+    names = "question population grouping group_a group_b measure unit n statistic effect_name "
+    return frame(names + "effect effect_low effect_high p_value q_value verdict", rows)
 
 
 def result_tables():

@@ -5,10 +5,11 @@ figures (result tables and settings to a `Figure`) and its findings (evidence an
 `Finding`).
 
 The questions are read from the source of their modules: printing a title (stage 06, the pages)
-needs no statistics, whose import takes a second.
+needs no statistics, whose import takes a second. A run reads them before it renders pages in a
+thread: Python 3.11 cannot build syntax trees in two threads at once.
 """
 
-import re
+import ast
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -20,16 +21,18 @@ from basket.project.flag import Flag
 
 
 def _read(module: Path) -> Question:
-    """Read `QUESTION = Question(...)`: texts, and names that `analysis/question.py` defines.
-
-    Without `ast`: Python 3.11 cannot build syntax trees in two threads at once (the pages are
-    rendered beside), and stops with a SystemError.
-    """
-    text = module.read_text(encoding="utf-8")
-    found = re.search(r"^QUESTION = (Question\(.*?^\))$", text, re.MULTILINE | re.DOTALL)
-    if not found:
-        raise LookupError(f"{module.name} defines no QUESTION")
-    return eval(found[1], vars(question).copy())
+    """Read `QUESTION = Question(...)`: texts, and names that `analysis/question.py` defines."""
+    for node in ast.parse(module.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "QUESTION":
+            return Question(
+                **{
+                    each.arg: vars(question)[each.value.id]
+                    if isinstance(each.value, ast.Name)
+                    else ast.literal_eval(each.value)
+                    for each in node.value.keywords
+                }
+            )
+    raise LookupError(f"{module.name} defines no QUESTION")
 
 
 QUESTIONS: dict[str, Question] = {
