@@ -262,7 +262,7 @@ def judge(
     times = {name: results[name] for name in ("spend_by_time", "department_times")}
     if people.customers.empty:
         nothing = {"q_value": np.nan, "verdict": statistics.UNDECIDED, "for_headline": "no"}
-        no_test = pd.DataFrame([row("", "", "", statistics.no_estimate("", 0))])
+        no_test = pd.DataFrame([row("", "", "", statistics.no_estimate("ratio", 0))])
         empty = judge_together(no_test, settings).head(0)
         judged_times = {name: table.assign(**nothing) for name, table in times.items()}
         return judged_times | {
