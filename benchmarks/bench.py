@@ -140,6 +140,7 @@ def compare(ours: Path, peer: Path) -> str:
     import pandas as pd
     import pyarrow.parquet as pq
 
+    from basket.prepare.layouts import layouts
     from oracle import KEYS, assert_tables_equal
 
     for name, keys in KEYS.items():
@@ -151,12 +152,15 @@ def compare(ours: Path, peer: Path) -> str:
             left = left[left[kind].isin(right[kind])]
         assert_tables_equal(left, right, keys, table=name, both_ways=True)
     files = sorted((peer / "prepared").glob("*.parquet"))
+    received = layouts()["course"].tables  # the peer keeps the names of the files
     for file in files:
         sidecar = ours / "02_data" / "prepared_data" / file.stem / "_table.json"
         content = json.loads(sidecar.read_text(encoding="utf-8"))
         found = pq.read_metadata(file)
         assert content["rows"] == found.num_rows, file.stem
-        assert set(content["columns"]) >= set(found.schema.to_arrow_schema().names), file.stem
+        renamed = received[file.stem].columns if file.stem in received else {}
+        names = {renamed.get(name, name) for name in found.schema.to_arrow_schema().names}
+        assert set(content["columns"]) >= names, file.stem
     return (
         f"{len(KEYS)} result tables agree cell by cell, {len(files)} prepared tables in rows "
         "and columns"
