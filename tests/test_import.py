@@ -460,7 +460,7 @@ def test_a_fault_inside_a_file_stops_the_real_command_and_earlier_tables_stay(
         done = basket("report", "--data", data, "--out", earlier_outputs)
         assert done.returncode == 1
         said = done.stderr.strip().splitlines()[-2:]
-        assert said[0].startswith("basket: 01_import: cell ")
+        assert said[0].startswith("basket: 01_import: code cell ")
         assert message in said[0]
         assert said[1].endswith("01_import.FAILED.ipynb")
         assert "Traceback" not in done.stderr
