@@ -343,6 +343,7 @@ def sleeps(number: int, seconds: float) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.alone  # beside other tests its processes starve
 def test_a_part_that_kills_its_workers_is_named_and_so_is_a_cluster_without_any(
     two_workers, monkeypatch
 ):

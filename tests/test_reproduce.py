@@ -114,6 +114,7 @@ def test_builds_are_equal_under_other_conditions_and_in_any_number_of_parts(gene
 
 
 @pytest.mark.slow
+@pytest.mark.alone  # beside other tests its processes starve
 def test_a_notebook_that_shows_where_it_ran_is_found(tmp_path):
     """A cell that prints the time zone: it, its page and the manifest differ, and nothing else."""
     folder = copy_of_checkout(tmp_path / "copy")
