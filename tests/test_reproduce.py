@@ -125,7 +125,7 @@ def test_a_notebook_that_shows_where_it_ran_is_found(tmp_path):
     place = {"PYTHONPATH": folder / "03_scripts", "TMPDIR": tmp_path}
     done = basket("reproduce", "--scale", "0.002", **place)
     assert done.returncode == 1
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("basket: ")]
+    (line,) = done.stderr.splitlines()
     assert "basket: 3 of " in line
     assert "the first is 04_analysis/notebooks/04_derive_flags.html: " in line
     (kept,) = tmp_path.glob("basket-reproduce-*")
