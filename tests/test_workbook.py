@@ -301,7 +301,16 @@ def findings():
             "action": "Keep 1,600 lines in stock.",
             "evidence": ["orders_by_day"],
             "figure": {1: "heat", 2: "value", 7: "region"}.get(place, ""),
-            "size": "200 orders",
+            "kind": "description",
+            "action_basis": "design",
+            "touches": [],
+            "rests_on": [],
+            "prize": {
+                "what_if": "200 orders",
+                "orders": 200,
+                "spend": None,
+                "share_of_spend": None,
+            },
             "change_mind": "",
             "numbers": numbers,
         }

@@ -689,7 +689,7 @@ def sentences_tie_out(done: Finished) -> None:
     for finding in done.findings:
         known = numbers_of([one["value"] for one in finding["numbers"].values()])
         by_question.setdefault(finding["question"], []).extend(known)
-        for key in ("headline", "so_what", "action", "size", "change_mind"):
+        for key in ("headline", "so_what", "action", "change_mind"):
             by_text.setdefault(finding.get(key) or "", []).extend(known)
     dump = done.settings.model_dump(include={"thresholds", "statistics", "privacy"})
     cuts = [cut for flag in done.settings.flags.values() for cut in flag.cuts]

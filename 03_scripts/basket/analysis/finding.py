@@ -6,7 +6,7 @@ again.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import pandas as pd
 
@@ -15,7 +15,23 @@ from basket.project.dictionary import result_column
 from basket.project.settings import Settings
 
 MARKETING, SALES = "VP of Marketing", "SVP of Sales"
-PRICES, CUSTOMERS = "products.prices", "customers"  # what a delivery may lack and have made up
+DESCRIPTION, DIFFERENCE, NO_DIFFERENCE = "description", "difference", "no practical difference"
+UNDECIDED, CANDIDATE, NOT_ANSWERED = "undecided", "candidate", "not answered"
+KINDS = (DESCRIPTION, DIFFERENCE, NO_DIFFERENCE, UNDECIDED, CANDIDATE, NOT_ANSWERED)
+DESIGN, HYPOTHESIS, NO_ACTION = "design", "hypothesis", "none"  # what an action rests on
+MORE, LESS = "more", "less"
+
+INVENTED_PRICES, INVENTED_CUSTOMERS = "invented prices", "invented customers"
+DAY_NAMES = "day names are our reading"
+INCOMPLETE_HISTORIES, SYNTHETIC_DATA = "incomplete histories", "synthetic data"
+SAID = {  # what a finding rests on, as its so-what says it
+    frozenset({INVENTED_PRICES}): "Prices are invented in this data: this shows the method.",
+    frozenset({INVENTED_CUSTOMERS}): "Customers' ages, incomes, families and states are invented "
+    "in this data: this shows the method.",
+    frozenset({INVENTED_PRICES, INVENTED_CUSTOMERS}): "Prices and customers' ages, incomes, "
+    "families and states are invented in this data: this shows the method.",
+}
+NEVER_HIGH = {INVENTED_PRICES, INVENTED_CUSTOMERS, INCOMPLETE_HISTORIES}
 UNITS = {  # of a column in one table, where the dictionary gives that of most tables
     "busiest_times.index_low": "times the average",
     "busiest_times.share": "share of orders",
@@ -31,63 +47,85 @@ UNITS = {  # of a column in one table, where the dictionary gives that of most t
 
 
 class NotAnswered(Exception):
-    """This data cannot answer a question; the arguments say what is put in place of an answer."""
+    """This data cannot answer a question: the true reason, as a sentence for the reader."""
 
-    headline: str
-    action: str
+    so_what = "Nothing follows from this data."
+    action = "No action follows."
+
+    @property
+    def headline(self) -> str:
+        """Say the reason as a headline."""
+        reason = str(self).rstrip(".")
+        return f"Not answered: {reason[:1].lower()}{reason[1:]}"
 
 
 class TooLittleData(NotAnswered):
-    """This data holds too little to say: the reason, as a sentence for the reader."""
-
-    headline = "Not answered: this data holds too little to say"
-    action = "Run the analysis again with more data."
+    """This data holds too little to say."""
 
 
-class FabricatedData(NotAnswered):
-    """The answer would rest on columns that were made up because the delivery lacks them."""
+class IncompleteHistories(NotAnswered):
+    """The answer needs each customer's whole history, and too many histories have holes."""
 
-    action = "Run the analysis again with real prices and customers."
+    so_what = "What customers did before the orders of this data is unknown."
+    action = "Run the analysis again with every order of each customer."
 
-    def __init__(self, what: str):
-        """Name what is made up: the prices, the customers."""
-        super().__init__(
-            "A conclusion from made-up columns would say nothing about real customers."
-        )
-        self.headline = f"Not answered: {what} of this data are fabricated"
+
+@dataclass(frozen=True, kw_only=True)
+class Touch:
+    """What an action touches: an empty name is not touched; `direction` is more or less of it."""
+
+    direction: str
+    day: str = ""
+    daypart: str = ""
+    department: str = ""
+    segment: str = ""
+    attribute: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prize:
+    """What acting could touch, of the active population: orders, US dollars, share of spend.
+
+    `what_if` says it in a sentence. It is no effect: nothing was varied in this data.
+    """
+
+    what_if: str
+    orders: int | None = None
+    spend: float | None = None
+    share_of_spend: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """One answer: what was found, so what, what to do, who does it, how sure we are.
 
-    `figure` names the figure that shows it, `size` says how much it touches.
+    `confidence` is that of the fact; `action_basis` says what the action rests on: `design` (how to
+    plan or analyse), `hypothesis` (to be tried with a control group) or `none`. `rests_on` names
+    what was invented or assumed, `figure` the figure that shows it.
     """
 
     headline: str
     so_what: str
     action: str
+    kind: str = DESCRIPTION
+    action_basis: str = NO_ACTION
+    touches: tuple[Touch, ...] = ()
     owner: str = MARKETING
     confidence: str = "low"
+    rests_on: tuple[str, ...] = ()
     figure: str = ""
-    size: str = ""
+    prize: Prize | None = None
     change_mind: str = ""
 
 
 class Evidence:
     """The result tables, and every number that one finding takes from them."""
 
-    def __init__(self, tables: dict[str, pd.DataFrame], fabricated: tuple[str, ...] = ()):
-        """Take numbers from `tables`; `fabricated` names what in them was made up."""
+    def __init__(self, tables: dict[str, pd.DataFrame]):
+        """Take numbers from `tables`."""
         self.tables = tables
-        self.fabricated = fabricated
         self.numbers: dict[str, dict] = {}
-        self.rests_on: list[str] = []
-
-    def require_real(self, needed: str) -> None:
-        """Raise FabricatedData where the prices, or the customers, were made up."""
-        if needed in self.fabricated:
-            raise FabricatedData("the prices" if needed == PRICES else "the customers")
+        self.evidence: list[str] = []  # the tables that numbers were taken from
 
     def row(self, table: str, **where) -> "Row":
         """Find the one row of a table in which the columns have these values."""
@@ -131,8 +169,8 @@ class Row:
             "table": self._table,
             "where": where,
         }
-        if self._table not in self._seen.rests_on:
-            self._seen.rests_on.append(self._table)
+        if self._table not in self._seen.evidence:
+            self._seen.evidence.append(self._table)
         return value
 
 
@@ -140,16 +178,38 @@ def answer(
     function: Callable[[Evidence, Settings], Finding],
     tables: dict[str, pd.DataFrame],
     settings: Settings,
-    fabricated: tuple[str, ...],
+    of_data: tuple[str, ...] = (),
 ) -> tuple[Finding, Evidence]:
-    """Answer, or say why this data cannot: the only place that catches NotAnswered."""
-    seen = Evidence(tables, fabricated)
+    """Answer, or say why this data cannot: the only place that catches NotAnswered.
+
+    Every finding rests on `of_data`, what is invented or missing in all of the data.
+    """
+    seen = Evidence(tables)
     try:
         require_active(tables)
-        return function(seen, settings), seen
+        found = function(seen, settings)
     except NotAnswered as reason:
-        said = Finding(headline=reason.headline, so_what=str(reason), action=reason.action)
-        return said, Evidence(tables)
+        found = Finding(
+            kind=NOT_ANSWERED,
+            headline=reason.headline,
+            so_what=reason.so_what,
+            action=reason.action,
+        )
+        return replace(found, rests_on=of_data), Evidence(tables)
+    return with_caveats(found, of_data), seen
+
+
+def with_caveats(found: Finding, of_data: tuple[str, ...]) -> Finding:
+    """Say what a finding rests on; what rests on invented or missing data is never `high`."""
+    rests_on = tuple(dict.fromkeys([*found.rests_on, *of_data]))
+    said = SAID.get(frozenset(rests_on) & {INVENTED_PRICES, INVENTED_CUSTOMERS}, "")
+    limited = found.confidence == "high" and NEVER_HIGH & set(rests_on)
+    return replace(
+        found,
+        so_what=f"{found.so_what} {said}".strip(),
+        confidence="medium" if limited else found.confidence,
+        rests_on=rests_on,
+    )
 
 
 def require_active(tables: dict[str, pd.DataFrame]) -> None:
@@ -160,15 +220,14 @@ def require_active(tables: dict[str, pd.DataFrame]) -> None:
 
 def record(number: int, question: str, finding: Finding, seen: Evidence) -> dict:
     """Describe a finding as findings.json does; `number` is its place among all, from 1."""
-    said = asdict(finding)
-    before = ("headline", "so_what", "action", "owner", "confidence")
+    touches = [
+        {name: value for name, value in asdict(touch).items() if value} for touch in finding.touches
+    ]
     return {
         "id": f"F{number:02d}",
         "question": question,
-        **{name: said[name] for name in before},
-        "evidence": seen.rests_on,
-        "figure": finding.figure,
+        **asdict(finding),
+        "touches": touches,
+        "evidence": seen.evidence,
         "numbers": seen.numbers,
-        "size": finding.size,
-        "change_mind": finding.change_mind,
     }

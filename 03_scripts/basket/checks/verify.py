@@ -79,8 +79,10 @@ def verify_findings(folders: Folders) -> int:
                     f"{_worded(number['where'])}"
                 )
             checked += 1
-        for part in ("headline", "so_what", "action", "size"):
-            for shown in unexplained(finding[part], finding["numbers"]):
+        said = {part: finding[part] for part in ("headline", "so_what", "action")}
+        said["prize"] = (finding["prize"] or {}).get("what_if", "")
+        for part, sentence in said.items():
+            for shown in unexplained(sentence, finding["numbers"]):
                 raise BasketError(
                     f"findings.json: {finding['id']}: the {part} says {shown}, which "
                     "is none of the finding's numbers"

@@ -91,6 +91,15 @@ class Statistics(Section):
 
     confidence: Share
     significance: Share
+    power: Share
+    most_times_the_data: Positive
+    fewest_effective_customers: Positive
+    largest_share_of_one: Share
+    income_bands: Count
+    equal_order_numbers: Annotated[
+        list[Count], Field(min_length=2, max_length=2), AfterValidator(_rising)
+    ]
+    incomplete_histories: Share
     resamples: Count
     effects: Effects
 

@@ -11,10 +11,15 @@ from basket.analysis.finding import TooLittleData
 from basket.analysis.privacy import publishable
 from basket.analysis.questions import question_of
 from basket.project.files import write_json
-from basket.project.origin import Origin
+from basket.project.origin import GENERATED, Origin
 from basket.report import draw
 from basket.tables.stage import Stage
 
+IN_WORDS = {  # what an action rests on
+    finding.DESIGN: "a way to plan, not an effect",
+    finding.HYPOTHESIS: "to be tried with a control group",
+    finding.NO_ACTION: "none",
+}
 NOT_SHOWN = ["question", "population", "group_b", "unit", "statistic", "for_headline"]
 
 
@@ -32,9 +37,9 @@ class Paper:
         self.images: dict[str, bytes] = {}
         self.found: list[dict] = []
         self._not_drawn: set[str] = set()  # questions of which a figure could not be drawn
-        self._fabricated = stage.fabricated()
-        banner = Origin.of_run(stage.folders).banner
-        self._banner = banner.on_figures if banner else ""
+        origin = Origin.of_run(stage.folders)
+        self._banner = origin.banner.on_figures if origin.banner else ""
+        self._of_data = (finding.SYNTHETIC_DATA,) if origin.kind == GENERATED else ()
 
     def show(self, function: Callable) -> None:
         """Draw one figure and show it, with its text for those who cannot see it."""
@@ -52,12 +57,14 @@ class Paper:
 
     def answer(self, function: Callable) -> None:
         """Answer: make one finding from the numbers of the result tables, and show it."""
-        said, seen = finding.answer(function, self.results, self.stage.settings, self._fabricated)
+        said, seen = finding.answer(function, self.results, self.stage.settings, self._of_data)
         self.found.append(finding.record(len(self.found) + 1, question_of(function).id, said, seen))
         display(
             Markdown(
                 f"> **{said.headline}.** {said.so_what}\n>\n"
-                f"> *Do this:* {said.action} ({said.owner}; confidence {said.confidence})"
+                f"> *Do this:* {said.action} ({said.owner})\n>\n"
+                f"> *{said.kind.capitalize()}, confidence {said.confidence}; the action is "
+                f"{IN_WORDS[said.action_basis]}*"
             )
         )
 

@@ -18,7 +18,6 @@ import pandas as pd
 from basket.project.errors import BasketError
 from basket.project.files import SIDECAR, write_json
 from basket.project.folders import Folders, Inputs
-from basket.project.origin import Origin
 from basket.project.settings import load_settings
 from basket.project.stages import Step, graph, read_record, record_file, usage_file
 from basket.tables import progress, store
@@ -101,10 +100,6 @@ class Stage:
         """The facts of this run; those of the last one where this notebook is run by hand."""
         own = self._building / self.folders.run_facts.name
         return own if own.is_file() else self.folders.run_facts
-
-    def fabricated(self) -> tuple[str, ...]:
-        """Return the tables or columns that the delivery lacks and the generator supplied."""
-        return Origin.of_run(self.folders).fabricated
 
     # ---- making -------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from basket.analysis import statistics
-from basket.analysis.finding import Evidence, Finding, Row, TooLittleData
+from basket.analysis.finding import Evidence, Finding, Prize, Row, TooLittleData
 from basket.analysis.privacy import SUPPRESSED, publishable
 from basket.analysis.where import where
 from basket.project.settings import Settings
@@ -71,7 +71,7 @@ def whether_groups_differ(seen: Evidence, grouping: str, word: str, **said: str)
     names = {name: shown[name] for name in ("measure", "effect_name")}
     row = seen.row("tests", grouping=grouping, **names)
     explained = _explained(row, shown["effect_name"], word, measure)
-    said |= {"size": f"{row.cell('n', 'customers'):,} customers were compared."}
+    said |= {"prize": Prize(what_if=f"{row.cell('n', 'customers'):,} customers were compared.")}
     if len(decided):
         return Finding(
             headline=f"{capitalised(measure)} differs by {word}: a {shown['verdict']} difference",

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis import figure
-from basket.analysis.finding import SALES, Evidence, Finding
+from basket.analysis.finding import SALES, Evidence, Finding, Prize
 from basket.analysis.question import WHEN, Question
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
@@ -209,7 +209,7 @@ def busiest(seen: Evidence, settings: Settings) -> Finding:
         "anyway, so an advertisement has the least to add.",
         action="Keep capacity and service for these hours; do not pay for reach in them.",
         owner=SALES,
-        size=f"{orders:,} orders fall on {days}.",
+        prize=Prize(what_if=f"{orders:,} orders fall on {days}."),
         confidence="high" if low > 1 else "low",
         figure="orders_by_day_hour",
         change_mind="An official list of weekdays that reads 0 as another day than Saturday.",
@@ -228,7 +228,7 @@ def quiet(seen: Evidence, settings: Settings) -> Finding:
         f"{high:.0%}): people are awake and not ordering, which is when an advertisement can add "
         "an order.",
         action="Schedule advertisements by the ad calendar, quietest window of each day first.",
-        size=f"{orders:,} orders fall into this window today.",
+        prize=Prize(what_if=f"{orders:,} orders fall into this window today."),
         confidence="high" if high < 1 else "low",
         figure="quiet_windows",
         change_mind="A trial in which the quiet windows bring no more orders than busy ones.",

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis import figure, statistics
-from basket.analysis.finding import PRICES, Evidence, Finding
+from basket.analysis.finding import Evidence, Finding, Prize
 from basket.analysis.question import WHEN, Question
 from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.totals import Counts
@@ -202,13 +202,12 @@ def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
 
 def spending(seen: Evidence, settings: Settings) -> Finding:
     """Say when people spend most, in total and per order."""
-    seen.require_real(PRICES)
     table = seen.tables["spend_by_time"]
     hours = table[where(period="hour")]
     top = hours.sort_values(["spend", "key"], ascending=[False, True])["key"].iloc[0]
     hour = seen.row("spend_by_time", period="hour", key=top)
     name, share = hour.cell("name", "hour", "hour"), hour.spend_share
-    size = f"${hour.spend:,.0f} is spent at {name}."
+    prize = Prize(what_if=f"${hour.spend:,.0f} is spent at {name}.")
     change_mind = "Quantities, which this data lacks: it counts each product once an order."
     different = table[where(for_headline="yes")].sort_values("order_value_ratio")
     if different.empty:
@@ -223,7 +222,7 @@ def spending(seen: Evidence, settings: Settings) -> Finding:
             action="Choose advertising times by the number of orders, not by basket value.",
             confidence="high" if same else "medium",
             figure="order_value_by_hour",
-            size=size,
+            prize=prize,
             change_mind=change_mind,
         )
     period, key = different.iloc[-1][["period", "key"]]
@@ -243,7 +242,7 @@ def spending(seen: Evidence, settings: Settings) -> Finding:
         else f"Do not advertise large baskets {when}; choose times by orders.",
         confidence="high",
         figure=f"order_value_by_{period}",
-        size=size,
+        prize=prize,
         change_mind=change_mind,
     )
 
@@ -273,7 +272,7 @@ def goods_by_time(seen: Evidence, settings: Settings) -> Finding:
         so_what=f"{name.capitalize()} has {lift:.2f} times its usual share of order lines {when} "
         f"(interval {low:.2f} to {high:.2f}).",
         action=f"Offer {name} in {daypart.lower()} advertisements.",
-        size=f"{row.lines:,} order lines {when} are {name}.",
+        prize=Prize(what_if=f"{row.lines:,} order lines {when} are {name}."),
         confidence="high",
         figure="departments_by_daypart",
         change_mind="A campaign in that part of the day that moves other departments as much.",

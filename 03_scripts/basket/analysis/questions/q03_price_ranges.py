@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis import figure
-from basket.analysis.finding import PRICES, SALES, Evidence, Finding, TooLittleData
+from basket.analysis.finding import SALES, Evidence, Finding, Prize, TooLittleData
 from basket.analysis.question import WHEN, Question
 from basket.analysis.totals import Counts
 from basket.project.settings import Settings
@@ -106,7 +106,6 @@ def money_by_range(tables: dict, settings: Settings) -> figure.Figure:
 
 def price_ranges(seen: Evidence, settings: Settings) -> Finding:
     """Say which simple price ranges direct effort."""
-    seen.require_real(PRICES)
     _require_prices(seen.tables["price_bands"])
 
     def band(method: str, number: int):
@@ -129,7 +128,7 @@ def price_ranges(seen: Evidence, settings: Settings) -> Finding:
         f"order lines into one range and {top_spend:.1%} of the money into the highest, so they "
         f"hardly direct effort. The even cuts move {moved:.0%} of the lines to another range.",
         action="Plan by the ranges of equal spend; keep the usual ones for comparison.",
-        size=f"${money:,.0f} of spend lies in the usual mid range.",
+        prize=Prize(what_if=f"${money:,.0f} of spend lies in the usual mid range."),
         owner=SALES,
         confidence="medium",
         figure="price_bands",

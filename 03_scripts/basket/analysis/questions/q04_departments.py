@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis import figure
-from basket.analysis.finding import SALES, Evidence, Finding, TooLittleData
+from basket.analysis.finding import SALES, Evidence, Finding, Prize, TooLittleData
 from basket.analysis.question import WHEN, Question
 from basket.analysis.where import where
 from basket.project.settings import Settings
@@ -116,7 +116,7 @@ def popular_departments(seen: Evidence, settings: Settings) -> Finding:
         so_what=f"{reach:.0%} of customers buy {first}, and {again:.0%} of its order lines are "
         "reorders: people come back for it.",
         action=f"Use {first} and {second} as the reason to return; advertise others beside them.",
-        size=f"{lines:,} order lines are {first}.",
+        prize=Prize(what_if=f"{lines:,} order lines are {first}."),
         owner=SALES,
         confidence="high",
         figure="departments",
@@ -141,7 +141,7 @@ def small_departments(seen: Evidence, settings: Settings) -> Finding:
         "change little."
         if too_few_buyers
         else f"To grow {name}, bring its buyers back: reminders and subscriptions.",
-        size=f"{lines:,} order lines are {name}.",
+        prize=Prize(what_if=f"{lines:,} order lines are {name}."),
         owner=SALES,
         confidence="high",
         figure="department_reach",

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from basket.analysis import figure
-from basket.analysis.finding import Evidence, Finding, TooLittleData
+from basket.analysis.finding import Evidence, Finding, Prize, TooLittleData
 from basket.analysis.question import WHOM, Question
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
@@ -108,7 +108,7 @@ def loyalty(seen: Evidence, settings: Settings) -> Finding:
         f"more {loyal.lower()}s, who bring {orders:.1%} of orders.",
         action="Reward loyal customers; spend on the next orders of new customers before buying "
         "more first orders.",
-        size=f"{placed:,} orders are placed by {loyal.lower()}s.",
+        prize=Prize(what_if=f"{placed:,} orders are placed by {loyal.lower()}s."),
         confidence="high",
         figure="loyalty",
         change_mind="Dates: without them, a new customer may simply have joined late.",
@@ -129,7 +129,7 @@ def returning(seen: Evidence, settings: Settings) -> Finding:
         f"than on any other day; {late:.0%} come after {end} days or more, and the data does not "
         "say when.",
         action=f"Remind customers just before day {day}; write again after {end} days of silence.",
-        size=f"{orders:,} orders came {day} days after the last.",
+        prize=Prize(what_if=f"{orders:,} orders came {day} days after the last."),
         confidence="high",
         figure="days_between_orders",
         change_mind="Dates: they would show whether people keep to a weekday or to a gap.",

@@ -1,7 +1,7 @@
 """Q6: do ordering habits differ with loyalty?"""
 
 from basket.analysis import figure, statistics
-from basket.analysis.finding import PRICES, Evidence, Finding
+from basket.analysis.finding import Evidence, Finding, Prize
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions.q05_loyalty import new_and_loyal
 from basket.analysis.where import where
@@ -36,7 +36,6 @@ def gap_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
 
 def habits_by_loyalty(seen: Evidence, settings: Settings) -> Finding:
     """Say how habits differ with loyalty."""
-    seen.require_real(PRICES)
     new, loyal = new_and_loyal(seen.tables["habits"][where(population="active")], settings)
 
     def habits(group: str):
@@ -71,7 +70,7 @@ def habits_by_loyalty(seen: Evidence, settings: Settings) -> Finding:
         + (", not in what an order is worth." if same else "."),
         action="Aim loyalty offers at shortening the gap to the next order"
         + (" and at bigger baskets." if more else ", not at bigger baskets."),
-        size=f"${spend:,.0f} of spend comes from {loyal.lower()}s.",
+        prize=Prize(what_if=f"${spend:,.0f} of spend comes from {loyal.lower()}s."),
         confidence="medium" if undecided else "high",
         figure="habits_by_loyalty",
         change_mind="A trial in which a bigger-basket offer raises yearly spend more.",

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from basket.analysis import figure
-from basket.analysis.finding import CUSTOMERS, Evidence, Finding, TooLittleData
+from basket.analysis.finding import Evidence, Finding, TooLittleData
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions.group_differences import (
     attribute_in_words,
@@ -59,7 +59,6 @@ def effects_by_attribute(tables: dict, settings: Settings) -> figure.Figure:
 
 def by_family(seen: Evidence, settings: Settings) -> Finding:
     """Say whether age and family status go with habits, and whether they are two things."""
-    seen.require_real(CUSTOMERS)
     finding = whether_groups_differ(
         seen,
         "age_group",

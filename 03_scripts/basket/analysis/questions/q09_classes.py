@@ -7,7 +7,7 @@ import pandas as pd
 
 from basket.analysis import cut_points, figure
 from basket.analysis.cut_points import floats
-from basket.analysis.finding import CUSTOMERS, Evidence, Finding, TooLittleData
+from basket.analysis.finding import Evidence, Finding, Prize, TooLittleData
 from basket.analysis.groups import People
 from basket.analysis.measures import TELLING_GOODS, measures, share_of
 from basket.analysis.question import WHOM, Question
@@ -158,7 +158,6 @@ def _listed(cuts: str) -> str:
 
 def by_income(seen: Evidence, settings: Settings) -> Finding:
     """Say whether income suggests a classification by what is bought."""
-    seen.require_real(CUSTOMERS)
     lifts = _proven_lifts(seen.tables, settings)
     if lifts.empty:
         return whether_groups_differ(
@@ -193,7 +192,7 @@ def by_income(seen: Evidence, settings: Settings) -> Finding:
         action=f"Class customers by income first; "
         f"{'show' if direction == 'more' else 'do not push'} {department} to {who} and steer the "
         "rest by their own baskets.",
-        size=f"${spend:,.0f} of spend comes from {who}.",
+        prize=Prize(what_if=f"${spend:,.0f} of spend comes from {who}."),
         confidence="high",
         figure="goods_by_income",
         change_mind="Real incomes: those of this data were fabricated for a course.",
@@ -215,7 +214,6 @@ def _proven_lifts(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.Dat
 
 def steps(seen: Evidence, settings: Settings) -> Finding:
     """Say which cut points in age and income the data itself proposes."""
-    seen.require_real(CUSTOMERS)
     table = seen.tables["bands"]
     confirmed = table[where(method="proposed", confirmed="yes")]
     if confirmed.empty:
@@ -246,7 +244,7 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
         so_what="Found on half of the customers and confirmed on the other half; the usual cuts at "
         f"{attribute} {usual_cuts} explain {usual_r2:.0%} there.",
         action=f"Cut {attribute} at {cuts} when classing customers.",
-        size=f"{proposed.customers:,} customers were looked at.",
+        prize=Prize(what_if=f"{proposed.customers:,} customers were looked at."),
         confidence="high",
         figure="income_by_age",
         change_mind="Real demographics: a clean step is a sign of fabricated data.",

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from basket.analysis import figure
-from basket.analysis.finding import CUSTOMERS, Evidence, Finding, TooLittleData
+from basket.analysis.finding import Evidence, Finding, Prize, TooLittleData
 from basket.analysis.measures import OF_ORDERS
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions.group_differences import order_value_ratios
@@ -92,7 +92,6 @@ def value_by_profile(tables: dict, settings: Settings) -> figure.Figure:
 
 def how_profiles_differ(seen: Evidence, settings: Settings) -> Finding:
     """Say how customer profiles differ."""
-    seen.require_real(CUSTOMERS)
     table = seen.tables["profiles"]
     table = table[table["customers"] >= settings.privacy.smallest_group]
     if table.empty:
@@ -124,7 +123,7 @@ def how_profiles_differ(seen: Evidence, settings: Settings) -> Finding:
         headline=f"The profile “{largest}” spends most, {share:.0%} of the total; {differs}",
         so_what=so_what + _preferred_time(seen, table),
         action=f"Reach “{largest}” first; {then}",
-        size=f"${spend:,.0f} of spend comes from “{largest}”.",
+        prize=Prize(what_if=f"${spend:,.0f} of spend comes from “{largest}”."),
         confidence="medium" if decided.empty else "high",
         figure="profiles",
         change_mind="A campaign by profile that does not beat the same money spent on everyone.",

@@ -17,7 +17,7 @@ import pandas as pd
 from scipy import sparse
 
 from basket.analysis import figure
-from basket.analysis.finding import SALES, Evidence, Finding, TooLittleData
+from basket.analysis.finding import SALES, Evidence, Finding, Prize, TooLittleData
 from basket.analysis.groups import is_active
 from basket.analysis.question import WHOM, Question
 from basket.analysis.totals import Counts
@@ -394,7 +394,7 @@ def strongest_pair(seen: Evidence, settings: Settings) -> Finding:
         ),
         action=f"Recommend “{offered}” to whoever puts “{bought}” into the basket.",
         owner=SALES,
-        size=f"{orders:,} orders hold both.",
+        prize=Prize(what_if=f"{orders:,} orders hold both."),
         confidence="high" if low > 1 else "low",
         figure="product_pairs",
         change_mind="A trial in which the recommendation sells no more than one drawn by lot.",

@@ -11,7 +11,7 @@ import pandas as pd
 
 from basket.analysis import figure, flags
 from basket.analysis.conclusions import Conclusions
-from basket.analysis.finding import CUSTOMERS, Evidence, Finding
+from basket.analysis.finding import Evidence, Finding, Prize
 from basket.analysis.question import WHOM, Question
 from basket.analysis.sensitivity import UNIT_OF, moved, relabel, relabel_hours, thresholds
 from basket.analysis.totals import Counts
@@ -163,7 +163,6 @@ def labels_by_threshold(tables: dict, settings: Settings) -> figure.Figure:
 
 def what_depends(seen: Evidence, settings: Settings) -> Finding:
     """Say how much the conclusions depend on the thresholds."""
-    seen.require_real(CUSTOMERS)
     table = seen.tables["sensitivity"]
     worst = table.sort_values("customers_relabelled", ascending=False).iloc[0]
     row = seen.row("sensitivity", setting=worst["setting"], changed=worst["changed"])
@@ -183,7 +182,7 @@ def what_depends(seen: Evidence, settings: Settings) -> Finding:
         action="Agree on these thresholds with those who act on the labels."
         if decisive
         else "Use the thresholds as they are.",
-        size=f"{relabelled:,} customers change their label.",
+        prize=Prize(what_if=f"{relabelled:,} customers change their label."),
         confidence="medium" if decisive else "high",
         figure="sensitivity",
         change_mind="A business reason for other thresholds.",

@@ -7,7 +7,7 @@ from basket.project.origin import COLUMNS
 from basket.project.settings import Settings
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.sheets import ADVICE
-from basket.report.workbook.shown_findings import FigureLinks, confidence
+from basket.report.workbook.shown_findings import FigureLinks, confidence, prize
 from basket.report.workbook.values import NOTHING
 
 WIDTHS = (17.0, 15.0, 38.0, 34.0, 12.0, 22.0, 25.0, 9.0, 21.0)
@@ -17,7 +17,8 @@ CHANGE_MIND = {
     "low": "More customers: the intervals of its tests are still wide.",
 }
 NO_ANSWER = {
-    **dict.fromkeys(("action", "owner", "size", "confidence", "change_mind"), NOTHING),
+    **dict.fromkeys(("action", "owner", "confidence", "change_mind"), NOTHING),
+    "prize": None,
     "headline": "Not answered by this run.",
     "evidence": [NOTHING],
 }
@@ -77,7 +78,7 @@ def _write_part(
                     "answer": finding["headline"],
                     "action": finding["action"],
                     "owner": finding["owner"],
-                    "size": finding["size"] or NOTHING,
+                    "prize": prize(finding),
                     "change_mind": finding["change_mind"] or CHANGE_MIND[finding["confidence"]],
                     "chart": links.chart(finding),
                     "evidence": ", ".join(finding["evidence"]),
@@ -92,7 +93,7 @@ def _write_part(
         links={"chart": targets},
         headings={
             "question": "Key question",
-            "size": "Size (what it touches)",
+            "prize": "What it touches",
             "change_mind": "What would change our mind",
         },
     )

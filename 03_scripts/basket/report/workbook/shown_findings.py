@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from basket.analysis.finding import NO_ACTION, NOT_ANSWERED
 from basket.analysis.privacy import PUBLISHED_POPULATION, SUPPRESSED
 from basket.project.errors import BasketError
 from basket.project.settings import Settings
@@ -50,10 +51,18 @@ def _withhold(finding: dict, settings: Settings) -> dict:
         "customers, or on one that would give such a group away (D-15).",
         "action": "Run the analysis again with more customers.",
         "numbers": {},
-        "size": "",
+        "kind": NOT_ANSWERED,
+        "action_basis": NO_ACTION,
+        "touches": [],
+        "prize": None,
         "confidence": "low",
         "change_mind": "More customers in the group.",
     }
+
+
+def prize(finding: dict) -> str:
+    """Say what acting on a finding could touch."""
+    return finding["prize"]["what_if"] if finding["prize"] else NOTHING
 
 
 def confidence(finding: dict) -> str:
