@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import pandas as pd
 
 from basket.analysis.groups import is_active
-from basket.analysis.statistics import Moments
+from basket.analysis.times import Times
 from basket.project.settings import Settings
 from basket.tables.ids import IdIndex
-from basket.tables.sums import GAPS, HOURS, Tally, gap_counts, narrow, orders_of, sum_by, tally
+from basket.tables.sums import GAPS, HOURS, Tally, gap_counts, narrow, orders_of, tally
 
 ACTIVE = (False, True)  # the values of the key `is_active`
 
@@ -71,13 +72,14 @@ def count_part(
     users: IdIndex,
     settings: Settings,
 ) -> tuple[dict, dict]:
-    """Count one part: a Tally for each aggregate, a row per customer, and the moments of times.
+    """Count one part: a Tally for each aggregate, and what each customer orders when.
 
     `labels` are the groups of all customers, `users` the place of each among them. The first key
     of every Tally is `is_active`.
     """
     part = Part(merged, orders, customers, settings)
-    bought = department_lines(part, goods)
+    times = times_of(part, goods)
+    bought = times.lines.sum(axis=1)
     gaps = gap_counts(part.customer_of_order, orders["days_since_prior_order"], len(customers))
     group = labels.take(users.locate(customers["user_id"].to_numpy()))
     return {}, {
@@ -88,9 +90,7 @@ def count_part(
         "price_range": by_price_range(part, goods),
         **by_group(part, bought, group, "mix", "lines", {"department": goods.departments}),
         **by_group(part, gaps, group, "gaps", "orders", {"days": range(GAPS)}),
-        "department_lines": [narrow(bought)],
-        "customer_times": [orders_by_time(part)],
-        "time_moments": time_moments(part, goods),
+        "times": [times],
     }
 
 
@@ -140,15 +140,8 @@ def orders_with(part: Part, group: np.ndarray, groups: int) -> np.ndarray:
     return np.stack([everyone - active, active])
 
 
-def department_lines(part: Part, goods: Goods) -> np.ndarray:
-    """Count the lines of each customer by department, in the order of the part's customers."""
-    size, customers = len(goods.departments), len(part.customers)
-    cell = part.order.of_line(part.customer_of_order * size) + goods.department.take(part.product)
-    return np.bincount(cell, minlength=customers * size).reshape(customers, size)
-
-
 def by_department(part: Part, bought: np.ndarray, goods: Goods) -> Tally:
-    """Count buyers and orders by department; `bought` are the customers' `department_lines`."""
+    """Count buyers and orders by department; `bought` are the customers' lines by department."""
     buys = bought > 0
     return Tally(
         {"is_active": ACTIVE, "department": goods.departments},
@@ -194,98 +187,28 @@ def by_group(
     return {f"{prefix}_{grouping}": sums_of(grouping) for grouping in group}
 
 
-def orders_by_time(part: Part) -> np.ndarray:
-    """Count each customer's orders by daypart and, last, at the weekend."""
-    settings, customers = part.settings, len(part.customers)
-    daypart = np.array(settings.daypart_of_hour())[part.orders["order_hour"].to_numpy()]
-    by = {
-        "customer": (part.customer_of_order, range(customers)),
-        "daypart": (daypart, settings.dayparts),
-    }
-    by_part = tally(by, {"orders": 1})["orders"]
-    weekend = np.isin(part.orders["order_day"], settings.weekend_days())
-    return narrow(np.column_stack([by_part, sum_by(part.customer_of_order, weekend, customers)]))
-
-
-@dataclass(frozen=True)
-class TimeColumns:
-    """The place of each per-customer sum among the columns of the moments, block after block."""
-
-    dayparts: int
-    departments: int
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Number of columns of each block, in their order."""
-        return {
-            "orders": 7 * HOURS,  # by day x hour
-            "cents_by_hour": HOURS,
-            "cents_by_day": 7,
-            "priced_lines_by_hour": HOURS,
-            "priced_lines_by_day": 7,
-            "lines": self.dayparts * self.departments,  # by daypart x department
-        }
-
-    @property
-    def places(self) -> dict[str, slice]:
-        """Place of each block among all columns."""
-        ends = np.cumsum([*self.sizes.values()])
-        return {
-            name: slice(end - size, end)
-            for (name, size), end in zip(self.sizes.items(), ends, strict=True)
-        }
-
-    def block(self, name: str) -> np.ndarray:
-        """Return weights that pick each column of a block: columns of the block x all columns."""
-        return np.eye(sum(self.sizes.values()))[self.places[name]]
-
-    @property
-    def orders(self) -> np.ndarray:
-        """Weights of the orders of each day x hour."""
-        return self.block("orders")
-
-    @property
-    def orders_by_hour(self) -> np.ndarray:
-        """Weights of the orders of each hour."""
-        return self.orders.reshape(7, HOURS, -1).sum(axis=0)
-
-    @property
-    def orders_by_day(self) -> np.ndarray:
-        """Weights of the orders of each day."""
-        return self.orders.reshape(7, HOURS, -1).sum(axis=1)
-
-
-def time_moments(part: Part, goods: Goods) -> Moments:
-    """Take the moments of the part's active customers; their columns are `TimeColumns`."""
-    orders, settings = part.orders, part.settings
+def times_of(part: Part, goods: Goods) -> Times:
+    """Count what each customer orders when, in the order of the part's customers."""
+    orders, settings, customers = part.orders, part.settings, len(part.customers)
     day, hour = orders["order_day"].to_numpy("int64"), orders["order_hour"].to_numpy("int64")
     cents, priced = orders["spend_cents"].to_numpy(), orders["priced_lines"].to_numpy()
     dayparts, departments = len(settings.dayparts), len(goods.departments)
     daypart = np.array(settings.daypart_of_hour())[hour]
-    columns = TimeColumns(dayparts, departments)
 
-    def table(size: int, cell: np.ndarray, values: np.ndarray | None = None) -> np.ndarray:
-        counts = np.bincount(cell, values, len(part.customers) * size)
-        return counts.reshape(-1, size)[part.active_customer]
+    def table(cell: np.ndarray, shape: tuple, values: np.ndarray | None = None) -> np.ndarray:
+        counts = np.bincount(cell, values, customers * prod(shape))
+        return narrow(counts.astype(np.int64).reshape(customers, *shape))
 
-    def of_order(column: np.ndarray, size: int, values: np.ndarray | None = None) -> np.ndarray:
-        return table(size, part.customer_of_order * size + column, values)
+    def of_order(at: np.ndarray, *shape: int, of: np.ndarray | None = None) -> np.ndarray:
+        return table(part.customer_of_order * prod(shape) + at, shape, of)
 
-    def of_line() -> np.ndarray:
-        first = (part.customer_of_order * dayparts + daypart) * departments
-        return table(
-            dayparts * departments, part.order.of_line(first) + goods.department.take(part.product)
-        )
-
-    blocks = {  # one after the other, into one array: together they are large
-        "orders": lambda: of_order(day * HOURS + hour, 7 * HOURS),
-        "cents_by_hour": lambda: of_order(hour, HOURS, cents),
-        "cents_by_day": lambda: of_order(day, 7, cents),
-        "priced_lines_by_hour": lambda: of_order(hour, HOURS, priced),
-        "priced_lines_by_day": lambda: of_order(day, 7, priced),
-        "lines": of_line,
-    }
-    sums = np.empty((np.count_nonzero(part.active_customer), sum(columns.sizes.values())))
-    for name, place in columns.places.items():
-        sums[:, place] = blocks[name]()
-    return Moments.of(sums)
+    first = part.order.of_line((part.customer_of_order * dayparts + daypart) * departments)
+    return Times(
+        part.customers["user_id"].to_numpy(),
+        of_order(day * HOURS + hour, 7, HOURS),
+        table(first + goods.department.take(part.product), (dayparts, departments)),
+        of_order(day, 7, of=cents),
+        of_order(hour, HOURS, of=cents),
+        of_order(day, 7, of=priced),
+        of_order(hour, HOURS, of=priced),
+    )

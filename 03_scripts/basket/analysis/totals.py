@@ -18,12 +18,12 @@ from basket.analysis.groups import (
     habits,
     is_active,
 )
-from basket.analysis.part import ACTIVE, Goods, TimeColumns, count_part
-from basket.analysis.statistics import Moments
+from basket.analysis.part import ACTIVE, Goods, count_part
+from basket.analysis.times import Times
 from basket.project.settings import POPULATION_FLAG, Settings
 from basket.tables.ids import IdIndex
 from basket.tables.stage import Stage
-from basket.tables.sums import Tally, dollars, per, sum_by, tally
+from basket.tables.sums import Tally, dollars, narrow, per, sum_by, tally
 
 SOLD = ("orders", "lines", "spend")
 
@@ -33,7 +33,8 @@ class Counts:
     """What one pass over the parts adds up; `counts["day_hour"]` is an aggregate by its name.
 
     The first key of every aggregate is the population: all, active. `people` are all customers,
-    `active` says which of them are active, and `users` finds the row of a user_id.
+    `active` says which of them are active, and `users` finds the row of a user_id. `times` are
+    those of the active customers alone, in the order of their ids.
     """
 
     people: People
@@ -42,7 +43,7 @@ class Counts:
     products: pd.DataFrame
     departments: pd.DataFrame  # department_id and name of those that have products
     tallies: dict[str, Tally]
-    time_moments: Moments
+    times: Times
     settings: Settings
 
     def __getitem__(self, name: str) -> Tally:
@@ -73,15 +74,6 @@ class Counts:
             for kind, (first, *others) in kinds.items()
         ]
         return pd.DataFrame(rows, columns=["aggregate", "keys", "sums"])
-
-    @property
-    def time_columns(self) -> TimeColumns:
-        """Give the place of each sum among the columns of `time_moments`."""
-        return TimeColumns(len(self.settings.dayparts), len(self.departments))
-
-    def time_ratio(self, above: list[np.ndarray], below: list[np.ndarray]) -> tuple:
-        """Divide sums of `time_moments`, as `Moments.ratio` does, at the report's confidence."""
-        return self.time_moments.ratio(above, below, self.settings.statistics.confidence)
 
     @property
     def active_people(self) -> People:
@@ -118,19 +110,29 @@ def count(stage: Stage) -> Counts:
         users=users,
         settings=settings,
     )
+    times = Times.together(sums.pop("times"))
     people = People(
         customers,
         labels,
-        np.concatenate(sums.pop("department_lines")),
-        np.concatenate(sums.pop("customer_times")),
+        narrow(times.lines.sum(axis=1)),
+        customer_times(times, settings),
         goods.departments,
     )
-    moments = sums.pop("time_moments")
     active = is_active(customers, settings)
+    times = times.those(active).by_id()
     labelled = labels.assign(**{POPULATION_FLAG: customers[POPULATION_FLAG]})
     sums |= {flag: by_label(customers, active, labelled[flag]) for flag in labelled}
     tallies = with_sales({name: populations(each) for name, each in sums.items()}, goods)
-    return Counts(people, active, users, products, departments, tallies, moments, settings)
+    return Counts(people, active, users, products, departments, tallies, times, settings)
+
+
+def customer_times(times: Times, settings: Settings) -> np.ndarray:
+    """Count each customer's orders by daypart and, last, at the weekend."""
+    daypart = np.array(settings.daypart_of_hour())
+    of_day, of_hour = times.orders_by_day, times.orders_by_hour
+    by_part = [of_hour[:, daypart == part].sum(axis=1) for part in range(len(settings.dayparts))]
+    weekend = of_day[:, settings.weekend_days()].sum(axis=1)
+    return narrow(np.column_stack([*by_part, weekend]))
 
 
 def by_label(customers: pd.DataFrame, active: np.ndarray, labels: pd.Series) -> Tally:

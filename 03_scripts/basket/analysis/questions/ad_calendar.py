@@ -1,44 +1,42 @@
-"""The ad calendar: when to advertise, to whom, and what to offer; the report prints it."""
+"""The ad calendar: when to try advertisements, to whom, and what to offer; the report prints it."""
 
 import pandas as pd
 
-from basket.analysis.questions.q02_spending import sells_more
+from basket.analysis.chosen_times import confirmed_goods
+from basket.analysis.windows import to_try
+from basket.analysis.words import dayparts_of
 from basket.project.settings import Settings
+
+ANYTHING = "no particular department"
+WHY = "confirmed to sell more in this part of the day"
+WHY_NOT = "none is confirmed to sell more in this part of the day"
 
 
 def ad_calendar(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.DataFrame:
-    """One row per day of the week: when to advertise, to whom, what to offer, on what evidence.
+    """One row per day with a quiet window: when to try, for whom, what to offer, on what evidence.
 
-    The window is the day's quietest in waking hours. The offer is the department with the highest
-    proven lift in that part of the day, else the most ordered one.
+    The window is the day's quietest in waking hours, where it is proven to be quiet. The offer is
+    the department that is confirmed to sell more in the part of the day in which the whole window
+    lies.
     """
-    popular = tables["department_reach"].sort_values("rank")["department"]
-    dayparts, names = settings.daypart_of_hour(), list(settings.dayparts)
-    strong = sells_more(tables["department_times"], settings)
-    calendar = tables["quiet_windows"].sort_values("day", ignore_index=True)
-    calendar = calendar.head(0) if popular.empty else calendar
-    offers, reasons = [], []
-    for hour in calendar["from_hour"]:
-        best = strong.loc[strong["daypart"] == names[dayparts[hour]], "department"]
-        offers.append(popular.iloc[0] if best.empty else best.iloc[0])
-        reasons.append(
-            "the most ordered; no department is proven to sell better then"
-            if best.empty
-            else "sells above its usual share then"
-        )
-    hours = zip(calendar["from_hour"], calendar["to_hour"], strict=True)
+    calendar = to_try(tables["quiet_windows"])
+    sure = confirmed_goods(tables["split_halves"]).set_index("group")["measure"]
+    offers = []
+    for first, end in zip(calendar["from_hour"], calendar["to_hour"], strict=True):
+        dayparts = dayparts_of(first, end, settings)
+        offers.append(sure.get(dayparts[0], ANYTHING) if len(dayparts) == 1 else ANYTHING)
     return pd.DataFrame(
         {
             "day": calendar["day"],
             "day_name": calendar["day_name"],
-            "window": [f"{first}:00 to {last}:00" for first, last in hours],
+            "window": calendar["window"],
             "audience": "all active customers",
             "offer": offers,
-            "offer_reason": reasons,
+            "offer_reason": [WHY_NOT if offer == ANYTHING else WHY for offer in offers],
             "orders": calendar["orders"],
             "index": calendar["index"],
             "index_low": calendar["index_low"],
             "index_high": calendar["index_high"],
-            "evidence": "quiet_windows, department_times",
+            "evidence": "quiet_windows, split_halves",
         }
     )

@@ -1,73 +1,138 @@
-"""Q1: which days and hours are the busiest, and when advertisements can win orders."""
+"""Q1: which days and hours are the busiest, and when orders thin out."""
+
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
 from basket.analysis import figure
-from basket.analysis.finding import SALES, Evidence, Finding, Prize
+from basket.analysis.finding import (
+    DAY_NAMES,
+    DESIGN,
+    HYPOTHESIS,
+    MORE,
+    NO_ACTION,
+    SALES,
+    Evidence,
+    Finding,
+    Prize,
+    TooLittleData,
+    Touch,
+)
 from basket.analysis.question import WHEN, Question
+from basket.analysis.times import apart, columns, estimates
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
+from basket.analysis.windows import quietest, to_try, windows_in_words
+from basket.analysis.words import at_daypart, dayparts_of, hours_in_words, listed, number, span
 from basket.project.settings import Settings
-from basket.tables.sums import HOURS
+from basket.tables.sums import HOURS, dollars, per
 
 QUESTION = Question(
     id="Q1",
     title="Busiest times",
-    text="Which days and hours are the busiest, and when are orders so few that an advertisement "
-    "can win some?",
+    text="Which days and hours are the busiest, and when do orders thin out?",
     part=WHEN,
 )
+NO_NEXT = {
+    "next_name": "",
+    **dict.fromkeys(("ratio_to_next", "ratio_to_next_low", "ratio_to_next_high"), np.nan),
+    "stands_out": "no",
+}
+UNTESTED = "Whether advertising adds more there or in quiet hours is not in this data: test both."
 
 
 def busiest_times(counts: Counts) -> pd.DataFrame:
     """Name the busiest and slowest days and hours, active, with their share of orders.
 
-    `index` compares with as many average days or hours. Hours that follow each other are named
-    from first to last.
+    `index` compares the share with `equal_share`, that of as many average days or hours. Busiest
+    are only times with orders. `next_name` is the first that is not among them, `ratio_to_next`
+    the orders of the last among them against that; `level_with` names all that are not proven to
+    lie behind (before, for the slowest). The last row puts the quiet windows of all days together.
     """
-    moments, columns, settings = counts.time_moments, counts.time_columns, counts.settings
-    everything = columns.orders.sum(axis=0)[None, :]
+    days, hours, settings = counts.times.orders_by_day, counts.times.orders_by_hour, counts.settings
     rows = []
-    for period, weights, count, names in (
-        ("days", columns.orders_by_day, settings.thresholds.busiest_days, settings.day_names),
-        ("hours", columns.orders_by_hour, settings.thresholds.busiest_hours, None),
+    for period, orders, count, named in (
+        ("days", days, settings.thresholds.busiest_days, _day_namer(settings)),
+        ("hours", hours, settings.thresholds.busiest_hours, hours_in_words),
     ):
-        orders = weights @ moments.sums
-        for rank, order in (
-            ("busiest", np.argsort(-orders, kind="stable")),
-            ("slowest", np.argsort(orders, kind="stable")),
-        ):
-            chosen = np.sort(order[:count])
-            picked = weights[chosen].sum(axis=0)[None, :]
-            share, low, high, _ = map(float, np.ravel(counts.time_ratio([picked], [everything])))
-            factor = len(weights) / count
+        totals = orders.sum(axis=0).astype("int64")
+        most, least = np.argsort(-totals, kind="stable"), np.argsort(totals, kind="stable")
+        with_orders = most[: np.count_nonzero(totals)]
+        for rank, order in (("busiest", with_orders), ("slowest", least)):
             rows.append(
                 {
                     "period": period,
                     "rank": rank,
-                    "names": in_words(chosen, names),
-                    "first": int(chosen[0]),
-                    "last": int(chosen[-1]),
-                    "orders": round(float((picked @ moments.sums)[0])),
-                    "share": share,
-                    "index": share * factor,
-                    "index_low": low * factor,
-                    "index_high": high * factor,
+                    **_share_of_orders(counts, orders, np.sort(order[:count]), named),
+                    **_ahead_of_next(orders, order, count, named, settings),
                 }
             )
+    rows.append(_quietest_together(counts))
     return pd.DataFrame(rows)
 
 
-def in_words(numbers: np.ndarray, names: list[str] | None) -> str:
-    """Name days, or hours as ranges: `9 to 16`, `23 to 6` over midnight."""
-    if names is not None:
-        return " and ".join(names[number] for number in numbers)
-    for start in numbers:
-        run = (start + np.arange(len(numbers))) % HOURS
-        if set(run) == set(numbers):
-            return f"{run[0]} to {run[-1]}"
-    return ", ".join(str(number) for number in numbers)
+def _quietest_together(counts: Counts) -> dict:
+    """Put the quietest windows of all days together, as a row of busiest_times."""
+    names, length = counts.settings.day_names, counts.settings.window_hours
+    windows = quietest(counts)
+    hours = [day * HOURS + start + n for day, start in windows for n in range(length)]
+    at = [(names[day], span(start, start + length)) for day, start in windows]
+    named = windows_in_words(at, len(names))
+    share = _share_of_orders(counts, counts.times.cells, np.array(hours, "intp"), lambda _: named)
+    return {"period": "windows", "rank": "slowest", **share, **NO_NEXT, "level_with": ""}
+
+
+def _day_namer(settings: Settings) -> Callable[[np.ndarray], str]:
+    return lambda days: listed([settings.day_names[day] for day in days])
+
+
+def _share_of_orders(
+    counts: Counts, orders: np.ndarray, chosen: np.ndarray, named: Callable[[np.ndarray], str]
+) -> dict:
+    """Orders, spend and index of some times together; `orders` is customers x all times."""
+    picked = orders[:, chosen].sum(axis=1)
+    found = estimates([picked], [orders.sum(axis=1)], counts.settings)
+    equal = len(chosen) / orders.shape[1]
+    share = float(per(picked.sum(), orders.sum()))
+    cents = counts["day_hour"].at("population", "active")["spend_cents"]
+    at = {7: cents.sum(axis=1), HOURS: cents.sum(axis=0)}.get(orders.shape[1], cents.ravel())
+    index = columns(found, "index", counts.settings, 1 / equal if equal else np.nan)
+    return {
+        "names": named(chosen) if len(chosen) else "",
+        "first": int(chosen[0]) if len(chosen) else 0,
+        "last": int(chosen[-1]) if len(chosen) else 0,
+        "orders": int(picked.sum()),
+        "share": share,
+        "equal_share": equal,
+        "tenth_more": share / 10,
+        "spend": float(dollars(at[chosen].sum())),
+        "share_of_spend": float(per(at[chosen].sum(), cents.sum())),
+        **{name: values[0] for name, values in index.items()},
+    }
+
+
+def _ahead_of_next(
+    orders: np.ndarray,
+    order: np.ndarray,
+    count: int,
+    named: Callable[[np.ndarray], str],
+    settings: Settings,
+) -> dict:
+    """Compare the last of the chosen times with each that was not chosen, in their order."""
+    others = order[count:]
+    if not len(others):
+        return NO_NEXT | {"level_with": ""}
+    found = estimates([orders[:, order[count - 1]]], [orders[:, others]], settings)
+    level = others[~apart(found, settings)]
+    return {
+        "next_name": named(others[:1]),
+        "ratio_to_next": found.ratio[0],
+        "ratio_to_next_low": found.low[0],
+        "ratio_to_next_high": found.high[0],
+        "stands_out": "no" if others[0] in level else "yes",
+        "level_with": named(np.sort(level)) if len(level) else "",
+    }
 
 
 def order_index(counts: Counts) -> pd.DataFrame:
@@ -75,16 +140,15 @@ def order_index(counts: Counts) -> pd.DataFrame:
 
     `index` is 1 where the day (hour, hour of the week) has as many orders as the average one.
     """
-    moments, columns, settings = counts.time_moments, counts.time_columns, counts.settings
-    everything = columns.orders.sum(axis=0, keepdims=True)
+    times, settings = counts.times, counts.settings
     tables = []
-    for period, weights, day, hour in (
-        ("day", columns.orders_by_day, np.arange(7), None),
-        ("hour", columns.orders_by_hour, None, np.arange(HOURS)),
-        ("day_hour", columns.orders, np.repeat(np.arange(7), HOURS), np.tile(np.arange(HOURS), 7)),
+    for period, orders, day, hour in (
+        ("day", times.orders_by_day, np.arange(7), None),
+        ("hour", times.orders_by_hour, None, np.arange(HOURS)),
+        ("day_hour", times.cells, np.repeat(np.arange(7), HOURS), np.tile(np.arange(HOURS), 7)),
     ):
-        cells = len(weights)
-        share, low, high, _ = counts.time_ratio([weights], [np.repeat(everything, cells, axis=0)])
+        cells = orders.shape[1]
+        found = estimates([orders], [orders.sum(axis=1)], settings)
         tables.append(
             pd.DataFrame(
                 {
@@ -92,11 +156,9 @@ def order_index(counts: Counts) -> pd.DataFrame:
                     "period": period,
                     "day": pd.array([pd.NA] * cells if day is None else day, dtype="Int64"),
                     "hour": pd.array([pd.NA] * cells if hour is None else hour, dtype="Int64"),
-                    "orders": np.rint(weights @ moments.sums).astype("int64"),
-                    "share": share,
-                    "index": share * cells,
-                    "index_low": low * cells,
-                    "index_high": high * cells,
+                    "orders": orders.sum(axis=0).astype("int64"),
+                    "share": found.ratio,
+                    **columns(found, "index", settings, cells),
                 }
             )
         )
@@ -106,62 +168,32 @@ def order_index(counts: Counts) -> pd.DataFrame:
     return table[table["orders"] > 0].reset_index(drop=True)
 
 
-def quiet_windows(counts: Counts) -> pd.DataFrame:
-    """Find the quietest window of each day within waking hours, quietest first.
-
-    `index` compares the window's orders with the average window of the same length in waking
-    hours; a window is `is_quiet` when the whole interval lies below 1.
-    """
-    moments, columns, settings = counts.time_moments, counts.time_columns, counts.settings
-    first, last = settings.waking_hours
-    length = settings.window_hours
-    starts = range(first, last - length + 2)
-    by_cell = columns.orders.reshape(7, HOURS, -1)
-    waking = by_cell[:, first : last + 1].sum(axis=(0, 1))[None, :]
-    rows = []
-    for day in range(7):
-        by_start = [by_cell[day, start : start + length].sum(axis=0) for start in starts]
-        quietest = int(np.argmin([weights @ moments.sums for weights in by_start]))
-        start, weights = starts[quietest], by_start[quietest][None, :]
-        share, low, high, _ = map(float, np.ravel(counts.time_ratio([weights], [waking])))
-        windows = 7 * (last - first + 1) / length
-        rows.append(
-            {
-                "day": day,
-                "day_name": settings.day_names[day],
-                "from_hour": start,
-                "to_hour": start + length,
-                "orders": round(float((weights @ moments.sums)[0])),
-                "share": share,
-                "index": share * windows,
-                "index_low": low * windows,
-                "index_high": high * windows,
-                "is_quiet": "yes" if high * windows < 1 else "no",
-            }
-        )
-    table = pd.DataFrame(rows).sort_values(["index", "day"], ignore_index=True)
-    table.insert(0, "rank", table.index + 1)
-    return table
+# ---- figures ------------------------------------------------------------------------------------
 
 
 def heat_map(tables: dict, settings: Settings) -> figure.Figure:
     """Draw orders by day and hour."""
     table = tables["orders_by_day_hour"][where(population="active")]
-    names = tables["busiest_times"].set_index(["period", "rank"])["names"]
-    days = [settings.day_names[day] for day in table["day"]]
-    data = table.assign(day=days)[["day", "hour", "orders"]].reset_index(drop=True)
+    times = tables["busiest_times"].set_index(["period", "rank"])
+    names, share = times["names"], times["share"]
+    data = table.assign(day=[settings.day_names[day] for day in table["day"]])
+    data = data[["day", "hour", "orders"]].reset_index(drop=True)
     peak = data.sort_values("orders", ascending=False, kind="stable").iloc[0]
+    days, hours = names["days", "busiest"], names["hours", "busiest"]
+    at_peak = f"{peak['day']} {span(peak['hour'], peak['hour'] + 1)}"
     return figure.heat(
         data,
         rows="day",
         columns="hour",
         values="orders",
         name="orders_by_day_hour",
-        title=f"{names['days', 'busiest']} and hours {names['hours', 'busiest']} are the busiest",
+        title=f"{days} and the hours {hours} have the most orders"
+        if share["days", "busiest"] < 1
+        else f"All orders fall on {days}; the hours {hours} have the most",
         subtitle="Orders by day and hour, active customers",
-        alt=f"Heat map of orders by day of the week and hour. The fullest cell is {peak['day']} "
-        f"{peak['hour']}:00 with {peak['orders']:,} orders; the busiest hours are "
-        f"{names['hours', 'busiest']}, the slowest {names['hours', 'slowest']}.",
+        alt=f"Heat map of orders by day of the week and hour. The fullest cell is {at_peak} with "
+        f"{peak['orders']:,} orders; the hours with the most orders are {hours}, those with the "
+        f"fewest {names['hours', 'slowest']}.",
         sources=("orders_by_day_hour", "busiest_times"),
         x_title="Hour of the day",
         y_title="Orders",
@@ -171,25 +203,44 @@ def heat_map(tables: dict, settings: Settings) -> figure.Figure:
 def quietest_windows(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the quietest waking window of each day against the average window."""
     table = tables["quiet_windows"]
-    windows = [
-        f"{row.day_name} {row.from_hour}:00 to {row.to_hour}:00" for row in table.itertuples()
-    ]
-    data = table.assign(window=windows)
-    first = data.iloc[0]
+    if table.empty:
+        raise TooLittleData(NO_WINDOWS)
+    data = table.assign(place=table["day_name"] + " " + table["window"])
+    first, last = data.iloc[0], data.iloc[-1]
     return figure.dots(
         data,
-        x="window",
+        x="place",
         y="index",
         name="quiet_windows",
-        title=f"Advertise when few order: {first['window']} is quietest",
+        title=f"The quietest waking windows have {first['index']:.2f} to {last['index']:.2f} times "
+        "the orders of an average one",
         subtitle="Orders in the quietest waking window of each day, times the average window, "
         f"active customers, {figure.with_intervals(settings)}",
-        alt=f"Dots with intervals: the quietest window of each day. {first['window']} has "
-        f"{first['index']:.2f} times the orders of an average window.",
+        alt=f"Dots with intervals: the quietest window of each day. {first['place']} has "
+        f"{first['index']:.2f} times the orders of an average window, {last['place']} "
+        f"{last['index']:.2f} times.",
         sources=("quiet_windows",),
         x_title="Window",
         y_title="Times the average window",
     )
+
+
+# ---- findings -----------------------------------------------------------------------------------
+
+NO_WINDOWS = "No order of an active customer falls into waking hours."
+
+
+def _from_average(first, last) -> str:
+    """Say how far windows lie from the average one, e.g. 53% to 68% fewer orders than."""
+    most, least = (
+        f"{row.cell('difference', f'{name}_difference'):.0%}"
+        for row, name in ((first, "quietest"), (last, "least_quiet"))
+    )
+    low, high = (row.cell("index", f"{name}_index") for row, name in ((first, "q"), (last, "l")))
+    if low < 1 < high:
+        return f"from {most} fewer to {least} more orders than"
+    sizes = sorted({most, least}, key=lambda size: int(size[:-1]))
+    return f"{' to '.join(sizes)} {'more' if low > 1 else 'fewer'} orders than"
 
 
 def busiest(seen: Evidence, settings: Settings) -> Finding:
@@ -197,39 +248,134 @@ def busiest(seen: Evidence, settings: Settings) -> Finding:
     of_days = seen.row("busiest_times", period="days", rank="busiest")
     of_hours = seen.row("busiest_times", period="hours", rank="busiest")
     days = of_days.cell("names", "busiest_days", "days")
-    share = of_days.cell("share", "days_share")
     hours = of_hours.cell("names", "busiest_hours", "hours of the day")
-    hour_share = of_hours.cell("share", "hours_share")
-    low = of_days.cell("index_low", "days_index_low")
-    orders = of_days.cell("orders", "days_orders")
+    share, hour_share = of_days.cell("share", "days_share"), of_hours.cell("share", "hours_share")
+    orders, count = (
+        of_days.cell("orders", "days_orders"),
+        len(days.replace(" and ", ", ").split(", ")),
+    )
+    level, hours_level = of_days.level_with, of_hours.level_with
+    reason = of_hours.reason or (of_days.reason if share < 1 else "")
+    if share < 1:
+        equal = of_days.cell("equal_share", "days_equal_share")
+        unproven = f" (not proven to be ahead of {level})" if level else ""
+        of_all = f"{number(count)} of {number(len(settings.day_names))} days would be {equal:.1%}"
+        start = f"{days}{unproven} take {share:.1%} of all orders ({of_all})"
+        ahead = of_days.cell("index_low", "days_index_low") > 1 if not reason else False
+    else:
+        start, ahead = f"All orders fall on {days}", True
+    sure = f"The hours {hours} are not proven to be ahead of {hours_level}. " if hours_level else ""
+    few = f"Nothing may be concluded beyond these orders: {reason}. " if reason else ""
     return Finding(
-        headline=f"{days} are the busiest days, and hours {hours} take {hour_share:.0%} of all "
-        "orders",
-        so_what=f"{days} take {share:.1%} of the week's orders; customers are in the app then "
-        "anyway, so an advertisement has the least to add.",
-        action="Keep capacity and service for these hours; do not pay for reach in them.",
+        headline=f"{start}, and the hours {hours} take {hour_share:.0%}",
+        so_what=f"{few}{sure}{UNTESTED}",
+        action="Plan capacity and service for these days and hours.",
+        action_basis=DESIGN,
         owner=SALES,
-        prize=Prize(what_if=f"{orders:,} orders fall on {days}."),
-        confidence="high" if low > 1 else "low",
+        prize=Prize(
+            what_if=f"{orders:,} orders fall on {days}.",
+            orders=orders,
+            spend=of_days.cell("spend", "days_spend"),
+            share_of_spend=of_days.cell("share_of_spend", "days_share_of_spend"),
+        ),
+        confidence="low" if reason or not ahead else "medium" if level or hours_level else "high",
+        rests_on=(DAY_NAMES,),
         figure="orders_by_day_hour",
         change_mind="An official list of weekdays that reads 0 as another day than Saturday.",
     )
 
 
 def quiet(seen: Evidence, settings: Settings) -> Finding:
-    """Say when advertisements should run because orders are few."""
-    row = seen.row("quiet_windows", rank=1)
-    window = f"{row.cell('day_name', 'day')} {row.from_hour}:00 to {row.to_hour}:00"
-    index, low, high, orders = row.index, row.index_low, row.index_high, row.orders
+    """Say when orders thin out while people are awake, and what could be tried then."""
+    table = seen.tables["quiet_windows"]
+    if table.empty:
+        raise TooLittleData(NO_WINDOWS)
+    first, last = (seen.row("quiet_windows", rank=rank) for rank in (1, len(table)))
+    together = seen.row("busiest_times", period="windows", rank="slowest")
+    names = together.cell("names", "windows", "windows")
+    below = _from_average(first, last)
+    trial = to_try(table)
+    tried = windows_in_words(
+        list(zip(trial["day_name"], trial["window"], strict=True)), len(settings.day_names)
+    )
+    orders, share = (
+        together.cell("orders", "windows_orders"),
+        together.cell("share", "windows_share"),
+    )
+    more = together.cell("tenth_more", "tenth_more")
+    sure = (table["is_quiet"] == "yes").all()
+    few = (table["reason"] != "").any()
     return Finding(
-        headline=f"The quietest waking window is {window}: it takes {index:.0%} of the orders of "
-        "an average one",
-        so_what=f"{window} takes {index:.0%} of an average window's orders (interval {low:.0%} to "
-        f"{high:.0%}): people are awake and not ordering, which is when an advertisement can add "
-        "an order.",
-        action="Schedule advertisements by the ad calendar, quietest window of each day first.",
-        prize=Prize(what_if=f"{orders:,} orders fall into this window today."),
-        confidence="high" if high < 1 else "low",
+        headline=f"{_thin_out(table, names, settings)}, with {below} the average window",
+        so_what=" ".join(filter(None, _about_windows(table, first, settings))),
+        action=f"Try advertisements at {tried}, against a control group that sees none."
+        if tried
+        else "No action follows.",
+        action_basis=HYPOTHESIS if tried else NO_ACTION,
+        touches=tuple(
+            Touch(day=row.day_name, daypart=daypart, direction=MORE)
+            for row in trial.itertuples()
+            for daypart in dayparts_of(row.from_hour, row.to_hour, settings)
+        ),
+        prize=Prize(
+            what_if=f"The quietest windows of all days hold {orders:,} orders, {share:.1%} of all; "
+            f"a tenth more orders in them would be {more:.2%} more in all.",
+            orders=orders,
+            spend=together.cell("spend", "windows_spend"),
+            share_of_spend=together.cell("share_of_spend", "windows_share_of_spend"),
+        ),
+        confidence="low"
+        if few or not sure
+        else "medium"
+        if (table["at_edge"] == "yes").any()
+        else "high",
+        rests_on=(DAY_NAMES,),
         figure="quiet_windows",
         change_mind="A trial in which the quiet windows bring no more orders than busy ones.",
     )
+
+
+def _thin_out(table: pd.DataFrame, names: str, settings: Settings) -> str:
+    """Begin the headline: orders thin out where every window ends with the waking hours."""
+    if table["window"].nunique() > 1:
+        return f"The quietest waking windows are {names}"
+    window, days = names.split(" on ")
+    said = f"{window} is the quietest waking window on {days}"
+    dayparts = dayparts_of(*table.iloc[0][["from_hour", "to_hour"]], settings)
+    at_end = table["to_hour"].iloc[0] == settings.waking_hours[1] + 1
+    return f"Orders thin out {at_daypart(dayparts[-1])}: {said}" if at_end else said
+
+
+def _about_windows(table: pd.DataFrame, first, settings: Settings) -> list[str]:
+    """Say on what the windows depend, whether days differ, and which hold no order at all."""
+    edge = table["at_edge"] == "yes"
+    which = "They touch" if edge.all() else "Some of them touch"
+    said = [
+        f"{which} an end of the hours in which we take people to be awake: that setting of ours "
+        "decides which window is the quietest."
+        if edge.any()
+        else ""
+    ]
+    empty = table[table["orders"] == 0]
+    if len(empty):
+        at = list(zip(empty["day_name"], empty["window"], strict=True))
+        said.append(f"No order falls into {windows_in_words(at, len(settings.day_names))}.")
+    closed = [name for name in settings.day_names if name not in set(table["day_name"])]
+    if closed:
+        said.append(f"No order falls on {listed(closed)} in these hours.")
+    few = sorted(set(table["reason"]) - {""})
+    if few:
+        said.append(f"Not of every window may something be concluded: {listed(few)}.")
+    elif len(table) > 1:
+        ratio = first.cell("ratio_to_next", "to_next")
+        low, high = (
+            first.cell(f"ratio_to_next_{end}", f"to_next_{end}") for end in ("low", "high")
+        )
+        proven = first.stands_out == "yes"
+        day = first.cell("day_name", "quietest_day", "day")
+        said.append(
+            f"{day if proven else 'No day'} is {'' if proven else 'proven to be '}the quietest: "
+            f"{day} has {ratio:.0%} of the orders of the next, {first.next_name} (interval "
+            f"{low:.0%} to {high:.0%})."
+        )
+    return said

@@ -4,11 +4,36 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis import figure, statistics
-from basket.analysis.finding import Evidence, Finding, Prize
+from basket.analysis.chosen_times import GOODS, ORDER_VALUE, WITHIN, confirmed_goods
+from basket.analysis.finding import (
+    DAY_NAMES,
+    DIFFERENCE,
+    HYPOTHESIS,
+    INVENTED_PRICES,
+    MORE,
+    NO_ACTION,
+    NO_DIFFERENCE,
+    UNDECIDED,
+    Evidence,
+    Finding,
+    Prize,
+    TooLittleData,
+    Touch,
+)
 from basket.analysis.question import WHEN, Question
 from basket.analysis.questions.q04_departments import named_departments
+from basket.analysis.times import (
+    against_other_times,
+    apart,
+    columns,
+    estimates,
+    lifts,
+    reasons,
+    within_customers,
+)
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
+from basket.analysis.words import at_daypart, dayparts_of, hours_in_words, span
 from basket.project.settings import Settings
 from basket.tables.sums import HOURS, dollars, per
 
@@ -20,53 +45,55 @@ QUESTION = Question(
     part=WHEN,
 )
 MOST_DAYPART_ROWS = 12
+NO_PRICE = "No order line of an active customer has a price."
 
 
 def spend_by_time(counts: Counts) -> pd.DataFrame:
-    """Spend in total, per order and per item of each hour and day, against the average, active.
+    """Spend in total, per order and per item of each hour and day, active.
 
-    Ratios compare with the mean over all orders (or items); the p-value is that of the order value.
+    Ratios of order value and item price compare with all other days (or hours); `within_ratio`
+    compares orders with those of the same customers at other times. The p-value is that of the
+    order value. `ties_with_top` is yes where the spend is not proven to lie below the highest.
     """
-    moments, columns, settings = counts.time_moments, counts.time_columns, counts.settings
+    settings = counts.settings
     tables = []
-    for period, orders in (("day", columns.orders_by_day), ("hour", columns.orders_by_hour)):
-        spend = columns.block(f"cents_by_{period}")
-        priced = columns.block(f"priced_lines_by_{period}")
-        cells = len(orders)
-
-        def whole(weights: np.ndarray, cells=cells) -> np.ndarray:
-            return np.repeat(weights.sum(axis=0, keepdims=True), cells, axis=0)
-
-        value, value_low, value_high, _ = counts.time_ratio([spend], [orders])
-        ratio, low, high, p_value = counts.time_ratio(
-            [spend, whole(orders)], [orders, whole(spend)]
-        )
-        item, item_low, item_high, _ = counts.time_ratio(
-            [spend, whole(priced)], [priced, whole(spend)]
-        )
-        cents = np.rint(spend @ moments.sums)
-        names = settings.day_names if period == "day" else [f"{hour}:00" for hour in range(HOURS)]
+    for period, names in (
+        ("day", settings.day_names),
+        ("hour", [span(hour, hour + 1) for hour in range(HOURS)]),
+    ):
+        orders, cents, priced = counts.times.by(period)
+        totals = cents.sum(axis=0).astype("int64")
+        value = estimates([cents], [orders], settings)
+        ratio = against_other_times(cents, orders, settings)
+        item = against_other_times(cents, priced, settings)
+        within = within_customers(cents, orders, settings)
+        top = estimates([cents], [cents[:, totals.argmax()]], settings)
+        ties = ~apart(top, settings) & (totals > 0)
         tables.append(
             pd.DataFrame(
                 {
                     "population": "active",
                     "period": period,
-                    "key": range(cells),
+                    "key": range(len(names)),
                     "name": names,
-                    "orders": np.rint(orders @ moments.sums).astype("int64"),
-                    "spend": dollars(cents),
-                    "spend_share": per(cents, cents.sum()),
-                    "mean_order_value": value / 100,
-                    "mean_order_value_low": value_low / 100,
-                    "mean_order_value_high": value_high / 100,
-                    "order_value_ratio": ratio,
-                    "order_value_ratio_low": low,
-                    "order_value_ratio_high": high,
-                    "mean_item_price": per(cents / 100, priced @ moments.sums),
-                    "item_price_ratio": item,
-                    "item_price_ratio_low": item_low,
-                    "item_price_ratio_high": item_high,
-                    "p_value": p_value,
+                    "orders": orders.sum(axis=0).astype("int64"),
+                    "spend": dollars(totals),
+                    "spend_share": per(totals, totals.sum()),
+                    "ties_with_top": np.where(ties, "yes", "no"),
+                    "mean_order_value": value.ratio / 100,
+                    "mean_order_value_low": value.low / 100,
+                    "mean_order_value_high": value.high / 100,
+                    **columns(ratio, "order_value_ratio", settings),
+                    "within_ratio": within.ratio,
+                    "within_low": within.low,
+                    "within_high": within.high,
+                    "within_effective_customers": within.effective_customers,
+                    "within_reason": reasons(within, settings),
+                    "mean_item_price": per(totals / 100, priced.sum(axis=0)),
+                    "item_price_ratio": item.ratio,
+                    "item_price_ratio_low": item.low,
+                    "item_price_ratio_high": item.high,
+                    "p_value": ratio.p_value,
                 }
             )
         )
@@ -79,49 +106,36 @@ def department_times(counts: Counts) -> pd.DataFrame:
 
     `lift` is the department's share of the daypart's lines over its share of all lines.
     """
-    moments, columns, settings = counts.time_moments, counts.time_columns, counts.settings
-    lines = columns.block("lines").reshape(columns.dayparts, columns.departments, -1)
-    cells = columns.dayparts * columns.departments
-
-    def spread(weights: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(weights, lines.shape).reshape(cells, -1)
-
-    lift, low, high, p_value = counts.time_ratio(
-        [spread(lines), spread(lines.sum(axis=(0, 1), keepdims=True))],
-        [spread(lines.sum(axis=1, keepdims=True)), spread(lines.sum(axis=0, keepdims=True))],
-    )
-    totals = np.rint(lines @ moments.sums).astype("int64")
+    settings, lines = counts.settings, counts.times.lines
+    lift = lifts(counts.times, settings)
+    totals = lines.sum(axis=0).astype("int64")
+    dayparts, departments = totals.shape
     table = pd.DataFrame(
         {
             "population": "active",
-            "daypart": np.repeat(list(settings.dayparts), columns.departments),
-            "department": np.tile(counts.departments["department"], columns.dayparts),
+            "daypart": np.repeat(list(settings.dayparts), departments),
+            "department": np.tile(counts.departments["department"], dayparts),
             "lines": totals.ravel(),
             "share": per(totals, totals.sum(axis=1, keepdims=True)).ravel(),
-            "lift": lift,
-            "lift_low": low,
-            "lift_high": high,
-            "p_value": p_value,
+            **columns(lift, "lift", settings),
+            "p_value": lift.p_value,
         }
     )
     return table[table["lines"] > 0].reset_index(drop=True)
 
 
-def sells_more(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Pick the departments that sell more than usual in a daypart, most extra lines first.
+# ---- figures ------------------------------------------------------------------------------------
 
-    Takes rows of department_times. Only what may carry a headline counts; departments that gather
-    what has no other place (`unnamed_departments`) are left out.
-    """
-    table = table[~table["department"].isin(settings.labels.unnamed_departments)]
-    strong = table[where(for_headline="yes")].query("lift > 1")
-    extra = strong["lines"] * (1 - 1 / strong["lift"])
-    return strong.loc[extra.sort_values(ascending=False, kind="stable").index]
+
+def _require_prices(table: pd.DataFrame) -> None:
+    if not table["spend"].any():
+        raise TooLittleData(NO_PRICE)
 
 
 def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the value of an order by hour."""
     table = tables["spend_by_time"][where(period="hour")].rename(columns={"key": "hour"})
+    _require_prices(table)
     highest = table.sort_values("mean_order_value").iloc[-1]
     return figure.line(
         table,
@@ -136,7 +150,7 @@ def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
         subtitle="Mean value of an order by hour, active customers, "
         + figure.with_intervals(settings),
         alt="Line of mean order value by hour with its interval. The highest estimate is "
-        f"${highest['mean_order_value']:.2f} at {highest['hour']:.0f}:00.",
+        f"${highest['mean_order_value']:.2f} at {highest['name']}.",
         sources=("spend_by_time",),
         x_title="Hour of the day",
         y_title="US dollars an order",
@@ -145,39 +159,52 @@ def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
 
 
 def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
-    """Draw the value of an order by day against the mean order."""
+    """Draw the value of an order by day against the same customers' orders on other days."""
     table = tables["spend_by_time"][where(period="day")].sort_values("key")
-    proven = table[where(for_headline="yes")].query("order_value_ratio > 1")
-
-    def most_worth(days: pd.DataFrame) -> str:
-        most = days.sort_values("order_value_ratio").iloc[-1]
-        return f"Orders on {most['name']} are worth {most['order_value_ratio']:.2f} times the mean"
-
+    _require_prices(table)
+    table = table[table["within_ratio"] > 0]
+    if table.empty:
+        raise TooLittleData("No active customer has orders on more than one day of the week.")
+    table = table.rename(columns={"name": "day", "within_low": "within_ratio_low"})
+    table = table.rename(columns={"within_high": "within_ratio_high"})
+    small = settings.statistics.effects.ratio[0]
+    most = table.sort_values("within_ratio").iloc[-1]
+    least = table.sort_values("within_ratio").iloc[0]
+    inside = (table["within_ratio_high"] < small) & (table["within_ratio_low"] > 1 / small)
     return figure.dots(
-        table.rename(columns={"name": "day"}).rename(
-            columns=lambda name: name.replace("order_value_ratio", "ratio")
-        ),
+        table,
         x="day",
-        y="ratio",
+        y="within_ratio",
         name="order_value_by_day",
-        title="No day is proven to hold larger orders" if proven.empty else most_worth(proven),
-        subtitle="Mean value of an order by day, times that of all orders, active customers, "
-        + figure.with_intervals(settings),
-        alt=f"Dots with intervals by day of the week. {most_worth(table)} order, the most of all "
-        "days.",
+        title="The same customers' orders are worth nearly the same on every day"
+        if inside.all()
+        else f"The same customers' orders are worth {least['within_ratio']:.2f} to "
+        f"{most['within_ratio']:.2f} times as much by day",
+        subtitle="Value of orders on a day, times that of the same customers' orders on others, "
+        f"active customers, {figure.with_intervals(settings)}",
+        alt=f"Dots with intervals by day of the week. {most['day']} has the highest estimate, "
+        f"{most['within_ratio']:.2f} times the same customers' orders on other days, and "
+        f"{least['day']} the lowest, {least['within_ratio']:.2f} times.",
         sources=("spend_by_time",),
         x_title="Day",
-        y_title="Times the value of the mean order",
+        y_title="Times the same customers' orders on other days",
     )
 
 
 def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
     """Draw what sells more than usual in some part of the day."""
     table = named_departments(tables["department_times"], settings)
-    strong = sells_more(table, settings)
+    table = table[table["reason"] == ""]
+    if table.empty:
+        raise TooLittleData("No department has enough customers in any part of the day.")
+    sure = confirmed_goods(tables["split_halves"])
     popular = table.groupby("department")["lines"].sum().nlargest(MOST_DAYPART_ROWS).index
-    shown = list(dict.fromkeys([*strong["department"], *popular]))[:MOST_DAYPART_ROWS]
+    shown = list(dict.fromkeys([*sure["measure"], *popular]))[:MOST_DAYPART_ROWS]
+    of_sure = dict(zip(sure["measure"][::-1], sure["group"][::-1], strict=True))
     best = table.sort_values("lift").groupby("department").tail(1)
+    named = [of_sure.get(name, "") for name in table["department"]]
+    best = best[~best["department"].isin(of_sure)]
+    best = pd.concat([table[table["daypart"] == named], best])
     best = best[best["department"].isin(shown)].sort_values("lift", ascending=False, kind="stable")
     best["when"] = best["department"] + ", " + best["daypart"].str.lower()
     first = best.iloc[0]
@@ -186,94 +213,192 @@ def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
         x="when",
         y="lift",
         name="departments_by_daypart",
-        title="No department is proven to have a time of day of its own"
-        if strong.empty
-        else f"{strong['department'].iloc[0].capitalize()} sells best in the "
-        f"{strong['daypart'].iloc[0].lower()}",
+        title="No department is confirmed to sell more at one time of day"
+        if sure.empty
+        else f"{sure['measure'].iloc[0].capitalize()} sells more "
+        f"{at_daypart(sure['group'].iloc[0])}",
         subtitle="Share of order lines in each department's best part of the day, times its usual "
         f"share, active customers, {figure.with_intervals(settings)}",
         alt=f"Dots with intervals: each department's best part of the day. {first['when']} has "
         f"{first['lift']:.2f} times the usual share of order lines.",
-        sources=("department_times",),
+        sources=("department_times", "split_halves"),
         x_title="Department and part of the day",
         y_title="Times its usual share of order lines",
     )
 
 
+# ---- findings -----------------------------------------------------------------------------------
+
+
 def spending(seen: Evidence, settings: Settings) -> Finding:
     """Say when people spend most, in total and per order."""
-    table = seen.tables["spend_by_time"]
-    hours = table[where(period="hour")]
-    top = hours.sort_values(["spend", "key"], ascending=[False, True])["key"].iloc[0]
-    hour = seen.row("spend_by_time", period="hour", key=top)
-    name, share = hour.cell("name", "hour", "hour"), hour.spend_share
-    prize = Prize(what_if=f"${hour.spend:,.0f} is spent at {name}.")
-    change_mind = "Quantities, which this data lacks: it counts each product once an order."
-    different = table[where(for_headline="yes")].sort_values("order_value_ratio")
-    if different.empty:
-        same = (table["verdict"] == statistics.NO_DIFFERENCE).all()
-        depends = "the value of an order hardly depends on the time"
-        unproven = "no time is proven to hold orders of another value"
-        return Finding(
-            headline=f"Most money is spent at {name}, {share:.1%} of it; "
-            + (depends if same else unproven),
-            so_what="Spend follows the number of orders: no hour or day is proven to hold bigger "
-            "baskets.",
-            action="Choose advertising times by the number of orders, not by basket value.",
-            confidence="high" if same else "medium",
-            figure="order_value_by_hour",
-            prize=prize,
-            change_mind=change_mind,
+    table, halves = seen.tables["spend_by_time"], seen.tables["split_halves"]
+    _require_prices(table)
+    most = _most_money(seen, table[where(period="hour")])
+    said: dict = {
+        "rests_on": (INVENTED_PRICES, DAY_NAMES),
+        "change_mind": "Quantities, which this data lacks: it counts each product once an order.",
+    }
+    topics = (ORDER_VALUE, WITHIN) if (halves["topic"] == ORDER_VALUE).any() else ()
+    rows = [seen.row("split_halves", topic=topic) for topic in topics]
+    acts = rows and _matters(rows[1], settings)
+    if not acts and not (rows and rows[0].confirmed == "yes"):
+        return _no_time_differs(most, table, said)
+    raw, within = rows
+    time = table[table["name"] == raw.cell("group", "when", "time")].iloc[0]
+    when = f"{'on' if time['period'] == 'day' else 'at'} {time['name']}"
+    larger = "larger" if (within if acts else raw).effect > 1 else "smaller"
+    by, of_same = (row.cell("difference", name) for row, name in ((raw, "by"), (within, "of_same")))
+    if acts:
+        differs = (
+            f"the same customers' orders are {of_same:.0%} {larger} {when} than at other times"
         )
-    period, key = different.iloc[-1][["period", "key"]]
-    time = seen.row("spend_by_time", period=period, key=key)
-    when = f"{'on' if period == 'day' else 'at'} {time.cell('name', 'when', 'time')}"
-    value = time.cell("mean_order_value", "order_value")
-    ratio = time.cell("order_value_ratio", "ratio")
-    low = time.cell("order_value_ratio_low", "ratio_low")
-    high = time.cell("order_value_ratio_high", "ratio_high")
+    else:
+        differs = f"orders {when} are {by:.0%} {larger} than at other times, {_but(raw, within)}"
+    said["prize"], said["touches"] = None, ()
+    if acts and larger == "larger":
+        row = seen.row("spend_by_time", period=time["period"], key=time["key"])
+        said |= _to_try(row, time, when, settings)
     return Finding(
-        headline=f"Most money is spent at {name}; orders {when} are worth {ratio:.2f} times the "
-        "mean",
-        so_what=f"An order {when} is worth ${value:.2f}, {ratio:.2f} times the mean (interval "
-        f"{low:.2f} to {high:.2f}); {share:.1%} of all money is spent at {name}.",
-        action=f"Advertise large baskets {when}; elsewhere choose times by orders."
-        if ratio > 1
-        else f"Do not advertise large baskets {when}; choose times by orders.",
+        headline=f"{most}; {differs}",
+        so_what="On the half of the customers that took no part in choosing this time, the value "
+        f"of an order {when} {_compared(raw, 'raw', 'orders at other times')}, and "
+        f"{_compared(within, 'within', 'orders of the same customers at other times')}.",
+        action=f"Try offers of large baskets {when}, against a control group."
+        if said["touches"]
+        else "No action follows from the value of orders.",
+        action_basis=HYPOTHESIS if said["touches"] else NO_ACTION,
+        kind=DIFFERENCE,
         confidence="high",
-        figure=f"order_value_by_{period}",
-        prize=prize,
-        change_mind=change_mind,
+        figure=f"order_value_by_{time['period']}",
+        **said,
     )
+
+
+def _matters(row, settings: Settings) -> bool:
+    """Say whether a confirmed ratio is at least a small effect."""
+    size = max(row.effect, 1 / row.effect) if row.effect > 0 else 0
+    return row.confirmed == "yes" and size >= settings.statistics.effects.ratio[0]
+
+
+def _but(raw, within) -> str:
+    """Say how much of the difference is left within customers."""
+    if within.reason:
+        return "how the same customers' orders compare cannot be told"
+    same_way = (raw.effect > 1) == (within.effect > 1)
+    if not same_way or within.difference < 0.005:
+        return "but those of the same customers are not"
+    return f"but those of the same customers only {within.difference:.0%}"
+
+
+def _compared(row, name: str, other: str) -> str:
+    if row.reason:
+        return f"cannot be compared with that of {other} ({row.cell('reason', f'{name}_reason')})"
+    ratio, low, high = (row.cell(f"effect{end}", f"{name}{end}") for end in ("", "_low", "_high"))
+    return f"is {ratio:.2f} times that of {other} (interval {low:.2f} to {high:.2f})"
+
+
+def _to_try(row, time: pd.Series, when: str, settings: Settings) -> dict:
+    """Give what a trial at a time touches, and what is spent then."""
+    if time["period"] == "day":
+        touches = (Touch(day=time["name"], direction=MORE),)
+    else:
+        (daypart,) = dayparts_of(time["key"], time["key"] + 1, settings)
+        touches = (Touch(daypart=daypart, direction=MORE),)
+    spend, share = row.spend, row.spend_share
+    what_if = f"${spend:,.0f} is spent {when}, {share:.1%} of all."
+    prize = Prize(what_if=what_if, orders=row.orders, spend=spend, share_of_spend=share)
+    return {"touches": touches, "prize": prize}
+
+
+def _no_time_differs(most: str, table: pd.DataFrame, said: dict) -> Finding:
+    alike = (table["verdict"] == statistics.NO_DIFFERENCE).all()
+    return Finding(
+        headline=f"{most}; the value of an order hardly depends on the time"
+        if alike
+        else f"{most}; no time is confirmed to hold larger or smaller orders",
+        so_what="Spend follows the number of orders."
+        if alike
+        else "This data neither shows that the value of an order depends on the time nor excludes "
+        "it.",
+        action="No action follows from the value of orders.",
+        kind=NO_DIFFERENCE if alike else UNDECIDED,
+        confidence="high" if alike else "medium",
+        figure="order_value_by_hour",
+        **said,
+    )
+
+
+def _most_money(seen: Evidence, hours: pd.DataFrame) -> str:
+    """Name the hours whose spend is not proven to lie below the highest."""
+    top = hours[where(ties_with_top="yes")]["key"]
+    if len(top) == np.count_nonzero(hours["spend"]):
+        return "No hour is proven to take more money than the others"
+    for place, key in enumerate(top, start=1):
+        seen.row("spend_by_time", period="hour", key=key).cell("name", f"hour_{place}", "hour")
+    spans = hours_in_words(top)
+    between = f"between {spans.replace('–', ' and ')}" if spans.count("–") == 1 else f"at {spans}"
+    return f"Most money is spent {between}"
 
 
 def goods_by_time(seen: Evidence, settings: Settings) -> Finding:
     """Say what sells more than usual in each part of the day."""
     table = named_departments(seen.tables["department_times"], settings)
-    strong = sells_more(table, settings)
-    best = (table.sort_values("lift_low", ascending=False) if strong.empty else strong).iloc[0]
-    name, daypart = best["department"], best["daypart"]
-    when = "at night" if daypart == "Night" else f"in the {daypart.lower()}"
-    row = seen.row("department_times", daypart=daypart, department=name)
-    lift, low, high = row.lift, row.lift_low, row.lift_high
-    if strong.empty:
-        decided = (table["verdict"] == statistics.NO_DIFFERENCE).all()
-        return Finding(
-            headline="No department is proven to sell more than usual in a part of the day",
-            so_what=f"The likeliest, {name} {when}, has {lift:.2f} times its usual share of order "
-            f"lines (interval {low:.2f} to {high:.2f}).",
-            action="Advertise the same departments all day; choose them by who sees the "
-            "advertisement.",
-            confidence="high" if decided else "low",
-            figure="departments_by_daypart",
-        )
+    for column, reason in (
+        ("department", "Only one department has order lines."),
+        ("daypart", "All orders fall into one part of the day."),
+    ):
+        if seen.tables["department_times"][column].nunique() == 1:
+            raise TooLittleData(reason)
+    halves = seen.tables["split_halves"]
+    sure = confirmed_goods(halves)
+    if sure.empty:
+        return _no_goods_differ(seen, table)
+    topic = sure["topic"].iloc[0]
+    row = seen.row("split_halves", topic=topic)
+    name, daypart = row.cell("measure", "department", "department"), row.cell("group", "daypart")
+    when = at_daypart(daypart)
+    more = row.cell("difference", "more")
+    lift, low, high = (row.cell(f"effect{end}", f"lift{end}") for end in ("", "_low", "_high"))
+    lines = seen.row("department_times", daypart=daypart, department=name).lines
     return Finding(
-        headline=f"{when.capitalize()}, {name} sells {lift:.2f} times its usual share",
-        so_what=f"{name.capitalize()} has {lift:.2f} times its usual share of order lines {when} "
-        f"(interval {low:.2f} to {high:.2f}).",
-        action=f"Offer {name} in {daypart.lower()} advertisements.",
-        prize=Prize(what_if=f"{row.lines:,} order lines {when} are {name}."),
+        headline=f"{name.capitalize()} sells more {when}: its share of order lines is {more:.0%} "
+        "above that of the whole day",
+        so_what="On the half of the customers that took no part in the choice, its share is "
+        f"{lift:.2f} times the usual one (interval {low:.2f} to {high:.2f}). Whether advertising "
+        "it then adds more than advertising it at another time is not in this data.",
+        action=f"Try {name} in advertisements {when}, against a control group.",
+        action_basis=HYPOTHESIS,
+        kind=DIFFERENCE,
+        touches=(Touch(daypart=daypart, department=name, direction=MORE),),
+        prize=Prize(what_if=f"{lines:,} order lines {when} are from {name}."),
         confidence="high",
         figure="departments_by_daypart",
         change_mind="A campaign in that part of the day that moves other departments as much.",
+    )
+
+
+def _no_goods_differ(seen: Evidence, table: pd.DataFrame) -> Finding:
+    alike = (table["verdict"] == statistics.NO_DIFFERENCE).all()
+    picked = seen.tables["split_halves"]
+    picked = picked[picked["topic"].str.startswith(GOODS)]
+    so_what = "On one half of the customers no department stands out at any time of day."
+    if len(picked):
+        best = picked.sort_values("effect_first_half", ascending=False, kind="stable").iloc[0]
+        row = seen.row("split_halves", topic=best["topic"])
+        name, when = row.cell("measure", "department", "department"), at_daypart(row.group)
+        so_what = f"{name.capitalize()} {when} stands out on one half of the customers, and "
+        so_what += "the other half does not confirm it"
+        so_what += (
+            f" ({row.reason})." if row.reason else f": {row.effect:.2f} times its usual share"
+        )
+        if not row.reason:
+            so_what += f" (interval {row.effect_low:.2f} to {row.effect_high:.2f})."
+    return Finding(
+        headline="No department is confirmed to sell more at one time of day than at others",
+        so_what=so_what,
+        action="No action follows: choose what to advertise by other things than the time of day.",
+        kind=NO_DIFFERENCE if alike else UNDECIDED,
+        confidence="high" if alike else "low",
+        figure="departments_by_daypart",
     )

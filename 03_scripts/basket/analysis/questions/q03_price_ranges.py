@@ -1,136 +1,190 @@
-"""Q3: into which few price ranges all prices can be folded, so that effort has a direction."""
+"""Q3: into which few price ranges all prices can be folded, and where each range lies."""
 
 import numpy as np
 import pandas as pd
 
 from basket.analysis import figure
-from basket.analysis.finding import SALES, Evidence, Finding, Prize, TooLittleData
+from basket.analysis.finding import (
+    DESIGN,
+    INVENTED_PRICES,
+    SALES,
+    Evidence,
+    Finding,
+    Prize,
+    TooLittleData,
+)
 from basket.analysis.question import WHEN, Question
+from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.totals import Counts
+from basket.analysis.words import listed
 from basket.project.settings import Settings
 from basket.tables.sums import dollars, per
 
 QUESTION = Question(
     id="Q3",
     title="Price ranges",
-    text="Into which few price ranges can all prices be folded, so that effort has a direction?",
+    text="Into which few price ranges can all prices be folded, and what do they hold?",
     part=WHEN,
 )
-BANDS = 3
-METHODS = ("course", "equal lines", "equal spend")
+ALL = "all departments"
+CUTS = ("third_dollars", "two_thirds_dollars")
 
 
 def price_bands(counts: Counts) -> pd.DataFrame:
-    """Compare the course's price ranges with two proposals from the data, active population.
+    """Say what each price range holds of all departments and of each, active population.
 
-    One row per way to cut and band. `equal lines` cuts where a third and two thirds of the lines
-    are reached, `equal spend` the same of the money. `lines_relabelled` counts the lines of the
-    method that lie in another band than the course's.
+    A row per department and range; the shares are those of the department's lines and spend.
     """
-    lines = counts["product"].at("population", "active")["lines"]
-    cents = counts.products["price_cents"].to_numpy("float64", na_value=np.nan)
-    known = ~np.isnan(cents) & (lines > 0)
-    cents, lines = cents[known].astype(np.int64), lines[known]
-    course = [float(bound) for bound in counts.settings.flags["price_range"].bounds]
-    cuts = {
-        "course": course,
-        "equal lines": weighted_cuts(cents, lines),
-        "equal spend": weighted_cuts(cents, lines * cents),
-    }
-    course_band = np.searchsorted(course, cents)
-    tables = []
-    for method in METHODS:
-        band = np.searchsorted(cuts[method], cents)
-        band_lines = np.bincount(band, lines, BANDS).astype(np.int64)
-        band_cents = np.bincount(band, lines * cents, BANDS).astype(np.int64)
-        edges = [int(cents.min(initial=0)), *cuts[method], int(cents.max(initial=0))]
-        tables.append(
-            pd.DataFrame(
-                {
-                    "method": method,
-                    "band": [f"{number} of {BANDS}" for number in range(1, BANDS + 1)],
-                    "above_dollars": np.array(edges[:-1]) / 100,
-                    "up_to_dollars": np.array(edges[1:]) / 100,
-                    "products": np.bincount(band, minlength=BANDS),
-                    "lines": band_lines,
-                    "share_of_lines": per(band_lines, band_lines.sum()),
-                    "spend": dollars(band_cents),
-                    "share_of_spend": per(band_cents, band_cents.sum()),
-                    "lines_relabelled": int(lines[band != course_band].sum()),
-                    "share_relabelled": float(per(lines[band != course_band].sum(), lines.sum())),
-                }
-            )
-        )
-    return pd.concat(tables, ignore_index=True)
-
-
-def weighted_cuts(values: np.ndarray, weights: np.ndarray) -> list[int]:
-    """Values at which a third and two thirds of the weight are reached; two different values."""
-    order = np.argsort(values, kind="stable")
-    reached = np.cumsum(weights[order])
-    if not len(reached) or not reached[-1]:
-        return [0, 1]
-    first, second = (
-        int(values[order][np.searchsorted(reached, reached[-1] * part / BANDS)]) for part in (1, 2)
+    products = _priced(counts)
+    whole = products.assign(department=ALL)
+    table = pd.concat([whole, products]).groupby(["department", "price_range"], observed=True)
+    table = table.agg(products=("cents", "size"), lines=("lines", "sum"), cents=("spend", "sum"))
+    of_department = table.groupby("department", observed=True)[["lines", "cents"]].transform("sum")
+    table = table.assign(
+        share_of_lines=per(table["lines"], of_department["lines"]),
+        spend=dollars(table["cents"]),
+        share_of_spend=per(table["cents"], of_department["cents"]),
     )
-    return [first, max(second, first + 1)]
+    return table.drop(columns="cents").reset_index().astype({"price_range": "str"})
 
 
-def _require_prices(table: pd.DataFrame) -> None:
-    if not table["lines"].any():
+def department_prices(counts: Counts) -> pd.DataFrame:
+    """Say where the prices of all departments and of each lie, active population, dearest first.
+
+    A third of its order lines cost up to `third_dollars`, two thirds up to `two_thirds_dollars`:
+    the department's own three price ranges.
+    """
+    products = _priced(counts)
+    groups = [(ALL, products)] if len(products) else []
+    rows = [
+        {
+            "department": name,
+            "products": len(of),
+            "lines": of["lines"].sum(),
+            "spend": dollars(of["spend"].sum()),
+            "lowest_dollars": of["cents"].min() / 100,
+            **_own_cuts(of),
+            "highest_dollars": of["cents"].max() / 100,
+        }
+        for name, of in [*groups, *products.groupby("department")]
+    ]
+    columns = ["department", "products", "lines", "spend", "lowest_dollars", *CUTS]
+    table = pd.DataFrame(rows, columns=[*columns, "highest_dollars"])
+    first = (table["department"] != ALL).rename("first")
+    order = pd.concat([first, -table["two_thirds_dollars"], table["department"]], axis=1)
+    return table.loc[order.sort_values(list(order)).index].reset_index(drop=True)
+
+
+def _priced(counts: Counts) -> pd.DataFrame:
+    """Take the products with a price that active customers bought, with their lines."""
+    lines = counts["product"].at("population", "active")["lines"]
+    products = counts.products.assign(lines=lines)
+    products = products[products["price_cents"].notna() & (lines > 0)]
+    cents = products["price_cents"].to_numpy("int64")
+    return pd.DataFrame(
+        {
+            "department": products["department"].astype("str").to_numpy(),
+            "price_range": products["price_range"].to_numpy(),
+            "cents": cents,
+            "lines": products["lines"].to_numpy(),
+            "spend": products["lines"].to_numpy() * cents,
+        }
+    )
+
+
+def _own_cuts(products: pd.DataFrame) -> dict[str, float]:
+    """Prices up to which a third and two thirds of the order lines lie."""
+    products = products.sort_values("cents")
+    reached = 3 * products["lines"].cumsum().to_numpy()
+    places = np.searchsorted(reached, [reached[-1] // 3, 2 * (reached[-1] // 3)])
+    return dict(zip(CUTS, products["cents"].to_numpy()[places] / 100, strict=True))
+
+
+def _of_departments(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Take the departments with a name; TooLittleData where nothing has a price."""
+    if table.empty:
         raise TooLittleData("No order line of an active customer has a price.")
+    return named_departments(table[table["department"] != ALL], settings)
 
 
 def money_by_range(tables: dict, settings: Settings) -> figure.Figure:
-    """Draw how much of the money lies in each price range, by each way to cut."""
+    """Draw how much of each department's money lies in each price range, dearest first."""
+    departments = _of_departments(tables["department_prices"], settings)["department"]
     table = tables["price_bands"]
-    _require_prices(table)
-    names = {f"{number} of {BANDS}": name for number, name in enumerate(("low", "mid", "high"), 1)}
-    data = table.pivot(index="method", columns="band", values="share_of_spend")[list(names)]
-    data = data.rename(columns=names).rename_axis(columns=None).reindex(METHODS)
-    usual = data.loc["course"]
+    ranges = [
+        name for name in settings.flags["price_range"].labels if name in set(table["price_range"])
+    ]
+    shares = table.pivot(index="department", columns="price_range", values="share_of_spend")
+    shares = shares[ranges].fillna(0).rename_axis(columns=None)
+    most = shares.loc[ALL].idxmax()
+    data = shares.loc[departments]
+    first, last = data.iloc[0], data.iloc[-1]
     return figure.stacked_bars(
-        data.rename(index={"course": "usual cuts"}).reset_index(),
-        x="method",
-        series=list(names.values()),
-        name="price_bands",
-        title=f"The usual mid range holds {usual['mid']:.0%} of all money",
-        subtitle="Share of spend in three price ranges, by three ways to cut, active customers",
-        alt=f"Stacked bars: with the usual cuts the mid range holds {usual['mid']:.0%} of spend "
-        f"and the high range {usual['high']:.1%}.",
-        sources=("price_bands",),
-        x_title="Where prices are cut",
+        data.reset_index(),
+        x="department",
+        series=ranges,
+        name="price_ranges",
+        title=f"{most}: {shares.loc[ALL, most]:.0%} of all money, {data[most].min():.0%} to "
+        f"{data[most].max():.0%} of a department's",
+        subtitle="Share of spend in simple price ranges by department, active customers",
+        alt=f"Stacked bars of the money of each department by price range. {most} is the range of "
+        f"{first[most]:.0%} of what is spent on {first.name} and of {last[most]:.0%} of what is "
+        f"spent on {last.name}.",
+        sources=("price_bands", "department_prices"),
+        x_title="Department",
         y_title="Share of spend",
     )
 
 
 def price_ranges(seen: Evidence, settings: Settings) -> Finding:
-    """Say which simple price ranges direct effort."""
-    _require_prices(seen.tables["price_bands"])
-
-    def band(method: str, number: int):
-        return seen.row("price_bands", method=method, band=f"{number} of {BANDS}")
-
-    middle, even = band("course", 2), band("equal spend", 1)
-    lines = middle.cell("share_of_lines", "middle_lines")
-    spend = middle.cell("share_of_spend", "middle_spend")
-    money = middle.cell("spend", "middle_dollars")
-    first = band("course", 1).cell("up_to_dollars", "course_cut_1")
-    second = middle.cell("up_to_dollars", "course_cut_2")
-    top_spend = band("course", 3).cell("share_of_spend", "high_spend")
-    low = even.cell("up_to_dollars", "equal_spend_low")
-    high = band("equal spend", 2).cell("up_to_dollars", "equal_spend_high")
-    moved = even.cell("share_relabelled", "relabelled")
+    """Say what the simple price ranges hold, and where the prices of departments lie."""
+    named = _of_departments(seen.tables["department_prices"], settings)
+    whole = seen.row("department_prices", department=ALL)
+    highest, money = whole.highest_dollars, whole.spend
+    said: dict = {
+        "owner": SALES,
+        "confidence": "high",
+        "rests_on": (INVENTED_PRICES,),
+        "figure": "price_ranges",
+        "prize": Prize(what_if=f"${money:,.0f} is spent on products with a price.", spend=money),
+        "change_mind": "Margins by product: ranges of equal profit would serve better.",
+    }
+    if whole.lowest_dollars == highest:
+        return Finding(
+            headline=f"Every priced order line costs ${highest:.2f}: there is nothing to divide",
+            so_what="One price makes one range.",
+            action="No action follows.",
+            **said,
+        )
+    ranges = _what_they_hold(seen, settings)
+    top = f"The highest price is ${highest:.2f}."
+    if len(named) < 2:
+        return Finding(headline=ranges, so_what=top, action="No action follows.", **said)
+    above = []
+    for place in (0, -1):
+        row = seen.row("department_prices", department=named["department"].iloc[place])
+        name = row.cell("department", f"department_{abs(place)}", "department")
+        cut = row.cell("two_thirds_dollars", f"cut_{abs(place)}")
+        above.append(f"of {name} more than ${cut:.2f}")
     return Finding(
-        headline=f"The usual mid range holds {spend:.0%} of all money; cuts at ${low:.2f} and "
-        f"${high:.2f} would split it evenly",
-        so_what=f"The usual ranges (cuts at ${first:g} and ${second:g}) put {lines:.0%} of the "
-        f"order lines into one range and {top_spend:.1%} of the money into the highest, so they "
-        f"hardly direct effort. The even cuts move {moved:.0%} of the lines to another range.",
-        action="Plan by the ranges of equal spend; keep the usual ones for comparison.",
-        prize=Prize(what_if=f"${money:,.0f} of spend lies in the usual mid range."),
-        owner=SALES,
-        confidence="medium",
-        figure="price_bands",
-        change_mind="Margins by product: ranges of equal profit would serve better.",
+        headline=f"{ranges}; what is dear depends on the department",
+        so_what=f"A third of the order lines {above[0].replace(' more', ' cost more', 1)}, "
+        f"{above[1]}. {top}",
+        action="Plan by each department's own price ranges, cut at a third and two thirds of its "
+        "order lines; keep the simple ones for comparison.",
+        action_basis=DESIGN,
+        **said,
     )
+
+
+def _what_they_hold(seen: Evidence, settings: Settings) -> str:
+    """Say what share of the money each simple price range holds."""
+    table = seen.tables["price_bands"]
+    found = set(table.loc[table["department"] == ALL, "price_range"])
+    ranges = [name for name in settings.flags["price_range"].labels if name in found]
+    shares = [
+        seen.row("price_bands", department=ALL, price_range=name).cell("share_of_spend", name)
+        for name in ranges
+    ]
+    held = [f"{share:.1%} ({name})" for name, share in zip(ranges, shares, strict=True)]
+    return f"The simple price ranges hold {listed(held)} of the money"

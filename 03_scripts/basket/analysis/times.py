@@ -1,0 +1,163 @@
+"""What each customer orders when: whole numbers, and the ratios that the engine makes of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from basket.analysis.statistics.ratios import Ratios, product
+from basket.project.settings import Settings
+
+AT_ONCE = 8  # cells whose influences are in memory together: 162,000 customers take 10 MB each
+
+
+@dataclass(frozen=True)
+class Times:
+    """Counts and sums of cents, a row per customer in each array; together 0.6 KB a customer.
+
+    `orders` is customers x 7 days x 24 hours, `lines` customers x dayparts x departments; the
+    others are customers x 7 days or customers x 24 hours.
+    """
+
+    users: np.ndarray
+    orders: np.ndarray
+    lines: np.ndarray
+    cents_by_day: np.ndarray
+    cents_by_hour: np.ndarray
+    priced_lines_by_day: np.ndarray
+    priced_lines_by_hour: np.ndarray
+
+    @staticmethod
+    def together(parts: Sequence["Times"]) -> "Times":
+        """Put the customers of all parts one after the other."""
+        names = [field.name for field in fields(Times)]
+        return Times(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+    def those(self, rows: np.ndarray) -> "Times":
+        """Keep the customers of a mask, or of these places in this order."""
+        return Times(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def by_id(self) -> "Times":
+        """Order the customers by their ids, so that sums do not depend on the parts."""
+        return self.those(np.argsort(self.users))
+
+    @property
+    def cells(self) -> np.ndarray:
+        """Orders by hour of the week: customers x 168."""
+        return self.orders.reshape(len(self.orders), -1)
+
+    @property
+    def orders_by_day(self) -> np.ndarray:
+        """Orders by day: customers x 7."""
+        return self.orders.sum(axis=2)
+
+    @property
+    def orders_by_hour(self) -> np.ndarray:
+        """Orders by hour: customers x 24."""
+        return self.orders.sum(axis=1)
+
+    def by(self, period: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Orders, cents and priced lines by `day` or `hour`: customers x 7, or customers x 24."""
+        if period == "day":
+            return self.orders_by_day, self.cents_by_day, self.priced_lines_by_day
+        return self.orders_by_hour, self.cents_by_hour, self.priced_lines_by_hour
+
+
+def estimates(
+    above: Sequence[np.ndarray], below: Sequence[np.ndarray], settings: Settings
+) -> Ratios:
+    """Estimate products of ratios as `ratios.product` does, a few cells at a time.
+
+    Each term is customers x cells, or customers, which serves all cells.
+    """
+    terms = [_columns(term) for term in (*above, *below)]
+    size = max(term.shape[1] for term in terms)
+    found = []
+    for first in range(0, size, AT_ONCE):
+        block = slice(first, first + AT_ONCE)
+        few = [term if term.shape[1] == 1 else term[:, block] for term in terms]
+        found.append(product(few[: len(above)], few[len(above) :], settings.statistics.confidence))
+    return joined(found)
+
+
+def against_other_times(y: np.ndarray, x: np.ndarray, settings: Settings) -> Ratios:
+    """Compare Y / X of each time with that of all other times; both are customers x times."""
+    y, x = y.astype("int64"), x.astype("int64")
+    others_y, others_x = y.sum(axis=1, keepdims=True) - y, x.sum(axis=1, keepdims=True) - x
+    return estimates([y, others_x], [x, others_y], settings)
+
+
+def lifts(times: Times, settings: Settings) -> Ratios:
+    """Estimate the lift of each daypart x department, one after the other."""
+    everything, of_department = times.lines.sum(axis=(1, 2)), times.lines.sum(axis=1)
+    by_daypart = times.lines.transpose(1, 0, 2)
+    return joined(
+        [
+            estimates([lines, everything], [lines.sum(axis=1), of_department], settings)
+            for lines in by_daypart
+        ]
+    )
+
+
+def within_customers(y: np.ndarray, x: np.ndarray, settings: Settings) -> Ratios:
+    """Compare Y / X of each time with that of the same customers at all other times.
+
+    The sum of y over the sum of what it would be at each customer's own Y / X of the other times:
+    sum of y_i / sum of x_i * (Y_i - y_i) / (X_i - x_i), over the customers who have both.
+    """
+    found = []
+    for now_y, now_x in zip(y.T.astype("int64"), x.T.astype("int64"), strict=True):
+        others_y, others_x = y.sum(axis=1) - now_y, x.sum(axis=1) - now_x
+        both = (now_x > 0) & (others_x > 0)
+        expected = now_x[both] * others_y[both] / others_x[both]
+        found.append(product([now_y[both]], [expected], settings.statistics.confidence))
+    return joined(found)
+
+
+def joined(found: Sequence[Ratios]) -> Ratios:
+    """Put estimates of several cells one after the other."""
+    names = [field.name for field in fields(Ratios)]
+    return Ratios(*(np.concatenate([getattr(each, name) for each in found]) for name in names))
+
+
+def reasons(found: Ratios, settings: Settings) -> np.ndarray:
+    """Say of each cell why nothing may be concluded from it; empty where something may."""
+    limits = settings.statistics
+    return found.reason(limits.fewest_effective_customers, limits.largest_share_of_one)
+
+
+def columns(found: Ratios, name: str, settings: Settings, times: float = 1.0) -> dict:
+    """Give a table its columns: the ratio under `name`, its limits, and what they rest on."""
+    return {
+        name: found.ratio * times,
+        f"{name}_low": found.low * times,
+        f"{name}_high": found.high * times,
+        "effective_customers": found.effective_customers,
+        "largest_share": found.largest_share,
+        "reason": reasons(found, settings),
+    }
+
+
+def apart(found: Ratios, settings: Settings) -> np.ndarray:
+    """Say of each ratio whether its interval excludes 1, and something may be concluded."""
+    return (reasons(found, settings) == "") & ((found.low > 1) | (found.high < 1))
+
+
+def against_next(here: np.ndarray, names: Sequence[str], settings: Settings) -> dict:
+    """Compare each column of customers x times with the next, as columns of a table.
+
+    The last has no next: its name is empty and its ratio missing.
+    """
+    found = estimates([here[:, :-1]], [here[:, 1:]], settings)
+    last = [np.nan] * min(1, len(names))
+    return {
+        "next_name": [*names[1:], *[""] * len(last)],
+        "ratio_to_next": [*found.ratio, *last],
+        "ratio_to_next_low": [*found.low, *last],
+        "ratio_to_next_high": [*found.high, *last],
+        "stands_out": [*np.where(apart(found, settings), "yes", "no"), *["no"] * len(last)],
+    }
+
+
+def _columns(term: np.ndarray) -> np.ndarray:
+    return term if term.ndim > 1 else term[:, None]

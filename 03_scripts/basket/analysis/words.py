@@ -1,0 +1,49 @@
+"""Numbers, lists and times of day as people write them."""
+
+from collections.abc import Iterable, Sequence
+
+from basket.project.settings import Settings
+from basket.tables.sums import HOURS
+
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def span(first: int, end: int) -> str:
+    """Write the hours from `first` to `end`, which is excluded: 09:00–17:00, 20:00–24:00."""
+    return f"{first:02d}:00–{end:02d}:00"
+
+
+def hours_in_words(hours: Iterable[int]) -> str:
+    """Write hours of the day as spans: 09:00–17:00; 23:00–07:00 over midnight."""
+    hours = set(hours)
+    if len(hours) == HOURS:
+        return span(0, HOURS)
+    starts = sorted(hour for hour in hours if (hour - 1) % HOURS not in hours)
+    spans = []
+    for first in starts:
+        length = next(n for n in range(1, HOURS) if (first + n) % HOURS not in hours)
+        end = first + length
+        spans.append(span(first, end if end <= HOURS else end - HOURS))
+    return listed(spans)
+
+
+def listed(names: Sequence[str]) -> str:
+    """List names: a; a and b; a, b and c."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def number(count: int) -> str:
+    """Write a small whole number as a word."""
+    return NUMBERS[count] if count < len(NUMBERS) else f"{count:,}"
+
+
+def at_daypart(daypart: str) -> str:
+    """Say when: in the evening, at night."""
+    return "at night" if daypart.lower() == "night" else f"in the {daypart.lower()}"
+
+
+def dayparts_of(first: int, end: int, settings: Settings) -> list[str]:
+    """Name the parts of the day that the hours from `first` to `end` (excluded) lie in."""
+    names, of_hour = list(settings.dayparts), settings.daypart_of_hour()
+    return list(dict.fromkeys(names[of_hour[hour]] for hour in range(first, end)))
