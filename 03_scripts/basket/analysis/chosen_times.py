@@ -5,20 +5,13 @@ import pandas as pd
 
 from basket.analysis.halves import chosen_row, in_first_half
 from basket.analysis.statistics.ratios import Ratios
-from basket.analysis.times import (
-    Times,
-    against_other_times,
-    joined,
-    lifts,
-    reasons,
-    within_customers,
-)
+from basket.analysis.times import Times, against_other_times, lifts, reasons, within_customers
 from basket.analysis.totals import Counts
 from basket.analysis.words import span
 from basket.project.settings import Settings
 from basket.tables.sums import HOURS
 
-ORDER_VALUE, WITHIN = "order value by time", "order value by time, within customers"
+ORDER_VALUE, WITHIN = "order value by {}", "order value by {}, within customers"
 GOODS = "goods by time"
 SPLIT_HALVES = [  # as halves.chosen_row makes them, and |effect - 1|
     *("question", "topic", "group", "measure", "effect_first_half", "effect", "effect_low"),
@@ -30,14 +23,19 @@ SPLIT_HALVES = [  # as halves.chosen_row makes them, and |effect - 1|
 def chosen(counts: Counts) -> pd.DataFrame:
     """Pick times and goods on the first half of the customers; estimate them on the second.
 
-    Rows of split_halves: the day or hour whose orders differ most from those of other times,
+    Rows of split_halves: the day and the hour whose orders differ most from those at other times,
     within customers if that is proven on the first half, and for each daypart the department that
     sells most above its usual share. Most is by the limit of the interval that lies nearer to 1.
     Nothing is picked that the first half does not prove.
     """
     settings, in_first = counts.settings, in_first_half(counts.times.users)
     halves = [counts.times.those(rows) for rows in (in_first, ~in_first)]
-    rows = [*_chosen_times(halves, settings), *_chosen_goods(halves, counts)]
+    hours = [span(hour, hour + 1) for hour in range(HOURS)]
+    rows = [
+        *_chosen_times(halves, "day", settings.day_names, settings),
+        *_chosen_times(halves, "hour", hours, settings),
+        *_chosen_goods(halves, counts),
+    ]
     for row in rows:
         row["difference"] = abs(row["effect"] - 1)
     return pd.DataFrame(rows, columns=SPLIT_HALVES)
@@ -58,15 +56,14 @@ def _surely(found: Ratios) -> np.ndarray:
         return np.fmax(found.low, 1 / found.high)
 
 
-def _chosen_times(halves: list[Times], settings: Settings) -> list[dict]:
-    names = [*settings.day_names, *(span(hour, hour + 1) for hour in range(HOURS))]
-
-    def of_all(compare, half: Times) -> Ratios:
-        sums = (half.by(period) for period in ("day", "hour"))
-        return joined([compare(cents, orders, settings) for orders, cents, _ in sums])
-
-    raw = [of_all(against_other_times, half) for half in halves]
-    within = [of_all(within_customers, half) for half in halves]
+def _chosen_times(halves: list[Times], period: str, names: list[str], settings: Settings) -> list:
+    raw, within = (
+        [
+            compare(cents, orders, settings)
+            for orders, cents, _ in (half.by(period) for half in halves)
+        ]
+        for compare in (against_other_times, within_customers)
+    )
     for first in (within[0], raw[0]):
         candidates = proven(first, settings)
         if candidates.any():
@@ -74,13 +71,9 @@ def _chosen_times(halves: list[Times], settings: Settings) -> list[dict]:
             break
     else:
         return []
+    named = {"question": "Q2", "group": names[cell], "measure": "order value"}
     return [
-        chosen_row(
-            {"question": "Q2", "topic": topic, "group": names[cell], "measure": "order value"},
-            *found,
-            cell,
-            settings,
-        )
+        chosen_row(named | {"topic": topic.format(period)}, *found, cell, settings)
         for topic, found in ((ORDER_VALUE, raw), (WITHIN, within))
     ]
 

@@ -143,6 +143,11 @@ def apart(found: Ratios, settings: Settings) -> np.ndarray:
     return (reasons(found, settings) == "") & ((found.low > 1) | (found.high < 1))
 
 
+def level(found: Ratios) -> np.ndarray:
+    """Say of each ratio whether it has an interval, and that holds 1."""
+    return (found.low <= 1) & (found.high >= 1)
+
+
 def against_next(here: np.ndarray, names: Sequence[str], settings: Settings) -> dict:
     """Compare each column of customers x times with the next, as columns of a table.
 

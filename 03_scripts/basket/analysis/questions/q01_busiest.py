@@ -20,7 +20,7 @@ from basket.analysis.finding import (
     Touch,
 )
 from basket.analysis.question import WHEN, Question
-from basket.analysis.times import apart, columns, estimates
+from basket.analysis.times import apart, columns, estimates, level
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
 from basket.analysis.windows import quietest, to_try, windows_in_words
@@ -124,14 +124,14 @@ def _ahead_of_next(
     if not len(others):
         return NO_NEXT | {"level_with": ""}
     found = estimates([orders[:, order[count - 1]]], [orders[:, others]], settings)
-    level = others[~apart(found, settings)]
+    behind = np.sort(others[level(found)])
     return {
         "next_name": named(others[:1]),
         "ratio_to_next": found.ratio[0],
         "ratio_to_next_low": found.low[0],
         "ratio_to_next_high": found.high[0],
-        "stands_out": "no" if others[0] in level else "yes",
-        "level_with": named(np.sort(level)) if len(level) else "",
+        "stands_out": "yes" if apart(found, settings)[0] else "no",
+        "level_with": named(behind) if len(behind) else "",
     }
 
 

@@ -24,9 +24,9 @@ from basket.analysis.question import WHEN, Question
 from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.times import (
     against_other_times,
-    apart,
     columns,
     estimates,
+    level,
     lifts,
     reasons,
     within_customers,
@@ -67,8 +67,6 @@ def spend_by_time(counts: Counts) -> pd.DataFrame:
         ratio = against_other_times(cents, orders, settings)
         item = against_other_times(cents, priced, settings)
         within = within_customers(cents, orders, settings)
-        top = estimates([cents], [cents[:, totals.argmax()]], settings)
-        ties = ~apart(top, settings) & (totals > 0)
         tables.append(
             pd.DataFrame(
                 {
@@ -79,7 +77,7 @@ def spend_by_time(counts: Counts) -> pd.DataFrame:
                     "orders": orders.sum(axis=0).astype("int64"),
                     "spend": dollars(totals),
                     "spend_share": per(totals, totals.sum()),
-                    "ties_with_top": np.where(ties, "yes", "no"),
+                    "ties_with_top": np.where(_ties_with_top(cents, settings), "yes", "no"),
                     "mean_order_value": value.ratio / 100,
                     "mean_order_value_low": value.low / 100,
                     "mean_order_value_high": value.high / 100,
@@ -99,6 +97,20 @@ def spend_by_time(counts: Counts) -> pd.DataFrame:
         )
     table = pd.concat(tables, ignore_index=True)
     return table[table["orders"] > 0].reset_index(drop=True)
+
+
+def _ties_with_top(cents: np.ndarray, settings: Settings) -> np.ndarray:
+    """Say of each column whether its sum is not proven to lie below the highest.
+
+    All tie that are not 0 where nothing may be concluded from the highest.
+    """
+    totals = cents.sum(axis=0)
+    top = int(totals.argmax())
+    if reasons(estimates([cents[:, top]], [cents.sum(axis=1)], settings), settings)[0]:
+        return totals > 0
+    ties = level(estimates([cents], [cents[:, top]], settings))
+    ties[top] = True
+    return ties
 
 
 def department_times(counts: Counts) -> pd.DataFrame:
@@ -239,12 +251,16 @@ def spending(seen: Evidence, settings: Settings) -> Finding:
         "rests_on": (INVENTED_PRICES, DAY_NAMES),
         "change_mind": "Quantities, which this data lacks: it counts each product once an order.",
     }
-    topics = (ORDER_VALUE, WITHIN) if (halves["topic"] == ORDER_VALUE).any() else ()
-    rows = [seen.row("split_halves", topic=topic) for topic in topics]
-    acts = rows and _matters(rows[1], settings)
-    if not acts and not (rows and rows[0].confirmed == "yes"):
+    picked = [
+        [seen.row("split_halves", topic=topic.format(period)) for topic in (ORDER_VALUE, WITHIN)]
+        for period in ("day", "hour")
+        if (halves["topic"] == ORDER_VALUE.format(period)).any()
+    ]
+    acting = [rows for rows in picked if _matters(rows[1], settings)]
+    acts = bool(acting)
+    if not (differ := acting or [rows for rows in picked if rows[0].confirmed == "yes"]):
         return _no_time_differs(most, table, said)
-    raw, within = rows
+    raw, within = differ[0]
     time = table[table["name"] == raw.cell("group", "when", "time")].iloc[0]
     when = f"{'on' if time['period'] == 'day' else 'at'} {time['name']}"
     larger = "larger" if (within if acts else raw).effect > 1 else "smaller"

@@ -8,6 +8,7 @@ from basket.analysis.finding import (
     DESIGN,
     HYPOTHESIS,
     MORE,
+    NO_ACTION,
     SALES,
     Evidence,
     Finding,
@@ -207,17 +208,18 @@ def small_departments(seen: Evidence, settings: Settings) -> Finding:
     other, share2 = before.cell("department", "before"), before.cell("share", "before_share")
     alone = before.stands_out == "yes"
     trial = TRIALS.get(factor, "").format(name=name) if alone else ""
+    wider = f"Decide whether the range of {name} should be wider before advertising it."
+    action = trial or (wider if alone else "No action follows.")
     return Finding(
         headline=f"{name.capitalize()} has the lowest share of order lines, {share:.2%}: {why}"
         if alone
         else f"{name.capitalize()} and {other} have the lowest shares of order lines, {share:.2%} "
         f"and {share2:.2%}; which of them is last is not proven",
         so_what=f"{name.capitalize()} has {products:,} products, {of_products:.2%} of those sold. "
-        f"{_bought_by(row, name)} That is {typical:.2f} times as many as have a typical department; "
-        f"its buyers have {often:.1f} orders with it.",
-        action=trial
-        or f"Decide whether the range of {name} should be wider before advertising it.",
-        action_basis=HYPOTHESIS if trial else DESIGN,
+        f"{_bought_by(row, name)} That is {typical:.2f} times as many as have a typical "
+        f"department; its buyers have {often:.1f} orders with it.",
+        action=action,
+        action_basis=HYPOTHESIS if trial else DESIGN if alone else NO_ACTION,
         touches=(Touch(department=name, direction=MORE),) if trial else (),
         prize=Prize(what_if=f"{row.lines:,} order lines are from {name}.", spend=row.spend),
         owner=SALES,

@@ -1,0 +1,226 @@
+"""Times, prices and departments: every ratio with its limits against SQL on the raw files."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import oracle_times
+from basket.analysis.halves import in_first_half
+from basket.analysis.times import Times, estimates, within_customers
+
+DATA = ["generated", "panel"]
+RATIO = {"ratio": "", "low": "_low", "high": "_high"}
+
+
+@pytest.fixture(scope="module")
+def expected_of(request):
+    """Give a function that asks the oracle once per data and half of the customers."""
+    answers = {}
+
+    def expected(data, of=oracle_times.WHOLE):
+        if (data, of) not in answers:
+            answers[data, of] = oracle_times.ratios(data, of)
+        return answers[data, of]
+
+    return expected
+
+
+@pytest.fixture(params=DATA)
+def data(request):
+    """Give the generated and the real raw files."""
+    return request.getfixturevalue(request.param)
+
+
+def assert_ratios(found: pd.DataFrame, name: str, expected: pd.DataFrame, times: float = 1) -> None:
+    """Compare a table's ratio, limits, effective customers and largest share with the oracle's."""
+    expected = expected.loc[found.index]
+    for theirs, ours in RATIO.items():
+        np.testing.assert_allclose(
+            found[f"{name}{ours}"].astype(float), expected[theirs].astype(float) * times, rtol=1e-6
+        )
+    for theirs, ours in (("m", "effective_customers"), ("largest_share", "largest_share")):
+        if ours in found:
+            np.testing.assert_allclose(
+                found[ours].astype(float), expected[theirs].astype(float), rtol=1e-6
+            )
+
+
+def test_quiet_windows_are_the_lowest_of_each_day_with_the_oracles_limits(built, data, expected_of):
+    expected = expected_of(data)["windows"]
+    found = built(data, "corrected").all_results["quiet_windows"]
+    lowest = expected.groupby(expected.index.str[0])["ratio"].min()
+    cells = found["day"].astype(str) + " " + found["from_hour"].astype(str)
+    found = found.set_index(cells)
+    np.testing.assert_allclose(found["share"], lowest[found["day"].astype(str)], rtol=1e-9)
+    assert_ratios(found, "index", expected, 7 * 16 / 3)
+    assert (found["difference"] - abs(1 - found["index"])).abs().max() < 1e-9
+    assert found["is_quiet"].eq("yes").eq(found["index_high"] < 1).all()
+    assert found["at_edge"].eq("yes").eq(found["from_hour"].isin([7, 20])).all()
+
+
+def test_lifts_by_daypart_are_the_oracles(built, data, expected_of):
+    found = built(data, "corrected").all_results["department_times"]
+    found = found.set_index(found["daypart"] + ": " + found["department"])
+    expected = expected_of(data)["lifts"]
+    assert_ratios(found, "lift", expected)
+    known = found[found["lift_low"].notna()]
+    theirs = expected.loc[known.index, "p_value"]
+    np.testing.assert_allclose(known["p_value"], theirs, rtol=1e-5)
+    few = (found["effective_customers"] < 10) | (found["largest_share"] > 0.25)
+    assert found["reason"].ne("").eq(few | found["lift_low"].isna()).all()
+
+
+@pytest.mark.parametrize("period", ["day", "hour"])
+def test_order_values_by_time_and_within_customers_are_the_oracles(
+    built, data, expected_of, period
+):
+    found = built(data, "corrected").all_results["spend_by_time"]
+    found = found[found["period"] == period].set_index("key")
+    values, within = (expected_of(data)[f"{period} {kind}"] for kind in ("values", "within"))
+    assert_ratios(found, "order_value_ratio", values)
+    np.testing.assert_allclose(found["p_value"], values.loc[found.index, "p_value"], rtol=1e-5)
+    known = found[found["within_low"].notna()].rename(
+        columns={"within_low": "within_ratio_low", "within_high": "within_ratio_high"}
+    )
+    known = known.drop(columns=["effective_customers", "largest_share"])
+    known = known.rename(columns={"within_effective_customers": "effective_customers"})
+    assert len(known) > 5
+    assert_ratios(known, "within_ratio", within)
+
+
+def chosen_by_the_oracle(first: pd.DataFrame, cells: int, more: bool) -> str | None:
+    """Choose as D-45 says: proven, at least a small effect, the one that is surely farthest off."""
+    size = np.fmax(first["ratio"], 1 / first["ratio"])
+    sure = (first["m"] >= 10) & (first["largest_share"] <= 0.25) & (first["p_value"] < 0.05 / cells)
+    candidates = first[sure & (size >= 1.05) & ((first["ratio"] > 1) | (not more))]
+    if candidates.empty:
+        return None
+    return np.fmax(candidates["low"], 1 / candidates["high"]).idxmax()
+
+
+def test_what_is_chosen_is_chosen_on_one_half_and_estimated_on_the_other(
+    built, data, expected_of, settings
+):
+    table = built(data, "corrected").all_results["split_halves"]
+    table = table[table["question"] == "Q2"].set_index("topic")
+    first, second = (expected_of(data, half) for half in HALVES)
+    expected = {}
+    lifts, unnamed = first["lifts"], tuple(settings.labels.unnamed_departments)
+    for daypart in settings.dayparts:
+        named = lifts.index.str.startswith(daypart) & ~lifts.index.str.endswith(unnamed)
+        cell = chosen_by_the_oracle(lifts[named], len(lifts), more=True)
+        if cell is not None:
+            expected[f"goods by time: {daypart}"] = ("lifts", cell, cell.split(": ")[1])
+    for period, names in (("day", settings.day_names), ("hour", range(24))):
+        for kind in ("within", "values"):
+            ratios = first[f"{period} {kind}"]
+            cell = chosen_by_the_oracle(ratios[ratios["m"] > 0], len(names), more=False)
+            if cell is not None:
+                said = names[cell] if period == "day" else f"{cell:02d}:00–{cell + 1:02d}:00"
+                expected[f"order value by {period}"] = (f"{period} values", cell, said)
+                within = f"order value by {period}, within customers"
+                expected[within] = (f"{period} within", cell, said)
+                break
+    assert set(table.index) == set(expected)
+    for topic, (kind, cell, name) in expected.items():
+        row = table.loc[topic]
+        assert name in (row["group"], row["measure"])
+        theirs = second[kind].loc[cell]
+        assert row["effect_first_half"] == pytest.approx(first[kind].loc[cell, "ratio"])
+        for ours, column in (("effect", "ratio"), ("effect_low", "low"), ("effect_high", "high")):
+            assert row[ours] == pytest.approx(theirs[column], rel=1e-6)
+        assert row["difference"] == pytest.approx(abs(theirs["ratio"] - 1))
+
+
+HALVES = (oracle_times.FIRST_HALF, oracle_times.SECOND_HALF)
+
+
+def test_the_halves_are_those_of_the_sql(built, data):
+    users = built(data, "corrected").analysis["counts"].times.users
+    by_sql = [user * 2654435761 % 4294967296 < 2147483648 for user in users.tolist()]
+    assert in_first_half(users).tolist() == by_sql
+    assert 0.4 < np.mean(by_sql) < 0.6
+    assert (np.diff(users.astype("int64")) > 0).all()
+
+
+def test_prices_of_departments_are_the_oracles(built, data):
+    results = built(data, "corrected").all_results
+    expected = oracle_times.goods(data)["prices"]
+    found = results["department_prices"].set_index("department")
+    assert found.index[0] == "all departments"
+    assert found["two_thirds_dollars"].iloc[1:].is_monotonic_decreasing
+    assert set(found.index) == set(expected.index)
+    columns = [*expected.columns[:-3]]
+    for column in columns:
+        np.testing.assert_allclose(found[column].astype(float), expected.loc[found.index, column])
+    bands = results["price_bands"].pivot(
+        index="department", columns="price_range", values="share_of_spend"
+    )
+    for name in ("low", "mid", "high"):
+        ours = bands[f"{name.capitalize()}-range product"]
+        np.testing.assert_allclose(ours.loc[found.index], expected.loc[found.index, name])
+    assert results["price_bands"].groupby("department")["share_of_lines"].sum().round(9).eq(1).all()
+
+
+def test_reach_and_ranks_of_departments_are_the_oracles(built, data, expected_of):
+    found = built(data, "corrected").all_results["department_reach"].set_index("department")
+    expected = oracle_times.goods(data)["reach"]
+    assert list(found["lines"]) == sorted(expected["lines"], reverse=True)
+    for column in expected:
+        np.testing.assert_allclose(found[column].astype(float), expected.loc[found.index, column])
+    named = found[~found.index.isin(["missing", "other"]) & (found["next_name"] != "")]
+    ratios = expected_of(data)["departments"]
+    assert set(named.index) == set(ratios.index)
+    assert_ratios(named, "ratio_to_next", ratios)
+    outside = (named["ratio_to_next_low"] > 1) & (named["reason"] == "")
+    assert named["stands_out"].eq("yes").eq(outside).all()
+    typical = np.exp(np.log(found["products"]).mean())
+    np.testing.assert_allclose(found["products_against_typical"], found["products"] / typical)
+
+
+def test_busiest_times_have_the_shares_and_ratios_of_plain_sums(built, data):
+    run = built(data, "corrected")
+    orders = run.table("analysis_orders").merge(
+        run.table("analysis_customers").query("exclusion_flag == 'Active'")[["user_id"]]
+    )
+    table = run.all_results["busiest_times"].set_index(["period", "rank"])
+    for period, column, size, of in (("days", "order_day", 2, 7), ("hours", "order_hour", 8, 24)):
+        counts = orders[column].value_counts()
+        busiest = table.loc[(period, "busiest")]
+        assert busiest["share"] == pytest.approx(counts.iloc[:size].sum() / len(orders))
+        assert busiest["equal_share"] == pytest.approx(size / of)
+        assert busiest["index"] == pytest.approx(busiest["share"] / (size / of))
+        assert busiest["ratio_to_next"] == pytest.approx(counts.iloc[size - 1] / counts.iloc[size])
+        assert busiest["stands_out"] == ("yes" if busiest["ratio_to_next_low"] > 1 else "no")
+    quiet = run.all_results["quiet_windows"]
+    together = table.loc[("windows", "slowest")]
+    assert together["orders"] == quiet["orders"].sum()
+    assert together["tenth_more"] == pytest.approx(quiet["orders"].sum() / len(orders) / 10)
+    assert together["spend"] == pytest.approx(quiet["spend"].sum(), abs=0.05)
+
+
+# ---- the arithmetic, on a few customers --------------------------------------------------------
+
+
+def test_a_customer_who_orders_at_one_time_only_says_nothing_within(settings):
+    orders = np.array([[1, 1], [2, 0], [1, 3]])
+    cents = np.array([[300, 100], [9_999, 0], [200, 450]])
+    found = within_customers(cents, orders, settings)
+    assert found.ratio == pytest.approx([(300 + 200) / (100 + 150), (100 + 450) / (300 + 600)])
+
+
+def test_cells_are_estimated_alike_however_many_at_once(settings, monkeypatch):
+    draw = np.random.default_rng(1)
+    counts = draw.integers(0, 9, (40, 30)).astype(np.uint8)
+    whole = estimates([counts, counts.sum(axis=1)], [counts[:, ::-1], counts[:, 0]], settings)
+    monkeypatch.setattr("basket.analysis.times.AT_ONCE", 1)
+    one_by_one = estimates([counts, counts.sum(axis=1)], [counts[:, ::-1], counts[:, 0]], settings)
+    np.testing.assert_allclose(whole.low, one_by_one.low)
+    np.testing.assert_allclose(whole.effective_customers, one_by_one.effective_customers)
+
+
+def test_the_order_of_the_customers_is_that_of_their_ids():
+    one = np.arange(3)
+    times = Times(np.array([5, 2, 9]), *[one.reshape(3, 1)] * 6)
+    assert times.by_id().orders.ravel().tolist() == [1, 0, 2]
+    assert Times.together([times, times]).users.tolist() == [5, 2, 9, 5, 2, 9]
