@@ -153,7 +153,8 @@ WITH bought AS (
 SELECT department, count(*) AS lines,
        count(*) / (SELECT count(*) FROM bought) AS share,
        count(DISTINCT product_id) AS products,
-       count(DISTINCT user_id) / (SELECT count(*) FROM members WHERE population = 'active') AS reach,
+       count(DISTINCT user_id) / (SELECT count(*) FROM members WHERE population = 'active')
+           AS reach,
        count(DISTINCT order_id) / count(DISTINCT user_id) AS orders_per_buyer,
        count(*) / count(DISTINCT order_id) AS lines_per_order
 FROM bought GROUP BY department ORDER BY lines DESC

@@ -9,8 +9,9 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from basket.analysis import part as counting
+from basket.analysis import totals
 from basket.analysis.groups import POPULATIONS, add_missing_label, is_active
-from basket.analysis.part import Goods, Part, TimeColumns
+from basket.analysis.part import Goods, Part
 from basket.analysis.totals import Counts
 from basket.project.folders import ROOT
 from basket.project.settings import POPULATION_FLAG, load_settings
@@ -82,7 +83,7 @@ def test_what_is_counted_fast_is_what_is_counted_plainly(orders):
     assert np.array_equal(by_product["lines"], counts(lines, keys, (2, 4)))
     reordered = counts(lines[lines["reordered"]], keys, (2, 4))
     assert np.array_equal(by_product["reordered_lines"], reordered)
-    bought = counting.department_lines(part, GOODS)
+    bought = counting.times_of(part, GOODS).lines.sum(axis=1)
     assert np.array_equal(bought, counts(lines, ["customer", "department"], (3, 3)))
     by_department = counting.by_department(part, bought, GOODS)
     for name, id_column in (("orders", "order_id"), ("customers", "customer")):
@@ -102,7 +103,7 @@ def test_lines_by_group_and_department_are_those_counted_line_by_line(orders, co
     part = Part(lines[["order_id", "product_key", "reordered"]], table, CUSTOMERS, SETTINGS)
     group = add_missing_label(pd.Series(codes, dtype="Int8"), "missing")
     labels = pd.DataFrame({"region": group})
-    bought = counting.department_lines(part, GOODS)
+    bought = counting.times_of(part, GOODS).lines.sum(axis=1)
     axis = {"department": DEPARTMENTS}
     mix = counting.by_group(part, bought, labels, "mix", "lines", axis)["mix_region"]
     lines["group"] = group.codes[lines["customer"]]
@@ -113,31 +114,43 @@ def test_lines_by_group_and_department_are_those_counted_line_by_line(orders, co
 
 @given(st.lists(ORDER, min_size=1, max_size=6))
 @effort(deadline=None)
-def test_the_moments_of_times_have_the_sums_that_their_columns_name(orders):
+def test_what_each_customer_orders_when_is_counted_order_by_order(orders):
     table, lines = frames(orders)
     part = Part(lines[["order_id", "product_key", "reordered"]], table, CUSTOMERS, SETTINGS)
-    moments = counting.time_moments(part, GOODS)
-    columns = TimeColumns(len(SETTINGS.dayparts), len(DEPARTMENTS))
-    active = table[is_active(CUSTOMERS, SETTINGS)[[customer for customer, *_ in orders]]]
-    assert moments.n == 2
-
-    def of(block: str) -> np.ndarray:
-        return columns.block(block) @ moments.sums
-
+    times = counting.times_of(part, GOODS)
+    assert times.users.tolist() == [7, 5, 9]
+    table["customer"] = [customer for customer, *_ in orders]
+    by_cell = counts(table, ["customer", "order_day", "order_hour"], (3, 7, 24))
+    assert np.array_equal(times.orders, by_cell)
+    assert np.array_equal(times.orders_by_day, by_cell.sum(axis=2))
+    assert np.array_equal(times.orders_by_hour, by_cell.sum(axis=1))
     for period, size in (("day", 7), ("hour", 24)):
-        by = active.groupby(f"order_{period}")[["spend_cents", "priced_lines"]].sum()
-        by = by.reindex(range(size), fill_value=0)
-        assert of(f"cents_by_{period}").tolist() == by["spend_cents"].tolist()
-        assert of(f"priced_lines_by_{period}").tolist() == by["priced_lines"].tolist()
-    by_cell = counts(active, ["order_day", "order_hour"], (7, 24))
-    assert of("orders").tolist() == by_cell.ravel().tolist()
-    assert (columns.orders_by_day @ moments.sums).tolist() == by_cell.sum(axis=1).tolist()
-    assert (columns.orders_by_hour @ moments.sums).tolist() == by_cell.sum(axis=0).tolist()
+        by = table.groupby(["customer", f"order_{period}"])[["spend_cents", "priced_lines"]].sum()
+        cells = pd.MultiIndex.from_product([range(3), range(size)])
+        by = by.reindex(cells, fill_value=0)
+        _, cents, priced = times.by(period)
+        assert cents.ravel().tolist() == by["spend_cents"].tolist()
+        assert priced.ravel().tolist() == by["priced_lines"].tolist()
     hours = table["order_hour"].to_numpy()[lines["order_id"]]
     lines["daypart"] = np.array(SETTINGS.daypart_of_hour())[hours]
-    shape = len(SETTINGS.dayparts), len(DEPARTMENTS)
-    expected = counts(lines[lines["is_active"]], ["daypart", "department"], shape)
-    assert of("lines").tolist() == expected.ravel().tolist()
+    shape = 3, len(SETTINGS.dayparts), len(DEPARTMENTS)
+    expected = counts(lines, ["customer", "daypart", "department"], shape)
+    assert np.array_equal(times.lines, expected)
+    assert all(column.dtype.itemsize < 8 for column in (times.orders, times.lines, cents))
+
+
+@given(st.lists(ORDER, min_size=1, max_size=6))
+@effort(deadline=None)
+def test_orders_by_daypart_and_at_the_weekend_are_sums_of_the_times(orders):
+    table, lines = frames(orders)
+    part = Part(lines[["order_id", "product_key", "reordered"]], table, CUSTOMERS, SETTINGS)
+    found = totals.customer_times(counting.times_of(part, GOODS), SETTINGS)
+    daypart = np.array(SETTINGS.daypart_of_hour())
+    expected = np.zeros((3, len(SETTINGS.dayparts) + 1), int)
+    for customer, day, hour, _ in orders:
+        expected[customer, daypart[hour]] += 1
+        expected[customer, -1] += SETTINGS.day_names[day] in SETTINGS.weekend
+    assert found.tolist() == expected.tolist()
 
 
 def test_what_is_counted_is_shown_with_a_row_for_aggregates_of_one_kind():

@@ -218,9 +218,13 @@ def test_spend_by_time_repeats_the_oracles_orders_and_spend(built, expected_of, 
     assert found["orders"].tolist() == expected["orders"].tolist()
     assert found["spend"].to_numpy() == pytest.approx(expected["spend"].to_numpy(), abs=0.01)
     value = expected["spend"] / expected["orders"]
-    everyone = expected["spend"].sum() / expected["orders"].sum()
+    others = (expected["spend"].sum() - expected["spend"]) / (
+        expected["orders"].sum() - expected["orders"]
+    )
     assert found["mean_order_value"].to_numpy() == pytest.approx(value.to_numpy())
-    assert found["order_value_ratio"].to_numpy() == pytest.approx((value / everyone).to_numpy())
+    assert found["order_value_ratio"].to_numpy() == pytest.approx((value / others).to_numpy())
+    assert found.loc[found["spend"].idxmax(), "ties_with_top"] == "yes"
+    assert found.loc[found["spend"].idxmin(), "ties_with_top"] == "no"
 
 
 def test_busiest_times_are_those_with_most_orders(built, expected_of, generated):
@@ -257,9 +261,8 @@ def test_the_number_of_parts_changes_no_character_of_any_table(built, request, d
     for name, table in whole.all_results.items():
         assert len(table), name
         assert to_csv(split.all_results[name]) == to_csv(table), name
-    assert {"tests", "quiet_windows", "spend_by_time", "department_times", "product_pairs"} < set(
-        whole.all_results
-    )
+    times = {"quiet_windows", "spend_by_time", "department_times", "split_halves"}
+    assert {"tests", "product_pairs", "department_reach", *times} < set(whole.all_results)
 
 
 def test_a_customers_rows_lie_in_one_part_of_every_table(built, generated):
