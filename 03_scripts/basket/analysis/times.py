@@ -7,6 +7,7 @@ import numpy as np
 
 from basket.analysis.statistics.ratios import Ratios, product
 from basket.project.settings import Settings
+from basket.tables.sums import HOURS
 
 AT_ONCE = 8  # cells whose influences are in memory together: 162,000 customers take 10 MB each
 
@@ -44,7 +45,7 @@ class Times:
     @property
     def cells(self) -> np.ndarray:
         """Orders by hour of the week: customers x 168."""
-        return self.orders.reshape(len(self.orders), -1)
+        return self.orders.reshape(len(self.orders), 7 * HOURS)
 
     @property
     def orders_by_day(self) -> np.ndarray:
@@ -73,7 +74,7 @@ def estimates(
     terms = [_columns(term) for term in (*above, *below)]
     size = max(term.shape[1] for term in terms)
     found = []
-    for first in range(0, size, AT_ONCE):
+    for first in range(0, max(1, size), AT_ONCE):
         block = slice(first, first + AT_ONCE)
         few = [term if term.shape[1] == 1 else term[:, block] for term in terms]
         found.append(product(few[: len(above)], few[len(above) :], settings.statistics.confidence))
@@ -143,9 +144,9 @@ def apart(found: Ratios, settings: Settings) -> np.ndarray:
     return (reasons(found, settings) == "") & ((found.low > 1) | (found.high < 1))
 
 
-def level(found: Ratios) -> np.ndarray:
-    """Say of each ratio whether it has an interval, and that holds 1."""
-    return (found.low <= 1) & (found.high >= 1)
+def level(found: Ratios, settings: Settings) -> np.ndarray:
+    """Say of each ratio whether its interval holds 1, and something may be concluded."""
+    return (reasons(found, settings) == "") & (found.low <= 1) & (found.high >= 1)
 
 
 def against_next(here: np.ndarray, names: Sequence[str], settings: Settings) -> dict:

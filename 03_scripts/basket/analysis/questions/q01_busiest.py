@@ -124,7 +124,7 @@ def _ahead_of_next(
     if not len(others):
         return NO_NEXT | {"level_with": ""}
     found = estimates([orders[:, order[count - 1]]], [orders[:, others]], settings)
-    behind = np.sort(others[level(found)])
+    behind = np.sort(others[level(found, settings)])
     return {
         "next_name": named(others[:1]),
         "ratio_to_next": found.ratio[0],
@@ -238,7 +238,7 @@ def _from_average(first, last) -> str:
     )
     low, high = (row.cell("index", f"{name}_index") for row, name in ((first, "q"), (last, "l")))
     if low < 1 < high:
-        return f"from {most} fewer to {least} more orders than"
+        return f"between {most} fewer and {least} more orders than"
     sizes = sorted({most, least}, key=lambda size: int(size[:-1]))
     return f"{' to '.join(sizes)} {'more' if low > 1 else 'fewer'} orders than"
 
@@ -272,17 +272,20 @@ def busiest(seen: Evidence, settings: Settings) -> Finding:
         action="Plan capacity and service for these days and hours.",
         action_basis=DESIGN,
         owner=SALES,
-        prize=Prize(
-            what_if=f"{orders:,} orders fall on {days}.",
-            orders=orders,
-            spend=of_days.cell("spend", "days_spend"),
-            share_of_spend=of_days.cell("share_of_spend", "days_share_of_spend"),
-        ),
+        prize=_prize(of_days, "days", f"{orders:,} orders fall on {days}."),
         confidence="low" if reason or not ahead else "medium" if level or hours_level else "high",
         rests_on=(DAY_NAMES,),
         figure="orders_by_day_hour",
         change_mind="An official list of weekdays that reads 0 as another day than Saturday.",
     )
+
+
+def _prize(row, name: str, what_if: str) -> Prize:
+    """Give the orders at some times, and their spend where anything has a price."""
+    spend = row.cell("spend", f"{name}_spend")
+    share = row.cell("share_of_spend", f"{name}_share_of_spend") if spend else None
+    orders = row.cell("orders", f"{name}_orders")
+    return Prize(what_if=what_if, orders=orders, spend=spend or None, share_of_spend=share)
 
 
 def quiet(seen: Evidence, settings: Settings) -> Finding:
@@ -317,12 +320,11 @@ def quiet(seen: Evidence, settings: Settings) -> Finding:
             for row in trial.itertuples()
             for daypart in dayparts_of(row.from_hour, row.to_hour, settings)
         ),
-        prize=Prize(
-            what_if=f"The quietest windows of all days hold {orders:,} orders, {share:.1%} of all; "
-            f"a tenth more orders in them would be {more:.2%} more in all.",
-            orders=orders,
-            spend=together.cell("spend", "windows_spend"),
-            share_of_spend=together.cell("share_of_spend", "windows_share_of_spend"),
+        prize=_prize(
+            together,
+            "windows",
+            f"The quietest windows of all days hold {orders:,} orders, {share:.1%} of all; a tenth "
+            f"more orders in them would be {more:.2%} more in all.",
         ),
         confidence="low"
         if few or not sure
@@ -349,7 +351,7 @@ def _thin_out(table: pd.DataFrame, names: str, settings: Settings) -> str:
 def _about_windows(table: pd.DataFrame, first, settings: Settings) -> list[str]:
     """Say on what the windows depend, whether days differ, and which hold no order at all."""
     edge = table["at_edge"] == "yes"
-    which = "They touch" if edge.all() else "Some of them touch"
+    which = "These windows touch" if edge.all() else "Some of these windows touch"
     said = [
         f"{which} an end of the hours in which we take people to be awake: that setting of ours "
         "decides which window is the quietest."
@@ -362,7 +364,7 @@ def _about_windows(table: pd.DataFrame, first, settings: Settings) -> list[str]:
         said.append(f"No order falls into {windows_in_words(at, len(settings.day_names))}.")
     closed = [name for name in settings.day_names if name not in set(table["day_name"])]
     if closed:
-        said.append(f"No order falls on {listed(closed)} in these hours.")
+        said.append(f"No order falls on {listed(closed)} in waking hours.")
     few = sorted(set(table["reason"]) - {""})
     if few:
         said.append(f"Not of every window may something be concluded: {listed(few)}.")
@@ -371,11 +373,10 @@ def _about_windows(table: pd.DataFrame, first, settings: Settings) -> list[str]:
         low, high = (
             first.cell(f"ratio_to_next_{end}", f"to_next_{end}") for end in ("low", "high")
         )
-        proven = first.stands_out == "yes"
         day = first.cell("day_name", "quietest_day", "day")
         said.append(
-            f"{day if proven else 'No day'} is {'' if proven else 'proven to be '}the quietest: "
-            f"{day} has {ratio:.0%} of the orders of the next, {first.next_name} (interval "
+            (f"{day} is the quietest" if first.stands_out == "yes" else "No day is proven quietest")
+            + f": {day} has {ratio:.0%} of the orders of the next, {first.next_name} (interval "
             f"{low:.0%} to {high:.0%})."
         )
     return said

@@ -108,7 +108,7 @@ def _ties_with_top(cents: np.ndarray, settings: Settings) -> np.ndarray:
     top = int(totals.argmax())
     if reasons(estimates([cents[:, top]], [cents.sum(axis=1)], settings), settings)[0]:
         return totals > 0
-    ties = level(estimates([cents], [cents[:, top]], settings))
+    ties = level(estimates([cents], [cents[:, top]], settings), settings)
     ties[top] = True
     return ties
 
@@ -270,7 +270,7 @@ def spending(seen: Evidence, settings: Settings) -> Finding:
             f"the same customers' orders are {of_same:.0%} {larger} {when} than at other times"
         )
     else:
-        differs = f"orders {when} are {by:.0%} {larger} than at other times, {_but(raw, within)}"
+        differs = f"orders {when} are {by:.0%} {larger} than at other times{_but(raw, within)}"
     said["prize"], said["touches"] = None, ()
     if acts and larger == "larger":
         row = seen.row("spend_by_time", period=time["period"], key=time["key"])
@@ -300,11 +300,11 @@ def _matters(row, settings: Settings) -> bool:
 def _but(raw, within) -> str:
     """Say how much of the difference is left within customers."""
     if within.reason:
-        return "how the same customers' orders compare cannot be told"
+        return "; how the same customers' orders compare cannot be told"
     same_way = (raw.effect > 1) == (within.effect > 1)
     if not same_way or within.difference < 0.005:
-        return "but those of the same customers are not"
-    return f"but those of the same customers only {within.difference:.0%}"
+        return ", but those of the same customers are not"
+    return f", but those of the same customers only {within.difference:.0%}"
 
 
 def _compared(row, name: str, other: str) -> str:
@@ -348,13 +348,14 @@ def _no_time_differs(most: str, table: pd.DataFrame, said: dict) -> Finding:
 def _most_money(seen: Evidence, hours: pd.DataFrame) -> str:
     """Name the hours whose spend is not proven to lie below the highest."""
     top = hours[where(ties_with_top="yes")]["key"]
-    if len(top) == np.count_nonzero(hours["spend"]):
+    spending_hours = np.count_nonzero(hours["spend"])
+    if len(top) == spending_hours > 1:
         return "No hour is proven to take more money than the others"
     for place, key in enumerate(top, start=1):
         seen.row("spend_by_time", period="hour", key=key).cell("name", f"hour_{place}", "hour")
     spans = hours_in_words(top)
     between = f"between {spans.replace('–', ' and ')}" if spans.count("–") == 1 else f"at {spans}"
-    return f"Most money is spent {between}"
+    return f"{'Most' if spending_hours > 1 else 'All'} money is spent {between}"
 
 
 def goods_by_time(seen: Evidence, settings: Settings) -> Finding:
