@@ -15,6 +15,7 @@ import pytest
 from basket.analysis import windows
 from basket.analysis.chosen_times import SPLIT_HALVES
 from basket.analysis.finding import Evidence, answer
+from basket.analysis.questions import QUESTIONS, question_of
 from basket.analysis.questions import q01_busiest as q01
 from basket.analysis.questions import q02_spending as q02
 from basket.analysis.questions import q03_price_ranges as q03
@@ -669,3 +670,9 @@ def test_windows_of_the_same_hours_are_named_together():
     named = windows.windows_in_words(at, 7)
     assert named == "20:00–23:00 on Monday and Friday; 08:00–11:00 on Sunday"
     assert windows.windows_in_words([at[0], at[2]], 2) == "20:00–23:00 on all two days"
+
+
+def test_each_function_belongs_to_its_question():
+    functions = [function for function, _ in (FINDINGS | FIGURES).values()]
+    assert {question_of(function).id for function in functions} == {"Q1", "Q2", "Q3", "Q4"}
+    assert all(QUESTIONS[question_of(each).id] == question_of(each) for each in functions)
