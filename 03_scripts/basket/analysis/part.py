@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis.groups import is_active
+from basket.analysis.order_sums import order_sums
 from basket.analysis.statistics import Moments
 from basket.project.settings import Settings
 from basket.tables.ids import IdIndex
@@ -90,6 +91,7 @@ def count_part(
         **by_group(part, gaps, group, "gaps", "orders", {"days": range(GAPS)}),
         "department_lines": [narrow(bought)],
         "customer_times": [orders_by_time(part)],
+        "order_sums": order_sums(part, gaps),
         "time_moments": time_moments(part, goods),
     }
 

@@ -18,6 +18,7 @@ from basket.analysis.groups import (
     habits,
     is_active,
 )
+from basket.analysis.order_sums import with_order_sums
 from basket.analysis.part import ACTIVE, Goods, TimeColumns, count_part
 from basket.analysis.statistics import Moments
 from basket.project.settings import POPULATION_FLAG, Settings
@@ -119,7 +120,7 @@ def count(stage: Stage) -> Counts:
         settings=settings,
     )
     people = People(
-        customers,
+        with_order_sums(customers, sums.pop("order_sums")),
         labels,
         np.concatenate(sums.pop("department_lines")),
         np.concatenate(sums.pop("customer_times")),
