@@ -167,7 +167,7 @@ def _difference(
     return Finding(
         kind=DIFFERENCE,
         headline=words.opening(held) + f"{who} {words.does(measure, ratio)}",
-        so_what=f"Named by one half of the customers and measured on the other: interval "
+        so_what=f"Chosen on one half of the customers and measured on the other: interval "
         f"{words.interval(measure, low, high)}.{covered}",
         action=f"{words.offer(measure, ratio, who)}, against a control group.",
         action_basis=HYPOTHESIS,

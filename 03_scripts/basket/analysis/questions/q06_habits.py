@@ -97,7 +97,7 @@ def habits_by_loyalty(seen: Evidence, settings: Settings) -> Finding:
     numbers = comparisons.equal_orders(settings)
     return replace(
         found,
-        action=f"Compare loyalty groups over the same {numbers}, not over all their orders.",
+        action=f"Compare loyalty groups over {numbers}, not over all their orders.",
         touches=(),
     )
 

@@ -1,5 +1,7 @@
 """Q9: which classes the demographics suggest: goods by income, steps in age and income."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -182,78 +184,97 @@ def by_income(seen: Evidence, settings: Settings) -> Finding:
         "change_mind": "Real incomes: those of this data were made up for a course.",
     }
     halves = seen.tables["split_halves"]
-    topics = [name for name in (MORE_GOODS, LESS_GOODS) if (halves["topic"] == name).any()]
-    confirmed = halves["topic"][where(confirmed="yes")(halves)].to_list()
+    confirmed = halves[where(confirmed="yes")]["topic"].to_list()
+    chosen = halves["topic"].to_list()
+    topics = [topic for topic in (MORE_GOODS, LESS_GOODS) if topic in chosen]
     sure = [topic for topic in topics if topic in confirmed]
-    if not topics:
+    unsure = _proven_overall(seen, [topic for topic in topics if topic not in sure])
+    if not sure and not unsure:
         return whether_groups_differ(seen, "income_group", settings, **said)
-    return _goods_of_a_group(seen, sure, said) if sure else _goods_overall(seen, topics, said)
+    group, told = _told(seen, [*sure, *unsure])
+    who = words.who("income_group", group)
+    if sure:
+        headline = f"{words.capitalised(who)}' baskets hold " + words.listed(
+            [
+                f"{told[topic].ratio:.1f} times {whose} of {told[topic].goods}"
+                for topic, whose in zip(sure, ("the others' share", "that"), strict=False)
+            ]
+        )
+    else:
+        shares = words.listed([f"of {told[topic].goods}" for topic in unsure])
+        headline = f"Income goes with the share {shares} in customers' baskets"
+    return Finding(
+        kind=DIFFERENCE,
+        headline=headline,
+        so_what=" ".join(
+            [
+                *([_measured(told, sure)] if sure else []),
+                *(_explained(seen, topic, told[topic], who, bool(sure)) for topic in unsure),
+            ]
+        ),
+        confidence="high" if sure else "medium",
+        **said | _offer(seen, group, told[[*sure, *unsure][0]]),
+    )
 
 
-def _goods_of_a_group(seen: Evidence, topics: list[str], said: dict) -> Finding:
-    """Say what a group's baskets hold more and less of than the others'."""
-    told = []
+class Told(NamedTuple):
+    """What the half kept aside tells of one department."""
+
+    department: str
+    goods: str  # in words
+    ratio: float
+    low: float
+    high: float
+
+
+def _told(seen: Evidence, topics: list[str]) -> tuple[str, dict[str, Told]]:
+    """Read the group, and what the half kept aside tells of each topic."""
+    group, told = "", {}
     for topic in topics:
         row = seen.row("split_halves", topic=topic)
-        names = ("group", "measure", "effect", "effect_low", "effect_high")
-        told.append([row.cell(name, f"{topic}: {name}") for name in names])
-    group = told[0][0]
-    who = words.who("income_group", group)
-    first, *others = (
-        f"{ratio:.1f} times {{}} of {words.goods(goods)}" for _, goods, ratio, *_ in told
-    )
-    parts = [first.format("the others' share"), *(other.format("that") for other in others)]
+        group, department = row.group, row.cell("measure", topic)
+        limits = [row.cell(f"effect{end}", f"{topic}, effect{end}") for end in ENDS]
+        told[topic] = Told(department, words.goods(department), *limits)
+    return group, told
+
+
+def _measured(told: dict[str, Told], topics: list[str]) -> str:
+    """Say how the ratios were found, with their intervals."""
     intervals = words.listed(
-        [f"{words.goods(goods)} {low:.1f} to {high:.1f} times" for _, goods, _, low, high in told]
-    )
-    return Finding(
-        kind=DIFFERENCE,
-        headline=f"{words.capitalised(who)}' baskets hold {words.listed(parts)}",
-        so_what=f"Named by one half of the customers and measured on the other: {intervals} "
-        "(intervals).",
-        confidence="high",
-        **said | _offer(seen, group, told[0][1], told[0][2]),
-    )
-
-
-def _goods_overall(seen: Evidence, topics: list[str], said: dict) -> Finding:
-    """Say that customers' own shares of goods go with income, where heavy buyers decide the rest.
-
-    The shares of whole groups rest on too few customers to say by how much.
-    """
-    told, explained = [], []
-    for topic in topics:
-        row = seen.row("split_halves", topic=topic)
-        names = ("group", "measure", "effect", "effect_low", "effect_high")
-        told.append([row.cell(name, f"{topic}: {name}") for name in names])
-        names = {"grouping": "income_group", "measure": share_of(told[-1][1])}
-        overall = _overall_row(seen, **names)
-        values = (overall.cell(f"effect{end}", f"{topic}: {end or 'explained'}") for end in ENDS)
-        explained.append((told[-1][1], *values))
-    group = told[0][0]
-    who = words.who("income_group", group)
-    goods = words.listed([f"of {words.goods(name)}" for _, name, *_ in told])
-    shares = words.listed(
         [
-            f"{size:.1%} of how customers differ in their share of {words.goods(name)} (interval "
-            f"{low:.1%} to {high:.1%})"
-            for name, size, low, high in explained
+            f"{told[topic].low:.1f} to {told[topic].high:.1f} for {told[topic].goods}"
+            for topic in topics
         ]
     )
-    ratios = words.listed(
-        [
-            f"{ratio:.1f} times the others' share of {words.goods(name)} (interval {low:.1f} to "
-            f"{high:.1f})"
-            for _, name, ratio, low, high in told
-        ]
+    return (
+        "Chosen on one half of the customers and measured on the other, with intervals of "
+        f"{intervals}."
     )
-    return Finding(
-        kind=DIFFERENCE,
-        headline=f"Income goes with the share {goods} in customers' baskets",
-        so_what=f"Income explains {shares}. On the half of the customers kept aside, the baskets "
-        f"of {who} hold {ratios}: too few buy most of it to say how much.",
-        confidence="medium",
-        **said | _offer(seen, group, told[0][1], told[0][2]),
+
+
+def _proven_overall(seen: Evidence, topics: list[str]) -> list[str]:
+    """Keep the topics whose department goes with income by how customers' own shares differ."""
+    tests = seen.tables["tests"]
+    tests = tests[where(grouping="income_group", effect_name=OVERALL)]
+    proven = set(tests[where(for_headline="yes")]["measure"])
+    goods = seen.tables["split_halves"].set_index("topic")["measure"]
+    return [topic for topic in topics if share_of(goods[topic]) in proven]
+
+
+def _explained(seen: Evidence, topic: str, told: Told, who: str, also: bool) -> str:
+    """Say that customers' own shares go with income, where too few buy most to say how much."""
+    row = _overall_row(seen, grouping="income_group", measure=share_of(told.department))
+    kind = row.effect_name
+    effect, low, high = (row.cell(f"effect{end}", f"{topic}, overall{end}", kind) for end in ENDS)
+    size = (
+        f"explains {effect:.1%} of how customers differ in it (interval {low:.1%} to {high:.1%})"
+        if kind == "epsilon_squared"
+        else f"sets them {effect:.2f} apart by Cliff's delta (interval {low:.2f} to {high:.2f})"
+    )
+    return (
+        f"Income {'also ' * also}goes with the share of {told.goods}: it {size}; on the half kept "
+        f"aside the baskets of {who} hold {told.ratio:.1f} times the others' share (interval "
+        f"{told.low:.1f} to {told.high:.1f}), but too few buy most of it to say how much."
     )
 
 
@@ -264,20 +285,20 @@ def _overall_row(seen: Evidence, **names: str) -> Row:
     return seen.row("tests", **names, effect_name=next(iter(kinds)))
 
 
-def _offer(seen: Evidence, group: str, department: str, ratio: float) -> dict:
+def _offer(seen: Evidence, group: str, told: Told) -> dict:
     """Say what to try with what a group buys more of, or less; and what the group spends."""
     row = seen.row("group_shares", grouping="income_group", group=group)
     share, spend = row.cell("share_of_spend", "spend_share"), row.cell("spend", "group_spend")
     who = words.who("income_group", group)
     touch = Touch(
-        direction=MORE if ratio > 1 else LESS,
+        direction=MORE if told.ratio > 1 else LESS,
         attribute="income",
         segment=group,
-        department=department,
+        department=told.department,
     )
     return {
-        "action": f"{words.offer(department, ratio, who)}, against a control group that sees what "
-        "it usually buys.",
+        "action": f"{words.offer(told.department, told.ratio, who)}, against a control group that "
+        "sees what it usually buys.",
         "action_basis": HYPOTHESIS,
         "touches": (touch,),
         "rests_on": (INVENTED_CUSTOMERS,),
