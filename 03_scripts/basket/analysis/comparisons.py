@@ -236,7 +236,8 @@ def ratio_tests(
                     "reason": defined or reason,
                 }
             )
-            tables.append(table[sizes > 0])
+            if sizes.any():
+                tables.append(table[sizes > 0])
         return tables
 
     with ThreadPoolExecutor(settings.limits.threads) as pool:

@@ -129,6 +129,10 @@ def income_bands(people: People, settings: Settings) -> np.ndarray:
 
 
 def at_equal_income(values: np.ndarray, bands: np.ndarray) -> np.ndarray:
-    """Turn the values of customers into their ranks among those of the same band, from 0 to 1."""
-    ranks = pd.Series(values).groupby(bands).rank(pct=True).to_numpy()
+    """Turn the values of customers into their ranks among those of the same band, from 0 to 1.
+
+    The mean rank is 0.5 in every band, also where all its values are alike.
+    """
+    in_band = pd.Series(values).groupby(bands)
+    ranks = (2 * in_band.rank() - 1) / (2 * in_band.transform("count"))
     return np.where(bands >= 0, ranks, np.nan)

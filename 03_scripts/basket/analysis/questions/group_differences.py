@@ -147,7 +147,7 @@ def _difference(
             kind=UNDECIDED,
             headline=f"Whether ordering habits differ by {words.attribute(grouping)}"
             f"{words.held_equal(held)} is undecided with this data",
-            so_what=f"On one half of the customers {who} {first}; the other half does not confirm "
+            so_what=f"On one half of the customers, {who} {first}; the other half does not confirm "
             "it.",
             confidence="low",
             **said | alone,
@@ -155,6 +155,8 @@ def _difference(
     share = seen.row("group_shares", grouping=grouping, group=group)
     part = share.cell("share_of_spend", "spend_share")
     covered = ""
+    if not held and grouping in comparisons.made_at_equal_income(settings):
+        covered = " Incomes are not known here, so income may be behind it."
     if held == comparisons.INCOME:
         table = (
             "tests" if measure in seen.tables["tests"]["measure"].to_numpy() else "department_lifts"

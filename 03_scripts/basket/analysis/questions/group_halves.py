@@ -22,6 +22,8 @@ from basket.project.settings import Settings
 
 OVERALL = ("epsilon_squared", "cliffs_delta")  # of all groups of a grouping, or of its two
 TOPICS = ["question", "topic", "group", "measure"]
+ESTIMATES = ["effect_first_half", "effect", "effect_low", "effect_high", "p_value"]
+COLUMNS = [*TOPICS, *ESTIMATES, "effective_customers", "largest_share", "reason", "confirmed"]
 MORE_GOODS, LESS_GOODS = "goods they buy more of", "goods they buy less of"
 
 
@@ -62,7 +64,7 @@ def split_halves(counts: Counts, tables: dict[str, pd.DataFrame]) -> pd.DataFram
     """
     people, settings = counts.active_people.by_id(), counts.settings
     if people.customers.empty:
-        return pd.DataFrame(columns=TOPICS)
+        return pd.DataFrame(columns=COLUMNS)
     halves = Halves.of(people, settings)
     rows = []
     for grouping in settings.tested():
@@ -72,7 +74,7 @@ def split_halves(counts: Counts, tables: dict[str, pd.DataFrame]) -> pd.DataFram
             names["topic"] = topic_of(grouping, held_equal(tables, grouping, settings))
             rows.append(halves.farthest(table, names))
     rows += _goods_by_income(tables, halves, settings)
-    return pd.DataFrame(rows, columns=None if rows else TOPICS)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def topic_of(grouping: str, held: str) -> str:

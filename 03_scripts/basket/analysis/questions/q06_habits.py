@@ -5,11 +5,19 @@ from dataclasses import replace
 import pandas as pd
 
 from basket.analysis import comparisons, figure
-from basket.analysis.finding import DIFFERENCE, INVENTED_CUSTOMERS, Evidence, Finding, Row
+from basket.analysis.finding import (
+    DIFFERENCE,
+    INVENTED_CUSTOMERS,
+    Evidence,
+    Finding,
+    Row,
+    TooLittleData,
+)
 from basket.analysis.order_sums import EARLY
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions import group_words as words
 from basket.analysis.questions.group_differences import whether_groups_differ
+from basket.analysis.questions.group_halves import published_rows
 from basket.analysis.questions.q05_loyalty import new_and_loyal
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
@@ -51,11 +59,14 @@ def habits_at_equal_orders(counts: Counts) -> pd.DataFrame:
 def reorders_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the reorder rate by loyalty, over all orders and over orders of the same numbers."""
     every = tables["habits"][where(population="active", grouping=comparisons.LOYALTY)]
+    every = published_rows(tables, every, settings)
     equal = tables["habits_at_equal_orders"].set_index("group")["reorder_rate"]
     numbers = comparisons.equal_orders(settings)
     data = every[["group", "reorder_rate"]].rename(columns={"reorder_rate": "all orders"})
     data[numbers] = equal.reindex(data["group"].astype("str")).to_numpy()
     data = data.dropna()
+    if len(data) < 2:
+        raise TooLittleData("No two loyalty groups have enough customers to be shown.")
     runs = [
         f"from {data[name].min():.0%} to {data[name].max():.0%} {over}"
         for name, over in (("all orders", "over all orders"), (numbers, f"in {numbers}"))
@@ -80,6 +91,11 @@ def habits_by_loyalty(seen: Evidence, settings: Settings) -> Finding:
     """Say what loyalty is by definition, and what differs at equal order numbers."""
     table = seen.tables["habits"][where(population="active")]
     new, loyal = new_and_loyal(table, settings)
+    table = table[where(grouping=comparisons.LOYALTY)]
+    shown = set(published_rows(seen.tables, table, settings)["group"].astype("str"))
+    for group in (new, loyal):
+        if group not in shown:
+            raise TooLittleData(f"Too few active customers are {group.lower()}s to say.")
     found = whether_groups_differ(
         seen,
         comparisons.LOYALTY,

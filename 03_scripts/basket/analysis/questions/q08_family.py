@@ -7,7 +7,7 @@ from basket.analysis.finding import DIFFERENCE, Evidence, Finding, TooLittleData
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions import group_words as words
 from basket.analysis.questions.group_differences import whether_groups_differ
-from basket.analysis.questions.group_halves import held_equal
+from basket.analysis.questions.group_halves import held_equal, published_rows
 from basket.analysis.where import where
 from basket.project.settings import Settings
 
@@ -27,6 +27,7 @@ def effects_by_attribute(tables: dict, settings: Settings) -> figure.Figure:
     held = {name: held_equal(tables, name, settings) for name in people}
     table = table[table["grouping"].isin(people)]
     table = table[table["adjusted_for"] == table["grouping"].map(held)].dropna(subset="effect")
+    table = published_rows(tables, table, settings)
     if table.empty:
         raise TooLittleData("No attribute has groups to compare.")
     table = table.sort_values("effect", ascending=False, kind="stable")

@@ -115,6 +115,8 @@ def goods_by_income(tables: dict, settings: Settings) -> figure.Figure:
         index="measure", columns="group_a", values=["effect", "effect_low", "effect_high"]
     )
     groups = [name for name in settings.flags["income_group"].labels if name in wide["effect"]]
+    if len(groups) < 2:
+        raise TooLittleData("No two income groups have enough customers to be compared.")
     intervals = {name: [f"{name}, low", f"{name}, high"] for name in groups}
     columns = {name: wide["effect"][name] for name in groups}
     for name, (low, high) in intervals.items():
@@ -340,12 +342,12 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
     several = "steps" if " and " in cuts else "a step"
     of = _measure_in_words(measure)
     explained, usual_r2 = (
-        row.cell("r2_confirm_half", "r2"),
-        usual.cell("r2_confirm_half", "usual_r2"),
+        f"{share:.1%}" if share > 0 else "nothing"
+        for share in (row.cell("r2_confirm_half", "r2"), usual.cell("r2_confirm_half", "usual_r2"))
     )
     compared = (
-        f"Found on one half of the customers; on the other it explains {explained:.1%} of how they "
-        f"differ in {of}, the usual cuts {usual_r2:.1%}"
+        f"Found on one half of the customers; on the other it explains {explained} of how they "
+        f"differ in {of}, the usual cuts {usual_r2}"
     )
     if confirmed.empty:
         return Finding(

@@ -78,6 +78,7 @@ def how_profiles_differ(seen: Evidence, settings: Settings) -> Finding:
     table = published_rows(
         seen.tables, seen.tables["profiles"].assign(population="active"), settings
     )
+    table = table[table["profile"].astype("str") != settings.labels.missing]
     if table.empty:
         raise TooLittleData("No profile has enough customers to be shown.")
     found = whether_groups_differ(
@@ -97,6 +98,8 @@ def _largest(seen: Evidence, table: pd.DataFrame, settings: Settings) -> str:
     customers = row.cell("share_of_customers", "largest_customers")
     spend = row.cell("share_of_spend", "largest_spend")
     ratio, low, high = (row.cell(f"spend_ratio{end}") for end in LIMITS)
+    if pd.isna(spend):
+        return ""
     said = f"The profile with most spend, “{name}”, has {customers:.1%} of the customers and "
     said += f"{spend:.1%} of spend"
     if pd.isna(low):
