@@ -191,6 +191,7 @@ def test_where_the_course_is_right_the_search_gains_nothing():
     table = run(customers, pd.DataFrame({"step": noise + steps}), "age")
     assert table["cuts"].tolist() == ["40 | 65", "40 | 65"]
     assert table["gain_over_course"].tolist() == [0, 0]
+    assert table["gain_low"].isna().all()  # nothing differs: there is no interval
     assert table["confirmed"].tolist() == ["", "no"]
 
 

@@ -439,7 +439,7 @@ def test_damaged_deliveries_through_the_command_end_well_or_in_one_line(tmp_path
     dice = random.Random(2017)
     folders = [tmp_path / f"{number}" / "data" for number in range(DELIVERIES_FUZZED)]
     deliveries = [delivery(folder, dice) for folder in folders][-COMMANDS_FUZZED:]
-    changes = {"limits.max_quarantined_share": 0.5, "statistics.resamples": 50}
+    changes = {"limits.max_quarantined_share": 0.5}
     loose = write_settings(tmp_path / "settings.yml", changes)
 
     def run(data: Path) -> int:

@@ -2,6 +2,8 @@
 
 Lines of one customer resemble each other, so a test that takes lines as independent rejects nearly
 every true null (D-09). Every comparison gives its effect first, then its interval, then p, then q.
+A group is compared with the others: once as it is, and once more at equal income or, where the
+number of orders makes the group, over orders of the same numbers (D-44).
 """
 
 from collections.abc import Mapping
@@ -15,29 +17,31 @@ from basket.analysis import statistics
 from basket.analysis.flags import label
 from basket.analysis.groups import People
 from basket.analysis.measures import (
+    HABITS,
     LIFT,
     OF_ORDERS,
-    UNITS,
+    RATIOS,
     Measures,
-    Sums,
+    at_equal_income,
+    commonest,
     customer_sums,
+    income_bands,
     lines_of,
     measures,
-    share_of,
     time_names,
     unit_of,
 )
-from basket.analysis.statistics import Estimate
+from basket.analysis.order_sums import EARLY
+from basket.analysis.statistics import Estimate, Split
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
 from basket.project.settings import Settings
 
-RATIOS = {  # measure of a group: unit, numerator, denominator
-    "mean_order_value": ("US dollars an order", "spend_cents", "orders"),
-    "mean_lines_per_order": ("order lines an order", "lines", "orders"),
-    "mean_item_price": ("US dollars an item", "spend_cents", "priced_lines"),
-    "reorder_rate": ("share of order lines", "reordered_lines", "lines"),
-}
+OTHERS = "others"
+INCOME, INCOME_GROUP, LOYALTY = "income", "income_group", "loyalty_flag"
+BY_DEFINITION = "by definition"
+RESTATED = {"orders", "median_days_between_orders", "mean_gap", "reorder_rate"}  # by loyalty
+RATIO_OF_TIME = {"spend_by_time": "order_value_ratio", "department_times": "lift"}
 
 
 def codes_of(labels: pd.DataFrame, grouping: str, missing: str) -> tuple[np.ndarray, list[str]]:
@@ -56,39 +60,72 @@ def coded_groupings(
     }
 
 
-def overall_tests(values: Measures, labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def made_at_equal_income(settings: Settings) -> list[str]:
+    """Name the groupings of people that are also compared at equal income."""
+    tested = settings.tested().items()
+    return [name for name, flag in tested if flag.describes_people and name != INCOME_GROUP]
+
+
+def overall_tests(values: Measures, people: People, settings: Settings) -> pd.DataFrame:
     """Test for each grouping and measure whether its groups differ at all.
 
-    Kruskal-Wallis with epsilon squared; between two groups, Cliff's delta.
+    Kruskal-Wallis with epsilon squared; between two groups, Cliff's delta. Habits are tested at
+    equal income too: by each customer's rank among those in the same band of income.
     """
-    coded = coded_groupings(labels, settings)
+    coded = coded_groupings(people.labels, settings)
+    bands, adjusted = income_bands(people, settings), made_at_equal_income(settings)
 
-    def test(grouping: str, measure: str, column: np.ndarray, ordered: statistics.Ordered) -> dict:
-        codes, names = coded[grouping]
-        present = [code for code in range(len(names)) if (codes == code).any()]
-        pair = len(present) == 2
-        if pair:
-            first, second = present
-            found = statistics.cliffs_delta(
-                column[codes == first], column[codes == second], settings.statistics.confidence
-            )
-        else:
-            found = statistics.epsilon_squared(ordered, codes, settings.statistics.confidence)
-        sides = [names[code] for code in present] if pair else ["", ""]
-        return row(settings.flags[grouping].question, grouping, measure, found, *sides)
-
-    def tests_of(measure: str) -> dict[str, dict]:
+    def tests_of(measure: str) -> list[dict]:
         column = values[measure]()
-        ordered = statistics.Ordered.of(column)
-        return {
-            grouping: test(grouping, measure, column, ordered)
-            for grouping in coded
-            if not (grouping == "loyalty_flag" and measure == "orders")
-        }
+        kinds = [("", column, coded)]
+        if measure in HABITS:
+            equal = {name: coded[name] for name in adjusted}
+            kinds.append((INCOME, at_equal_income(column, bands), equal))
+        rows = []
+        for adjusted_for, numbers, groupings in kinds:
+            ordered = statistics.Ordered.of(numbers)
+            for grouping, (codes, names) in groupings.items():
+                if (grouping, measure) == (LOYALTY, "orders"):
+                    continue
+                found, *sides = _overall(numbers, ordered, codes, names, settings)
+                reason = _defined(grouping, measure, adjusted_for)
+                said = {"adjusted_for": adjusted_for, "reason": reason}
+                question = settings.flags[grouping].question
+                rows.append(row(question, grouping, measure, found, *sides, **said))
+        return rows
 
     with ThreadPoolExecutor(settings.limits.threads) as pool:
         tests = list(pool.map(tests_of, values))
-    return pd.DataFrame([of[grouping] for grouping in coded for of in tests if grouping in of])
+    place = list(coded)
+    return pd.DataFrame(
+        sorted((of for rows in tests for of in rows), key=lambda of: place.index(of["grouping"]))
+    )
+
+
+def _overall(
+    column: np.ndarray,
+    ordered: statistics.Ordered,
+    codes: np.ndarray,
+    names: list[str],
+    settings: Settings,
+) -> tuple[Estimate, str, str]:
+    """Test one grouping, and name its two groups if it has two."""
+    confidence = settings.statistics.confidence
+    present = [code for code in range(len(names)) if (codes == code).any()]
+    if len(present) != 2:
+        return statistics.epsilon_squared(ordered, codes, confidence), "", ""
+    first, second = present
+    found = statistics.cliffs_delta(column[codes == first], column[codes == second], confidence)
+    return found, names[first], names[second]
+
+
+def _defined(grouping: str, measure: str, adjusted_for: str) -> str:
+    """Say that a measure only restates how the groups are defined; empty if it does not.
+
+    Many orders within a year are short gaps, also between the first few of them.
+    """
+    restates = measure == "mean_gap" if adjusted_for else measure in RESTATED
+    return BY_DEFINITION if grouping == LOYALTY and restates else ""
 
 
 def association_tests(labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -107,72 +144,113 @@ def association_tests(labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def resampled_sums(sums: Sums, people: People, settings: Settings) -> statistics.Resampled:
-    """Resample customers: every column of `sums`, of all and of every group.
-
-    Customers are drawn in the order of their ids, so that the number of parts changes nothing.
-    """
-    by_id = np.argsort(people.customers["user_id"].to_numpy()).astype(np.int32)
-    coded = coded_groupings(people.labels, settings)
-    groupings = {grouping: codes[by_id] for grouping, (codes, _) in coded.items()}
-    return statistics.bootstrap_sums(
-        sums.tables,
-        groupings,
-        resamples=settings.statistics.resamples,
-        seed=settings.seed,
-        threads=settings.limits.threads,
-        rows=by_id,
-    )
-
-
-def ratio_tests(
-    ratios: Mapping[str, tuple[str, str, str]],
-    sums: Sums,
-    resampled: statistics.Resampled,
-    labels: pd.DataFrame,
-    settings: Settings,
-) -> pd.DataFrame:
-    """Compare each group's ratios with those of all customers, as a ratio again.
-
-    `ratios` gives the unit, the column above and the column below of each measure.
-    """
+def commonest_tests(people: People, settings: Settings) -> pd.DataFrame:
+    """Test whether groups differ in the time and department that most customers of each prefer."""
     rows = []
-    place = {name: number for number, name in enumerate(sums.columns)}
-    coded = coded_groupings(labels, settings)
-    groupings = {grouping: codes for grouping, (codes, _) in coded.items()}
-
-    def test(each: tuple[str, str, str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        return statistics.permutation_tests(sums.columns[each[1]], sums.columns[each[2]], groupings)
-
-    with ThreadPoolExecutor(settings.limits.threads) as pool:
-        tested = list(pool.map(test, ratios.values()))
-    for grouping, (codes, names) in coded.items():
-        sizes = np.bincount(codes[codes >= 0], minlength=len(names))
-        for (measure, (unit, above, below)), found in zip(ratios.items(), tested, strict=True):
-            drawn = _against_everyone(resampled, grouping, place[above], place[below])
-            z, p_values = found[grouping]
-            for group in np.flatnonzero(sizes):
-                ratio = statistics.ratio_interval(
-                    drawn[:, group],
-                    sizes[group],
-                    z[group],
-                    p_values[group],
-                    settings.statistics.confidence,
-                )
-                sides = names[group], "all customers"
-                question = settings.flags[grouping].question
-                rows.append(row(question, grouping, measure, ratio, *sides, unit=unit))
+    for measure, chosen in commonest(people, settings).items():
+        for grouping, (codes, names) in coded_groupings(people.labels, settings).items():
+            counts = np.zeros((len(names), chosen.max(initial=0) + 1), np.int64)
+            np.add.at(counts, (codes[codes >= 0], chosen[codes >= 0]), 1)
+            found = statistics.cramers_v(counts, settings.statistics.confidence)
+            rows.append(row(settings.flags[grouping].question, grouping, measure, found))
     return pd.DataFrame(rows)
 
 
-def _against_everyone(
-    resampled: statistics.Resampled, grouping: str, above: int, below: int
-) -> np.ndarray:
-    sums = resampled.groups[grouping]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        group = sums[..., above] / sums[..., below]
-        everyone = resampled.everyone[:, above] / resampled.everyone[:, below]
-        return group / everyone[:, None]
+Splits = dict[tuple[str, str], tuple[Split, list[str]]]  # by grouping and what is held equal
+
+
+def splits(people: People, bands: np.ndarray, settings: Settings) -> Splits:
+    """Put the customers in order of their groups, for each grouping and what is held equal.
+
+    `bands` are their `income_bands`.
+    """
+    coded = coded_groupings(people.labels, settings)
+    size = int(bands.max(initial=-1)) + 1
+    known = bands >= 0
+    weights = np.bincount(bands[known], people.customers["orders"].to_numpy()[known], size)
+    found = {}
+    for grouping, (codes, names) in coded.items():
+        found[grouping, ""] = Split.of(codes, len(names)), names
+        if grouping == LOYALTY:
+            found[grouping, equal_orders(settings)] = found[grouping, ""]
+    for grouping in made_at_equal_income(settings) if size else ():
+        codes, names = coded[grouping]
+        fewest = settings.privacy.smallest_group
+        found[grouping, INCOME] = Split.of(codes, len(names), bands, weights, fewest), names
+    return found
+
+
+def equal_orders(settings: Settings) -> str:
+    """Say which order numbers loyalty groups are compared over."""
+    first, last = settings.statistics.equal_order_numbers
+    return f"orders {first} to {last}"
+
+
+def sums_of(measure: str, adjusted_for: str = "") -> tuple[str, str]:
+    """Name the sums above and below the line of a ratio."""
+    if measure == "spend_per_customer":
+        return "spend_cents", "customers"
+    if measure.startswith("orders "):
+        return measure, "orders"
+    if measure not in RATIOS:
+        return lines_of(measure), "lines"
+    above, below = RATIOS[measure]
+    early = EARLY if adjusted_for.startswith("orders ") else ""
+    return early + above, early + below
+
+
+def ratio_tests(
+    names: list[str], unit: str, sums: Mapping[str, np.ndarray], split: Splits, settings: Settings
+) -> pd.DataFrame:
+    """Compare each group's ratio of each measure with the others', as a ratio again."""
+    limits = settings.statistics
+
+    def tests_of(measure: str) -> list[pd.DataFrame]:
+        tables = []
+        for (grouping, adjusted_for), (sides, groups) in split.items():
+            if not _is_asked(grouping, adjusted_for, measure):
+                continue
+            above, below = sums_of(measure, adjusted_for)
+            found = sides.compare(sums[above], sums[below], limits.confidence)
+            reason = found.reason(limits.fewest_effective_customers, limits.largest_share_of_one)
+            question, defined = (
+                settings.flags[grouping].question,
+                _defined(grouping, measure, adjusted_for),
+            )
+            sizes = split[grouping, ""][0].sizes[:, 0]
+            table = pd.DataFrame(
+                {
+                    **row(question, grouping, measure, statistics.no_estimate("ratio", 0)),
+                    "group_a": groups,
+                    "group_b": OTHERS,
+                    "unit": unit or unit_of(measure),
+                    "n": sizes,
+                    "effect": found.ratio,
+                    "effect_low": found.low,
+                    "effect_high": found.high,
+                    "p_value": found.p_value,
+                    "adjusted_for": adjusted_for,
+                    "covered": sides.covered if adjusted_for == INCOME else np.nan,
+                    "effective_customers": found.effective_customers,
+                    "largest_share": found.largest_share,
+                    "reason": defined or reason,
+                }
+            )
+            if sizes.any():
+                tables.append(table[sizes > 0])
+        return tables
+
+    with ThreadPoolExecutor(settings.limits.threads) as pool:
+        found = [table for tables in pool.map(tests_of, names) for table in tables]
+    place = {grouping: number for number, (grouping, _) in enumerate(split)}
+    return pd.concat(sorted(found, key=lambda table: place[table["grouping"].iloc[0]]))
+
+
+def _is_asked(grouping: str, adjusted_for: str, measure: str) -> bool:
+    """Whether a measure is compared: orders of the same numbers only by habits; all by income."""
+    if measure == "spend_per_customer":
+        return grouping == "profile" and not adjusted_for
+    return adjusted_for in ("", INCOME) or measure in RATIOS
 
 
 def within_tests(
@@ -199,7 +277,7 @@ def within_tests(
             continue
         chosen = inside & np.isin(codes, kept)
         name = ", ".join(map(" ".join, zip(within, stratum, strict=True)))
-        for measure in UNITS:
+        for measure in HABITS:
             found = statistics.epsilon_squared(
                 values[measure]()[chosen], codes[chosen], settings.statistics.confidence
             )
@@ -226,10 +304,12 @@ def row(
     group_b: str = "",
     *,
     unit: str = "",
+    adjusted_for: str = "",
+    reason: str = "",
 ) -> dict:
     """Describe one comparison of the active population, before all are judged together.
 
-    The unit is that of the measure, if none is given.
+    The unit is that of the measure, if none is given. A `reason` says why nothing follows.
     """
     return {
         "question": question,
@@ -246,6 +326,11 @@ def row(
         "effect_low": found.low,
         "effect_high": found.high,
         "p_value": found.p_value,
+        "adjusted_for": adjusted_for,
+        "covered": np.nan,
+        "effective_customers": np.nan,
+        "largest_share": np.nan,
+        "reason": reason,
     }
 
 
@@ -258,12 +343,12 @@ def judge(
     department_lifts and verdict_counts, and those of `results` that compare times, with q and
     verdict; nothing is compared where no customer is active.
     """
-    people = counts.active_people
-    times = {name: results[name] for name in ("spend_by_time", "department_times")}
+    people = counts.active_people.by_id()
+    times = {name: results[name] for name in RATIO_OF_TIME}
     if people.customers.empty:
         nothing = {"q_value": np.nan, "verdict": statistics.UNDECIDED, "for_headline": "no"}
         no_test = pd.DataFrame([row("", "", "", statistics.no_estimate("ratio", 0))])
-        empty = judge_together(no_test, settings).head(0)
+        empty = statistics.judge_together(no_test, settings).head(0)
         judged_times = {name: table.assign(**nothing) for name, table in times.items()}
         return judged_times | {
             "tests": empty,
@@ -272,10 +357,10 @@ def judge(
         }
     redundant = results["redundancy"][where(redundant="yes")]
     parts = _of_groups(people, redundant, settings) | {
-        name: _as_ratios(table, ratio, len(people.customers))
-        for (name, table), ratio in zip(times.items(), ("order_value_ratio", "lift"), strict=True)
+        name: _as_ratios(table, RATIO_OF_TIME[name], len(people.customers))
+        for name, table in times.items()
     }
-    judged = judge_together(pd.concat(parts, names=["table"]), settings)
+    judged = statistics.judge_together(pd.concat(parts, names=["table"]), settings)
     made = {name: judged.loc[name].reset_index(drop=True) for name in parts}
     for name, table in times.items():
         made[name] = table.assign(**made[name][["q_value", "verdict", "for_headline"]])
@@ -287,13 +372,14 @@ def _of_groups(
 ) -> dict[str, pd.DataFrame]:
     """Compare groups of customers; `redundant` attributes also within what determines them."""
     values, sums = measures(people, settings), customer_sums(people, settings)
-    resampled = resampled_sums(sums, people, settings)
-    of_times = {name: (OF_ORDERS, name, "orders") for name in time_names(settings)}
-    lifts = {name: (LIFT, lines_of(name), "lines") for name in people.departments}
+    split = splits(people, income_bands(people, settings), settings)
+    habits = [*RATIOS, "spend_per_customer"]
     tests = [
         association_tests(people.labels, settings),
-        overall_tests(values, people.labels, settings),
-        ratio_tests(RATIOS | of_times, sums, resampled, people.labels, settings),
+        overall_tests(values, people, settings),
+        commonest_tests(people, settings),
+        ratio_tests(habits, "", sums, split, settings),
+        ratio_tests(time_names(settings), OF_ORDERS, sums, split, settings),
         *(
             within_tests(values, people, row.attribute, row.determined_by, settings)
             for row in redundant.itertuples()
@@ -302,7 +388,7 @@ def _of_groups(
     ]
     return {
         "tests": pd.concat(tests, ignore_index=True),
-        "department_lifts": ratio_tests(lifts, sums, resampled, people.labels, settings),
+        "department_lifts": ratio_tests(list(people.departments), LIFT, sums, split, settings),
     }
 
 
@@ -315,30 +401,9 @@ def _as_ratios(table: pd.DataFrame, ratio: str, customers: int) -> pd.DataFrame:
             "effect_high": table[f"{ratio}_high"],
             "p_value": table["p_value"],
             "n": customers,
+            "reason": table.get("reason", ""),
         }
     )
-
-
-def judge_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Judge ALL comparisons of the report together, as `statistics.judge_together`.
-
-    Whether the ratio of one group may carry a headline is asked of the overall test of its grouping
-    and measure, which goes by ranks, so that a few heavy customers cannot carry one; its own
-    verdict says which way.
-    """
-    asked = _of_overall_test(comparisons).fillna(comparisons["p_value"])
-    return statistics.judge_together(comparisons, asked, settings)
-
-
-def _of_overall_test(comparisons: pd.DataFrame) -> pd.Series:
-    """Find the p-value of the overall test of each comparison's grouping and measure, or NaN."""
-    is_lift = comparisons["unit"] == LIFT
-    measure = comparisons["measure"].where(~is_lift, share_of(comparisons["measure"]))
-    keys = pd.MultiIndex.from_arrays([comparisons["grouping"], measure])
-    overall = pd.Series(comparisons["p_value"].to_numpy(), keys)[
-        (comparisons["effect_name"] != "ratio").to_numpy()
-    ]
-    return pd.Series(overall.reindex(keys).to_numpy(), comparisons.index)
 
 
 def verdict_counts(tests: pd.DataFrame) -> pd.DataFrame:

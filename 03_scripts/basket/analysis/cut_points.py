@@ -145,50 +145,42 @@ def bands(
 
     `customers` has user_id, age and income, `measures` a column per measure, row by row the same
     customers (a missing value leaves the customer out); nothing is asked about itself. Two rows per
-    attribute and measure: method `course` and `proposed`. R2 is the share of the variance that the
-    mean of each band, taken from the half searched, predicts: of the half searched, and of the
-    confirming half. gain_over_course is the difference on the confirming half, with the limits of a
-    percentile bootstrap of its customers. `confirmed` is yes where a cut is proposed and all of
-    that interval is above 0; a gain can be confirmed and small. No cut proposed means that no step
-    was found.
+    attribute and measure: method `course` and `proposed`. R2 is 1 - SSE / SST: the share of the
+    variance around the mean of the half searched that the mean of each band, taken from that half,
+    predicts: of the half searched, and of the confirming half. gain_over_course is the difference
+    on the confirming half, its limits those of the ratio of the two SSE (`statistics.product`),
+    which leaves the variance itself as it was. `confirmed` is yes where a cut is proposed and all
+    of that interval is above 0, with enough customers behind it; a gain can be confirmed and small.
+    No cut proposed means that no step was found.
     """
-    order = np.argsort(customers["user_id"].to_numpy(), kind="stable")  # as the bootstrap asks
-    ids = customers["user_id"].to_numpy()[order]
-    quarter = quarter_of(ids, settings.seed)
-    confirms = np.flatnonzero(quarter >= 2)
-    pairs = [pair for pair in product(STEPS, measures.columns) if pair[0] != pair[1]]
-    rows, columns = [], np.empty((len(confirms), 2 * len(pairs)))
-    for number, (attribute, measure) in enumerate(pairs):
-        row, column = _compare(
-            floats(customers[attribute])[order],
-            floats(measures[measure])[order],
-            quarter,
-            np.asarray(course_cuts[attribute], float),
-            STEPS[attribute],
-        )
-        rows += [{"attribute": attribute, "measure": measure, **each} for each in row]
-        columns[:, 2 * number : 2 * number + 2] = column[confirms]
-    table = pd.DataFrame(rows)
-    gain = _gains(columns, settings)
-    proposed = np.flatnonzero(table["method"] == "proposed")
-    table.loc[proposed, ["gain_low", "gain_high"]] = np.column_stack(gain)
-    has_step = table.loc[proposed, "cuts"].to_numpy() != ""
-    table["confirmed"] = ""
-    table.loc[proposed, "confirmed"] = np.where(has_step & (gain[0] > 0), "yes", "no")
-    return table
+    order = np.argsort(customers["user_id"].to_numpy(), kind="stable")
+    quarter = quarter_of(customers["user_id"].to_numpy()[order], settings.seed)
+    rows = []
+    for attribute, measure in product(STEPS, measures.columns):
+        if attribute != measure:
+            compared = _compare(
+                floats(customers[attribute])[order],
+                floats(measures[measure])[order],
+                quarter,
+                np.asarray(course_cuts[attribute], float),
+                STEPS[attribute],
+                settings,
+            )
+            rows += [{"attribute": attribute, "measure": measure, **each} for each in compared]
+    return pd.DataFrame(rows)
 
 
-def _compare(attribute, values, quarter, course, step) -> tuple[list[dict], np.ndarray]:
-    """Two rows, and per customer: how much less the proposed bands miss by, and the square."""
+def _compare(attribute, values, quarter, course, step, settings: Settings) -> list[dict]:
+    """Two rows: the course's cuts and the proposed ones."""
     known = ~np.isnan(attribute) & ~np.isnan(values)
     x, y, part = attribute[known], values[known], quarter[known]
-    column = np.zeros((len(quarter), 2))
     halves = part < 2, part >= 2
     if min(half.sum() for half in halves) < 2:
+        nothing = {"half": halves, "r2": (np.nan, np.nan), "gain": (np.nan,) * 3}
         return [
-            _row(method, [], half=halves, r2=(np.nan, np.nan), gain=np.nan)
-            for method in ("course", "proposed")
-        ], column
+            _row("course", [], **nothing),
+            _row("proposed", [], **nothing) | {"confirmed": "no"},
+        ]
     lowest = np.floor(x.min() / step)
     bins = (np.floor(x / step) - lowest).astype(np.int64)
     edges = (lowest + np.arange(bins.max() + 1)) * step
@@ -196,24 +188,38 @@ def _compare(attribute, values, quarter, course, step) -> tuple[list[dict], np.n
     quarters = [Binned.of(bins[part == number], y[part == number], edges) for number in (0, 1)]
     cuts = choose_cuts(quarters, [_squares(y[part == number]) for number in (0, 1)])
 
+    usual = y[halves[0]].mean()
     misses, r2 = {}, {}
     for method, by in (("course", course), ("proposed", cuts)):
         band = np.searchsorted(by, x, side="right")
         searched = band[halves[0]]
         sizes = np.bincount(searched, minlength=len(by) + 1)
         means = np.bincount(searched, y[halves[0]], len(by) + 1) / np.maximum(sizes, 1)
-        means[sizes == 0] = y[halves[0]].mean()
+        means[sizes == 0] = usual
         misses[method] = (y - means[band]) ** 2
         r2[method] = [
-            _share_predicted(misses[method][half].sum(), _squares(y[half])) for half in halves
+            _share_predicted(misses[method][half].sum(), ((y[half] - usual) ** 2).sum())
+            for half in halves
         ]
-    column[known, 0] = misses["course"] - misses["proposed"]
-    column[known, 1] = (y - y[halves[1]].mean()) ** 2
-    gain = r2["proposed"][1] - r2["course"][1]
+    gain, confirmed = _gain(misses, r2, halves[1], settings)
+    confirmed = "yes" if len(cuts) and confirmed else "no"
     return [
-        _row("course", course, half=halves, r2=r2["course"], gain=0.0),
-        _row("proposed", cuts, half=halves, r2=r2["proposed"], gain=gain),
-    ], column
+        _row("course", course, half=halves, r2=r2["course"], gain=(0.0, np.nan, np.nan)),
+        _row("proposed", cuts, half=halves, r2=r2["proposed"], gain=gain)
+        | {"confirmed": confirmed},
+    ]
+
+
+def _gain(misses, r2, half: np.ndarray, settings: Settings) -> tuple[tuple, bool]:
+    """Gain of the proposed cuts over the course's, with its limits, and whether it is proven."""
+    limits = settings.statistics
+    found = statistics.product(
+        [misses["proposed"][half]], [misses["course"][half]], limits.confidence
+    )
+    missed = 1 - r2["course"][1]
+    low, high = (float(missed * (1 - limit[0])) for limit in (found.high, found.low))
+    reason = found.reason(limits.fewest_effective_customers, limits.largest_share_of_one)[0]
+    return (r2["proposed"][1] - r2["course"][1], low, high), reason == "" and low > 0
 
 
 def _share_predicted(missed: float, squares: float) -> float:
@@ -221,7 +227,7 @@ def _share_predicted(missed: float, squares: float) -> float:
     return 0.0 if abs(share) < TINY else share  # what no band predicts is 0, not rounding noise
 
 
-def _row(method: str, cuts, *, half, r2, gain: float) -> dict:
+def _row(method: str, cuts, *, half, r2, gain: tuple[float, float, float]) -> dict:
     return {
         "method": method,
         "cuts": " | ".join(f"{cut:.15g}" for cut in cuts),
@@ -229,25 +235,9 @@ def _row(method: str, cuts, *, half, r2, gain: float) -> dict:
         "customers": int(half[0].sum() + half[1].sum()),
         "r2_search_half": r2[0],
         "r2_confirm_half": r2[1],
-        "gain_over_course": gain,
+        **dict(zip(("gain_over_course", "gain_low", "gain_high"), gain, strict=True)),
+        "confirmed": "",
     }
-
-
-def _gains(columns: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
-    """Limits of the gain of each pair, from one set of resamples of the confirming customers."""
-    if not len(columns):
-        unknown = np.full(columns.shape[1] // 2, np.nan)
-        return unknown, unknown
-    sums = statistics.bootstrap_sums(
-        columns,
-        {},
-        resamples=settings.statistics.resamples,
-        seed=settings.seed,
-        threads=settings.limits.threads,
-    ).everyone
-    missed, squares = sums[:, 0::2], sums[:, 1::2]
-    ratios = np.divide(missed, squares, out=np.full_like(missed, np.nan), where=squares > 0)
-    return statistics.percentile_interval(ratios, settings.statistics.confidence)[1:]
 
 
 def _squares(values: np.ndarray) -> float:

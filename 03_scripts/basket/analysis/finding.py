@@ -36,13 +36,14 @@ UNITS = {  # of a column in one table, where the dictionary gives that of most t
     "busiest_times.index_low": "times the average",
     "busiest_times.share": "share of orders",
     "days_between_orders.share": "share of returns",
-    "department_lifts.effect": "times the mean share",
-    "department_lifts.effect_low": "times the mean share",
-    "department_lifts.effect_high": "times the mean share",
+    "department_lifts.effect": "times the others' share",
+    "department_lifts.effect_low": "times the others' share",
+    "department_lifts.effect_high": "times the others' share",
     "product_pairs.lift": "times chance",
     "product_pairs.lift_low": "times chance",
     "product_pairs.lift_high": "times chance",
-    "profiles.top_time_ratio": "times the usual share",
+    "profiles.order_value_ratio": "times the others",
+    "profiles.top_time_ratio": "times the others' share",
 }
 
 

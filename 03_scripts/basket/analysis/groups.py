@@ -29,14 +29,18 @@ class People:
     departments: list[str]
 
     def those(self, chosen: np.ndarray) -> "People":
-        """Keep the customers of a mask."""
+        """Keep the customers of a mask, or of these places."""
         return People(
-            self.customers[chosen],
-            self.labels[chosen],
+            self.customers.iloc[chosen],
+            self.labels.iloc[chosen],
             self.department_lines[chosen],
             self.customer_times[chosen],
             self.departments,
         )
+
+    def by_id(self) -> "People":
+        """Order the customers by id: the last digit of a sum of floats depends on their order."""
+        return self.those(np.argsort(self.customers["user_id"].to_numpy(), kind="stable"))
 
 
 def add_missing_label(values: pd.Series, missing: str) -> pd.Categorical:

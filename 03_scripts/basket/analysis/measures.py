@@ -1,14 +1,15 @@
 """What is measured of each customer: habits, shares of goods and times, sums for ratios."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import pandas as pd
 
 from basket.analysis.groups import TOTALS, People
+from basket.analysis.order_sums import COLUMNS
 from basket.project.settings import Settings
-from basket.tables.sums import narrow, per
+from basket.tables.sums import per
 
 UNITS = {
     "orders": "orders",
@@ -17,10 +18,24 @@ UNITS = {
     "mean_item_price": "US dollars an item",
     "median_days_between_orders": "days",
     "reorder_rate": "share of order lines",
+    "mean_gap": "days",
+    "spend_per_customer": "US dollars a customer",
+    "commonest daypart": "customers",
+    "commonest day": "customers",
+    "commonest department": "customers",
 }
+HABITS = tuple(UNITS)[:6]  # of each customer: what overall tests ask for
+RATIOS = {  # a habit of a group: the sum above the line, and the sum below
+    "mean_order_value": ("spend_cents", "orders"),
+    "mean_lines_per_order": ("lines", "orders"),
+    "mean_item_price": ("spend_cents", "priced_lines"),
+    "mean_gap": ("gap_days", "gaps"),
+    "reorder_rate": ("reordered_lines", "lines"),
+}
+RARE = 0.05  # of the customers: times and departments that are commonest to fewer are one
 Measures = dict[str, Callable[[], np.ndarray]]
 OF_ORDERS = "share of orders"
-LIFT = "lift of the share of order lines"
+LIFT = "ratio of shares of order lines"
 TELLING_GOODS = ("snacks", "meat seafood")  # departments that the classes of Q9 rest on
 
 
@@ -75,21 +90,49 @@ def unit_of(measure: str) -> str:
     )
 
 
-@dataclass(frozen=True)
-class Sums:
-    """What ratios are made of: whole numbers, a row per customer, in tables side by side.
+def customer_sums(people: People, settings: Settings) -> dict[str, np.ndarray]:
+    """Name the sums that ratios are made of: whole numbers, one per customer."""
+    times = dict(zip(time_names(settings), people.customer_times.T, strict=True))
+    lines = dict(zip(map(lines_of, people.departments), people.department_lines.T, strict=True))
+    totals = {name: people.customers[name].to_numpy() for name in (*TOTALS, *COLUMNS)}
+    return totals | times | lines | {"customers": np.ones(len(people.customers), np.int64)}
 
-    `columns` are the columns of all tables, by name and in their order.
+
+def commonest(people: People, settings: Settings) -> dict[str, np.ndarray]:
+    """Code each customer by the daypart, day and department that most of the orders or lines have.
+
+    Ties go to the first. What is the commonest of fewer than RARE of the customers has one code
+    together, so that no cell of a table of customers is nearly empty.
     """
+    dayparts = people.customer_times[:, : len(settings.dayparts)]
+    found = {
+        "commonest daypart": dayparts.argmax(axis=1),
+        "commonest day": people.customers["commonest_day"].to_numpy("intp"),
+        "commonest department": people.department_lines.argmax(axis=1),
+    }
+    for name, codes in found.items():
+        counts = np.bincount(codes)
+        frequent = counts >= RARE * len(codes)
+        found[name] = np.where(frequent, np.cumsum(frequent), 0)[codes]
+    return found
 
-    tables: list[np.ndarray]
-    columns: dict[str, np.ndarray]
+
+def income_bands(people: People, settings: Settings) -> np.ndarray:
+    """Code each customer by the band of income, -1 where it is missing; bands of equal size."""
+    incomes = people.customers["income"].to_numpy("float64", na_value=np.nan)
+    known = ~np.isnan(incomes)
+    if not known.any():
+        return np.full(len(incomes), -1)
+    bands = settings.statistics.income_bands
+    cuts = np.unique(np.nanquantile(incomes, np.arange(1, bands) / bands, method="lower"))
+    return np.where(known, np.searchsorted(cuts, incomes, side="right"), -1)
 
 
-def customer_sums(people: People, settings: Settings) -> Sums:
-    """Put together the totals, orders by time and lines by department of each customer."""
-    totals = narrow(people.customers[list(TOTALS)].to_numpy())
-    tables = [totals, people.customer_times, people.department_lines]
-    names = [*TOTALS, *time_names(settings), *map(lines_of, people.departments)]
-    columns = (column for table in tables for column in table.T)
-    return Sums(tables, dict(zip(names, columns, strict=True)))
+def at_equal_income(values: np.ndarray, bands: np.ndarray) -> np.ndarray:
+    """Turn the values of customers into their ranks among those of the same band, from 0 to 1.
+
+    The mean rank is 0.5 in every band, also where all its values are alike.
+    """
+    in_band = pd.Series(values).groupby(bands)
+    ranks = (2 * in_band.rank() - 1) / (2 * in_band.transform("count"))
+    return np.where(bands >= 0, ranks, np.nan)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis.groups import is_active
+from basket.analysis.order_sums import order_sums
 from basket.analysis.times import Times
 from basket.project.settings import Settings
 from basket.tables.ids import IdIndex
@@ -91,6 +92,7 @@ def count_part(
         **by_group(part, bought, group, "mix", "lines", {"department": goods.departments}),
         **by_group(part, gaps, group, "gaps", "orders", {"days": range(GAPS)}),
         "times": [times],
+        "order_sums": order_sums(part, gaps),
     }
 
 

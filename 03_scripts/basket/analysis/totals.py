@@ -18,6 +18,7 @@ from basket.analysis.groups import (
     habits,
     is_active,
 )
+from basket.analysis.order_sums import with_order_sums
 from basket.analysis.part import ACTIVE, Goods, count_part
 from basket.analysis.times import Times
 from basket.project.settings import POPULATION_FLAG, Settings
@@ -112,7 +113,7 @@ def count(stage: Stage) -> Counts:
     )
     times = Times.together(sums.pop("times"))
     people = People(
-        customers,
+        with_order_sums(customers, sums.pop("order_sums")),
         labels,
         narrow(times.lines.sum(axis=1)),
         customer_times(times, settings),

@@ -98,7 +98,8 @@ def unexplained(sentence: str, numbers: dict[str, dict]) -> list[str]:
     known = set(NUMBER.findall(" ".join([*texts, *map(str, keys)])))
     for value in values:
         if isinstance(value, int | float):
-            shown = [f"{n:,.{decimals}f}" for n in (value, 100 * value) for decimals in DECIMALS]
+            said = (value, 100 * value, 100 * abs(value - 1))  # 1.12 times is 12 % more
+            shown = [f"{n:,.{decimals}f}" for n in said for decimals in DECIMALS]
             known.update(shown, [f"{value:g}"])
     found = NUMBER.findall(sentence.replace(":00", ""))  # hours of the day are whole
     return [shown for shown in found if not {shown, shown.rstrip(",")} & known]

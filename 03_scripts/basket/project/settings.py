@@ -100,7 +100,6 @@ class Statistics(Section):
         list[Count], Field(min_length=2, max_length=2), AfterValidator(_rising)
     ]
     incomplete_histories: Share
-    resamples: Count
     effects: Effects
 
 

@@ -1,103 +1,210 @@
 """What several questions ask of groups of customers: do their ordering habits differ?"""
 
+import numpy as np
 import pandas as pd
 
-from basket.analysis import statistics
-from basket.analysis.finding import Evidence, Finding, Prize, Row, TooLittleData
-from basket.analysis.privacy import SUPPRESSED, publishable
+from basket.analysis import comparisons, figure, statistics
+from basket.analysis.finding import (
+    DESIGN,
+    DIFFERENCE,
+    HYPOTHESIS,
+    INVENTED_CUSTOMERS,
+    INVENTED_PRICES,
+    LESS,
+    MORE,
+    NO_DIFFERENCE,
+    UNDECIDED,
+    Evidence,
+    Finding,
+    Prize,
+    Row,
+    TooLittleData,
+    Touch,
+)
+from basket.analysis.measures import HABITS, RATIOS, share_of
+from basket.analysis.questions import group_words as words
+from basket.analysis.questions.group_halves import OVERALL, group_ratios, held_equal, topic_of
 from basket.analysis.where import where
 from basket.project.settings import Settings
 
-IN_WORDS = {  # the habits that findings rest on
-    "mean_order_value": "the value of an order",
-    "mean_lines_per_order": "the lines per order",
-    "mean_item_price": "the price of an item",
-    "median_days_between_orders": "the days between orders",
-    "orders": "the number of orders",
-    "reorder_rate": "the reorder rate",
-}
-OVERALL = ("epsilon_squared", "cliffs_delta")  # of all groups of a grouping, or of its two
-
-
-def attribute_in_words(column: str) -> str:
-    """Name an attribute of customers as a reader does: n_dependants is “dependants”."""
-    return column.removeprefix("n_").replace("_", " ")
-
-
-def capitalised(words: str) -> str:
-    """Make the first letter a capital, and leave the others."""
-    return words[0].upper() + words[1:]
-
-
-def published_rows(tables: dict, table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Keep the rows about groups of customers that may be published (D-15)."""
-    table = publishable(table, settings, tables["habits"])
-    return table[~(table == SUPPRESSED).any(axis="columns")].infer_objects()
+OF_DOLLARS = {"mean_order_value", "mean_item_price"}
 
 
 def order_value_ratios(tables: dict, grouping: str, settings: Settings) -> pd.DataFrame:
-    """One row per group: its mean order value over that of all customers, with its interval."""
-    table = tables["tests"]
-    table = table[where(grouping=grouping, measure="mean_order_value", effect_name="ratio")]
-    table = published_rows(tables, table, settings)
+    """One row per group: its mean order value over that of the others, with its interval."""
+    table = group_ratios(tables, "tests", grouping, settings)
+    table = table[table["measure"] == "mean_order_value"].dropna(subset="effect_low")
     if table.empty:
-        raise TooLittleData(f"No {attribute_in_words(grouping)} has enough customers to be shown.")
-    names = {
-        "group_a": "group",
-        "effect": "ratio",
-        "effect_low": "ratio_low",
-        "effect_high": "ratio_high",
-    }
-    return table.rename(columns=names)[list(names.values())].reset_index(drop=True)
+        raise TooLittleData(f"No two groups by {words.attribute(grouping)} can be compared.")
+    return table.rename(
+        columns={"group_a": "group", "effect": "ratio"}
+        | {f"effect_{end}": f"ratio_{end}" for end in ("low", "high")}
+    ).reset_index(drop=True)
 
 
-def whether_groups_differ(seen: Evidence, grouping: str, word: str, **said: str) -> Finding:
+def value_of_groups(tables: dict, grouping: str, name: str, settings: Settings) -> figure.Figure:
+    """Draw the value of an order by group, times that of the others."""
+    data = order_value_ratios(tables, grouping, settings)
+    data = data.sort_values("ratio", ascending=False, kind="stable", ignore_index=True)
+    held = held_equal(tables, grouping, settings)
+    word, equal, noun = words.attribute(grouping), words.held_equal(held), words.NOUN[grouping]
+    proven = data[where(for_headline="yes")]
+    data["effect_low"], data["effect_high"] = data["ratio_low"], data["ratio_high"]
+    first, last = data.iloc[0], data.iloc[-1]
+    return figure.dots(
+        data,
+        x="group",
+        y="ratio",
+        name=name,
+        title=f"The value of an order differs by {word}{equal}"
+        if len(proven)
+        else f"No {noun}'s order value differs from the others' by more than "
+        f"{_limits(data).max():.0%}{equal}"
+        if within_small(data, settings)
+        else f"No {noun}'s order value is proven to differ from the others'{equal}",
+        subtitle=f"Mean order value by {word}{equal}, times that of the others, active customers, "
+        + figure.with_intervals(settings),
+        alt=f"Dots with intervals by {word}: mean order value runs from {last['ratio']:.2f} times "
+        f"that of the others ({last['group']}) to {first['ratio']:.2f} times ({first['group']}).",
+        sources=("tests",),
+        x_title=words.capitalised(noun),
+        y_title="Times the others' mean order value",
+    )
+
+
+def within_small(table: pd.DataFrame, settings: Settings) -> bool:
+    """Whether every interval of a ratio lies where no difference matters; False without any."""
+    smallest = settings.statistics.effects.ratio[0]
+    inside = (table["effect_low"] > 1 / smallest) & (table["effect_high"] < smallest)
+    return len(table) > 0 and bool((inside & (table["reason"] == "")).all())
+
+
+def whether_groups_differ(
+    seen: Evidence, grouping: str, settings: Settings, **said: str
+) -> Finding:
     """Say which ordering habits differ between the groups of one attribute, and how sure that is.
 
-    `word` names the attribute; `said` is what the finding says besides.
+    `said` is what the finding says besides.
     """
+    word, held = words.attribute(grouping), held_equal(seen.tables, grouping, settings)
     tests = seen.tables["tests"]
-    tests = tests[where(grouping=grouping, measure=IN_WORDS, effect_name=OVERALL)]
-    tests = tests.dropna(subset="effect")  # a single group has nothing to differ from
-    if tests.empty:
+    overall = tests[where(grouping=grouping, measure=HABITS, effect_name=OVERALL)]
+    if overall.dropna(subset="effect").empty:  # a single group has nothing to differ from
         raise TooLittleData(f"All customers whose {word} is known are in one group.")
-    by_effect = tests.sort_values("effect", ascending=False, key=abs)
-    decided = by_effect[where(for_headline="yes")]
-    undecided = tests[tests["verdict"] != statistics.NO_DIFFERENCE].sort_values(
-        "customers_to_decide", ascending=False, kind="stable"
-    )
-    shown = next(table.iloc[0] for table in (decided, undecided, by_effect) if len(table))
-    measure = IN_WORDS[shown["measure"]]
-    names = {name: shown[name] for name in ("measure", "effect_name")}
-    row = seen.row("tests", grouping=grouping, **names)
-    explained = _explained(row, shown["effect_name"], word, measure)
-    said |= {"prize": Prize(what_if=f"{row.cell('n', 'customers'):,} customers were compared.")}
-    if len(decided):
+    overall = overall[(overall["adjusted_for"] == held) & overall["effect"].notna()]
+    said |= {"rests_on": (INVENTED_PRICES, INVENTED_CUSTOMERS)}
+    alone = {
+        "action": f"Do not target by {word} alone.",
+        "action_basis": DESIGN,
+        "touches": (Touch(direction=LESS, attribute=word),),
+    }
+    chosen = seen.tables["split_halves"]
+    if (chosen["topic"] == topic_of(grouping, held)).any():
+        return _difference(seen, grouping, held, settings, said, alone)
+    proven = overall[where(for_headline="yes")]
+    if len(proven):
+        return _only_overall(seen, grouping, held, proven, said | alone)
+    ratios = group_ratios(seen.tables, "tests", grouping, settings)
+    ratios = ratios[ratios["measure"].isin(RATIOS)]
+    if within_small(ratios, settings):
+        same = (overall["verdict"] == statistics.NO_DIFFERENCE).all()
+        rest = _rest_is_decided(tests[tests["grouping"] == grouping], settings)
+        return _no_difference(seen, grouping, held, ratios, same and rest, said | alone)
+    return _undecided(seen, grouping, held, ratios, said | alone)
+
+
+def _rest_is_decided(tests: pd.DataFrame, settings: Settings) -> bool:
+    """Whether days, times of day and goods are the same: by the commonest, or by all shares.
+
+    A limit that is missing decides nothing.
+    """
+    effects = settings.statistics.effects
+    names = ("orders in the", "orders at the", share_of(""))
+    for kind, name in zip(
+        ("commonest daypart", "commonest day", "commonest department"), names, strict=True
+    ):
+        v = tests.loc[tests["measure"] == kind, "effect_high"]
+        shares = tests[tests["measure"].str.startswith(name) & tests["effect_name"].isin(OVERALL)]
+        by_share = len(shares) and (shares["verdict"] == statistics.NO_DIFFERENCE).all()
+        if not (len(v) and (v < effects.cramers_v[0]).all()) and not by_share:
+            return False
+    return True
+
+
+def _difference(
+    seen: Evidence, grouping: str, held: str, settings: Settings, said: dict, alone: dict
+) -> Finding:
+    """Name the group that stands out, with the size that the second half gives."""
+    row = seen.row("split_halves", topic=topic_of(grouping, held))
+    group, measure, confirmed = row.group, row.measure, row.confirmed
+    ratio, low, high = row.effect, row.effect_low, row.effect_high
+    who = words.who(grouping, group)
+    if not OF_DOLLARS & {measure}:
+        said = said | {"rests_on": (INVENTED_CUSTOMERS,)}
+    if confirmed != "yes":
+        first = words.does(measure, row.effect_first_half)
         return Finding(
-            headline=f"{capitalised(measure)} differs by {word}: a {shown['verdict']} difference",
-            so_what=f"{explained}.",
-            action=f"Tailor offers by {word} where they aim at {measure}.",
-            confidence="high",
-            **said,
-        )
-    if len(undecided):
-        needed = ""
-        if not pd.isna(shown["customers_to_decide"]):
-            number = row.cell("customers_to_decide", "needed")
-            needed = f" About {number:,} customers would decide it."
-        return Finding(
-            headline=f"Whether ordering habits differ by {word} is undecided with this data",
-            so_what=f"{explained}: this data allows both a difference that matters and none."
-            + needed,
-            action=f"Do not pay for campaigns by {word} yet; analyse more customers first.",
+            kind=UNDECIDED,
+            headline=f"Whether ordering habits differ by {words.attribute(grouping)}"
+            f"{words.held_equal(held)} is undecided with this data",
+            so_what=f"On one half of the customers, {who} {first}; the other half does not confirm "
+            "it.",
             confidence="low",
-            **said,
+            **said | alone,
         )
-    groups = f"{attribute_in_words(grouping)}s"
+    share = seen.row("group_shares", grouping=grouping, group=group)
+    part = share.cell("share_of_spend", "spend_share")
+    covered = ""
+    if not held and grouping in comparisons.made_at_equal_income(settings):
+        covered = " Incomes are not known here, so income may be behind it."
+    if held == comparisons.INCOME:
+        table = (
+            "tests" if measure in seen.tables["tests"]["measure"].to_numpy() else "department_lifts"
+        )
+        names = {"grouping": grouping, "group_a": group, "measure": measure, "adjusted_for": held}
+        share_covered = seen.row(table, **names, effect_name="ratio").covered
+        covered = (
+            f" They can be compared in bands of income with {share_covered:.0%} of all orders."
+        )
     return Finding(
-        headline=f"There is no practical difference in ordering habits between {groups}",
-        so_what=f"{explained}, and other habits even less: too little to matter.",
-        action=f"Do not spend money on campaigns by {word}.",
+        kind=DIFFERENCE,
+        headline=words.opening(held) + f"{who} {words.does(measure, ratio)}",
+        so_what=f"Chosen on one half of the customers and measured on the other: interval "
+        f"{words.interval(measure, low, high)}.{covered}",
+        action=f"{words.offer(measure, ratio, who)}, against a control group.",
+        action_basis=HYPOTHESIS,
+        touches=(
+            Touch(
+                direction=MORE if ratio > 1 else LESS,
+                attribute=words.attribute(grouping),
+                segment=str(group),
+            ),
+        ),
+        confidence="high",
+        prize=Prize(
+            what_if=f"{part:.1%} of spend comes from {who}.",
+            spend=share.cell("spend", "group_spend"),
+            share_of_spend=part,
+        ),
+        **said,
+    )
+
+
+def _only_overall(
+    seen: Evidence, grouping: str, held: str, proven: pd.DataFrame, said: dict
+) -> Finding:
+    """Name the habit that differs between groups of which none is proven to stand out."""
+    shown = proven.sort_values("effect", ascending=False, key=abs, kind="stable").iloc[0]
+    names = {name: shown[name] for name in ("measure", "effect_name")}
+    row = seen.row("tests", grouping=grouping, adjusted_for=held, **names)
+    word, measure = words.attribute(grouping), words.HABIT[shown["measure"]]
+    return Finding(
+        kind=DIFFERENCE,
+        headline=words.capitalised(
+            f"{measure} differs by {word}{words.held_equal(held)}; no "
+            f"single {words.NOUN[grouping]} is proven to stand out"
+        ),
+        so_what=f"{_explained(row, shown['effect_name'], word, measure)}.",
         confidence="high",
         **said,
     )
@@ -113,8 +220,99 @@ def _explained(row: Row, effect_name: str, word: str, measure: str) -> str:
             f"{word.capitalize()} explains {effect:.1%} of how customers differ in {measure} "
             f"(interval {low:.1%} to {high:.1%})"
         )
-    name = effect_name.replace("_", " ").replace("cliffs", "Cliff's")
     return (
-        f"For {measure} the two groups of {word} lie {effect:.2f} apart by {name} "
+        f"For {measure} the two groups by {word} lie {effect:.2f} apart by Cliff's delta "
         f"(interval {low:.2f} to {high:.2f})"
+    )
+
+
+def _limits(ratios: pd.DataFrame) -> pd.Series:
+    """How far each group may be from the others, up or down."""
+    return np.maximum(ratios["effect_high"] - 1, 1 - ratios["effect_low"])
+
+
+def _row_of(seen: Evidence, shown: pd.Series):
+    names = ["grouping", "group_a", "measure", "adjusted_for", "effect_name"]
+    return seen.row("tests", **{name: shown[name] for name in names})
+
+
+def _ceiling(seen: Evidence, ratios: pd.DataFrame, name: str) -> float:
+    """Read the largest difference that these intervals allow, as a share."""
+    shown = ratios.loc[_limits(ratios).idxmax()]
+    row = _row_of(seen, shown)
+    low, high = row.cell("effect_low", f"{name}_low"), row.cell("effect_high", f"{name}_high")
+    return max(high - 1, 1 - low)
+
+
+def _no_difference(
+    seen: Evidence, grouping: str, held: str, ratios: pd.DataFrame, decided: bool, said: dict
+) -> Finding:
+    """Say how far groups may differ at most; undecided where times or goods may still differ."""
+    noun, equal = words.NOUN[grouping], words.held_equal(held)
+    of_value = _ceiling(seen, ratios[ratios["measure"] == "mean_order_value"], "value")
+    of_any = _ceiling(seen, ratios, "any")
+    listed = words.listed([words.HABIT[name] for name in RATIOS if name in set(ratios["measure"])])
+    headline = (
+        f"No {noun}'s order value differs from the others' by more than {of_value:.0%}{equal}"
+    )
+    most = f"In {listed} they differ by {of_any:.0%} at most"
+    if grouping == comparisons.LOYALTY:
+        so_what = f"{most}."
+        return Finding(
+            kind=NO_DIFFERENCE, headline=headline, so_what=so_what, confidence="high", **said
+        )
+    if decided:
+        return Finding(
+            kind=NO_DIFFERENCE,
+            headline=headline,
+            so_what=f"{most}, and in days, times of day and goods by too little to matter.",
+            confidence="high",
+            **said,
+        )
+    return Finding(
+        kind=UNDECIDED,
+        headline=headline,
+        so_what=f"{most}; whether they differ in their habits as a whole, or in days, times of day "
+        "or goods, is undecided.",
+        confidence="low",
+        **said,
+    )
+
+
+def _undecided(
+    seen: Evidence, grouping: str, held: str, ratios: pd.DataFrame, said: dict
+) -> Finding:
+    """Say what this data does not exclude, and how many customers would most likely decide it."""
+    word = words.attribute(grouping)
+    headline = (
+        f"Whether ordering habits differ by {word}{words.held_equal(held)} is undecided with this "
+        "data"
+    )
+    known = ratios.dropna(subset="effect_low")
+    sure = known[known["reason"] == ""]
+    if sure.empty:
+        return Finding(
+            kind=UNDECIDED,
+            headline=headline,
+            so_what=f"No {words.NOUN[grouping]} has enough customers to conclude anything from.",
+            confidence="low",
+            **said,
+        )
+    open_ones = sure[sure["verdict"] == statistics.UNDECIDED]
+    shown = (open_ones if len(open_ones) else sure).pipe(lambda t: t.loc[_limits(t).idxmax()])
+    row = _row_of(seen, shown)
+    group, low, high = row.group_a, row.effect_low, row.effect_high
+    who = words.who(grouping, group)
+    allowed = "none" if low <= 1 <= high else "one too small to matter"
+    needed = " This data cannot decide it."
+    if not pd.isna(shown["customers_to_decide"]):
+        number = row.cell("customers_to_decide", "needed")
+        needed = f" About {number:,} {who} would most likely decide it."
+    return Finding(
+        kind=UNDECIDED,
+        headline=headline,
+        so_what=f"{words.capitalised(who)} may {words.may(shown['measure'], low, high)}: this data "
+        f"allows both a difference that matters and {allowed}.{needed}",
+        confidence="low",
+        **said,
     )

@@ -1,77 +1,151 @@
-"""Q6: do ordering habits differ with loyalty?"""
+"""Q6: do ordering habits differ with loyalty, beside what loyalty is defined by?"""
 
-from basket.analysis import figure, statistics
-from basket.analysis.finding import Evidence, Finding, Prize
+from dataclasses import replace
+
+import pandas as pd
+
+from basket.analysis import comparisons, figure
+from basket.analysis.finding import (
+    DIFFERENCE,
+    INVENTED_CUSTOMERS,
+    Evidence,
+    Finding,
+    Row,
+    TooLittleData,
+)
+from basket.analysis.order_sums import EARLY
 from basket.analysis.question import WHOM, Question
+from basket.analysis.questions import group_words as words
+from basket.analysis.questions.group_differences import whether_groups_differ
+from basket.analysis.questions.group_halves import published_rows
 from basket.analysis.questions.q05_loyalty import new_and_loyal
+from basket.analysis.totals import Counts
 from basket.analysis.where import where
 from basket.project.settings import Settings
+from basket.tables.sums import per
 
 QUESTION = Question(
     id="Q6", title="Habits by loyalty", text="Do ordering habits differ with loyalty?", part=WHOM
 )
 
 
-def gap_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
-    """Draw the days between orders by loyalty."""
-    table = tables["habits"][where(population="active", grouping="loyalty_flag")]
-    first, last = table.iloc[0], table.iloc[-1]
+def habits_at_equal_orders(counts: Counts) -> pd.DataFrame:
+    """Describe the habits of each loyalty group over orders of the same numbers: a row a group.
+
+    Groups of active customers; only orders with statistics.equal_order_numbers are counted.
+    """
+    settings, people = counts.settings, counts.active_people
+    names = [name for name in people.customers if name.startswith(EARLY)]
+    sums = people.customers[names].rename(columns=lambda name: name.removeprefix(EARLY))
+    by = (
+        sums.assign(customers=1)
+        .astype("int64")
+        .groupby(people.labels[comparisons.LOYALTY], observed=True)
+    )
+    table = by.sum().rename_axis("group").reset_index().astype({"group": "str"})
+    table = table[table["lines"] > 0].reset_index(drop=True)
+    return table[["group", "customers", "orders", "lines"]].assign(
+        population="active",
+        grouping=comparisons.LOYALTY,
+        adjusted_for=comparisons.equal_orders(settings),
+        mean_order_value=per(table["spend_cents"] / 100, table["orders"]),
+        mean_lines_per_order=per(table["lines"], table["orders"]),
+        mean_item_price=per(table["spend_cents"] / 100, table["priced_lines"]),
+        mean_gap=per(table["gap_days"], table["gaps"]),
+        reorder_rate=per(table["reordered_lines"], table["lines"]),
+    )
+
+
+def reorders_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
+    """Draw the reorder rate by loyalty, over all orders and over orders of the same numbers."""
+    every = tables["habits"][where(population="active", grouping=comparisons.LOYALTY)]
+    every = published_rows(tables, every, settings)
+    equal = tables["habits_at_equal_orders"].set_index("group")["reorder_rate"]
+    numbers = comparisons.equal_orders(settings)
+    data = every[["group", "reorder_rate"]].rename(columns={"reorder_rate": "all orders"})
+    data[numbers] = equal.reindex(data["group"].astype("str")).to_numpy()
+    data = data.dropna()
+    if len(data) < 2:
+        raise TooLittleData("No two loyalty groups have enough customers to be shown.")
+    runs = [
+        f"from {data[name].min():.0%} to {data[name].max():.0%} {over}"
+        for name, over in (("all orders", "over all orders"), (numbers, f"in {numbers}"))
+    ]
     return figure.columns(
-        table,
+        data,
         x="group",
-        series=["median_days_between_orders"],
+        series=["all orders", numbers],
         name="habits_by_loyalty",
-        title=f"{last['group']}s return after {last['median_days_between_orders']:g} days, "
-        f"{first['group'].lower()}s after {first['median_days_between_orders']:g}",
-        subtitle="Median days between orders by loyalty, active customers",
-        alt=f"Columns: {last['group'].lower()}s order every "
-        f"{last['median_days_between_orders']:g} days, {first['group'].lower()}s every "
-        f"{first['median_days_between_orders']:g}.",
-        sources=("habits",),
+        title=f"The reorder rate by loyalty runs {runs[0]}, {runs[1]}",
+        subtitle=f"Share of order lines that are reorders, over all orders and in {numbers}, "
+        "active customers",
+        alt=f"Columns by loyalty group: the reorder rate runs {runs[0]}, and {runs[1]}.",
+        sources=("habits", "habits_at_equal_orders"),
         x_title="Loyalty",
-        y_title="Median days between orders",
-        number_format="0.0",
+        y_title="Reorder rate",
+        number_format=figure.SHARE,
     )
 
 
 def habits_by_loyalty(seen: Evidence, settings: Settings) -> Finding:
-    """Say how habits differ with loyalty."""
-    new, loyal = new_and_loyal(seen.tables["habits"][where(population="active")], settings)
-
-    def habits(group: str):
-        return seen.row("habits", population="active", grouping="loyalty_flag", group=group)
-
-    of_loyal = habits(loyal)
-    gap_loyal = of_loyal.cell("median_days_between_orders", "loyal_gap")
-    gap_new = habits(new).cell("median_days_between_orders", "new_gap")
-    spend = of_loyal.cell("spend", "loyal_spend")
-    value = seen.row(
-        "tests",
-        grouping="loyalty_flag",
-        group_a=loyal,
-        measure="mean_order_value",
-        group_b="all customers",
-    )
-    ratio, low = value.cell("effect", "value_ratio"), value.cell("effect_low", "value_low")
-    high, verdict = value.cell("effect_high", "value_high"), value.cell("verdict", "value_verdict")
-    same, undecided = verdict == statistics.NO_DIFFERENCE, verdict == statistics.UNDECIDED
-    more = not same and not undecided and ratio > 1
-    if same:
-        worth = "their orders are worth practically the same"
-    elif undecided:
-        worth = "whether their orders are worth more is undecided"
-    else:
-        worth = f"their orders are worth {'more' if more else 'less'}"
-    return Finding(
-        headline=f"{loyal}s order every {gap_loyal:g} days against {gap_new:g} for {new.lower()}s; "
-        f"{worth}",
-        so_what=f"An order of a {loyal.lower()} is worth {ratio:.2f} times the mean (interval "
-        f"{low:.2f} to {high:.2f}): loyalty shows in how often people order"
-        + (", not in what an order is worth." if same else "."),
-        action="Aim loyalty offers at shortening the gap to the next order"
-        + (" and at bigger baskets." if more else ", not at bigger baskets."),
-        prize=Prize(what_if=f"${spend:,.0f} of spend comes from {loyal.lower()}s."),
-        confidence="medium" if undecided else "high",
+    """Say what loyalty is by definition, and what differs at equal order numbers."""
+    table = seen.tables["habits"][where(population="active")]
+    new, loyal = new_and_loyal(table, settings)
+    table = table[where(grouping=comparisons.LOYALTY)]
+    shown = set(published_rows(seen.tables, table, settings)["group"].astype("str"))
+    for group in (new, loyal):
+        if group not in shown:
+            raise TooLittleData(f"Too few active customers are {group.lower()}s to say.")
+    found = whether_groups_differ(
+        seen,
+        comparisons.LOYALTY,
+        settings,
         figure="habits_by_loyalty",
-        change_mind="A trial in which a bigger-basket offer raises yearly spend more.",
+        change_mind="A trial in which an offer moves the orders of one loyalty group more.",
     )
+    found = replace(
+        found,
+        so_what=f"{_by_definition(seen, new, loyal, settings)} {found.so_what}",
+        rests_on=tuple(name for name in found.rests_on if name != INVENTED_CUSTOMERS),
+    )
+    if found.kind == DIFFERENCE:
+        return found
+    numbers = comparisons.equal_orders(settings)
+    return replace(
+        found,
+        action=f"Compare loyalty groups over {numbers}, not over all their orders.",
+        touches=(),
+    )
+
+
+def _by_definition(seen: Evidence, new: str, loyal: str, settings: Settings) -> str:
+    """Say what restates the number of orders, and what of the reorder rate is left."""
+
+    def habits(group: str) -> Row:
+        names = {"population": "active", "grouping": comparisons.LOYALTY, "group": group}
+        return seen.row("habits", **names)
+
+    def at_equal(group: str) -> Row:
+        return seen.row("habits_at_equal_orders", group=group)
+
+    who = [words.who(comparisons.LOYALTY, group) for group in (loyal, new)]
+    gaps = [
+        habits(group).cell("median_days_between_orders", f"{name}_gap")
+        for group, name in ((loyal, "loyal"), (new, "new"))
+    ]
+    rates = [
+        habits(group).cell("reorder_rate", f"{name}_rate")
+        for group, name in ((loyal, "loyal"), (new, "new"))
+    ]
+    said = "Loyalty is the number of orders: "
+    if not pd.isna(gaps).any():
+        said += f"days between orders ({gaps[0]:g} for {who[0]}, {gaps[1]:g} for {who[1]}) and "
+    said += f"the reorder rate over all orders ({rates[0]:.0%} against {rates[1]:.0%}) restate it"
+    if not {loyal, new} <= set(seen.tables["habits_at_equal_orders"]["group"]):
+        return f"{said}."
+    equal = [
+        at_equal(group).cell("reorder_rate", f"{name}_equal_rate")
+        for group, name in ((loyal, "loyal"), (new, "new"))
+    ]
+    numbers = comparisons.equal_orders(settings)
+    return f"{said}; in {numbers} it is {equal[0]:.0%} against {equal[1]:.0%}."

@@ -2,14 +2,12 @@
 
 from dataclasses import replace
 
-from basket.analysis import figure
-from basket.analysis.finding import Evidence, Finding, TooLittleData
+from basket.analysis import comparisons, figure
+from basket.analysis.finding import DIFFERENCE, Evidence, Finding, TooLittleData
 from basket.analysis.question import WHOM, Question
-from basket.analysis.questions.group_differences import (
-    attribute_in_words,
-    capitalised,
-    whether_groups_differ,
-)
+from basket.analysis.questions import group_words as words
+from basket.analysis.questions.group_differences import whether_groups_differ
+from basket.analysis.questions.group_halves import held_equal, published_rows
 from basket.analysis.where import where
 from basket.project.settings import Settings
 
@@ -22,16 +20,21 @@ QUESTION = Question(
 
 
 def effects_by_attribute(tables: dict, settings: Settings) -> figure.Figure:
-    """Draw how much each attribute tells about what an order is worth."""
+    """Draw how much each attribute of people tells about what an order is worth."""
     table = tables["tests"]
     table = table[where(measure="mean_order_value", effect_name="epsilon_squared")]
-    table = table[~table["grouping"].str.contains(" within ")]
-    if table["effect"].isna().all():
+    people = [name for name, flag in settings.tested().items() if flag.describes_people]
+    held = {name: held_equal(tables, name, settings) for name in people}
+    table = table[table["grouping"].isin(people)]
+    table = table[table["adjusted_for"] == table["grouping"].map(held)].dropna(subset="effect")
+    table = published_rows(tables, table, settings)
+    if table.empty:
         raise TooLittleData("No attribute has groups to compare.")
-    table = table.sort_values("effect", ascending=False)
-    table = table.assign(grouping=table["grouping"].map(attribute_in_words))
+    table = table.sort_values("effect", ascending=False, kind="stable")
+    table = table.assign(grouping=table["grouping"].map(words.attribute))
     proven = table[where(for_headline="yes")]
     first, smallest = table.iloc[0], settings.statistics.effects.epsilon_squared[0]
+    equal = "; all but income at equal income" if comparisons.INCOME in held.values() else ""
     return figure.bars(
         table,
         x="grouping",
@@ -39,12 +42,11 @@ def effects_by_attribute(tables: dict, settings: Settings) -> figure.Figure:
         name="effects_by_attribute",
         title="No attribute tells in practice what an order is worth"
         if table["effect_high"].max() < smallest
-        else f"{capitalised(first['grouping'])} tells most about what an order is worth"
-        if first["for_headline"] == "yes"
-        else f"{capitalised(proven['grouping'].iloc[0])} is proven to tell what an order is worth"
+        else f"{words.capitalised(proven['grouping'].iloc[0])} is proven to go with what an order "
+        "is worth"
         if len(proven)
-        else "No attribute is proven to tell what an order is worth",
-        subtitle="Epsilon squared of order value by attribute, active customers, "
+        else "No attribute is proven to go with what an order is worth",
+        subtitle=f"Epsilon squared of order value by attribute{equal}, active customers, "
         f"{figure.with_intervals(settings)}; below {smallest:g} (dashed) a difference "
         "does not matter",
         alt=f"Bars of epsilon squared with intervals; the largest, {first['grouping']}, is "
@@ -58,24 +60,28 @@ def effects_by_attribute(tables: dict, settings: Settings) -> figure.Figure:
 
 
 def by_family(seen: Evidence, settings: Settings) -> Finding:
-    """Say whether age and family status go with habits, and whether they are two things."""
-    finding = whether_groups_differ(
+    """Say whether age goes with habits, and whether family status is a thing of its own."""
+    found = whether_groups_differ(
         seen,
         "age_group",
-        "age",
+        settings,
         figure="effects_by_attribute",
         change_mind="A survey in which family status is asked, not derived.",
     )
     restates = where(attribute="family_status", redundant="yes")
     if seen.tables["redundancy"][restates].empty:
-        return finding
+        return found
     row = seen.row("redundancy", attribute="family_status")
     accuracy = row.accuracy
-    others = " and ".join(map(attribute_in_words, row.determined_by.split(", ")))
-    headline = finding.headline[0].lower() + finding.headline[1:]
+    others = words.listed([words.attribute(name) for name in row.determined_by.split(", ")])
+    headline = found.headline[0].lower() + found.headline[1:]
+    action = found.action
+    if found.kind != DIFFERENCE:
+        action = f"{action} Leave family status out where {others} are used."
     return replace(
-        finding,
+        found,
         headline=f"Family status only restates {others}; {headline}",
         so_what=f"Family status follows from {others} for {100 * accuracy:.4g}% of the customers "
-        f"it was checked on, so it adds nothing of its own. {finding.so_what}",
+        f"it was checked on, so it adds nothing of its own. {found.so_what}",
+        action=action,
     )

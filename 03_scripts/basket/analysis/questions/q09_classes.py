@@ -1,21 +1,39 @@
 """Q9: which classes the demographics suggest: goods by income, steps in age and income."""
 
-from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from basket.analysis import cut_points, figure
+from basket.analysis import cut_points, figure, statistics
 from basket.analysis.cut_points import floats
-from basket.analysis.finding import Evidence, Finding, Prize, TooLittleData
+from basket.analysis.finding import (
+    DESIGN,
+    DIFFERENCE,
+    HYPOTHESIS,
+    INVENTED_CUSTOMERS,
+    INVENTED_PRICES,
+    LESS,
+    MORE,
+    UNDECIDED,
+    Evidence,
+    Finding,
+    Prize,
+    Row,
+    TooLittleData,
+    Touch,
+)
 from basket.analysis.groups import People
 from basket.analysis.measures import TELLING_GOODS, measures, share_of
 from basket.analysis.question import WHOM, Question
-from basket.analysis.questions.group_differences import (
-    IN_WORDS,
-    capitalised,
-    published_rows,
-    whether_groups_differ,
+from basket.analysis.questions import group_words as words
+from basket.analysis.questions.group_differences import whether_groups_differ
+from basket.analysis.questions.group_halves import (
+    LESS_GOODS,
+    MORE_GOODS,
+    OVERALL,
+    group_ratios,
+    telling_goods,
 )
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
@@ -29,6 +47,7 @@ QUESTION = Question(
 )
 MOST_DEPARTMENTS = 6  # shown by income
 AGES_PER_ROW = 4  # years
+ENDS = ("", "_low", "_high")  # of the columns of an effect
 
 
 def course_cuts(settings: Settings) -> dict[str, list[float]]:
@@ -63,32 +82,31 @@ def customer_measures(people: People, settings: Settings) -> pd.DataFrame:
 
 
 def income_by_age(counts: Counts) -> pd.DataFrame:
-    """Average the income of active customers by age, in rows of four years, with its interval.
-
-    Customers are taken in the order of their ids: the last digit of a sum of floats depends on it.
-    """
-    active = counts.active_people.customers.dropna(subset="income").sort_values("user_id")
-    first = active["age"] // AGES_PER_ROW * AGES_PER_ROW
-    table = active["income"].astype("float64").groupby(first).agg(["size", "mean", "sem"])
-    confidence = counts.settings.statistics.confidence
-    half = NormalDist().inv_cdf((1 + confidence) / 2) * table["sem"]
+    """Average the income of active customers by age, in rows of four years, with its interval."""
+    people = counts.active_people.by_id().customers
+    people = people[people["income"].notna() & people["age"].notna()]
+    first = floats(people["age"]) // AGES_PER_ROW * AGES_PER_ROW
+    starts = np.unique(first)
+    inside = (first[:, None] == starts).astype(float)
+    of_age = inside * floats(people["income"])[:, None]
+    mean = statistics.product([of_age], [inside], counts.settings.statistics.confidence)
     return pd.DataFrame(
         {
-            "ages": [f"{age}-{age + AGES_PER_ROW - 1}" for age in table.index],
-            "customers": table["size"].to_numpy(),
-            "mean_income": table["mean"].to_numpy(),
-            "mean_income_low": (table["mean"] - half).to_numpy(),
-            "mean_income_high": (table["mean"] + half).to_numpy(),
+            "ages": [f"{age:.0f}-{age + AGES_PER_ROW - 1:.0f}" for age in starts],
+            "customers": inside.sum(axis=0).astype(int),
+            "mean_income": mean.ratio,
+            "mean_income_low": mean.low,
+            "mean_income_high": mean.high,
         }
     )
 
 
 def goods_by_income(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the departments that differ most by income, weighted by their share of order lines."""
-    table = tables["department_lifts"][where(grouping="income_group")]
-    table = published_rows(tables, table, settings)
-    if table.empty:
-        raise TooLittleData("No income group has enough customers to be shown.")
+    table = group_ratios(tables, "department_lifts", "income_group", settings)
+    table = table[table["effect"] > 0]
+    if table["effect_low"].isna().all():
+        raise TooLittleData("No two income groups have enough customers to be compared.")
     spread = table.groupby("measure")["effect"].agg(lambda lifts: np.log(lifts.max() / lifts.min()))
     lines = tables["departments"][where(population="active")].set_index("department")["lines"]
     weight = spread * spread.index.map(lines / lines.sum())
@@ -97,12 +115,16 @@ def goods_by_income(tables: dict, settings: Settings) -> figure.Figure:
         index="measure", columns="group_a", values=["effect", "effect_low", "effect_high"]
     )
     groups = [name for name in settings.flags["income_group"].labels if name in wide["effect"]]
+    if len(groups) < 2:
+        raise TooLittleData("No two income groups have enough customers to be compared.")
     intervals = {name: [f"{name}, low", f"{name}, high"] for name in groups}
     columns = {name: wide["effect"][name] for name in groups}
     for name, (low, high) in intervals.items():
         columns |= {low: wide["effect_low"][name], high: wide["effect_high"][name]}
     data = pd.DataFrame(columns).loc[chosen].rename_axis("department").reset_index()
     top = data.iloc[0]
+    proven = table[table["measure"].isin(chosen)][where(for_headline="yes")]
+    told = set(telling_goods(tables, settings)) & set(chosen)
     return figure.plain_bars(
         data,
         x="department",
@@ -110,16 +132,16 @@ def goods_by_income(tables: dict, settings: Settings) -> figure.Figure:
         intervals=intervals,
         name="goods_by_income",
         title="Income goes with what is in the basket"
-        if len(table[where(for_headline="yes")])
-        else "No department is proven to sell more or less by income",
-        subtitle="A department's share of the group's order lines over its share of all, active "
+        if len(proven) or told
+        else "No department shown is proven to be bought more or less by income",
+        subtitle="A department's share of the group's order lines, times the others' share, active "
         "customers, " + figure.with_intervals(settings),
-        alt="Bars of lift by income group for the departments that differ most; in "
-        f"{top['department']} the groups run from {min(top[groups]):.2f} to "
-        f"{max(top[groups]):.2f}.",
+        alt="Bars of share of order lines by income group, times the others' share, for the "
+        f"departments that differ most; in {words.goods(top['department'])} the groups run from "
+        f"{min(top[groups]):.2f} to {max(top[groups]):.2f}.",
         sources=("department_lifts",),
         x_title="Department",
-        y_title="Times the usual share of order lines",
+        y_title="Times the others' share of order lines",
         number_format=figure.RATIO,
         reference=1.0,
     )
@@ -140,11 +162,12 @@ def mean_income_by_age(tables: dict, settings: Settings) -> figure.Figure:
         x="ages",
         y="mean_income",
         name="income_by_age",
-        title=f"Mean income {runs} over the ages"
+        title=f"Mean invented income {runs} over the ages"
         if step.empty
-        else f"Mean income steps up at age {_listed(step['cuts'].iloc[0])}",
-        subtitle=f"Mean income by age, active customers, {figure.with_intervals(settings)}",
-        alt=f"Line of mean income by age; it {runs} a year.",
+        else f"Invented incomes have a step at age {_listed(step['cuts'].iloc[0])}",
+        subtitle="Mean invented income by age, active customers, "
+        + figure.with_intervals(settings),
+        alt=f"Line of mean invented income by age; it {runs} a year.",
         sources=("income_by_age",),
         x_title="Age in years",
         y_title="US dollars a year",
@@ -158,94 +181,205 @@ def _listed(cuts: str) -> str:
 
 def by_income(seen: Evidence, settings: Settings) -> Finding:
     """Say whether income suggests a classification by what is bought."""
-    lifts = _proven_lifts(seen.tables, settings)
-    if lifts.empty:
-        return whether_groups_differ(
-            seen, "income_group", "income", figure="goods_by_income", change_mind="More customers."
+    said = {
+        "figure": "goods_by_income",
+        "change_mind": "Real incomes: those of this data were made up for a course.",
+    }
+    halves = seen.tables["split_halves"]
+    confirmed = halves[where(confirmed="yes")]["topic"].to_list()
+    chosen = halves["topic"].to_list()
+    topics = [topic for topic in (MORE_GOODS, LESS_GOODS) if topic in chosen]
+    sure = [topic for topic in topics if topic in confirmed]
+    unsure = _proven_overall(seen, [topic for topic in topics if topic not in sure])
+    if not sure and not unsure:
+        return whether_groups_differ(seen, "income_group", settings, **said)
+    group, told = _told(seen, [*sure, *unsure])
+    who = words.who("income_group", group)
+    if sure:
+        headline = f"{words.capitalised(who)}' baskets hold " + words.listed(
+            [
+                f"{told[topic].ratio:.1f} times {whose} of {told[topic].goods}"
+                for topic, whose in zip(sure, ("the others' share", "that"), strict=False)
+            ]
         )
-    group = lifts.sort_values("moved", ascending=False)["group_a"].iloc[0]
-    lifts = lifts[lifts["group_a"] == group]
-    said = []
-    for name, rows in (
-        ("more", lifts[lifts["effect"] > 1].sort_values("moved", ascending=False)),
-        ("less", lifts[lifts["effect"] < 1].sort_values("effect")),
-    ):
-        if len(rows):
-            department = rows["measure"].iloc[0]
-            where = {"grouping": "income_group", "group_a": group, "measure": department}
-            row = seen.row("department_lifts", **where)
-            limits = (("effect", "lift"), ("effect_low", "low"), ("effect_high", "high"))
-            lift = (row.cell(cell, f"{name}_{limit}") for cell, limit in limits)
-            said.append((name, department, *lift))
-    row = seen.row("group_shares", grouping="income_group", group=group)
-    customers, spend = row.cell("share_of_customers", "customers"), row.spend
-    who, (direction, department, *_) = f"{group.lower()} customers", said[0]
+    else:
+        shares = words.listed([f"of {told[topic].goods}" for topic in unsure])
+        headline = f"Income goes with the share {shares} in customers' baskets"
     return Finding(
-        headline=f"Income goes with what is bought: {who} buy "
-        + " and ".join(f"{more_or_less} from {goods}" for more_or_less, goods, *_ in said),
-        so_what=f"In the baskets of {who}: "
-        + ", ".join(
-            f"{goods} at {lift:.2f} times the usual share (interval {low:.2f} to {high:.2f})"
-            for _, goods, lift, low, high in said
-        )
-        + f". They are {customers:.0%} of active customers.",
-        action=f"Class customers by income first; "
-        f"{'show' if direction == 'more' else 'do not push'} {department} to {who} and steer the "
-        "rest by their own baskets.",
-        prize=Prize(what_if=f"${spend:,.0f} of spend comes from {who}."),
-        confidence="high",
-        figure="goods_by_income",
-        change_mind="Real incomes: those of this data were fabricated for a course.",
+        kind=DIFFERENCE,
+        headline=headline,
+        so_what=" ".join(
+            [
+                *([_measured(told, sure)] if sure else []),
+                *(_explained(seen, topic, told[topic], who, bool(sure)) for topic in unsure),
+            ]
+        ),
+        confidence="high" if sure else "medium",
+        **said | _offer(seen, group, told[[*sure, *unsure][0]]),
     )
 
 
-def _proven_lifts(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.DataFrame:
-    """Lifts of departments by income that may carry a headline, with the lines that they move."""
-    table = tables["department_lifts"][where(grouping="income_group", for_headline="yes")]
-    lifts = table[
-        (table["n"] >= settings.privacy.smallest_group)
-        & ~table["measure"].isin(settings.labels.unnamed_departments)
-    ]
-    lines = tables["departments"][where(population="active")].set_index("department")["lines"]
-    return lifts.assign(
-        moved=(lifts["effect"] - 1).abs() * lines.reindex(lifts["measure"]).to_numpy()
+class Told(NamedTuple):
+    """What the half kept aside tells of one department."""
+
+    department: str
+    goods: str  # in words
+    ratio: float
+    low: float
+    high: float
+
+
+def _told(seen: Evidence, topics: list[str]) -> tuple[str, dict[str, Told]]:
+    """Read the group, and what the half kept aside tells of each topic."""
+    group, told = "", {}
+    for topic in topics:
+        row = seen.row("split_halves", topic=topic)
+        group, department = row.group, row.cell("measure", topic)
+        limits = [row.cell(f"effect{end}", f"{topic}, effect{end}") for end in ENDS]
+        told[topic] = Told(department, words.goods(department), *limits)
+    return group, told
+
+
+def _measured(told: dict[str, Told], topics: list[str]) -> str:
+    """Say how the ratios were found, with their intervals."""
+    intervals = words.listed(
+        [
+            f"{told[topic].low:.1f} to {told[topic].high:.1f} for {told[topic].goods}"
+            for topic in topics
+        ]
     )
+    return (
+        "Chosen on one half of the customers and measured on the other, with intervals of "
+        f"{intervals}."
+    )
+
+
+def _proven_overall(seen: Evidence, topics: list[str]) -> list[str]:
+    """Keep the topics whose department goes with income by how customers' own shares differ."""
+    tests = seen.tables["tests"]
+    tests = tests[where(grouping="income_group", effect_name=OVERALL)]
+    proven = set(tests[where(for_headline="yes")]["measure"])
+    goods = seen.tables["split_halves"].set_index("topic")["measure"]
+    return [topic for topic in topics if share_of(goods[topic]) in proven]
+
+
+def _explained(seen: Evidence, topic: str, told: Told, who: str, also: bool) -> str:
+    """Say that customers' own shares go with income, where too few buy most to say how much."""
+    row = _overall_row(seen, grouping="income_group", measure=share_of(told.department))
+    kind = row.effect_name
+    effect, low, high = (row.cell(f"effect{end}", f"{topic}, overall{end}", kind) for end in ENDS)
+    size = (
+        f"explains {effect:.1%} of how customers differ in it (interval {low:.1%} to {high:.1%})"
+        if kind == "epsilon_squared"
+        else f"sets them {effect:.2f} apart by Cliff's delta (interval {low:.2f} to {high:.2f})"
+    )
+    return (
+        f"Income {'also ' * also}goes with the share of {told.goods}: it {size}; on the half kept "
+        f"aside the baskets of {who} hold {told.ratio:.1f} times the others' share (interval "
+        f"{told.low:.1f} to {told.high:.1f}), but too few buy most of it to say how much."
+    )
+
+
+def _overall_row(seen: Evidence, **names: str) -> Row:
+    """Find the overall test of a measure; it has another effect where there are two groups."""
+    tests = seen.tables["tests"]
+    kinds = set(tests["effect_name"][where(**names, effect_name=OVERALL)(tests)])
+    return seen.row("tests", **names, effect_name=next(iter(kinds)))
+
+
+def _offer(seen: Evidence, group: str, told: Told) -> dict:
+    """Say what to try with what a group buys more of, or less; and what the group spends."""
+    row = seen.row("group_shares", grouping="income_group", group=group)
+    share, spend = row.cell("share_of_spend", "spend_share"), row.cell("spend", "group_spend")
+    who = words.who("income_group", group)
+    touch = Touch(
+        direction=MORE if told.ratio > 1 else LESS,
+        attribute="income",
+        segment=group,
+        department=told.department,
+    )
+    return {
+        "action": f"{words.offer(told.department, told.ratio, who)}, against a control group that "
+        "sees what it usually buys.",
+        "action_basis": HYPOTHESIS,
+        "touches": (touch,),
+        "rests_on": (INVENTED_CUSTOMERS,),
+        "prize": Prize(
+            what_if=f"{share:.1%} of spend comes from {who}.", spend=spend, share_of_spend=share
+        ),
+    }
 
 
 def steps(seen: Evidence, settings: Settings) -> Finding:
-    """Say which cut points in age and income the data itself proposes."""
+    """Say which cut points in age and income the data itself proposes, if they beat the usual."""
     table = seen.tables["bands"]
-    confirmed = table[where(method="proposed", confirmed="yes")]
-    if confirmed.empty:
-        seen.rests_on.append("bands")
+    proposed = table[where(method="proposed")].dropna(subset="r2_confirm_half")
+    if proposed.empty:
+        raise TooLittleData("Too few customers have a known age or income to look for steps.")
+    found = proposed[proposed["cuts"] != ""]
+    said = {"figure": "income_by_age", "rests_on": (INVENTED_CUSTOMERS,)}
+    if found.empty:
         return Finding(
-            headline="No step in age or income is confirmed on customers kept aside",
-            so_what="What looked like a step on one half of the customers was not there on the "
-            "other.",
-            action="Keep the usual age and income groups; do not build others.",
+            kind=UNDECIDED,
+            headline="The search proposes no step in age or income",
+            so_what="No cut adds enough to what the mean of all customers tells.",
+            action="Keep the usual age and income groups.",
+            action_basis=DESIGN,
             confidence="medium",
-            figure="income_by_age",
+            **said,
         )
-    best = confirmed.sort_values("r2_confirm_half", ascending=False).iloc[0]
+    confirmed = found[where(confirmed="yes")]
+    best = (confirmed if len(confirmed) else found).sort_values("r2_confirm_half").iloc[-1]
     attribute, measure = best["attribute"], best["measure"]
-    proposed, usual = (
+    if {"mean_order_value", "mean_item_price"} & {measure}:
+        said["rests_on"] = (INVENTED_PRICES, INVENTED_CUSTOMERS)
+    row, usual = (
         seen.row("bands", attribute=attribute, measure=measure, method=method)
         for method in ("proposed", "course")
     )
     unit = " dollars" if attribute == "income" else ""
-    cuts = _listed(proposed.cell("cuts", unit=attribute)) + unit
-    explained = proposed.cell("r2_confirm_half", "r2")
-    usual_cuts = _listed(usual.cell("cuts", "usual_cuts", attribute)) + unit
-    usual_r2 = usual.cell("r2_confirm_half", "usual_r2")
-    return Finding(
-        headline=f"{capitalised(IN_WORDS.get(measure, measure))} has "
-        f"{'steps' if ' and ' in cuts else 'a step'} at {attribute} {cuts}, which explains "
-        f"{explained:.0%} of how customers differ in it",
-        so_what="Found on half of the customers and confirmed on the other half; the usual cuts at "
-        f"{attribute} {usual_cuts} explain {usual_r2:.0%} there.",
-        action=f"Cut {attribute} at {cuts} when classing customers.",
-        prize=Prize(what_if=f"{proposed.customers:,} customers were looked at."),
-        confidence="high",
-        figure="income_by_age",
-        change_mind="Real demographics: a clean step is a sign of fabricated data.",
+    cuts = f"{attribute} {_listed(row.cell('cuts', unit=attribute))}{unit}"
+    several = "steps" if " and " in cuts else "a step"
+    of = _measure_in_words(measure)
+    explained, usual_r2 = (
+        f"{share:.1%}" if share > 0 else "nothing"
+        for share in (row.cell("r2_confirm_half", "r2"), usual.cell("r2_confirm_half", "usual_r2"))
     )
+    compared = (
+        f"Found on one half of the customers; on the other it explains {explained} of how they "
+        f"differ in {of}, the usual cuts {usual_r2}"
+    )
+    if confirmed.empty:
+        return Finding(
+            kind=UNDECIDED,
+            headline="No step in age or income is confirmed to beat the usual cuts",
+            so_what=f"The best one searched for, at {cuts} in {of}, may be there all the same. "
+            f"{compared}.",
+            action="Keep the usual age and income groups.",
+            action_basis=DESIGN,
+            confidence="medium",
+            **said,
+        )
+    gain, low, high = row.cell("gain_over_course", "gain"), row.gain_low, row.gain_high
+    return Finding(
+        kind=DIFFERENCE,
+        headline=f"{words.capitalised(of)} {'have' if measure == 'income' else 'has'} {several} at "
+        f"{cuts}, which tells more than the usual cuts",
+        so_what=f"{compared}: {100 * gain:.1f} points more (interval {100 * low:.1f} to "
+        f"{100 * high:.1f}).",
+        action=f"Where customers must be classed by {attribute}, cut it at "
+        f"{cuts.removeprefix(attribute).strip()}.",
+        action_basis=DESIGN,
+        confidence="high",
+        change_mind="Real demographics: a clean step is a sign of made-up data.",
+        **said,
+    )
+
+
+def _measure_in_words(measure: str) -> str:
+    if measure == "income":
+        return "invented incomes"
+    department = measure.removeprefix(share_of(""))
+    if department != measure:
+        return f"the share of {words.goods(department)}"
+    return words.HABIT[measure]

@@ -1,12 +1,15 @@
-"""Q10: how the customer profiles differ in value, frequency, goods, timing and loyalty."""
+"""Q10: what the customer profiles tell beyond income, and how much they spend."""
+
+from dataclasses import replace
 
 import pandas as pd
 
 from basket.analysis import figure
-from basket.analysis.finding import Evidence, Finding, Prize, TooLittleData
+from basket.analysis.finding import Evidence, Finding, TooLittleData
 from basket.analysis.measures import OF_ORDERS
 from basket.analysis.question import WHOM, Question
-from basket.analysis.questions.group_differences import order_value_ratios
+from basket.analysis.questions.group_differences import value_of_groups, whether_groups_differ
+from basket.analysis.questions.group_halves import held_equal, published_rows
 from basket.analysis.where import where
 from basket.project.settings import Settings
 
@@ -17,35 +20,40 @@ QUESTION = Question(
     part=WHOM,
 )
 HABITS = ["mean_order_value", "mean_item_price", "median_days_between_orders", "reorder_rate"]
-ORDER_VALUE = {  # columns of tests, as the table profiles calls them
-    "effect": "order_value_ratio",
-    "effect_low": "order_value_ratio_low",
-    "effect_high": "order_value_ratio_high",
-    "verdict": "order_value_verdict",
-    "for_headline": "order_value_for_headline",
-}
+LIMITS = ("", "_low", "_high")
 
 
-def profiles(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def profiles(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.DataFrame:
     """One row per profile, active: size, value, frequency, and the goods it buys more of.
 
-    Ratios compare with all customers. `top_department` is the one with the highest lift, `top_time`
-    the time with the highest ratio of shares of orders, among those above 1 that may carry a
-    headline; empty where there is none.
+    Ratios are to the other profiles, that of order value at equal income; `spend_ratio` is that of
+    spend per customer. `top_department` is the one with the highest ratio of shares of order lines,
+    `top_time` the time with the highest ratio of shares of orders, both at equal income, among
+    those above 1 that may carry a headline; empty where there is none.
     """
     tests, lifts = tables["tests"], tables["department_lifts"]
     habits = tables["habits"][where(population="active", grouping="profile")]
-    ratios = tests[where(effect_name="ratio")]
-    value = ratios[where(grouping="profile", measure="mean_order_value")].set_index("group_a")
-    value = value.rename(columns=ORDER_VALUE)
-    times = ratios[ratios["unit"] == OF_ORDERS]
+    ratios = tests[where(grouping="profile", effect_name="ratio")]
+    spend = ratios[where(measure="spend_per_customer")].set_index("group_a")
+    held = held_equal(tables, "profile", settings)
+    equal = ratios[ratios["adjusted_for"] == held]
+    value = equal[where(measure="mean_order_value")].set_index("group_a")
+    value = value.rename(
+        columns={f"effect{end}": f"order_value_ratio{end}" for end in LIMITS}
+        | {name: f"order_value_{name}" for name in ("verdict", "for_headline")}
+    )
+    spend = spend.rename(columns={f"effect{end}": f"spend_ratio{end}" for end in LIMITS})
+    times = equal[equal["unit"] == OF_ORDERS]
+    goods = lifts[where(grouping="profile")]
+    goods = goods[goods["adjusted_for"] == held]
     table = (
         tables["group_shares"][where(grouping="profile")]
         .drop(columns="grouping")
         .rename(columns={"group": "profile"})
         .join(habits.set_index("group")[HABITS], on="profile")
-        .join(value[list(ORDER_VALUE.values())], on="profile")
-        .join(_highest(lifts, "top_department", "top_lift"), on="profile")
+        .join(value[[name for name in value if name.startswith("order_value_")]], on="profile")
+        .join(spend[[f"spend_ratio{end}" for end in LIMITS]], on="profile")
+        .join(_highest(goods, "top_department", "top_lift"), on="profile")
         .join(_highest(times, "top_time", "top_time_ratio"), on="profile")
     )
     names = table[["top_department", "top_time"]].astype("object").fillna("")
@@ -54,88 +62,53 @@ def profiles(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _highest(ratios: pd.DataFrame, name: str, ratio: str) -> pd.DataFrame:
     """Find each profile's measure with the highest ratio above 1 that may carry a headline."""
-    strong = ratios[where(grouping="profile", for_headline="yes")].query("effect > 1")
+    strong = ratios[where(for_headline="yes")].query("effect > 1")
     best = strong.sort_values("effect", ascending=False).drop_duplicates("group_a")
-    columns = {
-        "measure": name,
-        "effect": ratio,
-        "effect_low": f"{ratio}_low",
-        "effect_high": f"{ratio}_high",
-    }
+    columns = {"measure": name} | {f"effect{end}": f"{ratio}{end}" for end in LIMITS}
     return best.set_index("group_a").rename(columns=columns)[list(columns.values())]
 
 
 def value_by_profile(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the value of an order by profile."""
-    data = order_value_ratios(tables, "profile", settings)
-    data = data.sort_values("ratio", ascending=False, ignore_index=True)
-    first, last = data.iloc[0], data.iloc[-1]
-    differs = len(tables["profiles"][where(order_value_for_headline="yes")]) > 0
-    return figure.dots(
-        data,
-        x="group",
-        y="ratio",
-        name="profiles",
-        title=f"Order value by profile runs from {last['ratio']:.2f} to {first['ratio']:.2f} "
-        "times the mean"
-        if differs
-        else "No profile's order value is proven to differ from the mean",
-        subtitle="Mean order value by profile, times that of all active customers, "
-        + figure.with_intervals(settings),
-        alt=f"Dots with intervals for each profile, from {first['ratio']:.2f} times the mean "
-        f"({first['group']}) to {last['ratio']:.2f} ({last['group']}).",
-        sources=("tests",),
-        x_title="Profile",
-        y_title="Times the mean of all customers",
-    )
+    return value_of_groups(tables, "profile", "profiles", settings)
 
 
 def how_profiles_differ(seen: Evidence, settings: Settings) -> Finding:
-    """Say how customer profiles differ."""
-    table = seen.tables["profiles"]
-    table = table[table["customers"] >= settings.privacy.smallest_group]
+    """Say what profiles tell beyond income, and what the largest of them spends a head."""
+    table = published_rows(
+        seen.tables, seen.tables["profiles"].assign(population="active"), settings
+    )
+    table = table[table["profile"].astype("str") != settings.labels.missing]
     if table.empty:
         raise TooLittleData("No profile has enough customers to be shown.")
-    largest = table.sort_values("spend", ascending=False)["profile"].iloc[0]
-    row = seen.row("profiles", profile=largest)
-    share = row.cell("share_of_spend", "largest_spend_share")
-    customers = row.cell("customers", "largest_customers")
-    spend = row.cell("spend", "largest_spend")
-    decided = table[where(order_value_for_headline="yes")].sort_values("order_value_ratio")
-    if decided.empty:
-        differs = "no profile's order value is proven to differ"
-        so_what = f"“{largest}” spends most because it is many: {customers:,} customers."
-        then = "choose profiles by size, not by basket value."
-    else:
-        lowest = decided["profile"].iloc[0]
-        row = seen.row("profiles", profile=lowest)
-        value = row.cell("mean_order_value", "lowest_value")
-        ratio = row.cell("order_value_ratio", "lowest_ratio")
-        low = row.cell("order_value_ratio_low", "lowest_low")
-        high = row.cell("order_value_ratio_high", "lowest_high")
-        differs = f"“{lowest}” has orders of {ratio:.2f} times the mean value"
-        so_what = (
-            f"“{largest}” has {customers:,} customers; an order of “{lowest}” is worth "
-            f"${value:.2f} (interval {low:.2f} to {high:.2f} times the mean)."
-        )
-        then = f"{'do not ' * (ratio < 1)}promote large baskets to “{lowest}”."
-    return Finding(
-        headline=f"The profile “{largest}” spends most, {share:.0%} of the total; {differs}",
-        so_what=so_what + _preferred_time(seen, table),
-        action=f"Reach “{largest}” first; {then}",
-        prize=Prize(what_if=f"${spend:,.0f} of spend comes from “{largest}”."),
-        confidence="medium" if decided.empty else "high",
+    found = whether_groups_differ(
+        seen,
+        "profile",
+        settings,
         figure="profiles",
-        change_mind="A campaign by profile that does not beat the same money spent on everyone.",
+        change_mind="A campaign by profile that beats the same money spent on everyone.",
     )
+    return replace(found, so_what=f"{found.so_what} {_largest(seen, table, settings)}".strip())
 
 
-def _preferred_time(seen: Evidence, table: pd.DataFrame) -> str:
-    """Say which profile is drawn most to one time, if any is."""
-    timed = table[table["top_time"] != ""].sort_values("top_time_ratio", ascending=False)
-    if timed.empty:
+def _largest(seen: Evidence, table: pd.DataFrame, settings: Settings) -> str:
+    """Set the largest profile's share of spend against its share of customers."""
+    row = seen.row("profiles", profile=table.sort_values("spend")["profile"].iloc[-1])
+    name = row.profile
+    customers = row.cell("share_of_customers", "largest_customers")
+    spend = row.cell("share_of_spend", "largest_spend")
+    ratio, low, high = (row.cell(f"spend_ratio{end}") for end in LIMITS)
+    if pd.isna(spend):
         return ""
-    profile = timed["profile"].iloc[0]
-    row = seen.row("profiles", profile=profile)
-    time, often = row.cell("top_time", "time"), row.cell("top_time_ratio", "time_ratio")
-    return f" “{profile}” has {often:.2f} times the usual share of {time}."
+    said = f"The profile with most spend, “{name}”, has {customers:.1%} of the customers and "
+    said += f"{spend:.1%} of spend"
+    if pd.isna(low):
+        return f"{said}."
+    smallest = settings.statistics.effects.ratio[0]
+    if 1 / smallest < low and high < smallest:
+        verdict = "it spends about as much a head as the others"
+    elif low > 1 or high < 1:
+        verdict = f"it spends {ratio:.2f} times as much a head as the others"
+    else:
+        verdict = "it is not proven to spend more or less a head than the others"
+    return f"{said}: {verdict} (interval {low:.2f} to {high:.2f} times)."

