@@ -13,6 +13,7 @@ import pandas as pd
 from basket.analysis.where import where
 from basket.project.dictionary import result_column
 from basket.project.settings import Settings
+from basket.tables import completeness
 
 MARKETING, SALES = "VP of Marketing", "SVP of Sales"
 DESCRIPTION, DIFFERENCE, NO_DIFFERENCE = "description", "difference", "no practical difference"
@@ -36,6 +37,8 @@ UNITS = {  # of a column in one table, where the dictionary gives that of most t
     "busiest_times.index_low": "times the average",
     "busiest_times.share": "share of orders",
     "days_between_orders.share": "share of returns",
+    "days_between_orders.share_of_customers": "share of active customers",
+    "usual_gaps.median_days": "days",
     "department_lifts.effect": "times the mean share",
     "department_lifts.effect_low": "times the mean share",
     "department_lifts.effect_high": "times the mean share",
@@ -127,6 +130,10 @@ class Evidence:
         self.numbers: dict[str, dict] = {}
         self.evidence: list[str] = []  # the tables that numbers were taken from
 
+    def require_histories(self) -> None:
+        """Raise IncompleteHistories where too many customers' histories have holes."""
+        require_histories(self.tables)
+
     def row(self, table: str, **where) -> "Row":
         """Find the one row of a table in which the columns have these values."""
         return Row(self, table, where)
@@ -216,6 +223,12 @@ def require_active(tables: dict[str, pd.DataFrame]) -> None:
     """Raise TooLittleData where no customer is active: then there is nothing to say or draw."""
     if tables["habits"][where(population="active")].empty:
         raise TooLittleData("No customer has enough orders to count as active.")
+
+
+def require_histories(tables: dict[str, pd.DataFrame]) -> None:
+    """Raise IncompleteHistories where too many customers' histories have holes (D-46)."""
+    if len(completeness.beyond_limit(tables["completeness"])):
+        raise IncompleteHistories("Histories are incomplete.")
 
 
 def record(number: int, question: str, finding: Finding, seen: Evidence) -> dict:

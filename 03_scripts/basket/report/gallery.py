@@ -7,12 +7,13 @@ from IPython.display import Image, Markdown, display
 
 from basket.analysis import finding
 from basket.analysis.figure import Figure
-from basket.analysis.finding import TooLittleData
+from basket.analysis.finding import NotAnswered
 from basket.analysis.privacy import publishable
 from basket.analysis.questions import question_of
 from basket.project.files import write_json
 from basket.project.origin import GENERATED, Origin
 from basket.report import draw
+from basket.tables import completeness
 from basket.tables.stage import Stage
 
 IN_WORDS = {  # what an action rests on
@@ -39,14 +40,16 @@ class Paper:
         self._not_drawn: set[str] = set()  # questions of which a figure could not be drawn
         origin = Origin.of_run(stage.folders)
         self._banner = origin.banner.on_figures if origin.banner else ""
-        self._of_data = (finding.SYNTHETIC_DATA,) if origin.kind == GENERATED else ()
+        holes = len(completeness.beyond_limit(results["completeness"])) > 0
+        self._of_data = (finding.SYNTHETIC_DATA,) * (origin.kind == GENERATED)
+        self._of_data += (finding.INCOMPLETE_HISTORIES,) * holes
 
     def show(self, function: Callable) -> None:
         """Draw one figure and show it, with its text for those who cannot see it."""
         try:
             finding.require_active(self.results)
             figure = function(self.results, self.stage.settings)
-        except TooLittleData as reason:
+        except NotAnswered as reason:
             self._not_drawn.add(question_of(function).id)
             display(Markdown(f"*No figure: {reason}*"))
             return

@@ -126,6 +126,7 @@ def popular_departments(seen: Evidence, settings: Settings) -> Finding:
 
 def small_departments(seen: Evidence, settings: Settings) -> Finding:
     """Say which department has the lowest share, and why."""
+    seen.require_histories()
     named = named_departments(seen.tables["department_reach"], settings)
     row = seen.row("department_reach", rank=int(named["rank"].max()))
     name, share, reach = row.cell("department", "name"), row.share, row.reach

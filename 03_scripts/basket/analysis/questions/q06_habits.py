@@ -36,6 +36,7 @@ def gap_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
 
 def habits_by_loyalty(seen: Evidence, settings: Settings) -> Finding:
     """Say how habits differ with loyalty."""
+    seen.require_histories()
     new, loyal = new_and_loyal(seen.tables["habits"][where(population="active")], settings)
 
     def habits(group: str):
