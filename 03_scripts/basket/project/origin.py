@@ -38,21 +38,10 @@ BANNERS = {
 }
 
 
-REAL_PART = (
-    "What is real",
-    "The orders: their days, hours, gaps and baskets, and what is bought again, are the behaviour "
-    "of real customers.",
-)
-INVENTED = (
-    "What is invented",
-    "Prices, and customers' ages, incomes, families and states, were made up {by} and describe "
-    "nobody. What rests on them shows the method, and no such finding is rated high.",
-)
+IS_REAL, IS_INVENTED, WAS_DRAWN = "What is real", "What is invented", "How it was drawn"
 DRAWN = (
-    "How it was drawn",
     "Each customer comes with four to a hundred orders, all within one year; the last order comes "
-    "without its lines. Who never came back is not in the data, and a gap of 30 days means 30 or "
-    "more.",
+    "without its lines. Who never came back is not in it, and a gap of 30 days means 30 or more."
 )
 
 
@@ -83,12 +72,20 @@ class Origin:
     def about(self) -> dict[str, str]:
         """Say what is real in this data, what is invented, and how its customers were drawn."""
         if self.kind == GENERATED:
-            everything = "Everything: orders, prices and customers are generated. No number here "
-            everything += "describes a real shopper."
-            return {INVENTED[0]: everything, DRAWN[0]: f"In the shape of the real data. {DRAWN[1]}"}
+            return {
+                IS_INVENTED: "Everything: orders, prices and customers are generated. No number "
+                "describes a real shopper.",
+                WAS_DRAWN: f"In the shape of the real data. {DRAWN}",
+            }
         by = "by our generator" if self.kind == COLUMNS else "for a course"
-        said = dict([REAL_PART, INVENTED, DRAWN])
-        return said | {INVENTED[0]: INVENTED[1].format(by=by)}
+        return {
+            IS_REAL: "The orders: their days, hours, gaps and baskets, and what is bought again, "
+            "are the behaviour of real customers.",
+            IS_INVENTED: "Prices, and customers' ages, incomes, families and states, were made up "
+            f"{by} and describe nobody. What rests on them shows the method, not the market, and "
+            "is never rated high.",
+            WAS_DRAWN: DRAWN,
+        }
 
     def sentence(self) -> str:
         """Say in one sentence what data this is."""

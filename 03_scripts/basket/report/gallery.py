@@ -62,12 +62,13 @@ class Paper:
         """Answer: make one finding from the numbers of the result tables, and show it."""
         said, seen = finding.answer(function, self.results, self.stage.settings, self._of_data)
         self.found.append(finding.record(len(self.found) + 1, question_of(function).id, said, seen))
+        rests_on = f"; it rests on: {', '.join(said.rests_on)}" if said.rests_on else ""
         display(
             Markdown(
                 f"> **{said.headline}.** {said.so_what}\n>\n"
                 f"> *Do this:* {said.action} ({said.owner})\n>\n"
                 f"> *{said.kind.capitalize()}, confidence {said.confidence}; the action is "
-                f"{IN_WORDS[said.action_basis]}*"
+                f"{IN_WORDS[said.action_basis]}{rests_on}*"
             )
         )
 

@@ -277,15 +277,17 @@ def loyalty(seen: Evidence, settings: Settings) -> Finding:
         )
         rule, days = told.cell("rule", "new_rule"), told.cell("median_days", "new_days")
         said.append(
-            f"{share:.0%} of active customers are {new.lower()}s so far ({rule}): half of them are "
-            f"seen for {days:,.0f} days or longer, from first to last order"
+            f"{share:.0%} of active customers are {new.lower()}s, with {rule} so far; half of them "
+            f"are seen for {days:,.0f} days or longer, from first to last order"
         )
     else:
-        said.append(f"No active customer is a {new.lower()}")
+        said.append(f"no active customer is a {new.lower()}")
     if loyal in groups:
         told = seen.row("observed_time", grouping="loyalty_flag", group=loyal)
         rule, days = told.cell("rule", "loyal_rule"), told.cell("median_days", "loyal_days")
-        said.append(f"half of the {loyal.lower()}s ({rule}) for {days:,.0f} days or longer")
+        said.append(
+            f"half of the {loyal.lower()}s, with {rule}, are seen for {days:,.0f} days or longer"
+        )
         row = seen.row("group_shares", grouping="loyalty_flag", group=loyal)
         share = row.cell("share_of_customers", "loyal_customers")
         of_orders, placed = (
@@ -299,7 +301,7 @@ def loyalty(seen: Evidence, settings: Settings) -> Finding:
         headline, prize = f"No active customer is a {loyal.lower()}", None
     return Finding(
         headline=headline,
-        so_what="; ".join(said) + ". The label counts orders: it restates how long and how often "
+        so_what=_sentence(said) + " The label counts orders: it restates how long and how often "
         "someone has ordered.",
         action="Compare customers at equal numbers of orders; use the label to describe, not to "
         "predict who stays.",
@@ -338,14 +340,19 @@ def returning(seen: Evidence, settings: Settings) -> Finding:
         action_basis=HYPOTHESIS,
         touches=(Touch(direction=MORE, attribute="own usual gap"),),
         prize=Prize(
-            what_if=f"{later:,} orders, {share_later:.0%}, came later than the customer's usual "
-            "gap.",
+            what_if=f"{later:,} orders came later than the customer's usual gap, "
+            f"{share_later:.0%} of all returns.",
             orders=later,
         ),
         confidence=_confidence(seen.tables["usual_gaps"], settings),
         figure="days_between_orders",
         change_mind="Dates: they would show whether people keep to a weekday or to a gap.",
     )
+
+
+def _sentence(parts: list[str]) -> str:
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _days(days: float, beyond: str) -> str:
