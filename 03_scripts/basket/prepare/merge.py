@@ -54,8 +54,7 @@ def merge_part(
 
     The merged lines are in the order of `orders`, those of one order in the order of the file.
     Returns them, and the sums: lines read, unmatched by reason, added by doubled ids, kept, orders
-    that no line read belongs to, the lines of each product_id that have order and customer, and
-    examples of what did not match.
+    without lines, the lines of each product_id with order and customer, and examples unmatched.
     """
     found = OrdersOfLines(IdIndex(orders["order_id"].to_numpy()), raw_lines["order_id"].to_numpy())
     lines = gathered(raw_lines, found.lines_by_order())
@@ -81,11 +80,10 @@ def merge_part(
         lines, order, customer = gathered(lines, line), order[line], customer[line]
         product = product[line] + nth
 
-    copied = [name for name in customers.column_names if name not in KEPT_BY_CUSTOMER]
     merged = side_by_side(
         lines,
         gathered(orders.drop_columns(["order_id", "is_first_order"]), order),
-        gathered(customers.select(copied), customer),
+        gathered(_copied(customers), customer),
         gathered(catalogue.columns.drop_columns("product_id"), product),
         pa.table({"merge": pa.DictionaryArray.from_arrays(np.zeros_like(order), MERGE_FLAG)}),
     )
@@ -109,6 +107,11 @@ def merge_part(
         ],
         "lines_of_id": [lines_of_id],
     }
+
+
+def _copied(customers: pa.Table) -> pa.Table:
+    """Pick what each merged line says of its customer."""
+    return customers.select([n for n in customers.column_names if n not in KEPT_BY_CUSTOMER])
 
 
 def _example(column: str, table: str, ids: np.ndarray) -> list[tuple[str, str, int, int]]:
