@@ -7,6 +7,7 @@ again.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from math import isnan
 
 import pandas as pd
 
@@ -195,6 +196,7 @@ def answer(
     try:
         require_active(tables)
         found = function(seen, settings)
+        require_numbers(seen)
     except NotAnswered as reason:
         found = Finding(
             kind=NOT_ANSWERED,
@@ -217,6 +219,12 @@ def with_caveats(found: Finding, of_data: tuple[str, ...]) -> Finding:
         confidence="medium" if limited else found.confidence,
         rests_on=rests_on,
     )
+
+
+def require_numbers(seen: Evidence) -> None:
+    """Raise TooLittleData where a number that an answer took could not be computed."""
+    if any(isinstance(n["value"], float) and isnan(n["value"]) for n in seen.numbers.values()):
+        raise TooLittleData("A number that the answer needs cannot be computed from this data.")
 
 
 def require_active(tables: dict[str, pd.DataFrame]) -> None:

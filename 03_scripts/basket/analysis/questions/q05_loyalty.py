@@ -39,6 +39,8 @@ QUESTION = Question(
 FIRST_ORDERS = 20  # the orders of each customer after which the time to the next is followed
 WALL = GAPS - 1  # days: the longest gap on record, for all longer ones too (D-11)
 UNKNOWN = -1
+NEXT_ORDER = ["order_number", "day", "at_risk", "returned", "hazard", "still_out"]
+NEXT_ORDER += ["still_out_low", "still_out_high"]
 
 
 @dataclass(frozen=True)
@@ -180,18 +182,10 @@ def time_to_next_order(found: Gaps, settings: Settings) -> pd.DataFrame:
         returned = np.where(days < WALL, counts, 0)
         out = waited[:, None] > np.minimum(days, WALL - 1)
         share = ratios.product([out], [np.ones(len(waited))], settings.statistics.confidence)
-        table = {
-            "order_number": number,
-            "day": days,
-            "at_risk": at_risk,
-            "returned": returned,
-            "hazard": per(returned, at_risk),
-            "still_out": share.ratio,
-            "still_out_low": share.low,
-            "still_out_high": np.minimum(share.high, 1.0),
-        }
-        tables.append(pd.DataFrame(table))
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+        values = [returned, per(returned, at_risk), share.ratio, share.low]
+        values = [number, days, at_risk, *values, np.minimum(share.high, 1.0)]
+        tables.append(pd.DataFrame(dict(zip(NEXT_ORDER, values, strict=True))))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=NEXT_ORDER)
 
 
 def commonest_gap(table: pd.DataFrame) -> pd.Series:

@@ -217,7 +217,7 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
     table = seen.tables["bands"]
     confirmed = table[where(method="proposed", confirmed="yes")]
     if confirmed.empty:
-        seen.rests_on.append("bands")
+        seen.evidence.append("bands")
         return Finding(
             headline="No step in age or income is confirmed on customers kept aside",
             so_what="What looked like a step on one half of the customers was not there on the "
