@@ -7,7 +7,7 @@ from IPython.display import Image, Markdown, display
 
 from basket.analysis import finding
 from basket.analysis.figure import Figure
-from basket.analysis.finding import NotAnswered
+from basket.analysis.finding import NotAnswered, TooLittleData
 from basket.analysis.privacy import publishable
 from basket.analysis.questions import question_of
 from basket.project.files import write_json
@@ -49,6 +49,8 @@ class Paper:
         try:
             finding.require_active(self.results)
             figure = function(self.results, self.stage.settings)
+            if figure.data[figure.series].isna().all(axis=None):
+                raise TooLittleData("None of its values can be computed from this data.")
         except NotAnswered as reason:
             self._not_drawn.add(question_of(function).id)
             display(Markdown(f"*No figure: {reason}*"))

@@ -271,7 +271,7 @@ def loyalty(seen: Evidence, settings: Settings) -> Finding:
         )
         rule, days = told.cell("rule", "new_rule"), told.cell("median_days", "new_days")
         said.append(
-            f"{share:.0%} of active customers are {new.lower()}s, with {rule} so far; half of them "
+            f"{share:.0%} of active customers are {new.lower()}s ({rule} so far); half of them "
             f"are seen for {days:,.0f} days or longer, from first to last order"
         )
     else:
@@ -280,7 +280,7 @@ def loyalty(seen: Evidence, settings: Settings) -> Finding:
         told = seen.row("observed_time", grouping="loyalty_flag", group=loyal)
         rule, days = told.cell("rule", "loyal_rule"), told.cell("median_days", "loyal_days")
         said.append(
-            f"half of the {loyal.lower()}s, with {rule}, are seen for {days:,.0f} days or longer"
+            f"half of the {loyal.lower()}s ({rule}) are seen for {days:,.0f} days or longer"
         )
         row = seen.row("group_shares", grouping="loyalty_flag", group=loyal)
         share = row.cell("share_of_customers", "loyal_customers")
