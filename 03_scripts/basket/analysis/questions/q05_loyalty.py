@@ -242,8 +242,8 @@ def days_between(tables: dict, settings: Settings) -> figure.Figure:
         x="label",
         series=["share", "mean_share"],
         name="days_between_orders",
-        title=f"By orders {last['share']:.0%} of gaps are {WALL} days or more, by customers "
-        f"{last['mean_share']:.0%}",
+        title=f"{WALL} days or more: {last['share']:.0%} of all gaps, {last['mean_share']:.0%} of "
+        "an average customer's",
         subtitle="Share of gaps by days since the previous order; the last bar is 30 days or more, "
         "active customers",
         alt=f"Two columns per day, each gap counted once and each customer once. Below {WALL} days "
@@ -253,7 +253,7 @@ def days_between(tables: dict, settings: Settings) -> figure.Figure:
         sources=("days_between_orders",),
         x_title="Days since the previous order",
         y_title="Share of gaps",
-        number_format=figure.SHARE,
+        number_format="0.0%",
         labels={"share": "each gap once", "mean_share": "each customer once"},
     )
 
@@ -321,13 +321,13 @@ def returning(seen: Evidence, settings: Settings) -> Finding:
     mostly = wall.cell("share_of_customers", "mostly_late")
     later, share_later = usual.later_orders, usual.share_later
     return Finding(
-        headline=f"Half of the customers have a usual gap of {_days(middle, 'less')} between "
-        f"orders, a quarter of {_days(high, 'more')}",
-        so_what=f"Counted by orders, the commonest gap is {day} days ({share:.0%}), and "
-        f"{late:.0%} of gaps are {end} days or more. Counted by customer, {late_by_customer:.0%} "
-        f"are, and {mostly:.0%} of customers stay away for {end} days or more oftener than for any "
-        "other number of days. Every order counted was followed by another: who never came back "
-        "is not in this data, nor does it say how much longer than "
+        headline=f"Half of the customers have a usual gap of {_days(middle, 'less')} between orders"
+        + (f", a quarter of {_days(high, 'more')}" if middle < WALL else ""),
+        so_what=f"Counted by orders, the commonest gap below {end} days is {day} days "
+        f"({share:.0%}), and {late:.0%} of gaps are {end} days or more. Counted by customer, "
+        f"{late_by_customer:.0%} are, and {mostly:.0%} of customers stay away for {end} days or "
+        "more oftener than for any other number of days. Every order counted was followed by "
+        "another: who never came back is not in this data, nor does it say how much longer than "
         f"{end} days a gap was.",
         action="Try a reminder to each customer once that customer's own usual gap has passed, "
         "against a control group.",
