@@ -93,7 +93,7 @@ def lines_per_part(data: Path, parts: int) -> int:
 # Headings of notebook 05: of what follows the counts, and of what follows the comparisons.
 COUNTED = "What is compared, and how sure we are"
 COMPARED = "Q1 When are orders many, and when few?"
-AUDIT = ("population_flow", "consistency_checks", "wrangling_steps")
+AUDIT = ("population_flow", "consistency_checks", "wrangling_steps", "completeness")
 
 
 @dataclass

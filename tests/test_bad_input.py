@@ -543,6 +543,12 @@ def rows_out(run: Run, table: str, step: str) -> tuple[int, int]:
     return row["rows_removed"], row["rows_out"]
 
 
+def missing_in(run: Run, stage: str, what: str) -> tuple[int, int]:
+    """How much of something a stage found missing, and of how many."""
+    (row,) = [row for row in run.record(stage)["missing"] if what in row["what"]]
+    return row["found"], row["of"]
+
+
 AFTER_A_QUOTE = "not readable as CSV: ',' expected after '\"'"
 TOO_LONG = "characters, expected at most 32,000"
 GAP = "days_since_prior_order"
@@ -770,6 +776,18 @@ CASES = [
             ),
         ),
         (
+            "an income left empty",
+            replace(",50000", ","),
+            Read(
+                "the customer's income group is (missing)",
+                lambda run: (
+                    run.table("analysis_customers").set_index("user_id")["income_group"][2]
+                    == "(missing)"
+                ),
+                after="04_derive_flags",
+            ),
+        ),
+        (
             "a customer twice",
             append(FILES[CUSTOMERS][1]),
             "customers.csv, line 4: column user_id: this customer is on line 2 already, and "
@@ -841,6 +859,24 @@ CASES = [
                 "the order is in no count (D-07)",
                 lambda run: run.table("analysis_orders")["order_id"].tolist() == [11, 12, 21],
                 after="04_derive_flags",
+            ),
+        ),
+        (
+            "order numbers with a hole",
+            replace("13,1,train,3,", "13,1,train,4,"),
+            Read(
+                "the customer is counted among those whose history has holes (D-46)",
+                lambda run: missing_in(run, "02_clean", "order numbers are not 1 to n") == (1, 2),
+                after="02_clean",
+            ),
+        ),
+        (
+            "a customer's last order is not there",
+            edit(lambda content: content.replace(b"22,2,test,2,2,10,0.0\n", b"")),
+            Read(
+                "the customer is counted among those without one (D-46)",
+                lambda run: missing_in(run, "02_clean", "without a last order") == (1, 2),
+                after="02_clean",
             ),
         ),
         (

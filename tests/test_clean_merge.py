@@ -185,7 +185,11 @@ def test_only_prior_orders_are_kept_in_the_order_of_each_customers_history():
     assert "eval_set" not in orders
     assert frames["customers"]["user_id"].tolist() == [1, 2]
     assert {"gender", "state", "age", "family_status"} < set(frames["customers"])
+    assert frames["customers"]["last_order_number"].tolist() == [3, 2]
+    assert frames["customers"]["last_gap_days"].tolist() == [5, 7]
     assert counts.pop("orders_by_gap").tolist() == [0] * 30 + [1]
+    last = counts.pop("last_orders_by_gap")
+    assert {day: n for day, n in enumerate(last.tolist()) if n} == {5: 1, 7: 1}
     assert counts == {
         "orders": 5,
         "prior_orders": 3,
@@ -194,7 +198,38 @@ def test_only_prior_orders_are_kept_in_the_order_of_each_customers_history():
         "first_orders": 2,
         "first_not_numbered_1": 0,
         "customers": 2,
+        "customers_ordering": 2,
+        "customers_with_holes": 0,
+        "customers_without_last": 0,
+        "customers_without_orders": 0,
+        "orders_without_customer": 0,
     }
+
+
+def test_holes_in_a_history_and_what_lacks_its_partner_are_counted():
+    """Order 2 of customer 1 is gone, customer 2 has no last order, 3 none at all, 4 is unknown."""
+    orders = raw_orders()
+    holes = orders[(orders["user_id"] != 1) | (orders["order_number"] != 2)]
+    holes = holes[(holes["user_id"] != 2) | (holes["eval_set"] == "prior")]
+    unknown = holes.tail(1).assign(user_id=np.int32(4), order_id=np.int32(99))
+    people = pd.concat([raw_customers(), raw_customers().head(1).assign(user_id=np.int32(3))])
+    frames, counts = clean.clean_part(pd.concat([holes, unknown]), people, FILES)
+    found = {name: counts[name] for name in counts if name.startswith("customers_")}
+    assert found == {
+        "customers_ordering": 3,
+        "customers_with_holes": 1 + (unknown["order_number"].iloc[0] > 1),
+        "customers_without_last": 1 + (unknown["eval_set"].iloc[0] == "prior"),
+        "customers_without_orders": 1,
+    }
+    assert counts["orders_without_customer"] == 1
+    assert frames["customers"]["last_gap_days"].tolist() == [5, pd.NA, pd.NA]
+
+
+def test_the_last_of_several_orders_without_lines_is_the_last():
+    orders = raw_orders()
+    orders.loc[orders["order_number"] == 2, "eval_set"] = "test"
+    frames, _ = clean.clean_part(orders, raw_customers(), FILES)
+    assert frames["customers"]["last_order_number"].tolist() == [3, 2]
 
 
 def test_a_missing_gap_on_a_later_order_is_counted_not_filled():

@@ -178,8 +178,11 @@ def test_spend_is_a_whole_number_of_cents(run, lines):
 
 def test_days_between_orders_have_one_bin_a_day_so_no_dip_is_invented(run, orders, customers):
     table = run.all_results["days_between_orders"]
-    active = customers.index[customers["exclusion_flag"] == "Active"]
-    gaps = orders.loc[orders["user_id"].isin(active), "days_since_prior_order"].dropna()
+    active = customers[customers["exclusion_flag"] == "Active"]
+    of_active = orders["user_id"].isin(active.index)
+    gaps = pd.concat([orders.loc[of_active, "days_since_prior_order"], active["last_gap_days"]])
+    gaps = gaps.dropna()
+    assert active["last_gap_days"].notna().all()  # each customer's last gap is one of them
     assert table["days"].tolist() == list(range(31))
     assert table["orders"].tolist() == gaps.value_counts().reindex(range(31), fill_value=0).tolist()
     assert table["orders"].sum() == len(gaps)

@@ -1,5 +1,6 @@
 """The pages as text: what they hold, what they must not hold, and when they are made again."""
 
+import json
 import os
 import re
 from html.parser import HTMLParser
@@ -13,6 +14,7 @@ from nbformat import v4
 
 from basket.project.errors import BasketError
 from basket.project.folders import ROOT, Folders
+from basket.project.origin import Origin
 from basket.project.stages import graph
 from basket.report.pages.clean_html import readable
 from basket.report.pages.index import write_index
@@ -393,3 +395,38 @@ def test_text_has_contrast(name, behind):
     colours = (getattr(settings_of_run().palette, name), behind)
     ink, paper = (tuple(bytes.fromhex(colour.lstrip("#"))) for colour in colours)
     assert contrast(ink, paper) >= 4.5
+
+
+# ---- what the data is ---------------------------------------------------------------------------
+
+
+def test_the_index_says_what_the_data_is_and_that_histories_have_holes(tmp_path):
+    folders = write_run(tmp_path, "no")
+    facts = json.loads(folders.run_facts.read_text(encoding="utf-8"))
+    facts["data"]["about"] = Origin(None, (), "the course's").about()
+    folders.run_facts.write_text(json.dumps(facts), encoding="utf-8")
+    table = folders.tables / "completeness.csv"
+    row = "customers whose order numbers are not 1 to n,{},100,{},0.01,gone\n"
+    for found, share in ((0, 0.0), (88, 0.88)):
+        table.write_text(
+            "what,found,of,share,limit,consequence\n" + row.format(found, share), encoding="utf-8"
+        )
+        text = write_index(folders, settings_of_run()).read_text(encoding="utf-8")
+        assert "<dt>What is real</dt><dd>The orders: their days, hours, gaps and baskets" in text
+        assert "were made up for a course and describe nobody" in text
+        assert ("Histories are incomplete" in text) == (found > 0)
+
+
+def test_the_data_is_described_alike_in_either_layout():
+    """Invented by the course or by our generator: the same columns, the same policy."""
+    course, kaggle = (
+        Origin(None, lacks, owner).about()
+        for lacks, owner in (((), "the course's"), (("products.prices", "customers"), "Kaggle's"))
+    )
+    assert kaggle["What is invented"] == course["What is invented"].replace(
+        "for a course", "by our generator"
+    )
+    assert {**kaggle, "What is invented": ""} == {**course, "What is invented": ""}
+    generated = Origin({"scale": 0.05}, (), "the course's").about()
+    assert generated["What is invented"].startswith("Everything: ")
+    assert "What is real" not in generated

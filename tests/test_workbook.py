@@ -20,6 +20,7 @@ from PIL import Image
 import workbook_rules as rules
 from basket.project.errors import BasketError
 from basket.project.folders import ROOT, SCRIPTS, Folders
+from basket.project.origin import Origin
 from basket.project.settings import load_settings
 from basket.report.workbook import (
     build,
@@ -30,7 +31,7 @@ from basket.report.workbook import (
     values,
 )
 from basket.report.workbook.page import Place
-from basket.tables.audit import CHECKS, FLOW, WRANGLING
+from basket.tables.audit import CHECKS, COMPLETENESS, FLOW, WRANGLING
 from checkout import run_command
 
 SETTINGS = load_settings(ROOT / "settings.yml")
@@ -166,6 +167,7 @@ def result_tables():
         ("orders", "order_id", "duplicates", "0", "none needed"),
     ]
     steps = [("orders", "eval_set", "order_dow → order_day", "", "only prior orders are left")]
+    missing = [("customers whose order numbers are not 1 to n", "0", 100, 0.0, 0.01, "none")]
     calendar = [
         (number, day, "20:00 to 23:00", "all active customers", "snacks", "", 31, "orders_by_day")
         for number, day in enumerate(DAYS)
@@ -174,6 +176,7 @@ def result_tables():
         "population_flow": population_flow(),
         "consistency_checks": pd.DataFrame(checks, columns=CHECKS),
         "wrangling_steps": pd.DataFrame(steps, columns=WRANGLING),
+        "completeness": pd.DataFrame(missing, columns=COMPLETENESS),
         "flags": flags(),
         "habits": habits(),
         "departments": departments(),
@@ -330,6 +333,7 @@ FACTS = {
         "synthetic": "data",
         "sha256": "ab" * 32,
         "description": "SYNTHETIC DATA: a generated data set in the course's layout",
+        "about": {"What is invented": "Everything: orders, prices and customers."},
         "files": {"orders.csv": {"bytes": 12_345, "sha256": "cd" * 32}},
     },
     "versions": {"pandas": "3.0.0"},
@@ -467,13 +471,29 @@ def test_tables_that_a_first_version_lacks_may_be_absent(fresh):
     check(fresh)
 
 
-def test_fabricated_columns_are_announced_and_no_dollars_head_the_report(fresh):
+def test_fabricated_columns_are_announced_and_dollars_are_marked_as_invented(fresh):
     with changed(fresh, "facts") as facts:
         facts["data"] |= {"synthetic": "columns", "layout": "kaggle"}
     check(fresh)
     texts = texts_of(load_workbook(fresh.report)["1. Title Page"])
-    assert "Mean lines per order" in texts
-    assert not any("USD" in text for text in texts)
+    assert any("Spend (USD)" in text for text in texts)
+    assert any("invented prices" in text for text in texts)
+
+
+def test_the_title_page_says_what_the_data_is_and_what_is_missing(fresh):
+    path = fresh.tables / "completeness.csv"
+    path.write_text(path.read_text().replace(",0,100,0.0,", ",88,100,0.88,"))
+    with changed(fresh, "facts") as facts:
+        facts["data"]["about"] = Origin(None, (), "the course's").about()
+    build.write_report(fresh, SETTINGS)
+    texts = " ".join(texts_of(load_workbook(fresh.report)["1. Title Page"]))
+    for words in (
+        "What is real The orders: their days, hours, gaps and baskets",
+        "Prices, and customers' ages, incomes, families and states, were made up for a course",
+        "four to a hundred orders, all within one year",
+        "Histories are incomplete: customers whose order numbers are not 1 to n (88.0%).",
+    ):
+        assert words in texts, words
 
 
 def test_real_data_is_not_called_synthetic(fresh):

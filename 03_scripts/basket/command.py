@@ -53,9 +53,11 @@ def main() -> None:
 @click.option("--scheduler", help="Address of a Dask cluster that does the work: tcp://host:port.")
 def report(data, out, rules, scale, start_from, settings_file, scheduler) -> None:
     """Build the report and all that leads to it; only what has changed."""
+    from basket.checks.verify import verify_findings
     from basket.run import pipeline
 
     path = _run(pipeline.report, data, out, rules, scale, start_from, settings_file, scheduler)
+    _run(verify_findings, Folders(path.parents[1]))
     click.echo(f"report: {path}")
     click.echo(f"pages:  {path.parents[1] / '04_analysis' / 'notebooks' / 'index.html'}")
 

@@ -7,12 +7,14 @@ again.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from math import isnan
 
 import pandas as pd
 
 from basket.analysis.where import where
 from basket.project.dictionary import result_column
 from basket.project.settings import Settings
+from basket.tables import completeness
 
 MARKETING, SALES = "VP of Marketing", "SVP of Sales"
 DESCRIPTION, DIFFERENCE, NO_DIFFERENCE = "description", "difference", "no practical difference"
@@ -39,6 +41,8 @@ UNITS = {  # of a column in one table, where the dictionary gives that of most t
     "department_lifts.effect": "times the others' share",
     "department_lifts.effect_low": "times the others' share",
     "department_lifts.effect_high": "times the others' share",
+    "days_between_orders.share_of_customers": "share of active customers",
+    "usual_gaps.median_days": "days",
     "product_pairs.lift": "times chance",
     "product_pairs.lift_low": "times chance",
     "product_pairs.lift_high": "times chance",
@@ -128,6 +132,10 @@ class Evidence:
         self.numbers: dict[str, dict] = {}
         self.evidence: list[str] = []  # the tables that numbers were taken from
 
+    def require_histories(self) -> None:
+        """Raise IncompleteHistories where too many customers' histories have holes."""
+        require_histories(self.tables)
+
     def row(self, table: str, **where) -> "Row":
         """Find the one row of a table in which the columns have these values."""
         return Row(self, table, where)
@@ -189,6 +197,7 @@ def answer(
     try:
         require_active(tables)
         found = function(seen, settings)
+        require_numbers(seen)
     except NotAnswered as reason:
         found = Finding(
             kind=NOT_ANSWERED,
@@ -213,10 +222,22 @@ def with_caveats(found: Finding, of_data: tuple[str, ...]) -> Finding:
     )
 
 
+def require_numbers(seen: Evidence) -> None:
+    """Raise TooLittleData where a number that an answer took could not be computed."""
+    if any(isinstance(n["value"], float) and isnan(n["value"]) for n in seen.numbers.values()):
+        raise TooLittleData("A number that the answer needs cannot be computed from this data.")
+
+
 def require_active(tables: dict[str, pd.DataFrame]) -> None:
     """Raise TooLittleData where no customer is active: then there is nothing to say or draw."""
     if tables["habits"][where(population="active")].empty:
         raise TooLittleData("No customer has enough orders to count as active.")
+
+
+def require_histories(tables: dict[str, pd.DataFrame]) -> None:
+    """Raise IncompleteHistories where too many customers' histories have holes (D-46)."""
+    if len(completeness.beyond_limit(tables["completeness"])):
+        raise IncompleteHistories("Histories are incomplete.")
 
 
 def record(number: int, question: str, finding: Finding, seen: Evidence) -> dict:

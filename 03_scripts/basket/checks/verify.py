@@ -16,6 +16,9 @@ from basket.run.manifest import hashes_in
 NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?")
 TOLERANCE = 1e-9
 DECIMALS = (0, 1, 2, 3, 4)
+NO_NUMBER = re.compile(
+    r"(?<![\w-])\$?(nan|-?inf)\b%?"
+)  # what a program prints where it has no number
 
 
 def verify(folders: Folders) -> dict[str, int]:
@@ -82,6 +85,11 @@ def verify_findings(folders: Folders) -> int:
         said = {part: finding[part] for part in ("headline", "so_what", "action")}
         said["prize"] = (finding["prize"] or {}).get("what_if", "")
         for part, sentence in said.items():
+            if found := NO_NUMBER.search(sentence):
+                raise BasketError(
+                    f"findings.json: {finding['id']}: the {part} says {found.group()!r} where a "
+                    "number belongs"
+                )
             for shown in unexplained(sentence, finding["numbers"]):
                 raise BasketError(
                     f"findings.json: {finding['id']}: the {part} says {shown}, which "

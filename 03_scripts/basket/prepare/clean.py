@@ -8,6 +8,9 @@ from basket.project.settings import Labels, Rules, Settings, Thresholds
 from basket.tables.audit import Audit
 
 DAMAGED_NAME = "#NAME?"  # what a spreadsheet leaves of a name that begins like a formula
+SPREADSHEET_ROWS = (65_535, 65_536, 1_048_575, 1_048_576)  # with and without the header
+INVENTED = ("prices", "gender", "state", "age", "date_joined", "n_dependants", "family_status")
+INVENTED += ("income",)  # by the course or, where a layout lacks them, by our generator
 
 
 def drop_nameless(products: pd.DataFrame) -> pd.DataFrame:
@@ -120,9 +123,19 @@ def require_departments(
         )
 
 
-def customers(raw_customers: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per customer, sorted by user_id."""
-    return raw_customers.sort_values("user_id", ignore_index=True)
+def customers(raw_customers: pd.DataFrame, raw_orders: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per customer, sorted by user_id, with the number of the last order and its gap.
+
+    The last order is train or test and has no lines; both are missing where the data has none.
+    """
+    kept = raw_customers.sort_values("user_id", ignore_index=True)
+    last = raw_orders[raw_orders["eval_set"] != "prior"].sort_values(["user_id", "order_number"])
+    last = last.drop_duplicates("user_id", keep="last").set_index("user_id")
+    last = last.reindex(kept["user_id"])
+    return kept.assign(
+        last_order_number=last["order_number"].astype("Int32").array,
+        last_gap_days=last["days_since_prior_order"].astype("Int8").array,
+    )
 
 
 def prior_orders(raw_orders: pd.DataFrame) -> pd.DataFrame:
@@ -151,22 +164,44 @@ def clean_part(
 ) -> tuple[dict, dict]:
     """Clean one part's orders and customers; count the orders by eval_set and by gap in days.
 
-    Raises DataError when two orders of one customer have the same number.
+    The gaps are those of prior orders and, apart, of last ones. Raises DataError when two orders of
+    one customer have the same number.
     """
     require_own_numbers(raw_orders, files)
     orders = prior_orders(raw_orders)
     by_set = raw_orders["eval_set"].value_counts()
     gaps = orders["days_since_prior_order"].dropna().to_numpy("int64")
     misnumbered = orders["is_first_order"] != (orders["order_number"] == 1)
-    return {"orders": orders, "customers": customers(raw_customers)}, {
+    kept = customers(raw_customers, raw_orders)
+    last_gaps = kept["last_gap_days"].dropna().to_numpy("int64")
+    return {"orders": orders, "customers": kept}, {
         "orders": len(raw_orders),
         "prior_orders": len(orders),
         "train_orders": int(by_set.get("train", 0)),
         "test_orders": int(by_set.get("test", 0)),
         "first_orders": int(orders["is_first_order"].sum()),
         "orders_by_gap": np.bincount(gaps, minlength=31),
+        "last_orders_by_gap": np.bincount(last_gaps, minlength=31),
         "first_not_numbered_1": int(misnumbered.sum()),
         "customers": len(raw_customers),
+        **count_missing(raw_orders, raw_customers),
+    }
+
+
+def count_missing(raw_orders: pd.DataFrame, raw_customers: pd.DataFrame) -> dict[str, int]:
+    """Count a part's customers whose order numbers are not 1 to n, and what lacks its partner.
+
+    A customer's last order (train or test) is one of the n. No number is on two orders.
+    """
+    numbers = raw_orders.groupby("user_id")["order_number"].agg(["size", "max"])
+    last = raw_orders.loc[raw_orders["eval_set"] != "prior", "user_id"]
+    known = raw_customers["user_id"]
+    return {
+        "customers_ordering": len(numbers),
+        "customers_with_holes": int((numbers["size"] != numbers["max"]).sum()),
+        "customers_without_last": int((~numbers.index.isin(last)).sum()),
+        "customers_without_orders": int((~known.isin(numbers.index)).sum()),
+        "orders_without_customer": int((~raw_orders["user_id"].isin(known)).sum()),
     }
 
 
@@ -177,6 +212,9 @@ def record_orders(audit: Audit, counts: dict[str, int]) -> None:
     check("orders", gap, "missing", counts["first_orders"], action)
     action = "kept: 30 means 30 or more; medians are shown, not means"
     check("orders", gap, "censored at 30", int(counts["orders_by_gap"][30]), action)
+    at_wall = int(counts["last_orders_by_gap"][30])
+    action = "kept for the time to the next order; no flag uses it"
+    check("customers", "last_gap_days", "last orders' gaps censored at 30", at_wall, action)
     found = counts["first_not_numbered_1"]
     action = "kept: taken for first orders" if found else "none needed"
     check("orders", "order_number", "missing gap on another order than the first", found, action)
@@ -190,7 +228,71 @@ def record_orders(audit: Audit, counts: dict[str, int]) -> None:
     record("products", reason, renamed="prices → price_cents", type_changed=changed)
     reason = "only prior orders are left, and gaps are counted in whole days"
     record("orders", reason, dropped="eval_set", type_changed=f"{gap}: decimal → whole days")
+    reason = "a last order has no lines, but its gap is known"
+    record("customers", reason, renamed=f"{gap} of the last order → last_gap_days")
     reason = "a date can be checked and compared"
     record("customers", reason, type_changed="date_joined: text → date")
     reason = "one department per row can be joined"
     record("departments", reason, type_changed="wide → one row per department")
+
+
+def record_missing(
+    audit: Audit, counts: dict[str, int], raw_orders: str, has_customers: bool, limit: float
+) -> None:
+    """Record what may be missing from orders and customers, and which columns are invented.
+
+    `raw_orders` is the name of the orders' file. Without a file of customers, those who ordered are
+    all that there are. `limit` is the share of customers above which histories are incomplete.
+    """
+    ordering, orders = counts["customers_ordering"], counts["orders"]
+    audit.record_missing(
+        "raw_orders",
+        "order_number",
+        "customers whose order numbers are not 1 to n",
+        counts["customers_with_holes"],
+        ordering,
+        "their histories have holes: what needs whole histories is not answered",
+        limit,
+    )
+    audit.record_missing(
+        "raw_orders",
+        "eval_set",
+        "customers without a last order (train or test)",
+        counts["customers_without_last"],
+        ordering,
+        "the gap before their last order is not known",
+    )
+    if has_customers:
+        audit.record_missing(
+            "raw_customers",
+            "user_id",
+            "customers without orders",
+            counts["customers_without_orders"],
+            counts["customers"],
+            "they are in no table of the analysis",
+        )
+        audit.record_missing(
+            "raw_orders",
+            "user_id",
+            "orders of unknown customers",
+            counts["orders_without_customer"],
+            orders,
+            "their lines find no customer",
+        )
+    record_spreadsheet_limit(audit, "raw_orders", raw_orders, orders)
+    audit.record_missing(
+        "raw_customers raw_products",
+        "all",
+        "columns about prices and people that are invented",
+        len(INVENTED),
+        len(INVENTED),
+        "what rests on them shows the method and is never rated high",
+    )
+
+
+def record_spreadsheet_limit(audit: Audit, table: str, file: str, rows: int) -> None:
+    """Record whether a file ends just where a spreadsheet cuts it off: then rows are missing."""
+    what = f"{file} ends at a spreadsheet's limit of rows"
+    consequence = "the rows after it are missing: histories are incomplete"
+    cut = int(rows in SPREADSHEET_ROWS)
+    audit.record_missing(table, "all", what, cut, 1, consequence, limit=0)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from basket.prepare import clean
 from basket.project.errors import DataError
 from basket.tables.audit import Audit
 from basket.tables.ids import IdIndex, OrdersOfLines
@@ -17,6 +18,7 @@ from basket.tables.store import column_to_arrow, gathered, side_by_side
 
 BOTH, LEFT_ONLY = "both", "left_only"
 MERGE_FLAG = pa.array([BOTH, LEFT_ONLY, "right_only"])
+KEPT_BY_CUSTOMER = ("user_id", "last_order_number", "last_gap_days")  # not copied onto lines
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ def merge_part(
     """Merge one part's lines with all that belongs to them: an inner join, counted.
 
     The merged lines are in the order of `orders`, those of one order in the order of the file.
-    Returns them, and the sums: lines read, unmatched by reason, added by doubled ids, kept, the
-    lines of each product_id that have order and customer, and examples of what did not match.
+    Returns them, and the sums: lines read, unmatched by reason, added by doubled ids, kept, orders
+    without lines, the lines of each product_id with order and customer, and examples unmatched.
     """
     found = OrdersOfLines(IdIndex(orders["order_id"].to_numpy()), raw_lines["order_id"].to_numpy())
     lines = gathered(raw_lines, found.lines_by_order())
@@ -81,7 +83,7 @@ def merge_part(
     merged = side_by_side(
         lines,
         gathered(orders.drop_columns(["order_id", "is_first_order"]), order),
-        gathered(customers.drop_columns("user_id"), customer),
+        gathered(_copied(customers), customer),
         gathered(catalogue.columns.drop_columns("product_id"), product),
         pa.table({"merge": pa.DictionaryArray.from_arrays(np.zeros_like(order), MERGE_FLAG)}),
     )
@@ -94,6 +96,8 @@ def merge_part(
         "without_order": int(without_order.sum()),
         "without_product": int(without_product.sum()),
         "without_customer": int(without_customer.sum()),
+        "orders": len(orders),
+        "orders_without_lines": int((count[1:] == 0).sum()),
         "orders_kept": len(kept),
         "customers_kept": len(np.unique(customer_of_order[kept])),
         "examples": [
@@ -103,6 +107,11 @@ def merge_part(
         ],
         "lines_of_id": [lines_of_id],
     }
+
+
+def _copied(customers: pa.Table) -> pa.Table:
+    """Pick what each merged line says of its customer."""
+    return customers.select([n for n in customers.column_names if n not in KEPT_BY_CUSTOMER])
 
 
 def _example(column: str, table: str, ids: np.ndarray) -> list[tuple[str, str, int, int]]:
@@ -145,6 +154,20 @@ def record_checks(audit: Audit, sums: dict) -> None:
     added = sums["added"]
     action = "kept and counted" if added else "none needed"
     audit.record_check("merged", "product_id", "lines added by doubled ids", added, action)
+
+
+def record_missing(audit: Audit, sums: dict, raw_lines: str, limit: float) -> None:
+    """Record the prior orders that no line belongs to, and a file of lines that was cut off."""
+    audit.record_missing(
+        "raw_lines",
+        "order_id",
+        "prior orders without any line",
+        sums["orders_without_lines"],
+        sums["orders"],
+        "what they held is missing: what needs whole histories is not answered",
+        limit,
+    )
+    clean.record_spreadsheet_limit(audit, "raw_lines", raw_lines, sums["read"])
 
 
 def merge_flag(sums: dict) -> pd.DataFrame:

@@ -38,6 +38,13 @@ BANNERS = {
 }
 
 
+IS_REAL, IS_INVENTED, WAS_DRAWN = "What is real", "What is invented", "How it was drawn"
+DRAWN = (
+    "Each customer comes with four to a hundred orders, all within one year; the last order comes "
+    "without its lines. Who never came back is not in it, and a gap of 30 days means 30 or more."
+)
+
+
 @dataclass(frozen=True)
 class Origin:
     """The generator's mark on the data, what it had to supply, and whose layout the data has."""
@@ -61,6 +68,24 @@ class Origin:
     def banner(self) -> Banner | None:
         """The banner of this data; None when it is real."""
         return BANNERS.get(self.kind)
+
+    def about(self) -> dict[str, str]:
+        """Say what is real in this data, what is invented, and how its customers were drawn."""
+        if self.kind == GENERATED:
+            return {
+                IS_INVENTED: "Everything: orders, prices and customers are generated. No number "
+                "describes a real shopper.",
+                WAS_DRAWN: f"In the shape of the real data. {DRAWN}",
+            }
+        by = "by our generator" if self.kind == COLUMNS else "for a course"
+        return {
+            IS_REAL: "The orders: their days, hours, gaps and baskets, and what is bought again, "
+            "are the behaviour of real customers.",
+            IS_INVENTED: "Prices, and customers' ages, incomes, families and states, were made up "
+            f"{by} and describe nobody. What rests on them shows the method, not the market, and "
+            "is never rated high.",
+            WAS_DRAWN: DRAWN,
+        }
 
     def sentence(self) -> str:
         """Say in one sentence what data this is."""

@@ -7,12 +7,13 @@ from IPython.display import Image, Markdown, display
 
 from basket.analysis import finding
 from basket.analysis.figure import Figure
-from basket.analysis.finding import TooLittleData
+from basket.analysis.finding import NotAnswered, TooLittleData
 from basket.analysis.privacy import publishable
 from basket.analysis.questions import question_of
 from basket.project.files import write_json
 from basket.project.origin import GENERATED, Origin
 from basket.report import draw
+from basket.tables import completeness
 from basket.tables.stage import Stage
 
 IN_WORDS = {  # what an action rests on
@@ -39,14 +40,18 @@ class Paper:
         self._not_drawn: set[str] = set()  # questions of which a figure could not be drawn
         origin = Origin.of_run(stage.folders)
         self._banner = origin.banner.on_figures if origin.banner else ""
-        self._of_data = (finding.SYNTHETIC_DATA,) if origin.kind == GENERATED else ()
+        holes = len(completeness.beyond_limit(results["completeness"])) > 0
+        self._of_data = (finding.SYNTHETIC_DATA,) * (origin.kind == GENERATED)
+        self._of_data += (finding.INCOMPLETE_HISTORIES,) * holes
 
     def show(self, function: Callable) -> None:
         """Draw one figure and show it, with its text for those who cannot see it."""
         try:
             finding.require_active(self.results)
             figure = function(self.results, self.stage.settings)
-        except TooLittleData as reason:
+            if figure.data[figure.series].isna().all(axis=None):
+                raise TooLittleData("None of its values can be computed from this data.")
+        except NotAnswered as reason:
             self._not_drawn.add(question_of(function).id)
             display(Markdown(f"*No figure: {reason}*"))
             return
@@ -59,12 +64,13 @@ class Paper:
         """Answer: make one finding from the numbers of the result tables, and show it."""
         said, seen = finding.answer(function, self.results, self.stage.settings, self._of_data)
         self.found.append(finding.record(len(self.found) + 1, question_of(function).id, said, seen))
+        rests_on = f"; it rests on: {', '.join(said.rests_on)}" if said.rests_on else ""
         display(
             Markdown(
                 f"> **{said.headline}.** {said.so_what}\n>\n"
                 f"> *Do this:* {said.action} ({said.owner})\n>\n"
                 f"> *{said.kind.capitalize()}, confidence {said.confidence}; the action is "
-                f"{IN_WORDS[said.action_basis]}*"
+                f"{IN_WORDS[said.action_basis]}{rests_on}*"
             )
         )
 

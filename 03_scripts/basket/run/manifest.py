@@ -58,6 +58,7 @@ def run_facts(run: Run) -> dict:
             "layout": run.data.layout,
             "synthetic": run.data.origin.kind,
             "description": run.data.origin.sentence(),
+            "about": run.data.origin.about(),
             "sha256": sha256(named.encode()).hexdigest(),
             "files": run.received,
         },

@@ -12,15 +12,17 @@ COUNTS = ["rows_in", "rows_added", "rows_removed", "rows_quarantined", "rows_out
 FLOW = ["rules", "step", "table", *COUNTS, "reason"]
 CHECKS = ["table", "column", "check", "found", "action"]
 WRANGLING = ["table", "dropped", "renamed", "type_changed", "reason"]
+COMPLETENESS = ["what", "found", "of", "share", "limit", "consequence"]
 
 
 def read_audit(folders: Folders, before: str) -> dict[str, pd.DataFrame]:
-    """Read the audit rows of all stages before this one: row flow, checks, wrangling steps."""
+    """Read the audit of all stages before this one: flow, checks, wrangling, what is missing."""
     records = [read_record(folders, name) for name in graph() if name < before]
     parts = {
         "population_flow": ("flow", FLOW),
         "consistency_checks": ("checks", CHECKS),
         "wrangling_steps": ("wrangling", WRANGLING),
+        "completeness": ("missing", COMPLETENESS),
     }
     return {
         name: pd.DataFrame([row for record in records for row in record[part]], columns=columns)
@@ -30,12 +32,13 @@ def read_audit(folders: Folders, before: str) -> dict[str, pd.DataFrame]:
 
 @dataclass
 class Audit:
-    """Rows of population_flow, consistency_checks and wrangling_steps that one stage recorded."""
+    """What one stage recorded: rows of the four tables that `read_audit` reads."""
 
     rules: str
     flow: list[dict] = field(default_factory=list)
     checks: list[dict] = field(default_factory=list)
     wrangling: list[dict] = field(default_factory=list)
+    missing: list[dict] = field(default_factory=list)
 
     def record_flow(
         self,
@@ -78,6 +81,30 @@ class Audit:
         """Record columns that were dropped, renamed or given another type, and why."""
         row = (table, dropped, renamed, type_changed, reason)
         self.wrangling.append(dict(zip(WRANGLING, row, strict=True)))
+
+    def record_missing(
+        self,
+        table: str,
+        column: str,
+        what: str,
+        found: int,
+        of: int,
+        consequence: str,
+        limit: float | None = None,
+    ) -> None:
+        """Record how much of something is missing, as a row of completeness and as a check.
+
+        Above the share `limit` the histories of customers are incomplete.
+        """
+        share = found / of if of else 0.0
+        row = (what, int(found), int(of), share, limit, consequence if found else "none")
+        self.missing.append(dict(zip(COMPLETENESS, row, strict=True)))
+        action = consequence if found else "none needed"
+        self.record_check(table, column, what, f"{int(found):,} of {int(of):,}", action)
+
+    def missing_table(self) -> pd.DataFrame:
+        """Return what this stage recorded as missing so far."""
+        return pd.DataFrame(self.missing, columns=COMPLETENESS)
 
     def checks_table(self) -> pd.DataFrame:
         """Return the checks of this stage so far."""

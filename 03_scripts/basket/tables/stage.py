@@ -242,6 +242,7 @@ class Stage:
             "flow": self.audit.flow,
             "checks": self.audit.checks,
             "wrangling": self.audit.wrangling,
+            "missing": self.audit.missing,
         }
         write_json(self._building / record_file(self.folders, self.name).name, content)
 

@@ -197,6 +197,7 @@ def _confidence(row) -> str:
 
 def small_departments(seen: Evidence, settings: Settings) -> Finding:
     """Say which department has the lowest share, and why."""
+    seen.require_histories()
     named = _two_named(seen.tables["department_reach"], settings)
     before, row = (seen.row("department_reach", rank=rank) for rank in named["rank"].iloc[-2:])
     name, share = row.cell("department", "name"), row.cell("share", "share")

@@ -89,6 +89,7 @@ def reorders_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
 
 def habits_by_loyalty(seen: Evidence, settings: Settings) -> Finding:
     """Say what loyalty is by definition, and what differs at equal order numbers."""
+    seen.require_histories()
     table = seen.tables["habits"][where(population="active")]
     new, loyal = new_and_loyal(table, settings)
     table = table[where(grouping=comparisons.LOYALTY)]

@@ -319,6 +319,7 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
     found = proposed[proposed["cuts"] != ""]
     said = {"figure": "income_by_age", "rests_on": (INVENTED_CUSTOMERS,)}
     if found.empty:
+        seen.evidence.append("bands")
         return Finding(
             kind=UNDECIDED,
             headline="The search proposes no step in age or income",

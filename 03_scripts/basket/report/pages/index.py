@@ -11,6 +11,8 @@ from basket.project.settings import Settings
 from basket.project.stages import graph, record_file
 from basket.report.pages.notebook import headings_of
 from basket.report.pages.page import Heading, banner_of, label_of, write_page
+from basket.tables import completeness
+from basket.tables.result_csv import read_csv
 
 COUNTS = ("rows_in", "rows_added", "rows_removed", "rows_quarantined", "rows_out")
 
@@ -26,6 +28,8 @@ def write_index(folders: Folders, settings: Settings) -> Path:
         "data_description": facts.get("data", {}).get("description", ""),
         **{name: facts.get(name, "") for name in ("rules", "version", "date")},
         "commit": facts.get("commit", "")[:12],
+        "about": facts.get("data", {}).get("about", {}),
+        "warning": _warning(folders),
         "findings": _findings(folders),
         "stages": [_stage(folders, name) for name in graph()],
         "counts": COUNTS,
@@ -36,10 +40,16 @@ def write_index(folders: Folders, settings: Settings) -> Path:
     return page
 
 
+def _warning(folders: Folders) -> str:
+    """Say that histories are incomplete, where stage 05 has found it."""
+    table = folders.tables / "completeness.csv"
+    return completeness.warning(read_csv(table)) if table.is_file() else ""
+
+
 def _findings(folders: Folders) -> list[dict]:
     """List the findings, each with its figure and the section of the page that shows it."""
     headings = headings_of(folders.notebooks / "05_visualise.ipynb")
-    keys = ("headline", "so_what", "action", "owner", "confidence", "evidence")
+    keys = ("headline", "so_what", "action", "owner", "confidence", "rests_on", "evidence")
     return [
         {key: finding.get(key) or "" for key in keys}
         | {

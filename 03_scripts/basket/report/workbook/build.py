@@ -61,7 +61,7 @@ def build(material: Material, settings: Settings, images: Path) -> Book:
     write_wrangling(book, tables["wrangling_steps"])
     flags = published["flags"]
     write_derivations(book, flags, bool((flags == SUPPRESSED).any(axis=None)))
-    offers = proven_offers(published.get("department_lifts"), settings, facts["data"]["synthetic"])
+    offers = proven_offers(published.get("department_lifts"), settings)
     write_advice(book, findings, links, tables.get("ad_calendar"), offers)
     write_notes(book, published, facts)
     for page in book.pages.values():

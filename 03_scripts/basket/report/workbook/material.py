@@ -19,6 +19,7 @@ NEEDED = (
     "population_flow",
     "consistency_checks",
     "wrangling_steps",
+    "completeness",
     "flags",
     "orders_by_day",
     "departments",

@@ -3,7 +3,6 @@
 import pandas as pd
 
 from basket.analysis.questions import QUESTIONS, Question, number_of
-from basket.project.origin import COLUMNS
 from basket.project.settings import Settings
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.sheets import ADVICE
@@ -121,6 +120,7 @@ def _write_calendar(page: Page, calendar: pd.DataFrame | None, offers: pd.DataFr
         return
     page.space(10)
     page.section("In any window: what certain customers buy more of than others")
+    page.text("Customers' ages, incomes, families and states are invented.", colour="muted")
     page.table(
         "ad_offers",
         offers,
@@ -129,19 +129,14 @@ def _write_calendar(page: Page, calendar: pd.DataFrame | None, offers: pd.DataFr
     )
 
 
-def proven_offers(lifts: pd.DataFrame | None, settings: Settings, synthetic: str) -> pd.DataFrame:
+def proven_offers(lifts: pd.DataFrame | None, settings: Settings) -> pd.DataFrame:
     """Find the department that each group of customers surely buys more of, the surest first.
 
-    One row per group, of those whose difference may carry a headline. Nothing rests on
-    demographics that are fabricated.
+    One row per group, of those whose difference may carry a headline.
     """
     if lifts is None:
         return pd.DataFrame()
-    allowed = [
-        name
-        for name, flag in settings.tested().items()
-        if flag.labels and not (flag.describes_people and synthetic == COLUMNS)
-    ]
+    allowed = [name for name, flag in settings.tested().items() if flag.labels]
     strong = lifts[
         lifts["grouping"].isin(allowed)
         & (lifts["for_headline"] == "yes")

@@ -68,11 +68,7 @@ def _data(facts: dict) -> Notes:
     return {
         "Citation": CITATION + " Non-commercial use, with citation.",
         "Data of this run": facts["data"]["description"] + ".",
-        "Fabricated columns": (
-            "Customers (gender, state, age, dependants, family status, income) and prices were "
-            "made up for a course and describe no real person and no real price. What rests on "
-            "them shows the method, not the market."
-        ),
+        **facts["data"]["about"],
         "RULES": (
             f"{facts['rules']}. The corrected rules repair the known faults of the files; the "
             "course rules repeat what published analyses print."
@@ -128,6 +124,10 @@ def _limits(settings: Settings) -> Notes:
         ),
         "Weekdays": (
             f"No official source says which day 0 is; we read it as {settings.day_names[0]} (D-01)."
+        ),
+        "No leaving": (
+            "Every prior order was followed by another, by the way the sample was drawn: it tells "
+            "how soon customers come back, never whether."
         ),
         "Censored gaps": (
             "A gap of 30 days means 30 or more. Medians below 30 are sound; a plain mean is not "

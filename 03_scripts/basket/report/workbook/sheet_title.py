@@ -6,9 +6,9 @@ import pandas as pd
 from openpyxl.styles import Alignment, Border
 
 from basket.analysis.privacy import PUBLISHED_POPULATION
-from basket.project.origin import COLUMNS
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.sheets import CONTENT, TITLE
+from basket.tables import completeness
 
 TILE_WIDTH = 24.0
 SHORT_HASH = 12
@@ -24,11 +24,8 @@ class Tile:
     note: str
 
 
-def tiles(tables: dict[str, pd.DataFrame], synthetic: str) -> list[Tile]:
-    """Read the tiles from the result tables (active population).
-
-    Where prices are fabricated by us (Kaggle's layout), no dollars are on the title page.
-    """
+def tiles(tables: dict[str, pd.DataFrame]) -> list[Tile]:
+    """Read the tiles from the result tables (active population)."""
     days = _active(tables["orders_by_day"])
     orders, lines, spend = (days[name].sum() for name in ("orders", "lines", "spend"))
     people = tables["flags"]
@@ -37,18 +34,14 @@ def tiles(tables: dict[str, pd.DataFrame], synthetic: str) -> list[Tile]:
     reorder_rate = (departments["reorder_rate"] * departments["lines"]).sum() / lines
     who = "active customers"
     customers = people["customers"].iloc[-1] if len(people) else None
-    mean, size = round(float(spend / orders), 6), round(float(lines / orders), 6)
-    about_money = [
-        Tile("Spend (USD)", round(float(spend), 2), "$#,##0", f"fabricated prices, {who}"),
-        Tile("Mean order value (USD)", mean, "$#,##0.00", f"spend / orders, {who}"),
-    ]
-    about_size = [Tile("Mean lines per order", size, "0.00", who)]
+    mean = round(float(spend / orders), 6)
     share = f"share of order lines, {who}"
     return [
         Tile("Customers", customers, "#,##0", who),
         Tile("Orders", int(orders), "#,##0", f"prior orders, {who}"),
         Tile("Order lines", int(lines), "#,##0", f"products in orders, {who}"),
-        *(about_size if synthetic == COLUMNS else about_money),
+        Tile("Spend (USD)", round(float(spend), 2), "$#,##0", f"invented prices, {who}"),
+        Tile("Mean order value (USD)", mean, "$#,##0.00", f"spend / orders, {who}"),
         Tile("Reorder rate", round(float(reorder_rate), 6), "0.0%", share),
     ]
 
@@ -66,7 +59,14 @@ def write_title(book: Book, tables: dict[str, pd.DataFrame], facts: dict) -> Pag
     for label, value in title_facts(report, facts):
         page.write_row(label, value, font=look.font("muted"))
     page.space(12)
-    _write_tiles(page, tiles(tables, facts["data"]["synthetic"]))
+    _write_tiles(page, tiles(tables))
+    page.space(8)
+    page.section("What this data is")
+    warning = completeness.warning(tables["completeness"])
+    if warning:
+        page.text(warning, colour="contrast", bold=True)
+    for term, text in facts["data"]["about"].items():
+        page.term(term, text)
     page.space(8)
     page.section("Contents")
     for name, content in CONTENT.items():

@@ -1,0 +1,207 @@
+"""Data that lacks something: the whole pipeline gives true sentences, or says what it cannot."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from basket.project.folders import Folders
+from basket.tables.result_csv import read_csv
+from checkout import basket
+from small_store import thinned, write_store
+
+SETS = {
+    "one customer": {"customers": 1, "orders": 12},
+    "five customers": {"customers": 5, "orders": (6, 20)},
+    "one day": {"days": 1},
+    "one department": {"departments": 1},
+    "one price": {"prices": "one"},
+    "no prices": {"prices": "none"},
+    "all loyal": {"customers": 35, "orders": (41, 50)},
+    "nobody active": {"orders": 3},
+    "one order each": {"orders": 1},
+    "one order each, nothing after it": {"orders": 1, "last": False},
+    "no last order": {"last": False},
+    "some incomes empty": {"incomes": "some"},
+    "a hundred thousand with one order": {"customers": 100_000, "orders": 1, "lines": 3},
+}
+NO_NUMBER = re.compile(r"(?<![\w-])(nan|NaN|NaT|None|-?inf|<NA>)(?![\w-])")
+NOBODY_ACTIVE = "Not answered: no customer has enough orders to count as active"
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    """Give a function that runs the pipeline on a data set once; return the folders of the run."""
+    made: dict[str, Folders] = {}
+
+    def report(name: str) -> Folders:
+        if name not in made:
+            out = tmp_path_factory.mktemp("run")
+            if name == "thinned":
+                data = thinned(write_store(out / "whole"), out / "data", 0.12)
+            else:
+                data = write_store(out / "data", **SETS[name])
+            done = basket("report", "--data", data, "--out", out)
+            assert done.returncode == 0, f"{name}: {done.stderr}"
+            assert "Traceback" not in done.stderr
+            made[name] = Folders(out)
+        return made[name]
+
+    return report
+
+
+def findings_of(folders: Folders) -> list[dict]:
+    return json.loads(folders.findings.read_text(encoding="utf-8"))
+
+
+def sentences_of(folders: Folders) -> list[str]:
+    """All sentences of a run: those of the findings and of the figures."""
+    said = [
+        f"{finding[part]}"
+        for finding in findings_of(folders)
+        for part in ("headline", "so_what", "action", "change_mind")
+    ]
+    said += [(finding["prize"] or {}).get("what_if", "") for finding in findings_of(folders)]
+    figures = json.loads((folders.visualizations / "figures.json").read_text(encoding="utf-8"))
+    return said + [figure[part] for figure in figures for part in ("title", "subtitle", "alt")]
+
+
+def cells_of(table: Path) -> list[str]:
+    with table.open(newline="", encoding="utf-8") as file:
+        return [cell for row in csv.reader(file) for cell in row]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*SETS, "thinned"])
+def test_no_output_shows_what_a_program_prints_for_no_number(reports, name):
+    folders = reports(name)
+    for sentence in sentences_of(folders):
+        assert not NO_NUMBER.search(sentence), sentence
+    for table in sorted(folders.tables.glob("*.csv")):
+        wrong = [cell for cell in cells_of(table) if NO_NUMBER.search(cell)]
+        assert not wrong, f"{table.name}: {wrong[0]}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*SETS, "thinned"])
+def test_what_report_accepts_verify_accepts(reports, name):
+    done = basket("verify", "--out", reports(name).out)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*SETS, "thinned"])
+def test_an_answer_has_numbers_and_no_answer_has_a_reason(reports, name):
+    for finding in findings_of(reports(name)):
+        refused = finding["headline"].startswith("Not answered: ")
+        assert refused == (finding["kind"] == "not answered"), finding["headline"]
+        assert refused or finding["numbers"] or finding["headline"].startswith("No ")
+        if refused:
+            assert (finding["prize"], finding["touches"], finding["confidence"]) == (
+                None,
+                [],
+                "low",
+            )
+            assert len(finding["headline"]) > 25 and not finding["headline"].endswith(".")
+
+
+# ---- what is true of each set -------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nobody active",
+        "one order each",
+        "one order each, nothing after it",
+        "a hundred thousand with one order",
+    ],
+)
+def test_where_nobody_is_active_every_question_says_so(reports, name):
+    assert {finding["headline"] for finding in findings_of(reports(name))} == {NOBODY_ACTIVE}
+
+
+@pytest.mark.slow
+def test_where_all_orders_fall_on_one_day_no_other_day_is_named(reports):
+    for sentence in sentences_of(reports("one day")):
+        assert not re.search("Saturday|Sunday|Monday|Wednesday|Thursday|Friday", sentence), sentence
+
+
+@pytest.mark.slow
+def test_of_one_department_nothing_is_lowest_and_few_buy_nothing(reports):
+    for finding in findings_of(reports("one department")):
+        if finding["question"] == "Q4":
+            assert "lowest" not in finding["headline"] and "few" not in finding["headline"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["no prices", "one price"])
+def test_without_different_prices_no_range_of_prices_is_proposed(reports, name):
+    for finding in findings_of(reports(name)):
+        if finding["question"] == "Q3":
+            assert finding["kind"] == "not answered", finding["headline"]
+        if name == "no prices":
+            said = finding["headline"] + finding["so_what"] + finding["action"]
+            assert "$" not in said, said
+
+
+@pytest.mark.slow
+def test_where_all_are_loyal_they_are_all_of_the_customers(reports):
+    said = [f["headline"] for f in findings_of(reports("all loyal")) if f["question"] == "Q5"]
+    assert said[0] == (
+        "Loyal customers are 100.0% of active customers and place 100.0% of their orders"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["one customer", "five customers"])
+def test_a_handful_of_customers_carries_no_firm_answer(reports, name):
+    assert "high" not in {finding["confidence"] for finding in findings_of(reports(name))}
+
+
+@pytest.mark.slow
+def test_without_last_orders_the_gaps_are_those_between_prior_orders(reports):
+    folders = reports("no last order")
+    missing = read_csv(folders.tables / "completeness.csv").set_index("what")
+    row = missing.loc["customers without a last order (train or test)"]
+    assert (row["found"], row["of"]) == ("40", 40)
+    assert read_csv(folders.tables / "time_to_next_order.csv")["at_risk"].max() <= 40
+
+
+# ---- incomplete histories -----------------------------------------------------------------------
+
+
+def says_that_histories_are_incomplete(folders: Folders) -> None:
+    """Every place that must say it does, and nothing that needs histories is answered."""
+    findings = findings_of(folders)
+    assert all("incomplete histories" in finding["rests_on"] for finding in findings)
+    assert "high" not in {finding["confidence"] for finding in findings}
+    needing = [f for f in findings if f["question"] in ("Q5", "Q6")]
+    assert {f["headline"] for f in needing} == {"Not answered: histories are incomplete"}
+    reach = [f["headline"] for f in findings if f["question"] == "Q4"]
+    assert "Not answered: histories are incomplete" in reach
+    index = (folders.notebooks / "index.html").read_text(encoding="utf-8")
+    assert "Histories are incomplete: customers whose order numbers are not 1 to n" in index
+    pages = (folders.notebooks / "05_visualise.html").read_text(encoding="utf-8")
+    assert "Histories are incomplete: customers" in pages
+    checks = read_csv(folders.tables / "consistency_checks.csv").set_index("check")
+    row = checks.loc["customers whose order numbers are not 1 to n"]
+    assert row["action"].startswith("their histories have holes")
+    figures = json.loads((folders.visualizations / "figures.json").read_text(encoding="utf-8"))
+    assert not {"loyalty", "days_between_orders"} & {figure["name"] for figure in figures}
+
+
+@pytest.mark.slow
+def test_a_thinned_store_says_that_histories_are_incomplete(reports):
+    says_that_histories_are_incomplete(reports("thinned"))
+
+
+@pytest.mark.slow
+def test_the_real_panel_thinned_to_12_percent_says_that_histories_are_incomplete(panel, tmp_path):
+    data = thinned(panel, tmp_path / "data", 0.12)
+    done = basket("report", "--data", data, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    says_that_histories_are_incomplete(Folders(tmp_path))

@@ -1,0 +1,189 @@
+"""Returns and what is missing: against independent SQL, and what must hold in themselves."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from basket.analysis.questions import q05_loyalty as q05
+from basket.tables import completeness
+from oracle_returns import followed, tables
+from small_store import thinned, write_store
+
+DATA = ["generated", "panel"]
+TABLES = ["days_between_orders", "usual_gaps", "observed_time", "time_to_next_order"]
+KEYS = {"observed_time": ["group"]}
+WHAT = "customers whose order numbers are not 1 to n"
+
+
+@pytest.fixture(scope="module")
+def of_data(built, request):
+    """Give a function that returns our result tables and the oracle's of one data set."""
+    found = {}
+
+    def both(name: str) -> tuple[dict, dict]:
+        if name not in found:
+            data = request.getfixturevalue(name)
+            found[name] = built(data, "corrected").analysis["results"], tables(data)
+        return found[name]
+
+    return both
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("data", DATA)
+def test_the_tables_about_returns_are_what_the_oracle_says(of_data, data, table):
+    ours, expected = (of_data(data)[side][table].reset_index(drop=True) for side in (0, 1))
+    if table in KEYS:
+        expected = ours[KEYS[table]].astype("str").merge(expected, on=KEYS[table])
+    assert len(ours) == len(expected) > 0
+    for name in expected.columns:
+        if name in KEYS.get(table, ()):
+            continue
+        wanted = expected[name].to_numpy("float64")
+        assert ours[name].to_numpy("float64") == pytest.approx(wanted, rel=1e-9, nan_ok=True), name
+
+
+@pytest.mark.parametrize("data", DATA)
+def test_what_is_missing_is_what_the_oracle_counts(of_data, data):
+    ours, expected = of_data(data)
+    ours = ours["completeness"].set_index("what")
+    for row in expected["completeness"].itertuples():
+        found = ours.loc[row.what]
+        assert (int(found["found"]), found["of"]) == (row.found, row.of), row.what
+        assert found["share"] == pytest.approx(row.found / row.of)
+    assert completeness.warning(of_data(data)[0]["completeness"]) == ""
+
+
+@pytest.mark.parametrize("data", DATA)
+def test_the_gaps_of_decision_11_are_those_of_all_orders(built, request, data):
+    """Prior and last orders of all customers together: what orders.csv has, and D-11 quotes."""
+    folder = request.getfixturevalue(data)
+    run = built(folder, "corrected")
+    raw = pd.read_csv(folder / "orders.csv")["days_since_prior_order"].dropna()
+    checks = pd.DataFrame(run.record("02_clean")["checks"]).set_index("check")["found"]
+    at_wall = ("censored at 30", "last orders' gaps censored at 30")
+    assert sum(int(checks[name]) for name in at_wall) == (raw == 30).sum()
+    last = run.table("customers")["last_gap_days"].notna().sum()
+    assert last + run.table("orders")["days_since_prior_order"].notna().sum() == len(raw)
+
+
+def test_the_last_gap_is_no_part_of_any_flag_and_on_no_line(built, generated):
+    run = built(generated, "corrected")
+    assert "last_gap_days" not in run.table("merged")
+    customers = run.table("analysis_customers")
+    assert customers["last_gap_days"].notna().all()
+    assert (customers["last_order_number"] == customers["max_order"] + 1).all()
+
+
+# ---- small cases, by hand -----------------------------------------------------------------------
+
+
+def gaps(*of_customers: list[int], loyalty: str = "New customer") -> q05.Gaps:
+    """Make the gaps of some customers, in the order of their orders."""
+    by_days = np.zeros((len(of_customers), 31), np.int64)
+    after = np.full((len(of_customers), q05.FIRST_ORDERS), q05.UNKNOWN, np.int8)
+    for place, days in enumerate(of_customers):
+        np.add.at(by_days[place], days, 1)
+        after[place, : len(days)] = days[: q05.FIRST_ORDERS]
+    return q05.Gaps(by_days, after, pd.Series([loyalty] * len(of_customers)))
+
+
+def test_a_customer_with_many_gaps_weighs_as_much_as_one_with_few():
+    table = q05.days_between_orders(gaps([7] * 98 + [30] * 2, [30])).set_index("days")
+    assert table.loc[[7, 30], "orders"].tolist() == [98, 3]
+    assert table.loc[[7, 30], "mean_share"].tolist() == [0.49, (0.02 + 1) / 2]
+    assert table.loc[[7, 30], "customers"].tolist() == [1, 1]
+    assert table["label"].tolist()[-1] == "30+"
+
+
+def test_a_gap_is_the_commonest_only_where_it_is_so_alone():
+    table = q05.days_between_orders(gaps([7, 7, 30, 30], [5])).set_index("days")
+    assert table.loc[[5, 7, 30], "customers"].tolist() == [1, 0, 0]
+    assert table["share_of_customers"].sum() == 0.5
+
+
+def test_usual_gaps_are_the_customers_own_medians():
+    (row,) = q05.usual_gaps(gaps([1, 2], [7, 7, 30], [10], [30, 30])).to_dict("records")
+    quartiles = ["low_quartile_days", "median_days", "high_quartile_days"]
+    assert [row[name] for name in quartiles] == [1.5, 7, 10]
+    assert (row["customers"], row["orders"], row["later_orders"]) == (4, 8, 2)
+    assert row["share_later"] == 0.25
+
+
+def test_thirty_days_or_more_are_no_return(settings):
+    table = q05.time_to_next_order(gaps([3], [30], [30], [10]), settings)
+    table = table[table["order_number"] == 1].set_index("day")
+    assert table.loc[[0, 3, 4, 10, 11, 30], "at_risk"].tolist() == [4, 4, 3, 3, 2, 2]
+    assert table["returned"].sum() == 2 and table.loc[30, "returned"] == 0
+    assert table.loc[[2, 3, 10, 29, 30], "still_out"].tolist() == [1, 0.75, 0.5, 0.5, 0.5]
+    assert (table["still_out_high"].dropna() <= 1).all()
+
+
+def test_the_order_after_which_nobody_is_followed_has_no_rows(settings):
+    table = q05.time_to_next_order(gaps([3, 4], [30]), settings)
+    assert table["order_number"].unique().tolist() == [1, 2]
+    expected = followed(
+        pd.DataFrame(
+            [(1, 3, 1), (1, 30, 1), (2, 4, 1)], columns=["order_number", "gap", "customers"]
+        )
+    )
+    for name in expected:
+        assert table[name].to_numpy(float) == pytest.approx(expected[name], nan_ok=True), name
+
+
+def test_groups_are_seen_from_their_first_to_their_last_order(settings):
+    found = gaps([7, 7], [30, 30], [1], loyalty="Loyal customer")
+    (row,) = q05.observed_time(found, settings).to_dict("records")
+    assert row == {
+        "grouping": "loyalty_flag",
+        "group": "Loyal customer",
+        "rule": "above 40 orders",
+        "customers": 3,
+        "median_days": 14.0,
+    }
+
+
+def test_without_any_gap_the_tables_are_empty_or_without_numbers(settings):
+    for nobody in (gaps(), gaps([], [])):
+        assert q05.days_between_orders(nobody)["orders"].sum() == 0
+        (row,) = q05.usual_gaps(nobody).to_dict("records")
+        assert row["customers"] == row["orders"] == 0 and np.isnan(row["median_days"])
+        table = q05.time_to_next_order(nobody, settings)
+        assert table.empty and "still_out" in table
+
+
+# ---- what is missing ----------------------------------------------------------------------------
+
+
+def missing(found: int, of: int, limit: float | None = 0.01, what: str = WHAT) -> pd.DataFrame:
+    row = (what, found, of, found / of, limit, "…")
+    return pd.DataFrame([row], columns=["what", "found", "of", "share", "limit", "consequence"])
+
+
+def test_histories_are_incomplete_above_the_limit_and_not_at_it():
+    assert completeness.warning(missing(1, 100)) == ""
+    assert completeness.warning(missing(100, 100, limit=None)) == ""
+    assert completeness.warning(missing(2, 100)) == (
+        f"Histories are incomplete: {WHAT} (2.0%). What needs whole histories is not answered, and "
+        "nothing is rated high."
+    )
+    cut = missing(1, 1, limit=0, what="lines.csv ends at a spreadsheet's limit of rows")
+    assert completeness.warning(cut).startswith(
+        "Histories are incomplete: lines.csv ends at a spreadsheet's limit of rows. "
+    )
+
+
+def test_a_thinned_store_has_holes_and_orders_that_lost_their_lines_show(built, tmp_path):
+    whole = write_store(tmp_path / "whole")
+    data = thinned(whole, tmp_path / "thin", 0.5)
+    lines = pd.read_csv(data / "orders_products_prior.csv")
+    first = lines["order_id"].unique()[:30]
+    lines[~lines["order_id"].isin(first)].to_csv(data / "orders_products_prior.csv", index=False)
+    run, expected = built(data, "corrected"), tables(data)["completeness"].set_index("what")
+    recorded = [row for stage in ("02_clean", "03_merge") for row in run.record(stage)["missing"]]
+    ours = pd.DataFrame(recorded).set_index("what")
+    assert ours.loc[expected.index, "found"].tolist() == expected["found"].tolist()
+    assert ours.loc[WHAT, "share"] > 0.9
+    assert ours.loc["prior orders without any line", "found"] == 30
+    said = completeness.warning(ours.reset_index())
+    assert WHAT in said and "prior orders without any line" in said
