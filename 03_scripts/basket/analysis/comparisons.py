@@ -23,7 +23,6 @@ from basket.analysis.measures import (
     customer_sums,
     lines_of,
     measures,
-    share_of,
     time_names,
     unit_of,
 )
@@ -263,7 +262,7 @@ def judge(
     if people.customers.empty:
         nothing = {"q_value": np.nan, "verdict": statistics.UNDECIDED, "for_headline": "no"}
         no_test = pd.DataFrame([row("", "", "", statistics.no_estimate("ratio", 0))])
-        empty = judge_together(no_test, settings).head(0)
+        empty = statistics.judge_together(no_test, settings).head(0)
         judged_times = {name: table.assign(**nothing) for name, table in times.items()}
         return judged_times | {
             "tests": empty,
@@ -275,7 +274,7 @@ def judge(
         name: _as_ratios(table, ratio, len(people.customers))
         for (name, table), ratio in zip(times.items(), ("order_value_ratio", "lift"), strict=True)
     }
-    judged = judge_together(pd.concat(parts, names=["table"]), settings)
+    judged = statistics.judge_together(pd.concat(parts, names=["table"]), settings)
     made = {name: judged.loc[name].reset_index(drop=True) for name in parts}
     for name, table in times.items():
         made[name] = table.assign(**made[name][["q_value", "verdict", "for_headline"]])
@@ -317,28 +316,6 @@ def _as_ratios(table: pd.DataFrame, ratio: str, customers: int) -> pd.DataFrame:
             "n": customers,
         }
     )
-
-
-def judge_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Judge ALL comparisons of the report together, as `statistics.judge_together`.
-
-    Whether the ratio of one group may carry a headline is asked of the overall test of its grouping
-    and measure, which goes by ranks, so that a few heavy customers cannot carry one; its own
-    verdict says which way.
-    """
-    asked = _of_overall_test(comparisons).fillna(comparisons["p_value"])
-    return statistics.judge_together(comparisons, asked, settings)
-
-
-def _of_overall_test(comparisons: pd.DataFrame) -> pd.Series:
-    """Find the p-value of the overall test of each comparison's grouping and measure, or NaN."""
-    is_lift = comparisons["unit"] == LIFT
-    measure = comparisons["measure"].where(~is_lift, share_of(comparisons["measure"]))
-    keys = pd.MultiIndex.from_arrays([comparisons["grouping"], measure])
-    overall = pd.Series(comparisons["p_value"].to_numpy(), keys)[
-        (comparisons["effect_name"] != "ratio").to_numpy()
-    ]
-    return pd.Series(overall.reindex(keys).to_numpy(), comparisons.index)
 
 
 def verdict_counts(tests: pd.DataFrame) -> pd.DataFrame:

@@ -42,6 +42,8 @@ MINIMUM_ORDERS = 25  # with both, in the first half: fewer say nothing, however 
 MOST_PAIRS = 25
 LARGEST_SIZE = 40  # lines: orders of as many or more are one class of size
 
+SUPPORTS = (MINIMUM_SUPPORT, 0.8 * MINIMUM_SUPPORT, 1.2 * MINIMUM_SUPPORT)  # ours, and moved (Q12)
+PAIR = ["key_a", "key_b"]
 SIZES = LARGEST_SIZE + 1
 FIRST, SECOND = range(2)  # the halves of the active customers
 WITHIN = "lift_within_customers"
@@ -50,8 +52,12 @@ LIFTS = ("lift", "lift_given_size", WITHIN, f"{WITHIN}_given_size")
 
 def chosen_and_described(
     stage: Stage, products: pd.DataFrame, settings: Settings
-) -> tuple[pd.DataFrame, "Half"]:
-    """Choose pairs on the first half of the customers, and describe them on the second."""
+) -> tuple[dict[float, pd.DataFrame], "Half"]:
+    """Choose pairs on the first half of the customers, and describe them on the second.
+
+    Pairs are chosen for each minimum support of SUPPORTS, and described together: the index of a
+    chosen pair is its column in the arrays of the second half.
+    """
     takes = {
         "merged": ("merged", ["order_id", "product_key"]),
         "orders": ("analysis_orders", ["order_id", "user_id", "lines"]),
@@ -59,12 +65,28 @@ def chosen_and_described(
     }
     keys = popular(products)
     counted = stage.for_each_part(count_part, takes, keys=keys, settings=settings)
-    chosen = choose(counted, keys, products, settings)
+    chosen, by_support = for_each_support(counted, keys, products, settings)
     shares = shares_by_size(counted, keys, chosen)
     found = stage.for_each_part(
         describe_part, takes, chosen=chosen, shares=shares, settings=settings
     )
-    return chosen, Half.of(found, shares)
+    return by_support, Half.of(found, shares)
+
+
+def for_each_support(
+    counted: dict, keys: np.ndarray, products: pd.DataFrame, settings: Settings
+) -> tuple[pd.DataFrame, dict[float, pd.DataFrame]]:
+    """Choose pairs for each minimum support: all of them once, and those of each."""
+    found = {
+        support: choose(counted, keys, products, settings, minimum_support=support)
+        for support in SUPPORTS
+    }
+    every = pd.concat(found.values()).drop_duplicates(PAIR, ignore_index=True)
+    number = pd.Series(every.index, pd.MultiIndex.from_frame(every[PAIR]))
+    return every, {
+        support: chosen.set_index(number.reindex(pd.MultiIndex.from_frame(chosen[PAIR])).to_numpy())
+        for support, chosen in found.items()
+    }
 
 
 # ---- first pass: how many orders hold both ----------------------------------------------------
@@ -207,7 +229,7 @@ def first_pairs(across: np.ndarray, limit: int) -> np.ndarray:
 def shares_by_size(sums: dict, keys: np.ndarray, chosen: pd.DataFrame) -> np.ndarray:
     """Share of the second half's orders of each size with a, and with b: 2 x sizes x pairs."""
     share = sums["alone"][SECOND] / np.maximum(sums["orders"][SECOND], 1)[:, None]
-    places = (np.searchsorted(keys, chosen[name]) for name in ("key_a", "key_b"))
+    places = (np.searchsorted(keys, chosen[name]) for name in PAIR)
     return np.stack([share[:, place] for place in places])
 
 
@@ -236,7 +258,7 @@ def describe_part(
     number = np.full(len(customers), -1)
     number[kept] = np.arange(len(kept))
     customer, size = number[_customer_of(orders, customers)], _size_of(orders)
-    keys = np.unique(chosen[["key_a", "key_b"]])
+    keys = np.unique(chosen[PAIR])
     order, place = _lines_of(merged, orders, keys, customer >= 0)
     holds = np.zeros((len(keys), len(orders)), bool)
     holds[place, order] = True
@@ -248,7 +270,7 @@ def describe_part(
         found = np.bincount(cell, weights, minlength=len(held) * len(kept))
         return found.reshape(len(kept), len(held))
 
-    with_a, with_b = (holds[np.searchsorted(keys, chosen[name])] for name in ("key_a", "key_b"))
+    with_a, with_b = (holds[np.searchsorted(keys, chosen[name])] for name in PAIR)
     cell = customer[customer >= 0] * SIZES + size[customer >= 0]
     sizes = np.bincount(cell, minlength=len(kept) * SIZES).reshape(len(kept), SIZES)
     lines = orders["lines"].to_numpy("int64")[customer >= 0]

@@ -24,7 +24,7 @@ from basket.analysis.finding import (
     Row,
     TooLittleData,
 )
-from basket.analysis.pairs import LIFTS, WITHIN, Half, chosen_and_described
+from basket.analysis.pairs import LIFTS, MINIMUM_SUPPORT, WITHIN, Half, chosen_and_described
 from basket.analysis.question import WHOM, Question
 from basket.analysis.statistics.ratios import against_others
 from basket.analysis.totals import Counts
@@ -43,15 +43,36 @@ MOST_OF_ONE = 0.5  # of the orders with both may be one customer's, or the pair 
 
 
 def bought_together(stage: Stage, counts: Counts) -> dict[str, pd.DataFrame]:
-    """Make the tables product_pairs and pair_buyers, in two passes over the order lines."""
+    """Make the tables product_pairs, pair_buyers and pair_supports.
+
+    pair_supports says how many pairs each minimum support leaves, and which are candidates.
+    """
     settings = counts.settings
-    chosen, people = chosen_and_described(stage, counts.products, settings)
-    pairs = product_pairs(chosen, people, counts.products, settings)
-    labels = counts.people.labels.take(counts.users.locate(people.users))
+    by_support, people = chosen_and_described(stage, counts.products, settings)
+    tables = {
+        support: product_pairs(chosen, people, counts.products, settings)
+        for support, chosen in by_support.items()
+    }
+    pairs, labels = tables[MINIMUM_SUPPORT], counts.people.labels
     return {
         "product_pairs": pairs.reset_index(drop=True),
-        "pair_buyers": pair_buyers(pairs, people, labels, settings),
+        "pair_buyers": pair_buyers(
+            pairs, people, labels.take(counts.users.locate(people.users)), settings
+        ),
+        "pair_supports": pd.DataFrame(
+            {
+                "minimum_support": list(tables),
+                "pairs": [len(chosen) for chosen in by_support.values()],
+                "candidates": [candidates_in_words(table) for table in tables.values()],
+            }
+        ),
     }
+
+
+def candidates_in_words(pairs: pd.DataFrame) -> str:
+    """Name the candidates by the ids of their products, the lowest first."""
+    found = pairs[pairs["candidate"] == "yes"].sort_values(["product_a", "product_b"])
+    return "; ".join(f"{row.product_a} + {row.product_b}" for row in found.itertuples())
 
 
 NAMES = [f"{name}_{side}" for name in ("product", "product_name", "department") for side in "ab"]
@@ -59,7 +80,7 @@ COUNTED = ["orders_with_both", "customers_with_both", "orders_with_a", "orders_w
 SHARES = ["support", "confidence_a_to_b", "confidence_b_to_a"]
 ESTIMATES = [f"{name}{end}" for name in LIFTS for end in ("", "_low", "_high")]
 JUDGED = ["p_value", "effective_customers", "largest_share", "reason", "candidate"]
-COLUMNS = [*NAMES, "half", "effect_first_half", *COUNTED, *SHARES, *ESTIMATES, *JUDGED]
+COLUMNS = [*NAMES, "half", "choice", "effect_first_half", *COUNTED, *SHARES, *ESTIMATES, *JUDGED]
 
 
 def product_pairs(
@@ -67,22 +88,23 @@ def product_pairs(
 ) -> pd.DataFrame:
     """One row per pair: what the second half of the customers says of it, the surest first.
 
-    The index is the number of the pair among those chosen. Support is a share of the active orders;
-    a confidence is the share of the orders with one product that also hold the other.
-    `effective_customers` is the smallest one, `p_value` the largest one, of the three lifts that a
-    candidate needs. A pair is a `candidate` where nothing stands against concluding (`reason`) and
-    all three exceed 1 beyond doubt, of all pairs estimated (Bonferroni). Left out is a pair of
-    fewer buyers than the smallest group, and one of which more than half is one customer's.
+    The index is that of `chosen`, the pair's column in the arrays of `people`. `choice` is its
+    place in the choice on the first half. Support is a share of the active orders; a confidence is
+    the share of the orders with one product that also hold the other. `effective_customers` is the
+    smallest one, `p_value` the largest one, of the three lifts that a candidate needs. A pair is a
+    `candidate` where nothing stands against concluding (`reason`) and all three exceed 1 beyond
+    doubt, of all pairs estimated (Bonferroni). Left out is a pair of fewer buyers than the smallest
+    group, and one of which more than half is one customer's.
     """
     known = products.set_index("product_key")
     rows = []
-    for pair, (key_a, key_b, in_first) in enumerate(chosen.itertuples(index=False)):
-        row = {"half": "second", "effect_first_half": in_first}
+    for pair, key_a, key_b, in_first in chosen.itertuples():
+        row = {"half": "second", "choice": len(rows) + 1, "effect_first_half": in_first}
         for side, of_side in (("a", known.loc[key_a]), ("b", known.loc[key_b])):
             row |= {f"product_{side}": of_side["product_id"]}
             row |= {f"{name}_{side}": str(of_side[name]) for name in ("product_name", "department")}
         rows.append(row | _counts(people, pair) | _estimates(people, pair, len(chosen), settings))
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=COLUMNS, index=chosen.index)
     shown = (table["customers_with_both"] >= settings.privacy.smallest_group) & (
         table["largest_share"] <= MOST_OF_ONE
     )
@@ -180,11 +202,20 @@ BUYERS += ["effect", "effect_low", "effect_high", *JUDGED[:-1], "stands_out"]
 
 
 def headline_first(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Order pairs as the finding takes them: candidates first, then pairs across departments."""
-    across = pairs["department_a"] != pairs["department_b"]
-    first = pairs.assign(_candidate=pairs["candidate"] == "yes", _across=across)
-    first = first.sort_values(["_candidate", "_across"], ascending=False, kind="stable")
-    return first.drop(columns=["_candidate", "_across"])
+    """Order pairs as the finding takes them: candidates first, then pairs across departments.
+
+    Pairs that are no candidates keep the order of the first half: the second chooses nothing.
+    """
+    rank = np.where(pairs["candidate"] == "yes", np.arange(len(pairs)), pairs["choice"])
+    return (
+        pairs.assign(
+            _no=pairs["candidate"] != "yes",
+            _same=pairs["department_a"] == pairs["department_b"],
+            _rank=rank,
+        )
+        .sort_values(["_no", "_same", "_rank"], kind="stable")
+        .drop(columns=["_no", "_same", "_rank"])
+    )
 
 
 # ---- figure and finding -----------------------------------------------------------------------
@@ -245,7 +276,7 @@ def strongest_pair(seen: Evidence, settings: Settings) -> Finding:
             kind=UNDECIDED,
             headline="No pair of products is proven to be combined more than basket size and "
             "customers' own habits explain",
-            so_what=f"The likeliest, “{a}” and “{b}”, {_how_often(row, settings)}"
+            so_what=f"The likeliest, “{a}” and “{b}”, {_how_often(row)}"
             + (f"; nothing may be concluded from it: {row.reason}." if best["reason"] else "."),
             action="Offer no two products as a pair on the strength of this data.",
             action_basis=DESIGN,
@@ -264,8 +295,8 @@ def strongest_pair(seen: Evidence, settings: Settings) -> Finding:
         kind=CANDIDATE,
         headline=f"“{a}” and “{b}” are candidates to be shown together: one order holds both "
         f"{row.lift_given_size:.1f} times as often as basket size explains",
-        so_what=f"Among customers that took no part in choosing the pair, {buyers:,} have both in "
-        f"{orders:,} orders. The pair {_how_often(row, settings)}. {whom}",
+        so_what=f"Of the customers that took no part in choosing the pair, {buyers:,} had both in "
+        f"{orders:,} orders: the pair {_how_often(row)}. {whom}",
         action=f"Try showing “{offered}” beside “{bought}”, against a control group that does not "
         "see it.",
         action_basis=HYPOTHESIS,
@@ -280,7 +311,7 @@ def strongest_pair(seen: Evidence, settings: Settings) -> Finding:
     )
 
 
-def _how_often(row: Row, settings: Settings) -> str:
+def _how_often(row: Row) -> str:
     def interval(name: str) -> str:
         low, high = row.cell(f"{name}_low"), row.cell(f"{name}_high")
         known = math.isfinite(low) and math.isfinite(high)
@@ -301,6 +332,7 @@ def _by_whom(seen: Evidence, settings: Settings, **key) -> str:
         table = table[table[name] == value]
     found = table[table["stands_out"] == "yes"].sort_values("p_value", kind="stable")
     if found.empty:
+        seen.evidence.append("pair_buyers")
         groups = " or ".join(name.removesuffix("_group") for name in table["grouping"].unique())
         return f"No group by {groups} stands out among those who buy both."
     group = {name: found.iloc[0][name] for name in ("grouping", "group")}

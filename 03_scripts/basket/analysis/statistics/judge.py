@@ -98,30 +98,35 @@ def _size_interval(effect_name: str, low: float, high: float) -> tuple[float, fl
     if math.isnan(low) or math.isnan(high):
         return NAN, NAN
     if effect_name == "ratio":
-        inverse_of_low = 1 / low if low > 0 else math.inf
-        least = 1.0 if low <= 1 <= high else max(low, 1 / high)
+        inverse_of_low, inverse_of_high = (1 / x if x > 0 else math.inf for x in (low, high))
+        least = 1.0 if low <= 1 <= high else max(low, inverse_of_high)
         return least, max(high, inverse_of_low)
     least = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
     return least, max(abs(low), abs(high))
 
 
-def judge_together(comparisons: pd.DataFrame, asked: pd.Series, settings: Settings) -> pd.DataFrame:
+def judge_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Give ALL comparisons of the report together their q, verdict and required sample size.
 
-    A false discovery rate lets a few in a hundred claims be false, and a headline picks the most
-    extreme of many. So `for_headline` is yes only where the verdict is small, medium or large and
-    the p-value in `asked` survives Bonferroni's correction over all comparisons of the report.
+    A comparison with a `reason` is undecided. A false discovery rate lets a few in a hundred claims
+    be false, and a headline picks the most extreme of many. So `for_headline` is yes only where
+    there is no reason, the effect itself is at least a small one, its interval excludes no
+    difference, and its p-value survives Bonferroni's correction over all comparisons.
     """
     effects = settings.statistics.effects.model_dump()
     significance = settings.statistics.significance
     judged = comparisons.assign(q_value=false_discovery(comparisons["p_value"]))
     limits = judged[["effect_name", "effect", "effect_low", "effect_high"]].to_numpy()
+    may = (judged["reason"] == "").to_numpy() if "reason" in judged else np.ones(len(judged), bool)
     judged["verdict"] = [
-        verdict(*each, q, thresholds=effects, significance=significance)
-        for each, q in zip(limits, judged["q_value"], strict=True)
+        verdict(*each, q, thresholds=effects, significance=significance) if ok else UNDECIDED
+        for each, q, ok in zip(limits, judged["q_value"], may, strict=True)
     ]
     strict = significance / max(1, judged["p_value"].notna().sum())
-    survives = judged["verdict"].isin(LABELS) & (asked < strict)
+    matters = [
+        _size_interval(name, effect, effect)[0] >= effects[name][0] for name, effect, _, _ in limits
+    ]
+    survives = may & np.array(matters, bool) & (judged["p_value"] < strict).to_numpy()
     judged["for_headline"] = np.where(survives, "yes", "no")
     needed = [
         required_sample_size(*each, n, thresholds=effects) if decided == UNDECIDED else None
