@@ -315,7 +315,8 @@ class Half:
         by_id = np.argsort(users)  # as everywhere: the number of parts changes no last digit
         tables = {name: np.concatenate(found[name])[by_id] for name in found if name != "users"}
         sizes, lines = tables.pop("sizes"), tables.pop("lines").T.astype("float64")
-        tables["expected"] -= sizes.astype("float64") @ (shares[0] * shares[1])
+        by_chance = sizes.astype("float64") @ (shares[0] * shares[1])
+        tables["expected"] = tables["expected"] - by_chance
         together = lines[1] / np.maximum(lines[0], 1) ** 2
         return Half(users[by_id], sizes.sum(axis=1, dtype=np.int64), together, **tables)
 
