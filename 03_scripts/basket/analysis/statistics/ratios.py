@@ -51,11 +51,11 @@ class Ratios:
         """
         return np.select(
             [
-                self.largest_share > largest_share,  # also where that leaves no limits
                 ~np.isfinite(self.low),
+                self.largest_share > largest_share,
                 ~(self.effective_customers >= fewest),
             ],
-            [ONE_CUSTOMER, NOTHING_TO_COMPARE, TOO_FEW],
+            [NOTHING_TO_COMPARE, ONE_CUSTOMER, TOO_FEW],
             "",
         )
 
