@@ -13,7 +13,10 @@ from basket.analysis.questions import q11_pairs as q11
 from basket.analysis.questions import q12_sensitivity as q12
 
 ACTIVE = pd.DataFrame({"population": ["active"]})  # a customer, so that there is something to say
-INVENTED = "Customers' ages, incomes, families and states are invented in this data: this shows the method."
+INVENTED = (
+    "Customers' ages, incomes, families and states are invented in this data: this shows the "
+    + "method."
+)
 GIVEN, WITHIN = "lift_given_size", "lift_within_customers_given_size"
 
 
