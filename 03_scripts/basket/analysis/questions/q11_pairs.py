@@ -279,7 +279,8 @@ def strongest_pair(seen: Evidence, settings: Settings) -> Finding:
             kind=UNDECIDED,
             headline="No pair of products is proven to be combined more than basket size and "
             "customers' own habits explain",
-            so_what=f"The likeliest, “{a}” and “{b}”, {_how_often(row)}"
+            so_what=f"The pair that led on the other half of the customers, “{a}” and “{b}”, "
+            f"{_how_often(row)}"
             + (f"; nothing may be concluded from it: {row.reason}." if best["reason"] else "."),
             action="Offer no two products as a pair on the strength of this data.",
             action_basis=DESIGN,
