@@ -9,7 +9,7 @@ OPTIONS = $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") \
 	$(if $(FROM),--from "$(FROM)") $(if $(SETTINGS),--settings "$(SETTINGS)") \
 	$(if $(SCHEDULER),--scheduler "$(SCHEDULER)")
 
-.PHONY: help report lab test test-slow lint bench verify reproduce send clean
+.PHONY: help report lab test test-slow guards lint bench verify reproduce send clean
 
 help: ## show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{printf "%-20s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ test: $(VENV)/installed.lock ## run the tests (under 4 minutes)
 test-slow: $(VENV)/installed.lock ## run the slow tests
 	@$(PYTHON_RUN) -m pytest -q -m "slow and not alone" -n 2 --dist loadfile
 	@$(PYTHON_RUN) -m pytest -q -m "slow and alone"
+
+guards: $(VENV)/installed.lock ## run all guards against false and missed answers; CI runs a tenth
+	@GUARDS=all $(PYTHON_RUN) -m pytest -q -s tests/test_guards.py
 
 lint: $(VENV)/installed.lock ## check the style of code and notebooks
 	@$(VENV)/bin/ruff check 03_scripts tests benchmarks

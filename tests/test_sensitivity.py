@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from basket.analysis import conclusions, daypart_goods, statistics
 from basket.analysis import sensitivity as sens
+from basket.analysis.halves import in_first_half
 from basket.analysis.questions import q12_sensitivity
 from basket.project.folders import ROOT
 from basket.project.settings import load_settings
+from basket.tables.ids import IdIndex
 
 SETTINGS = load_settings(ROOT / "settings.yml")
 RULES = SETTINGS.rules.corrected
@@ -36,9 +39,15 @@ PRODUCTS = pd.DataFrame(
 )
 
 
-def run(headline_of=lambda _: {}, settings=SETTINGS):
+def run(headline_of=lambda _: {}, settings=SETTINGS, verdicts=lambda _: np.array(["small"] * 4)):
     table = q12_sensitivity.sensitivity(
-        CUSTOMERS, PRODUCTS, HOURS, RULES, settings, headline_of=headline_of
+        CUSTOMERS,
+        PRODUCTS,
+        HOURS,
+        RULES,
+        settings,
+        conclusions_under=headline_of,
+        verdicts_under=verdicts,
     )
     assert list(table.columns[:5]) == CONTRACT
     return table
@@ -59,7 +68,11 @@ def named(setting, settings=SETTINGS):
 def test_each_threshold_that_labels_is_moved_both_ways():
     table = run()
     cuts = sum(len(flag.cuts) for flag in SETTINGS.flags.values())
-    assert table["setting"].nunique() == cuts + len(["busiest_hours", "busiest_days"])
+    others = {"busiest_hours", "busiest_days", "waking_hours_from_hour", "waking_hours_until_hour"}
+    others |= {"window_of_hours", "morning_from_hour", "afternoon_from_hour", "evening_from_hour"}
+    others |= {f"small_{name}_from_size" for name in ("ratio", "epsilon_squared", "cramers_v")}
+    assert others < set(table["setting"])
+    assert table["setting"].nunique() == cuts + len(others)
     assert (table.groupby("setting").size() == 2).all()
     assert (table["changed"] < table["base"]).tolist() == [True, False] * (len(table) // 2)
 
@@ -78,6 +91,12 @@ def test_each_threshold_that_labels_is_moved_both_ways():
         ("mid-range_product_above_dollars", -1, 4),
         ("middle_income_from_dollars", 1, 60_000),
         ("age_group_65+_from_years", -1, 52),
+        ("waking_hours_from_hour", -1, 6),
+        ("waking_hours_until_hour", 1, 24),
+        ("window_of_hours", 1, 4),
+        ("evening_from_hour", -1, 17),
+        ("small_ratio_from_size", -1, 1.04),
+        ("small_epsilon_squared_from_size", 1, 0.012),
     ],
 )
 def test_a_fifth_and_at_least_one_step(name, direction, expected):
@@ -87,6 +106,37 @@ def test_a_fifth_and_at_least_one_step(name, direction, expected):
     place = [each.setting for each in sens.thresholds(SETTINGS)].index(name)
     assert after == [*before[:place], expected, *before[place + 1 :]]
     assert changed.thresholds.price_ceiling_dollars == SETTINGS.thresholds.price_ceiling_dollars
+
+
+def test_an_hour_that_moves_takes_its_neighbour_along():
+    _, changed = sens.moved(SETTINGS, named("evening_from_hour"), -1)
+    assert changed.dayparts["Evening"] == [17, 23]
+    assert changed.dayparts["Afternoon"] == [12, 16]
+    _, changed = sens.moved(SETTINGS, named("waking_hours_until_hour"), 1)
+    assert changed.waking_hours == [7, 23]  # up to and including
+
+
+def test_waking_hours_that_hold_no_window_are_left_empty():
+    content = SETTINGS.model_dump() | {"waking_hours": [19, 22], "window_hours": 4}
+    table = run(settings=type(SETTINGS).model_validate(content)).set_index("setting")
+    for name, place in (("waking_hours_from_hour", 1), ("window_of_hours", 1)):
+        assert pd.isna(table.loc[name, "changed"].iloc[place])
+        assert table.loc[name, "conclusions_changed"].iloc[place] == ""
+
+
+def test_hours_relabel_the_orders_in_them_and_effects_the_comparisons():
+    def verdicts(settings):
+        smallest = settings.statistics.effects.ratio[0]
+        return np.array(["small" if smallest <= 1.05 else "undecided", "small", "large"])
+
+    table = run(verdicts=verdicts).set_index("setting")
+    by_hour = HOURS[0].sum(axis=0)
+    assert table.loc["waking_hours_from_hour", "relabelled"].tolist() == [by_hour[6], by_hour[7]]
+    assert table.loc["waking_hours_until_hour", "relabelled"].tolist() == [by_hour[22], by_hour[23]]
+    assert table.loc["morning_from_hour", "relabelled"].tolist() == [by_hour[5], by_hour[6]]
+    assert table.loc["window_of_hours", "relabelled"].tolist() == [0, 0]
+    assert table.loc["small_ratio_from_size", "relabelled"].tolist() == [0, 1]
+    assert table.loc["small_ratio_from_size", "unit"].tolist() == ["comparisons"] * 2
 
 
 def test_a_label_that_states_an_age_follows_the_move():
@@ -175,12 +225,8 @@ def test_headlines_changed_counts_the_conclusions_that_differ():
     changed = table[table["headlines_changed"] > 0]
     assert changed["setting"].unique().tolist() == ["loyal_customer_above_orders"]
     assert changed["headlines_changed"].tolist() == [1, 1]
-
-
-def test_where_no_label_changes_no_conclusion_is_drawn_again():
-    calls = []
-    table = run(lambda settings: calls.append(settings) or {})
-    assert len(calls) == 1 + (table["relabelled"] > 0).sum()
+    assert changed["conclusions_changed"].tolist() == ["F-03", "F-01"]
+    assert table["conclusions_changed"].isin(["", "F-03", "F-01"]).all()
 
 
 def test_a_move_that_settings_do_not_allow_is_left_empty():
@@ -193,7 +239,181 @@ def test_a_move_that_settings_do_not_allow_is_left_empty():
     assert table.loc["busiest_days"].iloc[0]["changed"] == 2
 
 
-def test_whole_thresholds_are_printed_whole():
-    table = run()
-    assert table.loc[table["setting"] == "busiest_hours", "changed"].tolist() == [6, 10]
-    assert str(table["base"].dtype) == str(table["changed"].dtype) == "Int64"
+def test_minimum_supports_are_moves_of_the_pairs():
+    supports = pd.DataFrame(
+        {
+            "minimum_support": [0.001, 0.0008, 0.0012],
+            "pairs": [40, 46, 31],
+            "candidates": ["1 + 2", "1 + 2", "1 + 2; 3 + 4"],
+        }
+    )
+    table = q12_sensitivity.supports_moved(supports)
+    assert table["base"].tolist() == [0.001, 0.001]
+    assert table["changed"].tolist() == [0.0008, 0.0012]
+    assert table["relabelled"].tolist() == [6, 9]
+    assert table["headlines_changed"].tolist() == [0, 1]
+    assert table["conclusions_changed"].tolist() == ["", "Q11 pairs"]
+
+
+# ---- conclusions --------------------------------------------------------------------------------
+
+
+def orders_by_day_hour():
+    """Orders that fall by the hour from 10:00 on, on every day, more of them on later days."""
+    by_hour = np.where(np.arange(24) < 10, 30 * np.arange(24), 12 * (34 - np.arange(24)))
+    return by_hour + np.arange(7)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("waking", "length", "expected"),
+    [
+        ((7, 22), 3, (20, 23)),
+        ((7, 21), 3, (19, 22)),
+        ((7, 23), 3, (21, 24)),
+        ((7, 22), 2, (21, 23)),
+        ((6, 22), 3, (20, 23)),
+        ((9, 20), 3, (18, 21)),
+        ((1, 20), 3, (1, 4)),
+    ],
+)
+def test_the_quiet_window_moves_with_the_waking_hours(waking, length, expected):
+    content = SETTINGS.model_dump() | {"waking_hours": list(waking), "window_hours": length}
+    settings = type(SETTINGS).model_validate(content)
+    assert conclusions.quiet_hours(orders_by_day_hour(), settings) == expected
+
+
+def test_a_day_without_orders_is_not_quiet_and_no_orders_are_no_window():
+    orders = orders_by_day_hour()
+    orders[3] = 0
+    assert conclusions.quiet_hours(orders, SETTINGS) == (20, 23)
+    assert conclusions.quiet_hours(0 * orders, SETTINGS) is None
+
+
+def rows(*each):
+    names = ["measure", "group", "effect_name", "effect", "for_headline", "verdict"]
+    return pd.DataFrame(each, columns=names)
+
+
+def test_the_strongest_claim_is_the_one_that_must_stand():
+    table = rows(
+        ("snacks", "", "epsilon_squared", 0.9, "yes", "large"),
+        ("snacks", "0", "ratio", 1.8, "yes", "large"),
+        ("meat", "0", "ratio", 0.4, "yes", "large"),
+        ("produce", "0", "ratio", 0.1, "no", "undecided"),
+    )
+    assert conclusions._strongest(table) == ("meat", "0", False)
+    assert conclusions._claims(table) == {
+        ("snacks", "", True),
+        ("snacks", "0", True),
+        ("meat", "0", False),
+    }
+    assert conclusions._kind(table) == "difference"
+    assert conclusions._strongest(table[3:]) is None
+    assert conclusions._kind(table[3:]) == "undecided"
+    assert conclusions._kind(table[3:].assign(verdict="no practical difference")) == (
+        "no practical difference"
+    )
+
+
+@pytest.fixture(scope="module")
+def analysed(built, panel):
+    """Give the names of notebook 05 on the real panel."""
+    return built(panel, "corrected").analysis
+
+
+def test_the_quiet_window_is_that_of_the_report(analysed):
+    orders = analysed["counts"]["day_hour"].at("population", "active")["orders"]
+    first = analysed["results"]["quiet_windows"].iloc[0]
+    found = conclusions.quiet_hours(orders, analysed["settings"])
+    assert found == (first["from_hour"], first["to_hour"])
+
+
+def test_on_real_data_the_window_hangs_on_the_waking_hours_and_no_hour_on_people(analysed):
+    table = analysed["results"]["sensitivity"].set_index("setting")
+    assert table["base"].notna().all()
+    assert "Q1 quiet window" in table.loc["waking_hours_until_hour", "conclusions_changed"].tolist()
+    of_hours = table.loc[["waking_hours_from_hour", "waking_hours_until_hour", "window_of_hours"]]
+    assert set(of_hours["conclusions_changed"]) <= {"", "Q1 quiet window"}
+    unused = table.loc["high_spender_from_dollars"]
+    assert unused["share_relabelled"].max() > 0.3
+    assert (unused["headlines_changed"] == 0).all()
+
+
+def test_a_customer_is_judged_by_all_comparisons_and_by_q(analysed):
+    """What is made anew and what is taken from the report are judged together, once."""
+    counts, results = analysed["counts"], analysed["results"]
+    made = conclusions.Conclusions(counts, results, daypart_goods.DaypartGoods([], None, {}))
+    settings = analysed["settings"]
+    judged = made._judged[made._judge(settings)]
+    whole = sum(len(results[name]) for name in ("tests", "department_lifts"))
+    whole += sum(len(results[name]) for name in ("spend_by_time", "department_times"))
+    assert 0.95 * whole < len(judged) <= whole + 60
+    known = judged["p_value"].notna()
+    expected = statistics.false_discovery(judged["p_value"])
+    np.testing.assert_array_equal(judged["q_value"][known], expected[known])
+    said = made.under(settings)
+    assert {"Q1 quiet window", "Q6 loyalty", "Q7 region", "Q8 age", "Q9 income"} < set(said)
+    assert said["Q9 income"] == ("difference", True)
+    assert all(stands for kind, stands in (said[name] for name in ("Q7 region", "Q8 age")))
+
+
+# ---- goods by time ------------------------------------------------------------------------------
+
+
+def test_lines_by_customer_and_hour_are_counted_by_hand():
+    second = [user for user in range(1, 30) if not in_first_half(np.array([user]))[0]][:2]
+    first = next(user for user in range(1, 30) if in_first_half(np.array([user]))[0])
+    low, active = SETTINGS.flags["exclusion_flag"].labels
+    users = [first, *second]
+    customers = pd.DataFrame(
+        {
+            "user_id": users,
+            "exclusion_flag": pd.Categorical([active, active, active], categories=[low, active]),
+        }
+    )
+    orders = pd.DataFrame(
+        {
+            "order_id": [1, 2, 3, 4],
+            "user_id": [users[1], users[1], users[2], users[0]],
+            "order_hour": [9, 20, 9, 9],
+            "lines": [2, 1, 3, 5],
+        }
+    )
+    merged = pd.DataFrame({"order_id": [1, 1, 2, 3, 3, 3, 4], "product_key": [0, 1, 0, 2, 2, 0, 0]})
+    found = daypart_goods.count_part(
+        merged,
+        orders,
+        customers,
+        of_product=IdIndex(np.array([0, 1, 2])),
+        department=np.array([0, -1, 1]),
+        departments=2,
+        settings=SETTINGS,
+    )[1]
+    assert found["users"][0].tolist() == second
+    assert found["lines"][0][:, [9, 20]].tolist() == [[2, 1], [3, 0]]
+    assert found["goods"][0][:, :, 9].tolist() == [[1, 0], [1, 2]]
+    assert found["goods"][0].sum() == 5
+
+
+def test_what_sells_better_in_the_evening_is_asked_again_with_another_evening():
+    rng = np.random.default_rng(1)
+    lines = rng.poisson(10, (400, 24))
+    goods = rng.binomial(lines, 0.1)
+    goods[:, 18] = rng.binomial(lines[:, 18], 0.6)  # in the first hour of the evening alone
+    made = daypart_goods.DaypartGoods([("Evening", "frozen")], lines, {"frozen": goods})
+    assert made.confirmed(SETTINGS) == (True,)
+    later = sens.moved(SETTINGS, named("evening_from_hour"), 1)[1]
+    assert made.confirmed(later) == (False,)
+
+
+def test_only_confirmed_goods_are_asked_again():
+    table = pd.DataFrame(
+        {
+            "topic": ["goods by time: Evening", "goods by time: Night", "order value by time"],
+            "group": ["Evening", "Night", "Friday"],
+            "measure": ["frozen", "pets", "order value"],
+            "confirmed": ["yes", "no", "yes"],
+        }
+    )
+    assert daypart_goods._confirmed(table) == [("Evening", "frozen")]
+    assert daypart_goods._confirmed(table.head(0)) == daypart_goods._confirmed(None) == []

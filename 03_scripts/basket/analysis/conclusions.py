@@ -1,48 +1,255 @@
-"""Q12: the verdicts that the findings rest on, under thresholds other than those of settings."""
+"""Q12: what the findings conclude under settings other than ours, judged as the report judges.
+
+Not counted anew: pairs and goods by time for other active customers, loyalty at equal order
+numbers, and what profiles add to income.
+"""
+
+from collections.abc import Hashable, Mapping
 
 import numpy as np
+import pandas as pd
 
 from basket.analysis import statistics
 from basket.analysis.comparisons import codes_of
-from basket.analysis.groups import People, is_active
+from basket.analysis.daypart_goods import DaypartGoods
+from basket.analysis.groups import is_active
 from basket.analysis.measures import TELLING_GOODS, measures, share_of
 from basket.analysis.sensitivity import relabel
+from basket.analysis.statistics.ratios import Ratios, against_others, standardised
+from basket.analysis.totals import Counts
 from basket.project.settings import Settings
 
-MEASURES = ("mean_order_value", "mean_item_price", *map(share_of, TELLING_GOODS))
+HABITS = {  # of a group: the sum above the line, and the sum below
+    "mean_order_value": ("spend_cents", "orders"),
+    "mean_lines_per_order": ("lines", "orders"),
+    "mean_item_price": ("spend_cents", "priced_lines"),
+}
+QUIET, RANGES, GOODS = "Q1 quiet window", "Q3 price ranges", "Q2 goods by time"
+TIMES = {  # the tables that compare times: the ratio that they compare, what is concluded
+    "spend_by_time": ("order_value_ratio", "Q2 order value by time"),
+    "department_times": ("lift", GOODS),
+}
+JUDGED = ["effect_name", "effect", "effect_low", "effect_high", "p_value", "n", "reason"]
+NAMED = ["conclusion", "measure", "group"]
 
 
 class Conclusions:
-    """The verdicts on all customers, labelled anew each time; no labels are tested twice."""
+    """What each finding concludes, by its name; no grouping is compared twice in the same way.
 
-    def __init__(self, people: People, settings: Settings):
-        """Order the measures of all customers."""
-        values = measures(people, settings)
+    Of a grouping this is the kind of what is said, and whether the strongest claim made under the
+    report's own settings stands: a measure in which a group has more (or less) than the others.
+    """
+
+    def __init__(self, counts: Counts, results: Mapping[str, pd.DataFrame], goods: DaypartGoods):
+        """Take the comparisons of the report; order the measures of all customers."""
+        people, settings = counts.people, counts.settings
+        self._customers, self._settings, self._goods = people.customers, settings, goods
+        self._orders = counts["day_hour"].at("population", "active")["orders"]
+        self._products = counts.products
+        values, lines = (
+            measures(people, settings),
+            dict(zip(people.departments, people.department_lines.T, strict=True)),
+        )
+        goods_sold = [name for name in TELLING_GOODS if name in people.departments]
+        self._sums = {
+            name: tuple(people.customers[each].to_numpy() for each in sums)
+            for name, sums in HABITS.items()
+        } | {name: (lines[name], people.customers["lines"].to_numpy()) for name in goods_sold}
         self._ordered = {
-            name: statistics.Ordered.of(values[name]()) for name in MEASURES if name in values
+            name: statistics.Ordered.of(values[share_of(name) if name in lines else name]())
+            for name in self._sums
         }
-        self._customers, self._settings = people.customers, settings
-        self._known: dict[tuple[str, bytes], str] = {}
+        self._income = people.customers["income"].to_numpy("float64", na_value=np.nan)
+        self._compared: dict[tuple, pd.DataFrame] = {}
+        self._judged: dict[tuple, pd.DataFrame] = {}
+        self._said: dict[tuple, dict[str, Hashable]] = {}
+        self._fixed = _of_report(results, settings, set(self._sums))
+        judged = self._judged[self._judge(settings)].groupby("conclusion", sort=False)
+        self._claims = {name: _strongest(rows) for name, rows in judged}
 
-    def under(self, changed: Settings) -> dict[tuple[str, str], str]:
-        """Return the verdict on each grouping and measure that the labels of `changed` lead to."""
+    def under(self, changed: Settings) -> dict[str, Hashable]:
+        """Say what each finding concludes under these settings."""
+        key = self._judge(changed)
+        if key not in self._said:
+            self._said[key] = {
+                name: (_kind(rows), self._claims.get(name) in {None, *_claims(rows)})
+                for name, rows in self._judged[key].groupby("conclusion", sort=False)
+            }
+        found = self._said[key] | {
+            QUIET: quiet_hours(self._orders, changed),
+            RANGES: self._range_with_most_money(changed),
+        }
+        return found | ({GOODS: self._goods.confirmed(changed)} if self._goods.chosen else {})
+
+    def verdicts(self, changed: Settings) -> np.ndarray:
+        """Give the verdict of each comparison of the report under these settings."""
+        return self._judged[self._judge(changed)]["verdict"].to_numpy()
+
+    def _judge(self, changed: Settings) -> tuple:
+        """Judge all comparisons under these settings; return their key among those judged."""
         labels = relabel(self._customers, changed)
         active = is_active(labels, changed)
-        found = {}
+        rows, keys = [self._fixed], [changed.statistics.effects.model_dump_json()]
         for grouping in changed.banded():
-            codes, _ = codes_of(labels, grouping, changed.labels.missing)
+            codes, groups = codes_of(labels, grouping, changed.labels.missing)
             codes = np.where(active, codes, -1)
-            found |= {(grouping, name): self._verdict(name, codes) for name in self._ordered}
-        return found
+            key = grouping, codes.tobytes()
+            if key not in self._compared:
+                self._compared[key] = self._compare(grouping, codes, len(groups), active)
+            rows.append(self._compared[key])
+            keys.append(key)
+        if tuple(keys) not in self._judged:
+            together = pd.concat(rows, ignore_index=True)
+            self._judged[tuple(keys)] = statistics.judge_together(together, changed)
+        return tuple(keys)
 
-    def _verdict(self, measure: str, codes: np.ndarray) -> str:
-        key = measure, codes.tobytes()
-        if key not in self._known:
-            statistic = self._settings.statistics
-            found = statistics.epsilon_squared(self._ordered[measure], codes, statistic.confidence)
-            self._known[key] = statistics.verdict(
-                *(found.effect_name, found.effect, found.low, found.high, found.p_value),
-                thresholds=statistic.effects.model_dump(),
-                significance=statistic.significance,
-            )
-        return self._known[key]
+    def _compare(
+        self, grouping: str, codes: np.ndarray, groups: int, active: np.ndarray
+    ) -> pd.DataFrame:
+        """Compare the groups of one grouping: overall, and each with the others.
+
+        People are compared at equal income, but for the groups of income itself.
+        """
+        limits, flag = self._settings.statistics, self._settings.flags[grouping]
+        equal_income = flag.describes_people and flag.source != "income"
+        tables = []
+        for measure, (above, below) in self._sums.items():
+            overall = statistics.epsilon_squared(self._ordered[measure], codes, limits.confidence)
+            if equal_income:
+                bands, weights = self._income_bands(active)
+                fewest = self._settings.privacy.smallest_group
+                found, _ = standardised(
+                    above, below, codes, groups, bands, weights, fewest, limits.confidence
+                )
+            else:
+                found = against_others(above, below, codes, groups, limits.confidence)
+            tables += [_overall(measure, overall), _of_groups(measure, found, codes, limits)]
+        named = pd.concat(tables, ignore_index=True)
+        return named.assign(conclusion=name_of(grouping, self._settings))[NAMED + JUDGED]
+
+    def _income_bands(self, active: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Band of income of each active customer, -1 where it is missing, and orders by band."""
+        known = active & ~np.isnan(self._income)
+        bands = self._settings.statistics.income_bands
+        if not known.any():
+            return np.full(len(known), -1), np.ones(1)
+        steps = np.arange(1, bands) / bands
+        cuts = np.unique(np.quantile(self._income[known], steps, method="lower"))
+        band = np.where(known, np.searchsorted(cuts, self._income, side="right"), -1)
+        orders = self._customers["orders"].to_numpy()
+        return band, np.bincount(band[known], orders[known], len(cuts) + 1)
+
+    def _range_with_most_money(self, changed: Settings) -> int:
+        label = changed.flags["price_range"]
+        cents = self._products["price_cents"].fillna(0).to_numpy("int64")
+        cuts = np.array(label.cuts) * 100
+        band = np.searchsorted(cuts, cents, side="right" if label.cut_belongs_above else "left")
+        spend = np.bincount(band, cents * self._products["lines"].to_numpy("int64"), len(cuts) + 1)
+        return int(spend.argmax())
+
+
+def name_of(grouping: str, settings: Settings) -> str:
+    """Name what is concluded of a grouping: Q9 income."""
+    words = grouping.removesuffix("_group").removesuffix("_flag").removeprefix("n_")
+    return f"{settings.flags[grouping].question} {words.replace('_', ' ')}"
+
+
+def quiet_hours(orders: np.ndarray, settings: Settings) -> tuple[int, int] | None:
+    """Find the hours of the quietest window of the week in waking hours; `orders` are 7 x 24.
+
+    None where no day has orders then. Days without any are closed, and not quiet.
+    """
+    first, last = settings.waking_hours
+    length = settings.window_hours
+    starts = range(first, last - length + 2)
+    open_days = orders[orders[:, first : last + 1].sum(axis=1) > 0]
+    if not len(open_days):
+        return None
+    windows = np.array([open_days[:, start : start + length].sum(axis=1) for start in starts])
+    start = first + int(windows.min(axis=1).argmin())
+    return start, start + length
+
+
+def _of_report(
+    results: Mapping[str, pd.DataFrame], settings: Settings, measured: set[str]
+) -> pd.DataFrame:
+    """Put together the comparisons of the report, without those that are made anew."""
+    groups = pd.concat([results["tests"], results["department_lifts"]], ignore_index=True)
+    plain = groups["measure"].str.removeprefix(share_of(""))
+    groups = groups[~(groups["grouping"].isin(settings.banded()) & plain.isin(measured))]
+    tested = settings.tested()
+    named = [name_of(name, settings) if name in tested else "" for name in groups["grouping"]]
+    tables = [groups.assign(conclusion=named, group=groups["group_a"])]
+    customers = int(groups["n"].max()) if len(groups) else 0
+    for name, (ratio, conclusion) in TIMES.items():
+        renamed = {f"{ratio}{end}": f"effect{end}" for end in ("", "_low", "_high")}
+        table = results[name].rename(columns=renamed).assign(effect_name="ratio")
+        columns = ["period", "name"] if "period" in table else ["daypart", "department"]
+        group, measure = (table[column].astype("str") for column in columns)
+        tables.append(
+            table.assign(conclusion=conclusion, group=group, measure=measure, n=customers)
+        )
+    together = pd.concat(tables, ignore_index=True)
+    if "reason" not in together:
+        together["reason"] = ""
+    return together.assign(reason=together["reason"].fillna(""))[NAMED + JUDGED]
+
+
+def _overall(measure: str, found: statistics.Estimate) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "measure": measure,
+            "group": "",
+            "effect_name": found.effect_name,
+            "effect": found.effect,
+            "effect_low": found.low,
+            "effect_high": found.high,
+            "p_value": found.p_value,
+            "n": found.n,
+            "reason": "",
+        },
+        index=[0],
+    )
+
+
+def _of_groups(measure: str, found: Ratios, codes: np.ndarray, limits) -> pd.DataFrame:
+    groups = len(found.ratio)
+    return pd.DataFrame(
+        {
+            "measure": measure,
+            "group": [str(group) for group in range(groups)],
+            "effect_name": "ratio",
+            "effect": found.ratio,
+            "effect_low": found.low,
+            "effect_high": found.high,
+            "p_value": found.p_value,
+            "n": np.bincount(codes[codes >= 0], minlength=groups),
+            "reason": found.reason(limits.fewest_effective_customers, limits.largest_share_of_one),
+        }
+    )
+
+
+def _claims(rows: pd.DataFrame) -> set[Hashable]:
+    """Name the measures, groups and directions of what may carry a headline."""
+    proven = rows[rows["for_headline"] == "yes"]
+    more = np.where(proven["effect_name"] == "ratio", proven["effect"] > 1, True)
+    return set(zip(proven["measure"], proven["group"], more.tolist(), strict=True))
+
+
+def _strongest(rows: pd.DataFrame) -> Hashable | None:
+    """Name the claim of the largest ratio, or of the largest overall effect; None if none is."""
+    proven = rows[rows["for_headline"] == "yes"]
+    ratios = proven[proven["effect_name"] == "ratio"]
+    if len(ratios):
+        proven = ratios.assign(size=np.abs(np.log(ratios["effect"])))
+    else:
+        proven = proven.assign(size=proven["effect"].abs())
+    first = proven.sort_values("size", ascending=False, kind="stable").head(1)
+    return next(iter(_claims(first)), None)
+
+
+def _kind(rows: pd.DataFrame) -> str:
+    if (rows["for_headline"] == "yes").any():
+        return "difference"
+    same = (rows["verdict"] == statistics.NO_DIFFERENCE).all()
+    return statistics.NO_DIFFERENCE if same else statistics.UNDECIDED

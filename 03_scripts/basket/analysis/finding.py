@@ -7,6 +7,7 @@ again.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from itertools import combinations
 from math import isnan
 
 import pandas as pd
@@ -253,3 +254,24 @@ def record(number: int, question: str, finding: Finding, seen: Evidence) -> dict
         "evidence": seen.evidence,
         "numbers": seen.numbers,
     }
+
+
+def contradictions(found: list[dict]) -> list[str]:
+    """Name the pairs of findings, as recorded, whose actions contradict each other.
+
+    Two touches do where one is more, the other less, they name something in common (a day, a part
+    of the day, a department, a segment or an attribute), and nothing that differs: more of frozen
+    goods in the evening goes with less of produce then.
+    """
+    touches = [(finding["id"], touch) for finding in found for touch in finding["touches"]]
+    return [
+        f"{one} and {other}"
+        for (one, first), (other, second) in combinations(touches, 2)
+        if _contradict(first, second)
+    ]
+
+
+def _contradict(first: dict, second: dict) -> bool:
+    shared = (first.keys() & second.keys()) - {"direction"}
+    opposite = first["direction"] != second["direction"]
+    return opposite and bool(shared) and all(first[name] == second[name] for name in shared)

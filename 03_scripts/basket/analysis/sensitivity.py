@@ -3,7 +3,9 @@
 Labels are made anew from the tables that stage 04 made: no line is read again.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -12,24 +14,32 @@ from pydantic import ValidationError
 from basket.analysis import flags
 from basket.project.settings import Rules, Settings
 
-MOVE = 0.2  # of the threshold, down and up
+MOVE = 0.2  # of the threshold, down and up; hours are moved by one
 UNIT_OF = {"product": "lines", "order": "orders", "customer": "customers"}  # what it labels
+COMPARISONS, PAIRS = "comparisons", "pairs"  # what is no label, but judged or chosen by a threshold
 RANKED = ("busiest_hours", "busiest_days")
+JUDGED_BY = ("ratio", "epsilon_squared", "cramers_v")  # the smallest effect of each
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """What can be moved: one cut of a flag or, without a flag, a number of ranked days or hours."""
+    """What can be moved: one cut of a flag or, without a flag, a number at `places` of settings.
+
+    A place is a path of keys with what is added to the value there: the end of a part of the day
+    is the last hour in it, one before the hour from which the next one begins.
+    """
 
     setting: str  # in words, its unit last: loyal_customer_above_orders
     value: int | float
     unit: str  # of what it labels
     flag: str = ""
     cut: int = 0
+    step: float = 0  # 0: a fifth
+    places: tuple[tuple[tuple, int], ...] = ()
 
 
 def thresholds(settings: Settings) -> list[Threshold]:
-    """List what can be moved, in the order of the flags.
+    """List what can be moved: the cuts of flags, ranks, hours, and the smallest effects.
 
     The price ceiling labels nothing: it says which prices are damage (D-06), and what another
     ceiling would let in cannot be seen in prices that are already clean.
@@ -43,8 +53,41 @@ def thresholds(settings: Settings) -> list[Threshold]:
                 words = f"{name}_{words}"
             taken.add(words)
             found.append(Threshold(words, value, UNIT_OF[flag.of], name, cut))
-    ranked = [Threshold(name, getattr(settings.thresholds, name), "orders") for name in RANKED]
-    return found + ranked
+    ranked = [
+        _at(name, getattr(settings.thresholds, name), "thresholds", name, whole=True)
+        for name in RANKED
+    ]
+    return [*found, *ranked, *_hours(settings), *_effects(settings)]
+
+
+def _at(setting: str, value: float, *path, whole: bool = False) -> Threshold:
+    step = max(1, round(MOVE * value)) if whole else 0
+    return Threshold(setting, value, "orders", step=step, places=((path, 0),))
+
+
+def _hours(settings: Settings) -> Iterator[Threshold]:
+    """List the waking hours, the length of a window, and where each part of the day begins."""
+    first, last = settings.waking_hours
+    waking = "waking_hours"
+    yield Threshold(f"{waking}_from_hour", first, "orders", step=1, places=(((waking, 0), 0),))
+    yield Threshold(f"{waking}_until_hour", last + 1, "orders", step=1, places=(((waking, 1), -1),))
+    length = settings.window_hours
+    yield Threshold("window_of_hours", length, "orders", step=1, places=((("window_hours",), 0),))
+    parts = sorted(settings.dayparts, key=settings.dayparts.get)
+    for before, name in pairwise(parts):
+        value = settings.dayparts[name][0]
+        places = ((("dayparts", name, 0), 0), (("dayparts", before, 1), -1))
+        setting = f"{name.lower().replace(' ', '_')}_from_hour"
+        yield Threshold(setting, value, "orders", step=1, places=places)
+
+
+def _effects(settings: Settings) -> Iterator[Threshold]:
+    """List the smallest effect of each kind; of a ratio, it is the distance from 1 that moves."""
+    for name in JUDGED_BY:
+        value = getattr(settings.statistics.effects, name)[0]
+        step = MOVE * (value - 1 if name == "ratio" else value)
+        places = ((("statistics", "effects", name, 0), 0),)
+        yield Threshold(f"small_{name}_from_size", value, COMPARISONS, step=step, places=places)
 
 
 def relabel(customers: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -64,28 +107,36 @@ def relabel_hours(
     labels = flags.busiest_labels(orders, lines, rules, settings)
     day, hour = np.divmod(np.arange(orders.size), orders.shape[1])
     place = {"order_day": day, "order_hour": hour}
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {name: each.take(place[settings.flags[name].source]) for name, each in labels.items()}
+    )
+    first, last = settings.waking_hours
+    return table.assign(
+        daypart=pd.Categorical(np.array(settings.daypart_of_hour())[hour]),
+        waking=pd.Categorical((hour >= first) & (hour <= last), categories=[False, True]),
     )
 
 
 def moved(
     settings: Settings, threshold: Threshold, direction: int
 ) -> tuple[int | float, Settings] | None:
-    """Move one threshold down (-1) or up (+1) by a fifth: its new value, and the new settings.
+    """Move one threshold down (-1) or up (+1) by its step: its new value, and the new settings.
 
-    A whole number (of orders, years, hours; not of dollars) moves by one step at least. None
+    A whole number (of orders, years, hours; not of dollars) moves by one at least. None
     where the settings would not hold together, such as a low bound above a high one.
     """
     flag = settings.flags.get(threshold.flag)
-    step = MOVE * threshold.value
-    if flag is None or flag.is_whole:
+    step = threshold.step or MOVE * threshold.value
+    if flag is not None and flag.is_whole:
         step = max(1, round(step))
     value = round(threshold.value + direction * step, 9)  # 7 + 1.4 is 8.4
     content = settings.model_dump()
-    if flag is None:
-        content["thresholds"][threshold.setting] = value
-    else:
+    for (*path, last), added in threshold.places:
+        section = content
+        for key in path:
+            section = section[key]
+        section[last] = value + added
+    if flag is not None:
         cuts = flag.cuts
         cuts[threshold.cut] = value
         content["flags"][threshold.flag]["bands"] = flag.bands_at(cuts)

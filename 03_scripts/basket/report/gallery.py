@@ -106,7 +106,7 @@ class Paper:
         self.stage.write_findings(self.found)
 
     def _check(self) -> None:
-        """Refuse two figures of one name, sources that are no table, findings without figure."""
+        """Refuse figures of one name, sources that are no table, and findings that contradict."""
         names = [figure.name for _, figure in self.figures]
         sources = {source for _, figure in self.figures for source in figure.sources}
         drawn = [found for found in self.found if found["question"] not in self._not_drawn]
@@ -117,6 +117,7 @@ class Paper:
                 "a finding names a figure that is not shown",
                 {f["figure"] for f in drawn} - {"", *names},
             ),
+            ("actions contradict each other", set(finding.contradictions(self.found))),
         ):
             if wrong:
                 raise ValueError(f"{what}: {', '.join(sorted(wrong))}")

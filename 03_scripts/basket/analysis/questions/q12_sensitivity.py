@@ -1,7 +1,8 @@
 """Q12: how much the labels and the conclusions depend on where the thresholds are.
 
-Each threshold is moved down and up by a fifth while all others stay. Measured on 206,209 customers:
-28 moves 0.9 s, without the time that the conclusions take.
+Each threshold is moved down and up by a fifth, an hour of the day by one, while all others stay.
+Which labels change and which conclusions change are two things: a label that no finding uses can be
+fragile. Measured on 206,209 customers: TIMINGS.
 """
 
 from collections.abc import Callable, Hashable, Mapping
@@ -10,12 +11,29 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis import figure, flags
-from basket.analysis.conclusions import Conclusions
-from basket.analysis.finding import Evidence, Finding, Prize
+from basket.analysis.conclusions import GOODS, QUIET, RANGES, Conclusions
+from basket.analysis.daypart_goods import DaypartGoods
+from basket.analysis.finding import (
+    DESIGN,
+    INVENTED_CUSTOMERS,
+    INVENTED_PRICES,
+    Evidence,
+    Finding,
+    TooLittleData,
+)
 from basket.analysis.question import WHOM, Question
-from basket.analysis.sensitivity import UNIT_OF, moved, relabel, relabel_hours, thresholds
+from basket.analysis.sensitivity import (
+    COMPARISONS,
+    PAIRS,
+    UNIT_OF,
+    moved,
+    relabel,
+    relabel_hours,
+    thresholds,
+)
 from basket.analysis.totals import Counts
 from basket.project.settings import Rules, Settings
+from basket.tables.stage import Stage
 
 QUESTION = Question(
     id="Q12",
@@ -23,29 +41,50 @@ QUESTION = Question(
     text="How much do the conclusions depend on the thresholds that we chose?",
     part=WHOM,
 )
+CHOSEN_PAIRS = "Q11 pairs"
 COLUMNS = [
     "setting",
     "base",
     "changed",
     "customers_relabelled",
     "headlines_changed",
+    "conclusions_changed",
     "unit",
     "relabelled",
     "share_relabelled",
 ]
+ABOUT = {  # what a conclusion says, to follow "changes"
+    QUIET: "where the quiet window lies",
+    GOODS: "which goods sell better at a time of day",
+    RANGES: "which price range holds most money",
+    CHOSEN_PAIRS: "which pairs of products are candidates",
+}
+IN_UNITS: dict[str, Callable[[float], str]] = {  # of thresholds that are no plain number
+    "hour": lambda value: f"{value:02.0f}:00",
+    "hours": lambda value: f"{value:g} hours",
+    "size": lambda value: f"{value:g}",
+    "share": lambda value: f"{value:.2%} of orders",
+}
+BUSIEST = ("busiest_hours", "busiest_days")
 
 
-def thresholds_moved(counts: Counts, rules: Rules) -> pd.DataFrame:
+def thresholds_moved(
+    stage: Stage, counts: Counts, results: Mapping[str, pd.DataFrame]
+) -> pd.DataFrame:
     """Move every threshold: the table sensitivity, of the customers, products and hours counted."""
     hours = counts["day_hour"].at("population", "all")
-    return sensitivity(
+    goods = DaypartGoods.of(stage, counts, results.get("split_halves"))
+    conclusions = Conclusions(counts, results, goods)
+    table = sensitivity(
         counts.people.customers,
         counts.products,
         (hours["orders"], hours["lines"]),
-        rules,
+        stage.rules,
         counts.settings,
-        headline_of=Conclusions(counts.people, counts.settings).under,
+        conclusions_under=conclusions.under,
+        verdicts_under=conclusions.verdicts,
     )
+    return pd.concat([table, supports_moved(results["pair_supports"])], ignore_index=True)
 
 
 def sensitivity(
@@ -55,20 +94,22 @@ def sensitivity(
     rules: Rules,
     settings: Settings,
     *,
-    headline_of: Callable[[Settings], Mapping[Hashable, object]],
+    conclusions_under: Callable[[Settings], Mapping[str, Hashable]],
+    verdicts_under: Callable[[Settings], np.ndarray],
 ) -> pd.DataFrame:
-    """One row per threshold and direction: how many change their label, how many conclusions.
+    """One row per threshold and direction: how many change their label, which conclusions change.
 
     `hours` are all customers' orders and lines by day and hour, two arrays of 7 x 24.
-    `headline_of(settings)` gives the conclusion of each finding (its verdict or direction, not its
-    numbers) under settings; it is called once for the base and once for each move that changes any
-    label, for without another label there is no other conclusion. headlines_changed counts the
-    findings whose conclusion differs, or that only one of the two has.
+    `conclusions_under(settings)` gives the conclusion of each finding (its verdict or direction,
+    not its numbers), `verdicts_under(settings)` the verdict of each comparison. conclusions_changed
+    names the findings whose conclusion differs, or that only one of the two has; headlines_changed
+    counts them.
 
-    `unit` says what the threshold labels: customers, lines (by their product's price range) or
-    orders (by their day and hour). `relabelled` counts those, of both populations, that change any
-    label, share_relabelled is their share; customers_relabelled is 0 where no customer's label can
-    change. A move that the settings do not allow has its threshold and leaves the rest empty.
+    `unit` says what the threshold labels: customers, lines (by their product's price range), orders
+    (by their day and hour) or comparisons (by their verdict). `relabelled` counts those, of both
+    populations, that change any label, share_relabelled is their share; customers_relabelled is 0
+    where no customer's label can change. A move that the settings do not allow has its threshold
+    and leaves the rest empty.
     """
 
     def labels_under(changed: Settings, unit: str) -> tuple[pd.DataFrame, np.ndarray]:
@@ -77,10 +118,13 @@ def sensitivity(
             return pd.DataFrame(labels), products["lines"].to_numpy("int64")
         if unit == "orders":
             return relabel_hours(*hours, rules, changed), hours[0].ravel()
+        if unit == COMPARISONS:
+            verdicts = pd.Categorical(verdicts_under(changed), VERDICTS)
+            return pd.DataFrame({"verdict": verdicts}), np.ones(len(verdicts), np.int64)
         return relabel(customers, changed), np.ones(len(customers), np.int64)
 
-    base = {unit: labels_under(settings, unit) for unit in UNIT_OF.values()}
-    conclusions = dict(headline_of(settings))
+    base = {unit: labels_under(settings, unit) for unit in (*UNIT_OF.values(), COMPARISONS)}
+    conclusions = dict(conclusions_under(settings))
     rows = []
     for threshold in thresholds(settings):
         labels, weights = base[threshold.unit]
@@ -91,19 +135,53 @@ def sensitivity(
                 value, changed = found
                 differs = is_relabelled(labels, labels_under(changed, threshold.unit)[0])
                 count = int(weights[differs].sum())
-                other = dict(headline_of(changed)) if differs.any() else conclusions
+                names = changed_conclusions(conclusions, conclusions_under(changed))
                 row |= {
                     "changed": value,
                     "customers_relabelled": count if threshold.unit == "customers" else 0,
-                    "headlines_changed": changed_conclusions(conclusions, other),
+                    "headlines_changed": len(names),
+                    "conclusions_changed": "; ".join(names),
                     "relabelled": count,
                     "share_relabelled": count / max(1, int(weights.sum())),
                 }
             rows.append(row)
+    return _as_table(rows)
+
+
+VERDICTS = ["no practical difference", "small", "medium", "large", "undecided"]
+
+
+def supports_moved(supports: pd.DataFrame) -> pd.DataFrame:
+    """One row for each other minimum support of pairs, of pair_supports, whose first row is ours.
+
+    `relabelled` counts by how many the pairs that are estimated change.
+    """
+    base, *others = supports.itertuples()
+    rows = []
+    for other in others:
+        same = other.candidates == base.candidates
+        count = abs(other.pairs - base.pairs)
+        rows.append(
+            {
+                "setting": "minimum_support_of_pairs_share",
+                "base": base.minimum_support,
+                "changed": other.minimum_support,
+                "unit": PAIRS,
+                "customers_relabelled": 0,
+                "headlines_changed": int(not same),
+                "conclusions_changed": "" if same else CHOSEN_PAIRS,
+                "relabelled": count,
+                "share_relabelled": count / max(1, base.pairs),
+            }
+        )
+    return _as_table(rows)
+
+
+def _as_table(rows: list[dict]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=COLUMNS)
+    table = table.astype({"base": "float64", "changed": "float64"})
+    table["conclusions_changed"] = table["conclusions_changed"].fillna("")
     whole = ["customers_relabelled", "headlines_changed", "relabelled"]
-    if (table[["base", "changed"]].stack() % 1 == 0).all():
-        whole += ["base", "changed"]
     return table.astype(dict.fromkeys(whole, "Int64"))
 
 
@@ -115,45 +193,57 @@ def is_relabelled(base: pd.DataFrame, changed: pd.DataFrame) -> np.ndarray:
     return differs
 
 
-def changed_conclusions(base: Mapping, other: Mapping) -> int:
-    """Count the findings whose conclusion differs, or that only one of the two has."""
-    return sum(
-        name not in base or name not in other or base[name] != other[name]
-        for name in base.keys() | other.keys()
+def changed_conclusions(base: Mapping, other: Mapping) -> list[str]:
+    """Name the findings whose conclusion differs, or that only one of the two has."""
+    names = dict.fromkeys([*base, *other])
+    return sorted(
+        name for name in names if name not in base or name not in other or base[name] != other[name]
     )
 
 
 def threshold_in_words(setting: str, value: float) -> str:
     """Say a threshold in words: `loyal_above_orders` at 40 is “loyal above 40 orders”."""
+    if setting in BUSIEST:
+        return f"{value:g} {setting.replace('_', ' ')}"
     *words, unit = setting.split("_")
-    return f"{' '.join(words)} {value:,g} {unit}"
+    in_unit = IN_UNITS.get(unit, lambda value: f"{value:,g} {unit}")
+    return f"{' '.join(words)} {in_unit(value)}"
 
 
 def labels_by_threshold(tables: dict, settings: Settings) -> figure.Figure:
-    """Draw how many labels of customers depend on each threshold."""
+    """Draw how many labels of customers depend on each threshold, and what else does."""
     table = tables["sensitivity"]
     table = table[table["unit"] == UNIT_OF["customer"]].dropna(subset=["changed"])
+    if table.empty:
+        raise TooLittleData("No threshold that labels customers can be moved.")
     data = table.pivot_table(
         index="setting",
         columns=np.where(table["changed"] < table["base"], "a fifth lower", "a fifth higher"),
         values="share_relabelled",
         aggfunc="max",
     ).fillna(0.0)
-    data = data.loc[data.max(axis=1).sort_values(ascending=False).index].reset_index()
+    data = data.loc[data.max(axis=1).sort_values(ascending=False, kind="stable").index]
+    data = data.reset_index()
     base = table.groupby("setting")["base"].first()
-    data["setting"] = [threshold_in_words(name, base[name]) for name in data["setting"]]
+    deciding = set(table.loc[table["headlines_changed"] > 0, "setting"])
+    data["setting"] = [
+        threshold_in_words(name, base[name]) + " (a conclusion changes)" * (name in deciding)
+        for name in data["setting"]
+    ]
     series = [name for name in ("a fifth lower", "a fifth higher") if name in data]
     first = data.iloc[0]
+    label = first["setting"].removesuffix(" (a conclusion changes)")
     return figure.plain_bars(
         data,
         x="setting",
         series=series,
         name="sensitivity",
-        title=f"Labels depend most on “{first['setting']}”",
+        title=f"The most fragile label is “{label}”",
         subtitle="Share of customers who get another label when a threshold moves by a fifth, all "
         "customers",
-        alt=f"Bars by threshold; moving {first['setting']} by a fifth relabels up to "
-        f"{max(first[series]):.0%} of customers.",
+        alt=f"Bars by threshold; moving {label} by a fifth relabels up to "
+        f"{max(first[series]):.0%} of customers. Of the thresholds shown, {len(deciding)} change a "
+        "conclusion.",
         sources=("sensitivity",),
         x_title="Threshold",
         y_title="Share of customers",
@@ -162,28 +252,101 @@ def labels_by_threshold(tables: dict, settings: Settings) -> figure.Figure:
 
 
 def what_depends(seen: Evidence, settings: Settings) -> Finding:
-    """Say how much the conclusions depend on the thresholds."""
+    """Say which conclusions depend on the thresholds, and which label does."""
     table = seen.tables["sensitivity"]
-    worst = table.sort_values("customers_relabelled", ascending=False).iloc[0]
-    row = seen.row("sensitivity", setting=worst["setting"], changed=worst["changed"])
-    relabelled = row.cell("customers_relabelled", "relabelled")
-    base, changed = row.base, row.changed
-    decisive = []
-    for one in table[table["headlines_changed"] > 0].drop_duplicates("setting").itertuples():
-        row_of = seen.row("sensitivity", setting=one.setting, changed=one.changed)
-        value = row_of.cell("base", f"base_{one.setting}")
-        decisive.append(threshold_in_words(one.setting, value))
+    by_conclusion: dict[str, dict[str, str]] = {}
+    for one in table[table["headlines_changed"] > 0].itertuples():
+        row = seen.row("sensitivity", setting=one.setting, changed=one.changed)
+        words = threshold_in_words(one.setting, row.cell("base", f"base_{one.setting}"))
+        for name in row.cell("conclusions_changed", f"changed_{one.Index}").split("; "):
+            by_conclusion.setdefault(name, {})[one.setting] = words
+    fragile, unused, rests_on = _fragile_label(seen, settings)
+    by_conclusion = dict(sorted(by_conclusion.items()))
+    about_people = any(name not in ABOUT for name in by_conclusion)
     return Finding(
-        headline=f"Conclusions depend on these thresholds: {', '.join(decisive)}"
-        if decisive
-        else "No conclusion changes when a threshold moves by a fifth",
-        so_what=f"Most depends on “{threshold_in_words(worst['setting'], base)}”: moved to "
-        f"{changed:,g}, it gives {relabelled:,} customers another label.",
-        action="Agree on these thresholds with those who act on the labels."
-        if decisive
-        else "Use the thresholds as they are.",
-        prize=Prize(what_if=f"{relabelled:,} customers change their label."),
-        confidence="medium" if decisive else "high",
+        headline=_headline(by_conclusion),
+        so_what=f"{_as_they_are(by_conclusion)}{fragile}",
+        action=(
+            "State these settings wherever the conclusion is quoted."
+            if by_conclusion
+            else "Use the thresholds as they are."
+        )
+        + (" Agree on that label's threshold before anybody uses it." if unused else ""),
+        action_basis=DESIGN,
+        confidence="high",
+        rests_on=tuple({*rests_on, *([INVENTED_CUSTOMERS] if about_people else [])}),
         figure="sensitivity",
         change_mind="A business reason for other thresholds.",
     )
+
+
+MOST_NAMED = 3  # conclusions in a headline, each with what it depends on
+
+
+def _headline(by_conclusion: dict[str, dict[str, str]]) -> str:
+    if not by_conclusion:
+        return "No conclusion changes when a threshold moves by a fifth, or by an hour"
+    if len(by_conclusion) > MOST_NAMED:
+        said = f"our thresholds decide {_listed([_about(name) for name in by_conclusion])}"
+    else:
+        changes: dict[str, list[str]] = {}
+        for name, settings in by_conclusion.items():
+            changes.setdefault(_listed([_plain(each) for each in settings]), []).append(name)
+        said = "; ".join(
+            f"moving {settings} changes {_listed([_about(name) for name in names])}"
+            for settings, names in changes.items()
+        )
+    return f"{said[0].upper()}{said[1:]}; no other conclusion changes"
+
+
+def _as_they_are(by_conclusion: dict[str, dict[str, str]]) -> str:
+    if not by_conclusion:
+        return ""
+    values = [words for settings in by_conclusion.values() for words in settings.values()]
+    return f"As they are: {_listed(values)}. "
+
+
+def _about(conclusion: str) -> str:
+    if conclusion in ABOUT:
+        return ABOUT[conclusion]
+    _, words = conclusion.split(" ", 1)
+    return f"what is said of {words}"
+
+
+def _plain(setting: str) -> str:
+    """Name a setting without its value: the waking hours, “active from”."""
+    for name, words in (("waking", "the waking hours"), ("window", "the length of a window")):
+        if setting.startswith(name):
+            return words
+    words = setting.split("_")
+    return f"“{' '.join(words if setting in BUSIEST else words[:-1])}”"
+
+
+def _listed(names: list[str]) -> str:
+    *most, last = dict.fromkeys(names)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _fragile_label(seen: Evidence, settings: Settings) -> tuple[str, bool, set[str]]:
+    """Say which customers' label depends most on its threshold, and whether a finding uses it."""
+    table = seen.tables["sensitivity"]
+    table = table[table["unit"] == UNIT_OF["customer"]].dropna(subset=["changed"])
+    if table.empty or not table["relabelled"].max():
+        return "No customer gets another label.", False, set()
+    worst = table.sort_values("relabelled", ascending=False, kind="stable").iloc[0]
+    row = seen.row("sensitivity", setting=worst["setting"], changed=worst["changed"])
+    count, share = row.cell("relabelled"), row.cell("share_relabelled")
+    words = threshold_in_words(worst["setting"], row.cell("base", "fragile_base"))
+    flag = next(
+        (each.flag for each in thresholds(settings) if each.setting == worst["setting"]), ""
+    )
+    flag = settings.flags[flag]
+    used = flag.question is not None
+    invented = {INVENTED_CUSTOMERS} if flag.describes_people else set()
+    invented |= {INVENTED_PRICES} if "cents" in flag.source else set()
+    said = (
+        f"The most fragile label is “{words}”: at {row.changed:,g} {flag.unit}, {count:,} "
+        f"customers ({share:.0%}) get another label"
+        + (f"; {flag.question} uses it." if used else "; no finding uses it.")
+    )
+    return said, not used, invented
