@@ -104,6 +104,13 @@ class Statistics(Section):
     effects: Effects
 
 
+class Trial(Section):
+    """The trial of an action: how long, and how small a lift it should see."""
+
+    weeks: Count
+    lifts: Steps
+
+
 class Privacy(Section):
     """What is too small to publish."""
 
@@ -179,6 +186,7 @@ class Settings(Section):
     dayparts: dict[str, Hours]
     rules: RuleSets
     statistics: Statistics
+    trial: Trial
     privacy: Privacy
     generator: Generator
     seed: int
