@@ -104,6 +104,13 @@ class Statistics(Section):
     effects: Effects
 
 
+class BasketLabel(Section):
+    """What baskets tell of a household: the department, and its least share of own lines."""
+
+    department: str
+    share: Share
+
+
 class Trial(Section):
     """The trial of an action: how long, and how small a lift it should see."""
 
@@ -186,6 +193,7 @@ class Settings(Section):
     dayparts: dict[str, Hours]
     rules: RuleSets
     statistics: Statistics
+    basket_labels: dict[str, BasketLabel]
     trial: Trial
     privacy: Privacy
     generator: Generator
