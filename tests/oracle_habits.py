@@ -52,7 +52,7 @@ suggested AS (
     UNION ALL SELECT 'segment', user_id, product_id FROM judged JOIN by_segment USING (segment)
 ),
 hits AS (
-    SELECT source, user_id, count(*) AS given, count(held.product_id) AS hit
+    SELECT source, suggested.user_id, count(*) AS given, count(held.product_id) AS hit
     FROM suggested LEFT JOIN held ON held.user_id = suggested.user_id
         AND held.product_id = suggested.product_id AND held.is_last
     GROUP BY source, suggested.user_id
@@ -74,15 +74,15 @@ SELECT source, 'all', count(*), avg(precision), avg(recall) FROM scored GROUP BY
 IN_TRIAL = """
 WITH reached AS (
     SELECT user_id, segment, day, hour,
-        sum(coalesce(gap_days, 0)) OVER seen - first_value(coalesce(gap_days, 0)) OVER seen AS at
+        sum(coalesce(gap_days, 0)) OVER seen - first_value(coalesce(gap_days, 0)) OVER seen AS days
     FROM orders JOIN customers USING (user_id)
     WHERE exclusion_flag = 'Active'
     WINDOW seen AS (PARTITION BY user_id ORDER BY order_number)
 ),
 counted AS (
-    SELECT user_id, segment, count(*) FILTER (at > 0 AND at <= 56) AS orders,
-        count(*) FILTER (at > 0 AND at <= 56 AND day = 5 AND hour BETWEEN 18 AND 23) AS in_windows
-    FROM reached GROUP BY user_id, segment HAVING max(at) >= 56
+    SELECT user_id, segment, count(*) FILTER (days > 0 AND days <= 56) AS orders,
+        count(*) FILTER (days > 0 AND days <= 56 AND day = 5 AND hour BETWEEN 18 AND 23) AS in_windows
+    FROM reached GROUP BY user_id, segment HAVING max(days) >= 56
 )
 SELECT segment, count(*) AS customers, avg(orders) AS mean, stddev_samp(orders) AS sd,
     avg(in_windows) AS windows_mean, stddev_samp(in_windows) AS windows_sd
