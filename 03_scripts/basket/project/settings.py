@@ -118,6 +118,15 @@ class Trial(Section):
     lifts: Steps
 
 
+class WhatIf(Section):
+    """The change that each lever's prize is worked out for."""
+
+    more_orders: Share
+    days_sooner: Positive
+    orders_with_one_more_line: Share
+    orders_that_add_the_other: Share
+
+
 class Privacy(Section):
     """What is too small to publish."""
 
@@ -195,6 +204,7 @@ class Settings(Section):
     statistics: Statistics
     basket_labels: dict[str, BasketLabel]
     trial: Trial
+    what_if: WhatIf
     privacy: Privacy
     generator: Generator
     seed: int
