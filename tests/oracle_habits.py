@@ -80,8 +80,9 @@ WITH reached AS (
     WINDOW seen AS (PARTITION BY user_id ORDER BY order_number)
 ),
 counted AS (
-    SELECT user_id, segment, count(*) FILTER (days > 0 AND days <= 56) AS orders,
-        count(*) FILTER (days > 0 AND days <= 56 AND day = 5 AND hour BETWEEN 18 AND 23) AS in_windows
+    SELECT user_id, segment,
+        count(*) FILTER (days > 0 AND days <= 56) AS orders,
+        count(*) FILTER (days > 0 AND days <= 56 AND day = 5 AND hour >= 18) AS in_windows
     FROM reached GROUP BY user_id, segment HAVING max(days) >= 56
 )
 SELECT segment, count(*) AS customers, avg(orders) AS mean, stddev_samp(orders) AS sd,

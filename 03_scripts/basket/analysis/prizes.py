@@ -117,6 +117,8 @@ def _one_more_line(results: dict, counts: Counts, share: float) -> dict:
 
 def _both(results: dict, counts: Counts, share: float) -> dict:
     pairs = results["product_pairs"]
+    if "candidate" not in pairs:
+        return {}
     pairs = pairs[pairs["candidate"] == "yes"]
     if pairs.empty:
         return {}

@@ -255,7 +255,6 @@ def which_segments(seen: Evidence, settings: Settings) -> Finding:
 
 def what_habits_add(seen: Evidence, settings: Settings) -> Finding:
     """Say how much better own habits foretell later orders than who people are."""
-    seen.require_histories()
     table = seen.tables["segment_gain"]
     if table.empty or table["r_squared"].isna().all():
         raise TooLittleData("No customer has orders enough to foretell some from others.")

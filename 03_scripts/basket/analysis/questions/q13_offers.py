@@ -269,7 +269,6 @@ def _require(table: pd.DataFrame) -> None:
 
 def what_to_offer(seen: Evidence, settings: Settings) -> Finding:
     """Say whether a customer's own history foretells the next order better than best sellers do."""
-    seen.require_histories()
     _require(seen.tables["offers"])
     own, store = (seen.row("offers", source=name, order_number=EVERY) for name in ("own", "store"))
     hit, low = own.cell("precision", "own"), own.cell("precision_low", "own_low")

@@ -39,7 +39,7 @@ QUESTION = Question(
 )
 ALL_ORDERS, IN_WINDOWS = "all orders", "orders in the windows"
 COLUMNS = [
-    *("finding", "action", "unit", "arms", "outcome", "guard", "weeks", "lift"),
+    *("finding", "action", "unit_of_trial", "arms", "outcome", "guard", "weeks", "lift"),
     *("customers_here", "mean_orders", "sd_orders", "customers_per_arm", "supported", "decision"),
 ]
 
@@ -124,7 +124,7 @@ def plan(
                 {
                     "finding": finding["id"],
                     "action": finding["action"],
-                    "unit": "customer, by lot",
+                    "unit_of_trial": "customer, by lot",
                     "arms": "two of equal size: with the action, without",
                     "outcome": outcome,
                     "guard": "order value and lines per order must not fall",
