@@ -22,6 +22,8 @@ SETTINGS: dict[str, Any] = {
     "spending_flag": [10],  # dollars
     "loyalty_flag": [10, 40],  # orders
     "frequency_flag": [10, 20],  # days
+    "rhythm": [8, 15],  # days
+    "basket": [7, 11],  # lines an order
     "exclusion_flag": [5],  # orders
     "age_group": [40, 65],  # years
     "income_group": [50_000, 100_000],  # dollars a year
@@ -309,7 +311,24 @@ GROUP BY user_id;
 -- One row per customer with at least one line in the analysis.
 CREATE TEMP TABLE customers AS
 WITH totals AS (
-    SELECT user_id, max(order_number) AS max_order FROM orders GROUP BY user_id
+    SELECT user_id, max(order_number) AS max_order, count(*) AS orders, sum(lines) AS lines
+    FROM orders GROUP BY user_id
+),
+habits AS (
+    SELECT
+        user_id,
+        CASE
+            WHEN median_gap_days IS NULL THEN NULL
+            WHEN median_gap_days <= getvariable('rhythm')[1] THEN 'Weekly'
+            WHEN median_gap_days <= getvariable('rhythm')[2] THEN 'Fortnightly'
+            ELSE 'Occasional'
+        END AS rhythm,
+        CASE
+            WHEN lines < getvariable('basket')[1] * orders THEN 'Top-up'
+            WHEN lines < getvariable('basket')[2] * orders THEN 'Regular shop'
+            ELSE 'Big shop'
+        END AS basket
+    FROM totals JOIN customer_gaps USING (user_id)
 )
 SELECT
     user_id,
@@ -332,6 +351,10 @@ SELECT
         WHEN median_gap_days > getvariable('frequency_flag')[1] THEN 'Regular customer'
         ELSE 'Frequent customer'
     END AS frequency_flag,
+    coalesce(rhythm, '(missing)') AS rhythm,
+    basket,
+    -- said as one: Weekly big shop
+    coalesce(rhythm || ' ' || lower(basket[1]) || basket[2:], '(missing)') AS segment,
     CASE
         WHEN max_order < getvariable('exclusion_flag')[1] THEN 'Low activity'
         ELSE 'Active'
@@ -355,6 +378,7 @@ SELECT
     coalesce(gender, '(missing)')                        AS gender,
     coalesce(CAST(n_dependants AS VARCHAR), '(missing)') AS n_dependants
 FROM totals
+JOIN habits USING (user_id)
 JOIN customer_gaps USING (user_id)
 JOIN customer_prices USING (user_id)
 LEFT JOIN customer_rows USING (user_id)
@@ -369,8 +393,8 @@ SELECT 'active' AS population, user_id FROM customers WHERE exclusion_flag = 'Ac
 -- One row per customer and attribute.
 CREATE TEMP TABLE customer_labels AS
 UNPIVOT customers
-ON loyalty_flag, spending_flag, frequency_flag, exclusion_flag, region, age_group, income_group,
-   family_status, gender, n_dependants
+ON loyalty_flag, spending_flag, frequency_flag, rhythm, basket, segment, exclusion_flag,
+   region, age_group, income_group, family_status, gender, n_dependants
 INTO NAME attribute VALUE label;
 
 -- One row per population and line, per population and order.

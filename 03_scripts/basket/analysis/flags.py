@@ -73,10 +73,30 @@ def labels_of(what: str, table: pd.DataFrame, settings: Settings) -> dict[str, p
         if flag.bands or (flag.gathers and flag.source in table):
             found[name] = label(flag, table, settings.labels.missing)
     if what == "customer":
+        found["segment"] = segment(found["rhythm"], found["basket"], settings)
         found["profile"] = profile(
             found["age_group"], table["n_dependants"], found["income_group"], settings
         )
     return found
+
+
+def segment_labels(settings: Settings) -> list[str]:
+    """List the segments: rhythm x basket (D-48), as a marketer says them: weekly big shop."""
+    return [
+        f"{rhythm} {basket[0].lower()}{basket[1:]}"
+        for rhythm in settings.flags["rhythm"].labels
+        for basket in settings.flags["basket"].labels
+    ]
+
+
+def segment(rhythm: pd.Categorical, basket: pd.Categorical, settings: Settings) -> pd.Categorical:
+    """Put each customer into one segment by habits; missing where rhythm or basket is."""
+    rhythms, baskets = (len(settings.flags[name].labels) for name in ("rhythm", "basket"))
+    known = (rhythm.codes < rhythms) & (basket.codes < baskets)
+    codes = rhythm.codes.astype(int) * baskets + basket.codes
+    return categorical(
+        np.where(known, codes, -1), segment_labels(settings), settings.labels.missing
+    )
 
 
 def profile_labels(settings: Settings) -> list[str]:

@@ -259,7 +259,12 @@ def known_sums(table: pd.DataFrame) -> list[tuple[np.ndarray, bool]]:
 
 
 def _relations(grouping: pd.Series, group: pd.Series) -> Iterable[tuple]:
-    """Yield the relations of profiles to their parts, and of family status to dependants."""
+    """Yield how profiles and segments add up to their parts, and family status to dependants."""
+    segments, name = grouping == "segment", group.str.lower()
+    for part, is_at in (("rhythm", name.str.startswith), ("basket", name.str.endswith)):
+        for label in group[grouping == part].unique():
+            those = segments & is_at(label.lower())
+            yield _relation(those, (grouping == part) & (group == label))
     profiles = grouping == "profile"
     parts = group.str.split(", ", n=2, expand=True).reindex(columns=range(3))
     without = (grouping == "n_dependants") & (group == "0")

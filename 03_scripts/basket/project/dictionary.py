@@ -36,6 +36,7 @@ ARROW_TYPES = {
     "date": pa.date32(),
     "category": pa.dictionary(pa.int32(), pa.string()),
 }
+COMPOSED = ("segment", "profile")  # flags of customers whose labels are put together from others
 NUMERIC = tuple(name for name in ARROW_TYPES if name.lower().startswith(("int", "float")))
 RESULTS = "results"  # means all result tables among the tables of a column
 AS_WRITTEN = ("type", "unit", "source", "derived_from", "derivation", "description")
@@ -200,7 +201,7 @@ def require_flag(name: str, flag: Flag) -> None:
     column = {column.name: column for column in columns_of(table)}.get(name)
     if column is None:
         raise ValueError(f"{key}: {PATH.name} has no column {name} of {table}: add a row")
-    if not flag.labels and (flag.of != "customer" or name not in (flag.source, "profile")):
+    if not flag.labels and (flag.of != "customer" or name not in (flag.source, *COMPOSED)):
         raise ValueError(f"{key}: found no labels, expected bands or gathers")
     if flag.labels and (column.type, column.source) != ("category", "derived"):
         kind = f"found {column.type} from {column.source}, expected a category that is derived"

@@ -103,6 +103,29 @@ class Statistics(Section):
     effects: Effects
 
 
+class BasketLabel(Section):
+    """What baskets tell of a household: the department, and its least share of own lines."""
+
+    department: str
+    share: Share
+
+
+class Trial(Section):
+    """The trial of an action: how long, and how small a lift it should see."""
+
+    weeks: Count
+    lifts: Steps
+
+
+class WhatIf(Section):
+    """The change that each lever's prize is worked out for."""
+
+    more_orders: Share
+    days_sooner: Positive
+    orders_with_one_more_line: Share
+    orders_that_add_the_other: Share
+
+
 class Privacy(Section):
     """What is too small to publish."""
 
@@ -151,6 +174,9 @@ NAMED_FLAGS = {  # flags that the analysis knows by name: the column and the num
     "busiest_period_of_day": ("order_hour", 3),
     "loyalty_flag": (None, 3),
     POPULATION_FLAG: (None, 2),
+    "rhythm": ("median_days_between_orders", None),
+    "basket": ("lines / orders", None),
+    "segment": ("rhythm basket", 0),
     "region": ("state", None),
     "age_group": ("age", None),
     "income_group": ("income", None),
@@ -175,6 +201,9 @@ class Settings(Section):
     dayparts: dict[str, Hours]
     rules: RuleSets
     statistics: Statistics
+    basket_labels: dict[str, BasketLabel]
+    trial: Trial
+    what_if: WhatIf
     privacy: Privacy
     generator: Generator
     seed: int

@@ -1,0 +1,143 @@
+"""What acting could touch: each lever's what-if in orders, dollars and shares, so that they rank.
+
+Nothing was varied in this data, so none of this is an effect. It is arithmetic: what the change
+that settings name would be worth, if it came. Dollars rest on invented prices.
+"""
+
+import numpy as np
+import pandas as pd
+
+from basket.analysis.totals import Counts
+from basket.analysis.where import where
+from basket.tables.sums import HOURS, per
+
+QUIET_WINDOWS, SOONER, ONE_MORE_LINE, BOTH = "quiet windows", "sooner", "one more line", "both"
+COLUMNS = [
+    *("rank", "lever", "touches", "base_orders", "base_spend", "change", "change_unit"),
+    *("orders", "share_of_orders", "spend", "share_of_spend", "what_if"),
+]
+
+
+def prizes(results: dict[str, pd.DataFrame], counts: Counts) -> pd.DataFrame:
+    """Size every lever, active population: a row each, the largest share of spend first.
+
+    `base_orders` and `base_spend` are what the lever touches today; `orders` and `spend` what the
+    change would add.
+    """
+    change = counts.settings.what_if
+    rows = [
+        _quiet_windows(results, counts, change.more_orders),
+        *_sooner(results, change.days_sooner),
+        _one_more_line(results, counts, change.orders_with_one_more_line),
+        _both(results, counts, change.orders_that_add_the_other),
+    ]
+    table = pd.DataFrame([row for row in rows if row])
+    if table.empty:
+        return pd.DataFrame(columns=COLUMNS)
+    whole = counts["day_hour"].at("population", "active")
+    table["share_of_orders"] = per(table["orders"], whole["orders"].sum())
+    table["share_of_spend"] = per(table["spend"], whole["spend_cents"].sum() / 100).round(6)
+    table["orders"] = table["orders"].round().astype("int64")
+    table["base_orders"] = table["base_orders"].round().astype("int64")
+    table[["spend", "base_spend"]] = table[["spend", "base_spend"]].round(2)
+    table = table.sort_values("share_of_orders", ascending=False, kind="stable", ignore_index=True)
+    table.insert(0, "rank", range(1, len(table) + 1))
+    return table[COLUMNS]
+
+
+def _quiet_windows(results: dict, counts: Counts, more: float) -> dict:
+    windows = results["quiet_windows"]
+    if windows.empty:
+        return {}
+    of = counts["day_hour"].at("population", "active")
+    inside = np.zeros((7, HOURS), bool)
+    for row in windows.itertuples():
+        inside[row.day, row.from_hour : row.to_hour] = True
+    orders, spend = of["orders"][inside].sum(), of["spend_cents"][inside].sum() / 100
+    return {
+        "lever": QUIET_WINDOWS,
+        "touches": "orders in the quietest waking window of each day",
+        "base_orders": orders,
+        "base_spend": spend,
+        "change": more,
+        "change_unit": "more orders",
+        "orders": more * orders,
+        "spend": more * spend,
+        "what_if": f"{more:.0%} more orders in these windows",
+    }
+
+
+def _sooner(results: dict, days: float) -> list[dict]:
+    """Every customer of a loyalty group comes back `days` sooner: rate 1 / gap, so gap / (gap - d).
+
+    The gap is the group's median between orders.
+    """
+    habits = results["habits"][where(population="active", grouping="loyalty_flag")]
+    rows = []
+    for row in habits.itertuples():
+        gap = row.median_days_between_orders
+        if not gap > days:
+            continue
+        more = gap / (gap - days) - 1
+        rows.append(
+            {
+                "lever": f"{SOONER}, {row.group}",
+                "touches": f"orders of each {row.group.lower()}, who comes back after {gap:g} days",
+                "base_orders": row.orders,
+                "base_spend": row.spend,
+                "change": days,
+                "change_unit": "days sooner",
+                "orders": more * row.orders,
+                "spend": more * row.spend,
+                "what_if": f"{days:g} day sooner, from {gap:g} days to {gap - days:g}",
+            }
+        )
+    return rows
+
+
+def _one_more_line(results: dict, counts: Counts, share: float) -> dict:
+    of = counts["day_hour"].at("population", "active")
+    orders, cents = of["orders"].sum(), of["spend_cents"].sum()
+    price = per(cents / 100, of["priced_lines"].sum())
+    lines = per(of["lines"].sum(), orders)
+    if not np.isfinite(price) or not lines:
+        return {}
+    return {
+        "lever": ONE_MORE_LINE,
+        "touches": "all orders",
+        "base_orders": orders,
+        "base_spend": cents / 100,
+        "change": share,
+        "change_unit": "of the orders with one more line",
+        "orders": share * orders / lines,
+        "spend": share * orders * price,
+        "what_if": f"one more line in {share:.0%} of the orders, counted as orders of usual size",
+    }
+
+
+def _both(results: dict, counts: Counts, share: float) -> dict:
+    pairs = results["product_pairs"]
+    if "candidate" not in pairs:
+        return {}
+    pairs = pairs[pairs["candidate"] == "yes"]
+    if pairs.empty:
+        return {}
+    of = counts["day_hour"].at("population", "active")
+    price = per(of["spend_cents"].sum() / 100, of["priced_lines"].sum())
+    lines = per(of["lines"].sum(), of["orders"].sum())
+    first = pairs.iloc[0]
+    single = sum(
+        first["orders_with_both"] * (1 / first[f"confidence_{way}"] - 1)
+        for way in ("a_to_b", "b_to_a")
+    )
+    return {
+        "lever": BOTH,
+        "touches": "orders with one product of the first pair and without the other",
+        "base_orders": single,
+        "base_spend": single * lines * price,
+        "change": share,
+        "change_unit": "of these orders add the other",
+        "orders": share * single / lines,
+        "spend": share * single * price,
+        "what_if": f"{share:.0%} of these orders add the other product",
+    }

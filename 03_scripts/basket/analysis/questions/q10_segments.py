@@ -1,0 +1,291 @@
+"""Q10: customer profiles from ordering habits: rhythm x basket, and what each segment does.
+
+Orders, gaps, baskets and reorders are real behaviour; people were invented. So the profiles that
+the report acts on are made of habits, and age, income and family only describe them.
+"""
+
+import numpy as np
+import pandas as pd
+
+from basket.analysis import figure
+from basket.analysis.finding import (
+    DESCRIPTION,
+    DESIGN,
+    DIFFERENCE,
+    HYPOTHESIS,
+    LESS,
+    MORE,
+    UNDECIDED,
+    Evidence,
+    Finding,
+    Prize,
+    TooLittleData,
+    Touch,
+)
+from basket.analysis.measures import OF_ORDERS
+from basket.analysis.question import WHOM, Question
+from basket.analysis.statistics import ratios
+from basket.analysis.totals import Counts
+from basket.analysis.where import where
+from basket.project.settings import Settings
+from basket.tables.sums import dollars, per
+
+QUESTION = Question(
+    id="Q10",
+    title="Profiles from habits",
+    text="Which customer profiles do ordering habits suggest, and how do they differ?",
+    part=WHOM,
+)
+SHARES = ("share_of_customers", "share_of_orders", "share_of_lines", "share_of_spend")
+HABITS = {
+    "median_days_between_orders": "median_gap_days",
+    "mean_lines_per_order": "mean_lines_per_order",
+    "mean_order_value": "mean_order_value",
+    "reorder_rate": "reorder_rate",
+}
+PEOPLE = ("age_group", "income_group", "family_status", "region")
+
+
+def segments(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """One row per segment, active: its size, rhythm, basket, and what it buys more of, and when.
+
+    `top_department` is the one with the highest lift against the others among those that may carry
+    a headline, `top_time` the time with the highest ratio of shares of orders; empty where none is.
+    """
+    habits = tables["habits"][where(population="active", grouping="segment")]
+    times = tables["tests"][where(grouping="segment", effect_name="ratio")]
+    table = (
+        tables["group_shares"][where(grouping="segment")]
+        .drop(columns="grouping")
+        .rename(columns={"group": "segment"})
+        .join(habits.set_index("group")[list(HABITS)].rename(columns=HABITS), on="segment")
+        .join(_highest(tables["department_lifts"], "top_department", "top_lift"), on="segment")
+        .join(
+            _highest(times[times["unit"] == OF_ORDERS], "top_time", "top_time_ratio"), on="segment"
+        )
+    )
+    names = table[["top_department", "top_time"]].astype("object").fillna("")
+    return table.assign(**names).reset_index(drop=True)
+
+
+def _highest(ratios_of: pd.DataFrame, name: str, ratio: str) -> pd.DataFrame:
+    """Find each segment's measure with the highest ratio above 1 that may carry a headline."""
+    strong = ratios_of[where(grouping="segment", for_headline="yes")].query("effect > 1")
+    best = strong.sort_values("effect", ascending=False).drop_duplicates("group_a")
+    columns = {
+        "measure": name,
+        "effect": ratio,
+        "effect_low": f"{ratio}_low",
+        "effect_high": f"{ratio}_high",
+    }
+    return best.set_index("group_a").rename(columns=columns)[list(columns.values())]
+
+
+def segment_people(counts: Counts) -> pd.DataFrame:
+    """Describe the people of each segment: customers by segment and attribute, active.
+
+    `share` is that of the segment's customers, `lift` the share over that of all. Ages, incomes,
+    families and states were invented: this is a description, not a finding.
+    """
+    labels = counts.active_people.labels
+    tables = []
+    for grouping in PEOPLE:
+        table = pd.crosstab(labels["segment"], labels[grouping], dropna=False).rename_axis(
+            columns="group"
+        )
+        share = table.div(table.sum(axis=1), axis=0)
+        lift = share.div(table.sum() / table.to_numpy().sum(), axis=1)
+        stacked = pd.DataFrame(
+            {"customers": table.stack(), "share": share.stack(), "lift": lift.stack()}
+        ).reset_index()
+        tables.append(stacked.assign(grouping=grouping))
+    found = pd.concat(tables, ignore_index=True)
+    found = found[found["customers"] > 0].astype({"segment": "str", "group": "str"})
+    return found[["segment", "grouping", "group", "customers", "share", "lift"]].reset_index(
+        drop=True
+    )
+
+
+def basket_labels(counts: Counts) -> pd.DataFrame:
+    """Describe the households that baskets tell of, active: a row per label of settings.
+
+    A customer has a label where the department's share of the customer's own order lines reaches
+    that of settings; a customer may have several. `lines_ratio` compares the lines of an order with
+    the others'.
+    """
+    people, settings = counts.active_people, counts.settings
+    customers = people.customers
+    orders, lines, cents = (
+        customers[name].to_numpy() for name in ("orders", "lines", "spend_cents")
+    )
+    rows = []
+    for label, rule in settings.basket_labels.items():
+        if rule.department not in people.departments:
+            continue
+        of_department = people.department_lines[:, people.departments.index(rule.department)]
+        has = of_department >= rule.share * lines
+        if not has.any():
+            continue
+        found = ratios.against_others(
+            lines, orders, has.astype(np.intp), 2, settings.statistics.confidence
+        )
+        rows.append(
+            {
+                "label": label,
+                "department": rule.department,
+                "least_share": rule.share,
+                "customers": int(has.sum()),
+                "share_of_customers": float(has.mean()),
+                "orders": int(orders[has].sum()),
+                "share_of_orders": float(orders[has].sum() / orders.sum()),
+                "lines": int(lines[has].sum()),
+                "spend": float(dollars(cents[has].sum())),
+                "share_of_spend": float(per(cents[has].sum(), cents.sum())),
+                "mean_lines_per_order": float(per(lines[has].sum(), orders[has].sum())),
+                "lines_ratio": float(found.ratio[1]),
+                "lines_ratio_low": float(found.low[1]),
+                "lines_ratio_high": float(found.high[1]),
+                "effective_customers": float(found.effective_customers[1]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def mix_of_segments(tables: dict, settings: Settings) -> figure.Figure:
+    """Draw each segment's share of customers, orders and lines."""
+    table = _published(tables["segments"], settings)
+    most = table.sort_values("share_of_lines").iloc[-1]
+    return figure.plain_bars(
+        table[["segment", *SHARES[:3]]],
+        x="segment",
+        series=list(SHARES[:3]),
+        name="segments",
+        title=f"{most['segment']}: {most['share_of_customers']:.0%} of customers, "
+        f"{most['share_of_lines']:.0%} of order lines",
+        subtitle="Share of customers, orders and order lines by segment, active customers",
+        alt=f"Bars by segment of habits; {most['segment']} has the most order lines, "
+        f"{most['share_of_lines']:.1%}, of {most['share_of_customers']:.1%} of customers.",
+        sources=("segments",),
+        x_title="Segment",
+        y_title="Share",
+        number_format=figure.SHARE,
+        labels={
+            "share_of_customers": "of customers",
+            "share_of_orders": "of orders",
+            "share_of_lines": "of order lines",
+        },
+    )
+
+
+def what_foretells(tables: dict, settings: Settings) -> figure.Figure:
+    """Draw how well each grouping foretells the lines of a customer's later orders."""
+    table = tables["segment_gain"][where(measure="lines_per_order")].dropna()
+    if table.empty:
+        raise TooLittleData("No customer has orders enough to foretell some from others.")
+    data = table.assign(grouping=table["grouping"].map(GROUPINGS_IN_WORDS))
+    data = data.rename(columns=lambda name: name.replace("r_squared", "explained"))
+    best = data.sort_values("explained").iloc[-1]
+    return figure.dots(
+        data.sort_values("explained", ascending=False),
+        x="grouping",
+        y="explained",
+        name="segment_gain",
+        title=f"{best['grouping']} foretell later baskets; who people are does not",
+        subtitle="Share of the differences in lines an order, second half of each customer's "
+        f"orders, on customers not learnt from, {figure.with_intervals(settings)}",
+        alt=f"Dots with intervals by grouping; {best['grouping'].lower()} explain "
+        f"{best['explained']:.1%} of how later orders differ in size.",
+        sources=("segment_gain",),
+        x_title="Grouping",
+        y_title="Share explained",
+        number_format="0.00",
+        reference=0.0,
+    )
+
+
+GROUPINGS_IN_WORDS = {
+    "profile": "Age, family and income",
+    "income_group": "Income",
+    "loyalty_flag": "Number of orders",
+    "spending_flag": "Price of items",
+    "segment": "Rhythm and basket",
+    "kmeans": "Clusters (k-means)",
+}
+
+
+def _published(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    table = table[table["customers"] >= settings.privacy.smallest_group]
+    if table.empty:
+        raise TooLittleData("No segment has enough customers to be shown.")
+    return table
+
+
+def which_segments(seen: Evidence, settings: Settings) -> Finding:
+    """Say which segment carries most order lines, and how it shops."""
+    table = _published(seen.tables["segments"], settings)
+    most = table.sort_values("share_of_lines")["segment"].iloc[-1]
+    row = seen.row("segments", segment=most)
+    customers, lines = row.share_of_customers, row.share_of_lines
+    gap, size, again = row.median_gap_days, row.mean_lines_per_order, row.reorder_rate
+    orders, share = row.orders, row.share_of_orders
+    buys = ""
+    if row.cell("top_department", "department"):
+        buys = (
+            f" They buy {row.cell('top_lift', 'lift'):.1f} times the others' share of "
+            f"{row.cell('top_department', 'department')}."
+        )
+    return Finding(
+        kind=DESCRIPTION,
+        headline=f"{most} customers are {customers:.0%} of customers and take {lines:.0%} of all "
+        "order lines",
+        so_what=f"They order every {gap:g} days, {size:.1f} lines at a time, and {again:.0%} of "
+        f"their lines are reorders.{buys}",
+        action=f"Try offers that keep {most} customers in their rhythm, against a control group.",
+        action_basis=HYPOTHESIS,
+        touches=(Touch(segment=most, direction=MORE),),
+        confidence="high",
+        figure="segments",
+        prize=Prize(
+            what_if=f"{orders:,} orders, {share:.0%} of all, are placed by {most} customers.",
+            orders=orders,
+        ),
+        change_mind="Dates: they would show whether customers move between segments.",
+    )
+
+
+def what_habits_add(seen: Evidence, settings: Settings) -> Finding:
+    """Say how much better own habits foretell later orders than who people are."""
+    seen.require_histories()
+    table = seen.tables["segment_gain"]
+    if table.empty or table["r_squared"].isna().all():
+        raise TooLittleData("No customer has orders enough to foretell some from others.")
+    key = {"measure": "lines_per_order"}
+    own, people = (seen.row("segment_gain", grouping=g, **key) for g in ("segment", "profile"))
+    explained, low = own.cell("r_squared", "own"), own.cell("r_squared_low", "own_low")
+    most = people.cell("r_squared_high", "people_most")
+    customers = own.cell("customers", "customers")
+    better = low > most
+    return Finding(
+        kind=DIFFERENCE if better else UNDECIDED,
+        headline=f"A customer's own first orders foretell {explained:.0%} of how later baskets "
+        f"differ in size; age, family and income at most {max(most, 0):.0%}"
+        if better
+        else "Whether a customer's own habits foretell later baskets better than age, family and "
+        "income is undecided with this data",
+        so_what=f"Learnt on the first half of each customer's orders and judged on the second, on "
+        f"customers not learnt from ({customers:,} of them).",
+        action="Address customers by their own rhythm and basket; leave age, family and income out."
+        if better
+        else "No action follows.",
+        action_basis=DESIGN if better else "none",
+        touches=(
+            Touch(attribute="rhythm and basket", direction=MORE),
+            Touch(attribute="profile", direction=LESS),
+        )
+        if better
+        else (),
+        confidence="high" if better else "low",
+        rests_on=("invented customers",),
+        figure="segment_gain",
+        change_mind="Real ages, families and incomes: those of this data were invented.",
+    )

@@ -1,0 +1,304 @@
+"""Q13: what to offer whom: a customer's own history against what sells best.
+
+Each customer's last prior order is put aside; ten products are suggested from the orders before it,
+and the hits are counted. Three lists: the store's best sellers, those of the customer's segment,
+and the customer's own most bought products. No list has seen an order that it is judged by.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from basket.analysis import figure
+from basket.analysis.finding import (
+    DIFFERENCE,
+    HYPOTHESIS,
+    MORE,
+    UNDECIDED,
+    Evidence,
+    Finding,
+    Prize,
+    TooLittleData,
+    Touch,
+)
+from basket.analysis.groups import is_active
+from basket.analysis.question import WHOM, Question
+from basket.analysis.statistics import ratios
+from basket.analysis.totals import Counts
+from basket.analysis.where import where
+from basket.project.settings import Settings
+from basket.tables.ids import IdIndex
+from basket.tables.stage import Stage
+from basket.tables.sums import orders_of, per, sum_by
+
+QUESTION = Question(
+    id="Q13",
+    title="Offers",
+    text="What should be offered to whom: the store's best sellers, or what a customer buys?",
+    part=WHOM,
+)
+SUGGESTIONS = 10
+SOURCES = ("store", "segment", "own")
+EVERY = "all"  # of the order numbers
+ORDER_NUMBERS = (5, 10, 20, 40)  # where the classes of the last order's number begin
+COLUMNS = [
+    "source",
+    "order_number",
+    "last_order",
+    "customers",
+    *("precision", "precision_low", "precision_high"),
+    *("recall", "recall_low", "recall_high"),
+]
+IN_WORDS = {
+    "store": "the store's best sellers",
+    "segment": "the best sellers of the customer's segment",
+    "own": "the customer's own most bought products",
+}
+
+
+@dataclass(frozen=True)
+class Baskets:
+    """One part's lines as pairs of a customer and a product, most suggested first.
+
+    `history` holds a customer's products from the orders before the last, most bought first; ties
+    go to the one bought last, then to the lower product_id. `last` holds those of the last order.
+    """
+
+    history: np.ndarray  # rows of (customer, product)
+    bought: np.ndarray  # how often each was
+    last: np.ndarray
+
+
+def offers(stage: Stage, counts: Counts) -> pd.DataFrame:
+    """Judge the three lists: a row per source and class of the last order's number, active.
+
+    `precision` is the share of the suggested products that the last order holds, `recall` the share
+    of the last order's products that were suggested; each customer counts once.
+    """
+    segments = counts.people.labels["segment"]
+    found = stage.for_each_part(
+        count_part,
+        {
+            "merged": ("merged", ["order_id", "product_key"]),
+            "orders": ("analysis_orders", ["order_id", "user_id", "order_number"]),
+            "customers": ("analysis_customers", ["user_id", "exclusion_flag"]),
+        },
+        product_ids=counts.products["product_id"].to_numpy(),
+        segments=segments,
+        users=counts.users,
+        settings=counts.settings,
+    )
+    number, segment, sizes = (np.concatenate(found[name]) for name in ("number", "segment", "size"))
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    last = np.concatenate(found["last"])
+    sold = found["sold"]  # segments x products, before the last orders
+    by_id = np.argsort(counts.products["product_id"].to_numpy())
+    by_store, by_segment = (best_sellers(each, by_id) for each in (sold.sum(axis=0)[None], sold))
+    suggested = {"store": by_store[np.zeros(len(sizes), np.intp)], "segment": by_segment[segment]}
+    hits = {
+        source: np.bincount(owner, (last[:, None] == lists[owner]).any(axis=1), len(sizes))
+        for source, lists in suggested.items()
+    }
+    given = {source: (lists >= 0).sum(axis=1) for source, lists in suggested.items()}
+    hits["own"], given["own"] = np.concatenate(found["hits"]), np.concatenate(found["given"])
+    return as_table(number, sizes, hits, given, counts.settings)
+
+
+def count_part(
+    merged: pd.DataFrame,
+    orders: pd.DataFrame,
+    customers: pd.DataFrame,
+    *,
+    product_ids: np.ndarray,
+    segments: pd.Series,
+    users: IdIndex,
+    settings: Settings,
+) -> tuple[dict, dict]:
+    """Count one part's active customers who have an order before their last one.
+
+    Sums: lists of arrays, an entry a customer (`number` of the last order, `segment`, `size` of the
+    last order, `hits` and `given` of the own list), `last`, the products of the last orders, and
+    `sold`, lines before the last orders by segment and product.
+    """
+    groups = segments.cat
+    of_customer = groups.codes.to_numpy("intp")[users.locate(customers["user_id"].to_numpy())]
+    baskets, number = baskets_of(merged, orders, customers, product_ids, settings)
+    judged = np.unique(baskets.history[:, 0])  # who has a history, and so a last order after it
+    place = np.full(len(customers), -1)
+    place[judged] = np.arange(len(judged))
+    who, product = baskets.history.T
+    cell = of_customer[who] * len(product_ids) + product
+    size = len(groups.categories) * len(product_ids)
+    rank = np.arange(len(who)) - np.searchsorted(who, who)
+    own = baskets.history[rank < SUGGESTIONS]
+    last = baskets.last[place[baskets.last[:, 0]] >= 0]
+    width = len(product_ids)
+    hit = np.isin(last @ [width, 1], own @ [width, 1])
+    owner = place[last[:, 0]]
+    return {}, {
+        "number": [number[judged]],
+        "segment": [of_customer[judged]],
+        "size": [np.bincount(owner, minlength=len(judged))],
+        "hits": [np.bincount(owner, hit, len(judged))],
+        "given": [np.bincount(place[own[:, 0]], minlength=len(judged))],
+        "last": [last[:, 1]],
+        "sold": sum_by(cell, baskets.bought, size).reshape(-1, len(product_ids)),
+    }
+
+
+def baskets_of(
+    merged: pd.DataFrame,
+    orders: pd.DataFrame,
+    customers: pd.DataFrame,
+    product_ids: np.ndarray,
+    settings: Settings,
+) -> tuple[Baskets, np.ndarray]:
+    """Sort the lines of active customers into histories and last orders; number the last orders.
+
+    A product that is twice in an order counts once in the last order, twice in the history.
+    """
+    customer = IdIndex(customers["user_id"].to_numpy()).locate(orders["user_id"].to_numpy())
+    number = orders["order_number"].to_numpy("int64")
+    last_number = np.zeros(len(customers), np.int64)
+    np.maximum.at(last_number, customer, number)
+    active = is_active(customers, settings)
+    lines = orders_of(merged, orders)
+    product = merged["product_key"].to_numpy("int64")
+    who = lines.of_line(customer)
+    is_last = lines.of_line(number == last_number[customer])
+    kept = active[who]
+    last = np.unique((who * len(product_ids) + product)[kept & is_last])
+    before = kept & ~is_last
+    history = histories(
+        who[before], product[before], lines.of_line(number)[before], np.argsort(product_ids)
+    )
+    return Baskets(*history, np.column_stack(np.divmod(last, len(product_ids)))), last_number
+
+
+def histories(
+    who: np.ndarray, product: np.ndarray, number: np.ndarray, by_id: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count the orders in which each customer bought each product, most suggested first.
+
+    Takes the customer, product and order number of each line; `by_id` are the products in the order
+    of their ids. Keys are packed into whole numbers, which sort many times faster than columns.
+    """
+    products, span = len(by_id), int(number.max(initial=0)) + 1
+    pair, number = np.divmod(np.unique((who * products + product) * span + number), span)
+    first = np.flatnonzero(np.diff(pair, prepend=-1))
+    bought = np.diff(first, append=len(pair))
+    latest = number[first + bought - 1]
+    who, product = np.divmod(pair[first], products)
+    rank = np.empty(products, np.int64)
+    rank[by_id] = np.arange(products)
+    key = ((who * span + span - bought) * span + span - latest) * products + rank[product]
+    rest, place = np.divmod(np.sort(key), products)
+    who, fewer = np.divmod(rest // span, span)
+    return np.column_stack([who, by_id[place]]), span - fewer
+
+
+def best_sellers(sold: np.ndarray, by_id: np.ndarray) -> np.ndarray:
+    """Give each row's most sold products, ties to the lower product_id; -1 beyond those sold."""
+    order = np.argsort(-sold[:, by_id], axis=1, kind="stable")[:, :SUGGESTIONS]
+    best = by_id[order]
+    return np.where(np.take_along_axis(sold, best, axis=1) > 0, best, -1)
+
+
+def as_table(
+    number: np.ndarray,
+    sizes: np.ndarray,
+    hits: dict[str, np.ndarray],
+    given: dict[str, np.ndarray],
+    settings: Settings,
+) -> pd.DataFrame:
+    """Average precision and recall over customers, of all and by class of the last order."""
+    classes = np.searchsorted(ORDER_NUMBERS, number, side="right")
+    chosen = {(pd.NA, EVERY): np.ones(len(number), bool)}
+    chosen |= {key: classes == place for place, key in enumerate(order_classes())}
+    rows = []
+    for source in SOURCES:
+        precision, recall = per(hits[source], given[source]), per(hits[source], sizes)
+        for (lowest, name), in_class in chosen.items():
+            those = in_class & (given[source] > 0)
+            if not those.any():
+                continue
+            row = {
+                "source": source,
+                "order_number": lowest,
+                "last_order": name,
+                "customers": int(those.sum()),
+            }
+            for measure, values in (("precision", precision), ("recall", recall)):
+                found = ratios.product(
+                    [values[those]], [np.ones(row["customers"])], settings.statistics.confidence
+                )
+                row |= {
+                    measure: float(values[those].mean()),
+                    f"{measure}_low": float(found.low[0]),
+                    f"{measure}_high": float(found.high[0]),
+                }
+            rows.append(row)
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"order_number": "Int64"})
+
+
+def order_classes() -> list[tuple[int, str]]:
+    """Name the classes of the last order's number, each with the lowest number in it."""
+    bounds = [1, *ORDER_NUMBERS]
+    names = [f"{low} to {high - 1}" for low, high in pairwise(bounds)]
+    return list(zip(bounds, [*names, f"{bounds[-1]} or more"], strict=True))
+
+
+def precision_by_source(tables: dict, settings: Settings) -> figure.Figure:
+    """Draw how many of ten suggestions hit, by list."""
+    table = tables["offers"][where(last_order=EVERY)]
+    _require(table)
+    data = table.assign(list=table["source"].map(IN_WORDS))
+    best = data.sort_values("precision").iloc[-1]
+    return figure.dots(
+        data,
+        x="list",
+        y="precision",
+        name="offers",
+        title=f"Of ten suggestions, most hit when they come from {best['list']}",
+        subtitle="Share of the suggested products that the customer's next order holds, active "
+        f"customers, {figure.with_intervals(settings)}",
+        alt=f"Dots with intervals for three lists of suggestions; {best['list']} hit "
+        f"{best['precision']:.1%} of the time.",
+        sources=("offers",),
+        x_title="List",
+        y_title="Share of suggestions that hit",
+    )
+
+
+def _require(table: pd.DataFrame) -> None:
+    if set(SOURCES) - set(table["source"]):
+        raise TooLittleData("No active customer has an order after another one.")
+
+
+def what_to_offer(seen: Evidence, settings: Settings) -> Finding:
+    """Say whether a customer's own history foretells the next order better than best sellers do."""
+    seen.require_histories()
+    _require(seen.tables["offers"])
+    own, store = (seen.row("offers", source=name, last_order=EVERY) for name in ("own", "store"))
+    hit, low = own.cell("precision", "own"), own.cell("precision_low", "own_low")
+    usual, high = store.cell("precision", "store"), store.cell("precision_high", "store_high")
+    customers = own.cell("customers", "customers")
+    segment = seen.row("offers", source="segment", last_order=EVERY).cell("precision", "segment")
+    better = low > high
+    return Finding(
+        kind=DIFFERENCE if better else UNDECIDED,
+        headline=f"Of ten products that a customer has bought most, {hit:.0%} are in the next "
+        f"order; of the store's ten best sellers, {usual:.0%}",
+        so_what=f"Counted on the last order of {customers:,} customers, which no list had seen. "
+        f"The best sellers of a customer's own segment reach {segment:.0%}.",
+        action="Try offers from each customer's own history, against a control group that sees the "
+        "best sellers.",
+        action_basis=HYPOTHESIS,
+        touches=(Touch(attribute="own history", direction=MORE),),
+        confidence="high" if better else "low",
+        figure="offers",
+        prize=Prize(what_if=f"{customers:,} customers have a history to choose from."),
+        change_mind="A trial in which what is bought anyway needs no offer.",
+    )

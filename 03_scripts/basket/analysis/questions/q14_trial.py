@@ -1,0 +1,227 @@
+"""Q14: how we would know that it works: the trial that each action to be tried needs.
+
+Customers are drawn by lot into two arms, one of which sees the action. The outcome that decides is
+all orders of a customer, because an advertisement may only move an order from one hour to another;
+the orders in the windows of the action are what it touches directly. How many customers an arm
+needs follows from how much customers differ, which this data tells.
+"""
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+
+from basket.analysis import figure
+from basket.analysis.finding import (
+    DESCRIPTION,
+    DESIGN,
+    HYPOTHESIS,
+    Evidence,
+    Finding,
+    Prize,
+    TooLittleData,
+)
+from basket.analysis.groups import is_active
+from basket.analysis.question import WHOM, Question
+from basket.analysis.totals import Counts
+from basket.analysis.where import where
+from basket.project.settings import Settings
+from basket.tables.ids import IdIndex
+from basket.tables.stage import Stage
+from basket.tables.sums import HOURS, narrow
+
+QUESTION = Question(
+    id="Q14",
+    title="The trial",
+    text="How would we know that an action works: whom to compare, for how long, and how many?",
+    part=WHOM,
+)
+ALL_ORDERS, IN_WINDOWS = "all orders", "orders in the windows"
+COLUMNS = [
+    *("finding", "action", "unit_of_trial", "arms", "outcome", "guard", "weeks", "lift"),
+    *("customers_here", "mean_orders", "sd_orders", "customers_per_arm", "supported", "decision"),
+]
+
+
+def trial_plan(stage: Stage, counts: Counts, found: list[dict]) -> pd.DataFrame:
+    """Plan a trial of each action that is a hypothesis: a row per action, outcome and lift."""
+    orders, segments = orders_in_trial(stage, counts)
+    rows = []
+    for finding in found:
+        if finding["action_basis"] == HYPOTHESIS:
+            rows += plan(finding, orders, segments, counts.settings)
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def orders_in_trial(stage: Stage, counts: Counts) -> tuple[np.ndarray, pd.Categorical]:
+    """Count each customer's orders by day x hour in the weeks of a trial, and give the segments.
+
+    The weeks follow the customer's first order. Customers who were not seen so long are left out.
+    """
+    found = stage.for_each_part(
+        count_part,
+        {
+            "orders": (
+                "analysis_orders",
+                ["user_id", "order_number", "order_day", "order_hour", "days_since_prior_order"],
+            ),
+            "customers": ("analysis_customers", ["user_id", "exclusion_flag"]),
+        },
+        settings=counts.settings,
+    )
+    kept = np.concatenate(found["kept"])
+    return np.concatenate(found["orders"]), counts.people.labels["segment"][kept].array
+
+
+def count_part(
+    orders: pd.DataFrame, customers: pd.DataFrame, *, settings: Settings
+) -> tuple[dict, dict]:
+    """Count one part's orders in the trial: `orders` (customers kept x 168); `kept` says who is.
+
+    Kept are the active customers who were seen for as long as the trial lasts.
+    """
+    customer = IdIndex(customers["user_id"].to_numpy()).locate(orders["user_id"].to_numpy())
+    order = np.lexsort((orders["order_number"], customer))
+    customer = customer[order]
+    gap = orders["days_since_prior_order"].fillna(0).to_numpy("int64")[order]
+    reached = np.cumsum(gap)
+    first = np.flatnonzero(np.diff(customer, prepend=-1))
+    day = reached - np.repeat(reached[first], np.diff(first, append=len(customer)))
+    length = 7 * settings.trial.weeks
+    seen = np.zeros(len(customers), bool)
+    seen[customer[day >= length]] = True
+    kept = seen & is_active(customers, settings)
+    inside = (day > 0) & (day <= length)
+    cell = orders["order_day"].to_numpy("int64") * HOURS + orders["order_hour"].to_numpy("int64")
+    cells = 7 * HOURS
+    counts = np.bincount(
+        customer[inside] * cells + cell[order][inside], minlength=len(customers) * cells
+    )
+    return {}, {"orders": [narrow(counts.reshape(-1, cells)[kept])], "kept": [kept]}
+
+
+def plan(
+    finding: dict, orders: np.ndarray, segments: pd.Categorical, settings: Settings
+) -> list[dict]:
+    """Plan the trial of one action: who takes part, what is counted, how many an arm needs."""
+    touched = finding["touches"]
+    names = {touch["segment"] for touch in touched if "segment" in touch}
+    those = np.isin(segments, list(names)) if names else np.ones(len(orders), bool)
+    outcomes = {ALL_ORDERS: np.ones(7 * HOURS, bool)}
+    windows = cells_touched(touched, settings)
+    if windows.any() and not windows.all():
+        outcomes[IN_WINDOWS] = windows
+    rows = []
+    for outcome, cells in outcomes.items():
+        counted = orders[those][:, cells].sum(axis=1)
+        if len(counted) < 2 or not counted.any():
+            continue
+        mean, deviation = float(counted.mean()), float(counted.std(ddof=1))
+        for lift in settings.trial.lifts:
+            needed = customers_per_arm(mean, deviation, lift, settings)
+            rows.append(
+                {
+                    "finding": finding["id"],
+                    "action": finding["action"],
+                    "unit_of_trial": "customer, by lot",
+                    "arms": "two of equal size: with the action, without",
+                    "outcome": outcome,
+                    "guard": "order value and lines per order must not fall",
+                    "weeks": settings.trial.weeks,
+                    "lift": lift,
+                    "customers_here": int(those.sum()),
+                    "mean_orders": mean,
+                    "sd_orders": deviation,
+                    "customers_per_arm": needed,
+                    "supported": "yes" if 2 * needed <= those.sum() else "no",
+                    "decision": "roll out where the interval of the difference in all orders lies "
+                    "above 0",
+                }
+            )
+    return rows
+
+
+def cells_touched(touches: list[dict], settings: Settings) -> np.ndarray:
+    """Say of each day x hour (168) whether an action touches it."""
+    days, parts = settings.day_names, list(settings.dayparts)
+    part_of = np.array(settings.daypart_of_hour())
+    cells = np.zeros((7, HOURS), bool)
+    for touch in touches:
+        if not {"day", "daypart"} & touch.keys():
+            continue
+        day = days.index(touch["day"]) if "day" in touch else slice(None)
+        hours = part_of == parts.index(touch["daypart"]) if "daypart" in touch else slice(None)
+        cells[day, hours] = True
+    return cells.ravel()
+
+
+def customers_per_arm(mean: float, deviation: float, lift: float, settings: Settings) -> int:
+    """Return how many customers each arm needs to see `lift`, two digits, rounded up.
+
+    n = 2 (z_(1 - alpha/2) + z_power)^2 sd^2 / (lift mean)^2, for the difference of two means.
+    Source: Fleiss, Levin and Paik (2003), ch. 4; alpha and power are those of settings.
+    """
+    z = NormalDist().inv_cdf
+    limits = settings.statistics
+    reach = z(1 - limits.significance / 2) + z(limits.power)
+    needed = 2 * (reach * deviation / (lift * mean)) ** 2
+    step = 10 ** max(0, math.floor(math.log10(needed)) - 1)
+    return math.ceil(needed / step) * step
+
+
+def sizes_by_lift(tables: dict, settings: Settings) -> figure.Figure:
+    """Draw how many customers each arm needs, by action, for the smallest lift."""
+    table = _smallest_lift(tables)
+    data = table.assign(trial=table["finding"] + ", " + table["outcome"])
+    data = data.sort_values("customers_per_arm", ascending=False, ignore_index=True)
+    least = data.iloc[-1]
+    return figure.plain_bars(
+        data[["trial", "customers_per_arm"]],
+        x="trial",
+        series=["customers_per_arm"],
+        name="trial_plan",
+        title=f"A trial needs {least['customers_per_arm']:,} customers an arm or more to see "
+        f"{least['lift']:.0%} more",
+        subtitle=f"Customers in each arm for {least['lift']:.0%} more in {least['weeks']} weeks, "
+        f"by action, at {settings.statistics.power:.0%} power",
+        alt=f"Bars of the customers that each arm needs, by action; the least are "
+        f"{least['customers_per_arm']:,}.",
+        sources=("trial_plan",),
+        x_title="Action and outcome",
+        y_title="Customers an arm",
+    )
+
+
+def _smallest_lift(tables: dict) -> pd.DataFrame:
+    table = tables["trial_plan"]
+    if table.empty:
+        raise TooLittleData("No action is to be tried, or no customer was seen long enough.")
+    return table[table["lift"] == table["lift"].min()]
+
+
+def how_to_try(seen: Evidence, settings: Settings) -> Finding:
+    """Say how many customers a trial of all orders needs, and whether this data has them."""
+    table = _smallest_lift(seen.tables)[where(outcome=ALL_ORDERS)]
+    if table.empty:
+        raise TooLittleData("No action is to be tried by all orders of customers.")
+    key = {"outcome": ALL_ORDERS, "finding": table["finding"].iloc[0]}
+    row = seen.row("trial_plan", lift=table["lift"].iloc[0], **key)
+    lift, weeks, needed = row.lift, row.weeks, row.customers_per_arm
+    here, mean, deviation = row.customers_here, row.mean_orders, row.sd_orders
+    enough = row.supported == "yes"
+    return Finding(
+        kind=DESCRIPTION,
+        headline=f"A trial that can see {lift:.0%} more orders in {weeks} weeks needs about "
+        f"{needed:,} customers in each arm",
+        so_what=f"A customer places {mean:.1f} orders in {weeks} weeks, with a standard deviation "
+        f"of {deviation:.1f}. This data has {here:,} such customers, "
+        + ("enough for both arms." if enough else "too few for such a trial."),
+        action="Draw customers into two arms by a hash of their id, show the action to one, and "
+        "count all orders of both: the orders in a window alone may only have moved there.",
+        action_basis=DESIGN,
+        confidence="medium",
+        figure="trial_plan",
+        prize=Prize(what_if=f"{needed:,} customers an arm see {lift:.0%} more orders."),
+        change_mind="Orders before the trial, which explain a part of how customers differ.",
+    )

@@ -1,0 +1,140 @@
+"""Segments, offers and trials: against independent SQL, and at their boundaries."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import oracle_habits
+from basket.analysis import foretelling
+from basket.analysis.questions import q13_offers, q14_trial
+from basket.project.settings import load_settings
+from conftest import SETTINGS_FILE
+
+SETTINGS = load_settings(SETTINGS_FILE)
+DATA, RULES = ("generated", "panel"), ("corrected", "course")
+
+
+@pytest.mark.parametrize("rules", RULES)
+@pytest.mark.parametrize("data", DATA)
+def test_offers_hit_as_often_as_the_sql_says(built, request, data, rules):
+    data = request.getfixturevalue(data)
+    found = built(data, rules).all_results["offers"].set_index(["source", "last_order"])
+    expected = oracle_habits.offers(data, rules).set_index(["source", "last_order"])
+    assert set(found.index) == set(expected.index)
+    expected = expected.loc[found.index]
+    assert found["customers"].tolist() == expected["customers"].tolist()
+    for measure in ("precision", "recall"):
+        np.testing.assert_allclose(found[measure], expected[measure], rtol=1e-9)
+
+
+def test_on_the_real_panel_own_history_hits_three_times_as_often(built, panel):
+    table = built(panel, "corrected").all_results["offers"]
+    hit = table[table["last_order"] == "all"].set_index("source")["precision"]
+    assert hit["own"] >= 3 * hit["store"]
+
+
+def test_on_the_real_panel_habits_foretell_and_people_do_not(built, panel):
+    """Lines an order of the second half of a customer's orders, mean over 40 splits."""
+    table = built(panel, "corrected").all_results["segment_gain"]
+    told = table[table["measure"] == "lines_per_order"].set_index("grouping")["r_squared"]
+    assert told["segment"] >= 0.42
+    assert told["segment"] - told["income_group"] >= 0.3
+
+
+# ---- offers -------------------------------------------------------------------------------------
+
+
+def test_a_history_goes_by_orders_then_by_the_latest_then_by_the_id():
+    """Products 0 to 3 with the ids 40, 30, 20, 10; lines of two customers."""
+    who = np.array([0, 0, 0, 0, 0, 0, 1, 1])
+    product = np.array([0, 0, 1, 2, 3, 3, 1, 2])
+    number = np.array([1, 2, 3, 2, 2, 2, 1, 1])
+    pairs, bought = q13_offers.histories(who, product, number, np.argsort([40, 30, 20, 10]))
+    assert pairs.tolist() == [[0, 0], [0, 1], [0, 3], [0, 2], [1, 2], [1, 1]]
+    assert bought.tolist() == [2, 1, 1, 1, 1, 1]  # twice in one order is once
+
+
+def test_best_sellers_go_by_sales_then_by_the_id_and_leave_out_what_was_not_sold():
+    sold = np.array([[5, 0, 7, 5]])
+    best = q13_offers.best_sellers(sold, np.argsort([4, 3, 2, 1]))
+    assert best.tolist() == [[2, 3, 0, -1]]
+
+
+# ---- what foretells -----------------------------------------------------------------------------
+
+
+def test_a_group_that_tells_everything_explains_everything_and_lots_explain_nothing():
+    draw = np.random.default_rng(1)
+    codes = draw.integers(0, 3, 600)
+    outcome = {"lines_per_order": codes * 10.0}
+    seen = foretelling.learnt_and_judged(codes, outcome, SETTINGS)
+    errors, squares = seen["lines_per_order"]
+    assert errors.sum() == pytest.approx(0) and squares.sum() > 0
+    by_lot = foretelling.learnt_and_judged(draw.integers(0, 3, 600), outcome, SETTINGS)
+    errors, squares = by_lot["lines_per_order"]
+    assert abs(1 - errors.sum() / squares.sum()) < 0.03
+
+
+def test_the_middle_order_belongs_to_the_first_half():
+    orders = pd.DataFrame(
+        {
+            "user_id": [7] * 5,
+            "order_number": [1, 2, 3, 4, 5],
+            "lines": [1, 2, 3, 4, 5],
+            "spend_cents": [0] * 5,
+            "priced_lines": [0] * 5,
+            "days_since_prior_order": pd.array([pd.NA, 3, 5, 7, 9], "Int8"),
+        }
+    )
+    _, sums = foretelling.count_part(orders, pd.DataFrame({"user_id": [7]}))
+    assert sums["first_lines"][0].tolist() == [6] and sums["second_lines"][0].tolist() == [9]
+    assert sums["first_median_gap"][0].tolist() == [4] and sums["second_gap_days"][0][0] == 16
+
+
+# ---- trials -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rules", RULES)
+@pytest.mark.parametrize("data", DATA)
+def test_trials_count_the_orders_that_the_sql_counts(built, request, data, rules):
+    data = request.getfixturevalue(data)
+    run = built(data, rules)
+    touches = [{"day": "Thursday", "daypart": "Evening", "direction": "more"}]
+    findings = [
+        {"id": "F1", "action": "a", "action_basis": "hypothesis", "touches": touches},
+        {
+            "id": "F2",
+            "action": "b",
+            "action_basis": "hypothesis",
+            "touches": [{"segment": "Weekly big shop", "direction": "more"}],
+        },
+        {"id": "F3", "action": "c", "action_basis": "design", "touches": []},
+    ]
+    stage = run.open("05_visualise")
+    with run.environment():
+        plan = q14_trial.trial_plan(stage, run.analysis["counts"], findings)
+    expected = oracle_habits.orders_in_trial(data, rules)
+    everyone = expected[expected["segment"].isna()].iloc[0]
+    segment = expected[expected["segment"] == "Weekly big shop"].iloc[0]
+    assert set(plan["finding"]) == {"F1", "F2"}
+    for finding, outcome, mean, deviation, customers in (
+        ("F1", "all orders", everyone["mean"], everyone["sd"], everyone["customers"]),
+        ("F1", "orders in the windows", everyone["windows_mean"], everyone["windows_sd"], None),
+        ("F2", "all orders", segment["mean"], segment["sd"], segment["customers"]),
+    ):
+        rows = plan[(plan["finding"] == finding) & (plan["outcome"] == outcome)]
+        assert rows["lift"].tolist() == [0.02, 0.05, 0.1]
+        np.testing.assert_allclose(rows["mean_orders"], mean)
+        np.testing.assert_allclose(rows["sd_orders"], deviation)
+        assert customers is None or (rows["customers_here"] == customers).all()
+
+
+def test_a_trial_of_the_size_that_is_named_sees_the_lift_four_times_in_five():
+    """Simulated: 1,000 trials with the customers an arm that the plan names."""
+    draw = np.random.default_rng(2)
+    mean, lift = 4.0, 0.1
+    needed = q14_trial.customers_per_arm(mean, 2.0, lift, SETTINGS)
+    arms = draw.normal(mean, 2.0, (1000, 2, needed)) + np.array([0, lift * mean])[:, None]
+    means, errors = arms.mean(axis=2), arms.var(axis=2, ddof=1).sum(axis=1) / needed
+    seen = np.abs(means[:, 1] - means[:, 0]) / np.sqrt(errors) > 1.96
+    assert 0.78 <= seen.mean() <= 0.86
