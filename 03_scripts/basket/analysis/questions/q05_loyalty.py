@@ -169,7 +169,7 @@ def time_to_next_order(found: Gaps, settings: Settings) -> pd.DataFrame:
 
     The product-limit estimate (Kaplan and Meier 1958, J. Am. Stat. Assoc. 53, 457-481): nobody is
     lost before day 30, and so it is the share of customers whose next order comes later. 30 means
-    30 or more: there is no event on that day. Intervals take the customer as the unit (D-45).
+    30 or more: there is no event on that day. Intervals take the customer as the unit (D-09).
     """
     tables, days = [], np.arange(GAPS)
     for number in range(1, FIRST_ORDERS + 1):
