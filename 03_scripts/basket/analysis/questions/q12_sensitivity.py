@@ -334,6 +334,8 @@ def _fragile_label(seen: Evidence, settings: Settings) -> tuple[str, bool, set[s
     table = table[table["unit"] == UNIT_OF["customer"]].dropna(subset=["changed"])
     if table.empty or not table["relabelled"].max():
         return "No customer gets another label.", False, set()
+    if table["relabelled"].max() < settings.privacy.smallest_group:
+        return "Fewer customers than may be shown get another label.", False, set()
     worst = table.sort_values("relabelled", ascending=False, kind="stable").iloc[0]
     row = seen.row("sensitivity", setting=worst["setting"], changed=worst["changed"])
     count, share = row.cell("relabelled"), row.cell("share_relabelled")
