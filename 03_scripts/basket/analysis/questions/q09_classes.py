@@ -47,6 +47,7 @@ QUESTION = Question(
 )
 MOST_DEPARTMENTS = 6  # shown by income
 AGES_PER_ROW = 4  # years
+KEEP_THE_USUAL = "Keep the usual age and income groups."
 ENDS = ("", "_low", "_high")  # of the columns of an effect
 
 
@@ -317,14 +318,13 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
     if proposed.empty:
         raise TooLittleData("Too few customers have a known age or income to look for steps.")
     found = proposed[proposed["cuts"] != ""]
-    said = {"figure": "income_by_age", "rests_on": (INVENTED_CUSTOMERS,)}
+    said = {"figure": "income_by_age", "rests_on": (INVENTED_CUSTOMERS,), "action_basis": DESIGN}
     if found.empty:
         return Finding(
             kind=UNDECIDED,
             headline="The search proposes no step in age or income",
             so_what="No cut adds enough to what the mean of all customers tells.",
-            action="Keep the usual age and income groups.",
-            action_basis=DESIGN,
+            action=KEEP_THE_USUAL,
             confidence="medium",
             **said,
         )
@@ -339,7 +339,7 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
     )
     unit = " dollars" if attribute == "income" else ""
     cuts = f"{attribute} {_listed(row.cell('cuts', unit=attribute))}{unit}"
-    several = "steps" if " and " in cuts else "a step"
+    several, tell = ("steps", "tell") if " and " in cuts else ("a step", "tells")
     of = _measure_in_words(measure)
     explained, usual_r2 = (
         f"{share:.1%}" if share > 0 else "nothing"
@@ -355,8 +355,7 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
             headline="No step in age or income is confirmed to beat the usual cuts",
             so_what=f"The best one searched for, at {cuts} in {of}, may be there all the same. "
             f"{compared}.",
-            action="Keep the usual age and income groups.",
-            action_basis=DESIGN,
+            action=KEEP_THE_USUAL,
             confidence="medium",
             **said,
         )
@@ -364,12 +363,11 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
     return Finding(
         kind=DIFFERENCE,
         headline=f"{words.capitalised(of)} {'have' if measure == 'income' else 'has'} {several} at "
-        f"{cuts}, which tells more than the usual cuts",
+        f"{cuts}, which {tell} more than the usual cuts",
         so_what=f"{compared}: {100 * gain:.1f} points more (interval {100 * low:.1f} to "
         f"{100 * high:.1f}).",
         action=f"Where customers must be classed by {attribute}, cut it at "
         f"{cuts.removeprefix(attribute).strip()}.",
-        action_basis=DESIGN,
         confidence="high",
         change_mind="Real demographics: a clean step is a sign of made-up data.",
         **said,
