@@ -20,7 +20,7 @@ import pytest
 from basket.analysis import comparisons, finding, statistics
 from basket.analysis.groups import group_shares
 from basket.analysis.measures import HABITS
-from basket.analysis.questions import group_halves, q07_region
+from basket.analysis.questions import group_halves, q02_spending, q07_region
 from basket.analysis.totals import Counts, result_tables
 from basket.synthetic.generate import Effects, fabricate_customers, generate
 from basket.synthetic.shopping import real
@@ -305,16 +305,6 @@ def test_night_owls_are_found_by_their_share_of_evening_orders(pool):
     assert min(hits(pool, OWLS, YOUNG_ALONE, "orders in the evening", truth)) >= ENOUGH
 
 
-OF_A_TIME = [
-    f"{name}{end}" for name in ("order_value_ratio", "lift") for end in ("", "_low", "_high")
-]
-NOTHING_ELSE = {  # no comparison of times, no attribute that others determine
-    "spend_by_time": pd.DataFrame(columns=[*OF_A_TIME, "p_value"], dtype=float),
-    "department_times": pd.DataFrame(columns=[*OF_A_TIME, "p_value"], dtype=float),
-    "redundancy": pd.DataFrame({"attribute": ["region"], "redundant": ["no"]}),
-}
-
-
 @pytest.fixture(scope="module")
 def counted(tmp_path_factory) -> Counts:
     """Count a data set of 10,310 customers with the effects of the default."""
@@ -361,11 +351,16 @@ def test_where_loyalty_makes_no_difference_it_is_found_as_often_as_the_level_say
 def test_a_region_with_larger_orders_is_named_and_never_called_the_same(counted, factor):
     """20 deals of the regions among 8,133 active customers: named in 18 at least."""
     found, settings = [], counted.settings
+    others = {
+        "spend_by_time": q02_spending.spend_by_time(counted),
+        "department_times": q02_spending.department_times(counted),
+        "redundancy": pd.DataFrame({"attribute": ["region"], "redundant": ["no"]}),
+    }
     for seed in PLANTED_SEEDS:
         counts = with_regions_dealt(counted, seed, factor)
         tables = result_tables(counts)
         tables["group_shares"] = group_shares(tables["habits"])
-        tables |= comparisons.judge(counts, NOTHING_ELSE, settings)
+        tables |= comparisons.judge(counts, others, settings)
         tables["split_halves"] = group_halves.split_halves(counts, tables)
         answer, _ = finding.answer(q07_region.by_region, tables, settings)
         found.append((answer.kind, answer.headline))
