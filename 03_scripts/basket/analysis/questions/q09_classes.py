@@ -27,7 +27,7 @@ from basket.analysis.groups import People
 from basket.analysis.measures import TELLING_GOODS, measures, share_of
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions import group_words as words
-from basket.analysis.questions.group_differences import whether_groups_differ
+from basket.analysis.questions.group_differences import OF_DOLLARS, whether_groups_differ
 from basket.analysis.questions.group_halves import (
     LESS_GOODS,
     MORE_GOODS,
@@ -330,8 +330,8 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
         )
     confirmed = found[where(confirmed="yes")]
     best = (confirmed if len(confirmed) else found).sort_values("r2_confirm_half").iloc[-1]
-    attribute, measure = best["attribute"], best["measure"]
-    if {"mean_order_value", "mean_item_price"} & {measure}:
+    attribute, measure, of = *best[["attribute", "measure"]], _measure_in_words(best["measure"])
+    if measure in OF_DOLLARS:
         said["rests_on"] = (INVENTED_PRICES, INVENTED_CUSTOMERS)
     row, usual = (
         seen.row("bands", attribute=attribute, measure=measure, method=method)
@@ -340,7 +340,6 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
     unit = " dollars" if attribute == "income" else ""
     cuts = f"{attribute} {_listed(row.cell('cuts', unit=attribute))}{unit}"
     several, tell = ("steps", "tell") if " and " in cuts else ("a step", "tells")
-    of = _measure_in_words(measure)
     explained, usual_r2 = (
         f"{share:.1%}" if share > 0 else "nothing"
         for share in (row.cell("r2_confirm_half", "r2"), usual.cell("r2_confirm_half", "usual_r2"))
