@@ -205,45 +205,46 @@ def ratio_tests(
     """Compare each group's ratio of each measure with the others', as a ratio again."""
     limits = settings.statistics
 
-    def tests_of(measure: str) -> list[pd.DataFrame]:
-        tables = []
+    def tests_of(measure: str) -> list[dict]:
+        found = []
         for (grouping, adjusted_for), (sides, groups) in split.items():
             if not _is_asked(grouping, adjusted_for, measure):
                 continue
             above, below = sums_of(measure, adjusted_for)
-            found = sides.compare(sums[above], sums[below], limits.confidence)
-            reason = found.reason(limits.fewest_effective_customers, limits.largest_share_of_one)
-            question, defined = (
+            ratios = sides.compare(sums[above], sums[below], limits.confidence)
+            reason = ratios.reason(limits.fewest_effective_customers, limits.largest_share_of_one)
+            defined = _defined(grouping, measure, adjusted_for)
+            question, no_ratio = (
                 settings.flags[grouping].question,
-                _defined(grouping, measure, adjusted_for),
+                statistics.no_estimate("ratio", 0),
             )
             sizes = split[grouping, ""][0].sizes[:, 0]
-            table = pd.DataFrame(
-                {
-                    **row(question, grouping, measure, statistics.no_estimate("ratio", 0)),
-                    "group_a": groups,
-                    "group_b": OTHERS,
-                    "unit": unit or unit_of(measure),
-                    "n": sizes,
-                    "effect": found.ratio,
-                    "effect_low": found.low,
-                    "effect_high": found.high,
-                    "p_value": found.p_value,
-                    "adjusted_for": adjusted_for,
-                    "covered": sides.covered if adjusted_for == INCOME else np.nan,
-                    "effective_customers": found.effective_customers,
-                    "largest_share": found.largest_share,
-                    "reason": defined or reason,
-                }
-            )
-            if sizes.any():
-                tables.append(table[sizes > 0])
-        return tables
+            columns = {
+                **row(question, grouping, measure, no_ratio, adjusted_for=adjusted_for),
+                "group_a": np.array(groups, object),
+                "group_b": OTHERS,
+                "unit": unit or unit_of(measure),
+                "n": sizes,
+                "effect": ratios.ratio,
+                "effect_low": ratios.low,
+                "effect_high": ratios.high,
+                "p_value": ratios.p_value,
+                "covered": sides.covered if adjusted_for == INCOME else np.nan,
+                "effective_customers": ratios.effective_customers,
+                "largest_share": ratios.largest_share,
+                "reason": np.array([defined] * len(groups)) if defined else reason,
+            }
+            present = np.flatnonzero(sizes)
+            found += [
+                {name: each[place] if np.ndim(each) else each for name, each in columns.items()}
+                for place in present
+            ]
+        return found
 
     with ThreadPoolExecutor(settings.limits.threads) as pool:
-        found = [table for tables in pool.map(tests_of, names) for table in tables]
+        found = [each for rows in pool.map(tests_of, names) for each in rows]
     place = {grouping: number for number, (grouping, _) in enumerate(split)}
-    return pd.concat(sorted(found, key=lambda table: place[table["grouping"].iloc[0]]))
+    return pd.DataFrame(sorted(found, key=lambda each: place[each["grouping"]]))
 
 
 def _is_asked(grouping: str, adjusted_for: str, measure: str) -> bool:

@@ -20,7 +20,7 @@ def where(**names: str | Iterable[str]) -> Callable[[pd.DataFrame], pd.Series]:
         chosen = pd.Series(True, table.index)
         for column, given in names.items():
             wanted = {given} if isinstance(given, str) else set(given)
-            unknown = wanted - set(table[column]) - _known(column)
+            unknown = wanted - _known(column) - set(table[column].unique())
             if unknown:
                 raise ValueError(f"no {column} is called {', '.join(sorted(unknown))}")
             chosen &= table[column].isin(wanted)

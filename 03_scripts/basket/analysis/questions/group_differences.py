@@ -110,7 +110,7 @@ def whether_groups_differ(
         same = (overall["verdict"] == statistics.NO_DIFFERENCE).all()
         rest = _rest_is_decided(tests[tests["grouping"] == grouping], settings)
         return _no_difference(seen, grouping, held, ratios, same and rest, said | alone)
-    return _undecided(seen, grouping, held, ratios, said | alone)
+    return _undecided(seen, grouping, held, ratios, settings, said | alone)
 
 
 def _rest_is_decided(tests: pd.DataFrame, settings: Settings) -> bool:
@@ -221,8 +221,8 @@ def _explained(row: Row, effect_name: str, word: str, measure: str) -> str:
             f"(interval {low:.1%} to {high:.1%})"
         )
     return (
-        f"For {measure} the two groups by {word} lie {effect:.2f} apart by Cliff's delta "
-        f"(interval {low:.2f} to {high:.2f})"
+        f"For {measure}, Cliff's delta between the two groups by {word} is {effect:.2f} (interval "
+        f"{low:.2f} to {high:.2f})"
     )
 
 
@@ -280,39 +280,44 @@ def _no_difference(
 
 
 def _undecided(
-    seen: Evidence, grouping: str, held: str, ratios: pd.DataFrame, said: dict
+    seen: Evidence, grouping: str, held: str, ratios: pd.DataFrame, settings: Settings, said: dict
 ) -> Finding:
     """Say what this data does not exclude, and how many customers would most likely decide it."""
-    word = words.attribute(grouping)
-    headline = (
-        f"Whether ordering habits differ by {word}{words.held_equal(held)} is undecided with this "
-        "data"
-    )
-    known = ratios.dropna(subset="effect_low")
-    sure = known[known["reason"] == ""]
-    if sure.empty:
-        return Finding(
-            kind=UNDECIDED,
-            headline=headline,
-            so_what=f"No {words.NOUN[grouping]} has enough customers to conclude anything from.",
-            confidence="low",
-            **said,
-        )
-    open_ones = sure[sure["verdict"] == statistics.UNDECIDED]
-    shown = (open_ones if len(open_ones) else sure).pipe(lambda t: t.loc[_limits(t).idxmax()])
-    row = _row_of(seen, shown)
-    group, low, high = row.group_a, row.effect_low, row.effect_high
-    who = words.who(grouping, group)
-    allowed = "none" if low <= 1 <= high else "one too small to matter"
-    needed = " This data cannot decide it."
-    if not pd.isna(shown["customers_to_decide"]):
-        number = row.cell("customers_to_decide", "needed")
-        needed = f" About {number:,} {who} would most likely decide it."
     return Finding(
         kind=UNDECIDED,
-        headline=headline,
-        so_what=f"{words.capitalised(who)} may {words.may(shown['measure'], low, high)}: this data "
-        f"allows both a difference that matters and {allowed}.{needed}",
+        headline=f"Whether ordering habits differ by {words.attribute(grouping)}"
+        f"{words.held_equal(held)} is undecided with this data",
+        so_what=_what_is_open(seen, grouping, ratios, settings),
         confidence="low",
         **said,
     )
+
+
+def _what_is_open(seen: Evidence, grouping: str, ratios: pd.DataFrame, settings: Settings) -> str:
+    """Name the group that may be farthest from the others, or why none can be named."""
+    known = ratios.dropna(subset="effect_low")
+    sure = known[known["reason"] == ""]
+    if sure.empty:
+        return f"No {words.NOUN[grouping]} has enough customers to conclude anything from."
+    smallest = settings.statistics.effects.ratio[0]
+    may_matter = (sure["effect_high"] >= smallest) | (sure["effect_low"] <= 1 / smallest)
+    if not may_matter.any():
+        row = _row_of(seen, ratios[ratios["reason"] != ""].iloc[0])
+        who, measure = words.who(grouping, row.group_a), words.HABIT[row.measure]
+        return f"Nothing can be concluded about {measure} of {who}: {row.reason}."
+    sure = sure[may_matter]
+    shown = sure.loc[_limits(sure).idxmax()]
+    row = _row_of(seen, shown)
+    who, low, high = words.who(grouping, row.group_a), row.effect_low, row.effect_high
+    if low >= smallest or high <= 1 / smallest:
+        what = "among so many comparisons this may be chance"
+    elif low <= 1 <= high:
+        what = "this data allows both a difference that matters and none"
+    else:
+        what = "this data allows both a difference that matters and one too small to matter"
+    needed = "This data cannot decide it."
+    if not pd.isna(shown["customers_to_decide"]):
+        number = row.cell("customers_to_decide", "needed")
+        needed = f"About {number:,} {who} would most likely decide it."
+    may = words.may(shown["measure"], low, high)
+    return f"{words.capitalised(who)} may {may}: {what}. {needed}"

@@ -37,7 +37,10 @@ OFFERS = {  # what to try with a group that does less, and with one that does mo
     ),
     "mean_item_price": ("cheaper products for {}", "dearer products for {}"),
     "mean_gap": ("leaving {} out of reminders", "reminders for {}"),
-    "reorder_rate": ("products that are new to them for {}", "their usual products first for {}"),
+    "reorder_rate": (
+        "offering {} products that are new to them",
+        "showing {} their usual products first",
+    ),
 }
 GOODS = {  # departments whose names are two things
     "dairy eggs": "dairy and eggs",

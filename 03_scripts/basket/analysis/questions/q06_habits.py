@@ -94,9 +94,8 @@ def habits_by_loyalty(seen: Evidence, settings: Settings) -> Finding:
     new, loyal = new_and_loyal(table, settings)
     table = table[where(grouping=comparisons.LOYALTY)]
     shown = set(published_rows(seen.tables, table, settings)["group"].astype("str"))
-    for group in (new, loyal):
-        if group not in shown:
-            raise TooLittleData(f"Too few active customers are {group.lower()}s to say.")
+    if not {new, loyal} <= shown:
+        raise TooLittleData("A loyalty group has too few active customers to be shown.")
     found = whether_groups_differ(
         seen,
         comparisons.LOYALTY,
@@ -138,10 +137,11 @@ def _by_definition(seen: Evidence, new: str, loyal: str, settings: Settings) -> 
         habits(group).cell("reorder_rate", f"{name}_rate")
         for group, name in ((loyal, "loyal"), (new, "new"))
     ]
-    said = "Loyalty is the number of orders: "
+    said, restate = "Loyalty is the number of orders: ", "restates"
     if not pd.isna(gaps).any():
+        restate = "restate"
         said += f"days between orders ({gaps[0]:g} for {who[0]}, {gaps[1]:g} for {who[1]}) and "
-    said += f"the reorder rate over all orders ({rates[0]:.0%} against {rates[1]:.0%}) restate it"
+    said += f"the reorder rate over all orders ({rates[0]:.0%} against {rates[1]:.0%}) {restate} it"
     if not {loyal, new} <= set(seen.tables["habits_at_equal_orders"]["group"]):
         return f"{said}."
     equal = [

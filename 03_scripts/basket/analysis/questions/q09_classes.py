@@ -27,7 +27,7 @@ from basket.analysis.groups import People
 from basket.analysis.measures import TELLING_GOODS, measures, share_of
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions import group_words as words
-from basket.analysis.questions.group_differences import whether_groups_differ
+from basket.analysis.questions.group_differences import OF_DOLLARS, whether_groups_differ
 from basket.analysis.questions.group_halves import (
     LESS_GOODS,
     MORE_GOODS,
@@ -47,6 +47,7 @@ QUESTION = Question(
 )
 MOST_DEPARTMENTS = 6  # shown by income
 AGES_PER_ROW = 4  # years
+KEEP_THE_USUAL = "Keep the usual age and income groups."
 ENDS = ("", "_low", "_high")  # of the columns of an effect
 
 
@@ -317,22 +318,21 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
     if proposed.empty:
         raise TooLittleData("Too few customers have a known age or income to look for steps.")
     found = proposed[proposed["cuts"] != ""]
-    said = {"figure": "income_by_age", "rests_on": (INVENTED_CUSTOMERS,)}
+    said = {"figure": "income_by_age", "rests_on": (INVENTED_CUSTOMERS,), "action_basis": DESIGN}
     if found.empty:
         seen.evidence.append("bands")
         return Finding(
             kind=UNDECIDED,
             headline="The search proposes no step in age or income",
             so_what="No cut adds enough to what the mean of all customers tells.",
-            action="Keep the usual age and income groups.",
-            action_basis=DESIGN,
+            action=KEEP_THE_USUAL,
             confidence="medium",
             **said,
         )
     confirmed = found[where(confirmed="yes")]
     best = (confirmed if len(confirmed) else found).sort_values("r2_confirm_half").iloc[-1]
-    attribute, measure = best["attribute"], best["measure"]
-    if {"mean_order_value", "mean_item_price"} & {measure}:
+    attribute, measure, of = *best[["attribute", "measure"]], _measure_in_words(best["measure"])
+    if measure in OF_DOLLARS:
         said["rests_on"] = (INVENTED_PRICES, INVENTED_CUSTOMERS)
     row, usual = (
         seen.row("bands", attribute=attribute, measure=measure, method=method)
@@ -340,8 +340,7 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
     )
     unit = " dollars" if attribute == "income" else ""
     cuts = f"{attribute} {_listed(row.cell('cuts', unit=attribute))}{unit}"
-    several = "steps" if " and " in cuts else "a step"
-    of = _measure_in_words(measure)
+    several, tell = ("steps", "tell") if " and " in cuts else ("a step", "tells")
     explained, usual_r2 = (
         f"{share:.1%}" if share > 0 else "nothing"
         for share in (row.cell("r2_confirm_half", "r2"), usual.cell("r2_confirm_half", "usual_r2"))
@@ -356,8 +355,7 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
             headline="No step in age or income is confirmed to beat the usual cuts",
             so_what=f"The best one searched for, at {cuts} in {of}, may be there all the same. "
             f"{compared}.",
-            action="Keep the usual age and income groups.",
-            action_basis=DESIGN,
+            action=KEEP_THE_USUAL,
             confidence="medium",
             **said,
         )
@@ -365,12 +363,11 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
     return Finding(
         kind=DIFFERENCE,
         headline=f"{words.capitalised(of)} {'have' if measure == 'income' else 'has'} {several} at "
-        f"{cuts}, which tells more than the usual cuts",
+        f"{cuts}, which {tell} more than the usual cuts",
         so_what=f"{compared}: {100 * gain:.1f} points more (interval {100 * low:.1f} to "
         f"{100 * high:.1f}).",
         action=f"Where customers must be classed by {attribute}, cut it at "
         f"{cuts.removeprefix(attribute).strip()}.",
-        action_basis=DESIGN,
         confidence="high",
         change_mind="Real demographics: a clean step is a sign of made-up data.",
         **said,

@@ -125,7 +125,7 @@ def _write_calendar(page: Page, calendar: pd.DataFrame | None, offers: pd.DataFr
         "ad_offers",
         offers,
         bold_first=True,
-        headings={"lift": "Times its usual share of their order lines"},
+        headings={"lift": "Times the others' share of order lines"},
     )
 
 

@@ -1,0 +1,121 @@
+"""What Q6 to Q10 say, word by word, in every branch: `answers_groups.md` on `cases_groups.py`."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from basket.analysis.finding import Evidence, Finding, TooLittleData
+from basket.analysis.questions import q06_habits, q07_region, q09_classes, q10_profiles
+from basket.checks.verify import unexplained
+from cases_groups import FIGURE_PARTS, FIGURES, FINDINGS, REGIONS, bands, loyalty, profiles
+from group_tables import alike, overall, tables
+
+ANSWERS = Path(__file__).parent / "answers_groups.md"
+
+
+def said(case: str, settings) -> dict[str, str]:
+    """All that a finding or a figure says, part by part."""
+    if case in FIGURES:
+        function, given = FIGURES[case]
+        made = function(given, settings)
+        first = ", ".join(str(made.data[name].iloc[0]) for name in (made.x, *made.series))
+        return {part: f"{getattr(made, part)}" for part in FIGURE_PARTS} | {"first row": first}
+    function, given = FINDINGS[case]
+    found = function(Evidence(given), settings)
+    touches = "; ".join(
+        ", ".join(f"{name} {value}" for name, value in asdict(touch).items() if value)
+        for touch in found.touches
+    )
+    prize = found.prize
+    return {
+        **{part: f"{value}" for part, value in asdict(found).items()},
+        "touches": touches,
+        "rests_on": ", ".join(found.rests_on),
+        "prize": f"{prize.what_if} {prize.spend}, {prize.share_of_spend}" if prize else "",
+    }
+
+
+def answers() -> dict[str, dict[str, str]]:
+    """Read what answers_groups.md says in each case, part by part."""
+    blocks = ANSWERS.read_text(encoding="utf-8").split("\n## ")[1:]
+    return {
+        name: dict(line[2:].split(": ", 1) for line in text.splitlines() if line.startswith("- "))
+        for name, _, text in (block.partition("\n") for block in blocks)
+    }
+
+
+@pytest.mark.parametrize("case", [*FINDINGS, *FIGURES])
+def test_each_case_says_what_is_written(case, settings):
+    assert {part: text for part, text in said(case, settings).items() if text} == answers()[case]
+
+
+def test_no_answer_is_left_over_and_none_shows_what_a_program_would():
+    assert set(answers()) == {*FINDINGS, *FIGURES}
+    text = ANSWERS.read_text(encoding="utf-8")
+    for word in ("nan", "dtype", "inf ", "n_dependants", "_flag", "less lines"):
+        assert word not in text.replace("habits_by_", ""), word
+
+
+@pytest.mark.parametrize("case", FINDINGS)
+def test_every_number_of_a_sentence_is_a_cell(case, settings):
+    function, given = FINDINGS[case]
+    seen = Evidence(given)
+    found = function(seen, settings)
+    parts = [
+        found.headline,
+        found.so_what,
+        found.action,
+        found.prize.what_if if found.prize else "",
+    ]
+    assert unexplained(" ".join(parts), seen.numbers) == []
+
+
+def of_loyalty() -> dict:
+    return loyalty(alike("loyalty_flag", ("New customer", "Loyal customer")))
+
+
+@pytest.mark.parametrize(
+    ("function", "given", "reason"),
+    [
+        (
+            q07_region.by_region,
+            tables([*overall("region", effects=(float("nan"),) * 3), *alike("region", REGIONS)]),
+            "All customers whose region is known are in one group.",
+        ),
+        (
+            q06_habits.habits_by_loyalty,
+            of_loyalty() | {"habits": of_loyalty()["habits"].head(2)},
+            "No active customer is a loyal customer.",
+        ),
+        (
+            q06_habits.habits_by_loyalty,
+            of_loyalty() | {"habits": of_loyalty()["habits"].assign(customers=[310, 520, 9])},
+            "A loyalty group has too few active customers to be shown.",
+        ),
+        (
+            q09_classes.steps,
+            bands("age", "income", "", "no", r2_confirm_half=None),
+            "Too few customers have a known age or income to look for steps.",
+        ),
+        (
+            q10_profiles.how_profiles_differ,
+            profiles((1, 1, 1)) | {"profiles": profiles((1, 1, 1))["profiles"].tail(1)},
+            "No profile has enough customers to be shown.",
+        ),
+    ],
+)
+def test_where_the_data_holds_too_little_the_true_reason_is_given(
+    function, given, reason, settings
+):
+    with pytest.raises(TooLittleData, match=reason):
+        function(Evidence(given), settings)
+
+
+def test_no_two_cases_of_one_question_say_the_same_and_act_otherwise(settings):
+    """An action that a finding gives follows from its kind: no hypothesis without a difference."""
+    for case, (function, given) in FINDINGS.items():
+        found: Finding = function(Evidence(given), settings)
+        assert (found.action_basis == "hypothesis") <= (found.kind == "difference"), case
+        assert ("control group" in found.action) == (found.action_basis == "hypothesis"), case
+        assert (found.prize is not None) == (found.action_basis == "hypothesis"), case
