@@ -1,12 +1,15 @@
 """Times, prices and departments: every ratio with its limits against SQL on the raw files."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import oracle_times
+from basket.analysis import chosen_times, windows
 from basket.analysis.halves import in_first_half
-from basket.analysis.times import Times, estimates, within_customers
+from basket.analysis.times import Times, against_next, estimates, level, within_customers
 
 DATA = ["generated", "panel"]
 RATIO = {"ratio": "", "low": "_low", "high": "_high"}
@@ -224,3 +227,83 @@ def test_the_order_of_the_customers_is_that_of_their_ids():
     times = Times(np.array([5, 2, 9]), *[one.reshape(3, 1)] * 6)
     assert times.by_id().orders.ravel().tolist() == [1, 0, 2]
     assert Times.together([times, times]).users.tolist() == [5, 2, 9, 5, 2, 9]
+
+
+# ---- what generated data does not show ----------------------------------------------------------
+
+
+class Few(SimpleNamespace):
+    """Counts of a few customers: their times, and a dollar in each hour of the week."""
+
+    def __getitem__(self, _):
+        """Give the one aggregate that is asked for."""
+        cents = np.full((7, 24), 100)
+        return SimpleNamespace(at=lambda *_: {"spend_cents": cents})
+
+
+def few(settings, **times) -> Few:
+    """Make counts of 400 customers who order alike; some arrays are given."""
+    draw = np.random.default_rng(3)
+    usual = {
+        "orders": draw.poisson(3, (400, 7, 24)),
+        "lines": draw.poisson(9, (400, 4, 3)),
+        "cents_by_day": draw.poisson(900, (400, 7)),
+        "cents_by_hour": draw.poisson(900, (400, 24)),
+        "priced_lines_by_day": draw.poisson(9, (400, 7)),
+        "priced_lines_by_hour": draw.poisson(9, (400, 24)),
+    }
+    departments = pd.DataFrame({"department": ["deli", "snacks", "missing"]})
+    counted = Times(np.arange(1, 401), **usual | times)
+    return Few(times=counted, settings=settings, departments=departments)
+
+
+def test_a_planted_time_of_a_department_is_chosen_and_confirmed(settings):
+    lines = np.random.default_rng(4).poisson(9, (400, 4, 3))
+    lines[:, 1, 0] *= 2  # deli in the morning
+    lines[:, 2, 1] //= 3  # few snacks in the afternoon
+    lines[:, 3, 2] *= 5  # what has no name is not chosen
+    table = chosen_times.chosen(few(settings, lines=lines)).set_index("topic")
+    goods = table[table.index.str.startswith(chosen_times.GOODS)]
+    assert ("Morning", "deli") in set(zip(goods["group"], goods["measure"], strict=True))
+    assert "missing" not in set(goods["measure"])
+    assert (goods["effect_first_half"] > 1).all()
+    assert goods.loc["goods by time: Morning", "confirmed"] == "yes"
+    sure = chosen_times.confirmed_goods(table.reset_index())
+    assert sure["effect_first_half"].is_monotonic_decreasing
+
+
+def test_a_planted_day_of_large_orders_is_chosen_within_customers(settings):
+    draw = np.random.default_rng(5)
+    orders = draw.poisson(3, (400, 7, 24)) + 1
+    cents = draw.poisson(orders.sum(axis=2) * 100)
+    cents[:, 4] *= 2
+    table = chosen_times.chosen(few(settings, orders=orders, cents_by_day=cents))
+    days = table[table["topic"].str.startswith("order value by day")]
+    assert list(days["group"]) == [settings.day_names[4]] * 2
+    assert days["effect"].to_numpy() == pytest.approx(2, rel=0.01)
+
+
+def test_a_window_is_quiet_only_where_its_whole_interval_lies_below_the_average(settings):
+    orders = np.full((400, 7, 24), 4)
+    orders[:, 3] += np.random.default_rng(6).integers(-1, 2, (400, 24))  # Tuesday, by chance
+    orders[:, 5, 10:13] = np.random.default_rng(7).integers(0, 3, (400, 3))  # Thursday
+    orders[:, 6] = 0
+    table = windows.quiet_windows(few(settings, orders=orders)).set_index("day_name")
+    assert settings.day_names[6] not in table.index
+    thursday = table.loc["Thursday"]
+    assert (thursday["window"], thursday["is_quiet"]) == ("10:00–13:00", "yes")
+    assert (thursday["at_edge"], thursday["stands_out"]) == ("no", "yes")
+    assert table["is_quiet"].eq("no").any()
+    assert table["is_quiet"].eq("yes").eq(table["index_high"] < 1).all()
+    average = orders[:, :, 7:23].sum() / (6 * 16) * 3
+    assert thursday["index"] == pytest.approx(orders[:, 5, 10:13].sum() / average)
+
+
+def test_a_ratio_that_holds_one_is_level_and_does_not_stand_out(settings):
+    draw = np.random.default_rng(8)
+    here = np.column_stack([draw.poisson(mean, 400) for mean in (4, 8, 8)])
+    next_ = against_next(here, ["a", "b", "c"], settings)
+    assert next_["next_name"] == ["b", "c", ""]
+    assert next_["stands_out"] == ["yes", "no", "no"]
+    found = estimates([here[:, :2]], [here[:, 1:]], settings)
+    assert level(found, settings).tolist() == [False, True]

@@ -176,6 +176,9 @@ def test_of_few_customers_nothing_is_concluded(edge, analysed, settings):
         assert found.touches == (), name
     assert tables["split_halves"].empty
     assert tables["ad_calendar"].empty
+    assert (tables["department_times"]["lines"] > 0).all()
+    for name in ("spend_by_time", "order_index"):
+        assert (tables[name]["orders"] > 0).all()
 
 
 def test_with_loyal_customers_alone_no_department_has_a_time_of_its_own(analysed, settings):

@@ -14,7 +14,7 @@ AT_ONCE = 8  # cells whose influences are in memory together: 162,000 customers 
 
 @dataclass(frozen=True)
 class Times:
-    """Counts and sums of cents, a row per customer in each array; together 0.6 KB a customer.
+    """Counts and sums of cents, a row per customer in each array; together 0.5 KB a customer.
 
     `orders` is customers x 7 days x 24 hours, `lines` customers x dayparts x departments; the
     others are customers x 7 days or customers x 24 hours.
