@@ -8,10 +8,7 @@ small sets are generated. Seeds and counts stand in each test; `pytest -s` print
 
 import json
 import multiprocessing
-<<<<<<< HEAD
 import os
-=======
->>>>>>> g_groups
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -23,21 +20,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-<<<<<<< HEAD
 from basket.analysis import comparisons, pairs, statistics
 from basket.analysis.finding import answer
 from basket.analysis.questions import q02_spending, q07_region, q11_pairs
-=======
-from basket.analysis import comparisons, finding, statistics
-from basket.analysis.groups import group_shares
-from basket.analysis.measures import HABITS
-from basket.analysis.questions import group_halves, q02_spending, q07_region
-from basket.analysis.totals import Counts, result_tables
->>>>>>> g_groups
 from basket.synthetic.generate import Effects, fabricate_customers, generate
 from basket.synthetic.shopping import real
 from checkout import basket
-from conftest import COMPARED, COUNTED, Run, run_stages
+from conftest import COMPARED, Run, run_stages
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +36,6 @@ LARGE = 0.05  # 10,310 customers, some 8,130 active
 DEMOGRAPHIC_QUESTIONS = ["Q7", "Q8", "Q9", "Q10"]
 # Not family_status: it restates age and dependants. Not profile: it is made of the others.
 DEMOGRAPHIC = ["region", "age_group", "income_group", "gender", "n_dependants"]
-<<<<<<< HEAD
 
 
 def seeds(count: int) -> range:
@@ -59,9 +47,6 @@ def near_level(share: float, runs: int, of: int) -> bool:
     """Whether 3 to 7 % were rejected; of a tenth of the runs, so much wider as chance asks."""
     wider = 1 if ALL else (of / runs) ** 0.5
     return abs(share - 0.05) <= 0.02 * wider
-=======
-DEMOGRAPHIC_QUESTIONS = ["Q7", "Q8", "Q9", "Q10"]
->>>>>>> g_groups
 
 
 @pytest.fixture(scope="module")
@@ -71,64 +56,6 @@ def pool() -> Iterator[ProcessPoolExecutor]:
         yield processes
 
 
-<<<<<<< HEAD
-=======
-def analysed(run: Run) -> tuple[dict[str, pd.DataFrame], list[dict]]:
-    """Give the result tables and the findings of stage 05."""
-    return run.all_results, run.analysis["paper"].found
-
-
-def all_compared(results: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Every comparison of groups of customers, with its kind."""
-    lifts = results["department_lifts"].assign(kind="lift of a department")
-    tests = results["tests"]
-    return pd.concat([tests.assign(kind=tests["effect_name"]), lifts], ignore_index=True)
-
-
-def claims(found: list[dict]) -> list[str]:
-    """Pick what demographic findings claim of differences in what customers do.
-
-    A step of income over age is none: it is built into the generated people.
-    """
-    about = [each for each in found if each["question"] in DEMOGRAPHIC_QUESTIONS]
-    unanswered = [each["headline"] for each in about if each["kind"] == finding.NOT_ANSWERED]
-    assert not unanswered, unanswered
-    return [
-        each["headline"]
-        for each in about
-        if each["kind"] == finding.DIFFERENCE
-        and not each["headline"].startswith("Invented incomes")
-    ]
-
-
-def null_run(seed: int) -> tuple[pd.DataFrame, list[str], list[float]]:
-    """One data set without effects: its comparisons, its claims, and the p-values of the mutant.
-
-    A step in what customers do counts as a claim, also where a greater one (in income) is named.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        run = stages_on(Path(folder), seed, SMALL, "none")
-        results, found = analysed(run)
-        mutant = p_values_of_lines(run) if seed in MUTANT_SEEDS else []
-        said = claims(found) + steps(results) + goods_claimed(found)
-        return all_compared(results).assign(seed=seed), said, mutant
-
-
-def steps(results: dict[str, pd.DataFrame]) -> list[str]:
-    """Name the confirmed steps of age or income in what customers do."""
-    table = results["bands"]
-    table = table[(table["confirmed"] == "yes") & (table["measure"] != "income")]
-    rows = table.itertuples()
-    return [f"{row.attribute} has a step at {row.cuts} in {row.measure}" for row in rows]
-
-
-def goods_claimed(found: list[dict]) -> list[str]:
-    """Claims that a department sells better at some time: in generated data none does."""
-    said = [finding["headline"] for finding in found if finding["question"] == "Q2"]
-    return [headline for headline in said if "its usual share" in headline]
-
-
->>>>>>> g_groups
 def stages_on(folder: Path, seed: int, scale: float, effects: Effects | str) -> Run:
     generate(folder / "data", scale=scale, seed=seed, effects=effects)
     return run_stages(folder / "data", folder / "out", "corrected")
@@ -199,42 +126,21 @@ def test_true_nulls_are_rejected_as_often_as_the_level_says(shuffles):
 
     What may not be concluded from (`reason`) is left out, as the report leaves it out.
     """
-<<<<<<< HEAD
     table = shuffles[shuffles["grouping"].isin(DEMOGRAPHIC) & shuffles["p_value"].notna()]
     table = table[table["reason"] == ""]
     kinds = table["effect_name"].where(~table["lift"], "lift of a department")
     rejected = (table["p_value"] < 0.05).groupby(kinds).agg(["size", "mean"])
-=======
-    table = pd.concat([table for table, _, _ in null_runs])
-    table = table[table["grouping"].isin(DEMOGRAPHIC) & table["p_value"].notna()]
-    table = table[table["reason"] == ""]
-    rejected = (table["p_value"] < 0.05).groupby(table["kind"]).agg(["size", "mean"])
->>>>>>> g_groups
     print(f"\n{rejected}\nall: {(table['p_value'] < 0.05).mean():.4f} of {len(table):,}")
     assert near_level((table["p_value"] < 0.05).mean(), len(seeds(40)), 40)
     for kind in ("epsilon_squared", "ratio", "lift of a department"):
         assert near_level(rejected.loc[kind, "mean"], len(seeds(40)), 40), kind
 
 
-<<<<<<< HEAD
 def test_no_demographic_comparison_may_carry_a_headline_where_there_is_no_difference(shuffles):
     """The same 40 shuffles, with family_status, profile and what is tested within strata."""
     table = shuffles[
         shuffles["grouping"].isin([*DEMOGRAPHIC, "family_status", "profile"])
         | shuffles["grouping"].str.contains(" within ")
-=======
-def test_rejection_keeps_to_the_level_far_out_and_in_small_groups_and_departments(null_runs):
-    """The same 40 seeds, with profiles, down to 11 customers: what the tables call significant.
-
-    Few heavy customers make a ratio's error look small; its p-value must not follow.
-    """
-    table = pd.concat([table for table, _, _ in null_runs])
-    table = table[
-        table["grouping"].isin([*DEMOGRAPHIC, "profile"])
-        & (table["n"] >= 11)
-        & (table["effect_name"] == "ratio")
-        & (table["reason"] == "")
->>>>>>> g_groups
     ]
     claimed = table[table["for_headline"] == "yes"]
     small = (table["q_value"] < 0.05).sum()
@@ -242,7 +148,6 @@ def test_rejection_keeps_to_the_level_far_out_and_in_small_groups_and_department
     assert claimed.empty, claimed
 
 
-<<<<<<< HEAD
 def test_the_guard_rejects_an_analysis_whose_unit_is_the_order_line(real_run, compared):
     """Mutant, seeds 1 to 40: lines as observations are far outside the 3 to 7 %."""
     lines = real_run.table("merged")[["order_id", "price_cents"]]
@@ -257,32 +162,6 @@ def test_the_guard_rejects_an_analysis_whose_unit_is_the_order_line(real_run, co
                 codes, _ = pd.factorize(table[grouping])
                 p_values.append(statistics.epsilon_squared(numbers, codes).p_value)
     share = (np.array(p_values) < 0.05).mean()
-=======
-def test_no_headline_claims_a_difference_where_there_is_none(null_runs):
-    """The same 40 seeds: no finding claims a link with who customers are, nor of goods with times.
-
-    A claim needs an effect that is at least small and survives Bonferroni's correction, and is
-    confirmed on the half of the customers that did not choose it (D-10, D-44). Here with
-    family_status and profile, which restate attributes that have no effect either.
-    """
-    said = [sentence for _, sentences, _ in null_runs for sentence in sentences]
-    table = pd.concat([table for table, _, _ in null_runs])
-    table = table[
-        table["grouping"].isin([*DEMOGRAPHIC, "family_status", "profile"])
-        | table["grouping"].str.contains(" within ")
-    ]
-    headlines = table[table["for_headline"] == "yes"]
-    found = (table["q_value"] < 0.05).sum()
-    print(f"\nclaims: {len(said)}; headlines: {len(headlines)}, q < 0.05: {found} of {len(table)}")
-    assert said == []
-    assert headlines.empty, headlines
-
-
-def test_the_guard_rejects_an_analysis_whose_unit_is_the_order_line(null_runs):
-    """Seeds 1 to 10, 100 tests: lines as observations are far outside the 3 to 7 %."""
-    p_values = np.concatenate([mutant for _, _, mutant in null_runs])
-    share = (p_values < 0.05).mean()
->>>>>>> g_groups
     print(f"\nlines as the unit: {share:.3f} of {len(p_values)} true nulls rejected")
     assert share > 0.5
     assert not near_level(share, len(seeds(40)), 40)
@@ -432,7 +311,6 @@ def pairs_without_affinity(seed: int) -> tuple[int, int, float]:
     return (table["candidate"] == "yes").sum(), len(table), mutant
 
 
-<<<<<<< HEAD
 def test_without_affinity_no_pair_is_recommended(pool):
     """Seeds 1 to 20, 4,124 customers each, without effects and with the usual ones by turns.
 
@@ -506,24 +384,6 @@ def test_what_is_printed_of_pairs_is_true_of_customers_that_took_no_part(real_ru
     assert 1 - 0.1 * wider <= medians[0] <= 1 + 0.1 * wider
     assert 0.9 <= medians[1] <= 1.1
     assert medians[2] > 1.3
-=======
-def test_with_20_000_customers_region_makes_no_practical_difference(large_null):
-    """Seed 1 at scale 0.1: decided, not undecided, for every ordering habit."""
-    results, found = large_null
-    tests = results["tests"]
-    habits = tests[
-        (tests["grouping"] == "region")
-        & tests["measure"].isin(HABITS)
-        & (tests["effect_name"] == "epsilon_squared")
-        & (tests["adjusted_for"] == "")
-    ]
-    print(f"\n{habits[['measure', 'n', 'effect', 'effect_high', 'verdict']]}")
-    assert len(habits) == len(HABITS)
-    assert (habits["verdict"] == statistics.NO_DIFFERENCE).all()
-    (region,) = [each for each in found if each["question"] == "Q7"]
-    assert region["kind"] in (finding.NO_DIFFERENCE, finding.UNDECIDED), region["headline"]
-    assert claims(found) == []
->>>>>>> g_groups
 
 
 # ---- something there ----------------------------------------------------------------------------
@@ -597,28 +457,12 @@ def hits(pool, effects: Effects, group: str, measure: str, truth: float) -> tupl
         f"customers {rows['n'].mean():.0f}; of {len(rows)} seeds right sign {right.sum()}, "
         f"covered {covers.sum()}, p < 0.05 {(rows['p_value'] < 0.05).sum()}"
     )
-<<<<<<< HEAD
     return right.sum(), covers.sum()
-=======
-    return right.sum(), covers.sum(), (right & covers).sum()
-
-
-ENOUGH = 0.8 * len(PLANTED_SEEDS)
-
-
-def test_a_region_that_spends_8_percent_more_is_found(pool):
-    """Seeds 1 to 20: a third of all customers are in the South (17 of 51 states).
-
-    Against the others, 1.08 is 1.08.
-    """
-    assert min(hits(pool, SOUTH, "South", "mean_order_value", 1.08)) >= ENOUGH
->>>>>>> g_groups
 
 
 def test_loyal_customers_that_buy_more_produce_are_found(pool, large_null):
     """Seeds 1 to 20: 1.2 times the produce share that loyal customers have without the effect.
 
-<<<<<<< HEAD
     What that share is over the others' comes from 8,130 active customers without effects.
     """
     lifts = large_null["results"]["department_lifts"]
@@ -627,113 +471,29 @@ def test_loyal_customers_that_buy_more_produce_are_found(pool, large_null):
     right, covered = hits(pool, PRODUCE, "Loyal customer", "produce", truth)
     assert right >= 0.9 * len(seeds(20))
     assert covered >= 0.9 * len(seeds(20)) - (not ALL)
-=======
-    What that share is, against the others', comes from the data set without effects at scale 0.1.
-    """
-    results, _ = large_null
-    lifts = results["department_lifts"].set_index(["group_a", "measure"])
-    truth = 1.2 * lifts.loc[("Loyal customer", "produce"), "effect"]
-    assert min(hits(pool, PRODUCE, "Loyal customer", "produce", truth)) >= ENOUGH
->>>>>>> g_groups
 
 
 def test_night_owls_are_found_by_their_share_of_evening_orders(pool):
     """Seeds 1 to 20: half of the customers aged 18 to 39 without dependants order from 20:00 on.
 
     With e of everybody's orders from 18:00 on, a profile of theirs has (1 + e) / 2 of its orders
-<<<<<<< HEAD
     then. Of the others a share f is such customers of other profiles: they have e + f (1 - e) / 2.
-=======
-    then; with a share f of such customers among the others, those have e + f (1 - e) / 2.
->>>>>>> g_groups
     """
     by_hour = np.sum(real()["orders_by_day_and_hour"], axis=0)
     usual = by_hour[18:].sum() / by_hour.sum()
     people = fabricate_customers(np.arange(1, 206_210))
     able = (people["Age"] <= 39) & (people["n_dependants"] == 0)
-<<<<<<< HEAD
     profile = able & people["income"].between(50_000, 99_999)
     rest = (able & ~profile).sum() / (~profile).sum()
     truth = (1 + usual) / 2 / (usual + rest * (1 - usual) / 2)
     right, covered = hits(pool, OWLS, YOUNG_ALONE, "orders in the evening", truth)
     assert right >= 0.9 * len(seeds(20))
     assert covered >= 0.9 * len(seeds(20)) - (not ALL)
-=======
-    others = ~(able & people["income"].between(50_000, 99_999))
-    truth = (1 + usual) / 2 / (usual + able[others].mean() * (1 - usual) / 2)
-    assert min(hits(pool, OWLS, YOUNG_ALONE, "orders in the evening", truth)) >= ENOUGH
->>>>>>> g_groups
-
-
-@pytest.fixture(scope="module")
-def counted(tmp_path_factory) -> Counts:
-    """Count a data set of 10,310 customers with the effects of the default."""
-    run = stages_on(tmp_path_factory.mktemp("counted"), 2017, 0.05, "real")
-    return run.notebook("05_visualise", COUNTED)["counts"]
-
-
-def with_regions_dealt(counts: Counts, seed: int, factor: float) -> Counts:
-    """Deal the regions anew among active customers; the West's orders are `factor` times as large.
-
-    Lines grow with spend, as more of the same in each order.
-    """
-    people, active = counts.people, np.flatnonzero(counts.active)
-    order = np.arange(len(people.customers))
-    order[active] = np.random.default_rng(seed).permutation(active)
-    labels = people.labels.assign(region=people.labels["region"].iloc[order].array)
-    west = (labels["region"] == "West").to_numpy()
-    grown = {
-        name: np.where(west, (people.customers[name] * factor).round(), people.customers[name])
-        for name in ("spend_cents", "lines", "priced_lines", "reordered_lines")
-    }
-    grown = {name: values.astype("int64") for name, values in grown.items()}
-    customers = people.customers.assign(**grown)
-    return replace(counts, people=replace(people, customers=customers, labels=labels))
-
-
-def test_where_loyalty_makes_no_difference_it_is_found_as_often_as_the_level_says(counted):
-    """200 deals of the value of an order among customers: p < 0.05 in 3 to 7 % of 1,200 tests."""
-    people, settings = counted.active_people.by_id(), counted.settings
-    codes, names = comparisons.codes_of(people.labels, "loyalty_flag", settings.labels.missing)
-    split, random = statistics.Split.of(codes, len(names)), np.random.default_rng(1)
-    p_values = []
-    for prefix in ("", "early_"):
-        orders = people.customers[f"{prefix}orders"].to_numpy()
-        value = people.customers[f"{prefix}spend_cents"].to_numpy() / orders
-        deals = (random.permutation(value) for _ in range(200))
-        p_values += [split.compare(dealt * orders, orders).p_value for dealt in deals]
-    share = (np.concatenate(p_values) < 0.05).mean()
-    print(f"\nloyalty null: {share:.4f} of {np.size(p_values)}")
-    assert 0.03 <= share <= 0.07
-
-
-@pytest.mark.parametrize("factor", [1.10, 1.15])
-def test_a_region_with_larger_orders_is_named_and_never_called_the_same(counted, factor):
-    """20 deals of the regions among 8,133 active customers: named in 18 at least."""
-    found, settings = [], counted.settings
-    others = {
-        "spend_by_time": q02_spending.spend_by_time(counted),
-        "department_times": q02_spending.department_times(counted),
-        "redundancy": pd.DataFrame({"attribute": ["region"], "redundant": ["no"]}),
-    }
-    for seed in PLANTED_SEEDS:
-        counts = with_regions_dealt(counted, seed, factor)
-        tables = result_tables(counts)
-        tables["group_shares"] = group_shares(tables["habits"])
-        tables |= comparisons.judge(counts, others, settings)
-        tables["split_halves"] = group_halves.split_halves(counts, tables)
-        answer, _ = finding.answer(q07_region.by_region, tables, settings)
-        found.append((answer.kind, answer.headline))
-    named = sum(kind == finding.DIFFERENCE and "West" in headline for kind, headline in found)
-    print(f"\nWest {factor}: named in {named} of {len(found)}")
-    assert named >= 18
-    assert finding.NO_DIFFERENCE not in [kind for kind, _ in found]
 
 
 # ---- real customers -----------------------------------------------------------------------------
 
 
-<<<<<<< HEAD
 def analysed(run: Run) -> tuple[dict[str, pd.DataFrame], list[dict]]:
     """Give the result tables and the findings of stage 05."""
     return run.all_results, run.analysis["paper"].found
@@ -751,16 +511,6 @@ def test_the_real_panel_shows_what_is_true_of_it(real_run):
     said = " ".join(finding["headline"] for finding in found if finding["question"] == "Q9")
     assert "snacks" in said
     assert "meat" in said
-=======
-def test_the_real_panel_shows_what_is_true_of_it(panel: Path, tmp_path: Path):
-    """1,200 real customers: income and goods, the restated attribute, the busy times, no region."""
-    results, found = analysed(run_stages(panel, tmp_path, "corrected"))
-    (income, _) = [each for each in found if each["question"] == "Q9"]
-    print(f"\n{income['headline']}. {income['so_what']}")
-    assert income["kind"] == finding.DIFFERENCE
-    assert "snacks" in income["headline"]
-    assert "meat and seafood" in income["headline"] + income["so_what"]
->>>>>>> g_groups
 
     redundant = results["redundancy"].query("redundant == 'yes'")
     assert list(redundant["attribute"]) == ["family_status"]
