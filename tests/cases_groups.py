@@ -2,11 +2,11 @@
 
 import pandas as pd
 
+from basket.analysis.questions import profiles_of_people as q10
 from basket.analysis.questions import q06_habits as q06
 from basket.analysis.questions import q07_region as q07
 from basket.analysis.questions import q08_family as q08
 from basket.analysis.questions import q09_classes as q09
-from basket.analysis.questions import q10_profiles as q10
 from group_tables import BOTH, alike, chosen, comparison, overall, preferred, tables
 
 REGION = "region at equal income: the farthest from the others"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from basket.analysis.finding import Evidence, Finding, TooLittleData
-from basket.analysis.questions import q06_habits, q07_region, q09_classes, q10_profiles
+from basket.analysis.questions import profiles_of_people, q06_habits, q07_region, q09_classes
 from basket.checks.verify import unexplained
 from cases_groups import FIGURE_PARTS, FIGURES, FINDINGS, REGIONS, bands, loyalty, profiles
 from group_tables import alike, overall, tables
@@ -99,7 +99,7 @@ def of_loyalty() -> dict:
             "Too few customers have a known age or income to look for steps.",
         ),
         (
-            q10_profiles.how_profiles_differ,
+            profiles_of_people.how_profiles_differ,
             profiles((1, 1, 1)) | {"profiles": profiles((1, 1, 1))["profiles"].tail(1)},
             "No profile has enough customers to be shown.",
         ),

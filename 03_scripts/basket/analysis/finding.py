@@ -34,6 +34,8 @@ SAID = {  # what a finding rests on, as its so-what says it
     frozenset({INVENTED_PRICES, INVENTED_CUSTOMERS}): "Prices and customers' ages, incomes, "
     "families and states are invented in this data: this shows the method.",
 }
+QUIET_WINDOWS, SOONER, ONE_MORE_LINE, BOTH = "quiet windows", "sooner", "one more line", "both"
+SIZES = ("rank", "orders", "share_of_orders", "spend", "share_of_spend")  # of a lever's prize
 NEVER_HIGH = {INVENTED_PRICES, INVENTED_CUSTOMERS, INCOMPLETE_HISTORIES}
 UNITS = {  # of a column in one table, where the dictionary gives that of most tables
     "busiest_times.index_low": "times the average",
@@ -92,10 +94,12 @@ class Touch:
 class Prize:
     """What acting could touch, of the active population: orders, US dollars, share of spend.
 
-    `what_if` says it in a sentence. It is no effect: nothing was varied in this data.
+    `what_if` says it in a sentence. It is no effect: nothing was varied in this data. `lever` names
+    the row of the table prizes that sizes it, once all levers are sized.
     """
 
     what_if: str
+    lever: str = ""
     orders: int | None = None
     spend: float | None = None
     share_of_spend: float | None = None
@@ -239,6 +243,25 @@ def require_histories(tables: dict[str, pd.DataFrame]) -> None:
     """Raise IncompleteHistories where too many customers' histories have holes (D-46)."""
     if len(completeness.beyond_limit(tables["completeness"])):
         raise IncompleteHistories("Histories are incomplete.")
+
+
+def sized(found: dict, prizes: pd.DataFrame) -> dict:
+    """Size the prize of a recorded finding by its lever, if the table prizes has it."""
+    lever = (found["prize"] or {}).get("lever")
+    if not lever or lever not in set(prizes["lever"]):
+        return found
+    seen = Evidence({"prizes": prizes})
+    row = seen.row("prizes", lever=lever)
+    cells = {name: row.cell(name, f"prize_{name}") for name in SIZES}
+    what_if = (
+        f"{row.cell('what_if', 'prize_what_if')}: {cells['orders']:,} orders, "
+        f"{cells['share_of_orders']:.1%} of all"
+    )
+    return found | {
+        "prize": found["prize"] | cells | {"what_if": f"{what_if[0].upper()}{what_if[1:]}."},
+        "numbers": found["numbers"] | seen.numbers,
+        "evidence": [*found["evidence"], *seen.evidence],
+    }
 
 
 def record(number: int, question: str, finding: Finding, seen: Evidence) -> dict:

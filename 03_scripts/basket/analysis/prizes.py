@@ -7,11 +7,11 @@ that settings name would be worth, if it came. Dollars rest on invented prices.
 import numpy as np
 import pandas as pd
 
+from basket.analysis.finding import BOTH, ONE_MORE_LINE, QUIET_WINDOWS, SOONER
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
 from basket.tables.sums import HOURS, per
 
-QUIET_WINDOWS, SOONER, ONE_MORE_LINE, BOTH = "quiet windows", "sooner", "one more line", "both"
 COLUMNS = [
     *("rank", "lever", "touches", "base_orders", "base_spend", "change", "change_unit"),
     *("orders", "share_of_orders", "spend", "share_of_spend", "what_if"),
@@ -63,7 +63,7 @@ def _quiet_windows(results: dict, counts: Counts, more: float) -> dict:
         "change_unit": "more orders",
         "orders": more * orders,
         "spend": more * spend,
-        "what_if": f"{more:.0%} more orders in these windows",
+        "what_if": f"{more:.0%} more orders in the quiet windows",
     }
 
 
@@ -89,7 +89,8 @@ def _sooner(results: dict, days: float) -> list[dict]:
                 "change_unit": "days sooner",
                 "orders": more * row.orders,
                 "spend": more * row.spend,
-                "what_if": f"{days:g} day sooner, from {gap:g} days to {gap - days:g}",
+                "what_if": f"{row.group.lower()}s {days:g} day sooner, "
+                f"from {gap:g} days to {gap - days:g}",
             }
         )
     return rows
@@ -117,8 +118,6 @@ def _one_more_line(results: dict, counts: Counts, share: float) -> dict:
 
 def _both(results: dict, counts: Counts, share: float) -> dict:
     pairs = results["product_pairs"]
-    if "candidate" not in pairs:
-        return {}
     pairs = pairs[pairs["candidate"] == "yes"]
     if pairs.empty:
         return {}
@@ -139,5 +138,5 @@ def _both(results: dict, counts: Counts, share: float) -> dict:
         "change_unit": "of these orders add the other",
         "orders": share * single / lines,
         "spend": share * single * price,
-        "what_if": f"{share:.0%} of these orders add the other product",
+        "what_if": f"{share:.0%} of the orders with one of the pair add the other",
     }

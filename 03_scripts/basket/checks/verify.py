@@ -14,6 +14,7 @@ from basket.project.stages import DONE, USAGE
 from basket.run.manifest import hashes_in
 
 NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?")
+HOUR = re.compile(r"\b0?(\d{1,2}):00\b")
 TOLERANCE = 1e-9
 DECIMALS = (0, 1, 2, 3, 4)
 NO_NUMBER = re.compile(
@@ -103,14 +104,19 @@ def unexplained(sentence: str, numbers: dict[str, dict]) -> list[str]:
     values = [number["value"] for number in numbers.values()]
     keys = [key for number in numbers.values() for key in number["where"].values()]
     texts = [value for value in values if isinstance(value, str)]
-    known = set(NUMBER.findall(" ".join([*texts, *map(str, keys)])))
+    known = set(NUMBER.findall(_whole_hours(" ".join([*texts, *map(str, keys)]))))
     for value in values:
         if isinstance(value, int | float):
             said = (value, 100 * value, 100 * abs(value - 1))  # 1.12 times is 12 % more
             shown = [f"{n:,.{decimals}f}" for n in said for decimals in DECIMALS]
             known.update(shown, [f"{value:g}"])
-    found = NUMBER.findall(sentence.replace(":00", ""))  # hours of the day are whole
+    found = NUMBER.findall(_whole_hours(sentence))
     return [shown for shown in found if not {shown, shown.rstrip(",")} & known]
+
+
+def _whole_hours(text: str) -> str:
+    """Say hours of the day as the numbers that they are: 07:00 is 7."""
+    return HOUR.sub(r"\1", text)
 
 
 def _rows_of(folders: Folders, table: str) -> list[dict[str, str]]:

@@ -75,6 +75,10 @@ class Paper:
             )
         )
 
+    def size(self) -> None:
+        """Size the prizes of the findings by the table prizes."""
+        self.found = [finding.sized(found, self.results["prizes"]) for found in self.found]
+
     def tests(self, question: str) -> pd.DataFrame:
         """Pick the comparisons of one question, largest effects first, without those in strata."""
         tests = self.results["tests"]

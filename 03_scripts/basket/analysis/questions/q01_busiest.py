@@ -12,6 +12,7 @@ from basket.analysis.finding import (
     HYPOTHESIS,
     MORE,
     NO_ACTION,
+    QUIET_WINDOWS,
     SALES,
     Evidence,
     Finding,
@@ -280,12 +281,14 @@ def busiest(seen: Evidence, settings: Settings) -> Finding:
     )
 
 
-def _prize(row, name: str, what_if: str) -> Prize:
+def _prize(row, name: str, what_if: str, lever: str = "") -> Prize:
     """Give the orders at some times, and their spend where anything has a price."""
     spend = row.cell("spend", f"{name}_spend")
     share = row.cell("share_of_spend", f"{name}_share_of_spend") if spend else None
     orders = row.cell("orders", f"{name}_orders")
-    return Prize(what_if=what_if, orders=orders, spend=spend or None, share_of_spend=share)
+    return Prize(
+        what_if=what_if, lever=lever, orders=orders, spend=spend or None, share_of_spend=share
+    )
 
 
 def quiet(seen: Evidence, settings: Settings) -> Finding:
@@ -325,6 +328,7 @@ def quiet(seen: Evidence, settings: Settings) -> Finding:
             "windows",
             f"The quietest windows of all days hold {orders:,} orders, {share:.1%} of all; a tenth "
             f"more orders in them would be {more:.2%} more in all.",
+            lever=QUIET_WINDOWS,
         ),
         confidence="low"
         if few or not sure

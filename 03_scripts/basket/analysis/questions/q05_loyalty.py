@@ -14,6 +14,7 @@ from basket.analysis.finding import (
     DESIGN,
     HYPOTHESIS,
     MORE,
+    SOONER,
     Evidence,
     Finding,
     Prize,
@@ -336,6 +337,7 @@ def returning(seen: Evidence, settings: Settings) -> Finding:
         prize=Prize(
             what_if=f"{later:,} orders came later than the customer's usual gap, "
             f"{share_later:.0%} of all returns.",
+            lever=f"{SOONER}, {settings.flags['loyalty_flag'].labels[1]}",
             orders=later,
         ),
         confidence=_confidence(seen.tables["usual_gaps"], settings),

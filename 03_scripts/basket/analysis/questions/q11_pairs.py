@@ -12,6 +12,7 @@ import pandas as pd
 from basket.analysis import figure
 from basket.analysis.comparisons import codes_of
 from basket.analysis.finding import (
+    BOTH,
     CANDIDATE,
     DESIGN,
     HYPOTHESIS,
@@ -309,6 +310,7 @@ def strongest_pair(seen: Evidence, settings: Settings) -> Finding:
         prize=Prize(
             what_if=f"{reached:,} orders of half of the customers hold “{bought}”, {orders:,} of "
             f"them with “{offered}”.",
+            lever=BOTH,
             orders=reached,
         ),
         **said,

@@ -275,7 +275,7 @@ def what_depends(seen: Evidence, settings: Settings) -> Finding:
         + (" Agree on that label's threshold before anybody uses it." if unused else ""),
         action_basis=DESIGN,
         confidence="high",
-        rests_on=tuple({*rests_on, *([INVENTED_CUSTOMERS] if about_people else [])}),
+        rests_on=tuple(sorted({*rests_on, *([INVENTED_CUSTOMERS] if about_people else [])})),
         figure="sensitivity",
         change_mind="A business reason for other thresholds.",
     )

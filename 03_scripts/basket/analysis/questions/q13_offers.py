@@ -16,6 +16,7 @@ from basket.analysis.finding import (
     DIFFERENCE,
     HYPOTHESIS,
     MORE,
+    ONE_MORE_LINE,
     UNDECIDED,
     Evidence,
     Finding,
@@ -299,6 +300,8 @@ def what_to_offer(seen: Evidence, settings: Settings) -> Finding:
         touches=(Touch(attribute="own history", direction=MORE),),
         confidence="high" if better else "low",
         figure="offers",
-        prize=Prize(what_if=f"{customers:,} customers have a history to choose from."),
+        prize=Prize(
+            what_if=f"{customers:,} customers have a history to choose from.", lever=ONE_MORE_LINE
+        ),
         change_mind="A trial in which what is bought anyway needs no offer.",
     )

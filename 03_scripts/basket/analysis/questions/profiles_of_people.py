@@ -1,4 +1,4 @@
-"""Q10: what the customer profiles tell beyond income, and how much they spend."""
+"""Q9, second half: what profiles of age, family and income tell beyond income."""
 
 from dataclasses import replace
 
@@ -7,18 +7,12 @@ import pandas as pd
 from basket.analysis import figure
 from basket.analysis.finding import Evidence, Finding, TooLittleData
 from basket.analysis.measures import OF_ORDERS
-from basket.analysis.question import WHOM, Question
 from basket.analysis.questions.group_differences import value_of_groups, whether_groups_differ
 from basket.analysis.questions.group_halves import held_equal, published_rows
+from basket.analysis.questions.q09_classes import QUESTION  # noqa: F401
 from basket.analysis.where import where
 from basket.project.settings import Settings
 
-QUESTION = Question(
-    id="Q10",
-    title="Profiles",
-    text="How do the profiles differ in order value, frequency, products, timing and loyalty?",
-    part=WHOM,
-)
 HABITS = ["mean_order_value", "mean_item_price", "median_days_between_orders", "reorder_rate"]
 LIMITS = ("", "_low", "_high")
 
