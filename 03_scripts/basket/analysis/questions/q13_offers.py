@@ -16,6 +16,7 @@ from basket.analysis.finding import (
     DIFFERENCE,
     HYPOTHESIS,
     MORE,
+    NO_ACTION,
     ONE_MORE_LINE,
     UNDECIDED,
     Evidence,
@@ -295,9 +296,11 @@ def what_to_offer(seen: Evidence, settings: Settings) -> Finding:
         so_what=f"Counted on the last order of {customers:,} customers, which no list had seen. "
         f"The best sellers of a customer's own segment reach {segment:.0%}.",
         action="Try offers from each customer's own history, against a control group that sees the "
-        "best sellers.",
-        action_basis=HYPOTHESIS,
-        touches=(Touch(attribute="own history", direction=MORE),),
+        "best sellers."
+        if better
+        else "No action follows.",
+        action_basis=HYPOTHESIS if better else NO_ACTION,
+        touches=(Touch(attribute="own history", direction=MORE),) if better else (),
         confidence="high" if better else "low",
         figure="offers",
         prize=Prize(

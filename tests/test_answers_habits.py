@@ -1,0 +1,314 @@
+"""What Q10, Q13 and Q14 say, word for word, on small tables made by hand.
+
+Each cell of these tables holds a number of its own, so that a number in the wrong place is seen.
+"""
+
+import pandas as pd
+import pytest
+
+from basket.analysis.finding import (
+    DESCRIPTION,
+    DESIGN,
+    DIFFERENCE,
+    HYPOTHESIS,
+    INVENTED_CUSTOMERS,
+    LESS,
+    MARKETING,
+    MORE,
+    NO_ACTION,
+    NOT_ANSWERED,
+    UNDECIDED,
+    Evidence,
+    Touch,
+    answer,
+    sized,
+)
+from basket.analysis.questions import q10_segments, q13_offers, q14_trial
+from basket.checks.verify import unexplained
+
+ACTIVE = pd.DataFrame({"population": ["active"]})
+WHOLE = pd.DataFrame({"what": ["holes"], "found": [0], "of": [9], "share": [0.0], "limit": [0.01]})
+HOLES = WHOLE.assign(found=8, share=8 / 9)
+
+
+def frame(columns: str, *rows: tuple) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=columns.split())
+
+
+SEGMENTS = frame(
+    "segment customers share_of_customers orders share_of_orders share_of_lines median_gap_days "
+    "mean_lines_per_order reorder_rate top_department top_lift",
+    ("Weekly top-up", 97, 0.101, 2_749, 0.153, 0.063, 5.5, 4.0, 0.71, "alcohol", 2.34),
+    ("Weekly big shop", 126, 0.131, 3_409, 0.191, 0.312, 6.0, 15.6, 0.67, "", float("nan")),
+    ("Monthly tiny", 10, 0.011, 20, 0.002, 0.9, 29.0, 1.5, 0.2, "", float("nan")),
+)
+DRINKERS = SEGMENTS.assign(share_of_lines=[0.412, 0.312, 0.9])
+
+
+def gain(own: float, own_low: float, people_high: float) -> pd.DataFrame:
+    return frame(
+        "grouping measure customers r_squared r_squared_low r_squared_high",
+        ("profile", "lines_per_order", 957, -0.009, -0.033, people_high),
+        ("segment", "lines_per_order", 960, own, own_low, 0.55),
+        ("segment", "order_value", 955, 0.44, 0.4, 0.5),
+    )
+
+
+def lists(own_low: float, store_high: float) -> pd.DataFrame:
+    return frame(
+        "source order_number last_order customers precision precision_low precision_high",
+        ("store", None, "all", 961, 0.071, 0.06, store_high),
+        ("segment", None, "all", 962, 0.082, 0.075, 0.09),
+        ("own", None, "all", 963, 0.294, own_low, 0.31),
+        ("own", 5, "5 to 9", 300, 0.28, 0.26, 0.3),
+    )
+
+
+def trials(supported: str) -> pd.DataFrame:
+    return frame(
+        "finding outcome lift weeks customers_here mean_orders sd_orders customers_per_arm supported",
+        ("F02", "all orders", 0.02, 8, 890, 4.54, 3.65, 26_000, supported),
+        ("F02", "all orders", 0.05, 8, 890, 4.54, 3.65, 4_100, "no"),
+        ("F02", "orders in the windows", 0.02, 8, 890, 0.09, 0.33, 530_000, "no"),
+    )
+
+
+def said(function, settings, **tables):
+    seen = Evidence({"habits": ACTIVE, "completeness": WHOLE} | tables)
+    found = function(seen, settings)
+    parts = [
+        found.headline,
+        found.so_what,
+        found.action,
+        found.prize.what_if if found.prize else "",
+    ]
+    assert unexplained(" ".join(parts), seen.numbers) == []
+    return found
+
+
+# ---- Q10 ----------------------------------------------------------------------------------------
+
+
+def test_the_segment_with_most_order_lines_is_named_with_its_own_numbers(settings):
+    found = said(q10_segments.which_segments, settings, segments=SEGMENTS)
+    assert found.headline == (
+        "Weekly big shop customers are 13% of customers and take 31% of all order lines"
+    )
+    assert found.so_what == (
+        "They order every 6 days, 15.6 lines at a time, and 67% of their lines are reorders."
+    )
+    assert found.action == (
+        "Try offers that keep Weekly big shop customers in their rhythm, against a control group."
+    )
+    assert (
+        found.prize.what_if == "3,409 orders, 19% of all, are placed by Weekly big shop customers."
+    )
+    assert found.prize.orders == 3_409
+    assert found.touches == (Touch(segment="Weekly big shop", direction=MORE),)
+    assert (found.kind, found.action_basis) == (DESCRIPTION, HYPOTHESIS)
+    assert (found.confidence, found.owner, found.rests_on) == ("high", MARKETING, ())
+    assert found.figure == "segments"
+
+
+def test_what_a_segment_buys_more_of_is_said_where_it_is_proven(settings):
+    found = said(q10_segments.which_segments, settings, segments=DRINKERS)
+    assert found.headline.startswith("Weekly top-up customers are 10% of customers and take 41%")
+    assert found.so_what == (
+        "They order every 5.5 days, 4.0 lines at a time, and 71% of their lines are reorders. They "
+        "have 2.3 times the others' share of alcohol."
+    )
+
+
+def test_the_figure_of_segments_names_the_one_with_most_lines(settings):
+    made = q10_segments.mix_of_segments({"segments": SEGMENTS}, settings)
+    assert made.title == "Weekly big shop: 13% of customers, 31% of order lines"
+    assert made.alt == (
+        "Bars by segment of habits; Weekly big shop has the most order lines, 31.2%, of 13.1% of "
+        "customers."
+    )
+    assert made.data["segment"].tolist() == ["Weekly top-up", "Weekly big shop"]  # none is tiny
+
+
+@pytest.mark.parametrize(
+    ("own_low", "people_high", "kind", "headline", "action"),
+    [
+        (
+            0.45,
+            0.013,
+            DIFFERENCE,
+            "A customer's own first orders foretell 49% of how later baskets differ in size; age, "
+            "family and income at most 1%",
+            "Address customers by their own rhythm and basket; leave age, family and income out.",
+        ),
+        (
+            0.01,
+            0.013,
+            UNDECIDED,
+            "Whether a customer's own habits foretell later baskets better than age, family and "
+            "income is undecided with this data",
+            "No action follows.",
+        ),
+    ],
+)
+def test_habits_are_said_to_foretell_only_where_their_interval_is_above_that_of_people(
+    settings, own_low, people_high, kind, headline, action
+):
+    table = gain(0.49, own_low, people_high)
+    found = said(q10_segments.what_habits_add, settings, segment_gain=table)
+    assert (found.kind, found.headline, found.action) == (kind, headline, action)
+    assert found.so_what == (
+        "Learnt on the first half of each customer's orders and judged on the second, on customers "
+        "not learnt from (960 of them)."
+    )
+    decided = kind == DIFFERENCE
+    assert found.touches == (
+        (
+            Touch(attribute="rhythm and basket", direction=MORE),
+            Touch(attribute="profile", direction=LESS),
+        )
+        if decided
+        else ()
+    )
+    assert found.action_basis == (DESIGN if decided else NO_ACTION)
+    assert found.confidence == ("high" if decided else "low")
+    assert found.rests_on == (INVENTED_CUSTOMERS,)
+    made = q10_segments.what_foretells({"segment_gain": table}, settings)
+    assert made.title == (
+        "Rhythm and basket foretell later baskets; age, family and income do not"
+        if decided
+        else "No grouping is proven to foretell later baskets better than another"
+    )
+    assert made.alt == (
+        "Dots with intervals by grouping; rhythm and basket explain 49.0% of how later orders "
+        "differ in size."
+    )
+
+
+# ---- Q13 ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("own_low", "kind"), [(0.28, DIFFERENCE), (0.05, UNDECIDED)])
+def test_own_history_is_held_against_the_best_sellers(settings, own_low, kind):
+    table = lists(own_low, 0.076)
+    found = said(q13_offers.what_to_offer, settings, offers=table)
+    assert found.headline == (
+        "Of ten products that a customer has bought most, 29% are in the next order; of the store's "
+        "ten best sellers, 7%"
+    )
+    assert found.so_what == (
+        "Counted on the last order of 963 customers, which no list had seen. The best sellers of a "
+        "customer's own segment reach 8%."
+    )
+    better = kind == DIFFERENCE
+    assert found.action == (
+        "Try offers from each customer's own history, against a control group that sees the best "
+        "sellers."
+        if better
+        else "No action follows."
+    )
+    assert (found.kind, found.action_basis) == (kind, HYPOTHESIS if better else NO_ACTION)
+    assert found.touches == ((Touch(attribute="own history", direction=MORE),) if better else ())
+    assert found.confidence == ("high" if better else "low")
+    assert found.prize.what_if == "963 customers have a history to choose from."
+    made = q13_offers.precision_by_source({"offers": table}, settings)
+    assert made.title == (
+        "Of ten suggestions, most hit when they come from the customer's own most bought products"
+    )
+    assert made.alt == (
+        "Dots with intervals for three lists of suggestions; the customer's own most bought "
+        "products hit 29.4% of the time."
+    )
+
+
+# ---- Q14 ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("supported", "enough"), [("yes", "enough for both arms."), ("no", "too few for such a trial.")]
+)
+def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, enough):
+    table = trials(supported)
+    found = said(q14_trial.how_to_try, settings, trial_plan=table)
+    assert found.headline == (
+        "A trial that can see 2% more orders in 8 weeks needs about 26,000 customers in each arm"
+    )
+    assert found.so_what == (
+        "A customer places 4.5 orders in 8 weeks, with a standard deviation of 3.6. This data has "
+        f"890 such customers, {enough}"
+    )
+    assert found.action == (
+        "Draw customers into two arms by a hash of their id, show the action to one, and count all "
+        "orders of both: the orders in a window alone may only have moved there."
+    )
+    assert (found.kind, found.action_basis, found.confidence) == (DESCRIPTION, DESIGN, "medium")
+    made = q14_trial.sizes_by_lift({"trial_plan": table}, settings)
+    assert made.title == "A trial needs 26,000 customers an arm or more to see 2% more"
+    assert made.alt == (
+        "Bars of the customers that each arm needs, by action; the least are 26,000."
+    )
+    assert made.data["trial"].tolist() == ["F02, orders in the windows", "F02, all orders"]
+
+
+# ---- what cannot be said ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("function", "tables", "headline"),
+    [
+        (
+            q10_segments.which_segments,
+            {"segments": SEGMENTS.tail(1)},
+            "Not answered: no segment has enough customers to be shown",
+        ),
+        (
+            q10_segments.what_habits_add,
+            {"segment_gain": gain(0.5, 0.4, 0.1).head(0)},
+            "Not answered: no customer has orders enough to foretell some from others",
+        ),
+        (
+            q13_offers.what_to_offer,
+            {"offers": lists(0.2, 0.1).head(1)},
+            "Not answered: no active customer has an order after another one",
+        ),
+        (
+            q14_trial.how_to_try,
+            {"trial_plan": trials("no").head(0)},
+            "Not answered: no action is to be tried, or no customer was seen long enough",
+        ),
+        *(
+            (function, {"completeness": HOLES}, "Not answered: histories are incomplete")
+            for function in (
+                q10_segments.which_segments,
+                q10_segments.what_habits_add,
+                q13_offers.what_to_offer,
+            )
+        ),
+    ],
+)
+def test_what_cannot_be_said_says_why(settings, function, tables, headline):
+    found, _ = answer(function, {"habits": ACTIVE, "completeness": WHOLE} | tables, settings)
+    assert found.kind == NOT_ANSWERED
+    assert found.headline.startswith(headline)
+
+
+# ---- prizes -------------------------------------------------------------------------------------
+
+
+def test_a_prize_is_sized_by_its_own_lever():
+    prizes = frame(
+        "rank lever orders share_of_orders spend share_of_spend what_if",
+        (1, "sooner, Regular customer", 1_238, 0.069, 95_000.5, 0.071, "one day sooner"),
+        (2, "quiet windows", 117, 0.0065, 9_000.25, 0.0066, "10% more orders"),
+    )
+    found = {
+        "prize": {"lever": "quiet windows", "what_if": "before", "orders": 5, "spend": None},
+        "numbers": {"a": 1},
+        "evidence": ["quiet_windows"],
+    }
+    now = sized(found, prizes)
+    assert now["prize"]["what_if"] == "10% more orders: 117 orders, 0.7% of all."
+    assert [now["prize"][name] for name in ("rank", "orders", "spend")] == [2, 117, 9_000.25]
+    assert now["evidence"] == ["quiet_windows", "prizes"]
+    assert unexplained(now["prize"]["what_if"], now["numbers"]) == []
+    assert sized(found | {"prize": None}, prizes)["prize"] is None
+    assert sized(found | {"prize": {"lever": "other"}}, prizes)["prize"] == {"lever": "other"}
