@@ -285,7 +285,7 @@ def test_a_planted_day_of_large_orders_is_chosen_within_customers(settings):
 
 def test_a_window_is_quiet_only_where_its_whole_interval_lies_below_the_average(settings):
     orders = np.random.default_rng(6).poisson(1, (400, 7, 24))
-    orders[:, 5, 10:13] //= 2  # Thursday
+    orders[:, 5, 10:13] //= 3  # Thursday
     orders[:, 2, 7:10] //= 2  # Monday, from the first waking hour on
     orders[:, 6] = 0
     table = windows.quiet_windows(few(settings, orders=orders)).set_index("day_name")
