@@ -66,7 +66,8 @@ def lists(own_low: float, store_high: float) -> pd.DataFrame:
 
 def trials(supported: str) -> pd.DataFrame:
     return frame(
-        "finding outcome lift weeks customers_here mean_orders sd_orders customers_per_arm supported",
+        "finding outcome lift weeks customers_here mean_orders sd_orders customers_per_arm "
+        "supported",
         ("F02", "all orders", 0.02, 8, 890, 4.54, 3.65, 26_000, supported),
         ("F02", "all orders", 0.05, 8, 890, 4.54, 3.65, 4_100, "no"),
         ("F02", "orders in the windows", 0.02, 8, 890, 0.09, 0.33, 530_000, "no"),
@@ -192,8 +193,8 @@ def test_own_history_is_held_against_the_best_sellers(settings, own_low, kind):
     table = lists(own_low, 0.076)
     found = said(q13_offers.what_to_offer, settings, offers=table)
     assert found.headline == (
-        "Of ten products that a customer has bought most, 29% are in the next order; of the store's "
-        "ten best sellers, 7%"
+        "Of ten products that a customer has bought most, 29% are in the next order; of the "
+        "store's ten best sellers, 7%"
     )
     assert found.so_what == (
         "Counted on the last order of 963 customers, which no list had seen. The best sellers of a "
@@ -302,7 +303,7 @@ def test_a_prize_is_sized_by_its_own_lever():
     )
     found = {
         "prize": {"lever": "quiet windows", "what_if": "before", "orders": 5, "spend": None},
-        "numbers": {"a": 1},
+        "numbers": {},
         "evidence": ["quiet_windows"],
     }
     now = sized(found, prizes)
