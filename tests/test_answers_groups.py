@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from basket.analysis.finding import Evidence, Finding, TooLittleData
@@ -11,6 +12,7 @@ from basket.checks.verify import unexplained
 from cases_groups import FIGURE_PARTS, FIGURES, FINDINGS, REGIONS, bands, loyalty, profiles
 from group_tables import alike, overall, tables
 
+WHOLE = pd.DataFrame({"what": [""], "found": [0], "of": [9], "share": [0.0], "limit": [0.01]})
 ANSWERS = Path(__file__).parent / "answers_groups.md"
 
 
@@ -22,7 +24,7 @@ def said(case: str, settings) -> dict[str, str]:
         first = ", ".join(str(made.data[name].iloc[0]) for name in (made.x, *made.series))
         return {part: f"{getattr(made, part)}" for part in FIGURE_PARTS} | {"first row": first}
     function, given = FINDINGS[case]
-    found = function(Evidence(given), settings)
+    found = function(Evidence({"completeness": WHOLE} | given), settings)
     touches = "; ".join(
         ", ".join(f"{name} {value}" for name, value in asdict(touch).items() if value)
         for touch in found.touches
@@ -60,7 +62,7 @@ def test_no_answer_is_left_over_and_none_shows_what_a_program_would():
 @pytest.mark.parametrize("case", FINDINGS)
 def test_every_number_of_a_sentence_is_a_cell(case, settings):
     function, given = FINDINGS[case]
-    seen = Evidence(given)
+    seen = Evidence({"completeness": WHOLE} | given)
     found = function(seen, settings)
     parts = [
         found.headline,
@@ -109,13 +111,13 @@ def test_where_the_data_holds_too_little_the_true_reason_is_given(
     function, given, reason, settings
 ):
     with pytest.raises(TooLittleData, match=reason):
-        function(Evidence(given), settings)
+        function(Evidence({"completeness": WHOLE} | given), settings)
 
 
 def test_no_two_cases_of_one_question_say_the_same_and_act_otherwise(settings):
     """An action that a finding gives follows from its kind: no hypothesis without a difference."""
     for case, (function, given) in FINDINGS.items():
-        found: Finding = function(Evidence(given), settings)
+        found: Finding = function(Evidence({"completeness": WHOLE} | given), settings)
         assert (found.action_basis == "hypothesis") <= (found.kind == "difference"), case
         assert ("control group" in found.action) == (found.action_basis == "hypothesis"), case
         assert (found.prize is not None) == (found.action_basis == "hypothesis"), case

@@ -103,7 +103,7 @@ LIKELIEST = (
     "order 5.1 times (4.2 to 6.6) as often as basket size explains, and 3.6 times (3.3 to 3.9) as "
     "often as the same customers' own habits explain"
 )
-REACHED = {"orders": 5_679, "spend": None, "share_of_spend": None}
+REACHED = {"lever": "both", "orders": 5_679, "spend": None, "share_of_spend": None}
 REACHED["what_if"] = (
     "5,679 orders of half of the customers hold “Hummus 1”, 1,235 of them with “Pita 1”."
 )

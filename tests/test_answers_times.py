@@ -31,6 +31,7 @@ FINDING = (
 )
 FIGURE = ("name", "title", "subtitle", "alt", "x_title", "y_title", "reference", "first row")
 NONE, UNDECIDED = "no practical difference", "undecided"
+WHOLE = pd.DataFrame({"what": [""], "found": [0], "of": [9], "share": [0.0], "limit": [0.01]})
 ACTIVE = pd.DataFrame({"population": ["active"]})  # a customer, so that there is something to say
 NAN = float("nan")
 
@@ -454,7 +455,7 @@ def parts_of(case: str, settings) -> dict[str, str]:
     """All that a finding or a figure says, part by part."""
     function, tables = (FINDINGS | FIGURES)[case]
     if case in FINDINGS:
-        found, _ = answer(function, {"habits": ACTIVE} | tables, settings)
+        found, _ = answer(function, {"habits": ACTIVE, "completeness": WHOLE} | tables, settings)
         said = {part: asdict(found)[part] for part in FINDING}
         said["touches"] = "; ".join(
             ", ".join(f"{name} {value}" for name, value in touch.items() if value)
@@ -462,7 +463,7 @@ def parts_of(case: str, settings) -> dict[str, str]:
         )
         said["rests_on"] = ", ".join(said["rests_on"])
         prize = said["prize"] or {}
-        said["prize"] = ", ".join(f"{value}" for value in prize.values() if value is not None)
+        said["prize"] = ", ".join(f"{value}" for value in prize.values() if value not in (None, ""))
         return {part: value or "(nothing)" for part, value in said.items()}
     made = function(tables, settings)
     low_and_high = (made.intervals or {}).get(made.series[0], [])
@@ -509,7 +510,7 @@ def test_no_sentence_is_left_over_and_none_shows_what_a_program_would():
 @pytest.mark.parametrize("case", FINDINGS)
 def test_every_number_of_a_sentence_is_a_cell(case, settings):
     function, tables = FINDINGS[case]
-    found, seen = answer(function, {"habits": ACTIVE} | tables, settings)
+    found, seen = answer(function, {"habits": ACTIVE, "completeness": WHOLE} | tables, settings)
     for said in (found.headline, found.so_what, found.action, found.prize and found.prize.what_if):
         assert unexplained(said or "", seen.numbers) == []
     assert not any(pd.isna(number["value"]) for number in seen.numbers.values())
@@ -518,7 +519,7 @@ def test_every_number_of_a_sentence_is_a_cell(case, settings):
 def test_no_action_touches_with_one_sign_what_another_touches_with_the_other(settings):
     touched = {}
     for case, (function, tables) in FINDINGS.items():
-        found, _ = answer(function, {"habits": ACTIVE} | tables, settings)
+        found, _ = answer(function, {"habits": ACTIVE, "completeness": WHOLE} | tables, settings)
         for touch in found.touches:
             touched.setdefault(touch.direction, []).append(case)
         assert bool(found.touches) == (found.action_basis == "hypothesis"), case
@@ -580,14 +581,18 @@ NO_ANSWER = {
 @pytest.mark.parametrize("case", NO_ANSWER)
 def test_where_there_is_no_answer_the_true_reason_is_given(case, settings):
     function, tables, reason = NO_ANSWER[case]
-    found, seen = answer(function, {"habits": ACTIVE} | tables, settings)
+    found, seen = answer(function, {"habits": ACTIVE, "completeness": WHOLE} | tables, settings)
     assert found.headline == f"Not answered: {reason}"
     assert (found.kind, found.confidence, found.touches) == ("not answered", "low", ())
     assert seen.numbers == {}
 
 
 def test_where_nobody_is_active_nothing_is_said(settings):
-    found, _ = answer(q01.busiest, {"habits": ACTIVE.assign(population="all")} | busy(), settings)
+    found, _ = answer(
+        q01.busiest,
+        {"habits": ACTIVE.assign(population="all"), "completeness": WHOLE} | busy(),
+        settings,
+    )
     assert found.headline == "Not answered: no customer has enough orders to count as active"
 
 
@@ -595,7 +600,7 @@ def test_where_nobody_is_active_nothing_is_said(settings):
 def test_a_misspelt_column_stops_the_run(case, settings):
     """A column that is not there is a mistake of ours and never a statement about the data."""
     function, tables = (FINDINGS | FIGURES)[case]
-    tables = {"habits": ACTIVE} | tables
+    tables = {"habits": ACTIVE, "completeness": WHOLE} | tables
 
     class Noted(dict):
         def __getitem__(self, name):

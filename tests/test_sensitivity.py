@@ -23,6 +23,8 @@ CUSTOMERS = pd.DataFrame(  # near the thresholds of loyalty, frequency, age, inc
         "max_order": [4, 9, 11, 35, 45],
         "median_days_between_orders": [9.0, 11, 19, np.nan, 30],
         "spend_cents": [900, 1100, 500, 0, 700],
+        "lines": [1, 1, 1, 1, 1],
+        "orders": [1, 1, 1, 1, 1],
         "priced_lines": [1, 1, 1, 0, 1],
         "age": [20, 39, 40, 64, 80],
         "n_dependants": [0, 1, 2, 3, 0],

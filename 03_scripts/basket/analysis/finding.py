@@ -169,6 +169,10 @@ class Row:
             raise AttributeError(f"{self._table} has no column {column}")
         return self.cell(column)
 
+    def holds(self, column: str) -> bool:
+        """Say whether a cell holds a value, without noting it."""
+        return bool(self._row[column].notna().iloc[0])
+
     def cell(self, column: str, name: str = "", unit: str = ""):
         """Read a cell and note it under `name`; `unit` where the column alone does not tell it."""
         described = result_column(column)

@@ -105,6 +105,7 @@ def unexplained(sentence: str, numbers: dict[str, dict]) -> list[str]:
     keys = [key for number in numbers.values() for key in number["where"].values()]
     texts = [value for value in values if isinstance(value, str)]
     known = set(NUMBER.findall(_whole_hours(" ".join([*texts, *map(str, keys)]))))
+    known |= {f"{int(shown):,}" for shown in known if shown.isdigit()}
     for value in values:
         if isinstance(value, int | float):
             said = (value, 100 * value, 100 * abs(value - 1))  # 1.12 times is 12 % more

@@ -176,8 +176,12 @@ def mean_income_by_age(tables: dict, settings: Settings) -> figure.Figure:
     )
 
 
-def _listed(cuts: str) -> str:
-    return str(cuts).replace(" | ", " and ")
+def _listed(cuts: str, attribute: str = "age") -> str:
+    """Say cuts in words: `35 and 65`, of income `$48,000 and $60,000`."""
+    each = str(cuts).split(" | ")
+    if attribute == "income":
+        each = [f"${float(cut):,.0f}" for cut in each]
+    return " and ".join(each)
 
 
 def by_income(seen: Evidence, settings: Settings) -> Finding:
@@ -338,8 +342,7 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
         seen.row("bands", attribute=attribute, measure=measure, method=method)
         for method in ("proposed", "course")
     )
-    unit = " dollars" if attribute == "income" else ""
-    cuts = f"{attribute} {_listed(row.cell('cuts', unit=attribute))}{unit}"
+    cuts = f"{attribute} {_listed(row.cell('cuts', unit=attribute), attribute)}"
     several, tell = ("steps", "tell") if " and " in cuts else ("a step", "tells")
     explained, usual_r2 = (
         f"{share:.1%}" if share > 0 else "nothing"

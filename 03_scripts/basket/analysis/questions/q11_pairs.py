@@ -4,8 +4,6 @@ Pairs are chosen on the first half of the customers; every number printed is the
 highest of many owes a part of its place to chance. `analysis/pairs.py` says what chance gives.
 """
 
-import math
-
 import numpy as np
 import pandas as pd
 
@@ -319,9 +317,10 @@ def strongest_pair(seen: Evidence, settings: Settings) -> Finding:
 
 def _how_often(row: Row) -> str:
     def interval(name: str) -> str:
-        low, high = row.cell(f"{name}_low"), row.cell(f"{name}_high")
-        known = math.isfinite(low) and math.isfinite(high)
-        return f"{row.cell(name):.1f} times" + f" ({low:.1f} to {high:.1f})" * known
+        times = f"{row.cell(name):.1f} times"
+        if not row.holds(f"{name}_low"):
+            return times
+        return f"{times} ({row.cell(f'{name}_low'):.1f} to {row.cell(f'{name}_high'):.1f})"
 
     return (
         f"is in one order {interval('lift_given_size')} as often as basket size explains, and "
