@@ -57,7 +57,15 @@ def planted(random, n=3000) -> People:
         "loyalty_flag": np.where(orders > 20, "Loyal", "New"),
     }
     labels = pd.DataFrame({name: pd.Categorical(each) for name, each in names.items()})
-    for name in ("age_group", "income_group", "family_status", "gender", "n_dependants", "profile"):
+    for name in (
+        "age_group",
+        "income_group",
+        "family_status",
+        "gender",
+        "n_dependants",
+        "profile",
+        "segment",
+    ):
         labels[name] = pd.Categorical(["all"] * n)
     times = np.repeat(orders[:, None], 5, axis=1)
     return People(customers, labels, orders[:, None], times, ["snacks"])

@@ -27,6 +27,8 @@ def of_run(results: dict) -> pd.DataFrame:
 def test_each_group_is_compared_with_the_others_as_the_sql_does(both):
     results, connection = both
     found, expected = of_run(results), compared(connection)
+    parts = expected.index.get_level_values("grouping").isin(["rhythm", "basket"])
+    expected = expected[~parts]  # of segments: they are tested together
     missing = expected.index.difference(found.index)
     assert len(expected) > 300 and missing.empty, missing
     found = found.loc[expected.index]
@@ -66,7 +68,7 @@ def test_the_habits_at_equal_orders_are_those_of_orders_2_to_5(both):
         SELECT label, count(DISTINCT user_id) AS customers, count(*) AS orders,
                sum(lines) AS lines, sum(spend_cents) / 100 / count(*) AS mean_order_value,
                sum(spend_cents) / 100 / sum(priced_lines) AS mean_item_price,
-               sum(least(gap_days, 30)) / count(gap_days) AS mean_gap,
+               sum(least(gap_days, 30)) / count(gap_days) AS mean_gap_up_to_30,
                sum(reordered_lines) / sum(lines) AS reorder_rate
         FROM orders JOIN active USING (user_id) JOIN customer_labels USING (user_id)
         WHERE attribute = 'loyalty_flag' AND order_number BETWEEN 2 AND 5

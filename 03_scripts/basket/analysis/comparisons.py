@@ -40,7 +40,10 @@ from basket.project.settings import Settings
 OTHERS = "others"
 INCOME, INCOME_GROUP, LOYALTY = "income", "income_group", "loyalty_flag"
 BY_DEFINITION = "by definition"
-RESTATED = {"orders", "median_days_between_orders", "mean_gap", "reorder_rate"}  # by loyalty
+RESTATED = {  # by the groups of a grouping that is made from them
+    LOYALTY: {"orders", "median_days_between_orders", "mean_gap", "reorder_rate"},
+    "segment": {"median_days_between_orders", "mean_gap", "mean_lines_per_order"},
+}
 RATIO_OF_TIME = {"spend_by_time": "order_value_ratio", "department_times": "lift"}
 
 
@@ -124,8 +127,9 @@ def _defined(grouping: str, measure: str, adjusted_for: str) -> str:
 
     Many orders within a year are short gaps, also between the first few of them.
     """
-    restates = measure == "mean_gap" if adjusted_for else measure in RESTATED
-    return BY_DEFINITION if grouping == LOYALTY and restates else ""
+    restated = RESTATED.get(grouping, set())
+    restates = measure == "mean_gap" if adjusted_for else True
+    return BY_DEFINITION if restates and measure in restated else ""
 
 
 def association_tests(labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:

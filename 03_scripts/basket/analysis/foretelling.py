@@ -41,8 +41,10 @@ def segment_gain(stage: Stage, counts: Counts) -> pd.DataFrame:
     )
     active = is_active(counts.people.customers, counts.settings)
     enough = active & (first["orders"] + second["orders"] >= FEWEST_ORDERS)
-    first, second = ({k: v[enough] for k, v in half.items()} for half in (first, second))
-    labels = groupings(counts.people.labels[enough], first, counts.settings)
+    chosen = np.flatnonzero(enough)  # by id, so that the splits do not depend on the parts
+    chosen = chosen[np.argsort(counts.people.customers["user_id"].to_numpy()[chosen])]
+    first, second = ({k: v[chosen] for k, v in half.items()} for half in (first, second))
+    labels = groupings(counts.people.labels.iloc[chosen], first, counts.settings)
     outcomes = measures(second)
     seen = [
         learnt_and_judged(codes, outcomes, counts.settings) | {"grouping": name}

@@ -51,7 +51,7 @@ def habits_at_equal_orders(counts: Counts) -> pd.DataFrame:
         mean_order_value=per(table["spend_cents"] / 100, table["orders"]),
         mean_lines_per_order=per(table["lines"], table["orders"]),
         mean_item_price=per(table["spend_cents"] / 100, table["priced_lines"]),
-        mean_gap=per(table["gap_days"], table["gaps"]),
+        mean_gap_up_to_30=per(table["gap_days"], table["gaps"]),
         reorder_rate=per(table["reordered_lines"], table["lines"]),
     )
 

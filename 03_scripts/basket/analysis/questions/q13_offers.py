@@ -80,6 +80,7 @@ def offers(stage: Stage, counts: Counts) -> pd.DataFrame:
     of the last order's products that were suggested; each customer counts once.
     """
     segments = counts.people.labels["segment"]
+    _, place_of_product = np.unique(counts.products["product_id"], return_inverse=True)
     found = stage.for_each_part(
         count_part,
         {
@@ -87,7 +88,7 @@ def offers(stage: Stage, counts: Counts) -> pd.DataFrame:
             "orders": ("analysis_orders", ["order_id", "user_id", "order_number"]),
             "customers": ("analysis_customers", ["user_id", "exclusion_flag"]),
         },
-        product_ids=counts.products["product_id"].to_numpy(),
+        place_of_product=place_of_product,
         segments=segments,
         users=counts.users,
         settings=counts.settings,
@@ -96,8 +97,7 @@ def offers(stage: Stage, counts: Counts) -> pd.DataFrame:
     owner = np.repeat(np.arange(len(sizes)), sizes)
     last = np.concatenate(found["last"])
     sold = found["sold"]  # segments x products, before the last orders
-    by_id = np.argsort(counts.products["product_id"].to_numpy())
-    by_store, by_segment = (best_sellers(each, by_id) for each in (sold.sum(axis=0)[None], sold))
+    by_store, by_segment = best_sellers(sold.sum(axis=0)[None]), best_sellers(sold)
     suggested = {"store": by_store[np.zeros(len(sizes), np.intp)], "segment": by_segment[segment]}
     hits = {
         source: np.bincount(owner, (last[:, None] == lists[owner]).any(axis=1), len(sizes))
@@ -113,7 +113,7 @@ def count_part(
     orders: pd.DataFrame,
     customers: pd.DataFrame,
     *,
-    product_ids: np.ndarray,
+    place_of_product: np.ndarray,
     segments: pd.Series,
     users: IdIndex,
     settings: Settings,
@@ -126,18 +126,17 @@ def count_part(
     """
     groups = segments.cat
     of_customer = groups.codes.to_numpy("intp")[users.locate(customers["user_id"].to_numpy())]
-    baskets, number = baskets_of(merged, orders, customers, product_ids, settings)
+    baskets, number = baskets_of(merged, orders, customers, place_of_product, settings)
     judged = np.unique(baskets.history[:, 0])  # who has a history, and so a last order after it
     place = np.full(len(customers), -1)
     place[judged] = np.arange(len(judged))
     who, product = baskets.history.T
-    cell = of_customer[who] * len(product_ids) + product
-    size = len(groups.categories) * len(product_ids)
+    products = number_of(place_of_product)
+    cell = of_customer[who] * products + product
     rank = np.arange(len(who)) - np.searchsorted(who, who)
     own = baskets.history[rank < SUGGESTIONS]
     last = baskets.last[place[baskets.last[:, 0]] >= 0]
-    width = len(product_ids)
-    hit = np.isin(last @ [width, 1], own @ [width, 1])
+    hit = np.isin(last @ [products, 1], own @ [products, 1])
     owner = place[last[:, 0]]
     return {}, {
         "number": [number[judged]],
@@ -146,7 +145,9 @@ def count_part(
         "hits": [np.bincount(owner, hit, len(judged))],
         "given": [np.bincount(place[own[:, 0]], minlength=len(judged))],
         "last": [last[:, 1]],
-        "sold": sum_by(cell, baskets.bought, size).reshape(-1, len(product_ids)),
+        "sold": sum_by(cell, baskets.bought, len(groups.categories) * products).reshape(
+            -1, products
+        ),
     }
 
 
@@ -154,7 +155,7 @@ def baskets_of(
     merged: pd.DataFrame,
     orders: pd.DataFrame,
     customers: pd.DataFrame,
-    product_ids: np.ndarray,
+    place_of_product: np.ndarray,
     settings: Settings,
 ) -> tuple[Baskets, np.ndarray]:
     """Sort the lines of active customers into histories and last orders; number the last orders.
@@ -167,44 +168,45 @@ def baskets_of(
     np.maximum.at(last_number, customer, number)
     active = is_active(customers, settings)
     lines = orders_of(merged, orders)
-    product = merged["product_key"].to_numpy("int64")
+    product = place_of_product[merged["product_key"].to_numpy("intp")]
+    products = number_of(place_of_product)
     who = lines.of_line(customer)
     is_last = lines.of_line(number == last_number[customer])
     kept = active[who]
-    last = np.unique((who * len(product_ids) + product)[kept & is_last])
+    last = np.unique((who * products + product)[kept & is_last])
     before = kept & ~is_last
-    history = histories(
-        who[before], product[before], lines.of_line(number)[before], np.argsort(product_ids)
-    )
-    return Baskets(*history, np.column_stack(np.divmod(last, len(product_ids)))), last_number
+    history = histories(who[before], product[before], lines.of_line(number)[before], products)
+    return Baskets(*history, np.column_stack(np.divmod(last, products))), last_number
+
+
+def number_of(place_of_product: np.ndarray) -> int:
+    """Count the different products: under RULES=course two rows of products can share an id."""
+    return int(place_of_product.max(initial=-1)) + 1
 
 
 def histories(
-    who: np.ndarray, product: np.ndarray, number: np.ndarray, by_id: np.ndarray
+    who: np.ndarray, product: np.ndarray, number: np.ndarray, products: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Count the orders in which each customer bought each product, most suggested first.
 
-    Takes the customer, product and order number of each line; `by_id` are the products in the order
-    of their ids. Keys are packed into whole numbers, which sort many times faster than columns.
+    Takes the customer, product (its place among all, in the order of their ids) and order number of
+    each line. Keys are packed into whole numbers, which sort many times faster than columns.
     """
-    products, span = len(by_id), int(number.max(initial=0)) + 1
+    span = int(number.max(initial=0)) + 1
     pair, number = np.divmod(np.unique((who * products + product) * span + number), span)
     first = np.flatnonzero(np.diff(pair, prepend=-1))
     bought = np.diff(first, append=len(pair))
     latest = number[first + bought - 1]
     who, product = np.divmod(pair[first], products)
-    rank = np.empty(products, np.int64)
-    rank[by_id] = np.arange(products)
-    key = ((who * span + span - bought) * span + span - latest) * products + rank[product]
-    rest, place = np.divmod(np.sort(key), products)
+    key = ((who * span + span - bought) * span + span - latest) * products + product
+    rest, product = np.divmod(np.sort(key), products)
     who, fewer = np.divmod(rest // span, span)
-    return np.column_stack([who, by_id[place]]), span - fewer
+    return np.column_stack([who, product]), span - fewer
 
 
-def best_sellers(sold: np.ndarray, by_id: np.ndarray) -> np.ndarray:
+def best_sellers(sold: np.ndarray) -> np.ndarray:
     """Give each row's most sold products, ties to the lower product_id; -1 beyond those sold."""
-    order = np.argsort(-sold[:, by_id], axis=1, kind="stable")[:, :SUGGESTIONS]
-    best = by_id[order]
+    best = np.argsort(-sold, axis=1, kind="stable")[:, :SUGGESTIONS]
     return np.where(np.take_along_axis(sold, best, axis=1) > 0, best, -1)
 
 
