@@ -9,12 +9,14 @@ empty cells to the right.
 import math
 import re
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 
 import pandas as pd
 from openpyxl import Workbook
 from openpyxl.cell import Cell
 from openpyxl.styles import Alignment, Border, NamedStyle
+from openpyxl.styles.cell_style import StyleArray
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.indexed_list import IndexedList
 from openpyxl.worksheet.hyperlink import Hyperlink
@@ -84,6 +86,7 @@ class Book:
     workbook: Workbook = field(default_factory=Workbook)
     pages: dict[str, "Page"] = field(default_factory=dict)
     tables: set[str] = field(default_factory=set)
+    styles: dict[tuple, StyleArray] = field(default_factory=dict)  # of cells in tables
     results: dict[tuple[str, str], float | str] = field(default_factory=dict)  # of formulas
 
     def __post_init__(self):
@@ -301,13 +304,14 @@ class Page:
         turned: Sequence[str] = (),
         overflow: Sequence[str] = (),
         dense: bool = False,
+        whole: bool = True,
     ) -> Place:
         """Write a table as an Excel table `tbl_<name>`; return its place.
 
         `links` says of a column where each of its cells leads: (page, row), or nowhere. The
         headers of `turned` columns are written upwards; texts of a last column that may `overflow`
         run over the empty cells to the right. The rows of a `dense` table are as low as its texts
-        allow. A table that fits on a page is not cut in print.
+        allow. A table that fits on a page is not cut in print, if it is to stay `whole`.
         """
         if len(frame) > LONGEST_TABLE:
             many = f"the table {name} has {len(frame):,} rows"
@@ -335,7 +339,7 @@ class Page:
             self.heights[row] = max(before.get(row, 0), self.heights[row] - ROW_PADDING + 1)
         self._add_table(name, titles, column, header, last, filters and not turned)
         height = sum(self.heights[row] for row in range(header, last + 1))
-        fits = height <= self.page_height - HEADING_HEIGHT
+        fits = whole and height <= self.page_height - HEADING_HEIGHT
         self.keep(header, last if fits else min(header + 2, last))
         self.row = last + 1
         places = {str(label): column + offset for offset, label in enumerate(frame.columns)}
@@ -377,23 +381,50 @@ class Page:
         wraps: bool,
         indent: int,
     ) -> Cell:
-        font = self.look.font(bold=bold)
-        if is_number(value) or (numeric and len(str(value)) <= 12):
+        number = is_number(value)
+        if number or (numeric and len(str(value)) <= 12):
             wide = text_width(shown(value, form)) + INDENT + CELL_PADDING > self.pixels(column)
-            align = Alignment(
-                horizontal="right", vertical="top", indent=1, shrink_to_fit=wide or None
-            )
-            muted = self.look.font("muted") if not is_number(value) else font
-            cell = self.write(row, column, value, font=muted, align=align, number_format=form)
-            self.set_height(row, TEXT_SIZE * LINE + ROW_PADDING)
-        elif wraps:
-            left = {"horizontal": "left", "indent": indent}
-            cell = self.wrapped(row, column, str(value), font=font, **left)
+            look = ("number", bold, number, wide)
+            height = TEXT_SIZE * LINE + ROW_PADDING
         else:
-            align = Alignment(horizontal="left", vertical="top", indent=indent)
-            cell = self.write(row, column, value, font=font, align=align)
-        cell.border = self.look.under
+            value = clean_text(str(value))
+            look = ("wrapped" if wraps else "text", bold, indent)
+            height = self.height_of(value, column, self._cell_font(look), indent) if wraps else 0
+        if height:
+            self.set_height(row, height)
+        cell = self.sheet.cell(row, column, value)
+        marked = isinstance(value, str) and value.startswith(STARTS_A_FORMULA)
+        key = (*look, form if number else "", marked)
+        if key not in self.book.styles:
+            self._style(cell, look, form if number else "", marked)
+            self.book.styles[key] = copy(cell._style)
+        else:
+            cell._style = copy(self.book.styles[key])
+        if marked:
+            cell.data_type = "s"
         return cell
+
+    def _cell_font(self, look: tuple) -> Font:
+        """Return the font of a cell in a table: what stands in for a number is muted."""
+        muted = look[0] == "number" and not look[2]
+        return self.look.font("muted") if muted else self.look.font(bold=look[1])
+
+    def _style(self, cell: Cell, look: tuple, number_format: str, marked: bool) -> None:
+        """Give a cell of a table its look; setting it anew for each cell would take a second."""
+        kind = look[0]
+        if kind == "number":
+            shrink = look[3] or None
+            align = Alignment(horizontal="right", vertical="top", indent=1, shrink_to_fit=shrink)
+        else:
+            wrap_text = True if kind == "wrapped" else None
+            align = Alignment(
+                horizontal="left", vertical="top", indent=look[2], wrap_text=wrap_text
+            )
+        cell.font, cell.alignment, cell.border = self._cell_font(look), align, self.look.under
+        if number_format:
+            cell.number_format = number_format
+        if marked:
+            cell.data_type, cell.quotePrefix = "s", True
 
     def _add_table(
         self, name: str, titles: list[str], column: int, header: int, last: int, filters: bool

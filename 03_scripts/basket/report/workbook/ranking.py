@@ -17,8 +17,8 @@ from basket.analysis.finding import (
     UNDECIDED,
 )
 from basket.analysis.privacy import SUPPRESSED
-from basket.analysis.prizes import SOONER
 from basket.analysis.questions import number_of
+from basket.report.workbook.levers import SOONER
 
 KINDS = (DIFFERENCE, CANDIDATE, DESCRIPTION, NO_DIFFERENCE, UNDECIDED, NOT_ANSWERED)
 

@@ -9,9 +9,10 @@ from basket.report.workbook.sheets import CHART_DATA
 from basket.report.workbook.shown_figures import ShownFigure, prepare
 from basket.report.workbook.values import heading, plain
 
-DATA_WIDTHS = (33.0, *([12.3] * 6), 33.0, *([12.3] * 5))
+DATA_WIDTHS = (31.0, *([13.0] * 6), 31.0, *([13.0] * 5))
 LEFT_BAND, RIGHT_BAND = range(1, 7), range(8, 14)  # columns of tables side by side
-TITLES, GAP = (18, 15), 12  # points: of title and source, and of what parts two tables
+SLACK = 15  # points that the left columns leave: rows beside each other are higher
+TITLES, GAP = (16, 14), 10  # points: of title and source, and of what parts two tables
 CLOSER = ROW_PADDING - 1  # points by which the rows of a dense table are lower
 
 
@@ -85,7 +86,8 @@ def _write_all(page: Page, figures: list[ShownFigure], top: int) -> None:
             rows = dict.fromkeys(rows, max(rows.values()))
             band = 0
         wanted = _row_heights(page, figure, (LEFT_BAND, RIGHT_BAND)[band].start)
-        if not _fits(page, top, rows, rows[band], wanted, above):
+        slack = 0 if band or wide else SLACK
+        if not _fits(page, top, rows, rows[band], wanted, above + slack):
             if band == 0 and not wide and _fits(page, top, rows, rows[1], wanted, above):
                 band = 1
             else:

@@ -23,8 +23,8 @@ from basket.report.workbook.shown_figures import HEAT_COLUMNS, ShownFigure
 from basket.report.workbook.values import heading, is_number, plain
 
 WIDTHS = (66.0, *([5.6] * HEAT_COLUMNS))
-PANEL_HEIGHT, MOST_ADDED = 165, 140  # points: the least, and what may be added to fill the page
-BAR_HEIGHT, BARS_BESIDE = 11.5, 84  # points: each bar of a horizontal chart, and the rest
+PANEL_HEIGHT, MOST_ADDED = 150, 140  # points: the least, and what may be added to fill the page
+BAR_HEIGHT, BARS_BESIDE = 11.0, 82  # points: each bar of a horizontal chart, and the rest
 PANEL_MARGIN, TEXT_MARGIN = 8, 3
 HEAT_BESIDE, GAP = 150, 10  # points: the texts of a heat map, and what parts two figures
 ROW_HEIGHT = 16  # points, of a heat map
@@ -33,7 +33,7 @@ PIXELS_PER_INCH = 96
 EMU_PER_PIXEL = 9_525
 MOST_IN_A_CELL = 10_000
 WIDEST_IN_A_CELL = 4  # characters
-HIGHER = {"scatter": 1.25, "image": 1.25}  # times the height of a panel
+HIGHER = {"scatter": 1.2, "image": 1.2}  # times the height of a panel
 
 
 def write_figures(book: Book, figures: list[ShownFigure], images: Path) -> Page:

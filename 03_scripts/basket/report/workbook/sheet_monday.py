@@ -13,9 +13,9 @@ from basket.analysis.finding import (
     MARKETING,
     SAID,
 )
-from basket.analysis.prizes import BOTH, ONE_MORE_LINE, QUIET_WINDOWS, SOONER
 from basket.project.settings import Settings
 from basket.report.workbook import what_if
+from basket.report.workbook.levers import BOTH, ONE_MORE_LINE, QUIET_WINDOWS, SOONER
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.ranking import lever_of, ranked, to_do, to_leave
 from basket.report.workbook.sheets import MONDAY

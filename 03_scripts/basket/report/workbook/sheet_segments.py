@@ -57,7 +57,7 @@ def write_segments(
         )
     page.space(4)
     headings, formats = headings_and_formats()
-    place = page.table("groups", table, headings=headings, formats=formats, dense=True)
+    place = page.table("groups", table, headings=headings, formats=formats, dense=True, whole=False)
     page.repeat(place.header)
     return page
 
