@@ -303,14 +303,25 @@ def _between(counted: str, before: int, after: int) -> dict:
 
 
 def _write_published(page: Page, flow: pd.DataFrame, rules: str, synthetic: str) -> None:
-    """Write the famous figures beside this run's, with the reason where they differ."""
+    rows = compared(flow, rules, synthetic)
+    if len(rows):
+        page.section("Beside the figures that published analyses print")
+        page.table("published_figures", rows, overflow=("why",), dense=True)
+
+
+def compared(flow: pd.DataFrame, rules: str, synthetic: str) -> pd.DataFrame:
+    """Put the famous figures beside this run's, with the reason where they differ.
+
+    Our rules are the reason only where what a figure depends on is as published.
+    """
     figures = read_published().set_index("figure")["value"]
     published = figures[figures.index.isin(COMPARED)].astype("int64").to_dict()
-    same = {name: look_up(flow, COMPARED[name][1]) == value for name, value in published.items()}
+    found = {name: look_up(flow, COMPARED[name][1]) for name in published}
+    same = {name: found[name] == value for name, value in published.items()}
     rows = []
-    for name, (label, figure, inputs, why) in COMPARED.items():
-        ours = look_up(flow, figure)
-        if name not in published or ours is None:
+    for name, (label, _, inputs, why) in COMPARED.items():
+        ours = found.get(name)
+        if ours is None:
             continue
         if same[name]:
             reason = "The same."
@@ -318,7 +329,7 @@ def _write_published(page: Page, flow: pd.DataFrame, rules: str, synthetic: str)
             reason = why if rules == "corrected" else "Differs, though the input files are alike."
         elif synthetic == GENERATED:
             reason = "Generated data, not the published data set."
-        elif ours < published[name]:
+        elif all((found.get(one) or 0) <= published[one] for one in inputs or (name,)):
             reason = "A part of the published data set was received."
         else:
             reason = "Other input files than the published ones."
@@ -332,9 +343,7 @@ def _write_published(page: Page, flow: pd.DataFrame, rules: str, synthetic: str)
                 "why": reason,
             }
         )
-    if rows:
-        page.section("Beside the figures that published analyses print")
-        page.table("published_figures", pd.DataFrame(rows), overflow=("why",), dense=True)
+    return pd.DataFrame(rows)
 
 
 # ---- 3. and 4. --------------------------------------------------------------------------------
