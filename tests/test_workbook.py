@@ -861,7 +861,8 @@ def test_a_ratio_is_classed_by_the_thresholds_of_effects(ratio, shade):
 
 def test_only_proven_goods_stand_in_the_week(run):
     rows = table_of(load_workbook(run.report)[rules.ADVICE], "tbl_ad_week")
-    assert rows[-1] == ["Sells more then", "nothing proven", "snacks", *["nothing proven"] * 2]
+    assert rows[-2] == ["Sells more then", "nothing proven", "snacks", *["nothing proven"] * 2]
+    assert rows[-1] == ["Who orders more", *["no segment proven"] * 4]
 
 
 def test_groups_carry_the_intervals_of_comparisons_with_the_others(run):

@@ -323,8 +323,14 @@ def the_largest_prize_comes_first(done: Finished) -> None:
     sizes = {row["lever"]: float(row["share_of_orders"]) for row in _prizes(done)}
     levers = {_cleaned(one["headline"]): (one["prize"] or {}).get("lever") for one in done.findings}
     _, *messages = table_rows(done, SUMMARY, "tbl_key_messages")
-    found = [sizes.get(levers.get(row[1]), -1.0) for row in messages]
+    found = [_largest(sizes, levers.get(row[1])) for row in messages]
     assert found == sorted(found, reverse=True), f"'{SUMMARY}': prizes in the order {found}"
+
+
+def _largest(sizes: dict[str, float], name: str | None) -> float:
+    """Return the size of a lever, of the largest one where the name is that of a family."""
+    family = [size for lever, size in sizes.items() if name in (lever, lever.split(", ")[0])]
+    return max(family, default=-1.0)
 
 
 def _prizes(done: Finished) -> list[dict]:
@@ -1188,7 +1194,7 @@ def the_week_ties_out(done: Finished) -> None:
     orders = _active(done, "orders_by_day_hour")[["day", "hour", "orders"]].astype(int)
     usual = orders["orders"].sum() / 168
     seen = []
-    for row in rows[:-1]:
+    for row in rows[:-2]:
         named = days if row[0] == "Every day" else _days_named(row[0], days)
         seen += named
         for part, text in zip(header[1:], row[1:], strict=True):

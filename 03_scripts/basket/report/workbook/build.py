@@ -67,7 +67,7 @@ def build(material: Material, settings: Settings, images: Path) -> Book:
     flags = published["flags"]
     write_derivations(book, flags, bool((flags == SUPPRESSED).any(axis=None)))
     write_segments(book, findings, tables, published)
-    write_advice(book, findings, levers, links, tables)
+    write_advice(book, findings, levers, links, tables, published)
     write_notes(book, published, facts)
     for page in book.pages.values():
         page.close()

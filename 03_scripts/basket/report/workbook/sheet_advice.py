@@ -46,6 +46,7 @@ def write_advice(
     levers: pd.DataFrame,
     links: FigureLinks,
     tables: dict[str, pd.DataFrame],
+    published: dict[str, pd.DataFrame],
 ) -> Page:
     """Write each question with its answer and action; then the week, then the trials."""
     page = book.page(ADVICE, "Recommendations", WIDTHS)
@@ -62,7 +63,7 @@ def write_advice(
         _write_part(page, name, questions, findings, levers, links)
         page.space(10)
     page.new_page()
-    write_week(page, tables, book.settings)
+    write_week(page, tables | published, book.settings)
     page.space(12)
     _write_trials(page, tables.get("trial_plan"))
     return page
@@ -131,7 +132,7 @@ def _write_trials(page: Page, plan: pd.DataFrame | None) -> None:
         headings={
             "action": "Action to be tried",
             "outcome": "What is counted",
-            "here": "Customers here",
+            "here": "In this data",
             "enough": "Enough here to decide",
             **lifts,
         },

@@ -10,7 +10,7 @@ EVERY_HOUR = 24
 USUAL = "as usual"
 SHADES = {-2: ("contrast", 0.32), -1: ("contrast", 0.14), 1: ("accent", 0.14), 2: ("accent", 0.32)}
 WORDS = {-2: "far fewer", -1: "fewer", 0: USUAL, 1: "more", 2: "far more"}
-NOTHING_SOLD = "nothing proven"
+NOTHING_SOLD, NOBODY = "nothing proven", "no segment proven"
 
 
 def write_week(page: Page, tables: dict[str, pd.DataFrame], settings: Settings) -> None:
@@ -24,14 +24,15 @@ def write_week(page: Page, tables: dict[str, pd.DataFrame], settings: Settings) 
     page.text(
         "Orders an hour against the average hour of the week. Days that read alike share a row. "
         f"Fewer or more: from {steps[0] - 1:.0%}; far fewer or far more: from {steps[2] - 1:.0%}. "
-        "Where orders are few, an advertisement can be tried at the least harm; whether it "
-        "brings orders, the trial below tells.",
+        "Where orders are few, an advertisement can be tried; whether it brings orders, a trial "
+        "tells.",
         colour="muted",
     )
     page.space(4)
     classes, frame = grid(shares, steps)
     sells = what_sells(tables.get("department_times"), settings)
     frame.loc[len(frame)] = ["Sells more then", *sells]
+    frame.loc[len(frame)] = ["Who orders more", *who_orders(tables.get("segments"), settings)]
     place = page.table("ad_week", frame, bold_first=True, filters=False)
     for row, line in enumerate(classes, place.first):
         for column, shade in enumerate(line, 2):
@@ -115,6 +116,17 @@ def what_sells(times: pd.DataFrame | None, settings: Settings) -> list[str]:
     sure = sure.sort_values("lift_low", ascending=False, kind="stable")
     return [
         ", ".join(sure.loc[sure["daypart"] == part, "department"].head(3)) or NOTHING_SOLD
+        for part in settings.dayparts
+    ]
+
+
+def who_orders(segments: pd.DataFrame | None, settings: Settings) -> list[str]:
+    """Name for each part of the day the segments that surely order more then."""
+    times = pd.Series(dtype=str) if segments is None else segments["top_time"].astype("str")
+    return [
+        ", ".join(segments.loc[times.str.contains(part, case=False), "segment"]) or NOBODY
+        if len(times)
+        else NOBODY
         for part in settings.dayparts
     ]
 

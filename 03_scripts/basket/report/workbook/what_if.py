@@ -52,71 +52,33 @@ class Formula:
 
 
 def inputs(levers: pd.DataFrame, settings: Settings) -> list[Input]:
-    """List the inputs, preset as settings say: those that a lever of this run needs."""
+    """List the inputs, preset as settings say: those of this run's levers, then what all share."""
     change, names = settings.what_if, set(levers["lever"])
     gaps = [row.gap for row in levers.itertuples() if row.lever.startswith(SOONER)]
+    most_days = max(min(gaps, default=0) / 2, change.days_sooner)
+    of_levers = {
+        QUIET_WINDOWS: ("more_orders", "More orders in the quiet windows", "of those there today"),
+        ONE_MORE_LINE: ("one_more_line", "Orders that gain a line", "share of all orders"),
+        BOTH: ("add_other", "Orders that add the other", "share of those with one of the pair"),
+    }
+    presets = (change.more_orders, change.orders_with_one_more_line)
+    presets = (*presets, change.orders_that_add_the_other)
     found = [
-        Input(
-            "more_orders",
-            "More orders in the quiet windows",
-            "of those that fall there today",
-            change.more_orders,
-            0,
-            1,
-        )
-        if QUIET_WINDOWS in names
-        else None,
-        Input(
-            "days_sooner",
-            "Days sooner that customers come back",
-            "each of the group; at most half of the shortest gap",
-            change.days_sooner,
-            0,
-            max(min(gaps) / 2, change.days_sooner),
-            DAYS,
-        )
-        if gaps
-        else None,
-        Input(
-            "one_more_line",
-            "Orders that gain a line",
-            "share of all orders",
-            change.orders_with_one_more_line,
-            0,
-            1,
-        )
-        if ONE_MORE_LINE in names
-        else None,
-        Input(
-            "add_other",
-            "Orders that add the other product",
-            "share of those with one of the pair",
-            change.orders_that_add_the_other,
-            0,
-            1,
-        )
-        if BOTH in names
-        else None,
-        Input("reach", "Customers reached", "share of those concerned", change.reach, 0, 1),
-        Input(
-            "contact",
-            "Cost of reaching a customer",
-            "US dollars in all; our guess, put in yours",
-            change.contact_dollars,
-            0,
-            LARGEST_COST,
-            DOLLARS,
-        ),
-        Input(
-            "margin",
-            "Margin",
-            "cents kept of a dollar spent; our guess, put in yours",
-            change.margin,
-            0,
-            1,
-        ),
+        Input(*words, preset, 0, 1)
+        for (lever, words), preset in zip(of_levers.items(), presets, strict=True)
+        if lever in names
     ]
-    return [one for one in found if one]
+    if gaps:
+        label, meaning = "Days sooner that customers come back", "at most half of the shortest gap"
+        found.append(Input("days_sooner", label, meaning, change.days_sooner, 0, most_days, DAYS))
+    cost, most = change.contact_dollars, LARGEST_COST
+    guess = "our guess, put in yours"
+    return [
+        *found,
+        Input("reach", "Customers reached", "share of those concerned", change.reach, 0, 1),
+        Input("contact", "Cost of reaching a customer", f"USD; {guess}", cost, 0, most, DOLLARS),
+        Input("margin", "Margin", f"kept of a dollar; {guess}", change.margin, 0, 1),
+    ]
 
 
 def facts(tables: dict[str, pd.DataFrame], settings: Settings) -> Facts:
