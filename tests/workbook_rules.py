@@ -302,6 +302,10 @@ def the_summary_leaves_nothing_out(done: Finished) -> None:
     """
     texts = Counter(done.texts[SUMMARY])
     other = next((text for text in texts if text.startswith("Further answers")), "")
+    if any(
+        text.startswith("Withheld") for text in texts
+    ):  # small groups: their questions are named
+        other += " ".join(text for text in texts if text.startswith("This leaves open"))
     heads = Counter(_cleaned(one["headline"]) for one in done.findings)
     for finding in done.findings:
         headline = _cleaned(finding["headline"])
