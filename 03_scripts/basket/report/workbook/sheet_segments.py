@@ -1,4 +1,4 @@
-"""Segments: every group of customers beside the others, then a block for each segment by habits."""
+"""Segments: a block for each segment by habits, then every group of customers beside the others."""
 
 import pandas as pd
 
@@ -9,7 +9,7 @@ from basket.report.workbook.page import Book, Page
 from basket.report.workbook.sheets import SEGMENTS
 from basket.report.workbook.values import NOTHING, is_number, plain
 
-WIDTHS = (15.0, 35.0, 11.5, 10.5, *((10.0, 8.5, 8.5) * 5))
+WIDTHS = (13.5, 38.5, 11.0, 10.0, *((10.0, 8.3, 8.3) * 5))
 BESIDE = ((1, 3), (5, 11), (13, 19))  # columns of blocks side by side: first and last
 LEVELS = {  # of the table `habits`: heading, format, short name, and the measure that compares it
     "mean_order_value": ("USD an order", "$0.00", "value", "mean_order_value"),
@@ -30,14 +30,12 @@ def write_segments(
     tables: dict[str, pd.DataFrame],
     published: dict[str, pd.DataFrame],
 ) -> Page:
-    """Write the levels of every group with their intervals, then a block for each segment."""
+    """Write a block for each segment, then the levels of every group with their intervals."""
     page = book.page(SEGMENTS, "Customer groups and segments", WIDTHS)
-    _write_blocks(page, findings, tables, published)
     tests = published.get("tests")
-    page.section("Every group of active customers, beside the others")
     table = levels(published["habits"], tests, book.settings)
     page.text(
-        "From and to: how far the group may lie below or above "
+        "In the table, from and to: how far a group may lie below or above "
         f"{_against(tests)}, with {book.settings.statistics.confidence:.0%} confidence; where both "
         "have one sign, the difference is sure for this comparison alone. Days to the next order "
         "are the median; their interval is that of the mean, gaps of 30 days or more as 30.",
@@ -56,8 +54,12 @@ def write_segments(
             colour="muted",
         )
     page.space(4)
+    _write_blocks(page, findings, tables, published)
+    first = page.row
+    page.section("Every group of active customers, beside the others")
     headings, formats = headings_and_formats()
     place = page.table("groups", table, headings=headings, formats=formats, dense=True, whole=False)
+    page.keep(first, place.first + 1)
     page.repeat(place.header)
     return page
 

@@ -21,7 +21,7 @@ CONTENT = {
     WRANGLING: "Columns dropped, renamed or given another type",
     DERIVATIONS: "The rule behind each derived column, and how often each label occurs",
     FIGURES: "Every figure beside the question that it answers",
-    SEGMENTS: "Every group of customers beside the others; then each segment by its habits",
+    SEGMENTS: "Each segment by its habits; then every group of customers beside the others",
     ADVICE: "Each question with its answer, action and owner; the week; the trials",
     CHART_DATA: "The numbers behind every figure",
     NOTES: "Citation, method, limits, tests with their intervals, privacy, glossary, versions",
