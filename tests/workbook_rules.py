@@ -21,6 +21,7 @@ from zipfile import ZipFile
 
 import openpyxl
 import pandas as pd
+from openpyxl.formula import Tokenizer
 from openpyxl.utils import get_column_letter, range_boundaries
 from PIL import Image as Picture
 
@@ -28,16 +29,23 @@ from checkout import run_command
 
 SHEETS = [
     "1. Title Page",
+    "Monday",
     "Executive Summary",
     "2. Population Flow",
     "3. Consistency checks",
     "4. Wrangling steps",
     "5. Column derivations",
     "6. Visualizations",
+    "Segments",
     "7. Recommendations",
     "8. Chart data",
     "9. Notes and glossary",
 ]
+(TITLE, MONDAY, SUMMARY, FLOW, CHECKS, WRANGLING, DERIVATIONS, FIGURES, SEGMENTS, ADVICE) = SHEETS[
+    :10
+]
+CHART_DATA, NOTES = SHEETS[10:]
+ON_ONE_PAGE = (MONDAY, SUMMARY)
 C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 X = "{http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing}"
@@ -53,11 +61,13 @@ LEFT_OVER = re.compile(
 )
 IDENTIFIERS = re.compile(r"user.?id|customer.?id|first.?name|surnam|last.?name|e-?mail", re.I)
 SMALLEST_FONT, LEAST_CONTRAST = 10, 4.5
-MOST_PAGES, MOST_BYTES, MOST_ROWS = 30, 10_000_000, 1_000
-PROMISED = {  # by the place of the sheet
-    0: ("Client", "Author", "Date", "Data", "RULES", "Version, commit", "Contents", "Customers"),
-    1: ("So what", "Do this", "Confidence", "Evidence"),
-    2: (
+MOST_PAGES, MOST_BYTES, MOST_ROWS = 32, 2_000_000, 1_000
+SMALLEST_PRINT = 0.65  # of the size on screen, of a sheet that is fitted to one page
+PROMISED = {  # by sheet
+    TITLE: ("Client", "Author", "Date", "Data", "Contents", "Customers"),
+    MONDAY: ("Do first", "Do not spend on", "What if"),
+    SUMMARY: ("So what", "Do this", "Fact", "Action", "It rests on", "Prize", "Figure"),
+    FLOW: (
         "As received",
         "Cleaned",
         "Merged",
@@ -67,19 +77,31 @@ PROMISED = {  # by the place of the sheet
         "published",
         "Adds up",
     ),
-    3: ("Table", "Column", "Check", "Found", "Action"),
-    4: ("Dropped", "Renamed", "Type changed", "Reason"),
-    5: ("First table", "New column", "Derived from", "Rule", "Customers", "Orders", "Order lines"),
-    7: (
+    CHECKS: ("Table", "Column", "Check", "Found", "Action"),
+    WRANGLING: ("Dropped", "Renamed", "Type changed", "Reason"),
+    DERIVATIONS: (
+        "First table",
+        "New column",
+        "Derived from",
+        "Rule",
+        "Customers",
+        "Orders",
+        "Order lines",
+    ),
+    FIGURES: ("What it says",),
+    SEGMENTS: ("Grouping", "Group", "Share of spend", "USD an order", "Reorder rate"),
+    ADVICE: (
         "Key question",
         "Answer",
-        "Action",
+        "Do this",
         "Owner",
-        "Size",
+        "Prize",
         "What would change our mind",
-        "Ad calendar",
+        "The week",
+        "The trials",
     ),
-    9: (
+    CHART_DATA: ("Source",),
+    NOTES: (
         "Citation",
         "Units",
         "Population",
@@ -90,9 +112,16 @@ PROMISED = {  # by the place of the sheet
         "Censored gaps",
         "Fabricated columns",
         "No dates",
+        "RULES",
+        "sha256",
+        "Version, commit",
     ),
 }
-LEAST_FILLED = 0.6  # of a page of figures or of their numbers
+BANNED = re.compile(
+    r"\bRULES\b|sha256|\bD-\d+|active/\(missing\)|directs effort|settings\.yml|\bdtype\b"
+    r"|\b(raw|analysis)_\w+|\blow_activity_customers\b|\bflat_lines\b"
+)
+LEAST_FILLED = {FIGURES: 0.6, CHART_DATA: 0.45}  # of a page; numbers keep the order of figures
 JARGON = re.compile(r"\b\w+_\w+\b|epsilon|cliff|cram[eé]r|p.value|q.value|\bNaN\b", re.I)
 NARROWEST_CHARACTER = 4.6  # pixels, on average, at 10 points: a lower bound for heights
 
@@ -115,8 +144,18 @@ class Finished:
 
     @cached_property
     def book(self):
-        """The workbook as openpyxl reads it."""
-        return openpyxl.load_workbook(self.path, rich_text=False)
+        """The workbook as openpyxl reads it, formulas as the results that they carry."""
+        return openpyxl.load_workbook(self.path, rich_text=False, data_only=True)
+
+    @cached_property
+    def formulas(self) -> dict[tuple[str, str], str]:
+        """The formulas, by sheet and cell."""
+        return {
+            (sheet.title, cell.get("r")): cell.find(f"{S}f").text
+            for number, sheet in enumerate(self.book.worksheets, 1)
+            for cell in self.xml(f"xl/worksheets/sheet{number}.xml").iter(f"{S}c")
+            if cell.find(f"{S}f") is not None
+        }
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -247,22 +286,73 @@ def dates_are_the_runs(done: Finished) -> None:
 
 def sheets_hold_what_they_promise(done: Finished) -> None:
     """Require what a reader looks for on each sheet: no finding and no question is left out."""
-    for place, words in PROMISED.items():
-        found = "\n".join(done.texts[SHEETS[place]])
+    for name, words in PROMISED.items():
+        found = "\n".join(done.texts[name])
         for word in words:
-            assert word in found, f"'{SHEETS[place]}': no {word!r}"
-    messages = done.book[SHEETS[1]][done.book[SHEETS[1]].tables["tbl_key_messages"].ref][1:]
-    assert len(messages) == len(done.findings), f"'{SHEETS[1]}': {len(messages)} messages"
-    asked = [re.match(r"Q\d+", text) for text in done.texts[SHEETS[7]]]
+            assert word in found, f"'{name}': no {word!r}"
+    asked = [re.match(r"Q\d+", text) for text in done.texts[ADVICE]]
     missing = {f"Q{number}" for number in range(1, 13)} - {one[0] for one in asked if one}
-    assert not missing, f"'{SHEETS[7]}': no {sorted(missing)}"
+    assert not missing, f"'{ADVICE}': no {sorted(missing)}"
+
+
+def the_summary_leaves_nothing_out(done: Finished) -> None:
+    """Each finding has its row, or its question is named as one that stands on sheet 7.
+
+    What cannot be answered is said once for each reason.
+    """
+    texts = Counter(done.texts[SUMMARY])
+    other = next((text for text in texts if text.startswith("Further answers")), "")
+    if any(
+        text.startswith("Withheld") for text in texts
+    ):  # small groups: their questions are named
+        other += " ".join(text for text in texts if text.startswith("This leaves open"))
+    heads = Counter(_cleaned(one["headline"]) for one in done.findings)
+    for finding in done.findings:
+        headline = _cleaned(finding["headline"])
+        most = 1 if finding["kind"] == "not answered" else heads[headline]
+        is_there = headline in texts or re.search(rf"\b{finding['question']}\b", other)
+        assert is_there, f"'{SUMMARY}': nothing on {finding['id']}: {headline}"
+        assert texts[headline] <= most, f"'{SUMMARY}': {headline!r} is said {texts[headline]} times"
+
+
+def _cleaned(text: str) -> str:
+    return re.sub(CONTROL, "", text).replace("\r", "\n")
+
+
+def the_largest_prize_comes_first(done: Finished) -> None:
+    """Monday's actions and the summary's messages come in the order of their levers' prizes."""
+    _, *rows = table_rows(done, MONDAY, "tbl_first_actions")
+    worth = [row[7] for row in rows if _is_number(row[7])]
+    assert worth == sorted(worth, reverse=True), f"'{MONDAY}': shares of spend {worth}"
+    sizes = {row["lever"]: float(row["share_of_orders"]) for row in _prizes(done)}
+    levers = {_cleaned(one["headline"]): (one["prize"] or {}).get("lever") for one in done.findings}
+    _, *messages = table_rows(done, SUMMARY, "tbl_key_messages")
+    found = [_largest(sizes, levers.get(row[1])) for row in messages]
+    assert found == sorted(found, reverse=True), f"'{SUMMARY}': prizes in the order {found}"
+
+
+def _largest(sizes: dict[str, float], name: str | None) -> float:
+    """Return the size of a lever, of the largest one where the name is that of a family."""
+    family = [size for lever, size in sizes.items() if name in (lever, lever.split(", ")[0])]
+    return max(family, default=-1.0)
+
+
+def _prizes(done: Finished) -> list[dict]:
+    table = done.tables.get("prizes")
+    return [] if table is None else table.to_dict("records")
+
+
+def table_rows(done: Finished, sheet: str, name: str) -> list[list]:
+    """List the rows of an Excel table, its header first; a header alone where there is no table."""
+    found = done.book[sheet].tables.get(name)
+    return [[cell.value for cell in row] for row in done.book[sheet][found.ref]] if found else [[]]
 
 
 # ---- sheets and links -------------------------------------------------------------------------
 
 
-def sheets_are_the_ten(done: Finished) -> None:
-    """Require the ten sheets in order, a title in A1, nothing merged or hidden."""
+def sheets_are_the_twelve(done: Finished) -> None:
+    """Require the twelve sheets in order, a title in A1, nothing merged or hidden."""
     assert done.book.sheetnames == SHEETS, f"sheets: {done.book.sheetnames}"
     for sheet in done.book.worksheets:
         assert sheet.sheet_state == "visible", f"'{sheet.title}': hidden"
@@ -286,9 +376,9 @@ def links_resolve(done: Finished) -> None:
             assert row <= done.book[name].max_row, f"{at(sheet, link.ref)}: {link.location}: empty"
             assert sheet[link.ref].value, f"{at(sheet, link.ref)}: a link without a text"
             reached[sheet.title].add(name)
-    assert reached[SHEETS[0]] >= set(SHEETS[1:]), f"{SHEETS[0]}: links to {reached[SHEETS[0]]} only"
+    assert reached[TITLE] >= set(SHEETS[1:]), f"{TITLE}: links to {reached[TITLE]} only"
     for name in SHEETS[1:]:
-        assert SHEETS[0] in reached[name], f"'{name}': no way back to the contents"
+        assert TITLE in reached[name], f"'{name}': no way back to the contents"
 
 
 # ---- tables and cells -------------------------------------------------------------------------
@@ -312,16 +402,23 @@ def tables_are_tables(done: Finished) -> None:
         assert headers == [one.name for one in table.tableColumns], (
             f"{where}: headers differ from the table's"
         )
+        assert table.tableStyleInfo and table.tableStyleInfo.name, f"{where}: no table style"
+        narrow = any(cell.alignment.textRotation for cell in rows[0])
+        may_lack = sheet.title == MONDAY or name in WITHOUT_FILTERS or narrow
+        assert table.autoFilter or may_lack, f"{where}: {name} has no filter buttons"
         cells = {at(sheet, cell): cell.value for row in rows for cell in row}
         assert not cells.keys() & inside, f"{where}: overlaps another table"
         inside |= cells.keys()
         for place, value in cells.items():
             assert value not in (None, ""), f"{place}: blank in {name}"
     for sheet, cell in done.cells():
-        if sheet.title not in (SHEETS[0], SHEETS[2]):  # tiles and boxes
+        if sheet.title not in (TITLE, FLOW):  # tiles and boxes
             outside = _is_number(cell.value) and at(sheet, cell) not in inside
             assert not outside, f"{at(sheet, cell)}: a number outside of any table"
     assert names and max(names.values()) == 1, f"table names repeat: {names.most_common(2)}"
+
+
+WITHOUT_FILTERS = ("tbl_ad_week", "tbl_list_of_chart_data")
 
 
 def _is_number(value) -> bool:
@@ -329,11 +426,15 @@ def _is_number(value) -> bool:
 
 
 def cells_are_values(done: Finished) -> None:
-    """No formulas, no errors, no NaN; what looks like a formula is marked as text."""
+    """Formulas on Monday alone, each with its result; no errors; text that may run is marked."""
     for number, sheet in enumerate(done.book.worksheets, 1):
         for cell in done.xml(f"xl/worksheets/sheet{number}.xml").iter(f"{S}c"):
-            assert cell.find(f"{S}f") is None, f"{at(sheet, cell.get('r'))}: a formula"
-            assert cell.get("t") != "e", f"{at(sheet, cell.get('r'))}: an error value"
+            where = at(sheet, cell.get("r"))
+            assert cell.get("t") != "e", f"{where}: an error value"
+            if cell.find(f"{S}f") is not None:
+                assert sheet.title == MONDAY, f"{where}: a formula"
+                result = cell.find(f"{S}v")
+                assert result is not None and result.text, f"{where}: a formula without a result"
     for sheet, cell in done.cells():
         value, where = cell.value, at(sheet, cell)
         assert _is_number(value) or isinstance(value, str), f"{where}: {type(value)}"
@@ -347,6 +448,17 @@ def cells_are_values(done: Finished) -> None:
         assert not CONTROL.search(value), f"{where}: control characters"
         could_run = value.startswith(("=", "+", "-", "@", "\t")) and not cell.quotePrefix
         assert not could_run, f"{where}: {value[:20]!r} could become a formula"
+
+
+def labels_of_digits_are_marked(done: Finished) -> None:
+    """Require that Excel is told of texts that look like numbers: no green triangles."""
+    for number, sheet in enumerate(done.book.worksheets, 1):
+        marks = done.xml(f"xl/worksheets/sheet{number}.xml").iter(f"{S}ignoredError")
+        marked = {cell for mark in marks for cell in mark.get("sqref").split()}
+        for row in sheet.iter_rows():
+            for cell in row:
+                looks = isinstance(cell.value, str) and re.fullmatch(r"-?[\d.]*\d", cell.value)
+                assert not looks or cell.coordinate in marked, f"{at(sheet, cell)}: {cell.value}"
 
 
 def cells_are_readable(done: Finished) -> None:
@@ -535,19 +647,28 @@ def drawings_are_described(done: Finished) -> None:
 
 
 def prints_well(done: Finished) -> None:
-    """A4 landscape, one page wide, numbered, no drawing cut, at most 30 pages."""
+    """A4 landscape, one page wide, numbered, no drawing cut, at most 32 pages.
+
+    Monday and the summary take a page each.
+    """
     pages = 0
     for sheet in done.book.worksheets:
         setup, where = sheet.page_setup, f"'{sheet.title}'"
         assert setup.orientation == "landscape" and int(setup.paperSize) == 9, f"{where}: paper"
         assert sheet.sheet_properties.pageSetUpPr.fitToPage, f"{where}: not fitted to the page"
-        assert (setup.fitToWidth, setup.fitToHeight) == (1, 0), f"{where}: pages wide and high"
+        one_page = sheet.title in ON_ONE_PAGE
+        fitted = (setup.fitToWidth, setup.fitToHeight)
+        assert fitted == (1, int(one_page)), f"{where}: pages wide and high"
         assert "&P" in (sheet.oddFooter.right.text or ""), f"{where}: no page number"
         bottom, room, starts = _printed(sheet)[1], _page_height(sheet), _page_starts(sheet)
         pages += len(starts) - 1
         for first, after in pairwise(starts):
             height = sum(_height(sheet, row) for row in range(first, after))
-            assert height <= room, f"{where}: rows {first} to {after - 1} do not fit on a page"
+            if one_page:
+                scale = _scale(sheet) * min(1, room / height)
+                assert len(starts) == 2 and scale >= SMALLEST_PRINT, f"{where}: scale {scale:.2f}"
+            else:
+                assert height <= room, f"{where}: rows {first} to {after - 1} do not fit on a page"
         for owner, properties, anchor, _ in done.drawings():
             if owner is sheet:
                 first, last = _rows_covered(sheet, anchor)
@@ -577,12 +698,12 @@ def _repeated_row(sheet) -> int:
 
 def pages_are_filled(done: Finished) -> None:
     """No page of the figures and of their numbers is half empty, but for the last."""
-    for name in (SHEETS[6], SHEETS[8]):
+    for name, least in LEAST_FILLED.items():
         sheet = done.book[name]
         room = _page_height(sheet)
         for first, after in pairwise(_page_starts(sheet)[:-1]):
             filled = sum(_height(sheet, row) for row in range(first, after)) / room
-            assert filled >= LEAST_FILLED, f"'{name}': the page of row {first} is {filled:.0%} full"
+            assert filled >= least, f"'{name}': the page of row {first} is {filled:.0%} full"
 
 
 def _page_starts(sheet) -> list[int]:
@@ -600,16 +721,21 @@ def _printed(sheet) -> tuple[int, int]:
 
 
 def _page_height(sheet) -> float:
+    repeated = _repeated_row(sheet)
+    above = _height(sheet, repeated) if repeated else 0
+    margins = sheet.page_margins
+    return (595.3 - 72 * (margins.top + margins.bottom)) / _scale(sheet) - above
+
+
+def _scale(sheet) -> float:
+    """Scale at which a sheet is one page wide."""
     columns = _printed(sheet)[0]
     width = 0.75 * sum(
         int(7 * sheet.column_dimensions[get_column_letter(column)].width)
         for column in range(1, columns + 1)
     )
     margins = sheet.page_margins
-    scale = min(1, math.floor(100 * (841.9 - 72 * (margins.left + margins.right)) / width) / 100)
-    repeated = _repeated_row(sheet)
-    above = _height(sheet, repeated) if repeated else 0
-    return (595.3 - 72 * (margins.top + margins.bottom)) / scale - above
+    return min(1, math.floor(100 * (841.9 - 72 * (margins.left + margins.right)) / width) / 100)
 
 
 def _rows_covered(sheet, anchor) -> tuple[int, int]:
@@ -639,20 +765,55 @@ def texts_are_complete(done: Finished) -> None:
             assert any(text.startswith(announced) for text in texts), f"'{name}': no {announced}"
         else:
             assert not any("SYNTHETIC" in text for text in texts), f"'{name}': says SYNTHETIC"
-    notes = " ".join(done.texts[SHEETS[9]])
-    assert "The Instacart Online Grocery Shopping Dataset 2017" in notes, f"'{SHEETS[9]}': citation"
+    notes = " ".join(done.texts[NOTES])
+    assert "The Instacart Online Grocery Shopping Dataset 2017" in notes, f"'{NOTES}': citation"
     for start in ("So what:", "Source:"):
-        count = sum(text.startswith(start) for text in done.texts[SHEETS[6]])
-        assert count == len(done.figures), f"'{SHEETS[6]}': {start} {count} times"
+        count = sum(text.startswith(start) for text in done.texts[FIGURES])
+        assert count == len(done.figures), f"'{FIGURES}': {start} {count} times"
 
 
 def sentences_are_plain(done: Finished) -> None:
     """No name of a column and no word of statistics in the sentences for the client."""
-    for sheet, _, rows in done.excel_tables(SHEETS[1], SHEETS[7]):
-        for header, *cells in zip(*rows, strict=True):
-            for cell in cells if header.value != "Evidence" else ():
+    for sheet, _, rows in done.excel_tables(MONDAY, SUMMARY, SEGMENTS, ADVICE):
+        for row in rows[1:]:
+            for cell in row:
                 found = JARGON.search(f"{cell.value}")
                 assert not found, f"{at(sheet, cell)}: {found[0]!r} is no word for a client"
+
+
+def words_are_the_clients(done: Finished) -> None:
+    """No code, hash, switch or name of a table but on the last sheet."""
+    names = "|".join(name for name in done.tables if "_" in name)
+    tables = re.compile(rf"\b({names})\b")
+    for sheet, cell in done.cells():
+        if sheet.title != NOTES and isinstance(cell.value, str):
+            found = BANNED.search(cell.value) or tables.search(cell.value)
+            assert not found, f"{at(sheet, cell)}: {found[0]!r} is no word for a client"
+
+
+def links_say_where_they_lead(done: Finished) -> None:
+    """Require the number of the figure in the text of a link, and at the place that it leads to."""
+    for sheet in done.book.worksheets:
+        for link in (cell.hyperlink for row in sheet.iter_rows() for cell in row if cell.hyperlink):
+            name, row = re.fullmatch(r"'(.+)'!\$?[A-Z]+(\d+)", link.location).groups()
+            text = f"{sheet[link.ref].value}"
+            assert text.casefold() not in ("chart", "here", "link"), (
+                f"{at(sheet, link.ref)}: {text}"
+            )
+            if figure := re.match(r"Figure \d+", text):
+                target = " ".join(f"{cell.value}" for cell in done.book[name][int(row)])
+                known = re.search(rf"{figure[0]}\b", target)
+                assert known, f"{at(sheet, link.ref)}: {figure[0]} leads to {target[:60]!r}"
+
+
+def figures_are_listed(done: Finished) -> None:
+    """Require a list of the figures, in order, on their sheet and on that of their numbers."""
+    for sheet, name in ((FIGURES, "tbl_list_of_figures"), (CHART_DATA, "tbl_list_of_chart_data")):
+        _, *rows = table_rows(done, sheet, name)
+        numbers = [int(re.match(r"Figure (\d+)", row[0])[1]) for row in rows]
+        assert numbers == list(range(1, len(done.figures) + 1)), f"'{sheet}': figures {numbers}"
+        questions = [int(re.search(r"Q(\d+)", " ".join(map(str, row)))[1]) for row in rows]
+        assert questions == sorted(questions), f"'{sheet}': questions {questions}"
 
 
 # ---- tie-out ----------------------------------------------------------------------------------
@@ -691,6 +852,7 @@ def sentences_tie_out(done: Finished) -> None:
         by_question.setdefault(finding["question"], []).extend(known)
         for key in ("headline", "so_what", "action", "change_mind"):
             by_text.setdefault(finding.get(key) or "", []).extend(known)
+        by_text.setdefault((finding["prize"] or {}).get("what_if") or "", []).extend(known)
     dump = done.settings.model_dump(include={"thresholds", "statistics", "privacy"})
     cuts = [cut for flag in done.settings.flags.values() for cut in flag.cuts]
     settings = numbers_of([*_leaves(dump), *cuts])
@@ -702,21 +864,32 @@ def sentences_tie_out(done: Finished) -> None:
         for figure in done.figures
         if all(source in tables for source in figure["sources"])
     }
-    for sheet, table, rows in done.excel_tables(SHEETS[1], SHEETS[7]):
+    sized = [number for name in ("prizes", "trial_plan") for number in tables.get(name, [])]
+    own_prizes = [(finding["prize"] or {}).get("what_if") for finding in done.findings]
+    known = settings + sized + numbers_of(own_prizes)
+    for sheet, table, rows in done.excel_tables(MONDAY, SUMMARY, ADVICE):
         for cell in chain(*rows[1:]):
             text = cell.value
-            if isinstance(text, str) and not table.displayName.startswith("tbl_ad_"):
-                _check_sentence(at(sheet, cell), text, labels, by_text.get(text, []) + settings)
+            if isinstance(text, str) and not table.displayName.startswith(NOT_SENTENCES):
+                own = next((by_text[one] for one in by_text if one.startswith(text)), [])
+                _check_sentence(at(sheet, cell), text, labels, own + known)
+    for text in done.texts[MONDAY]:
+        if text.startswith(LEADS):
+            _check_sentence(f"'{MONDAY}'", text, labels, sized)
     for name, chart in done.charts().items():
         title = _text(chart.find(f"{C}chart/{C}title"))
         _check_sentence(name, title, labels, titles.get(title, []) + settings)
+
+
+NOT_SENTENCES = ("tbl_ad_", "tbl_what_if")  # rules of their own hold for these
+LEADS = ("Bring the customers", "Fill the", "Make orders", "Show together")
 
 
 def _check_sentence(where: str, text: str, labels: list[str], known: list[float]) -> None:
     rest = text
     for label in labels:
         rest = rest.replace(label, " ")
-    rest = re.sub(r"\b(Q|D-)\d+\b|\b\d{1,2}:00\b", " ", rest)
+    rest = re.sub(r"\b(Q|D-|Figure )\d+\b|\b\d{1,2}:00\b|\+\d+%|^\d\.$", " ", rest)
     for match in re.finditer(r"(?<![\w.])\$?(\d[\d,]*(?:\.\d+)?)\s?(%)?", rest):
         digits = match[1].rstrip(",")
         value = float(digits.replace(",", ""))
@@ -784,13 +957,13 @@ def tiles_tie_out(done: Finished) -> None:
         "Mean lines per order": lines / orders,
         "Reorder rate": (departments["lines"] * departments["reorder_rate"]).sum() / lines,
     }
-    sheet = done.book[SHEETS[0]]
+    sheet = done.book[TITLE]
     labels = [cell for row in sheet.iter_rows() for cell in row if cell.value in expected]
     for label in labels:
         tile, value = sheet.cell(label.row + 1, label.column), expected[label.value]
         same = _is_number(tile.value) and math.isclose(tile.value, value, rel_tol=1e-5)
         assert same, f"{at(sheet, tile)}: {label.value} is {tile.value}, tables say {value}"
-    assert len(labels) >= 5, f"'{SHEETS[0]}': {len(labels)} tiles"
+    assert len(labels) >= 5, f"'{TITLE}': {len(labels)} tiles"
 
 
 def _active(done: Finished, name: str) -> pd.DataFrame:
@@ -801,7 +974,7 @@ def _active(done: Finished, name: str) -> pd.DataFrame:
 def numbers_tie_out(done: Finished) -> None:
     """Require numbers behind the figures, the flags and the calendar that are those of the run."""
     figures = {f"tbl_{figure['name']}": figure for figure in done.figures if not figure["heat"]}
-    for sheet, table, rows in done.excel_tables(SHEETS[8]):
+    for sheet, table, rows in done.excel_tables(CHART_DATA):
         if figure := figures.get(table.displayName):
             expected = {_rounded(value) for row in figure["data"]["rows"] for value in row}
             for cell in chain(*(row[: len(figure["data"]["columns"])] for row in rows[1:])):
@@ -813,12 +986,15 @@ def numbers_tie_out(done: Finished) -> None:
         for text in done.tables[name].to_numpy().ravel()
         if re.fullmatch(r"-?\d+(\.\d+)?", text)
     }
-    for sheet, table, rows in done.excel_tables(SHEETS[2], SHEETS[5]):
-        for cell in (
-            chain(*rows) if table.displayName in ("tbl_flags", "tbl_population_flow") else ()
-        ):
-            in_table = not _is_number(cell.value) or _rounded(cell.value) in known
-            assert in_table, f"{at(sheet, cell)}: {cell.value} is in no table"
+    for sheet, table, rows in done.excel_tables(FLOW, DERIVATIONS):
+        named = table.displayName in ("tbl_flags", "tbl_population_flow")
+        for row in rows if named else ():
+            numbers = [cell.value for cell in row if _is_number(cell.value)]
+            lost = {abs(numbers[0] - numbers[-1])} if sheet.title == FLOW and numbers else set()
+            for cell in row:
+                value = _rounded(cell.value)
+                in_table = not _is_number(cell.value) or value in known or value in lost
+                assert in_table, f"{at(sheet, cell)}: {cell.value} is in no table"
 
 
 def _rounded(value):
@@ -826,25 +1002,231 @@ def _rounded(value):
 
 
 def flow_adds_up(done: Finished) -> None:
-    """In + added - removed - quarantined = out, and the out of a table is its next in."""
-    before: dict[tuple, int] = {}
-    for sheet, table, rows in done.excel_tables(SHEETS[2]):
+    """In + added - removed - set aside = out, and what goes out goes into the next step.
+
+    That holds for lines, orders, customers and products alike: nothing gets lost between two rows.
+    """
+    before: dict[str, int] = {}
+    for sheet, table, rows in done.excel_tables(FLOW):
         if not table.displayName.startswith("tbl_population_flow"):
             continue
         for row in rows[1:]:
-            where, values = at(sheet, row[0]), [cell.value for cell in row[1:8]]
-            name, rules, rows_in, added, removed, quarantined, out = values
-            assert rows_in + added - removed - quarantined == out, f"{where}: does not add up"
+            where, values = at(sheet, row[0]), [cell.value for cell in row[1:7]]
+            counted, rows_in, added, removed, aside, out = values
+            assert rows_in + added - removed - aside == out, f"{where}: does not add up"
             if table.displayName == "tbl_population_flow":
-                previous = before.get((name, rules), rows_in)
+                previous = before.get(counted, rows_in)
                 assert previous == rows_in, f"{where}: {previous} before, {rows_in} goes in"
-                before[name, rules] = out
-    sheet = done.book[SHEETS[2]]
+                before[counted] = out
+    assert before.keys() >= {"Order lines", "Orders", "Customers", "Products"}, f"{before.keys()}"
+    sheet = done.book[FLOW]
     flow = sheet[sheet.tables["tbl_population_flow"].ref]
     shown = {cell.value for row in flow for cell in row}
     for cell in chain(*sheet.iter_rows(1, flow[0][0].row - 1)):
         known = not _is_number(cell.value) or cell.value in shown
         assert known, f"{at(sheet, cell)}: {cell.value} in a box is not in the reconciliation"
+
+
+# ---- Monday -----------------------------------------------------------------------------------
+
+
+def formulas_give_their_results(done: Finished) -> None:
+    """Work out each formula of Monday, from the text in the file; its stored result is the same."""
+    for (name, cell), found in work_out(done).items():
+        stored = done.book[name][cell].value
+        same = (
+            math.isclose(found, stored, rel_tol=1e-9, abs_tol=1e-12)
+            if _is_number(found) and _is_number(stored)
+            else found == stored
+        )
+        assert same, f"'{name}'!{cell}: {done.formulas[name, cell]} gives {found}, not {stored}"
+
+
+def work_out(done: Finished, changed: dict[str, object] | None = None) -> dict:
+    """Evaluate the formulas of Monday; `changed` gives cells, by name, other values."""
+    sheet = done.book[MONDAY]
+    names = {
+        name: one.attr_text.split("!")[-1].replace("$", "")
+        for name, one in done.book.defined_names.items()
+        if one.attr_text.startswith((MONDAY, f"'{MONDAY}'"))
+    }
+    given = {names[name]: value for name, value in (changed or {}).items()}
+    texts = {cell: text for (title, cell), text in done.formulas.items() if title == MONDAY}
+    known: dict[str, object] = {}
+
+    def value(cell: str):
+        if cell in given:
+            return given[cell]
+        if cell not in known:
+            known[cell] = evaluate(texts[cell]) if cell in texts else sheet[cell].value
+        return known[cell]
+
+    def evaluate(text: str):
+        code = in_python(text, names)
+        return eval(code, {"value": value, "is_number": _is_number})
+
+    return {(MONDAY, cell): value(cell) for cell in texts}
+
+
+def in_python(formula: str, names: dict[str, str]) -> str:
+    """Write a formula in Python; IF works out one of its branches only, as in a spreadsheet."""
+    functions = {"MIN": "min(", "MAX": "max(", "AND": "all((", "ISNUMBER": "is_number("}
+    parts, inside = [], []
+    for token in Tokenizer(f"={formula}").items:
+        word = token.value
+        if token.type == "FUNC" and token.subtype == "OPEN":
+            inside.append(word[:-1])
+            word = (
+                "(lambda test, yes, no: yes() if test() else no())(lambda: ("
+                if (inside[-1] == "IF")
+                else functions[inside[-1]]
+            )
+        elif token.type == "FUNC":
+            word = {"IF": "))", "AND": ",))"}.get(inside.pop(), ")")
+        elif token.type == "SEP" and inside and inside[-1] == "IF":
+            word = "), lambda: ("
+        elif token.type == "PAREN":
+            inside = [*inside, ""] if token.subtype == "OPEN" else inside[:-1]
+        elif token.subtype == "RANGE":
+            word = f"value({names.get(word, word)!r})"
+        elif token.subtype == "TEXT":
+            word = repr(word[1:-1])
+        parts.append({"^": "**", "=": "==", "<>": "!="}.get(word, word))
+    return "".join(parts)
+
+
+def inputs_are_guarded(done: Finished) -> None:
+    """Six to eight inputs: named, framed, with limits, a message, and a formula that keeps them."""
+    sheet = done.book[MONDAY]
+    if "tbl_what_if_inputs" not in sheet.tables:
+        assert not [one for one in done.book.defined_names if one.startswith("in_")]
+        return
+    names = {
+        name: one.attr_text.split("!")[-1].replace("$", "")
+        for name, one in done.book.defined_names.items()
+    }
+    inputs = [name for name in names if name.startswith("in_")]
+    assert 3 <= len(inputs) <= 8, f"'{MONDAY}': {len(inputs)} inputs"
+    guards = {f"{one.sqref}": one for one in sheet.data_validations.dataValidation}
+    for name in inputs:
+        cell = sheet[names[name]]
+        guard = guards.get(cell.coordinate)
+        assert guard and guard.type == "decimal", f"{at(sheet, cell)}: {name} is not validated"
+        assert guard.error and guard.showErrorMessage, f"{at(sheet, cell)}: {name}: no message"
+        assert float(guard.formula1) <= cell.value <= float(guard.formula2), f"{name}: its preset"
+        assert cell.fill.fill_type == "solid" and cell.border.left.style, f"{name}: no input style"
+        used = names.get(name.replace("in_", "used_", 1))
+        assert (MONDAY, used) in done.formulas, f"{name}: unused"
+
+
+def the_what_if_is_that_of_the_prizes(done: Finished) -> None:
+    """Require, at the preset inputs, the orders, dollars and shares of the table of prizes."""
+    header, *rows = table_rows(done, MONDAY, "tbl_what_if")
+    sized = {(int(row["base_orders"]), round(float(row["orders"]))): row for row in _prizes(done)}
+    for row in rows:
+        found = dict(zip(header, row, strict=True))
+        known = sized.get((found["Orders today"], round(found["More orders"])))
+        assert known, f"'{MONDAY}': {row[0]}: no such prize"
+        for name, column in (("More dollars", "spend"), ("Share of spend", "share_of_spend")):
+            expected = float(known[column]) if known[column] else None
+            same = expected is None or math.isclose(found[name], expected, rel_tol=1e-4)
+            assert same, f"'{MONDAY}': {row[0]}: {name} {found[name]}, the prize says {expected}"
+
+
+# ---- segments and the week --------------------------------------------------------------------
+
+
+def groups_tie_out(done: Finished) -> None:
+    """Require the levels of each group to be those of the table habits, suppressed or not."""
+    header, *rows = table_rows(done, SEGMENTS, "tbl_groups")
+    habits = _active(done, "habits")
+    columns = {
+        "Customers": "customers",
+        "USD an order": "mean_order_value",
+        "Lines an order": "mean_lines_per_order",
+        "USD an item": "mean_item_price",
+        "Days to next": "median_days_between_orders",
+        "Reorder rate": "reorder_rate",
+    }
+    assert rows, f"'{SEGMENTS}': no groups"
+    for row in rows:
+        found = dict(zip(header, row, strict=True))
+        names = habits["grouping"].str.replace("_flag", "").str.replace("_", " ")
+        of = habits[(names == found["Grouping"]) & (habits["group"] == found["Group"])]
+        assert len(of) == 1, f"'{SEGMENTS}': {found['Group']}: {len(of)} rows of habits"
+        for title, column in columns.items():
+            value, text = found[title], of[column].iloc[0]
+            if _is_number(value):
+                same = math.isclose(value, float(text), rel_tol=1e-6, abs_tol=1e-9)
+                assert same, f"'{SEGMENTS}': {found['Group']}: {title} {value}, habits say {text}"
+    groups = {(row[0], row[1]) for row in rows}
+    for name in ("loyalty", "region", "age group", "income group", "segment"):
+        has = habits["grouping"].str.replace("_flag", "").str.replace("_", " ") == name
+        wanted = {(name, group) for group in habits.loc[has, "group"]}
+        assert wanted <= groups, f"'{SEGMENTS}': no {sorted(wanted - groups)}"
+
+
+def segments_tie_out(done: Finished) -> None:
+    """Require a block for each segment, whose numbers are those of its row."""
+    table = done.tables.get("segments")
+    for row in () if table is None else table.to_dict("records"):
+        sheet = done.book[SEGMENTS]
+        start = next((c for r in sheet.iter_rows() for c in r if c.value == row["segment"]), None)
+        assert start is not None, f"'{SEGMENTS}': no block for {row['segment']}"
+        lines = []
+        while sheet.cell(start.row + 1 + len(lines), start.column).value:
+            lines.append(str(sheet.cell(start.row + 1 + len(lines), start.column).value))
+        text = " ".join(lines)
+        if int(row["customers"]) < done.settings.privacy.smallest_group:
+            assert "too few" in text, f"{at(sheet, start)}: {row['segment']} is described"
+            continue
+        for part in (
+            f"{int(row['customers']):,} customers, {float(row['share_of_customers']):.1%} of all",
+            f"{float(row['share_of_orders']):.1%} of orders",
+            f"an order every {float(row['median_gap_days']):g} days",
+            f"{float(row['mean_lines_per_order']):.1f} lines",
+        ):
+            assert part in text, f"{at(sheet, start)}: no {part!r}"
+
+
+def the_week_ties_out(done: Finished) -> None:
+    """Require each cell of the week to say what the orders of its days and hours say."""
+    header, *rows = table_rows(done, ADVICE, "tbl_ad_week")
+    if not rows:
+        return
+    days, parts = done.settings.day_names, done.settings.dayparts
+    orders = _active(done, "orders_by_day_hour")[["day", "hour", "orders"]].astype(int)
+    usual = orders["orders"].sum() / 168
+    seen = []
+    for row in rows[:-2]:
+        named = days if row[0] == "Every day" else _days_named(row[0], days)
+        seen += named
+        for part, text in zip(header[1:], row[1:], strict=True):
+            first, last = parts[part]
+            inside = orders["hour"].between(first, last)
+            ratios = [
+                orders.loc[inside & (orders["day"] == days.index(day)), "orders"].sum()
+                / (last - first + 1)
+                / usual
+                for day in named
+            ]
+            said = {int(one) for one in re.findall(r"(\d+)%", text)}
+            ends = {int(f"{abs(one - 1):.0%}"[:-1]) for one in ratios}
+            more = {"more" if one > 1 else "fewer" for one in ratios}
+            where = f"'{ADVICE}': {row[0]}, {part}: {text!r}"
+            assert text == "as usual" or said == {min(ends), max(ends)}, f"{where}, not {ends}"
+            assert text == "as usual" or all(text.endswith(one) for one in more), where
+            small = done.settings.statistics.effects.ratio[0]
+            far = [one for one in ratios if not 1 / small < one < small]
+            assert bool(far) == (text != "as usual"), where
+    assert sorted(seen) == sorted(days), f"'{ADVICE}': the week has {seen}"
+
+
+def _days_named(text: str, days: list[str]) -> list[str]:
+    if match := re.fullmatch(r"(\w+) to (\w+)", text):
+        first, last = (days.index(one) for one in match.groups())
+        return days[first : last + 1]
+    return re.split(r", | and ", text)
 
 
 # ---- privacy ----------------------------------------------------------------------------------
@@ -899,7 +1281,7 @@ def _small_groups(done: Finished, least: int) -> set[tuple[str, str]]:
 
 def _totals_give_nothing_away(done: Finished, least: int) -> None:
     """Require that visible rows leave none of all customers, or enough and of several groups."""
-    sheet = done.book[SHEETS[5]]
+    sheet = done.book[DERIVATIONS]
     rows = [[cell.value for cell in row] for row in sheet[sheet.tables["tbl_flags"].ref][1:]]
     total = max(row[2] for row in rows if _is_number(row[2]))
     for flag in {row[0] for row in rows}:
@@ -929,10 +1311,13 @@ RULES = (
     properties_are_set,
     dates_are_the_runs,
     sheets_hold_what_they_promise,
-    sheets_are_the_ten,
+    sheets_are_the_twelve,
+    the_summary_leaves_nothing_out,
+    the_largest_prize_comes_first,
     links_resolve,
     tables_are_tables,
     cells_are_values,
+    labels_of_digits_are_marked,
     cells_are_readable,
     charts_are_sound,
     intervals_are_drawn_whole,
@@ -943,11 +1328,20 @@ RULES = (
     pages_are_filled,
     texts_are_complete,
     sentences_are_plain,
+    words_are_the_clients,
+    links_say_where_they_lead,
+    figures_are_listed,
     findings_rest_on_cells,
     sentences_tie_out,
     tiles_tie_out,
     numbers_tie_out,
     flow_adds_up,
+    formulas_give_their_results,
+    inputs_are_guarded,
+    the_what_if_is_that_of_the_prizes,
+    groups_tie_out,
+    segments_tie_out,
+    the_week_ties_out,
     nobody_is_named,
     small_groups_are_not_shown,
 )

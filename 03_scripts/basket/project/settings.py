@@ -124,6 +124,9 @@ class WhatIf(Section):
     days_sooner: Positive
     orders_with_one_more_line: Share
     orders_that_add_the_other: Share
+    reach: Share
+    contact_dollars: Positive
+    margin: Share
 
 
 class Privacy(Section):

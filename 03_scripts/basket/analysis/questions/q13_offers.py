@@ -138,6 +138,7 @@ def count_part(
     last = baskets.last[place[baskets.last[:, 0]] >= 0]
     hit = np.isin(last @ [products, 1], own @ [products, 1])
     owner = place[last[:, 0]]
+    sold = sum_by(cell, baskets.bought, len(groups.categories) * products)
     return {}, {
         "number": [number[judged]],
         "segment": [of_customer[judged]],

@@ -1,4 +1,4 @@
-"""Stage 06: the Excel report, ten sheets that a client can read without us.
+"""Stage 06: the Excel report, twelve sheets that a client can read without us.
 
 Everything in it comes from what the stages before it left: result tables, findings, figures, the
 audit's rows, the dictionary, the settings and the facts of the run. The same inputs give the same
@@ -17,9 +17,11 @@ from basket.project.settings import Settings
 from basket.report.workbook.file import date_of, to_bytes
 from basket.report.workbook.material import Material, read_material
 from basket.report.workbook.page import Book
-from basket.report.workbook.sheet_advice import proven_offers, write_advice
+from basket.report.workbook.ranking import shown_levers
+from basket.report.workbook.sheet_advice import write_advice
 from basket.report.workbook.sheet_chart_data import write_chart_data
 from basket.report.workbook.sheet_figures import write_figures
+from basket.report.workbook.sheet_monday import write_monday
 from basket.report.workbook.sheet_notes import write_notes
 from basket.report.workbook.sheet_record import (
     write_checks,
@@ -27,6 +29,7 @@ from basket.report.workbook.sheet_record import (
     write_flow,
     write_wrangling,
 )
+from basket.report.workbook.sheet_segments import write_segments
 from basket.report.workbook.sheet_summary import write_summary
 from basket.report.workbook.sheet_title import TILE_WIDTH, write_title
 from basket.report.workbook.sheets import SHEETS, TITLE
@@ -40,7 +43,7 @@ def write_report(
     path = path or folders.report
     material = read_material(folders, settings, facts or folders.run_facts)
     book = build(material, settings, folders.visualizations)
-    write_whole(path, to_bytes(book.workbook, material.facts["epoch"]))
+    write_whole(path, to_bytes(book.workbook, material.facts["epoch"], book.results))
     return path
 
 
@@ -54,15 +57,17 @@ def build(material: Material, settings: Settings, images: Path) -> Book:
     write_chart_data(book, figures)
     write_figures(book, figures, images)
     links = FigureLinks(figures)
+    levers = shown_levers(tables.get("prizes"), published["habits"])
     write_title(book, tables, facts)
-    write_summary(book, findings, links)
+    write_monday(book, findings, levers, tables, links)
+    write_summary(book, findings, levers, links)
     write_flow(book, tables["population_flow"], facts)
     write_checks(book, tables["consistency_checks"])
     write_wrangling(book, tables["wrangling_steps"])
     flags = published["flags"]
     write_derivations(book, flags, bool((flags == SUPPRESSED).any(axis=None)))
-    offers = proven_offers(published.get("department_lifts"), settings)
-    write_advice(book, findings, links, tables.get("ad_calendar"), offers)
+    write_segments(book, findings, tables, published)
+    write_advice(book, findings, levers, links, tables, published)
     write_notes(book, published, facts)
     for page in book.pages.values():
         page.close()

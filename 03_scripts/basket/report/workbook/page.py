@@ -9,23 +9,23 @@ empty cells to the right.
 import math
 import re
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 
 import pandas as pd
 from openpyxl import Workbook
 from openpyxl.cell import Cell
 from openpyxl.styles import Alignment, Border, NamedStyle
+from openpyxl.styles.cell_style import StyleArray
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.indexed_list import IndexedList
 from openpyxl.worksheet.hyperlink import Hyperlink
-from openpyxl.worksheet.pagebreak import Break
-from openpyxl.worksheet.properties import PageSetupProperties
-from openpyxl.worksheet.table import Table
+from openpyxl.worksheet.table import Table, TableStyleInfo
 from openpyxl.worksheet.worksheet import Worksheet
 
 from basket.project.errors import BasketError
 from basket.project.settings import Settings
-from basket.report.workbook.look import FONT, Font, Look
+from basket.report.workbook.look import Font, Look
 from basket.report.workbook.measure_text import (
     LINE,
     POINTS_PER_PIXEL,
@@ -34,7 +34,8 @@ from basket.report.workbook.measure_text import (
     text_width,
     wrap,
 )
-from basket.report.workbook.sheets import FOR_THE_CLIENT, TITLE
+from basket.report.workbook.print_setup import PAGE_HEIGHT, PAGE_WIDTH, set_up_print
+from basket.report.workbook.sheets import TITLE
 from basket.report.workbook.values import (
     NOTHING,
     heading,
@@ -48,19 +49,15 @@ from basket.report.workbook.values import (
 
 LONGEST_TABLE = 1_000
 LONGEST_SHEET_NAME = 31
+TABLE_STYLE = "TableStyleLight1"
 
-# A4 landscape, in points; a column of width 1 is 7 pixels, a pixel 0.75 points.
-A4_WIDTH, A4_HEIGHT = 841.9, 595.3
-MARGIN_SIDE, MARGIN_TOP, MARGIN_BOTTOM = 0.5, 0.55, 0.55  # inches
-PAGE_WIDTH = A4_WIDTH - 144 * MARGIN_SIDE
-PAGE_HEIGHT = A4_HEIGHT - 72 * (MARGIN_TOP + MARGIN_BOTTOM) - 8
 PIXELS_PER_WIDTH = 7
 SMALLEST_SCALE = 0.7  # of print: 10 points become 7
 HEADING_HEIGHT = 60  # points: what a section's heading and its first sentence take
 CELL_PADDING = 8  # pixels
 INDENT = 9  # pixels
 ROW_PADDING = 3  # points
-SAFE = 0.95  # programs measure text a little differently
+SAFE = 0.98  # programs measure text a little differently
 
 STARTS_A_FORMULA = ("=", "+", "-", "@", "\t")
 
@@ -89,6 +86,8 @@ class Book:
     workbook: Workbook = field(default_factory=Workbook)
     pages: dict[str, "Page"] = field(default_factory=dict)
     tables: set[str] = field(default_factory=set)
+    styles: dict[tuple, StyleArray] = field(default_factory=dict)  # of cells in tables
+    results: dict[tuple[str, str], float | str] = field(default_factory=dict)  # of formulas
 
     def __post_init__(self):
         """Start without sheets and with our own styles."""
@@ -131,6 +130,7 @@ class Page:
         if scale < SMALLEST_SCALE:
             raise ValueError(f"{name}: the columns are too wide to be read in print")
         self.page_height = PAGE_HEIGHT / scale
+        self.on_one_page = False
         self.sheet: Worksheet = book.workbook.create_sheet(name)
         self.row = 1
         self.heights: dict[int, float] = {}
@@ -182,6 +182,16 @@ class Page:
             cell.number_format = number_format or number_format_of(value)
         cell.font = font or self.look.font()
         cell.alignment = align or Alignment(vertical="top")
+        return cell
+
+    def formula(self, row: int, column: int, formula: str, result, number_format: str = "") -> Cell:
+        """Write a formula with its result, which previewers show: they calculate nothing."""
+        if not isinstance(result, str) and not is_number(result):
+            raise ValueError(f"{self.name}: {formula} gives {result}")
+        cell = self.sheet.cell(row, column, formula)
+        if number_format:
+            cell.number_format = number_format
+        self.book.results[self.name, cell.coordinate] = result
         return cell
 
     def write_row(self, label: str, value: str | None = None, font: Font | None = None) -> Cell:
@@ -263,9 +273,10 @@ class Page:
         bold: bool = False,
         size: float = TEXT_SIZE,
         column: int = 1,
+        last: int | None = None,
     ) -> None:
-        """Write a paragraph as lines that run over the empty cells to the right."""
-        pixels = (self.pixels(column, len(self.widths)) - CELL_PADDING) * SAFE
+        """Write a paragraph as lines that run over the empty cells to the right, up to `last`."""
+        pixels = (self.pixels(column, last or len(self.widths)) - CELL_PADDING) * SAFE
         for line in wrap(clean_text(text), pixels, size, bold):
             self.write(self.row, column, line, font=self.look.font(colour, size, bold=bold))
             self.set_height(self.row, size * LINE + 2)
@@ -287,19 +298,20 @@ class Page:
         column: int = 1,
         headings: dict | None = None,
         formats: dict | None = None,
-        filters: bool = False,
+        filters: bool = True,
         bold_first: bool = False,
         links: dict[str, list[tuple[str, int] | None]] | None = None,
         turned: Sequence[str] = (),
         overflow: Sequence[str] = (),
         dense: bool = False,
+        whole: bool = True,
     ) -> Place:
         """Write a table as an Excel table `tbl_<name>`; return its place.
 
         `links` says of a column where each of its cells leads: (page, row), or nowhere. The
         headers of `turned` columns are written upwards; texts of a last column that may `overflow`
         run over the empty cells to the right. The rows of a `dense` table are as low as its texts
-        allow. A table that fits on a page is not cut in print.
+        allow. A table that fits on a page is not cut in print, if it is to stay `whole`.
         """
         if len(frame) > LONGEST_TABLE:
             many = f"the table {name} has {len(frame):,} rows"
@@ -307,12 +319,13 @@ class Page:
         if frame.empty:
             frame = pd.DataFrame([[NOTHING] * len(frame.columns)], columns=frame.columns)
         titles = unique([(headings or {}).get(label, heading(str(label))) for label in frame])
-        header = self.row
+        header, before = self.row, dict(self.heights)
         for offset, (label, title) in enumerate(zip(frame.columns, titles, strict=True)):
             values, indent = [plain(value) for value in frame[label]], int(offset > 0)
             numeric = any(is_number(value) for value in values)
             form = (formats or {}).get(label) or number_format(str(label), values)
-            self._header(header, column + offset, title, numeric, label in turned, indent)
+            across = label not in turned and label not in overflow
+            self._header(header, column + offset, title, numeric, label in turned, indent, across)
             looks = {"bold": bold_first and offset == 0, "wraps": label not in overflow}
             targets = (links or {}).get(label) or [None] * len(values)
             for row, (value, target) in enumerate(zip(values, targets, strict=True), header + 1):
@@ -323,21 +336,28 @@ class Page:
                     self.link(cell, *target)
         last = header + len(frame)
         for row in range(header + 1, last + 1) if dense else ():
-            self.heights[row] -= ROW_PADDING - 1
-        self._add_table(name, titles, column, header, last, filters)
+            self.heights[row] = max(before.get(row, 0), self.heights[row] - ROW_PADDING + 1)
+        self._add_table(name, titles, column, header, last, filters and not turned)
         height = sum(self.heights[row] for row in range(header, last + 1))
-        fits = height <= self.page_height - HEADING_HEIGHT
+        fits = whole and height <= self.page_height - HEADING_HEIGHT
         self.keep(header, last if fits else min(header + 2, last))
         self.row = last + 1
         places = {str(label): column + offset for offset, label in enumerate(frame.columns)}
         return Place(self.name, header, last, places)
 
     def _header(
-        self, row: int, column: int, title: str, numeric: bool, turned: bool, indent: int
+        self,
+        row: int,
+        column: int,
+        title: str,
+        numeric: bool,
+        turned: bool,
+        indent: int,
+        wraps: bool,
     ) -> None:
         font = self.look.font(bold=True)
         align = Alignment(
-            wrap_text=not turned,
+            wrap_text=wraps,
             vertical="bottom",
             horizontal="center" if turned else "right" if numeric else "left",
             indent=0 if turned else 1 if numeric else indent,
@@ -347,7 +367,7 @@ class Page:
         cell.fill = self.look.fill("grid", 0.45)
         cell.border = Border(bottom=self.look.side("ink"))
         upwards = text_width(title, bold=True) * POINTS_PER_PIXEL + 10
-        across = self.height_of(title, column, font, align.indent) + 2
+        across = self.height_of(title if wraps else "", column, font, align.indent) + 2
         self.set_height(row, upwards if turned else across)
 
     def _body(
@@ -361,23 +381,50 @@ class Page:
         wraps: bool,
         indent: int,
     ) -> Cell:
-        font = self.look.font(bold=bold)
-        if is_number(value) or (numeric and len(str(value)) <= 12):
+        number = is_number(value)
+        if number or (numeric and len(str(value)) <= 12):
             wide = text_width(shown(value, form)) + INDENT + CELL_PADDING > self.pixels(column)
-            align = Alignment(
-                horizontal="right", vertical="top", indent=1, shrink_to_fit=wide or None
-            )
-            muted = self.look.font("muted") if not is_number(value) else font
-            cell = self.write(row, column, value, font=muted, align=align, number_format=form)
-            self.set_height(row, TEXT_SIZE * LINE + ROW_PADDING)
-        elif wraps:
-            left = {"horizontal": "left", "indent": indent}
-            cell = self.wrapped(row, column, str(value), font=font, **left)
+            look = ("number", bold, number, wide)
+            height = TEXT_SIZE * LINE + ROW_PADDING
         else:
-            align = Alignment(horizontal="left", vertical="top", indent=indent)
-            cell = self.write(row, column, value, font=font, align=align)
-        cell.border = self.look.under
+            value = clean_text(str(value))
+            look = ("wrapped" if wraps else "text", bold, indent)
+            height = self.height_of(value, column, self._cell_font(look), indent) if wraps else 0
+        if height:
+            self.set_height(row, height)
+        cell = self.sheet.cell(row, column, value)
+        marked = isinstance(value, str) and value.startswith(STARTS_A_FORMULA)
+        key = (*look, form if number else "", marked)
+        if key not in self.book.styles:
+            self._style(cell, look, form if number else "", marked)
+            self.book.styles[key] = copy(cell._style)
+        else:
+            cell._style = copy(self.book.styles[key])
+        if marked:
+            cell.data_type = "s"
         return cell
+
+    def _cell_font(self, look: tuple) -> Font:
+        """Return the font of a cell in a table: what stands in for a number is muted."""
+        muted = look[0] == "number" and not look[2]
+        return self.look.font("muted") if muted else self.look.font(bold=look[1])
+
+    def _style(self, cell: Cell, look: tuple, number_format: str, marked: bool) -> None:
+        """Give a cell of a table its look; setting it anew for each cell would take a second."""
+        kind = look[0]
+        if kind == "number":
+            shrink = look[3] or None
+            align = Alignment(horizontal="right", vertical="top", indent=1, shrink_to_fit=shrink)
+        else:
+            wrap_text = True if kind == "wrapped" else None
+            align = Alignment(
+                horizontal="left", vertical="top", indent=look[2], wrap_text=wrap_text
+            )
+        cell.font, cell.alignment, cell.border = self._cell_font(look), align, self.look.under
+        if number_format:
+            cell.number_format = number_format
+        if marked:
+            cell.data_type, cell.quotePrefix = "s", True
 
     def _add_table(
         self, name: str, titles: list[str], column: int, header: int, last: int, filters: bool
@@ -393,56 +440,11 @@ class Page:
         table._initialise_columns()
         for tag, title in zip(table.tableColumns, titles, strict=True):
             tag.name = title
+        table.tableStyleInfo = TableStyleInfo(name=TABLE_STYLE, showRowStripes=False)
         if not filters:
             table.autoFilter = None
         self.sheet.add_table(table)
 
-    # ---- print
-
     def close(self) -> None:
         """Set heights, page breaks and print setup; nothing is written after this."""
-        sheet, last = self.sheet, max(self.row - 1, self.sheet.max_row)
-        for row in range(1, last + 1):
-            sheet.row_dimensions[row].height = round(self.heights.get(row, 13.5) * 4) / 4
-        for row in self.breaks(last):
-            sheet.row_breaks.append(Break(id=row))
-        sheet.sheet_view.showGridLines = False
-        sheet.sheet_view.zoomScale = 100
-        sheet.sheet_properties.tabColor = self.look.colour(
-            "accent" if self.name in FOR_THE_CLIENT else "muted"
-        )
-        sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
-        sheet.page_setup.orientation, sheet.page_setup.paperSize = "landscape", sheet.PAPERSIZE_A4
-        sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
-        margins = sheet.page_margins
-        margins.left = margins.right = MARGIN_SIDE
-        margins.top, margins.bottom = MARGIN_TOP, MARGIN_BOTTOM
-        margins.header = margins.footer = 0.3
-        sheet.print_area = f"A1:{get_column_letter(len(self.widths))}{last}"
-        self._footer()
-
-    def _footer(self) -> None:
-        footer, header = self.sheet.oddFooter, self.sheet.oddHeader
-        footer.left.text = self.book.settings.report.title.replace("&", "&&")
-        footer.center.text = "&A"
-        footer.right.text = "Page &P of &N"
-        header.right.text = self.book.banner.split(":")[0].replace("&", "&&")
-        for part in (footer.left, footer.center, footer.right, header.right):
-            part.size, part.font, part.color = 9, FONT, self.look.colour("muted")[2:]
-
-    def breaks(self, last: int) -> list[int]:
-        """Find the rows after which a printed page ends, so that what is kept together stays so."""
-        tied = {row for first, end in self.together for row in range(first + 1, end + 1)}
-        found, used, start = [], 0.0, 1
-        row = 1
-        while row <= last:
-            end = row
-            while end + 1 <= last and end + 1 in tied and end + 1 not in self.page_starts:
-                end += 1
-            height = sum(self.heights.get(r, 13.5) for r in range(row, end + 1))
-            if row > start and (row in self.page_starts or used + height > self.page_height):
-                found.append(row - 1)
-                used, start = 0.0, row
-            used += height
-            row = end + 1
-        return found
+        set_up_print(self)

@@ -1,52 +1,71 @@
-"""Sheet 7: each question with its answer and action, then the ad calendar."""
+"""Sheet 7: each question with its answer and action, then the week, then the trials."""
 
 import pandas as pd
 
+from basket.analysis.finding import NO_ACTION, NOT_ANSWERED
 from basket.analysis.questions import QUESTIONS, Question, number_of
-from basket.project.settings import Settings
 from basket.report.workbook.page import Book, Page
+from basket.report.workbook.ranking import lever_of
+from basket.report.workbook.sheet_summary import of_lever
+from basket.report.workbook.sheet_week import write_week
 from basket.report.workbook.sheets import ADVICE
-from basket.report.workbook.shown_findings import FigureLinks, confidence, prize
+from basket.report.workbook.shown_findings import FigureLinks, basis, confidence, prize
 from basket.report.workbook.values import NOTHING
 
-WIDTHS = (17.0, 15.0, 38.0, 34.0, 12.0, 22.0, 25.0, 9.0, 21.0)
+WIDTHS = (18.0, 42.0, 37.0, 29.0, 30.0, 12.5, 11.0, 14.0, 10.5)
 CHANGE_MIND = {
     "high": "A run on other data whose interval leaves this verdict.",
     "medium": "An interval that crosses the threshold of its verdict, or other thresholds.",
-    "low": "More customers: the intervals of its tests are still wide.",
+    "low": "More customers: the intervals are still wide.",
 }
 NO_ANSWER = {
-    **dict.fromkeys(("action", "owner", "confidence", "change_mind"), NOTHING),
-    "prize": None,
+    "kind": NOT_ANSWERED,
     "headline": "Not answered by this run.",
-    "evidence": [NOTHING],
+    "action": NOTHING,
+    "owner": NOTHING,
+    "prize": None,
+    "confidence": NOTHING,
+    "action_basis": NO_ACTION,
+    "change_mind": NOTHING,
 }
-MOST_OFFERS = 8
+HEADINGS = {
+    "question": "Key question",
+    "answer": "Answer",
+    "action": "Do this",
+    "prize": "Prize",
+    "fact": "Fact",
+    "basis": "Action",
+    "change_mind": "What would change our mind",
+    "figure": "Figure",
+}
 
 
 def write_advice(
     book: Book,
     findings: list[dict],
+    levers: pd.DataFrame,
     links: FigureLinks,
-    calendar: pd.DataFrame | None,
-    offers: pd.DataFrame,
+    tables: dict[str, pd.DataFrame],
+    published: dict[str, pd.DataFrame],
 ) -> Page:
-    """Write each question with its answer and action; then the ad calendar on a page of its own."""
+    """Write each question with its answer and action; then the week, then the trials."""
     page = book.page(ADVICE, "Recommendations", WIDTHS)
     page.text(
-        "Each key question with its answer and what to do; the ad calendar follows on a page "
-        "of its own.",
+        "Each key question with its answer and what to do. Fact says how sure the answer is; "
+        "Action whether it is a plan or something to be tried. The week and the trials follow.",
         colour="muted",
     )
     page.space(6)
     for title in dict.fromkeys(question.part for question in QUESTIONS.values()):
         questions = [question for question in QUESTIONS.values() if question.part == title]
         page.section(f"{title} ({in_words(questions)})")
-        _write_part(
-            page, f"recommendations_{number_of(questions[0].id)}", questions, findings, links
-        )
-        page.new_page()
-    _write_calendar(page, calendar, offers)
+        name = f"recommendations_{number_of(questions[0].id)}"
+        _write_part(page, name, questions, findings, levers, links)
+        page.space(10)
+    page.new_page()
+    write_week(page, tables | published, book.settings)
+    page.space(12)
+    _write_trials(page, tables.get("trial_plan"))
     return page
 
 
@@ -62,107 +81,82 @@ def _write_part(
     name_of_table: str,
     questions: list[Question],
     findings: list[dict],
+    levers: pd.DataFrame,
     links: FigureLinks,
 ) -> None:
-    """Write the findings of some questions as a table that fits on a page."""
+    """Write the findings of some questions as a table."""
     rows, targets = [], []
     for question in questions:
-        key = f"{question.id}  {question.title}"
         answers = [finding for finding in findings if finding["question"] == question.id]
         for finding in answers or [NO_ANSWER]:
+            lever = lever_of(finding, levers)
             rows.append(
                 {
-                    "question": key,
-                    "confidence": confidence(finding),
+                    "question": f"{question.id}  {question.title}",
                     "answer": finding["headline"],
                     "action": finding["action"],
-                    "owner": finding["owner"],
-                    "prize": prize(finding),
+                    "prize": prize(finding) if lever is None else of_lever(lever),
                     "change_mind": finding["change_mind"] or CHANGE_MIND[finding["confidence"]],
-                    "chart": links.chart(finding),
-                    "evidence": ", ".join(finding["evidence"]),
+                    "fact": confidence(finding),
+                    "basis": basis(finding),
+                    "owner": finding["owner"],
+                    "figure": links.short(finding),
                 }
             )
             targets.append(links.target(finding))
+    frame = pd.DataFrame(rows)
+    page.table(name_of_table, frame, bold_first=True, links={"figure": targets}, headings=HEADINGS)
 
+
+# ---- trials -----------------------------------------------------------------------------------
+
+
+def _write_trials(page: Page, plan: pd.DataFrame | None) -> None:
+    page.section("The trials: how we would know that it works")
+    if plan is None or plan.empty:
+        page.text("This run plans no trial: no action is to be tried, or nobody was seen for long.")
+        return
+    first = plan.iloc[0]
+    page.text(
+        f"Draw customers by lot into {first['arms']}. Decide after {first['weeks']} weeks: "
+        f"{first['decision']}. Watch: {first['guard']}. The numbers say how "
+        "many customers each arm needs to see so many more orders, and how many this data has.",
+        colour="muted",
+    )
+    page.space(3)
+    table = trials(plan)
+    lifts = {name: name for name in table.columns if name.startswith("to see")}
     page.table(
-        name_of_table,
-        pd.DataFrame(rows),
-        bold_first=True,
-        links={"chart": targets},
+        "trials",
+        table,
         headings={
-            "question": "Key question",
-            "prize": "What it touches",
-            "change_mind": "What would change our mind",
+            "action": "Action to be tried",
+            "outcome": "What is counted",
+            "here": "In this data",
+            "enough": "Enough here to decide",
+            **lifts,
         },
     )
 
 
-def _write_calendar(page: Page, calendar: pd.DataFrame | None, offers: pd.DataFrame) -> None:
-    page.section("Ad calendar: when to say what to whom")
-    if calendar is None or calendar.empty:
-        page.text("This run proposes no ad calendar: it found no window in which orders are few.")
-        return
-    page.text(
-        "Print this page. Each row is the window of the day in which orders are fewest while "
-        "people are awake, whom to address, and what to offer. 0.50 times the average window "
-        "means half of its orders.",
-        colour="muted",
-    )
-    page.space(6)
-    page.table(
-        "ad_calendar",
-        as_printed(calendar),
-        bold_first=True,
-        headings={"offer": "What to offer", "orders": "Orders then"},
-    )
-    if offers.empty:
-        return
-    page.space(10)
-    page.section("In any window: what certain customers buy more of than others")
-    page.text("Customers' ages, incomes, families and states are invented.", colour="muted")
-    page.table(
-        "ad_offers",
-        offers,
-        bold_first=True,
-        headings={"lift": "Times the others' share of order lines"},
-    )
+def trials(plan: pd.DataFrame) -> pd.DataFrame:
+    """Turn the plan into a row for each action and outcome; a column for each lift.
 
-
-def proven_offers(lifts: pd.DataFrame | None, settings: Settings) -> pd.DataFrame:
-    """Find the department that each group of customers surely buys more of, the surest first.
-
-    One row per group, of those whose difference may carry a headline.
+    Actions that need the same trial share a row.
     """
-    if lifts is None:
-        return pd.DataFrame()
-    allowed = [name for name, flag in settings.tested().items() if flag.labels]
-    strong = lifts[
-        lifts["grouping"].isin(allowed)
-        & (lifts["for_headline"] == "yes")
-        & ~lifts["measure"].isin(settings.labels.unnamed_departments)
-    ]
-    strong = strong[pd.to_numeric(strong["effect"], errors="coerce") > 1]
-    strong = strong.sort_values("effect_low", ascending=False, kind="stable")
-    strong = strong.drop_duplicates(["grouping", "group_a"]).head(MOST_OFFERS)
-    return pd.DataFrame(
-        {
-            "audience": strong["group_a"],
-            "customers": strong["n"],
-            "offer": strong["measure"],
-            "lift": strong["effect"],
-            "interval_low": strong["effect_low"],
-            "interval_high": strong["effect_high"],
-            "evidence": "department_lifts",
-        }
-    ).reset_index(drop=True)
-
-
-def as_printed(calendar: pd.DataFrame) -> pd.DataFrame:
-    """Name the days, and put the reason of an offer beside it."""
-    shown = calendar.drop(columns=["day", "offer_reason"]).rename(columns={"day_name": "day"})
-    shown["offer"] = [
-        f"{offer} ({reason})" if offer and reason else offer
-        for offer, reason in zip(calendar["offer"], calendar["offer_reason"], strict=True)
-    ]
-    return shown
+    rows = []
+    for (outcome, action), part in plan.groupby(["outcome", "action"], sort=False):
+        sizes = {f"to see {row.lift:+.0%}": int(row.customers_per_arm) for row in part.itertuples()}
+        enough = [f"{row.lift:+.0%}" for row in part.itertuples() if row.supported == "yes"]
+        rows.append(
+            {
+                "action": action,
+                "outcome": outcome,
+                **sizes,
+                "here": int(part["customers_here"].iloc[0]),
+                "enough": f"yes, from {enough[0]}" if enough else "no: run it with more customers",
+            }
+        )
+    table = pd.DataFrame(rows)
+    order = [name for name in table if name.startswith("to see")]
+    return table[["outcome", "action", "enough", *order, "here"]]

@@ -1,80 +1,61 @@
 """Sheet 8: the numbers behind every figure."""
 
-from itertools import zip_longest
+import pandas as pd
 
 from basket.report.workbook import native_charts
-from basket.report.workbook.page import Book, Page
+from basket.report.workbook.page import ROW_PADDING, Book, Page
+from basket.report.workbook.plain_words import sources_in_words
 from basket.report.workbook.sheets import CHART_DATA
 from basket.report.workbook.shown_figures import ShownFigure, prepare
 from basket.report.workbook.values import heading, plain
 
-DATA_WIDTHS = (37.5, *([11.5] * 6), 37.5, *([11.5] * 5))
+DATA_WIDTHS = (31.0, *([13.0] * 6), 31.0, *([13.0] * 5))
 LEFT_BAND, RIGHT_BAND = range(1, 7), range(8, 14)  # columns of tables side by side
-SHELF_HEIGHT, ROW_HEIGHT = 47, 16  # points, on sheet 8: of what frames a table, and of its rows
+SLACK = 15  # points that the left columns leave: rows beside each other are higher
+TITLES, GAP = (16, 14), 10  # points: of title and source, and of what parts two tables
+CLOSER = ROW_PADDING - 1  # points by which the rows of a dense table are lower
 
 
 def write_chart_data(book: Book, figures: list[ShownFigure]) -> Page:
-    """Write the numbers behind every figure, as tables."""
+    """Write a list of the figures, then the numbers behind each, as tables in the same order."""
     page = book.page(CHART_DATA, "Chart data", DATA_WIDTHS)
     page.text(
-        "Every number behind every figure, as it was drawn, under the figure's title; below "
-        "it the result table (04_analysis/tables) that it comes from. Minus and plus say how "
-        "far an interval reaches below and above its value.",
+        "Every number behind every figure, as it was drawn, in the order of the questions. Minus "
+        "and plus say how far an interval reaches below and above its value.",
         colour="muted",
     )
     page.space(4)
+    top = page.row
     for figure in figures:
         prepare(figure)
-    waiting = shelves(figures)
-    heights = [_shelf_height(page, shelf) for shelf in waiting]
-    for place in in_pages(heights, page.page_height, sum(page.heights.values())):
-        _write_side_by_side(page, *waiting[place])
+    contents = _write_list(page, figures)
+    _write_all(page, figures, top)
+    for row, figure in zip(contents, figures, strict=True):
+        cell = figure.title_cell
+        page.link(page.sheet.cell(row, 1), CHART_DATA, cell.row, cell.column)
     return page
 
 
-def in_pages(heights: list[float], room: float, above: float) -> list[int]:
-    """Order shelves so that they fill few pages: each, the highest first, on the first with room.
-
-    `above` is taken from the room of the first page; on a page the order of the questions stays.
-    """
-    pages, left = [[]], [room - above]
-    for place in sorted(range(len(heights)), key=lambda place: -heights[place]):
-        fits = [page for page, free in enumerate(left) if heights[place] <= free]
-        if not fits:
-            pages.append([])
-            left.append(room)
-        page = fits[0] if fits else len(pages) - 1
-        pages[page].append(place)
-        left[page] -= heights[place]
-    return [place for page in pages for place in sorted(page)]
-
-
-def _shelf_height(page: Page, shelf: tuple[ShownFigure, ...]) -> float:
-    """Return the height in points of tables side by side, each row as high as its highest cell."""
-    rows = [
-        _row_heights(page, figure, band.start)
-        for figure, band in zip(shelf, (LEFT_BAND, RIGHT_BAND), strict=False)
-    ]
-    return SHELF_HEIGHT + sum(max(row) for row in zip_longest(*rows, fillvalue=0))
-
-
-def _row_heights(page: Page, figure: ShownFigure, column: int) -> list[float]:
-    """Return the heights of the header and the rows of a figure's table."""
-    if _is_on_sheet_6(figure):
-        return [ROW_HEIGHT]
-    bold, normal, given = page.look.font(bold=True), page.look.font(), _headings(figure)
-    header = max(
-        page.height_of(given.get(name, heading(name)), place, bold, 1)
-        for place, name in enumerate(figure.data, column)
+def _write_list(page: Page, figures: list[ShownFigure]) -> range:
+    """List the tables by figure; return the rows whose first cells will lead to them."""
+    frame = pd.DataFrame(
+        {
+            "figure": [f"Figure {one.number}, {one.name.replace('_', ' ')}" for one in figures],
+            "question": [one.spec["question"] for one in figures],
+            "rows": [len(one.data) for one in figures],
+            "source": [sources_in_words(one.spec.get("sources", ())) for one in figures],
+        }
     )
-    rows = [
-        max(
-            page.height_of(value, place, normal, 1) if isinstance(value, str) else ROW_HEIGHT
-            for place, value in enumerate(row, column)
-        )
-        for row in figure.data.itertuples(index=False, name=None)
-    ]
-    return [header + 2, *rows]
+    place = page.table(
+        "list_of_chart_data",
+        frame,
+        headings={"question": "Q", "rows": "Rows", "source": "Source"},
+        overflow=("source",),
+        dense=True,
+        filters=False,
+    )
+    page.space(14)
+    return range(place.first, place.first + len(figures))
 
 
 def _headings(figure: ShownFigure) -> dict[str, str]:
@@ -91,43 +72,90 @@ def _is_on_sheet_6(figure: ShownFigure) -> bool:
     return bool(figure.heat) and len(figure.data.columns) > len(DATA_WIDTHS)
 
 
-def shelves(figures: list[ShownFigure]) -> list[tuple[ShownFigure, ...]]:
-    """Put narrow tables of about the same length side by side, in the order of the questions."""
-    most = len(LEFT_BAND)
-    narrow = [one for one in figures if len(one.data.columns) <= most and not one.heat]
-    narrow.sort(key=lambda figure: -len(figure.data))
-    pairs = [
-        tuple(sorted(narrow[place : place + 2], key=lambda figure: -len(figure.data.columns)))
-        for place in range(0, len(narrow), 2)
+def _write_all(page: Page, figures: list[ShownFigure], top: int) -> None:
+    """Write the tables in order: down the left columns of a page, then down the right ones.
+
+    The list of tables stands at the left, from the row `top`. A wide table takes the whole width,
+    below what stands there.
+    """
+    above = _between(page, 1, top)  # points of this page that stand above `top`
+    rows, band = {0: page.row, 1: top}, 0
+    for figure in figures:
+        wide = not _is_narrow(figure)
+        if wide:
+            rows = dict.fromkeys(rows, max(rows.values()))
+            band = 0
+        wanted = _row_heights(page, figure, (LEFT_BAND, RIGHT_BAND)[band].start)
+        slack = 0 if band or wide else SLACK
+        if not _fits(page, top, rows, rows[band], wanted, above + slack):
+            if band == 0 and not wide and _fits(page, top, rows, rows[1], wanted, above):
+                band = 1
+            else:
+                above, top, band = 0.0, max(rows.values()), 0
+                rows = dict.fromkeys(rows, top)
+                page.row = top
+                page.new_page()
+        page.row = rows[band]
+        _write_numbers(page, figure, (LEFT_BAND, RIGHT_BAND)[band].start)
+        page.space(GAP)
+        rows = dict.fromkeys(rows, page.row) if wide else rows | {band: page.row}
+    page.row = max(rows.values())
+
+
+def _fits(
+    page: Page, top: int, rows: dict[int, int], first: int, wanted: list[float], above: float
+) -> bool:
+    """Say whether rows of these heights, from the row `first`, leave the page within its room."""
+    last = max(*rows.values(), first + len(wanted))
+    height = above
+    for row in range(top, last):
+        new = wanted[row - first] if 0 <= row - first < len(wanted) else 0
+        height += max(page.heights.get(row, 0), new)
+    return height <= page.page_height
+
+
+def _between(page: Page, first: int, after: int) -> float:
+    return sum(page.heights[row] for row in range(first, after))
+
+
+def _row_heights(page: Page, figure: ShownFigure, column: int) -> list[float]:
+    """Return the heights of a figure's rows: title, source, header, rows, and the gap below."""
+    if _is_on_sheet_6(figure):
+        return [*TITLES, TITLES[-1], GAP]
+    bold, normal, given = page.look.font(bold=True), page.look.font(), _headings(figure)
+    header = max(
+        page.height_of(given.get(name, heading(name)), place, bold, 1)
+        for place, name in enumerate(figure.data, column)
+    )
+    rows = [
+        max(
+            page.height_of(value, place, normal, place > column) if isinstance(value, str) else 0
+            for place, value in enumerate(row, column)
+        )
+        for row in figure.data.itertuples(index=False, name=None)
     ]
-    wide = [(figure,) for figure in figures if figure not in narrow]
-    return sorted([*pairs, *wide], key=lambda shelf: min(figures.index(one) for one in shelf))
+    least = page.height_of("", column, normal)
+    return [*TITLES, header + 2, *(max(row, least) - CLOSER for row in rows), GAP]
 
 
-def _write_side_by_side(page: Page, *figures: ShownFigure) -> None:
-    first = page.row
-    last = first
-    for figure, column in zip(figures, (LEFT_BAND.start, RIGHT_BAND.start), strict=False):
-        page.row = first
-        _write_numbers(page, figure, column)
-        last = max(last, page.row - 1)
-    page.keep(first, last)
-    page.row = last + 1
-    page.space(14)
+def _is_narrow(figure: ShownFigure) -> bool:
+    if _is_on_sheet_6(figure):
+        return True
+    return not figure.heat and len(figure.data.columns) <= min(len(LEFT_BAND), len(RIGHT_BAND))
 
 
 def _write_numbers(page: Page, figure: ShownFigure, column: int) -> None:
-    title = f"{figure.spec['question']}  {figure.spec['title']}"
+    title = f"Figure {figure.number}  ·  {figure.spec['question']}  {figure.spec['title']}"
     figure.title_cell = page.write(page.row, column, title, font=page.look.font(bold=True))
-    page.set_height(page.row, 18)
+    page.set_height(page.row, TITLES[0])
     page.row += 1
-    sources = "Source: " + ", ".join(figure.spec.get("sources", ()))
+    sources = f"Source: {sources_in_words(figure.spec.get('sources', ()))}"
     page.write(page.row, column, sources, font=page.look.font("muted"))
-    page.set_height(page.row, 15)
+    page.set_height(page.row, TITLES[1])
     page.row += 1
     if _is_on_sheet_6(figure):
         page.write(page.row, column, "The numbers are the cells of the heat map on sheet 6.")
-        page.set_height(page.row, 15)
+        page.set_height(page.row, TITLES[1])
         page.row += 1
         return
     spec = figure.chart or {}
@@ -141,5 +169,10 @@ def _write_numbers(page: Page, figure: ShownFigure, column: int) -> None:
         for other in (*ends, native_charts.below_column(name), native_charts.above_column(name)):
             formats[other] = formats.get(name, "0.00")
     figure.place = page.table(
-        figure.name, figure.data, column=column, formats=formats, headings=_headings(figure)
+        figure.name,
+        figure.data,
+        column=column,
+        formats=formats,
+        headings=_headings(figure),
+        dense=True,
     )

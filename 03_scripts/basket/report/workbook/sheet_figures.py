@@ -3,6 +3,8 @@
 import math
 from pathlib import Path
 
+import pandas as pd
+from openpyxl.cell import Cell
 from openpyxl.chart._chart import ChartBase
 from openpyxl.drawing.image import Image
 from openpyxl.drawing.spreadsheet_drawing import AnchorMarker, OneCellAnchor
@@ -15,13 +17,14 @@ from basket.analysis.questions import QUESTIONS
 from basket.report.workbook import native_charts
 from basket.report.workbook.measure_text import POINTS_PER_PIXEL
 from basket.report.workbook.page import Book, Page, Place
+from basket.report.workbook.plain_words import sources_in_words
 from basket.report.workbook.sheets import CHART_DATA, FIGURES
 from basket.report.workbook.shown_figures import HEAT_COLUMNS, ShownFigure
 from basket.report.workbook.values import heading, is_number, plain
 
-WIDTHS = (55.0, *([5.6] * HEAT_COLUMNS))
-PANEL_HEIGHT, MOST_ADDED = 172, 140  # points: the least, and what may be added to fill the page
-BAR_HEIGHT, BARS_BESIDE = 12.5, 88  # points: each bar of a horizontal chart, and the rest
+WIDTHS = (66.0, *([5.6] * HEAT_COLUMNS))
+PANEL_HEIGHT, MOST_ADDED = 150, 140  # points: the least, and what may be added to fill the page
+BAR_HEIGHT, BARS_BESIDE = 11.0, 82  # points: each bar of a horizontal chart, and the rest
 PANEL_MARGIN, TEXT_MARGIN = 8, 3
 HEAT_BESIDE, GAP = 150, 10  # points: the texts of a heat map, and what parts two figures
 ROW_HEIGHT = 16  # points, of a heat map
@@ -30,7 +33,7 @@ PIXELS_PER_INCH = 96
 EMU_PER_PIXEL = 9_525
 MOST_IN_A_CELL = 10_000
 WIDEST_IN_A_CELL = 4  # characters
-HIGHER = {"scatter": 1.4, "image": 1.5}  # times the height of a panel
+HIGHER = {"scatter": 1.2, "image": 1.2}  # times the height of a panel
 
 
 def write_figures(book: Book, figures: list[ShownFigure], images: Path) -> Page:
@@ -42,6 +45,7 @@ def write_figures(book: Book, figures: list[ShownFigure], images: Path) -> Page:
         colour="muted",
     )
     page.space(4)
+    contents = _write_list(page, figures)
     heights = [_least_height(page, figure) for figure in figures]
     above, room = sum(page.heights.values()), page.page_height - GAP
     for places in evenly(heights, room, above):
@@ -59,7 +63,26 @@ def write_figures(book: Book, figures: list[ShownFigure], images: Path) -> Page:
             page.link(figure.title_cell, FIGURES, figure.row)
             page.space(GAP)
         above = 0
+    for cell, figure in zip(contents, figures, strict=True):
+        page.link(cell, FIGURES, figure.row)
     return page
+
+
+def _write_list(page: Page, figures: list[ShownFigure]) -> list[Cell]:
+    """List the figures by number; return the cells that will lead to them."""
+    frame = pd.DataFrame(
+        {
+            "figure": [
+                f"Figure {one.number}, {one.spec['question']}: {one.name.replace('_', ' ')}"
+                for one in figures
+            ],
+            "title": [one.spec["title"] for one in figures],
+        }
+    )
+    headings = {"title": "What it says"}
+    place = page.table("list_of_figures", frame, headings=headings, overflow=("title",), dense=True)
+    page.space(8)
+    return [page.sheet.cell(row, 1) for row in range(place.first, place.first + len(figures))]
 
 
 def evenly(heights: list[float], room: float, above: float) -> list[range]:
@@ -94,7 +117,8 @@ def _least_height(page: Page, figure: ShownFigure) -> float:
 
 def _question(figure: ShownFigure) -> tuple[str, str]:
     question = QUESTIONS.get(figure.spec["question"])
-    label = figure.spec["question"] + (f"  {question.title}" if question else "")
+    label = f"Figure {figure.number}  ·  {figure.spec['question']}"
+    label += f"  {question.title}" if question else ""
     return label, question.text if question else ""
 
 
@@ -112,7 +136,7 @@ def _captions(figure: ShownFigure) -> list[tuple[str, dict]]:
         (spec["subtitle"], {"colour": "muted"}),
         (f"So what: {so_what}", {}),
         (" ".join(note for note in figure.notes if note), {"colour": "muted"}),
-        (f"Source: {', '.join(spec['sources'])}{sheet}", {"colour": "muted"}),
+        (f"Source: {sources_in_words(spec['sources'])}{sheet}", {"colour": "muted"}),
     ]
 
 

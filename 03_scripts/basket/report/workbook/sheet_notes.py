@@ -36,6 +36,7 @@ def write_notes(book: Book, published: dict[str, pd.DataFrame], facts: dict) -> 
         page.section(title)
         for term, text in notes.items():
             page.term(term, text)
+    _write_files(page, facts["data"].get("files") or {})
     page.section("Glossary")
     words = glossary(settings)
     half = -(-len(words) // 2)
@@ -53,6 +54,19 @@ def write_notes(book: Book, published: dict[str, pd.DataFrame], facts: dict) -> 
     return page
 
 
+def _write_files(page: Page, files: dict[str, dict]) -> None:
+    """Write the sizes and hashes of the files as received."""
+    if not files:
+        return
+    page.section("The files as received")
+    frame = pd.DataFrame(files).T[["bytes", "sha256"]].sort_index().rename_axis("file")
+    headings = {"sha256": "sha256"}
+    page.table(
+        "input_files", frame.reset_index(), headings=headings, overflow=("sha256",), dense=True
+    )
+    page.space(8)
+
+
 def sections(settings: Settings, facts: dict) -> dict[str, Notes]:
     """Return the sections of the sheet: citation, method, reading help, limits and privacy."""
     return {
@@ -66,6 +80,7 @@ def sections(settings: Settings, facts: dict) -> dict[str, Notes]:
 
 def _data(facts: dict) -> Notes:
     versions = ", ".join(f"{name} {value}" for name, value in facts.get("versions", {}).items())
+    commit = facts["commit"] + (" with local changes" if facts.get("dirty") else "")
     return {
         "Citation": CITATION + " Non-commercial use, with citation.",
         "Data of this run": facts["data"]["description"] + ".",
@@ -74,6 +89,8 @@ def _data(facts: dict) -> Notes:
             f"{facts['rules']}. The corrected rules repair the known faults of the files; the "
             "course rules repeat what published analyses print."
         ),
+        "Data sha256": facts["data"]["sha256"],
+        "Version, commit": f"{facts['version']}, {commit}",
         "Versions": versions or NOTHING,
     }
 
@@ -180,7 +197,7 @@ def glossary(settings: Settings) -> Notes:
         "Cliff's delta": "how far one group lies above another: 0 not at all, 1 or -1 entirely",
         "Cramér's V": "how strongly two classifications go together: 0 not at all, 1 entirely",
         "epsilon²": "share of the order among customers that their group explains: 0 to 1",
-        "Evidence, source": "the result table that holds the numbers: a CSV file of the analysis",
+        "Source": "the table of results that holds the numbers",
         "Interval": (
             "where the true value lies with "
             f"{settings.statistics.confidence:.0%} confidence, as explained above"
@@ -213,8 +230,7 @@ def _write_tests(page: Page, published: dict[str, pd.DataFrame]) -> None:
     if counts is not None and not counts.empty:
         page.text("All tests of this report, by verdict.", colour="muted")
         page.space(3)
-        place = counts["question"].map(number_of).sort_values(kind="stable").index
-        page.table("verdict_counts", _in_words(counts.loc[place]), dense=True)
+        page.table("verdict_counts", by_question(counts), dense=True)
         page.space(6)
     shown = chosen_tests(tests)
     page.text(
@@ -227,6 +243,12 @@ def _write_tests(page: Page, published: dict[str, pd.DataFrame]) -> None:
     shown = _in_words(shown.drop(columns=NOT_SHOWN, errors="ignore"))
     place = page.table("tests", shown, headings={"effect_name": "Measure of effect"}, dense=True)
     page.repeat(place.header)
+
+
+def by_question(counts: pd.DataFrame) -> pd.DataFrame:
+    """Add up how many tests of each question have which verdict, in the order of the questions."""
+    added = counts.groupby("question", sort=False).sum(numeric_only=True)
+    return added.loc[sorted(added.index, key=number_of)].reset_index()
 
 
 def _in_words(table: pd.DataFrame) -> pd.DataFrame:

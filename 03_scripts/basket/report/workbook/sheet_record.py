@@ -12,10 +12,11 @@ from basket.project.origin import GENERATED
 from basket.project.published_figures import read_published
 from basket.project.settings import POPULATION_FLAG
 from basket.report.workbook.page import Book, Page
+from basket.report.workbook.plain_words import plain_words, table_in_words
 from basket.report.workbook.sheets import CHECKS, DERIVATIONS, FLOW, WRANGLING
-from basket.report.workbook.values import plain
+from basket.report.workbook.values import NOTHING, plain
 
-FLOW_WIDTHS = (24.0, 19.0, 11.0, 14.0, 13.0, 11.0, 15.0, 13.0, 10.0, 42.0, 14.0)
+FLOW_WIDTHS = (31.0, 17.0, 11.0, 14.0, 13.0, 13.0, 15.0, 13.0, 10.0, 42.0, 24.0)
 BOX_COLUMNS = ((1, 2), (4, 5), (7, 8), (10, 11))  # label and number of each box
 ARROW_COLUMNS = (3, 6, 9)
 
@@ -62,36 +63,82 @@ EXCLUDED = {
     for label, number in BOXES["Without exclusions"].items()
 }
 
-# What published analyses print, and why a run may give another number.
-COUNTED_BEFORE = (
-    "Follows from the lines merged, and from counting a customer's prior orders (D-04, D-05)."
-)
+FLOW_HEADINGS = {
+    "counted": "Counted",
+    "step": "Step",
+    "rows_in": "In",
+    "rows_added": "Added",
+    "rows_removed": "Removed",
+    "rows_quarantined": "Set aside",
+    "rows_out": "Out",
+    "adds_up": "Adds up",
+    "reason": "Why",
+}
+OTHER_RULES = {
+    "course": "the rules of published analyses",
+    "corrected": "rules that repair the known faults",
+}
+
+# The rows of the reconciliation, in chains: what goes out of one goes into the next.
+CHAINS = {
+    "Order lines": ("raw_lines", "merged"),
+    "Orders": ("raw_orders", "orders", "analysis_orders"),
+    "Customers": ("raw_customers", "customers", "analysis_customers"),
+    "Products": ("raw_products", "products"),
+}
+BETWEEN = {  # what happens between two tables that no step of its own records
+    "Order lines": ("leave out lines", "lines of no order, product or customer"),
+    "Orders": ("leave out orders without lines", "orders of which no line was received"),
+    "Customers": (
+        "leave out customers without prior orders",
+        "no order of theirs has lines, so there is nothing to analyse",
+    ),
+}
+STEPS = {
+    "read": "As received",
+    "drop nameless": "Products without a name",
+    "drop exact duplicates": "Exact duplicates",
+    "prior orders only": "Orders that have lines in this data",
+    "merge": "Joined with order and product",
+    "active customers": "Customers with enough orders",
+}
+
+# What published analyses print, what it depends on, and why our rules give another number.
+COUNTED_BEFORE = "Follows from the lines merged, and from counting a customer's prior orders."
 COMPARED = {
-    "rows.products_raw": ("Products as received", BOXES["As received"]["Products"], ""),
-    "rows.customers": ("Customers as received", BOXES["As received"]["Customers"], ""),
-    "rows.prior": ("Order lines as received", BOXES["As received"]["Order lines"], ""),
+    "rows.products_raw": ("Products as received", BOXES["As received"]["Products"], (), ""),
+    "rows.customers": ("Customers as received", BOXES["As received"]["Customers"], (), ""),
+    "rows.prior": ("Order lines as received", BOXES["As received"]["Order lines"], (), ""),
     "rows.products_clean": (
         "Products after cleaning",
         BOXES["Cleaned"]["Products"],
-        "The corrected RULES keep products without a name, under a label (D-05).",
+        ("rows.products_raw",),
+        "Products without a name are kept here, under a label; published analyses drop them.",
     ),
     "rows.merged": (
         "Order lines merged",
         BOXES["Merged"]["Order lines"],
-        "The corrected RULES repair doubled ids and keep nameless products: no line is lost and "
-        "none is added (D-04, D-05).",
+        ("rows.prior", "rows.products_raw"),
+        "Doubled ids are repaired and nameless products kept here: no line is lost and none added.",
     ),
     "rows.active": (
         "Order lines of active customers",
         BOXES["Without exclusions"]["Order lines"],
+        ("rows.prior", "rows.customers"),
         COUNTED_BEFORE,
     ),
-    "rows.excluded": ("Order lines excluded", EXCLUDED["Order lines"], COUNTED_BEFORE),
+    "rows.excluded": (
+        "Order lines excluded",
+        EXCLUDED["Order lines"],
+        ("rows.prior", "rows.customers"),
+        COUNTED_BEFORE,
+    ),
     "customers.active": (
         "Active customers",
         BOXES["Without exclusions"]["Customers"],
-        "The corrected RULES count a customer's prior orders, the published ones those that are "
-        "left after the merge (D-04, D-05).",
+        ("rows.prior", "rows.customers"),
+        "A customer's prior orders are counted here; published analyses count those that are left "
+        "after the merge.",
     ),
 }
 
@@ -106,36 +153,39 @@ def write_flow(book: Book, flow: pd.DataFrame, facts: dict) -> Page:
     ours = flow[flow["rules"].isin([rules, "any"])]
     low_activity = book.settings.flags[POPULATION_FLAG]
     page.text(
-        f"How many rows each step took in and gave on, under RULES={rules}. All = merged; "
-        "active = without exclusions; excluded = customers of low activity "
-        f"({low_activity.rules[0]}).",
+        "How many rows each step took in and gave on. Merged: every order line with its order, "
+        "product and customer. Without exclusions: active customers. Excluded: customers of low "
+        f"activity ({low_activity.rules[0]}).",
         colour="muted",
     )
-    page.space(8)
+    page.space(4)
     _write_boxes(page, ours)
-    page.section("Reconciliation: in + added – removed – quarantined = out")
-    page.table("population_flow", reconciled(ours), headings={"adds_up": "Adds up"})
+    page.section("Reconciliation: in + added – removed – set aside = out, and out is the next in")
+    page.table(
+        "population_flow",
+        reconciled(ours),
+        headings=FLOW_HEADINGS,
+        overflow=("reason",),
+        dense=True,
+    )
     for other in (name for name in flow["rules"].unique() if name not in (rules, "any")):
-        page.space(10)
-        page.section(f"What RULES={other} would have removed or added")
-        page.text("Counted in this run; it takes no second one.", colour="muted")
-        page.space(3)
-        theirs = reconciled(flow[flow["rules"] == other])
-        page.table(f"population_flow_{other}", theirs, headings={"adds_up": "Adds up"})
-    page.space(10)
+        page.space(4)
+        page.section(f"What {OTHER_RULES.get(other, other)} would have removed or added")
+        theirs = reconciled(flow[flow["rules"] == other], whole=False)
+        page.table(
+            f"population_flow_{other}",
+            theirs,
+            headings=FLOW_HEADINGS,
+            overflow=("reason",),
+            dense=True,
+        )
+    page.space(4)
     _write_published(page, ours, rules, data["synthetic"])
-    _write_files(page, data.get("files") or {})
     return page
 
 
-def _write_files(page: Page, files: dict[str, dict]) -> None:
-    if not files:
-        return
-    page.space(12)
-    page.section("The files as received")
-    frame = pd.DataFrame(files).T[["bytes", "sha256"]].sort_index().rename_axis("file")
-    headings = {"sha256": "sha256"}
-    page.table("input_files", frame.reset_index(), headings=headings, overflow=("sha256",))
+def _write_rows(page: Page, name: str, rows: pd.DataFrame) -> None:
+    page.table(name, rows, headings=FLOW_HEADINGS, overflow=("reason",), dense=True)
 
 
 def look_up(flow: pd.DataFrame, figure: BoxNumber) -> int | None:
@@ -163,7 +213,7 @@ def _write_boxes(page: Page, flow: pd.DataFrame) -> None:
     excluded = _known(flow, EXCLUDED)
     if len(excluded) == len(EXCLUDED):
         page.write(page.row, BOX_COLUMNS[2][1], "↓", **middle)
-        page.set_height(page.row, 22)
+        page.set_height(page.row, 16)
         page.row += 1
         title = "Excluded: low activity"
         _box(page, page.row, BOX_COLUMNS[2], title, excluded, len(excluded), strong=False)
@@ -199,7 +249,7 @@ def _box(
                 top=line if offset == 0 else None,
                 bottom=line if offset == height else None,
             )
-        page.set_height(row + offset, 19)
+        page.set_height(row + offset, 16)
     middle = Alignment(horizontal="left", vertical="center", indent=1)
     page.write(row, columns[0], title, font=look.font(bold=True, size=11), align=middle)
     for offset, (label, value) in enumerate(numbers.items(), 1):
@@ -211,35 +261,78 @@ def _box(
         page.write(row + offset, columns[1], value, font=bold, align=right)
 
 
-def reconciled(flow: pd.DataFrame) -> pd.DataFrame:
-    """Show the flow, with whether each row adds up."""
+def reconciled(flow: pd.DataFrame, *, whole: bool = True) -> pd.DataFrame:
+    """Show the flow in chains, each with whether it adds up.
+
+    A `whole` flow closes: where two tables of a chain differ and no step says why, the row between
+    them does.
+    """
     numbers = [name for name in flow if name.startswith("rows_")]
-    shown = flow.astype(dict.fromkeys(numbers, "int64")).reset_index(drop=True)
+    rows = flow.astype(dict.fromkeys(numbers, "int64")).to_dict("records")
+    found = []
+    for counted, tables in CHAINS.items():
+        before = None
+        chain = [row for table in tables for row in rows if row["table"] == table]
+        for row in chain:
+            if whole and before is not None and before != row["rows_in"]:
+                found.append(_between(counted, before, row["rows_in"]))
+            before = row["rows_out"]
+            step = STEPS.get(row["step"], row["step"])
+            reason = plain_words(plain(row["reason"])) if row["reason"] else NOTHING
+            found.append({"counted": counted, **row, "step": step, "reason": reason})
+    shown = pd.DataFrame(found)
     lost = shown["rows_removed"] + shown["rows_quarantined"]
     adds_up = shown["rows_in"] + shown["rows_added"] - lost == shown["rows_out"]
     shown["adds_up"] = adds_up.map({True: "yes", False: "NO"})
-    return shown[["step", "table", "rules", *numbers, "adds_up", "reason"]]
+    shown["reason"] = shown["reason"].replace({"N/A": NOTHING, "nan": NOTHING})
+    return shown[["step", "counted", *numbers, "adds_up", "reason"]]
+
+
+def _between(counted: str, before: int, after: int) -> dict:
+    step, reason = BETWEEN.get(counted, ("between the tables", NOTHING))
+    return {
+        "counted": counted,
+        "step": step[:1].upper() + step[1:],
+        "rows_in": before,
+        "rows_added": max(after - before, 0),
+        "rows_removed": max(before - after, 0),
+        "rows_quarantined": 0,
+        "rows_out": after,
+        "reason": reason,
+    }
 
 
 def _write_published(page: Page, flow: pd.DataFrame, rules: str, synthetic: str) -> None:
-    """Write the famous figures beside this run's, with the reason where they differ."""
+    rows = compared(flow, rules, synthetic)
+    if len(rows):
+        page.section("Beside the figures that published analyses print")
+        page.table("published_figures", rows, overflow=("why",), dense=True)
+
+
+def compared(flow: pd.DataFrame, rules: str, synthetic: str) -> pd.DataFrame:
+    """Put the famous figures beside this run's, with the reason where they differ.
+
+    Our rules are the reason only where what a figure depends on is as published.
+    """
     figures = read_published().set_index("figure")["value"]
     published = figures[figures.index.isin(COMPARED)].astype("int64").to_dict()
-    raw = [name for name in ("rows.prior", "rows.customers") if name in published]
-    same_data = all(look_up(flow, COMPARED[name][1]) == published[name] for name in raw)
+    found = {name: look_up(flow, COMPARED[name][1]) for name in published}
+    same = {name: found[name] == value for name, value in published.items()}
     rows = []
-    for name, (label, figure, why) in COMPARED.items():
-        ours = look_up(flow, figure)
-        if name not in published or ours is None:
+    for name, (label, _, inputs, why) in COMPARED.items():
+        ours = found.get(name)
+        if ours is None:
             continue
-        if ours == published[name]:
+        if same[name]:
             reason = "The same."
-        elif not same_data and synthetic == GENERATED:
+        elif inputs and all(same.get(one) for one in inputs):
+            reason = why if rules == "corrected" else "Differs, though the input files are alike."
+        elif synthetic == GENERATED:
             reason = "Generated data, not the published data set."
-        elif not same_data:
-            reason = "Another data set: a part of the published one."
+        elif all((found.get(one) or 0) <= published[one] for one in inputs or (name,)):
+            reason = "A part of the published data set was received."
         else:
-            reason = why if rules == "corrected" and why else "Differs: the input files differ."
+            reason = "Other input files than the published ones."
         rows.append(
             {
                 "figure": label,
@@ -250,9 +343,7 @@ def _write_published(page: Page, flow: pd.DataFrame, rules: str, synthetic: str)
                 "why": reason,
             }
         )
-    if rows:
-        page.section("Beside the figures that published analyses print")
-        page.table("published_figures", pd.DataFrame(rows), overflow=("why",))
+    return pd.DataFrame(rows)
 
 
 # ---- 3. and 4. --------------------------------------------------------------------------------
@@ -268,8 +359,13 @@ def write_checks(book: Book, checks: pd.DataFrame) -> Page:
         colour="muted",
     )
     page.space(4)
-    shown = checks.assign(found=[_number_if_one(value) for value in checks["found"]])
-    place = page.table("consistency_checks", shown, filters=True)
+    shown = checks.assign(
+        table=[table_in_words(name) for name in checks["table"]],
+        found=[_number_if_one(value) for value in checks["found"]],
+        action=[plain_words(text) for text in checks["action"]],
+    )
+    place = page.table("consistency_checks", shown)
+    page.sheet.freeze_panes = page.sheet.cell(place.first, 1)
     page.repeat(place.header)
     return page
 
@@ -284,7 +380,12 @@ def write_wrangling(book: Book, steps: pd.DataFrame) -> Page:
     page = book.page(WRANGLING, "Wrangling steps", (20.0, 30.0, 32.0, 30.0, 34.0))
     page.text("Columns dropped, renamed or given another type, with the reason.", colour="muted")
     page.space(4)
-    place = page.table("wrangling_steps", steps, filters=True)
+    shown = steps.assign(
+        table=[table_in_words(name) for name in steps["table"]],
+        reason=[plain_words(text) for text in steps["reason"]],
+    )
+    place = page.table("wrangling_steps", shown)
+    page.sheet.freeze_panes = page.sheet.cell(place.first, 1)
     page.repeat(place.header)
     return page
 
@@ -295,19 +396,16 @@ def write_wrangling(book: Book, steps: pd.DataFrame) -> Page:
 def write_derivations(book: Book, flags: pd.DataFrame, flags_are_withheld: bool) -> Page:
     """Write the rule of each derived column, and how often each label occurs at each grain."""
     page = book.page(DERIVATIONS, "Column derivations", (25.0, 38.0, 32.0, 17.0, 82.0))
-    page.text(
-        "Each derived column with the rule and the thresholds in force, which the "
-        "wording takes from settings.yml.",
-        colour="muted",
-    )
+    page.text("Each derived column with its rule and the thresholds in force.", colour="muted")
     page.space(4)
     rules = pd.DataFrame(dictionary.derivations(book.settings))
-    rules["table"] = [tables.split()[0] for tables in rules["table"]]
+    rules["table"] = [table_in_words(tables.split()[0]) for tables in rules["table"]]
+    rules["condition"] = [plain_words(text) for text in rules["condition"]]
     page.table(
         "column_derivations",
         rules[["table", "column", "derived_from", "unit", "condition"]],
         headings={"table": "First table", "column": "New column", "condition": "Rule"},
-        filters=True,
+        dense=True,
     )
     page.space(12)
     if flags.empty:
@@ -323,7 +421,9 @@ def write_derivations(book: Book, flags: pd.DataFrame, flags_are_withheld: bool)
             colour="muted",
         )
     page.space(3)
-    place = page.table("flags", flags[["flag", "label", "customers", "orders", "lines"]])
+    shown = flags[["flag", "label", "customers", "orders", "lines"]]
+    shown = shown.assign(flag=[str(name).replace("_", " ") for name in shown["flag"]])
+    place = page.table("flags", shown, dense=True)
     bars = DataBarRule("num", 0, "max", None, page.look.colour("accent"), minLength=0, maxLength=85)
     letter = get_column_letter(place.columns["lines"])
     page.sheet.conditional_formatting.add(f"{letter}{place.first}:{letter}{place.last}", bars)

@@ -1,51 +1,127 @@
-"""The executive summary: one row for each message."""
+"""The executive summary: one printed page, the most important message first."""
 
 import pandas as pd
 
-from basket.analysis.questions import number_of
+from basket.analysis.finding import NOT_ANSWERED
 from basket.report.workbook.page import Book, Page
-from basket.report.workbook.sheets import SUMMARY
-from basket.report.workbook.shown_findings import FigureLinks, confidence
+from basket.report.workbook.ranking import lever_of, ranked
+from basket.report.workbook.sheets import ADVICE, SUMMARY
+from basket.report.workbook.shown_findings import (
+    FigureLinks,
+    basis,
+    confidence,
+    prize,
+    rests_on,
+    without_caveat,
+)
+from basket.report.workbook.values import NOTHING
+
+WIDTHS = (4.5, 47.0, 49.0, 37.0, 12.5, 10.5, 13.0, 23.5, 10.0)
+BELOW = 48  # points: what stands under the table
+WORDS = {
+    "question": "Q",
+    "finding": "Finding",
+    "so_what": "So what",
+    "do_this": "Do this",
+    "fact": "Fact",
+    "action": "Action",
+    "rests_on": "It rests on",
+    "prize": "Prize",
+    "figure": "Figure",
+}
 
 
-def write_summary(book: Book, findings: list[dict], links: FigureLinks) -> Page:
-    """Write one row for each message, in the order of the questions."""
-    page = book.page(SUMMARY, "Executive summary", (5.5, 47.0, 42.0, 34.0, 14.5, 9.0, 21.0))
-    ordered = sorted(findings, key=lambda finding: number_of(finding["question"]))
+def write_summary(
+    book: Book, findings: list[dict], levers: pd.DataFrame, links: FigureLinks
+) -> Page:
+    """Write a row for each message, as many as a page holds; say where the others stand."""
+    page = book.page(SUMMARY, "Executive summary", WIDTHS)
+    page.on_one_page = True
     page.text(
-        "What we found, what it means, and what to do about it. Answers come first; how they "
-        "were reached stands on the sheets behind.",
+        "What we found, what it means and what to do, by what acting could add. Fact says how sure "
+        "the finding is, Action whether it was tried: none was.",
         colour="muted",
     )
-    page.space(6)
-    frame = pd.DataFrame(
-        {
-            "question": [finding["question"] for finding in ordered],
-            "finding": [finding["headline"] for finding in ordered],
-            "so_what": [finding["so_what"] for finding in ordered],
-            "do_this": [finding["action"] for finding in ordered],
-            "confidence": [confidence(finding) for finding in ordered],
-            "chart": [links.chart(finding) for finding in ordered],
-            "evidence": [", ".join(finding["evidence"]) for finding in ordered],
-        }
-    )
-    place = page.table(
-        "key_messages",
-        frame,
-        headings={"question": "Q", "so_what": "So what", "do_this": "Do this"},
-        links={"chart": [links.target(finding) for finding in ordered]},
-    )
+    page.space(4)
+    answered = [one for one in ranked(findings, levers) if one["kind"] != NOT_ANSWERED]
+    rows = [_row(one, levers, links) for one in answered]
+    open_questions = _not_answered(findings)
+    room = page.page_height - sum(page.heights.values()) - BELOW
+    room -= sum(_height(page, row) for row in open_questions)
+    kept = _first_with_room(page, rows, room)
+    targets = [links.target(one) for one in answered[:kept]] + [None] * len(open_questions)
+    frame = pd.DataFrame([*rows[:kept], *open_questions], columns=list(WORDS))
+    place = page.table("key_messages", frame, headings=WORDS, links={"figure": targets})
     bold = page.look.font(bold=True)
     for row in range(place.first, place.last + 1):
-        cell = page.sheet.cell(row, 2)
-        cell.font = bold
-        page.set_height(row, page.height_of(cell.value, 2, bold) + 4)
+        page.sheet.cell(row, 2).font = bold
+        page.set_height(row, page.height_of(page.sheet.cell(row, 2).value, 2, bold, 1))
     page.sheet.freeze_panes = page.sheet.cell(place.first, 1)
-    page.repeat(place.header)
-    page.space(6)
+    page.space(4)
     page.text(
-        "●●● High: the whole interval supports the verdict.   ●●○ Medium: it holds here, and "
-        "depends on a cut or an assumption.   ●○○ Low: a hint, not yet a result.",
+        "Fact: ●●● High, the whole interval supports it; ●●○ Medium, it holds here and depends on "
+        "a cut or on invented columns; ●○○ Low, a hint.  Action: to be tried against a control "
+        "group, or a plan.",
         colour="muted",
     )
+    left = dict.fromkeys(one["question"] for one in answered[kept:])
+    if left:
+        said = f"Further answers, to {', '.join(left)}, stand on sheet {ADVICE}."
+        page.link(page.write_row(said), ADVICE)
     return page
+
+
+def _row(finding: dict, levers: pd.DataFrame, links: FigureLinks) -> dict:
+    lever = lever_of(finding, levers)
+    return {
+        "question": finding["question"],
+        "finding": finding["headline"],
+        "so_what": without_caveat(finding["so_what"]),
+        "do_this": finding["action"],
+        "fact": confidence(finding),
+        "action": basis(finding),
+        "rests_on": rests_on(finding),
+        "prize": prize(finding) if lever is None else of_lever(lever),
+        "figure": links.short(finding),
+    }
+
+
+def of_lever(lever: pd.Series) -> str:
+    """Say a lever's prize in a sentence."""
+    money = f" and ${lever['spend']:,.0f}" if not pd.isna(lever["share_of_spend"]) else ""
+    share = lever["share_of_orders"] if not money else lever["share_of_spend"]
+    what = "spend" if money else "orders"
+    return f"{lever['what_if']}: {lever['orders']:,} orders{money}, {share:.1%} of {what}."
+
+
+def _not_answered(findings: list[dict]) -> list[dict]:
+    """Say each reason once, with the questions that it leaves open."""
+    reasons: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding["kind"] == NOT_ANSWERED:
+            reasons.setdefault(finding["headline"], []).append(finding["question"])
+    return [
+        dict.fromkeys(WORDS, NOTHING)
+        | {"question": "–", "finding": headline, "so_what": f"This leaves open: {_said(asked)}."}
+        for headline, asked in reasons.items()
+    ]
+
+
+def _said(questions: list[str]) -> str:
+    return ", ".join(dict.fromkeys(questions))
+
+
+def _first_with_room(page: Page, rows: list[dict], room: float) -> int:
+    """Return how many rows, from the first, fit into the points that are left."""
+    for count, row in enumerate(rows):
+        room -= _height(page, row)
+        if room < 0:
+            return count
+    return len(rows)
+
+
+def _height(page: Page, row: dict) -> float:
+    return max(
+        page.height_of(value, column, page.look.font(bold=column == 2), column > 1)
+        for column, value in enumerate(row.values(), 1)
+    )

@@ -11,7 +11,6 @@ from basket.report.workbook.sheets import CONTENT, TITLE
 from basket.tables import completeness
 
 TILE_WIDTH = 24.0
-SHORT_HASH = 12
 
 
 @dataclass(frozen=True)
@@ -75,17 +74,12 @@ def write_title(book: Book, tables: dict[str, pd.DataFrame], facts: dict) -> Pag
 
 
 def title_facts(report, facts: dict) -> list[tuple[str, str]]:
-    """Who, for whom, when, from which data, under which rules, from which commit."""
-    commit = facts["commit"][:SHORT_HASH] + (" with local changes" if facts.get("dirty") else "")
-    data = facts["data"]
+    """Who, for whom, when, from which data."""
     return [
         ("Client", report.client),
         ("Author", report.author),
         ("Date", facts["date"]),
-        ("Data", data["description"]),
-        ("Data sha256", data["sha256"][:SHORT_HASH]),
-        ("RULES", facts["rules"]),
-        ("Version, commit", f"{facts['version']}, {commit}"),
+        ("Data", facts["data"]["description"]),
     ]
 
 

@@ -23,6 +23,7 @@ class ShownFigure:
 
     spec: dict
     data: pd.DataFrame
+    number: int = 0  # in the order of the questions, from 1
     hidden: int = 0
     place: Place | None = None
     row: int = 0
@@ -57,7 +58,7 @@ def publishable_figures(
     for spec in sorted(specs, key=lambda spec: number_of(spec.get("question", ""))):
         data = pd.DataFrame(spec["data"]["rows"], columns=spec["data"]["columns"])
         data = data.astype(object).where(data.notna(), None)
-        figure = ShownFigure(spec, data)
+        figure = ShownFigure(spec, data, len(found) + 1)
         if customer_tables & set(spec.get("sources", ())):
             _suppress(figure, withheld, settings)
         found.append(figure)

@@ -2,7 +2,14 @@
 
 import pandas as pd
 
-from basket.analysis.finding import NO_ACTION, NOT_ANSWERED
+from basket.analysis.finding import (
+    DESIGN,
+    HYPOTHESIS,
+    NO_ACTION,
+    NOT_ANSWERED,
+    SAID,
+    SYNTHETIC_DATA,
+)
 from basket.analysis.privacy import PUBLISHED_POPULATION, SUPPRESSED
 from basket.project.errors import BasketError
 from basket.project.settings import Settings
@@ -10,6 +17,7 @@ from basket.report.workbook.sheets import FIGURES
 from basket.report.workbook.shown_figures import ShownFigure
 from basket.report.workbook.values import NOTHING
 
+BASIS = {HYPOTHESIS: "To be tried", DESIGN: "Plan", NO_ACTION: NOTHING}
 CONFIDENCE = {"high": "●●● High", "medium": "●●○ Medium", "low": "●○○ Low"}
 
 
@@ -66,22 +74,41 @@ def prize(finding: dict) -> str:
 
 
 def confidence(finding: dict) -> str:
-    """Say how sure a finding is, readable without colours."""
+    """Say how sure a finding's fact is, readable without colours."""
     return CONFIDENCE.get(finding["confidence"], finding["confidence"])
+
+
+def basis(finding: dict) -> str:
+    """Say what a finding's action rests on: nothing here was tried."""
+    return BASIS.get(finding["action_basis"], NOTHING)
+
+
+def rests_on(finding: dict) -> str:
+    """Say what was invented or assumed behind a finding; what all the data is stands on top."""
+    own = [one for one in finding["rests_on"] if one != SYNTHETIC_DATA]
+    return ", ".join(own) or NOTHING
+
+
+def without_caveat(so_what: str) -> str:
+    """Leave out the sentence on invented columns where a column of its own says so."""
+    for sentence in SAID.values():
+        so_what = so_what.replace(sentence, "").strip()
+    return so_what or NOTHING
 
 
 class FigureLinks:
     """Where the evidence of a finding is in this workbook."""
 
     def __init__(self, figures: list[ShownFigure]):
-        """Remember the rows of the figures on their sheet."""
-        self.rows = {figure.name: figure.row for figure in figures}
+        """Remember the figures, numbered as on their sheet."""
+        self.figures = {figure.name: figure for figure in figures}
 
     def target(self, finding: dict) -> tuple[str, int] | None:
         """Return page and row of a finding's figure."""
-        row = self.rows.get(finding.get("figure") or "")
-        return (FIGURES, row) if row else None
+        figure = self.figures.get(finding.get("figure") or "")
+        return (FIGURES, figure.row) if figure and figure.row else None
 
-    def chart(self, finding: dict) -> str:
-        """Return the word that leads to a finding's figure."""
-        return "Chart" if self.target(finding) else NOTHING
+    def short(self, finding: dict) -> str:
+        """Return the number of a finding's figure, as a link's text."""
+        figure = self.figures.get(finding.get("figure") or "")
+        return f"Figure {figure.number}" if figure and figure.row else NOTHING

@@ -1,0 +1,110 @@
+"""Which findings come first: those whose lever is worth most, then by what kind of answer they are.
+
+A finding's prize may name a lever, a row of the table `prizes`. Without one it has no place by
+prize: acting on it was not sized.
+"""
+
+import pandas as pd
+
+from basket.analysis.finding import (
+    CANDIDATE,
+    DESCRIPTION,
+    DIFFERENCE,
+    LESS,
+    NO_ACTION,
+    NO_DIFFERENCE,
+    NOT_ANSWERED,
+    UNDECIDED,
+)
+from basket.analysis.privacy import SUPPRESSED
+from basket.analysis.questions import number_of
+from basket.report.workbook.levers import SOONER
+
+KINDS = (DIFFERENCE, CANDIDATE, DESCRIPTION, NO_DIFFERENCE, UNDECIDED, NOT_ANSWERED)
+
+
+def shown_levers(prizes: pd.DataFrame | None, habits: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the levers of groups that are too small to publish; the largest prize first.
+
+    `habits` as published. A lever of a group gains its `customers` and its `gap` in days.
+    """
+    if prizes is None or prizes.empty:
+        return pd.DataFrame(columns=["lever"])
+    groups = habits[habits["grouping"] == "loyalty_flag"]
+    hidden = (groups == SUPPRESSED).any(axis=1)
+    people = pd.to_numeric(groups["customers"], errors="coerce")
+    known = {
+        f"{SOONER}, {group}": (count, gap)
+        for group, count, gap, is_hidden in zip(
+            groups["group"], people, groups["median_days_between_orders"], hidden, strict=True
+        )
+        if not is_hidden
+    }
+    of_group = prizes["lever"].str.startswith(f"{SOONER}, ")
+    shown = prizes[~of_group | prizes["lever"].isin(list(known))].reset_index(drop=True)
+    everybody = None if hidden.any() else people.sum()
+    both = [known.get(lever, (everybody, None)) for lever in shown["lever"]]
+    return shown.assign(customers=[one for one, _ in both], gap=[gap for _, gap in both])
+
+
+def lever_of(finding: dict, levers: pd.DataFrame) -> pd.Series | None:
+    """Return the lever that a finding's prize names; of a family of levers, the largest."""
+    name = (finding.get("prize") or {}).get("lever")
+    if not name or levers.empty:
+        return None
+    rows = levers[(levers["lever"] == name) | levers["lever"].str.startswith(f"{name}, ")]
+    return None if rows.empty else rows.iloc[0]
+
+
+def ranked(findings: list[dict], levers: pd.DataFrame) -> list[dict]:
+    """Put findings in the order of their prizes, then of their kinds, then of the questions."""
+    return sorted(findings, key=lambda finding: _place(finding, levers))
+
+
+def _place(finding: dict, levers: pd.DataFrame) -> tuple:
+    lever = lever_of(finding, levers)
+    touched = (finding.get("prize") or {}).get("share_of_spend") or 0
+    return (
+        -worth(lever),
+        KINDS.index(finding["kind"]),
+        finding["action_basis"] == NO_ACTION,
+        -touched,
+        number_of(finding["question"]),
+    )
+
+
+def worth(lever: pd.Series | None) -> float:
+    """Return the share of spend that a lever's change would add; of orders where no price is known.
+
+    Nothing is -1: a lever that adds nothing still comes before none.
+    """
+    if lever is None:
+        return -1.0
+    share = lever["share_of_spend"]
+    return float(lever["share_of_orders"] if pd.isna(share) else share)
+
+
+def to_do(findings: list[dict], levers: pd.DataFrame) -> list[dict]:
+    """Return the findings whose action does something, the largest prize first."""
+    return [
+        finding
+        for finding in ranked(findings, levers)
+        if finding["action_basis"] != NO_ACTION
+        and finding["kind"] != NOT_ANSWERED
+        and not says_less(finding)
+    ]
+
+
+def to_leave(findings: list[dict]) -> list[dict]:
+    """Return the findings that say where no money should go."""
+    return [
+        finding
+        for finding in findings
+        if finding["kind"] != NOT_ANSWERED
+        and (finding["kind"] == NO_DIFFERENCE or says_less(finding))
+    ]
+
+
+def says_less(finding: dict) -> bool:
+    """Whether something that an action touches is to become less."""
+    return any(touch["direction"] == LESS for touch in finding.get("touches") or [])

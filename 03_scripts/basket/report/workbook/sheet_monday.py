@@ -1,0 +1,429 @@
+"""Monday: one page that says what to do first, what to leave, and what if."""
+
+import pandas as pd
+from openpyxl.styles import Border
+from openpyxl.workbook.defined_name import DefinedName
+from openpyxl.worksheet.datavalidation import DataValidation
+
+from basket.analysis.finding import (
+    HYPOTHESIS,
+    INCOMPLETE_HISTORIES,
+    INVENTED_CUSTOMERS,
+    INVENTED_PRICES,
+    MARKETING,
+    SAID,
+)
+from basket.project.settings import Settings
+from basket.report.workbook import what_if
+from basket.report.workbook.levers import BOTH, ONE_MORE_LINE, QUIET_WINDOWS, SOONER
+from basket.report.workbook.page import Book, Page
+from basket.report.workbook.ranking import lever_of, ranked, to_do, to_leave
+from basket.report.workbook.sheets import MONDAY
+from basket.report.workbook.shown_findings import FigureLinks, basis, confidence
+from basket.report.workbook.values import NOTHING
+
+# rank, action, finding, fact, action's basis, numbers, what if, figure
+WIDTHS = (4.0, 41.0, 38.0, 12.5, 11.0, *([10.5] * 6), 25.0, 12.0)
+FACTS_COLUMN = 12  # label of what the formulas start from; the number stands beside it
+MOST_ACTIONS, MOST_LEFT = 3, 3
+LEADS = {
+    SOONER: "Bring the customers you have back sooner",
+    QUIET_WINDOWS: "Fill the quiet windows",
+    ONE_MORE_LINE: "Make orders a line longer",
+    BOTH: "Show together what is bought together",
+}
+TRIES = {  # an action for a lever that no finding names
+    SOONER: "Try reminders that bring {whom} back {what}",
+    QUIET_WINDOWS: "Try advertisements in the quietest window of each day",
+    ONE_MORE_LINE: "Try suggestions that add a line to an order",
+    BOTH: "Try showing the second product of a pair beside the first",
+}
+ACTION_HEADINGS = {
+    "rank": "#",
+    "do": "Do this",
+    "found": "Because",
+    "fact": "Fact",
+    "basis": "Action",
+    "more_orders": "More orders",
+    "more_dollars": "More dollars",
+    "share": "Share of spend",
+    "touched": "Orders touched",
+    "if": "What if",
+}
+LEVER_HEADINGS = {
+    "lever": "What is changed",
+    "touches": "What it touches",
+    "customers": "Customers",
+    "orders": "Orders today",
+    "gap": "Days between",
+    "dollars": "USD each",
+    "more_orders": "More orders",
+    "more_dollars": "More dollars",
+    "share": "Share of spend",
+    "left": "Left after cost",
+    "break_even": "Break-even: the cost is paid from",
+    "trial": "Customers an arm",
+}
+
+
+def write_monday(
+    book: Book,
+    findings: list[dict],
+    levers: pd.DataFrame,
+    tables: dict[str, pd.DataFrame],
+    links: FigureLinks,
+) -> Page:
+    """Write the page: governing thought, three actions, what to leave, and the what-if."""
+    page = book.page(MONDAY, "What to do on Monday", WIDTHS)
+    page.on_one_page = True
+    page.text(governing_thought(findings, levers), size=14, bold=True)
+    page.text(caveat(findings), colour="muted")
+    _write_actions(page, first_actions(findings, levers)[:MOST_ACTIONS], links)
+    _write_left(page, to_leave(findings)[:MOST_LEFT], links)
+    _write_what_if(page, levers, tables, book.settings)
+    return page
+
+
+# ---- what to say ------------------------------------------------------------------------------
+
+
+def governing_thought(findings: list[dict], levers: pd.DataFrame) -> str:
+    """Say in a sentence where most is to be won, from the largest and the smallest prize."""
+    if levers.empty:
+        first = next((one for one in ranked(findings, levers)), None)
+        return first["headline"] if first else "This run found nothing to say."
+    best, least = levers.iloc[0], levers.iloc[-1]
+    said = f"{LEADS[_family(best['lever'])]}: {in_words(best)} would be {_share(best)}"
+    if best["lever"] != least["lever"]:
+        said += f"; {in_words(least)} would be {_share(least, short=True)}"
+    return said + "."
+
+
+def in_words(lever: pd.Series) -> str:
+    """Say a lever's change: what, and for whom."""
+    name, what = lever["lever"], lever["what_if"].split(", counted", 1)[0]
+    if name.startswith(f"{SOONER}, "):
+        return f"{_group(name)} back {what},"
+    if name == QUIET_WINDOWS:
+        return what.replace("these windows", "the quiet windows")
+    return what.replace("these orders", "orders with one product of the pair")
+
+
+def _group(lever: str) -> str:
+    return f"{lever.partition(', ')[2].lower()}s"
+
+
+def _family(lever: str) -> str:
+    """Name what a lever pulls, whatever the group."""
+    return lever.split(", ", 1)[0]
+
+
+def _share(lever: pd.Series, *, short: bool = False) -> str:
+    known = not pd.isna(lever["share_of_spend"])
+    share = lever["share_of_spend"] if known else lever["share_of_orders"]
+    what = "spend" if known else "orders"
+    return f"{share:.1%}" if short else f"{share:.1%} more {what}"
+
+
+def caveat(findings: list[dict]) -> str:
+    """Say what all of this rests on, once for the page."""
+    rests_on = {one for finding in findings for one in finding["rests_on"]}
+    invented = frozenset(rests_on) & {INVENTED_PRICES, INVENTED_CUSTOMERS}
+    said = [
+        "Arithmetic on what was counted, not effects: nothing was varied in this data, so each "
+        "action is tried against a control group first.",
+        SAID.get(frozenset(invented | {INVENTED_PRICES}), ""),
+    ]
+    if INCOMPLETE_HISTORIES in rests_on:
+        said.append("Histories of customers are incomplete in this data.")
+    return " ".join(said)
+
+
+# ---- actions ----------------------------------------------------------------------------------
+
+
+def first_actions(
+    findings: list[dict], levers: pd.DataFrame
+) -> list[tuple[dict, pd.Series | None]]:
+    """List what to do, the largest prize first: each kind of lever once, then what is not sized.
+
+    The action is that of the finding that names the lever; where none does, it is to try the
+    lever's own change.
+    """
+    doing = [(finding, lever_of(finding, levers)) for finding in to_do(findings, levers)]
+    chosen, seen = [], set()
+    for _, best in levers.iterrows():
+        family = _family(best["lever"])
+        if family in seen:
+            continue
+        seen.add(family)
+        named = [
+            (finding, lever)
+            for finding, lever in doing
+            if lever is not None and _family(lever["lever"]) == family
+        ]
+        chosen.append(named[0] if named else (_own_action(best, findings), best))
+    return chosen + [(finding, lever) for finding, lever in doing if lever is None]
+
+
+def _own_action(lever: pd.Series, findings: list[dict]) -> dict:
+    """Make an action of a lever: what to try, because of what it touches today."""
+    what = TRIES[_family(lever["lever"])]
+    rests_on = {one for finding in findings for one in finding["rests_on"]}
+    touches = lever["touches"]
+    return {
+        "action": what.format(whom=_group(lever["lever"]), what=lever["what_if"])
+        + ", against a control group.",
+        "headline": f"It touches {lever['base_orders']:,} orders: {touches}.",
+        "confidence": "medium" if INCOMPLETE_HISTORIES in rests_on else "high",
+        "action_basis": HYPOTHESIS,
+        "owner": MARKETING,
+        "prize": {"orders": int(lever["base_orders"])},
+        "figure": "",
+    }
+
+
+def _write_actions(
+    page: Page, chosen: list[tuple[dict, pd.Series | None]], links: FigureLinks
+) -> None:
+    page.section(f"Do first: {_number(len(chosen))}, by what it could add")
+    if not chosen:
+        page.text("No action follows from this data.")
+        return
+    rows = []
+    for place, (finding, lever) in enumerate(chosen, 1):
+        sized = lever is not None
+        money = sized and not pd.isna(lever["share_of_spend"])
+        own = (finding["prize"] or {}).get("what_if") or "Not sized."
+        rows.append(
+            {
+                "rank": f"{place}.",
+                "do": finding["action"],
+                "found": finding["headline"],
+                "fact": confidence(finding),
+                "basis": basis(finding),
+                "more_orders": int(lever["orders"]) if sized else NOTHING,
+                "more_dollars": float(lever["spend"]) if money else NOTHING,
+                "share": float(lever["share_of_spend"]) if money else NOTHING,
+                "touched": _touched(finding),
+                "figure": links.short(finding),
+                "owner": finding["owner"],
+                "if": lever["what_if"] if sized else own,
+            }
+        )
+    page.table(
+        "first_actions",
+        pd.DataFrame(rows),
+        filters=False,
+        links={"figure": [links.target(finding) for finding, _ in chosen]},
+        headings=ACTION_HEADINGS,
+        formats={"more_dollars": "$#,##0", "share": "0.0%"},
+    )
+
+
+def _number(count: int) -> str:
+    return {0: "nothing", 1: "one action", 2: "two actions", 3: "three actions"}[count]
+
+
+def _touched(finding: dict) -> int | str:
+    orders = (finding["prize"] or {}).get("orders")
+    return orders if orders is not None else NOTHING
+
+
+def _write_left(page: Page, chosen: list[dict], links: FigureLinks) -> None:
+    page.section("Do not spend on")
+    if not chosen:
+        page.text("No finding of this run says where no money should go.")
+        return
+    frame = pd.DataFrame(
+        {
+            "place": [finding["question"] for finding in chosen],
+            "leave": [finding["action"] for finding in chosen],
+            "found": [finding["headline"] for finding in chosen],
+            "fact": [confidence(finding) for finding in chosen],
+            "figure": [links.short(finding) for finding in chosen],
+        }
+    )
+    page.table(
+        "leave_out",
+        frame,
+        filters=False,
+        links={"figure": [links.target(finding) for finding in chosen]},
+        headings={"place": "Q", "leave": "Leave", "found": "Because", "fact": "Fact"},
+    )
+
+
+# ---- what if ----------------------------------------------------------------------------------
+
+
+def _write_what_if(
+    page: Page, levers: pd.DataFrame, tables: dict[str, pd.DataFrame], settings: Settings
+) -> None:
+    page.section("What if? Change the framed cells: all below follows")
+    if levers.empty:
+        page.text("Nothing can be sized with this data.")
+        return
+    given = what_if.inputs(levers, settings)
+    of_run = what_if.facts(tables, settings)
+    first = page.row
+    _write_facts(page, of_run)
+    page.row, last = first, page.row
+    _write_inputs(page, given)
+    page.row = max(page.row, last)
+    page.space(6)
+    used = {one.name: one.value for one in given}
+    _write_levers(page, [what_if.Lever(row, used, of_run) for _, row in levers.iterrows()], levers)
+
+
+def _name(page: Page, name: str, row: int, column: int) -> None:
+    place = page.sheet.cell(row, column)
+    target = f"'{MONDAY}'!${place.column_letter}${row}"
+    page.book.workbook.defined_names[name] = DefinedName(name, attr_text=target)
+
+
+def _write_facts(page: Page, of_run: what_if.Facts) -> None:
+    """Write what the formulas start from, at the right of the inputs."""
+    rows = [
+        ("spend_in_all", "Spend (USD)", of_run.spend, "$#,##0"),
+        ("orders_in_all", "Orders", of_run.orders, "#,##0"),
+        ("lines_per_order", "Order lines an order", of_run.lines_per_order, "0.00"),
+        ("mean_orders", "Orders a customer in a trial", of_run.mean_orders, "0.00"),
+        ("sd_orders", "their standard deviation", of_run.sd_orders, "0.00"),
+        ("size_factor", "Factor of the trial's size", of_run.factor, "0.00"),
+    ]
+    rows = [row for row in rows if row[2] is not None]
+    frame = pd.DataFrame([(label, value) for _, label, value, _ in rows], columns=["from", "value"])
+    place = page.table(
+        "what_if_facts",
+        frame,
+        column=FACTS_COLUMN,
+        filters=False,
+        headings={"from": "Counted in this data", "value": "Number"},
+    )
+    for row, (name, _, _, form) in enumerate(rows, place.first):
+        page.sheet.cell(row, FACTS_COLUMN + 1).number_format = form
+        _name(page, name, row, FACTS_COLUMN + 1)
+
+
+def _write_inputs(page: Page, given: list[what_if.Input]) -> None:
+    frame = pd.DataFrame(
+        {
+            "input": [one.label for one in given],
+            "meaning": [f"{one.meaning}, {_range(one)}" for one in given],
+            "value": [one.value for one in given],
+            "used": [one.value for one in given],
+            "check": ["as entered"] * len(given),
+        }
+    )
+    place = page.table(
+        "what_if_inputs",
+        frame,
+        column=2,
+        filters=False,
+        overflow=("check",),
+        headings={
+            "input": "Input",
+            "meaning": "What it is",
+            "value": "Your value",
+            "used": "Used",
+            "check": "Check",
+        },
+    )
+    line = page.look.side("accent", "medium")
+    for row, one in enumerate(given, place.first):
+        cell, used = (page.sheet.cell(row, place.columns[name]) for name in ("value", "used"))
+        cell.number_format = one.number_format
+        cell.fill = page.look.fill("warning")
+        cell.font = page.look.font("accent", bold=True)
+        cell.border = Border(left=line, right=line, top=line, bottom=line)
+        at, low, high = cell.coordinate, f"{one.low:.10g}", f"{one.high:.10g}"
+        page.formula(
+            row,
+            used.column,
+            f"=IF(ISNUMBER({at}),MIN(MAX({at},{low}),{high}),{one.value:.10g})",
+            one.value,
+            one.number_format,
+        )
+        page.formula(
+            row,
+            place.columns["check"],
+            f'=IF(ISNUMBER({at}),IF({at}={used.coordinate},"as entered",'
+            f'"outside {_range(one)}: the limit is used"),"no number: the preset is used")',
+            "as entered",
+        )
+        _name(page, f"in_{one.name}", row, cell.column)
+        _name(page, f"used_{one.name}", row, used.column)
+        page.sheet.add_data_validation(_validation(one, at))
+
+
+def _range(one: what_if.Input) -> str:
+    return " to ".join(
+        f"{end:.0%}" if "%" in one.number_format else f"{end:g}" for end in (one.low, one.high)
+    )
+
+
+def _validation(one: what_if.Input, at: str) -> DataValidation:
+    low, high = f"{one.low:.10g}", f"{one.high:.10g}"
+    rule = DataValidation("decimal", operator="between", formula1=low, formula2=high)
+    rule.allowBlank = False
+    rule.showErrorMessage = rule.showInputMessage = True
+    rule.errorTitle, rule.error = one.label[:31], f"Enter a number from {_range(one)}."
+    rule.promptTitle, rule.prompt = one.label[:31], f"{one.meaning}; from {_range(one)}."
+    rule.add(at)
+    return rule
+
+
+def _write_levers(page: Page, shown: list[what_if.Lever], levers: pd.DataFrame) -> None:
+    """Write a row for each lever: what it touches, then formulas of what the change would add."""
+    formulas = [
+        {
+            "more_orders": lever.more_orders(),
+            "more_dollars": lever.more_dollars(),
+            "share": lever.share_of_spend(),
+            "left": lever.left(),
+            "break_even": lever.break_even(),
+            "trial": lever.trial(),
+        }
+        for lever in shown
+    ]
+    frame = pd.DataFrame(
+        [
+            {
+                "lever": _label(lever.name),
+                "touches": row["touches"],
+                "customers": NOTHING if lever.customers is None else lever.customers,
+                "orders": lever.orders,
+                "gap": NOTHING if lever.gap is None else lever.gap,
+                "dollars": NOTHING if lever.dollars is None else lever.dollars,
+            }
+            | {name: formula.result if formula else NOTHING for name, formula in given.items()}
+            for lever, given, (_, row) in zip(shown, formulas, levers.iterrows(), strict=True)
+        ]
+    )
+    formats = {"dollars": "$0.00", "gap": "0.0", "more_dollars": "$#,##0", "share": "0.0%"}
+    place = page.table(
+        "what_if", frame, column=2, filters=False, headings=LEVER_HEADINGS, formats=formats
+    )
+    for row, given in enumerate(formulas, place.first):
+        cells = {name: f"{page.sheet.cell(row, c).coordinate}" for name, c in place.columns.items()}
+        for name, formula in given.items():
+            if formula:
+                text = formula.text.format(**cells)
+                column = place.columns[name]
+                page.formula(row, column, text, formula.result, formula.number_format)
+    page.text(
+        "Lines count as orders of usual size. Customers an arm: how many a trial needs to see this "
+        "change in all orders of those reached; the margin and the cost are guesses until you "
+        "put in yours.",
+        colour="muted",
+    )
+
+
+def _label(lever: str) -> str:
+    if lever.startswith(f"{SOONER}, "):
+        return f"{lever.split(', ', 1)[1]}s back sooner"
+    return {
+        QUIET_WINDOWS: "More orders in the quiet windows",
+        ONE_MORE_LINE: "One more line in an order",
+        BOTH: "The other product of a pair",
+    }.get(lever, lever)

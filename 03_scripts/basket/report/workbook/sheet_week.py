@@ -1,0 +1,151 @@
+"""The week as a grid: days by parts of the day, with fewer or more orders than usual."""
+
+import pandas as pd
+
+from basket.project.settings import Settings
+from basket.report.workbook.page import Page
+
+POPULATION = "active"
+EVERY_HOUR = 24
+USUAL = "as usual"
+SHADES = {-2: ("contrast", 0.32), -1: ("contrast", 0.14), 1: ("accent", 0.14), 2: ("accent", 0.32)}
+WORDS = {-2: "far fewer", -1: "fewer", 0: USUAL, 1: "more", 2: "far more"}
+NOTHING_SOLD, NOBODY = "nothing proven", "no segment proven"
+
+
+def write_week(page: Page, tables: dict[str, pd.DataFrame], settings: Settings) -> None:
+    """Write the grid, the quietest windows and what sells more in each part of the day."""
+    page.section("The week: when orders are few, when they are many")
+    shares = orders_against_usual(tables["orders_by_day_hour"], settings)
+    if shares is None:
+        page.text("This data holds no orders to lay out over a week.")
+        return
+    steps = settings.statistics.effects.ratio
+    page.text(
+        "Orders an hour against the average hour of the week. Days that read alike share a row. "
+        f"Fewer or more: from {steps[0] - 1:.0%}; far fewer or far more: from {steps[2] - 1:.0%}. "
+        "Where orders are few, an advertisement can be tried; whether it brings orders, a trial "
+        "tells.",
+        colour="muted",
+    )
+    page.space(4)
+    classes, frame = grid(shares, steps)
+    sells = what_sells(tables.get("department_times"), settings)
+    frame.loc[len(frame)] = ["Sells more then", *sells]
+    frame.loc[len(frame)] = ["Who orders more", *who_orders(tables.get("segments"), settings)]
+    place = page.table("ad_week", frame, bold_first=True, filters=False)
+    for row, line in enumerate(classes, place.first):
+        for column, shade in enumerate(line, 2):
+            if shade:
+                page.sheet.cell(row, column).fill = page.look.fill(*SHADES[shade])
+    said = quietest(tables.get("quiet_windows"), settings)
+    if said:
+        page.space(4)
+        page.text(said, bold=True)
+
+
+def orders_against_usual(orders: pd.DataFrame, settings: Settings) -> pd.DataFrame | None:
+    """Return orders an hour by day and part of the day; 1 is the average hour of the week.
+
+    Active customers; a cell without orders is 0. None without any order.
+    """
+    of = orders[orders["population"] == POPULATION]
+    if of.empty or not of["orders"].sum():
+        return None
+    parts = {
+        hour: name
+        for name, (first, last) in settings.dayparts.items()
+        for hour in range(first, last + 1)
+    }
+    hours = pd.Series(parts).value_counts()
+    cells = of.groupby([of["day"], of["hour"].map(parts)])["orders"].sum().unstack(fill_value=0)
+    cells = cells.reindex(index=range(7), columns=list(settings.dayparts), fill_value=0)
+    usual = of["orders"].sum() / (7 * EVERY_HOUR)
+    found = cells / hours[cells.columns].to_numpy() / usual
+    return found.set_axis(settings.day_names, axis=0)
+
+
+def grid(shares: pd.DataFrame, steps: list[float]) -> tuple[list[tuple[int, ...]], pd.DataFrame]:
+    """Put days of the same classes into one row; return the classes and the sentences."""
+    alike: dict[tuple[int, ...], list[str]] = {}
+    for day, row in shares.iterrows():
+        alike.setdefault(tuple(class_of(value, steps) for value in row), []).append(str(day))
+    rows = []
+    for classes, days in alike.items():
+        cells = [
+            in_words(shade, shares.loc[days, part])
+            for shade, part in zip(classes, shares, strict=True)
+        ]
+        rows.append([_days(days, list(shares.index)), *cells])
+    return list(alike), pd.DataFrame(rows, columns=["Day", *shares.columns])
+
+
+def class_of(ratio: float, steps: list[float]) -> int:
+    """Class a ratio: -2 and 2 are far from 1, by the thresholds of effects."""
+    if ratio >= 1:
+        return 2 if ratio >= steps[2] else int(ratio >= steps[0])
+    return -2 if ratio <= 1 / steps[2] else -int(ratio <= 1 / steps[0])
+
+
+def in_words(shade: int, ratios: pd.Series) -> str:
+    """Say a class with the range of its values: `far fewer: 53% to 68% fewer`."""
+    if not shade:
+        return USUAL
+    direction = "more" if shade > 0 else "fewer"
+    ends = sorted({f"{abs(one - 1):.0%}" for one in ratios}, key=lambda text: int(text[:-1]))
+    said = ends[0] if len(ends) == 1 else f"{ends[0]} to {ends[-1]}"
+    start = "far " if abs(shade) > 1 else ""
+    return f"{start}{direction}: {said} {direction}"
+
+
+def _days(days: list[str], week: list) -> str:
+    if len(days) == len(week):
+        return "Every day"
+    places = [week.index(day) for day in days]
+    if len(days) > 2 and places == list(range(places[0], places[-1] + 1)):
+        return f"{days[0]} to {days[-1]}"
+    return " and ".join([", ".join(days[:-1]), days[-1]]) if len(days) > 1 else days[0]
+
+
+def what_sells(times: pd.DataFrame | None, settings: Settings) -> list[str]:
+    """Name for each part of the day the departments that surely sell more then."""
+    if times is None or times.empty:
+        return [NOTHING_SOLD] * len(settings.dayparts)
+    sure = times[(times["for_headline"] == "yes") & (times["lift"] > 1)]
+    sure = sure[~sure["department"].isin(settings.labels.unnamed_departments)]
+    sure = sure.sort_values("lift_low", ascending=False, kind="stable")
+    return [
+        ", ".join(sure.loc[sure["daypart"] == part, "department"].head(3)) or NOTHING_SOLD
+        for part in settings.dayparts
+    ]
+
+
+def who_orders(segments: pd.DataFrame | None, settings: Settings) -> list[str]:
+    """Name for each part of the day the segments that surely order more then."""
+    times = pd.Series(dtype=str) if segments is None else segments["top_time"].astype("str")
+    return [
+        ", ".join(segments.loc[times.str.contains(part, case=False), "segment"]) or NOBODY
+        if len(times)
+        else NOBODY
+        for part in settings.dayparts
+    ]
+
+
+def quietest(windows: pd.DataFrame | None, settings: Settings) -> str:
+    """Say the quietest waking window of the days, those alike together."""
+    if windows is None or windows.empty:
+        return ""
+    quiet = windows[windows["is_quiet"] == "yes"].sort_values("day")
+    if quiet.empty:
+        return ""
+    parts = []
+    for (start, end), rows in quiet.groupby(["from_hour", "to_hour"]):
+        days = _days(list(rows["day_name"]), settings.day_names)
+        fewer = [f"{1 - one:.0%}" for one in (rows["index"].max(), rows["index"].min())]
+        said = " to ".join(dict.fromkeys(fewer))
+        parts.append(f"{days} {start:02d}:00–{end:02d}:00, {said} fewer than an average window")
+    first, last = settings.waking_hours
+    return (
+        f"Quietest while people are awake ({first:02d}:00–{last + 1:02d}:00 by our reading): "
+        f"{'; '.join(parts)}."
+    )
