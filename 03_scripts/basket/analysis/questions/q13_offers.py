@@ -146,9 +146,7 @@ def count_part(
         "hits": [np.bincount(owner, hit, len(judged))],
         "given": [np.bincount(place[own[:, 0]], minlength=len(judged))],
         "last": [last[:, 1]],
-        "sold": sum_by(cell, baskets.bought, len(groups.categories) * products).reshape(
-            -1, products
-        ),
+        "sold": sold.reshape(-1, products),
     }
 
 
