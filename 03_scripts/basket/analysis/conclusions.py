@@ -100,7 +100,7 @@ class Conclusions:
             keys.append(key)
         if tuple(keys) not in self._judged:
             together = pd.concat(rows, ignore_index=True)
-            self._judged[tuple(keys)] = statistics.judge_together(together, changed)
+            self._judged[tuple(keys)] = statistics.decide_together(together, changed)
         return tuple(keys)
 
     def _compare(

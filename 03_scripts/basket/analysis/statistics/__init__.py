@@ -13,6 +13,7 @@ from basket.analysis.statistics.judge import (
     LABELS,
     NO_DIFFERENCE,
     UNDECIDED,
+    decide_together,
     false_discovery,
     judge_together,
     required_sample_size,

@@ -49,17 +49,35 @@ def verdict(
     max(r, 1 / r). `thresholds` maps the effect's name to (small, medium, large); an unknown name
     raises KeyError. Source: analysis decisions, from the interval, set before looking.
     """
-    steps = thresholds[effect_name]
-    if math.isnan(effect):
-        return UNDECIDED
-    least, most = _size_interval(effect_name, low, high)
-    if most < steps[0]:
-        return NO_DIFFERENCE
-    if q < significance:
-        for label, step in reversed(list(zip(LABELS, steps, strict=True))):
-            if least >= step:
-                return label
-    return UNDECIDED
+    one = (np.array([each]) for each in (effect_name, effect, low, high, q))
+    return str(_verdicts(*one, thresholds=thresholds, significance=significance)[0])
+
+
+def _verdicts(
+    effect_names: np.ndarray,
+    effect: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    q: np.ndarray,
+    *,
+    thresholds: Mapping[str, Sequence[float]],
+    significance: float,
+) -> np.ndarray:
+    """Say of each effect what `verdict` says."""
+    steps = _steps(effect_names, thresholds)
+    least, most = _size_intervals(effect_names, low, high)
+    found = np.full(len(effect), UNDECIDED, dtype=object)
+    for place, label in enumerate(LABELS):
+        found[(q < significance) & (least >= steps[:, place])] = label
+    found[most < steps[:, 0]] = NO_DIFFERENCE
+    found[np.isnan(effect)] = UNDECIDED
+    return found
+
+
+def _steps(effect_names: np.ndarray, thresholds: Mapping[str, Sequence[float]]) -> np.ndarray:
+    """Give the three thresholds of each effect: effects x 3."""
+    names, places = np.unique(effect_names, return_inverse=True)
+    return np.array([thresholds[name] for name in names], float).reshape(-1, 3)[places]
 
 
 def required_sample_size(
@@ -103,19 +121,45 @@ def required_sample_size(
 
 
 def _size_interval(effect_name: str, low: float, high: float) -> tuple[float, float]:
-    """Turn the interval of an effect into that of its size: |effect|, or max(r, 1 / r)."""
-    if math.isnan(low) or math.isnan(high):
-        return NAN, NAN
-    if effect_name == "ratio":
-        inverse_of_low, inverse_of_high = (1 / x if x > 0 else math.inf for x in (low, high))
-        least = 1.0 if low <= 1 <= high else max(low, inverse_of_high)
-        return least, max(high, inverse_of_low)
-    least = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
-    return least, max(abs(low), abs(high))
+    least, most = _size_intervals(*(np.array([each]) for each in (effect_name, low, high)))
+    return float(least[0]), float(most[0])
+
+
+def _size_intervals(
+    effect_names: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turn the intervals of effects into those of their sizes: |effect|, or max(r, 1 / r)."""
+    is_ratio = effect_names == "ratio"
+    usual = is_ratio.astype(float)  # no difference: 1 of a ratio, else 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        small, large = (
+            np.where(is_ratio, np.where(limit > 0, 1 / limit, np.inf), abs(limit))
+            for limit in (high, low)
+        )
+        least = np.where(is_ratio, np.maximum(low, small), np.minimum(abs(low), abs(high)))
+        least = np.where((low <= usual) & (usual <= high), usual, least)
+        most = np.where(is_ratio, np.maximum(high, large), np.maximum(abs(low), abs(high)))
+    unknown = np.isnan(low) | np.isnan(high)
+    return np.where(unknown, NAN, least), np.where(unknown, NAN, most)
 
 
 def judge_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Give ALL comparisons of the report together their q, verdict and required sample size.
+    """Give ALL comparisons of the report together their q, verdict and required sample size."""
+    judged = decide_together(comparisons, settings)
+    effects = settings.statistics.effects.model_dump()
+    limits = judged[["effect_name", "effect", "effect_low", "effect_high", "n"]].to_numpy()
+    open_to_all = (judged["verdict"] == UNDECIDED) & (judged["reason"] == "")
+    needed = [
+        required_sample_size(*each, thresholds=effects, settings=settings.statistics)
+        if is_open
+        else None
+        for each, is_open in zip(limits, open_to_all, strict=True)
+    ]
+    return judged.assign(customers_to_decide=pd.array(needed, dtype="Int64"))
+
+
+def decide_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Give ALL comparisons of the report together their q and verdict.
 
     A comparison with a `reason` is undecided: nothing may be concluded from it. A false discovery
     rate lets a few in a hundred claims be false, and a headline picks the most extreme of many. So
@@ -123,39 +167,25 @@ def judge_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFram
     its interval excludes no difference, and its p-value survives Bonferroni's correction over all
     comparisons of the report.
     """
-    effects = settings.statistics.effects.model_dump()
-    significance = settings.statistics.significance
-    judged = comparisons.assign(q_value=false_discovery(comparisons["p_value"]))
-    limits = judged[["effect_name", "effect", "effect_low", "effect_high"]].to_numpy()
-    may_conclude = (judged["reason"] == "").to_numpy()
-    judged["verdict"] = [
-        verdict(*each, q, thresholds=effects, significance=significance) if may else UNDECIDED
-        for each, q, may in zip(limits, judged["q_value"], may_conclude, strict=True)
-    ]
-    strict = significance / max(1, judged["p_value"].notna().sum())
-    matters = np.array([_matters(*each, thresholds=effects) for each in limits], bool)
-    survives = may_conclude & matters & (judged["p_value"] < strict).to_numpy()
-    judged["for_headline"] = np.where(survives, "yes", "no")
-    needed = [
-        required_sample_size(*each, n, thresholds=effects, settings=settings.statistics)
-        if decided == UNDECIDED and may
-        else None
-        for each, n, decided, may in zip(
-            limits, judged["n"], judged["verdict"], may_conclude, strict=True
-        )
-    ]
-    return judged.assign(customers_to_decide=pd.array(needed, dtype="Int64"))
-
-
-def _matters(
-    effect_name: str,
-    effect: float,
-    low: float,
-    high: float,
-    *,
-    thresholds: Mapping[str, Sequence[float]],
-) -> bool:
-    """Whether an effect is at least small, and its interval without that of no difference."""
-    size, _ = _size_interval(effect_name, effect, effect)
-    least, _ = _size_interval(effect_name, low, high)
-    return size >= thresholds[effect_name][0] and least > (effect_name == "ratio")
+    effects, significance = (
+        settings.statistics.effects.model_dump(),
+        settings.statistics.significance,
+    )
+    names = comparisons["effect_name"].to_numpy().astype(str)
+    effect, low, high, p_value = (
+        comparisons[name].to_numpy(float)
+        for name in ("effect", "effect_low", "effect_high", "p_value")
+    )
+    q = false_discovery(p_value)
+    may_conclude = (comparisons["reason"] == "").to_numpy()
+    found = _verdicts(names, effect, low, high, q, thresholds=effects, significance=significance)
+    size, _ = _size_intervals(names, effect, effect)
+    least, _ = _size_intervals(names, low, high)
+    matters = (size >= _steps(names, effects)[:, 0]) & (least > (names == "ratio"))
+    strict = significance / max(1, np.count_nonzero(~np.isnan(p_value)))
+    survives = may_conclude & matters & (p_value < strict)
+    return comparisons.assign(
+        q_value=q,
+        verdict=np.where(may_conclude, found, UNDECIDED),
+        for_headline=np.where(survives, "yes", "no"),
+    )
