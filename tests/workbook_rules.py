@@ -110,7 +110,7 @@ PROMISED = {  # by sheet
         "Tests",
         "Glossary",
         "Censored gaps",
-        "Fabricated columns",
+        "What is invented",
         "No dates",
         "RULES",
         "sha256",
