@@ -26,7 +26,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from basket.prepare import field
-from basket.prepare.raw_files import BOM, RawFile
+from basket.prepare.raw_file import BOM, RawFile
+from basket.prepare.spelling import count_row_numbers
 from basket.project import dictionary
 from basket.project.dictionary import Column
 from basket.project.errors import DataError
@@ -338,14 +339,8 @@ def read_departments(file: RawFile) -> pa.Table:
     The course's file is wide: the ids are the header, the names the one row below it. Raises
     DataError for anything that is wrong in it: no row of so small a table can be spared.
     """
-    text = b"".join(file.slices()).decode("utf-8", errors="surrogateescape")
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
-    except csv.Error as error:
-        raise DataError(
-            f"{file.name}: not readable as CSV: {error}; expected ids and names of departments"
-        ) from None
     header = list(file.names)
+    rows, _ = department_rows(file)
     is_wide = rows[0] != header
     if is_wide:
         if len(rows) != 2 or len(rows[0]) != len(rows[1]):
@@ -377,6 +372,30 @@ def read_departments(file: RawFile) -> pa.Table:
     ids = pa.array(found["department_id"], pa.int16())
     names = pa.array(found["department"]).dictionary_encode()
     return pa.table({"department_id": ids, "department": names})
+
+
+def department_rows(file: RawFile) -> tuple[list[list[str]], str]:
+    """Return the rows of departments.csv, long or wide, and what a tool left in it, if anything.
+
+    Pandas and R number the rows. Transposed by pandas, the ids are in a column without a name, with
+    or without the header in the first row.
+    """
+    text = b"".join(file.slices()).decode("utf-8", errors="surrogateescape")
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+    except csv.Error as error:
+        raise DataError(
+            f"{file.name}: not readable as CSV: {error}; expected ids and names of departments"
+        ) from None
+    header = list(file.names)
+    numbers = count_row_numbers(rows[0], rows[1:])
+    if numbers and header[0] in rows[0]:
+        return [row[numbers:] for row in rows], "a column without a name"
+    if rows[0] == ["", "0"] and sorted(rows[1:2][:1]) == [header]:
+        return rows[1:], "a first row of 0"
+    if rows[0] == ["", header[1]]:
+        return [header, *rows[1:]], f"the name {header[0]} of the first column"
+    return rows, ""
 
 
 def expect_rows(file: RawFile, rows: int) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from basket.analysis import questions
-from basket.prepare import layouts, raw_files
+from basket.prepare import raw_files
 from basket.project import git
 from basket.project.errors import BasketError
 from basket.project.files import file_hash, read_json, write_json
@@ -50,6 +50,8 @@ def report(
             _say(cluster.check(scheduler))
         data = (data or _default_data(folders, settings, scale)).resolve()
         found = raw_files.find(data, settings.limits)
+        if not found.synthetic:
+            _say(found.listed())
         _say(found.origin.sentence())
         inputs = Inputs(folders.out, settings_file, data, scheduler)
         run = Run(inputs, settings, rules, found, start_from)
@@ -75,10 +77,7 @@ def _default_data(folders: Folders, settings: Settings, scale: float | None) -> 
             "SCALE is the size of the generated data, but 02_data/original_data "
             "holds files; leave SCALE out, or name a generated folder with DATA"
         )
-    names = layouts.file_names()
-    whole = [path for path in ORIGINAL_DATA.glob("*.zip") if path.stem not in names]
-    is_packed = len(whole) == 1 and not list(ORIGINAL_DATA.glob("*.csv"))
-    return whole[0] if is_packed else ORIGINAL_DATA
+    return ORIGINAL_DATA
 
 
 def _generated_data(folders: Folders, settings: Settings, scale: float) -> Path:
