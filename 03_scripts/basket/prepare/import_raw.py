@@ -15,6 +15,7 @@ from basket.prepare.raw_files import RawData, find, has_data
 from basket.prepare.read_csv import (
     BadRow,
     Reader,
+    advice,
     department_rows,
     expect_rows,
     find_rows,
@@ -311,8 +312,7 @@ def _quarantined(rows: int) -> str:
 def _too_many(first: BadRow, bad: int, read: int, allowed: float) -> DataError:
     return DataError(
         f"{first.file}, line {first.line}: {first.rule}; {bad:,} of {read:,} rows are bad, more "
-        f"than max_quarantined_share ({allowed:g}): correct the file or raise that limit in "
-        "settings.yml"
+        f"than max_quarantined_share ({allowed:g}): {advice(first.rule, bad, read)}"
     )
 
 

@@ -34,6 +34,7 @@ from basket.project.errors import DataError
 
 LENIENT = (b" ", b"\t", b"x", b"X")  # pyarrow reads " 7" as 7 and 0x1F as 31
 MANY_BAD_ROWS = 1000  # beyond these, reading stops when the allowed share cannot be met any more
+MUCH = 0.1  # so many bad rows are no damage: the file is written in another way
 MASK = "***"
 
 
@@ -282,13 +283,30 @@ def numbered(slices: Iterable[tuple], reader: Reader) -> Iterator[tuple]:
         many += len(bad)
         placed = _shifted(bad, begins)
         if many > reader.most_bad:
+            first, read = placed[0], begins - 2 + lines
             raise DataError(
-                f"{placed[0].file}, line {placed[0].line}: {placed[0].rule}; {many:,} rows are bad "
-                f"so far, more than max_quarantined_share ({reader.allowed:g}) allows: correct the "
-                "file or raise that limit in settings.yml"
+                f"{first.file}, line {first.line}: {first.rule}; {many:,} rows are bad so far, "
+                f"more than max_quarantined_share ({reader.allowed:g}) allows: "
+                f"{advice(first.rule, many, read)}"
             )
         yield result, placed
         begins += lines
+
+
+def advice(rule: str, bad: int, read: int) -> str:
+    """Say what to do about bad rows, the first of which broke this rule: what fits the cause."""
+    if rule.endswith("is not UTF-8"):
+        return "save it as CSV UTF-8 (a spreadsheet's plain CSV is Windows-1252, or another)"
+    if bad < MUCH * read:
+        return "correct the file or raise that limit in settings.yml"
+    if rule.endswith("expected month/day/year"):
+        how = "write the dates as month/day/year or year-month-day"
+    elif rule.endswith("number"):
+        how = "write plain numbers, without signs between thousands"
+    else:
+        how = "write it as expected"
+    much = "the whole column" if bad == read else "much of the column"
+    return f"{much} is written in another way; {how}"
 
 
 def _shifted(bad: list[BadRow], first_line: int) -> list[BadRow]:

@@ -21,12 +21,13 @@ from basket.project.dictionary import Column
 
 MISSING = ("NA", "N/A", "#N/A", "NULL", "null", "\\N", "nan", "NaN", "None", "<NA>")
 GROUPING = (",", " ", "'", "\u00a0", "\u202f")  # between thousands
-WHOLE = re.compile(r"-?[0-9]+")
+NUMBER_LIKE = re.compile(r"[-+]?[0-9][0-9., '\u00a0\u202f]*")
+SMALL = re.compile(r"-?[0-9]{1,3}(\.[0-9]+)?")
 WITH_ZERO = re.compile(r"(-?[0-9]+)\.0+")
 ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[ T]00:00(?::00(?:\.0+)?)?)?")
 UNNAMED = re.compile(r"|Unnamed: [0-9]+(\.[0-9]+)*|\.\.\.1|X")  # by pandas and R; "" to_csv's own
 PUNCTUATION = set("’‘“”–—…®™©°½¼¾·•´`€£ºª±²³")
-MOST_ROWS = 0.9  # of the rows are as long as the header, or it says nothing about them
+MOST_ROWS = 0.5  # of the rows are as long as the header, or it says nothing about them
 FEWEST_ROWS = 2  # one row in another spelling is damage, not a spelling
 SHOWN = {
     "missing": "{} → missing",
@@ -231,7 +232,7 @@ def changes_of(column: Column, values: pa.ChunkedArray) -> tuple[tuple[str, str]
         del counts[tokens[0]]
     texts = list(counts)
     if column.type == "date":
-        if texts and all(map(ISO_DATE.fullmatch, texts)):
+        if any(map(ISO_DATE.fullmatch, texts)) and not any("/" in text for text in texts):
             changes.append(("iso", ""))
     elif column.type != "category":
         changes += _number_changes(column, texts)
@@ -239,16 +240,14 @@ def changes_of(column: Column, values: pa.ChunkedArray) -> tuple[tuple[str, str]
 
 
 def _number_changes(column: Column, texts: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield the changes of a column of numbers; a text that is no number at all is damage."""
     is_decimal = column.type == "float64"
+    texts = [text for text in texts if NUMBER_LIKE.fullmatch(text)]
     for sign in GROUPING:
-        if not any(sign in text for text in texts):
-            continue
-        with_sign = [text for text in texts if _grouped(sign).fullmatch(text)]
-        small = re.compile(r"-?[0-9]{1,3}(\.[0-9]+)?")
-        rest = [text for text in texts if not _grouped(sign).fullmatch(text)]
-        agreed = with_sign and all(map(small.fullmatch, rest))
+        grouped = [text for text in texts if _grouped(sign).fullmatch(text)]
+        agreed = all(_grouped(sign).fullmatch(text) or SMALL.fullmatch(text) for text in texts)
         sure = not is_decimal or sign != "," or any("." in text for text in texts)
-        if agreed and sure:
+        if grouped and agreed and sure:
             yield "grouped", sign
             texts = [text.replace(sign, "") for text in texts]
             break
