@@ -299,7 +299,7 @@ def _without_repeats(
     if all_bad > limits.max_quarantined_share * read:
         one = min(int(keys.min()) for keys in repeated if len(keys))
         first = repeats.rows_that_repeat(file, table, np.array([one]))[0]
-        raise _too_many(first, all_bad, read, limits.max_quarantined_share)
+        raise too_many(first, all_bad, read, limits.max_quarantined_share)
     lines, rewritten = repeats.set_aside(file, folder, repeated)
     bad[:] = sorted([*bad, *lines], key=lambda row: row.line)
     return [rewritten.get(part, before) for part, before in enumerate(described)]
@@ -309,7 +309,8 @@ def _quarantined(rows: int) -> str:
     return "quarantined" if rows else "none needed"
 
 
-def _too_many(first: BadRow, bad: int, read: int, allowed: float) -> DataError:
+def too_many(first: BadRow, bad: int, read: int, allowed: float) -> DataError:
+    """Return the error of a file of which more than the allowed share of rows is bad."""
     return DataError(
         f"{first.file}, line {first.line}: {first.rule}; {bad:,} of {read:,} rows are bad, more "
         f"than max_quarantined_share ({allowed:g}): {advice(first.rule, bad, read)}"
@@ -321,7 +322,7 @@ def _record_read(stage: Stage, table: str, rows: int, bad: list[BadRow]) -> None
     read = rows + len(bad)
     allowed = stage.settings.limits.max_quarantined_share
     if len(bad) > allowed * read:
-        raise _too_many(bad[0], len(bad), read, allowed)
+        raise too_many(bad[0], len(bad), read, allowed)
     if not rows:
         raise DataError(
             f"{bad[0].file}, line {bad[0].line}: {bad[0].rule}; no row of the file can be used"

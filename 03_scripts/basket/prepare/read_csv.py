@@ -297,14 +297,14 @@ def advice(rule: str, bad: int, read: int) -> str:
     """Say what to do about bad rows, the first of which broke this rule: what fits the cause."""
     if rule.endswith("is not UTF-8"):
         return "save it as CSV UTF-8 (a spreadsheet's plain CSV is Windows-1252, or another)"
-    if bad < MUCH * read:
+    if bad < max(2, MUCH * read):
         return "correct the file or raise that limit in settings.yml"
     if rule.endswith("expected month/day/year"):
         how = "write the dates as month/day/year or year-month-day"
     elif rule.endswith("number"):
         how = "write plain numbers, without signs between thousands"
     else:
-        how = "write it as expected"
+        return "so many are no damage of single rows: correct the file"
     much = "the whole column" if bad == read else "much of the column"
     return f"{much} is written in another way; {how}"
 
