@@ -311,27 +311,29 @@ class _Look:
     def _repeated(self, made: list["_Piece"], index: IdIndex) -> int:
         """Count the lines that repeat another; raise DataError where they have other values.
 
-        Those within a slice are known. Orders in several slices are read again, and only they.
+        Those within a slice are known, and the first and last order of each slice are kept. Other
+        orders in several slices are looked at in a second reading.
         """
-        times = np.zeros(index.size, np.uint16)
+        times, at_edges = (np.zeros(index.size, np.uint16) for _ in range(2))
         for piece in made:
             times[piece.orders] += 1
-        several = times > 1
-        keys = [piece.repeated for piece in made if len(piece.repeated)]
-        if several.any():
-            keys.append(self._repeated_across(index, several))
-        if not keys:
-            return 0
+            at_edges[piece.edges] += 1
+        keys = [piece.repeated for piece in made]
+        scattered = (times > 1) & (times != at_edges)
+        edges = np.concatenate([piece.edge_keys for piece in made])
+        is_scattered = np.append(scattered, False)[index.locate(edges >> 32)]
+        keys.append(_doubled(edges[~is_scattered]))
+        if scattered.any():
+            keys.append(self._repeated_across(index, scattered))
         every = np.concatenate(keys)
+        if not len(every):
+            return 0
         file = self.raw.files["raw_lines"]
         repeats.rows_that_repeat(file, "raw_lines", np.unique(every)[:MOST_KEYS])
         return len(every)
 
     def _repeated_across(self, index: IdIndex, several: np.ndarray) -> np.ndarray:
-        """Return the keys of repeated lines in orders whose lines are in several slices.
-
-        Those repeated within one slice are known already and left out.
-        """
+        """Return the keys of repeated lines in orders whose lines are in several slices."""
         wanted = np.append(several, False)
 
         def keys_of(rows: pa.Table) -> np.ndarray:
@@ -339,9 +341,7 @@ class _Look:
             return np.unique(repeats.keys_of(rows)[wanted[place]])
 
         made, _ = self._large("raw_lines", keys_of)
-        keys = np.concatenate(made)
-        keys.sort()
-        return keys[1:][keys[1:] == keys[:-1]]
+        return _doubled(np.concatenate(made))
 
     def notes(self, is_whole: bool) -> list[str]:
         """Say what will be invented, what is incomplete, and which questions that touches."""
@@ -358,10 +358,15 @@ class _Look:
 
 @dataclass(frozen=True)
 class _Piece:
-    """What is kept of a slice of order lines: which orders, what is unknown, repeated keys."""
+    """What is kept of a slice of order lines: which orders, what is unknown, repeated keys.
+
+    `edges` are its first and its last order, which may go on in other slices.
+    """
 
     rows: int
     orders: np.ndarray
+    edges: np.ndarray
+    edge_keys: np.ndarray
     unknown: dict[str, tuple[int, int]]
     repeated: np.ndarray
 
@@ -385,10 +390,19 @@ class _Lines:
         if self.products:
             absent = self.products.locate(product_ids) < 0
         unknown["product_id"] = _example(product_ids[absent], int(absent.sum()))
-        keys = np.sort(repeats.keys_of(rows))
-        repeated = keys[1:][keys[1:] == keys[:-1]]
+        keys = repeats.keys_of(rows)
+        at_edge = np.isin(order_ids, order_ids[[0, -1]]) if len(rows) else absent
+        edges = np.unique(self.prior.locate(order_ids[at_edge]))
+        edge_keys = np.unique(keys[at_edge])
+        repeated = _doubled(keys)
         found = np.unique(place[~lost]).astype(np.int32)
-        return _Piece(len(rows), found, unknown, repeated)
+        return _Piece(len(rows), found, edges[edges >= 0], edge_keys, unknown, repeated)
+
+
+def _doubled(keys: np.ndarray) -> np.ndarray:
+    """Return the keys that repeat another, each as often as it does."""
+    ordered = np.sort(keys)
+    return ordered[1:][ordered[1:] == ordered[:-1]]
 
 
 def _example(ids: np.ndarray, lines: int) -> tuple[int, int]:

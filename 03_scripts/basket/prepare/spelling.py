@@ -13,8 +13,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from basket.project.dictionary import Column
@@ -28,6 +30,9 @@ ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[ T]00:00(?::00(?:\.0
 UNNAMED = re.compile(r"|Unnamed: [0-9]+(\.[0-9]+)*|\.\.\.1|X")  # by pandas and R; "" to_csv's own
 PUNCTUATION = set("’‘“”–—…®™©°½¼¾·•´`€£ºª±²³")
 MOST_ROWS = 0.5  # of the rows are as long as the header, or it says nothing about them
+NUMBER = r"^-?[0-9]*$"
+USUAL = {"float64": r"^[0-9]*\.?[0-9]*$", "date": r"^([0-9]{1,2}/[0-9]{1,2}/[0-9]{4})?$"}
+USUAL["Int8"] = USUAL["float64"]
 FEWEST_ROWS = 2  # one row in another spelling is damage, not a spelling
 SHOWN = {
     "missing": "{} → missing",
@@ -147,6 +152,7 @@ def _changed(value: str, changes: tuple[tuple[str, str], ...]) -> str:
     return value
 
 
+@cache
 def _grouped(sign: str) -> re.Pattern:
     return re.compile(rf"-?[0-9]{{1,3}}({sign}[0-9]{{3}})+(\.[0-9]+)?")
 
@@ -216,6 +222,9 @@ def fields_of(text: bytes, header: list[str], separator: str) -> dict[str, pa.Ch
 def changes_of(column: Column, values: pa.ChunkedArray) -> tuple[tuple[str, str], ...]:
     """Return the spelling on which all values of a column agree; () where it is as expected."""
     if column.type == "category" and not column.allowed:
+        return ()
+    usual = USUAL.get(column.type, NUMBER)
+    if column.type != "category" and pc.all(pc.match_substring_regex(values, usual)).as_py():
         return ()
     counts = Counter(
         {
