@@ -60,12 +60,14 @@ def main() -> None:
 @click.option("--from", "start_from", callback=_stage_name, help="Run again from this stage.")
 @SETTINGS
 @click.option("--scheduler", help="Address of a Dask cluster that does the work: tcp://host:port.")
-def report(data, out, rules, scale, start_from, settings_file, scheduler) -> None:
+@click.option("--no-fabrication", is_flag=True, help="Invent nothing that was not received.")
+def report(data, out, rules, scale, start_from, settings_file, scheduler, no_fabrication) -> None:
     """Build the report and all that leads to it; only what has changed."""
     from basket.checks.verify import verify_findings
     from basket.run import pipeline
 
-    path = _run(pipeline.report, data, out, rules, scale, start_from, settings_file, scheduler)
+    options = (data, out, rules, scale, start_from, settings_file, scheduler, no_fabrication)
+    path = _run(pipeline.report, *options)
     _run(verify_findings, Folders(path.parents[1]))
     click.echo(f"report: {path}")
     click.echo(f"pages:  {path.parents[1] / '04_analysis' / 'notebooks' / 'index.html'}")

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from basket.prepare import clean, merge, repeats
 from basket.prepare.import_raw import too_many
-from basket.prepare.raw_files import RawData, RawFile, look
+from basket.prepare.raw_files import RESTS_ON, RawData, RawFile, look
 from basket.prepare.read_csv import (
     BadRow,
     department_rows,
@@ -34,7 +34,6 @@ from basket.tables.ids import IdIndex
 
 SHOWN = 3  # bad rows of a file
 MOST_KEYS = 1000  # repeated lines that are looked up in the file
-NEEDS = {"products.prices": (2, 3, 9, 10), "customers": (7, 8, 9, 10)}  # questions that rest on it
 
 
 @dataclass
@@ -347,7 +346,7 @@ class _Look:
         """Say what will be invented, what is incomplete, and which questions that touches."""
         notes = [text for text in (warning(self.audit.missing_table()),) if text]
         for what in self.raw.fabricated if is_whole else ():
-            numbers = ", ".join(f"Q{number}" for number in NEEDS.get(what, ()))
+            numbers = ", ".join(f"Q{number}" for number in RESTS_ON[what])
             short = what.removeprefix("products.")
             notes.append(
                 f"no {short} were received: they will be fabricated, and marked so; {numbers} rest "

@@ -22,6 +22,7 @@ __all__ = ["BOM", "SLICE_BYTES", "RawData", "RawFile", "check_header", "find", "
 
 MARKER = "SYNTHETIC_DATA.json"
 SHOWN = 12  # files that a message names
+RESTS_ON = {"products.prices": (2, 3, 9, 10), "customers": (7, 8, 9, 10)}  # questions
 SPREADSHEETS = (".xls", ".xlsx", ".ods", ".numbers")
 
 
@@ -60,6 +61,19 @@ class RawData:
             "synthetic": self.synthetic,
             "fabricated": self.fabricated,
         }
+
+    def refuse_fabrication(self) -> None:
+        """Raise DataError where something would have to be fabricated, and say what."""
+        if not self.fabricated:
+            return
+        short = " and ".join(name.removeprefix("products.") for name in self.fabricated)
+        numbers = sorted({number for name in self.fabricated for number in RESTS_ON[name]})
+        questions = ", ".join(f"Q{number}" for number in numbers)
+        raise DataError(
+            f"{self.root}: no {short} were received, and with --no-fabrication none are invented: "
+            f"{questions} would stay without an answer, and a report without them cannot be built "
+            "yet; add the files, or leave the option out"
+        )
 
     def listed(self) -> str:
         """Say in one line which files are read, and which are not and why."""

@@ -39,6 +39,7 @@ def report(
     start_from: str | None,
     settings_file: Path | None,
     scheduler: str | None = None,
+    no_fabrication: bool = False,
 ) -> Path:
     """Build everything that is not up to date; return the report's path. Raises BasketError."""
     settings_file = (settings_file or ROOT / "settings.yml").resolve()
@@ -52,6 +53,8 @@ def report(
         found = raw_files.find(data, settings.limits)
         if not found.synthetic:
             _say(found.listed())
+        if no_fabrication:
+            found.refuse_fabrication()
         _say(found.origin.sentence())
         inputs = Inputs(folders.out, settings_file, data, scheduler)
         run = Run(inputs, settings, rules, found, start_from)
