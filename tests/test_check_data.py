@@ -139,7 +139,7 @@ def test_the_command_prints_a_report_and_exits_0_or_1(tmp_path):
     done = command(str(write(tmp_path / "data", KAGGLE)))
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
-    assert lines[0].startswith("found in ") and "aisles.csv (not needed)" in lines[0]
+    assert "data: found products.csv, " in lines[0] and "aisles.csv (not needed)" in lines[0]
     assert lines[-1] == "sound: a report can be built from this data"
     assert "no prices were received: they will be fabricated, and marked so; Q2, Q3" in done.output
     done = command(str(write(tmp_path / "b", customers=None)))

@@ -91,7 +91,8 @@ def check(data: Path, settings: Settings) -> Checked:
         return checked
     checked.layout = found.layout
     if not faults:
-        checked.found, checked.description = found.listed(), found.origin.sentence()
+        checked.found = f"{found.root}: {found.listed()}"
+        checked.description = found.origin.sentence()
     look_at = _Look(found, settings, checked)
     look_at.products_and_departments()
     look_at.customers_and_orders()

@@ -83,7 +83,7 @@ class RawData:
         unused = [f"{place.removeprefix(within)} ({why})" for place, why in self.unused.items()]
         more = f", and {len(unused) - SHOWN} more" * (len(unused) > SHOWN)
         not_used = f"; not used: {', '.join(unused[:SHOWN])}{more}" * bool(unused)
-        return f"found in {self.root}: {read}{not_used}"
+        return f"found {read}{not_used}"
 
     def hashes(self) -> dict[str, dict]:
         """Return bytes and sha256 of each file on disk, by its place in the folder."""
@@ -262,7 +262,7 @@ class _Delivery:
         for place in self.contents.others:
             self.unused[place] = "no CSV file"
         for place, fault in self.contents.faults.items():
-            self.unused[place] = str(fault).partition("; expected")[0]
+            self.unused[place] = str(fault).partition("; expected")[0].partition(": ")[2]
 
 
 def _files_of(layout: Layout) -> str:

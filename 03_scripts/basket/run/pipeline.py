@@ -52,7 +52,7 @@ def report(
         data = (data or _default_data(folders, settings, scale)).resolve()
         found = raw_files.find(data, settings.limits)
         if not found.synthetic:
-            _say(found.listed())
+            _say(f"{found.root}: {found.listed()}")
         if no_fabrication:
             found.refuse_fabrication()
         _say(found.origin.sentence())
