@@ -74,6 +74,20 @@ def report(data, out, rules, scale, start_from, settings_file, scheduler, no_fab
 
 
 @main.command()
+@DATA
+@OUT
+@RULES
+@SCALE
+@SETTINGS
+def status(data, out, rules, scale, settings_file) -> None:
+    """Say which stages a report would run, and why, without running any."""
+    from basket.run.status import status as reasons
+
+    for stage, why in _run(reasons, data, out, rules, scale, settings_file).items():
+        click.echo(f"{stage:<16} {f'would run: {why}' if why else 'up to date'}")
+
+
+@main.command()
 @click.argument("data", type=FOLDER, required=False)
 @SETTINGS
 @click.option("--json", "as_json", is_flag=True, help="Print it for a program to read.")

@@ -72,9 +72,7 @@ def report(
 def _default_data(folders: Folders, settings: Settings, scale: float | None) -> Path:
     """Return the original data if there is any, else generated data of the given size."""
     if not raw_files.has_data(ORIGINAL_DATA):
-        return _generated_data(
-            folders, settings, settings.generator.scale if scale is None else scale
-        )
+        return _generated_data(folders, settings, scale)
     if scale is not None:
         raise BasketError(
             "SCALE is the size of the generated data, but 02_data/original_data "
@@ -83,14 +81,21 @@ def _default_data(folders: Folders, settings: Settings, scale: float | None) -> 
     return ORIGINAL_DATA
 
 
-def _generated_data(folders: Folders, settings: Settings, scale: float) -> Path:
+def generated_folder(folders: Folders, settings: Settings, scale: float | None) -> Path:
+    """Return the folder of the generated data of this size, whether or not it has been made."""
+    scale = settings.generator.scale if scale is None else scale
+    return folders.generated / f"scale_{scale:g}_seed_{settings.generator.seed}"
+
+
+def _generated_data(folders: Folders, settings: Settings, scale: float | None) -> Path:
     """Return the generated data of this size; make it unless this code has made it before."""
+    scale = settings.generator.scale if scale is None else scale
     _say(
         "02_data/original_data holds no data: this report is built from a generated data set, "
         f"SYNTHETIC DATA of SCALE {scale:g}"
     )
     seed = settings.generator.seed
-    folder = folders.generated / f"scale_{scale:g}_seed_{seed}"
+    folder = generated_folder(folders, settings, scale)
     stamp = folder / "generator.sha256"
     code = up_to_date.hash_of(sorted((SCRIPTS / "basket" / "synthetic").glob("*.*")))
     if not (stamp.is_file() and stamp.read_text(encoding="utf-8") == code):
@@ -158,7 +163,7 @@ def _run_stage(run: Run, step: Step, kernels: "Kernels") -> None:
     source, target = SCRIPTS / f"{stage}.ipynb", executed(run.folders, stage)
     done_file(run.folders, stage).unlink(missing_ok=True)
     with closing(kernels.take(stage)) as kernel:
-        before = up_to_date.fingerprint(run, step)
+        before = up_to_date.parts_of(run, step)
         if stage == "06_report":
             write_json(kernel.building / run.folders.run_facts.name, manifest.run_facts(run))
         kernels.start_ahead(dict(pairwise(graph())).get(stage))
