@@ -63,7 +63,7 @@ def execute(source: Path, target: Path, parameters: dict, timeout: int, kernel: 
             return
         reason = " is the last that ran: the notebook ended after it"
     except PapermillExecutionError as error:
-        reason = _reason(error)
+        reason = _reason(error) if error.evalue else f": {_last_printed(notebook) or error.ename}"
     except DeadKernelError:
         reason = f": {_death(kernel)}"
     except RuntimeError as error:  # what jupyter_client raises when a kernel does not start
@@ -109,6 +109,14 @@ def _reason(error: PapermillExecutionError) -> str:
     where = " ({}, line {})".format(*in_package[-1]) if in_package else ""
     advice = MEMORY_ADVICE if "MemoryError" in error.ename else ""
     return f"{line}: {error.ename}: {error.evalue}{where}{advice}"
+
+
+def _last_printed(notebook: nbformat.NotebookNode) -> str:
+    """Return the last line that a cell printed as an error, where Jupyter has none to tell."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    said = "".join(output.text for output in outputs if output.get("name") == "stderr")
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return lines[-1] if lines else ""
 
 
 def _run(notebook: nbformat.NotebookNode, timeout: int, kernel: Kernel) -> None:
