@@ -186,6 +186,7 @@ def test_what_was_found_and_what_is_not_used_is_said_in_one_line(tmp_path):
         "notes.docx": b"x",
         "README.md": b"hello",
         "broken.zip": b"PK no archive",
+        "people.csv": b"1,Xylophonia,Lee\n",
         "orders_old.csv": C["orders.csv"] + b"9,9,prior,1,0,08,\n",
     }
     said = find(lay(tmp_path / "data", {**K, **more}), LIMITS).listed()
@@ -198,10 +199,12 @@ def test_what_was_found_and_what_is_not_used_is_said_in_one_line(tmp_path):
         "notes.docx (no CSV file)",
         "broken.zip (is not a readable zip file",
         "orders_old.csv",
+        "people.csv (its 3 columns are of no raw file)",
         "archive.zip/sample_submission.csv (not needed)",
     ):
         assert part in said, part
     assert str(tmp_path) not in said  # it stands in the notebook
+    assert "Xylophonia" not in said
     assert "README" not in said and "MACOSX" not in said
 
 
@@ -221,6 +224,18 @@ REFUSED = {
     "nothing but other tables": (
         {"sales.csv": b"a,b\n1,2\n"},
         "is missing; expected … what lies there: sales.csv",
+    ),
+    "semicolons where the layout has commas": (
+        {**C, "orders.csv": C["orders.csv"].replace(b",", b";")},
+        "orders.csv: column order_id is missing; … its fields are between ';'; save it with commas",
+    ),
+    "UTF-16": (
+        {**C, "orders.csv": C["orders.csv"].decode().encode("utf-16")},
+        "it looks like UTF-16, a spreadsheet's Unicode text; save it as CSV UTF-8",
+    ),
+    "a workbook that is called .csv": (
+        {**C, "orders.csv": b"PK\x03\x04\x14\x00\n" + b"\x00\xff" * 99},
+        "it looks like a workbook or an archive; save it as CSV UTF-8, or unpack it",
     ),
     "two different files of one name": (
         {**C, "older/orders.csv": DIFFERENT},

@@ -109,6 +109,16 @@ READ = {  # the file, its lines, and what the step of wrangling says
         last(PRODUCTS, lambda value: f'"{float(value):,}"'),
         "prices: 1,234 → 1234",
     ),
+    "names in capitals": (
+        "orders",
+        [ORDERS[0].upper(), *ORDERS[1:]],
+        "ORDER_ID → order_id, USER_ID",
+    ),
+    "names with spaces": (
+        "products",
+        [PRODUCTS[0].replace(",", ", "), *PRODUCTS[1:]],
+        "product_name",
+    ),
     "all of it at once": (
         "orders",
         numbered(column(last(ORDERS, missing_as("NA")), "user_id", with_zero)),
@@ -120,7 +130,8 @@ READ = {  # the file, its lines, and what the step of wrangling says
 def steps(run: Run) -> list[str]:
     """What the import recorded as changed."""
     rows = run.record("01_import")["wrangling"]
-    return [text for row in rows for text in (row["dropped"], row["type_changed"]) if text]
+    kinds = ("dropped", "renamed", "type_changed")
+    return [row[kind] for row in rows for kind in kinds if row[kind]]
 
 
 @pytest.mark.parametrize("case", list(READ))

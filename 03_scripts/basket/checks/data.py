@@ -169,7 +169,8 @@ class _Look:
             }
         )
         for step in file.spelling.steps():
-            changed = step.get("type_changed") or f"{step['dropped']} (left out)"
+            dropped = f"{step.get('dropped')} (left out)"
+            changed = step.get("type_changed") or step.get("renamed") or dropped
             self.checked.spellings.append(f"{file.name}: {changed}: {step['reason']}")
         allowed = self.settings.limits.max_quarantined_share
         if len(bad) > allowed * (rows + len(bad)):

@@ -148,8 +148,17 @@ class RawFile:
         except (ValueError, csv.Error):
             raise DataError(
                 f"{self.name}: the first line is not readable text; expected a UTF-8 "
-                "CSV file with a header"
+                f"CSV file with a header{_advice(first)}"
             ) from None
+
+
+def _advice(start: bytes) -> str:
+    """Say what a file that begins so looks like and what to do; empty where nothing tells it."""
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in start[1:4:2]:
+        return ": it looks like UTF-16, a spreadsheet's Unicode text; save it as CSV UTF-8"
+    if start.startswith(b"PK\x03\x04"):
+        return ": it looks like a workbook or an archive; save it as CSV UTF-8, or unpack it"
+    return ""
 
 
 def _open_member(file: BinaryIO, member: str, opened: ExitStack) -> BinaryIO:

@@ -21,7 +21,7 @@ from basket.project.stages import graph
 __all__ = ["BOM", "SLICE_BYTES", "RawData", "RawFile", "check_header", "find", "has_data"]
 
 MARKER = "SYNTHETIC_DATA.json"
-SHOWN = 12  # files that a message names
+SHOWN = 20  # files that a message names
 RESTS_ON = {"products.prices": (2, 3, 9, 10), "customers": (7, 8, 9, 10)}  # questions
 SPREADSHEETS = (".xls", ".xlsx", ".ods", ".numbers")
 

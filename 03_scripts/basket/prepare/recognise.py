@@ -77,7 +77,7 @@ class Seen:
             is_named = self.file.name == form.file and header[:1] == columns[:1]
             return is_named or _is_of_departments(header, columns)
         unnamed = _unnamed(header)
-        if sorted(header[unnamed:]) != sorted(columns):
+        if sorted(_as_expected(header, columns)[unnamed:]) != sorted(columns):
             return False
         return not unnamed or self._row_numbers(header, separator) == unnamed
 
@@ -126,7 +126,7 @@ class Seen:
         """Say why a file is not used."""
         if self.fault:
             return str(self.fault).partition("; expected")[0].partition(": ")[2]
-        return f"its columns are of no raw file: {shown(self.header(','))[:60]}"
+        return f"its {len(self.header(','))} columns are of no raw file"  # no names: of people?
 
 
 def _unnamed(header: list[str]) -> int:
@@ -135,6 +135,12 @@ def _unnamed(header: list[str]) -> int:
     while count < len(header) and spelling.UNNAMED.fullmatch(header[count]):
         count += 1
     return count
+
+
+def _as_expected(header: list[str], columns: list[str]) -> list[str]:
+    """Return a header in which columns have their expected names, whatever case they came in."""
+    known = {column.casefold(): column for column in columns}
+    return [known.get(name.strip().casefold(), name) for name in header]
 
 
 def _is_of_departments(header: list[str], columns: list[str]) -> bool:
@@ -154,8 +160,9 @@ def _spelling(file: RawFile, form: Form, header: list[str], separator: str) -> S
     encoding = spelling.encoding_of(text) if has_text else "utf-8"
     if encoding != "utf-8":
         text = text.decode(encoding, "replace").encode()
+    names = _as_expected(header, list(form.raw.columns))
     changes = {}
-    for name, values in spelling.fields_of(text, header, separator).items():
+    for name, values in spelling.fields_of(text, names, separator).items():
         column = columns.get(form.raw.columns.get(name) or "")
         found = spelling.changes_of(column, values) if column else ()
         if name in form.raw.empty_means:
@@ -163,10 +170,11 @@ def _spelling(file: RawFile, form: Form, header: list[str], separator: str) -> S
         if found:
             changes[name] = found
     row_numbers = _unnamed(header)
-    found = Spelling(separator, encoding, row_numbers, changes)
+    renamed = {old: new for old, new in zip(header, names, strict=True) if old != new}
+    found = Spelling(separator, encoding, row_numbers, changes, renamed)
     if found == Spelling():
         return found
-    return replace(found, names=tuple(header[row_numbers:]), has_text=has_text)
+    return replace(found, names=tuple(names[row_numbers:]), has_text=has_text)
 
 
 def check_header(file: RawFile, may_be_wide: bool = False) -> None:
@@ -182,10 +190,13 @@ def check_header(file: RawFile, may_be_wide: bool = False) -> None:
             "in the header; expected it once"
         )
     first, *_ = columns = list(file.names)
+    signs = [sign for sign in (";", "\t", "|") if len(found) == 1 and sign in found[0]]
+    between = f": its fields are between {signs[0]!r}; save it with commas" if signs else ""
     if may_be_wide:
         if found[0] != first:
             raise DataError(
                 f"{file.name}: column {first} is missing; expected it first, found {shown(found)}"
+                f"{between}"
             )
         return
     for name in columns:
@@ -193,6 +204,7 @@ def check_header(file: RawFile, may_be_wide: bool = False) -> None:
             given = "" if file.people else f"; found {shown(found)}"  # may be a person
             raise DataError(
                 f"{file.name}: column {name} is missing; expected {', '.join(columns)}{given}"
+                f"{between}"
             )
     extra = [name for name in found if name not in columns]
     if extra:

@@ -47,7 +47,8 @@ SHOWN = {
 class Spelling:
     """How a file is written: what stands between fields, its letters, and column by column.
 
-    `row_numbers` leading columns only count the rows. `columns` maps a column of the header to the
+    `row_numbers` leading columns only count the rows, `renamed` ones have their name in other case,
+    and `names` are all others, as expected. `columns` maps a column of the header to the
     changes of its values, each (kind, what it is about). `has_text` says that a row may have line
     breaks.
     """
@@ -56,6 +57,7 @@ class Spelling:
     encoding: str = "utf-8"
     row_numbers: int = 0
     columns: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     has_text: bool = False
 
@@ -67,7 +69,8 @@ class Spelling:
         """Return a text in the expected spelling, line for line; a row that does not fit stays."""
         if self.encoding != "utf-8":
             text = text.decode(self.encoding, "replace").encode()
-        if self.separator == "," and not self.row_numbers and not self.columns:
+        plain = self.separator == "," and not self.row_numbers and not self.renamed
+        if plain and not self.columns:
             return text
         decoded = text.decode("utf-8", errors="surrogateescape")
         out = io.StringIO(newline="")
@@ -100,6 +103,9 @@ class Spelling:
         if self.row_numbers:
             why = "it numbers the rows, as pandas and R do"
             steps.append({"dropped": "a column without a name", "reason": why})
+        if self.renamed:
+            renamed = ", ".join(f"{old.strip()} → {new}" for old, new in self.renamed.items())
+            steps.append({"renamed": renamed, "reason": "the expected name in other letters"})
         if self.separator != ",":
             changed = f"fields between {self.separator!r} → between ','"
             steps.append({"type_changed": changed, "reason": "the layout says so"})
