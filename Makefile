@@ -2,14 +2,23 @@
 
 VENV := .venv
 PYTHON_RUN := $(VENV)/bin/python
-BASKET := $(VENV)/bin/basket
+# The code of this folder, also where .venv was made for another one of which this is a copy.
+export PYTHONPATH := $(CURDIR)/03_scripts$(if $(PYTHONPATH),:$(PYTHONPATH))
+BASKET := $(PYTHON_RUN) -m basket
+
+# A variable that is misspelt would be ignored: `make report DTA=…` would report on other data.
+KNOWN := DATA OUT RULES SCALE FROM SETTINGS SCHEDULER ROUNDS SHUFFLED PUBLISHED TO ALLOW_SYNTHETIC \
+	PYTHON VENV SHELL MAKEFLAGS NO_FABRICATION
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
+UNKNOWN := $(filter-out $(KNOWN),$(GIVEN))
+$(if $(UNKNOWN),$(error unknown variable $(UNKNOWN); known are $(KNOWN)))
 
 OPTIONS = $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") \
 	$(if $(RULES),--rules "$(RULES)") $(if $(SCALE),--scale "$(SCALE)") \
 	$(if $(FROM),--from "$(FROM)") $(if $(SETTINGS),--settings "$(SETTINGS)") \
-	$(if $(SCHEDULER),--scheduler "$(SCHEDULER)")
+	$(if $(SCHEDULER),--scheduler "$(SCHEDULER)") $(if $(NO_FABRICATION),--no-fabrication)
 
-.PHONY: help report lab test test-slow guards lint bench verify reproduce send clean
+.PHONY: help report check lab test test-slow guards lint bench verify reproduce send clean
 
 help: ## show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{printf "%-20s %s\n", $$1, $$2}'
@@ -24,6 +33,9 @@ $(VENV)/installed.lock: requirements.lock pyproject.toml 03_scripts/set_up.sh
 
 report: $(VENV)/installed.lock ## build the Excel report and all that leads to it
 	@$(BASKET) report $(OPTIONS)
+
+check: $(VENV)/installed.lock ## look at the raw files without building anything: DATA=
+	@$(BASKET) check $(if $(DATA),"$(DATA)") $(if $(SETTINGS),--settings "$(SETTINGS)")
 
 lab: $(VENV)/installed.lock ## open the notebooks in JupyterLab
 	@$(PYTHON_RUN) -m ipykernel install --sys-prefix --name python3 --display-name "Python 3" >/dev/null

@@ -198,9 +198,12 @@ def to_folder(folder: Path, name: str) -> None:
     (folder / name).mkdir()
 
 
-def to_both(folder: Path, name: str) -> None:
-    with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
-        archive.write(folder / name, name)
+def to_both(more: bytes = b""):
+    def make(folder: Path, name: str) -> None:
+        with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
+            archive.writestr(name, (folder / name).read_bytes() + more)
+
+    return make
 
 
 def unreadable(folder: Path, name: str) -> None:
@@ -363,7 +366,7 @@ def cases_of_any_file(name: str) -> list[Case]:
     )
     extra = f"{name}: unexpected column colour; expected only {others}"
     no_rows = f"{name}: the file holds a header and no rows; expected rows"
-    both = f"holds both {name} and {name}.zip; expected one of them: take the other away"
+    both = f"holds {name} twice ({name} and {name}.zip/{name}); expected it once: they differ, take"
     unread = f"{name}: {name} cannot be unpacked or read ([Errno 13] Permission denied"
     long = f"{name}: the first line is longer than 65,536 bytes; expected a UTF-8 CSV"
 
@@ -423,7 +426,8 @@ def cases_of_any_file(name: str) -> list[Case]:
         ("not there", remove, f"{name} is missing; expected "),
         ("a link to a file elsewhere", to_link, Read()),
         ("a folder of this name", to_folder, f"{name}: is a folder; expected the file {name}"),
-        ("there twice, plain and zipped", to_both, both),
+        ("there twice, plain and zipped, alike", to_both(), Read()),
+        ("there twice, plain and zipped, not alike", to_both(b"\n"), both),
         ("not to be read by this user", unreadable, unread),
         ("a first line of 100,000 bytes", instead(b"x" * 100_000), long),
         ("not text at all", instead(bytes(range(128, 256)) * 20), no_text),

@@ -164,4 +164,5 @@ def test_what_a_layout_lacks_is_what_is_fabricated():
     assert {name: layout.lacks for name, layout in layouts().items()} == {
         "course": (),
         "kaggle": ("products.prices", "customers"),
+        "tripleten": ("products.prices", "customers"),
     }

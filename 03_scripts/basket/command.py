@@ -10,7 +10,16 @@ from basket.project.errors import BasketError
 from basket.project.folders import ROOT, Folders, Inputs, folders_of_run
 from basket.project.stages import graph
 
-FOLDER = click.Path(path_type=Path)
+
+class _Path(click.Path):
+    """A path, of which `~` is the user's home also where no shell has expanded it."""
+
+    def convert(self, value, param, ctx):
+        """Return the path."""
+        return Path(super().convert(value, param, ctx)).expanduser()
+
+
+FOLDER = _Path()
 DATA = click.option("--data", type=FOLDER, help="Folder or zip with the raw files.")
 OUT = click.option("--out", type=FOLDER, help="Folder of the results, if not this checkout.")
 RULES = click.option(
@@ -51,15 +60,54 @@ def main() -> None:
 @click.option("--from", "start_from", callback=_stage_name, help="Run again from this stage.")
 @SETTINGS
 @click.option("--scheduler", help="Address of a Dask cluster that does the work: tcp://host:port.")
-def report(data, out, rules, scale, start_from, settings_file, scheduler) -> None:
+@click.option("--no-fabrication", is_flag=True, help="Invent nothing that was not received.")
+def report(data, out, rules, scale, start_from, settings_file, scheduler, no_fabrication) -> None:
     """Build the report and all that leads to it; only what has changed."""
     from basket.checks.verify import verify_findings
     from basket.run import pipeline
 
-    path = _run(pipeline.report, data, out, rules, scale, start_from, settings_file, scheduler)
+    options = (data, out, rules, scale, start_from, settings_file, scheduler, no_fabrication)
+    path = _run(pipeline.report, *options)
     _run(verify_findings, Folders(path.parents[1]))
     click.echo(f"report: {path}")
     click.echo(f"pages:  {path.parents[1] / '04_analysis' / 'notebooks' / 'index.html'}")
+
+
+@main.command()
+@DATA
+@OUT
+@RULES
+@SCALE
+@SETTINGS
+def status(data, out, rules, scale, settings_file) -> None:
+    """Say which stages a report would run, and why, without running any."""
+    from basket.run.status import status as reasons
+
+    for stage, why in _run(reasons, data, out, rules, scale, settings_file).items():
+        click.echo(f"{stage:<16} {f'would run: {why}' if why else 'up to date'}")
+
+
+@main.command()
+@click.argument("data", type=FOLDER, required=False)
+@SETTINGS
+@click.option("--json", "as_json", is_flag=True, help="Print it for a program to read.")
+def check(data, settings_file, as_json) -> None:
+    """Look at raw files without building anything: all faults at once, and what is missing.
+
+    DATA is a folder or archive, 02_data/original_data without it. Exit code 1 where no report can
+    be built from it.
+    """
+    import json
+
+    from basket.checks.data import check as look_at
+    from basket.project.folders import ORIGINAL_DATA
+    from basket.project.settings import load_settings
+
+    settings = _run(load_settings, settings_file or ROOT / "settings.yml")
+    checked = _run(look_at, (data or ORIGINAL_DATA).resolve(), settings)
+    text = "\n".join(checked.lines())
+    click.echo(json.dumps(checked.as_json(), indent=1, ensure_ascii=False) if as_json else text)
+    sys.exit(0 if checked.is_sound else 1)
 
 
 @main.command()

@@ -10,10 +10,13 @@ import pyarrow as pa
 
 from basket.prepare import repeats
 from basket.prepare.layouts import layouts
-from basket.prepare.raw_files import SLICE_BYTES, RawData, RawFile, find, has_data
+from basket.prepare.raw_file import SLICE_BYTES, RawFile
+from basket.prepare.raw_files import RawData, find, has_data
 from basket.prepare.read_csv import (
     BadRow,
     Reader,
+    advice,
+    department_rows,
     expect_rows,
     find_rows,
     numbered,
@@ -21,6 +24,7 @@ from basket.prepare.read_csv import (
     read_slices,
     read_small,
 )
+from basket.prepare.spelling import AS_EXPECTED
 from basket.prepare.split import cut, join_part, split_slice
 from basket.project import dictionary
 from basket.project.errors import DataError
@@ -29,6 +33,7 @@ from basket.tables import store
 from basket.tables.ids import IdIndex, OrdersOfLines
 from basket.tables.stage import Stage
 
+PRIOR, WITHOUT_LINES = "prior", "test"  # labels of eval_set, where a layout has none
 BYTES_PER_LINE = 17.8  # of the order lines' file, on average
 
 
@@ -65,6 +70,9 @@ def import_departments(stage: Stage, raw: RawData) -> pd.DataFrame:
     """Read departments.csv, one row per department."""
     file = raw.files["raw_departments"]
     departments = store.to_pandas("raw_departments", read_departments(file))
+    if left := department_rows(file)[1]:
+        reason = "left by pandas or R, and no part of the data"
+        stage.audit.record_wrangling("raw_departments", dropped=left, reason=reason)
     _record_names(stage, "raw_departments", file)
     stage.audit.record_flow("raw_departments", "read", len(departments), len(departments))
     stage.write("raw_departments", departments)
@@ -82,7 +90,7 @@ def import_customers(stage: Stage, raw: RawData, user_ids: np.ndarray) -> pd.Dat
         _expect_unique(raw, "raw_customers", "user_id", IdIndex(ids), ids)
     else:
         customers = _fabricated_customers(user_ids)
-        made, reason = len(customers), "the layout has no customers.csv"
+        made, reason = len(customers), "no customers were received"
         action = "fabricated by the generator: SYNTHETIC COLUMNS"
         stage.audit.record_flow("raw_customers", "fabricate", 0, made, added=made, reason=reason)
         stage.audit.record_check("raw_customers", "all", "table present", "absent", action)
@@ -131,11 +139,22 @@ def import_orders(stage: Stage, raw: RawData) -> tuple[IdIndex, np.ndarray, np.n
         ids.append(rows["order_id"].to_numpy())
         places.append(np.repeat(numbers, np.diff(starts)))
         users.append(np.unique(rows["user_id"].to_numpy()))
+    if raw.received["raw_orders"].repeats:
+        kept = stage.built["raw_orders"]["rows"]
+        ids, places = _each_once(ids, places, kept)
     orders = IdIndex(*ids)
     _expect_unique(raw, "raw_orders", "order_id", orders, *ids)
     ids.clear()
     places.append(numbers[:1])
     return orders, np.concatenate(places), np.unique(np.concatenate(users))
+
+
+def _each_once(ids: list, places: list, rows: int) -> tuple[list, list]:
+    """Return ids and places of orders without those set aside; all, if that leaves not `rows`."""
+    every, first = np.unique(np.concatenate(ids), return_index=True)
+    if len(every) != rows:  # an id is on different orders: the caller will say so
+        return ids, places
+    return [every], [np.concatenate(places)[first]]
 
 
 def import_lines(stage: Stage, raw: RawData, orders: IdIndex, part_of_order: np.ndarray) -> int:
@@ -150,7 +169,34 @@ def import_lines(stage: Stage, raw: RawData, orders: IdIndex, part_of_order: np.
 
     for _ in _import_split(stage, raw, "raw_lines", part_of, columns=[]):
         pass
+    if raw.received["raw_orders"].from_lines:
+        _label_orders_without_lines(stage, part_count(stage, raw))
     return stage.built["raw_lines"]["rows"]
+
+
+def _with_label(rows: pa.Table, table: str, name: str, label: str) -> pa.Table:
+    """Add a column of one label, in the dictionary's order of columns."""
+    labels = pa.DictionaryArray.from_arrays(np.zeros(len(rows), np.int32), pa.array([label]))
+    names = [column.name for column in dictionary.columns_of(table)]
+    return rows.append_column(name, labels).select(names)
+
+
+def _label_orders_without_lines(stage: Stage, parts: int) -> None:
+    """Call the orders without lines test orders, where the file does not say which are prior."""
+    orders_in, lines_in = stage.building("raw_orders"), stage.building("raw_lines")
+    described, found = [], 0
+    for part in range(parts):
+        orders = store.read_part(orders_in, part)
+        lines = store.read_part(lines_in, part, ["order_id"])["order_id"].unique()
+        without = ~orders["order_id"].isin(lines)
+        labels = np.where(without, WITHOUT_LINES, PRIOR)
+        labelled = orders.assign(eval_set=pd.Categorical(labels, [PRIOR, WITHOUT_LINES]))
+        described.append(store.write_part(orders_in, "raw_orders", part, labelled))
+        found += int(without.sum())
+    stage.finish("raw_orders", described)
+    changed = f"eval_set: absent → {PRIOR} with lines, {WITHOUT_LINES} without ({found:,} orders)"
+    reason = "the file does not say which orders have lines"
+    stage.audit.record_wrangling("raw_orders", type_changed=changed, reason=reason)
 
 
 def _import_small(stage: Stage, raw: RawData, table: str) -> pd.DataFrame:
@@ -170,8 +216,11 @@ def _import_split(
     """
     file = raw.files[table]
     parts = part_count(stage, raw)
+    absent = raw.received[table].from_lines
 
     def sort_by_part(rows: pa.Table) -> tuple[pa.Table, np.ndarray]:
+        if absent:
+            rows = _with_label(rows, table, absent, PRIOR)
         if parts == 1:
             return rows, np.array([0, rows.num_rows])
         part = part_of(rows).astype(np.int16)
@@ -180,13 +229,14 @@ def _import_split(
         return store.gathered(rows, order), starts
 
     bad: list[BadRow] = []
-    split = _split_on_cluster if stage.scheduler and not file.members else _split_here
+    is_plain = not file.members and file.spelling == AS_EXPECTED
+    split = _split_on_cluster if stage.scheduler and is_plain else _split_here
     with stage.writing():
         described = yield from split(stage, file, table, parts, sort_by_part, columns, bad)
     expect_rows(file, _rows_of(described) + len(bad))
-    if table == repeats.TABLE:
+    if table == "raw_lines" or raw.received[table].repeats:
         with stage.writing():
-            described = _without_repeats(stage, file, described, bad)
+            described = _without_repeats(stage, table, file, described, bad)
     _record_names(stage, table, file)
     _record_read(stage, table, _rows_of(described), bad)
     stage.finish(table, described)
@@ -233,23 +283,23 @@ def _split_on_cluster(
 
 
 def _without_repeats(
-    stage: Stage, file: RawFile, described: list[dict], bad: list[BadRow]
+    stage: Stage, table: str, file: RawFile, described: list[dict], bad: list[BadRow]
 ) -> list[dict]:
-    """Take order lines that repeat another out of the parts, into `bad`; describe the parts."""
-    folder, limits = stage.building(repeats.TABLE), stage.settings.limits
+    """Take rows that repeat another out of the parts, into `bad`; describe the parts."""
+    folder, limits = stage.building(table), stage.settings.limits
     repeated = repeats.find(folder, len(described), limits.threads)
     found = sum(map(len, repeated))
-    looked_for = "lines that repeat another of their order"
-    stage.audit.record_check(
-        repeats.TABLE, ", ".join(repeats.KEY), looked_for, found, _quarantined(found)
-    )
+    what = "lines that repeat another of their order"
+    what = what if table == "raw_lines" else "orders that repeat another"
+    key = ", ".join(repeats.KEYS[table])
+    stage.audit.record_check(table, key, what, found, _quarantined(found))
     if not found:
         return described
     all_bad, read = found + len(bad), _rows_of(described) + len(bad)
     if all_bad > limits.max_quarantined_share * read:
         one = min(int(keys.min()) for keys in repeated if len(keys))
-        first = repeats.rows_that_repeat(file, np.array([one]))[0]
-        raise _too_many(first, all_bad, read, limits.max_quarantined_share)
+        first = repeats.rows_that_repeat(file, table, np.array([one]))[0]
+        raise too_many(first, all_bad, read, limits.max_quarantined_share)
     lines, rewritten = repeats.set_aside(file, folder, repeated)
     bad[:] = sorted([*bad, *lines], key=lambda row: row.line)
     return [rewritten.get(part, before) for part, before in enumerate(described)]
@@ -259,11 +309,11 @@ def _quarantined(rows: int) -> str:
     return "quarantined" if rows else "none needed"
 
 
-def _too_many(first: BadRow, bad: int, read: int, allowed: float) -> DataError:
+def too_many(first: BadRow, bad: int, read: int, allowed: float) -> DataError:
+    """Return the error of a file of which more than the allowed share of rows is bad."""
     return DataError(
         f"{first.file}, line {first.line}: {first.rule}; {bad:,} of {read:,} rows are bad, more "
-        f"than max_quarantined_share ({allowed:g}): correct the file or raise that limit in "
-        "settings.yml"
+        f"than max_quarantined_share ({allowed:g}): {advice(first.rule, bad, read)}"
     )
 
 
@@ -272,7 +322,7 @@ def _record_read(stage: Stage, table: str, rows: int, bad: list[BadRow]) -> None
     read = rows + len(bad)
     allowed = stage.settings.limits.max_quarantined_share
     if len(bad) > allowed * read:
-        raise _too_many(bad[0], len(bad), read, allowed)
+        raise too_many(bad[0], len(bad), read, allowed)
     if not rows:
         raise DataError(
             f"{bad[0].file}, line {bad[0].line}: {bad[0].rule}; no row of the file can be used"
@@ -294,6 +344,8 @@ def _record_names(stage: Stage, table: str, file: RawFile) -> None:
         renamed = ", ".join(f"{old} → {new}" for old, new in file.renamed.items())
         reason = "one style of names, which say what a column holds"
         stage.audit.record_wrangling(table, renamed=renamed, reason=reason)
+    for step in file.spelling.steps():
+        stage.audit.record_wrangling(table, **step)
 
 
 def _expect_unique(

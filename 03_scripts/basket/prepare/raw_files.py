@@ -1,133 +1,50 @@
-"""Find the raw files as received: which layout, where each file is, and if its header is right."""
+"""Find the raw files as received, by header and by name: which layout, where each one is.
 
-import csv
+A delivery may mix layouts: each table is taken in the form in which it came, and only what came in
+none is fabricated. What was looked at and is not used is named.
+"""
+
 import json
-import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from basket.prepare.layouts import file_names, layouts
+from basket.prepare.archives import Contents, is_data, look_into, plain_name
+from basket.prepare.layouts import Form, Layout, RawTable, files_not_read, forms, lacking, layouts
+from basket.prepare.raw_file import BOM, SLICE_BYTES, RawFile
+from basket.prepare.recognise import Seen, check_header
 from basket.project.errors import DataError
 from basket.project.files import file_hash
 from basket.project.origin import Origin
 from basket.project.settings import Limits
+from basket.project.stages import graph
+
+__all__ = ["BOM", "SLICE_BYTES", "RawData", "RawFile", "check_header", "find", "has_data"]
 
 MARKER = "SYNTHETIC_DATA.json"
-SLICE_BYTES = 4 * 2**20  # what is parsed of it stays in the processor's cache
-LONGEST_HEADER = 64 * 1024  # bytes
-LONGEST_LINE = 64 * 2**20  # bytes; what has none is no text of lines
-BOM = b"\xef\xbb\xbf"
-# What a damaged archive or file raises when it is read; RuntimeError includes NotImplementedError.
-UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError)
-
-
-@dataclass(frozen=True)
-class RawFile:
-    """One raw file: in a folder, in an archive, or in an archive within an archive.
-
-    `names` maps each column of its header to the name under which it is stored, None for people's.
-    """
-
-    name: str
-    path: Path
-    members: tuple[str, ...]
-    size: int
-    names: dict[str, str | None] = field(default_factory=dict)
-
-    @property
-    def people(self) -> list[str]:
-        """The columns that hold names of people."""
-        return [header for header, name in self.names.items() if name is None]
-
-    @property
-    def renamed(self) -> dict[str, str]:
-        """The columns that are stored under another name than the file's."""
-        return {header: name for header, name in self.names.items() if name not in (None, header)}
-
-    @contextmanager
-    def open(self):
-        """Open the file's bytes, unpacked, from the start."""
-        with ExitStack() as opened:
-            file = opened.enter_context(self.path.open("rb", buffering=0))
-            for member in self.members:
-                archive = opened.enter_context(zipfile.ZipFile(file))
-                file = opened.enter_context(archive.open(member))
-            yield file
-
-    def slices(self, size: int = SLICE_BYTES) -> Iterator[bytes]:
-        """Yield the file in slices of about `size` bytes that end with a line; no BOM."""
-        rest = b""
-        for read in self._pieces(size):
-            end = read.rfind(b"\n") + 1
-            if end:
-                yield rest + read[:end]
-                rest = read[end:]
-            else:
-                rest += read
-                if len(rest) > max(size, LONGEST_LINE):
-                    raise DataError(
-                        f"{self.name}: a line is longer than {LONGEST_LINE:,} bytes; expected a "
-                        "CSV file with a row on each line"
-                    )
-        if rest:
-            yield rest
-
-    def _pieces(self, size: int) -> Iterator[bytes]:
-        """Yield the file in pieces of up to `size` bytes, wherever a line ends; no BOM."""
-        try:
-            with self.open() as file:
-                yield file.read(size).removeprefix(BOM)
-                while piece := file.read(size):
-                    yield piece
-        except UNREADABLE as error:
-            raise DataError(
-                f"{self.path.name}: {self.name} cannot be unpacked or read ({error}); "
-                "expected a whole file, get it again"
-            ) from None
-
-    def header(self) -> list[str]:
-        """Return the column names in the first line. Raises DataError when there is none."""
-        first = next(self._pieces(LONGEST_HEADER), b"")
-        line, end, _ = first.partition(b"\n")
-        line = line.rstrip(b"\r")
-        if not line.strip():
-            raise DataError(f"{self.name}: the file is empty; expected a header and rows")
-        if not end and len(first) >= LONGEST_HEADER - len(BOM):
-            raise DataError(
-                f"{self.name}: the first line is longer than {LONGEST_HEADER:,} bytes; expected "
-                "a UTF-8 CSV file with a header and a row on each line"
-            )
-        try:
-            if b"\0" in line:
-                raise ValueError("NUL bytes, as in UTF-16")
-            return next(csv.reader([line.decode("utf-8")], strict=True))
-        except (ValueError, csv.Error):
-            raise DataError(
-                f"{self.name}: the first line is not readable text; expected a UTF-8 "
-                "CSV file with a header"
-            ) from None
+SHOWN = 20  # files that a message names
+RESTS_ON = {"products.prices": (2, 3, 9, 10), "customers": (7, 8, 9, 10)}  # questions
+SPREADSHEETS = (".xls", ".xlsx", ".ods", ".numbers")
 
 
 @dataclass(frozen=True)
 class RawData:
-    """The raw files of one delivery."""
+    """The raw files of one delivery, each in one of the forms of layouts.yml.
 
+    `unused` says of each file that was looked at and is not read why not.
+    """
+
+    root: Path
     layout: str
+    owner: str
     files: dict[str, RawFile]
+    received: dict[str, RawTable]
     synthetic: dict | None
-
-    @property
-    def owner(self) -> str:
-        """Whose layout it is, as messages say it: `the course's`."""
-        return layouts()[self.layout].owner
+    unused: dict[str, str]
 
     @property
     def fabricated(self) -> tuple[str, ...]:
         """Tables or columns that the delivery lacks and the pipeline fabricates."""
-        return layouts()[self.layout].lacks
+        return lacking(self.received)
 
     @property
     def origin(self) -> Origin:
@@ -145,166 +62,230 @@ class RawData:
             "fabricated": self.fabricated,
         }
 
+    def refuse_fabrication(self) -> None:
+        """Raise DataError where something would have to be fabricated, and say what."""
+        if not self.fabricated:
+            return
+        short = " and ".join(name.removeprefix("products.") for name in self.fabricated)
+        numbers = sorted({number for name in self.fabricated for number in RESTS_ON[name]})
+        questions = ", ".join(f"Q{number}" for number in numbers)
+        raise DataError(
+            f"{self.root}: no {short} were received, and with --no-fabrication none are invented: "
+            f"{questions} would stay without an answer, and a report without them cannot be built "
+            "yet; add the files, or leave the option out"
+        )
+
+    def listed(self) -> str:
+        """Say in one line which files are read, and which are not and why."""
+        within = f"{self.root.name}/" if self.root.is_file() else ""
+        places = [file.place(self.root) for file in self.files.values()]
+        read = ", ".join(place.removeprefix(within) for place in places)
+        unused = [f"{place.removeprefix(within)} ({why})" for place, why in self.unused.items()]
+        more = f", and {len(unused) - SHOWN} more" * (len(unused) > SHOWN)
+        not_used = f"; not used: {', '.join(unused[:SHOWN])}{more}" * bool(unused)
+        return f"found {read}{not_used}"
+
     def hashes(self) -> dict[str, dict]:
-        """Return bytes and sha256 of each file on disk, by name."""
+        """Return bytes and sha256 of each file on disk, by its place in the folder."""
         found = {}
         for path in {file.path for file in self.files.values()}:
-            found[path.name] = {"bytes": path.stat().st_size, "sha256": file_hash(path)}
+            place = RawFile(path.name, path, (), 0).place(self.root)
+            found[place] = {"bytes": path.stat().st_size, "sha256": file_hash(path)}
         return dict(sorted(found.items()))
 
 
 def has_data(folder: Path) -> bool:
-    """Return whether a folder contains anything that could be raw data."""
-    return any(path.suffix in (".csv", ".zip") for path in folder.glob("*"))
+    """Return whether a folder contains anything but notes for people and hidden files."""
+    return any(path.is_file() and is_data(path) for path in folder.rglob("*"))
 
 
 def find(data: Path, limits: Limits) -> RawData:
-    """Find the raw files in a folder or zip archive and check each header.
+    """Find the raw files in a folder or archive and check each header.
 
     Raises DataError, in one line, when the folder does not exist, a file is missing, empty or
     unreadable, or a header is not what it should be.
     """
-    candidates = _members(data, limits)
-    files_of = {name: [raw.file for raw in one.tables.values()] for name, one in layouts().items()}
-    lines_file = {name: one.tables["raw_lines"].file for name, one in layouts().items()}
-    found = [name for name, file in lines_file.items() if file in candidates]
-    if len(found) > 1:
-        raise DataError(
-            f"{data}: holds both {' and '.join(lines_file[name] for name in found)}; expected the "
-            "order lines of one layout: take the other away"
-        )
-    if not found:
-        expected = [f"{one.owner} files ({', '.join(files_of[n])})" for n, one in layouts().items()]
-        first = next(iter(lines_file.values()))
-        raise DataError(f"{data}: {first} is missing; expected {' or '.join(expected)}")
-    (layout,) = found
-    for file in files_of[layout]:
-        if file not in candidates:
-            raise DataError(f"{data}: {file} is missing; expected {', '.join(files_of[layout])}")
-    files = {}
-    for table, raw in layouts()[layout].tables.items():
-        files[table] = replace(candidates[raw.file], names=raw.columns)
-        check_header(files[table], may_be_wide=table == "raw_departments")
-    return RawData(layout, files, _synthetic(candidates.get(MARKER)))
-
-
-def check_header(file: RawFile, may_be_wide: bool = False) -> None:
-    """Raise DataError unless the header holds exactly the expected columns, in any order.
-
-    A wide table has in its header what others have in rows: only its first column is checked.
-    """
-    found = file.header()
-    doubled = sorted({name for name in found if found.count(name) > 1})
-    if doubled:
-        raise DataError(
-            f"{file.name}: column {_shown(doubled[:1])} occurs {found.count(doubled[0])} times "
-            "in the header; expected it once"
-        )
-    first, *_ = columns = list(file.names)
-    if may_be_wide:
-        if found[0] != first:
-            raise DataError(
-                f"{file.name}: column {first} is missing; expected it first, found {_shown(found)}"
-            )
-        return
-    for name in columns:
-        if name not in found:
-            given = "" if file.people else f"; found {_shown(found)}"  # may be a person
-            raise DataError(
-                f"{file.name}: column {name} is missing; expected {', '.join(columns)}{given}"
-            )
-    extra = [name for name in found if name not in columns]
-    if extra:
-        raise DataError(
-            f"{file.name}: unexpected column {_shown(extra[:1]) or '(without a name)'}; "
-            f"expected only {', '.join(columns)}"
-        )
-
-
-def _shown(names: list[str]) -> str:
-    text = ", ".join(name if name.isprintable() else ascii(name) for name in names)
-    return text if len(text) <= 120 else text[:120] + " …"
-
-
-def _members(data: Path, limits: Limits) -> dict[str, RawFile]:
-    """Find the files with an expected name in a folder or archive; each may be zipped itself."""
-    names = file_names() | {MARKER}
-    if data.is_dir():
-        found = {}
-        for name in names:
-            path, archive = data / name, data / f"{name}.zip"
-            if path.exists() and archive.exists():
-                raise DataError(
-                    f"{data}: holds both {name} and {name}.zip; expected one of them: take the "
-                    "other away"
-                )
-            if path.is_file():
-                found[name] = RawFile(name, path, (), path.stat().st_size)
-            elif path.is_dir():
-                raise DataError(f"{path}: is a folder; expected the file {name}")
-            elif archive.is_file():
-                found |= _archived(archive, {name}, limits)
-        return found
-    if data.is_file():
-        return _archived(data, names, limits)
-    raise DataError(f"{data}: does not exist; expected a folder or zip file with the raw data")
-
-
-def _archived(path: Path, names: set[str], limits: Limits) -> dict[str, RawFile]:
-    """Find the files with an expected name in an archive, or zipped one by one within it."""
-    found: dict[str, RawFile] = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for info in _expected(archive, names | {f"{name}.zip" for name in names}):
-                _refuse_protected_or_bloated(path, info, limits)
-                members = [(info, (info.filename,))]
-                if info.filename.endswith(".zip"):
-                    with archive.open(info) as file, zipfile.ZipFile(file) as inner:
-                        files = _expected(inner, names)
-                        members = [(each, (info.filename, each.filename)) for each in files]
-                for member, way in members:
-                    _refuse_protected_or_bloated(path, member, limits)
-                    name = Path(member.filename).name
-                    if name in found:
-                        raise DataError(
-                            f"{path}: holds {name} twice ({'/'.join(found[name].members)} and "
-                            f"{'/'.join(way)}); expected it once"
-                        )
-                    found[name] = RawFile(name, path, way, member.file_size)
-    except UNREADABLE as error:
-        raise DataError(
-            f"{path}: is not a readable zip file ({error}); expected a folder or zip "
-            "file with the raw data"
-        ) from None
-    total = sum(file.size for file in found.values())
-    if total > limits.largest_archive_gigabytes * 10**9:
-        raise DataError(
-            f"{path}: would unpack to {total:,} bytes, more than "
-            f"{limits.largest_archive_gigabytes:g} GB; refused"
-        )
+    found, faults = look(data, limits)
+    if faults:
+        raise faults[0]
     return found
 
 
-def _expected(archive: zipfile.ZipFile, names: set[str]) -> list[zipfile.ZipInfo]:
-    files = [info for info in archive.infolist() if not info.is_dir()]
-    files = [info for info in files if "__MACOSX" not in info.filename]
-    return [info for info in files if Path(info.filename).name in names]
+def look(data: Path, limits: Limits) -> tuple[RawData | None, list[DataError]]:
+    """Return what `find` finds, or None, and all the faults for which it is not to be used."""
+    try:
+        contents = look_into(data, _may_be_data, limits)
+        return _Delivery(data, contents).found()
+    except DataError as error:
+        return None, [error]
 
 
-def _refuse_protected_or_bloated(path: Path, info: zipfile.ZipInfo, limits: Limits) -> None:
-    name = Path(info.filename).name
-    if info.flag_bits & 1:
-        raise DataError(f"{path}: {name} is protected by a password; expected a plain zip file")
-    if info.file_size > info.compress_size * limits.largest_archive_ratio + 2**20:
-        raise DataError(
-            f"{path}: {name} would unpack to {info.file_size:,} bytes, more than "
-            f"{limits.largest_archive_ratio:g} times its packed size; refused"
-        )
+def _may_be_data(name: str) -> bool:
+    return plain_name(name).endswith((".csv", ".txt", ".tsv")) or plain_name(name) == MARKER.lower()
 
 
-def _synthetic(marker: RawFile | None) -> dict | None:
-    if marker is None:
+class _Delivery:
+    """The files of a delivery while it is not yet known which table each of them is."""
+
+    def __init__(self, root: Path, contents: Contents):
+        """Read the header of each file."""
+        self.root, self.contents = root, contents
+        self.faults: list[DataError] = []
+        self.unused: dict[str, str] = {}
+        marked = [file for file in contents.files if file.name == MARKER.lower()]
+        self.synthetic = _synthetic(marked[0]) if marked else None
+        files = [file for file in contents.files if file not in marked]
+        self.seen = [Seen.of(file) for file in sorted(files, key=self._depth)]
+
+    def _depth(self, file: RawFile) -> tuple:
+        place = file.place(self.root)
+        return len(file.members), place.count("/"), place
+
+    def found(self) -> tuple[RawData | None, list[DataError]]:
+        """Return the delivery and its faults."""
+        base = self._base()
+        if base is None:
+            return None, self.faults
+        tables: dict[str, tuple[RawFile, Form]] = {}
+        for table in graph()["01_import"].makes:
+            known = len(self.faults)
+            if file := self._file_of(table, base):
+                tables[table] = file
+            elif table in layouts()[base].tables and len(self.faults) == known:
+                self.faults.append(self._missing(table, base))
+        if not self.faults:
+            self._name_unused({file.place(self.root) for file, _ in tables.values()})
+        received = {table: form.raw for table, (_, form) in tables.items()}
+        files = {table: file for table, (file, _) in tables.items()}
+        layout, owner = _layout_of(base, {table: form for table, (_, form) in tables.items()})
+        data = RawData(self.root, layout, owner, files, received, self.synthetic, self.unused)
+        return data, self.faults
+
+    def _base(self) -> str | None:
+        """Return the layout of the order lines: what else belongs to it must be there."""
+        named = [form for form in forms() if form.table == "raw_lines" and self._named(form.file)]
+        if len({form.file for form in named}) > 1:
+            self.faults.append(
+                DataError(
+                    f"{self.root}: holds both {' and '.join(form.raw.file for form in named)}; "
+                    "expected the order lines of one layout: take the other away"
+                )
+            )
+            return None
+        if named:
+            return named[0].layout
+        fitting = [form for seen in self.seen for form in seen.forms("raw_lines")]
+        if fitting:
+            return min((form.layout for form in fitting), key=self._lacking)
+        unread = next(iter(self.contents.faults.values()), None)
+        self.faults.append(unread or self._missing("raw_lines", next(iter(layouts()))))
         return None
+
+    def _named(self, file: str) -> bool:
+        return any(seen.file.name == file for seen in self.seen)
+
+    def _lacking(self, layout: str) -> int:
+        tables = layouts()[layout].tables
+        return sum(not any(seen.forms(table) for seen in self.seen) for table in tables)
+
+    def _file_of(self, table: str, base: str) -> tuple[RawFile, Form] | None:
+        """Return the file of a table and the form that it has; None where there is none."""
+        own = layouts()[base].tables.get(table)
+        names = {form.file for form in forms() if form.table == table}
+        named = [seen for seen in self.seen if seen.file.name in names]
+        if own and any(seen.file.name == own.file.lower() for seen in named):
+            named = [seen for seen in named if seen.file.name == own.file.lower()]
+        chosen = named or [seen for seen in self.seen if not seen.named and seen.forms(table)]
+        if not chosen:
+            return None
+        first, *others = chosen
+        for other in others:
+            if not first.is_like(other):
+                places = f"{self._inside(first.file)} and {self._inside(other.file)}"
+                self.faults.append(
+                    DataError(
+                        f"{self.root}: holds {first.file.name} twice ({places}); expected it once: "
+                        "they differ, take one of them away"
+                    )
+                )
+                return None
+            self.unused[other.file.place(self.root)] = f"the same as {first.file.place(self.root)}"
+        return self._checked(first, table, base)
+
+    def _checked(self, seen: "Seen", table: str, base: str) -> tuple[RawFile, Form] | None:
+        """Return a file with its form and spelling; note what is wrong with its header."""
+        fitting = seen.forms(table)
+        own = [form for form in fitting if form.layout == base]
+        form = next(iter(own or fitting), None)
+        try:
+            if form:
+                return seen.as_form(form), form
+            known = [one for one in forms() if one.table == table]
+            known = [one for one in known if one.layout == base] or known
+            seen.file_as(known[0])
+        except DataError as error:
+            self.faults.append(error)
+        return None
+
+    def _missing(self, table: str, base: str) -> DataError:
+        """Say that a table's file is missing, what was expected and what lies there instead."""
+        for folder in self.contents.folders:
+            if plain_name(folder.name) in {form.file for form in forms()}:
+                return DataError(f"{folder}: is a folder; expected the file {folder.name}")
+        if self.contents.faults:
+            return next(iter(self.contents.faults.values()))
+        files = [raw.file for raw in layouts()[base].tables.values()]
+        expected = ", ".join(files)
+        if table == "raw_lines":
+            expected = " or ".join(_files_of(layout) for layout in layouts().values())
+        file = layouts()[base].tables[table].file
+        there = [self._inside(seen.file) for seen in self.seen] + self.contents.others
+        more = f" and {len(there) - SHOWN} more" * (len(there) > SHOWN)
+        lies = f"; what lies there: {', '.join(there[:SHOWN])}{more}" if there else "; it is empty"
+        books = [name for name in self.contents.others if name.lower().endswith(SPREADSHEETS)]
+        advice = f": save {books[0]} as CSV UTF-8" if books else ""
+        return DataError(f"{self.root}: {file} is missing; expected {expected}{lies}{advice}")
+
+    def _inside(self, file: RawFile) -> str:
+        """Where a file lies, as a message says it that names the delivery already."""
+        place = file.place(self.root)
+        return place.removeprefix(f"{self.root.name}/") if file.path == self.root else place
+
+    def _name_unused(self, used: set[str]) -> None:
+        """Name all that was looked at and is not used."""
+        for seen in self.seen:
+            place = seen.file.place(self.root)
+            if place in used or place in self.unused:
+                continue
+            known = seen.file.name in files_not_read()
+            self.unused[place] = "not needed" if known else seen.why_not()
+        for place in self.contents.others:
+            self.unused[place] = "no CSV file"
+        for place, fault in self.contents.faults.items():
+            self.unused[place] = str(fault).partition("; expected")[0].partition(": ")[2]
+
+
+def _files_of(layout: Layout) -> str:
+    return f"{layout.owner} files ({', '.join(raw.file for raw in layout.tables.values())})"
+
+
+def _layout_of(base: str, received: dict[str, Form]) -> tuple[str, str]:
+    """Return the layout whose columns these are, and whose it is; of a mixture, all of them."""
+    columns = {table: form.raw.stored for table, form in received.items()}
+    for name, layout in [(base, layouts()[base]), *layouts().items()]:
+        if {table: raw.stored for table, raw in layout.tables.items()} == columns:
+            return name, layout.owner
+    others = [form.layout for table, form in received.items() if not _is_in(base, table, form)]
+    mixed = list(dict.fromkeys([base, *others]))
+    return "+".join(mixed), " and ".join(layouts()[name].owner for name in mixed)
+
+
+def _is_in(base: str, table: str, form: Form) -> bool:
+    raw = layouts()[base].tables.get(table)
+    return raw is not None and raw.stored == form.raw.stored
+
+
+def _synthetic(marker: RawFile) -> dict | None:
     try:
         return json.loads(b"".join(marker.slices()))
     except ValueError:

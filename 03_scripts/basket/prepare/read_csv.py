@@ -26,13 +26,15 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from basket.prepare import field
-from basket.prepare.raw_files import BOM, RawFile
+from basket.prepare.raw_file import BOM, RawFile
+from basket.prepare.spelling import count_row_numbers
 from basket.project import dictionary
 from basket.project.dictionary import Column
 from basket.project.errors import DataError
 
 LENIENT = (b" ", b"\t", b"x", b"X")  # pyarrow reads " 7" as 7 and 0x1F as 31
 MANY_BAD_ROWS = 1000  # beyond these, reading stops when the allowed share cannot be met any more
+MUCH = 0.1  # so many bad rows are no damage: the file is written in another way
 MASK = "***"
 
 
@@ -281,13 +283,30 @@ def numbered(slices: Iterable[tuple], reader: Reader) -> Iterator[tuple]:
         many += len(bad)
         placed = _shifted(bad, begins)
         if many > reader.most_bad:
+            first, read = placed[0], begins - 2 + lines
             raise DataError(
-                f"{placed[0].file}, line {placed[0].line}: {placed[0].rule}; {many:,} rows are bad "
-                f"so far, more than max_quarantined_share ({reader.allowed:g}) allows: correct the "
-                "file or raise that limit in settings.yml"
+                f"{first.file}, line {first.line}: {first.rule}; {many:,} rows are bad so far, "
+                f"more than max_quarantined_share ({reader.allowed:g}) allows: "
+                f"{advice(first.rule, many, read)}"
             )
         yield result, placed
         begins += lines
+
+
+def advice(rule: str, bad: int, read: int) -> str:
+    """Say what to do about bad rows, the first of which broke this rule: what fits the cause."""
+    if rule.endswith("is not UTF-8"):
+        return "save it as CSV UTF-8 (a spreadsheet's plain CSV is Windows-1252, or another)"
+    if bad < max(2, MUCH * read):
+        return "correct the file or raise that limit in settings.yml"
+    if rule.endswith("expected month/day/year"):
+        how = "write the dates as month/day/year or year-month-day"
+    elif rule.endswith("number"):
+        how = "write plain numbers, without signs between thousands"
+    else:
+        return "so many are no damage of single rows: correct the file"
+    much = "the whole column" if bad == read else "much of the column"
+    return f"{much} is written in another way; {how}"
 
 
 def _shifted(bad: list[BadRow], first_line: int) -> list[BadRow]:
@@ -338,14 +357,8 @@ def read_departments(file: RawFile) -> pa.Table:
     The course's file is wide: the ids are the header, the names the one row below it. Raises
     DataError for anything that is wrong in it: no row of so small a table can be spared.
     """
-    text = b"".join(file.slices()).decode("utf-8", errors="surrogateescape")
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
-    except csv.Error as error:
-        raise DataError(
-            f"{file.name}: not readable as CSV: {error}; expected ids and names of departments"
-        ) from None
     header = list(file.names)
+    rows, _ = department_rows(file)
     is_wide = rows[0] != header
     if is_wide:
         if len(rows) != 2 or len(rows[0]) != len(rows[1]):
@@ -377,6 +390,30 @@ def read_departments(file: RawFile) -> pa.Table:
     ids = pa.array(found["department_id"], pa.int16())
     names = pa.array(found["department"]).dictionary_encode()
     return pa.table({"department_id": ids, "department": names})
+
+
+def department_rows(file: RawFile) -> tuple[list[list[str]], str]:
+    """Return the rows of departments.csv, long or wide, and what a tool left in it, if anything.
+
+    Pandas and R number the rows. Transposed by pandas, the ids are in a column without a name, with
+    or without the header in the first row.
+    """
+    text = b"".join(file.slices()).decode("utf-8", errors="surrogateescape")
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+    except csv.Error as error:
+        raise DataError(
+            f"{file.name}: not readable as CSV: {error}; expected ids and names of departments"
+        ) from None
+    header = list(file.names)
+    numbers = count_row_numbers(rows[0], rows[1:])
+    if numbers and header[0] in rows[0]:
+        return [row[numbers:] for row in rows], "a column without a name"
+    if rows[0] == ["", "0"] and sorted(rows[1:2][:1]) == [header]:
+        return rows[1:], "a first row of 0"
+    if rows[0] == ["", header[1]]:
+        return [header, *rows[1:]], f"the name {header[0]} of the first column"
+    return rows, ""
 
 
 def expect_rows(file: RawFile, rows: int) -> None:

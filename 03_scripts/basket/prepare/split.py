@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 
-from basket.prepare.raw_files import SLICE_BYTES, RawFile
+from basket.prepare.raw_file import SLICE_BYTES, RawFile
 from basket.prepare.read_csv import Reader
 from basket.tables import store
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from basket.project.folders import Folders
 from basket.project.stages import read_record
 
-REAL, GENERATED, COLUMNS = "no", "data", "columns"  # the answers to: is it synthetic?
+REAL, GENERATED = "no", "data"  # the answers to: is it synthetic?
+COLUMNS, PRICES, CUSTOMERS = "columns", "prices", "customers"  # or: both, or one of them
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,21 @@ class Banner:
         return f"{self.title}: {self.text}"
 
 
+FABRICATED = {COLUMNS: "prices and customers", PRICES: "prices", CUSTOMERS: "customers"}
 BANNERS = {
     GENERATED: Banner(
         "SYNTHETIC DATA",
         "generated, not real. Every number here describes invented orders.",
         "SYNTHETIC DATA",
     ),
-    COLUMNS: Banner(
-        "SYNTHETIC COLUMNS",
-        "prices and customers are fabricated by the generator, not real.",
-        "SYNTHETIC COLUMNS: prices and customers",
-    ),
+    **{
+        kind: Banner(
+            "SYNTHETIC COLUMNS",
+            f"{what} are fabricated by the generator, not real.",
+            f"SYNTHETIC COLUMNS: {what}",
+        )
+        for kind, what in FABRICATED.items()
+    },
 }
 
 
@@ -61,8 +66,12 @@ class Origin:
 
     @property
     def kind(self) -> str:
-        """One of REAL, GENERATED and COLUMNS."""
-        return GENERATED if self.synthetic else COLUMNS if self.fabricated else REAL
+        """One of REAL, GENERATED, COLUMNS, PRICES and CUSTOMERS."""
+        if self.synthetic or not self.fabricated:
+            return GENERATED if self.synthetic else REAL
+        if len(self.fabricated) > 1:
+            return COLUMNS
+        return CUSTOMERS if "customers" in self.fabricated else PRICES
 
     @property
     def banner(self) -> Banner | None:
@@ -77,7 +86,12 @@ class Origin:
                 "describes a real shopper.",
                 WAS_DRAWN: f"In the shape of the real data. {DRAWN}",
             }
-        by = "by our generator" if self.kind == COLUMNS else "for a course"
+        made_by = {
+            COLUMNS: "by our generator",
+            PRICES: "by our generator (prices) and for a course (customers)",
+            CUSTOMERS: "by our generator (customers) and for a course (prices)",
+        }
+        by = made_by.get(self.kind, "for a course")
         return {
             IS_REAL: "The orders: their days, hours, gaps and baskets, and what is bought again, "
             "are the behaviour of real customers.",
@@ -93,6 +107,7 @@ class Origin:
             scale = self.synthetic.get("scale")
             size = f" of SCALE {scale:g}" if isinstance(scale, int | float) else ""
             return f"SYNTHETIC DATA: a generated data set{size} in {self.owner} layout"
-        fabricated = "the prices and the customers are fabricated by the generator"
-        more = f"; SYNTHETIC COLUMNS: {fabricated}" if self.kind == COLUMNS else ""
+        what = FABRICATED.get(self.kind, "").replace("and ", "and the ")
+        fabricated = f"the {what} are fabricated by the generator"
+        more = f"; SYNTHETIC COLUMNS: {fabricated}" if what else ""
         return f"Instacart's data in {self.owner} layout{more}"

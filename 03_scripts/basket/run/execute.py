@@ -34,7 +34,8 @@ IN_PACKAGE = re.compile(r"(?m)^File .*[\\/](basket[\\/]\S+\.py):(\d+)")
 PARAMETERS_ID = "injected-parameters"
 HEADING = re.compile(r"(?m)^#+ +(.+)$")
 
-logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it tells is told here, and better
+for name in ("papermill", "asyncio"):  # what they tell is told here, and better
+    logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def execute(source: Path, target: Path, parameters: dict, timeout: int, kernel: Kernel) -> None:
@@ -62,12 +63,11 @@ def execute(source: Path, target: Path, parameters: dict, timeout: int, kernel: 
             return
         reason = " is the last that ran: the notebook ended after it"
     except PapermillExecutionError as error:
-        reason = _reason(error)
+        reason = _reason(error) if error.evalue else f": {_last_printed(notebook) or error.ename}"
     except DeadKernelError:
-        reason = f": {DIED}"
+        reason = f": {_death(kernel)}"
     except RuntimeError as error:  # what jupyter_client raises when a kernel does not start
-        reason = f": did not start: {error}" if kernel.is_alive else f": {DIED}"
-        reason += MEMORY_ADVICE
+        reason = f": did not start: {error}" if kernel.is_alive else f": {_death(kernel)}"
     except CellTimeoutError:
         reason = f": ran longer than {timeout} s (cell_timeout_seconds in settings.yml)"
     started = [cell for cell in code if cell.metadata.papermill.get("start_time")]
@@ -76,6 +76,12 @@ def execute(source: Path, target: Path, parameters: dict, timeout: int, kernel: 
     _write(notebook, failed)
     what = " ".join(f"{_place(notebook, started[-1])}{reason}".split())
     raise BasketError(f"{source.stem}: {what}\n  see {failed}")
+
+
+def _death(kernel: Kernel) -> str:
+    """Say why a kernel died: its own last words, or that it had none."""
+    words = kernel.last_words
+    return f"the kernel died: {words}" if words else DIED + MEMORY_ADVICE
 
 
 def _place(notebook: nbformat.NotebookNode, cell: nbformat.NotebookNode) -> str:
@@ -103,6 +109,14 @@ def _reason(error: PapermillExecutionError) -> str:
     where = " ({}, line {})".format(*in_package[-1]) if in_package else ""
     advice = MEMORY_ADVICE if "MemoryError" in error.ename else ""
     return f"{line}: {error.ename}: {error.evalue}{where}{advice}"
+
+
+def _last_printed(notebook: nbformat.NotebookNode) -> str:
+    """Return the last line that a cell printed as an error, where Jupyter has none to tell."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    said = "".join(output.text for output in outputs if output.get("name") == "stderr")
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return lines[-1] if lines else ""
 
 
 def _run(notebook: nbformat.NotebookNode, timeout: int, kernel: Kernel) -> None:

@@ -7,7 +7,6 @@ kernel itself is `python -m basket.run.kernel STAGE -f CONNECTION_FILE`.
 import contextlib
 import importlib
 import os
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from jupyter_core.utils import run_sync
 from traitlets import Unicode
 
 from basket.project.folders import Inputs
+from basket.run.lock import runtime_folder
 
 LOADED = {  # by each kernel before its first cell, with all that these import
     "01_import": "basket.prepare.import_raw",
@@ -67,7 +67,9 @@ class Kernel:
         `prefix` begins the name of its private folder.
         """
         self.building = building
-        self._own = TemporaryDirectory(prefix=prefix)  # short: a socket's path has 108 bytes
+        self._own = TemporaryDirectory(
+            prefix=prefix, dir=runtime_folder(), ignore_cleanup_errors=True
+        )
         own = self._own.name
         self.manager = ThisPython(
             stage=notebook.stem,
@@ -77,11 +79,11 @@ class Kernel:
         )
         private = {"JUPYTER_RUNTIME_DIR": own, "IPYTHONDIR": f"{own}/ipython", "TMPDIR": own}
         handed_on = replace(Inputs.received(), building=building).environment()
-        run_sync(self.manager.start_kernel)(
-            cwd=str(notebook.parent),
-            env=os.environ | handed_on | private,
-            stderr=subprocess.DEVNULL,  # what it prints outside of cells is of no use
-        )
+        self._said = Path(own) / "stderr"
+        with self._said.open("wb") as said:
+            run_sync(self.manager.start_kernel)(
+                cwd=str(notebook.parent), env=os.environ | handed_on | private, stderr=said
+            )
         self._process = self.manager.provisioner.process
         if memory:
             self._limit(memory)
@@ -99,6 +101,17 @@ class Kernel:
     def is_alive(self) -> bool:
         """Whether its process still runs."""
         return self._process.poll() is None
+
+    @property
+    def last_words(self) -> str:
+        """The last line of what it printed outside of cells, if that tells an error; else empty."""
+        try:
+            said = self._said.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+        _, told, trace = said.rpartition("Traceback (most recent call last):")
+        lines = [line.strip() for line in trace.splitlines() if line.strip()]
+        return lines[-1] if told and lines else ""
 
     def close(self) -> None:
         """End it at once: nothing that it could still do matters."""

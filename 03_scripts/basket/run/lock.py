@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from basket.project.folders import Folders
 from basket.tables.publish import building_folder, locked
+
+LONGEST_FOLDER = 60  # bytes; a socket's path has 103 on a Mac, of which its own name takes 40
 
 
 @contextlib.contextmanager
@@ -20,6 +23,14 @@ def only_run(folders: Folders) -> Iterator[None]:
             yield
         finally:
             sweep(folders)  # a kernel may have outlived a killed run for a moment, and written
+
+
+def runtime_folder() -> Path:
+    """Return the folder for temporary files, or /tmp where its path is too long for a socket."""
+    folder = Path(tempfile.gettempdir())
+    short = Path("/tmp")
+    is_long = len(os.fsencode(folder)) > LONGEST_FOLDER
+    return short if is_long and os.access(short, os.W_OK) else folder
 
 
 def runtime_prefix(folders: Folders) -> str:
@@ -43,5 +54,5 @@ def sweep(folders: Folders) -> None:
             else:
                 old.rename(published)
     shutil.rmtree(building_folder(folders), ignore_errors=True)
-    for runtime in Path(tempfile.gettempdir()).glob(f"{runtime_prefix(folders)}*"):
+    for runtime in runtime_folder().glob(f"{runtime_prefix(folders)}*"):
         shutil.rmtree(runtime, ignore_errors=True)

@@ -104,7 +104,7 @@ def _made(run: Run) -> dict:
     done = {stage: read_json(done_file(folders, stage), {}) for stage in graph()}
     hashes = {name: digest for stage in done.values() for name, digest in stage["outputs"].items()}
     for page in folders.notebooks.glob("*.html"):
-        hashes[str(page.relative_to(folders.out))] = file_hash(page)
+        hashes[page.relative_to(folders.out).as_posix()] = file_hash(page)
     tables = {
         path.parent.name: read_json(path, {})
         for path in sorted(folders.prepared.glob(f"*/{SIDECAR}"))

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from basket.analysis import questions
-from basket.prepare import layouts, raw_files
+from basket.prepare import raw_files
 from basket.project import git
 from basket.project.errors import BasketError
 from basket.project.files import file_hash, read_json, write_json
@@ -39,6 +39,7 @@ def report(
     start_from: str | None,
     settings_file: Path | None,
     scheduler: str | None = None,
+    no_fabrication: bool = False,
 ) -> Path:
     """Build everything that is not up to date; return the report's path. Raises BasketError."""
     settings_file = (settings_file or ROOT / "settings.yml").resolve()
@@ -50,6 +51,10 @@ def report(
             _say(cluster.check(scheduler))
         data = (data or _default_data(folders, settings, scale)).resolve()
         found = raw_files.find(data, settings.limits)
+        if not found.synthetic:
+            _say(f"{found.root}: {found.listed()}")
+        if no_fabrication:
+            found.refuse_fabrication()
         _say(found.origin.sentence())
         inputs = Inputs(folders.out, settings_file, data, scheduler)
         run = Run(inputs, settings, rules, found, start_from)
@@ -67,28 +72,30 @@ def report(
 def _default_data(folders: Folders, settings: Settings, scale: float | None) -> Path:
     """Return the original data if there is any, else generated data of the given size."""
     if not raw_files.has_data(ORIGINAL_DATA):
-        return _generated_data(
-            folders, settings, settings.generator.scale if scale is None else scale
-        )
+        return _generated_data(folders, settings, scale)
     if scale is not None:
         raise BasketError(
             "SCALE is the size of the generated data, but 02_data/original_data "
             "holds files; leave SCALE out, or name a generated folder with DATA"
         )
-    names = layouts.file_names()
-    whole = [path for path in ORIGINAL_DATA.glob("*.zip") if path.stem not in names]
-    is_packed = len(whole) == 1 and not list(ORIGINAL_DATA.glob("*.csv"))
-    return whole[0] if is_packed else ORIGINAL_DATA
+    return ORIGINAL_DATA
 
 
-def _generated_data(folders: Folders, settings: Settings, scale: float) -> Path:
+def generated_folder(folders: Folders, settings: Settings, scale: float | None) -> Path:
+    """Return the folder of the generated data of this size, whether or not it has been made."""
+    scale = settings.generator.scale if scale is None else scale
+    return folders.generated / f"scale_{scale:g}_seed_{settings.generator.seed}"
+
+
+def _generated_data(folders: Folders, settings: Settings, scale: float | None) -> Path:
     """Return the generated data of this size; make it unless this code has made it before."""
+    scale = settings.generator.scale if scale is None else scale
     _say(
         "02_data/original_data holds no data: this report is built from a generated data set, "
         f"SYNTHETIC DATA of SCALE {scale:g}"
     )
     seed = settings.generator.seed
-    folder = folders.generated / f"scale_{scale:g}_seed_{seed}"
+    folder = generated_folder(folders, settings, scale)
     stamp = folder / "generator.sha256"
     code = up_to_date.hash_of(sorted((SCRIPTS / "basket" / "synthetic").glob("*.*")))
     if not (stamp.is_file() and stamp.read_text(encoding="utf-8") == code):
@@ -156,7 +163,7 @@ def _run_stage(run: Run, step: Step, kernels: "Kernels") -> None:
     source, target = SCRIPTS / f"{stage}.ipynb", executed(run.folders, stage)
     done_file(run.folders, stage).unlink(missing_ok=True)
     with closing(kernels.take(stage)) as kernel:
-        before = up_to_date.fingerprint(run, step)
+        before = up_to_date.parts_of(run, step)
         if stage == "06_report":
             write_json(kernel.building / run.folders.run_facts.name, manifest.run_facts(run))
         kernels.start_ahead(dict(pairwise(graph())).get(stage))

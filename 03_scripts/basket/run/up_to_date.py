@@ -25,32 +25,62 @@ SHARED_CODE = [
 ]
 
 
+CHANGED = {  # of what a stage depends on: how a changed one is said
+    "rules": "other RULES",
+    "settings": "settings have changed",
+    "code": "the code has changed",
+    "python": "another Python",
+    "inputs": "its inputs have changed",
+    "facts": "what the report says of the run has changed",
+    "records": "the records of the other stages have changed",
+}
+
+
 def is_up_to_date(run: Run, step: Step) -> bool:
     """Whether what the stage depends on and what it made are as they were."""
+    return not reason_to_run(run, step)
+
+
+def reason_to_run(run: Run, step: Step) -> str:
+    """Say why a stage would run; empty where it is up to date."""
     names = list(graph())
     if run.start_from and names.index(step.stage) >= names.index(run.start_from):
-        return False
+        return f"FROM={run.start_from}"
     try:
         content = read_json(done_file(run.folders, step.stage), {})
         made = {run.folders.out / path: digest for path, digest in content["outputs"].items()}
     except (KeyError, AttributeError):  # absent, or not what this project writes
-        return False
-    return (
-        content.get("fingerprint") == fingerprint(run, step)
-        and set(made) == set(_outputs(run.folders, step))
-        and hashes(list(made)) == made
-    )
+        return "it has not run yet"
+    if content.get("fingerprint") != fingerprint(run, step):
+        before, now = content.get("parts", {}), parts_of(run, step)
+        changed = [said for name, said in CHANGED.items() if before.get(name) != now.get(name)]
+        return ", ".join(changed)
+    if set(made) != set(_outputs(run.folders, step)) or hashes(list(made)) != made:
+        return "what it made was changed or is missing"
+    return ""
 
 
-def note_done(run: Run, step: Step, made_from: str) -> None:
-    """Note what a stage has made, and the fingerprint of what it was made from."""
+def note_done(run: Run, step: Step, made_from: dict[str, str]) -> None:
+    """Note what a stage has made, and of what: `parts_of` before it ran."""
     made = hashes(_outputs(run.folders, step))
-    outputs = {str(path.relative_to(run.folders.out)): digest for path, digest in made.items()}
-    write_json(done_file(run.folders, step.stage), {"fingerprint": made_from, "outputs": outputs})
+    outputs = {
+        path.relative_to(run.folders.out).as_posix(): digest for path, digest in made.items()
+    }
+    content = {"fingerprint": _digest(made_from), "parts": made_from, "outputs": outputs}
+    write_json(done_file(run.folders, step.stage), content)
 
 
 def fingerprint(run: Run, step: Step) -> str:
     """Hash all that a stage's result depends on: inputs, code, settings, rules, lock."""
+    return _digest(parts_of(run, step))
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def parts_of(run: Run, step: Step) -> dict[str, str]:
+    """Return a hash of each thing that a stage's result depends on, by its name."""
     content = {
         "stage": step.stage,
         "rules": run.rules,
@@ -58,7 +88,7 @@ def fingerprint(run: Run, step: Step) -> str:
         "code": code_hash(step.stage),
         "python": sys.version_info[:2],
         "inputs": {
-            str(path.relative_to(run.folders.out)): digest
+            path.relative_to(run.folders.out).as_posix(): digest
             for table in step.takes
             if table != "raw files"
             for path, digest in hashes(_files_of(run.folders, table)).items()
@@ -70,7 +100,7 @@ def fingerprint(run: Run, step: Step) -> str:
         content["facts"] = run_facts(run)
         records = [record_file(run.folders, name) for name in graph() if name != step.stage]
         content["records"] = list(hashes(records).values())
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return {name: _digest(value) for name, value in content.items()}
 
 
 def code_hash(stage: str) -> str:

@@ -8,6 +8,7 @@ has a folder of its own, and publishes only while no run is at work.
 import contextlib
 import shutil
 from collections.abc import Iterator
+from errno import EACCES, EAGAIN
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
@@ -29,7 +30,12 @@ def locked(folders: Folders) -> Iterator[None]:
     with file:
         try:
             flock(file, LOCK_EX | LOCK_NB)
-        except OSError:
+        except OSError as error:
+            if error.errno not in (EAGAIN, EACCES):  # as on some network drives
+                raise BasketError(
+                    f"{folders.prepared}: cannot be locked ({error.strerror}); name a folder on a "
+                    "disk of this machine with OUT"
+                ) from None
             raise BasketError(
                 f"another run is at work in {folders.out}; wait for it to end, or "
                 "give this one another folder with OUT"

@@ -1,0 +1,221 @@
+"""Tell by its header and by its name which raw table a file is, and how it is written."""
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from basket.prepare import spelling
+from basket.prepare.layouts import Form, files_not_read, forms
+from basket.prepare.raw_file import RawFile
+from basket.prepare.spelling import Spelling
+from basket.project import dictionary
+from basket.project.errors import DataError
+
+SNIFFED = 256 * 1024  # bytes of a large file that tell how all of it is written
+NAMELESS = (
+    ": a first column without a name is the row number that pandas or R wrote; save the file "
+    "without it (index=False, row.names=FALSE)"
+)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A file that may be data, with its header as received or what is wrong with it."""
+
+    file: RawFile
+    line: str
+    fault: DataError | None
+
+    @staticmethod
+    def of(file: RawFile) -> "Seen":
+        """Read the header of a file."""
+        try:
+            return Seen(file, ",".join(file.received_header()), None)
+        except DataError as error:
+            return Seen(file, "", error)
+
+    @property
+    def named(self) -> bool:
+        """Whether a layout expects a file of this name."""
+        return self.file.name in {form.file for form in forms()} | files_not_read()
+
+    def is_like(self, other: "Seen") -> bool:
+        """Whether another file has the same content."""
+        one, two = self.file, other.file
+        return one.size == two.size and one.digest() == two.digest()
+
+    def header(self, separator: str) -> list[str]:
+        """Return its header as received; [] if it cannot be read."""
+        if self.fault:
+            return []
+        try:
+            return self.file.received_header(separator)
+        except DataError:
+            return []
+
+    def forms(self, table: str) -> list[Form]:
+        """Return the forms of a table that its name allows and whose columns it has."""
+        if self.file.name in files_not_read():
+            return []
+        return [
+            form
+            for form in forms()
+            if form.table == table
+            and (not self.named or form.file == self.file.name)
+            and self._separator(form)
+        ]
+
+    def _separator(self, form: Form) -> str | None:
+        """Return what stands between the fields, if the columns are those of the form."""
+        return next((sign for sign in form.separators if self._fits(form, sign)), None)
+
+    def _fits(self, form: Form, separator: str) -> bool:
+        header = self.header(separator)
+        columns = list(form.raw.columns)
+        if form.table == "raw_departments" and separator == ",":
+            is_named = self.file.name == form.file and header[:1] == columns[:1]
+            return is_named or _is_of_departments(header, columns)
+        unnamed = _unnamed(header)
+        if sorted(_as_expected(header, columns)[unnamed:]) != sorted(columns):
+            return False
+        return not unnamed or self._row_numbers(header, separator) == unnamed
+
+    def _row_numbers(self, header: list[str], separator: str) -> int:
+        """Return how many leading columns number the rows, as far as the first lines tell."""
+        text = self.file.head(SNIFFED).decode("utf-8", "replace")
+        try:
+            rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))[1:]
+        except csv.Error:
+            return 0
+        return spelling.count_row_numbers(header, [row for row in rows if row])
+
+    def file_as(self, form: Form) -> None:
+        """Raise DataError that says what keeps the file from having a form."""
+        if self.fault:
+            raise self.fault
+        separator = max(form.separators, key=lambda sign: len(self.header(sign)))
+        named = replace(
+            self.file,
+            name=form.raw.file,
+            names=form.raw.columns,
+            spelling=Spelling(separator=separator),
+        )
+        check_header(named, may_be_wide=form.table == "raw_departments")
+        raise DataError(
+            f"{self.file.name}: its columns cannot be told; expected {', '.join(form.raw.columns)}"
+        )
+
+    def as_form(self, form: Form) -> RawFile:
+        """Return the file with the names of its columns and the way in which it is written."""
+        named = replace(self.file, names=form.raw.columns)
+        if self.file.name == form.file:
+            named = replace(named, name=form.raw.file)
+        separator = self._separator(form)
+        if form.table == "raw_departments" and separator == ",":
+            if self.header(",")[0] == next(iter(named.names)):
+                check_header(named, may_be_wide=True)
+            text = named.whole()
+            encoding = spelling.encoding_of(text)
+            if encoding != "utf-8":
+                named = replace(named, spelling=Spelling(encoding=encoding, has_text=True))
+            return named
+        return replace(named, spelling=_spelling(named, form, self.header(separator), separator))
+
+    def why_not(self) -> str:
+        """Say why a file is not used."""
+        if self.fault:
+            return str(self.fault).partition("; expected")[0].partition(": ")[2]
+        return f"its {len(self.header(','))} columns are of no raw file"  # no names: of people?
+
+
+def _unnamed(header: list[str]) -> int:
+    """Return how many leading columns have no name, or one that pandas made up."""
+    count = 0
+    while count < len(header) and spelling.UNNAMED.fullmatch(header[count]):
+        count += 1
+    return count
+
+
+def _as_expected(header: list[str], columns: list[str]) -> list[str]:
+    """Return a header in which columns have their expected names, whatever case they came in."""
+    known = {column.casefold(): column for column in columns}
+    return [known.get(name.strip().casefold(), name) for name in header]
+
+
+def _is_of_departments(header: list[str], columns: list[str]) -> bool:
+    """Whether a header is one of departments: long, wide, transposed, or numbered by pandas."""
+    named = header[_unnamed(header) :]
+    if named == columns or header == ["", columns[1]]:
+        return True
+    wide = named[:1] == columns[:1] and all(name.isdigit() for name in named[1:])
+    return header == ["", "0"] or (wide and len(named) > 1)
+
+
+def _spelling(file: RawFile, form: Form, header: list[str], separator: str) -> Spelling:
+    """Return how a file is written, from all of it if it is small, else from its first lines."""
+    columns = {column.name: column for column in dictionary.columns_of(form.table)}
+    has_text = any(c.type == "category" and not c.allowed for c in columns.values())
+    text = file.whole() if has_text else file.head(SNIFFED)
+    encoding = spelling.encoding_of(text) if has_text else "utf-8"
+    if encoding != "utf-8":
+        text = text.decode(encoding, "replace").encode()
+    names = _as_expected(header, list(form.raw.columns))
+    changes = {}
+    for name, values in spelling.fields_of(text, names, separator).items():
+        column = columns.get(form.raw.columns.get(name) or "")
+        found = spelling.changes_of(column, values) if column else ()
+        if name in form.raw.empty_means:
+            found = (*found, ("empty", str(form.raw.empty_means[name])))
+        if found:
+            changes[name] = found
+    row_numbers = _unnamed(header)
+    renamed = {old: new for old, new in zip(header, names, strict=True) if old != new}
+    found = Spelling(separator, encoding, row_numbers, changes, renamed)
+    if found == Spelling():
+        return found
+    return replace(found, names=tuple(names[row_numbers:]), has_text=has_text)
+
+
+def check_header(file: RawFile, may_be_wide: bool = False) -> None:
+    """Raise DataError unless the header holds exactly the expected columns, in any order.
+
+    A wide table has in its header what others have in rows: only its first column is checked.
+    """
+    found = file.header()
+    doubled = sorted({name for name in found if found.count(name) > 1})
+    if doubled:
+        raise DataError(
+            f"{file.name}: column {shown(doubled[:1])} occurs {found.count(doubled[0])} times "
+            "in the header; expected it once"
+        )
+    first, *_ = columns = list(file.names)
+    signs = [sign for sign in (";", "\t", "|") if len(found) == 1 and sign in found[0]]
+    between = f": its fields are between {signs[0]!r}; save it with commas" if signs else ""
+    if may_be_wide:
+        if found[0] != first:
+            raise DataError(
+                f"{file.name}: column {first} is missing; expected it first, found {shown(found)}"
+                f"{between}"
+            )
+        return
+    for name in columns:
+        if name not in found:
+            given = "" if file.people else f"; found {shown(found)}"  # may be a person
+            raise DataError(
+                f"{file.name}: column {name} is missing; expected {', '.join(columns)}{given}"
+                f"{between}"
+            )
+    extra = [name for name in found if name not in columns]
+    if extra:
+        nameless = NAMELESS if found[0] == extra[0] and _unnamed(found) else ""
+        raise DataError(
+            f"{file.name}: unexpected column {shown(extra[:1]) or '(without a name)'}; "
+            f"expected only {', '.join(columns)}{nameless}"
+        )
+
+
+def shown(names: Iterable[str]) -> str:
+    """Return names of columns as a message shows them: readable, and not too many."""
+    text = ", ".join(name if name.isprintable() else ascii(name) for name in names)
+    return text if len(text) <= 120 else text[:120] + " …"

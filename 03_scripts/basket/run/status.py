@@ -1,0 +1,36 @@
+"""`basket status`: which stages a report would run, and why. Nothing is run or written."""
+
+import os
+from pathlib import Path
+
+from basket.prepare import raw_files
+from basket.project.folders import ORIGINAL_DATA, ROOT, Folders, Inputs
+from basket.project.settings import load_settings
+from basket.project.stages import graph
+from basket.run import pipeline, up_to_date
+from basket.run.manifest import Run
+
+
+def status(
+    data: Path | None, out: Path | None, rules: str, scale: float | None, settings_file: Path | None
+) -> dict[str, str]:
+    """Return why each stage would run, empty where it would not. Raises BasketError."""
+    settings_file = (settings_file or ROOT / "settings.yml").resolve()
+    settings = load_settings(settings_file)
+    folders = Folders(out.resolve() if out else ROOT)
+    if data is None:
+        has_data = raw_files.has_data(ORIGINAL_DATA)
+        generated = pipeline.generated_folder(folders, settings, scale)
+        data = ORIGINAL_DATA if has_data else generated
+        if not has_data and not generated.is_dir():
+            return dict.fromkeys(graph(), "its data has not been generated yet")
+    found = raw_files.find(data.resolve(), settings.limits)
+    os.environ.setdefault("SOURCE_DATE_EPOCH", str(pipeline.git.epoch()))
+    run = Run(Inputs(folders.out, settings_file, data.resolve()), settings, rules, found)
+    reasons: dict[str, str] = {}
+    for stage, step in graph().items():
+        reasons[stage] = up_to_date.reason_to_run(run, step)
+        before = [name for name, why in reasons.items() if why and name != stage]
+        if before and not reasons[stage]:
+            reasons[stage] = f"after {before[0]}, if that makes anything new"
+    return reasons

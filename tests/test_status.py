@@ -1,0 +1,73 @@
+"""`basket status` says why each stage would run; `--no-fabrication` invents nothing."""
+
+import pytest
+from click.testing import CliRunner
+
+from basket.command import main
+from basket.project.stages import graph
+from basket.run import status as status_of_run
+from basket.run.status import status
+from conftest import SETTINGS_FILE, write_settings
+from test_check_data import CUSTOMERS, KAGGLE, write
+from test_import import COURSE, PRODUCTS
+
+STAGES = list(graph())
+
+
+@pytest.fixture
+def generates(monkeypatch, tmp_path):
+    """Let no original data lie there."""
+    monkeypatch.setattr(status_of_run, "ORIGINAL_DATA", tmp_path / "original_data")
+
+
+def test_where_nothing_has_run_all_stages_would(tmp_path, generates):
+    out = tmp_path / "out"
+    reasons = status(None, out, "corrected", 0.01, None)
+    assert reasons == dict.fromkeys(STAGES, "its data has not been generated yet")
+    reasons = status(write(tmp_path / "data"), out, "corrected", None, None)
+    assert reasons == dict.fromkeys(STAGES, "it has not run yet")
+    assert not out.exists()
+
+
+@pytest.mark.slow
+def test_each_reason_to_run_is_said_and_nothing_is_run(tmp_path):
+    data, out = write(tmp_path / "data"), tmp_path / "out"
+    options = ["--data", str(data), "--out", str(out)]
+    loose = write_settings(tmp_path / "loose.yml", {"limits.max_quarantined_share": 0.5})
+    done = CliRunner().invoke(main, ["report", *options])
+    assert done.exit_code == 0, done.output
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    assert set(status(data, out, "corrected", None, None).values()) == {""}
+    other = status(data, out, "course", None, None)
+    assert all(why.startswith("other RULES") for why in other.values())
+    changed = status(data, out, "corrected", None, loose)
+    assert set(changed.values()) == {"settings have changed"}
+    (out / "04_analysis" / "findings.json").write_text("[]")
+    done = CliRunner().invoke(main, ["status", *options])
+    assert "01_import        up to date" in done.output
+    assert "05_visualise     would run: what it made was changed or is missing" in done.output
+    (data / "products.csv").write_text("".join(line + "\n" for line in [*PRODUCTS, "9,x,7,2,1.0"]))
+    reasons = status(data, out, "corrected", None, SETTINGS_FILE)
+    assert reasons["01_import"] == "its inputs have changed"
+    assert reasons["02_clean"] == "after 01_import, if that makes anything new"
+    (out / "04_analysis" / "findings.json").unlink()
+    after = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    assert {path for path in before if path not in after} == {out / "04_analysis" / "findings.json"}
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (KAGGLE, "no prices and customers were received, and with --no-fabrication none"),
+        (KAGGLE | {"customers.csv": CUSTOMERS}, "no prices were received"),
+        (KAGGLE | {"products.csv": COURSE["products.csv"]}, "no customers were received"),
+    ],
+)
+def test_without_fabrication_the_run_stops_in_one_line(tmp_path, files, said):
+    data, out = write(tmp_path / "data", files), tmp_path / "out"
+    options = ["report", "--data", str(data), "--out", str(out), "--no-fabrication"]
+    done = CliRunner().invoke(main, options)
+    assert done.exit_code == 1
+    (line,) = [line for line in done.output.splitlines() if line.startswith("basket: ")]
+    assert said in line and "would stay without an answer" in line and "Q10" in line
+    assert not list(out.rglob("*.parquet"))
