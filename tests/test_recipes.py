@@ -13,18 +13,18 @@ pytestmark = pytest.mark.slow
 
 NOTEBOOK = "03_scripts/05_visualise.ipynb"
 QUESTIONS = "03_scripts/basket/analysis/questions"
-TITLE = "Q13 At which hour do orders hold most lines?"
-MODULE = '''"""Q13: at which hour do orders hold most lines?"""
+TITLE = "Q15 At which hour do orders hold most lines?"
+MODULE = '''"""Q15: at which hour do orders hold most lines?"""
 
 import pandas as pd
 
 from basket.analysis import figure
-from basket.analysis.finding import Evidence, Finding, TooLittleData
+from basket.analysis.finding import Evidence, Finding, Prize, TooLittleData
 from basket.analysis.question import WHEN, Question
 from basket.project.settings import Settings
 
 QUESTION = Question(
-    id="Q13", title="Full baskets", text="At which hour do orders hold most lines?", part=WHEN
+    id="Q15", title="Full baskets", text="At which hour do orders hold most lines?", part=WHEN
 )
 
 
@@ -67,22 +67,22 @@ def fullest(seen: Evidence, settings: Settings) -> Finding:
         headline=f"Orders at {hour}:00 hold {lines:.1f} lines, more than at any other hour",
         so_what=f"An order at {hour}:00 holds {lines:.1f} lines.",
         action="Show large offers at that hour.",
-        size=f"{orders:,} orders come at {hour}:00.",
+        prize=Prize(what_if=f"{orders:,} orders come at {hour}:00.", orders=orders),
         figure="lines_by_hour",
     )
 '''
-TEST = '''"""Q13 on a table made by hand."""
+TEST = '''"""Q15 on a table made by hand."""
 
 import pandas as pd
 
 from basket.analysis.finding import Evidence
-from basket.analysis.questions import q13_full_baskets
+from basket.analysis.questions import q15_full_baskets
 
 
 def test_the_hour_of_the_fullest_baskets(settings):
     hours = {"population": "active", "hour": [9, 20], "orders": [30, 7], "lines": [60, 35]}
-    table = q13_full_baskets.lines_by_hour({"orders_by_hour": pd.DataFrame(hours)})
-    finding = q13_full_baskets.fullest(Evidence({"lines_by_hour": table}), settings)
+    table = q15_full_baskets.lines_by_hour({"orders_by_hour": pd.DataFrame(hours)})
+    finding = q15_full_baskets.fullest(Evidence({"lines_by_hour": table}), settings)
     assert finding.headline.startswith("Orders at 20:00 hold 5.0 lines")
 '''
 CHART = '''
@@ -119,8 +119,8 @@ def edit_notebook(folder: Path, *, before: str, cells: list[dict], imported: str
     notebook = json.loads(path.read_text(encoding="utf-8"))
     for each in notebook["cells"]:
         text = "".join(each["source"])
-        if imported and "q12_sensitivity,\n)" in text:
-            each["source"] = text.replace("q12_sensitivity,", f"q12_sensitivity,\n    {imported},")
+        if imported and "q14_trial,\n)" in text:
+            each["source"] = text.replace("q14_trial,", f"q14_trial,\n    {imported},")
         if imported and "**Contents:**" in text:
             link = f"[{TITLE}](#{TITLE.replace(' ', '-')})"
             each["source"] = text.replace(" · [The ad calendar]", f" · {link} · [The ad calendar]")
@@ -137,24 +137,24 @@ def touched(before: dict[str, str], after: dict[str, str]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory) -> tuple[Path, set[str], set[str]]:
-    """Give a report with a 13th question and a new chart, and the files that each touched."""
+    """Give a report with a 15th question and a new chart, and the files that each touched."""
     folder = copy_of_checkout(tmp_path_factory.mktemp("recipes"))
     as_it_was = hashes(folder)
 
-    (folder / QUESTIONS / "q13_full_baskets.py").write_text(MODULE, encoding="utf-8")
-    (folder / "tests" / "test_q13.py").write_text(TEST, encoding="utf-8")
+    (folder / QUESTIONS / "q15_full_baskets.py").write_text(MODULE, encoding="utf-8")
+    (folder / "tests" / "test_q15.py").write_text(TEST, encoding="utf-8")
     brief = folder / "01_project_management" / "brief.md"
-    brief.write_text(f"{brief.read_text(encoding='utf-8')}\n- **Q13** {TITLE}\n", encoding="utf-8")
+    brief.write_text(f"{brief.read_text(encoding='utf-8')}\n- **Q15** {TITLE}\n", encoding="utf-8")
     edit_notebook(
         folder,
         before="## The ad calendar",
-        imported="q13_full_baskets",
+        imported="q15_full_baskets",
         cells=[
             cell("markdown", f"## {TITLE}\n\nLines of an order, by the hour of the order."),
-            cell("code", 'results["lines_by_hour"] = q13_full_baskets.lines_by_hour(results)'),
+            cell("code", 'results["lines_by_hour"] = q15_full_baskets.lines_by_hour(results)'),
             cell(
                 "code",
-                "paper.show(q13_full_baskets.full_baskets)\npaper.answer(q13_full_baskets.fullest)",
+                "paper.show(q15_full_baskets.full_baskets)\npaper.answer(q15_full_baskets.fullest)",
             ),
         ],
     )
@@ -169,7 +169,7 @@ def changed(tmp_path_factory) -> tuple[Path, set[str], set[str]]:
 
     report = (*BASKET, "report", "--scale", "0.005")
     pytest_ = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
-    for command in (report, (*pytest_, "tests/test_q13.py", "tests/test_project.py")):
+    for command in (report, (*pytest_, "tests/test_q15.py", "tests/test_project.py")):
         done = run_command(*command, folder=folder, PYTHONPATH=folder / "03_scripts")
         assert done.returncode == 0, done.stdout + done.stderr
     return folder, touched(as_it_was, with_question), touched(with_question, with_chart)
@@ -180,13 +180,13 @@ def test_a_question_touches_four_files_and_stands_everywhere(changed):
     print(f"\na question: {len(files)} files: {', '.join(sorted(files))}")
     assert len(files) <= 4
     found = json.loads((folder / "04_analysis" / "findings.json").read_text(encoding="utf-8"))
-    assert [each["headline"][:10] for each in found if each["question"] == "Q13"] == ["Orders at "]
+    assert [each["headline"][:10] for each in found if each["question"] == "Q15"] == ["Orders at "]
     index = (folder / "04_analysis" / "notebooks" / "index.html").read_text(encoding="utf-8")
-    assert "Q13 Full baskets" in index
+    assert "Q15 Full baskets" in index
     book = openpyxl.load_workbook(folder / "05_sent_to_client" / "instacart_final_report.xlsx")
     cells = [str(each.value) for row in book["7. Recommendations"] for each in row if each.value]
-    assert "Q13  Full baskets" in cells
-    assert "When to advertise, and what (Q1, Q2, Q3, Q4, Q13)" in cells
+    assert "Q15  Full baskets" in cells
+    assert "When to advertise, and what (Q1, Q2, Q3, Q4, Q15)" in cells
 
 
 def test_a_chart_touches_two_files_and_is_drawn(changed):
@@ -196,5 +196,5 @@ def test_a_chart_touches_two_files_and_is_drawn(changed):
     drawings = folder / "04_analysis" / "visualizations"
     figures = json.loads((drawings / "figures.json").read_text(encoding="utf-8"))
     drawn = {each["name"]: each["question"] for each in figures}
-    assert (drawn["spend_by_loyalty"], drawn["lines_by_hour"]) == ("Q5", "Q13")
+    assert (drawn["spend_by_loyalty"], drawn["lines_by_hour"]) == ("Q5", "Q15")
     assert (drawings / "spend_by_loyalty.png").is_file()
