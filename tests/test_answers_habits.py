@@ -185,6 +185,11 @@ def test_habits_are_said_to_foretell_only_where_their_interval_is_above_that_of_
     )
 
 
+def test_what_foretells_worse_than_the_mean_foretells_nothing(settings):
+    found = said(q10_segments.what_habits_add, settings, segment_gain=gain(0.49, 0.45, -0.02))
+    assert found.headline.endswith("differ in size; age, family and income nothing")
+
+
 # ---- Q13 ----------------------------------------------------------------------------------------
 
 

@@ -273,7 +273,7 @@ def what_habits_add(seen: Evidence, settings: Settings) -> Finding:
     return Finding(
         kind=DIFFERENCE if better else UNDECIDED,
         headline=f"A customer's own first orders foretell {explained:.0%} of how later baskets "
-        f"differ in size; age, family and income at most {max(most, 0):.0%}"
+        f"differ in size; age, family and income {f'at most {most:.0%}' if most > 0 else 'nothing'}"
         if better
         else "Whether a customer's own habits foretell later baskets better than age, family and "
         "income is undecided with this data",
