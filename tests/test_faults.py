@@ -21,6 +21,7 @@ from basket.project.errors import BasketError
 from basket.project.files import SIDECAR, file_hash
 from basket.project.folders import Folders
 from basket.project.stages import graph
+from basket.run import lock
 from basket.run.lock import only_run, runtime_prefix
 from basket.tables.publish import publish
 from checkout import BASKET, run_command
@@ -167,7 +168,7 @@ def test_a_notebook_run_by_hand_keeps_its_work_and_publishes_between_runs(genera
 
 
 def test_what_a_killed_run_left_is_swept_up_and_put_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
+    monkeypatch.setattr(lock, "runtime_folder", lambda: tmp_path / "temp")
     folders = Folders(tmp_path / "out")
     prefix = runtime_prefix(folders)
     (tmp_path / "temp" / f"{prefix}abc" / "ipython").mkdir(parents=True)
