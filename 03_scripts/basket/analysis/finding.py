@@ -257,8 +257,10 @@ def sized(found: dict, prizes: pd.DataFrame) -> dict:
     seen = Evidence({"prizes": prizes})
     row = seen.row("prizes", lever=lever)
     cells = {name: row.cell(name, f"prize_{name}") for name in SIZES}
+    group = lever.partition(", ")[2]  # of a lever that has one
+    of = f"{group}s " if group else ""
     what_if = (
-        f"{row.cell('what_if', 'prize_what_if')}: {cells['orders']:,} orders, "
+        f"{of}{row.cell('what_if', 'prize_what_if')}: {cells['orders']:,} orders, "
         f"{cells['share_of_orders']:.1%} of all"
     )
     return found | {

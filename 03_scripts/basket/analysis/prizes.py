@@ -89,8 +89,7 @@ def _sooner(results: dict, days: float) -> list[dict]:
                 "change_unit": "days sooner",
                 "orders": more * row.orders,
                 "spend": more * row.spend,
-                "what_if": f"{row.group.lower()}s {days:g} day sooner, "
-                f"from {gap:g} days to {gap - days:g}",
+                "what_if": f"{days:g} day sooner, from {gap:g} days to {gap - days:g}",
             }
         )
     return rows

@@ -23,7 +23,7 @@ EFFECTS = {
     "difference": "difference",
 }
 NOT_SHOWN = ["population", "group_a", "group_b", "statistic", "for_headline", "customers_to_decide"]
-NOT_SHOWN += ["covered", "effective_customers", "largest_share"]
+NOT_SHOWN += ["covered", "effective_customers", "largest_share", "adjusted_for", "reason"]
 DETAILS = r"(share of|orders (in|at)) "
 Notes = dict[str, str]  # terms, each with its explanation
 
@@ -240,6 +240,9 @@ def _write_tests(page: Page, published: dict[str, pd.DataFrame]) -> None:
         colour="muted",
     )
     page.space(3)
+    if "reason" in shown:  # why nothing follows from a test stands beside its verdict
+        why = shown["reason"].fillna("").map(lambda reason: f" ({reason})" if reason else "")
+        shown = shown.assign(verdict=shown["verdict"] + why)
     shown = _in_words(shown.drop(columns=NOT_SHOWN, errors="ignore"))
     place = page.table("tests", shown, headings={"effect_name": "Measure of effect"}, dense=True)
     page.repeat(place.header)
@@ -265,5 +268,7 @@ def _in_words(table: pd.DataFrame) -> pd.DataFrame:
 def chosen_tests(tests: pd.DataFrame) -> pd.DataFrame:
     """Choose the overall tests of ordering habits: no departments, times of day or strata."""
     overall = tests["group_a"].fillna("").astype("str") == ""
+    if "adjusted_for" in tests:
+        overall &= tests["adjusted_for"].fillna("") == ""
     detail = tests["measure"].str.match(DETAILS) | tests["grouping"].str.contains(" within ")
     return tests[overall & ~detail].head(MOST_TESTS).reset_index(drop=True)

@@ -339,7 +339,7 @@ def compared(flow: pd.DataFrame, rules: str, synthetic: str) -> pd.DataFrame:
                 "published": published[name],
                 "same": "yes" if ours == published[name] else "no",
                 "this_run": ours,
-                "difference": ours - published[name],
+                "this_run_less_published": ours - published[name],
                 "why": reason,
             }
         )

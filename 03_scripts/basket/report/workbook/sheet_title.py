@@ -53,6 +53,7 @@ def write_title(book: Book, tables: dict[str, pd.DataFrame], facts: dict) -> Pag
     """Write the title page: what this is, its key numbers, and the way to every sheet."""
     report, look = book.settings.report, book.look
     page = book.pages[TITLE]
+    page.on_one_page = True
     page.text(report.subject, colour="muted", size=13)
     page.space(8)
     for label, value in title_facts(report, facts):
