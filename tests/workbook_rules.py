@@ -45,7 +45,7 @@ SHEETS = [
     :10
 ]
 CHART_DATA, NOTES = SHEETS[10:]
-ON_ONE_PAGE = (MONDAY, SUMMARY)
+ON_ONE_PAGE = (TITLE, MONDAY, SUMMARY, FLOW, CHECKS)
 C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 X = "{http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing}"
@@ -649,7 +649,7 @@ def drawings_are_described(done: Finished) -> None:
 def prints_well(done: Finished) -> None:
     """A4 landscape, one page wide, numbered, no drawing cut, at most 32 pages.
 
-    Monday and the summary take a page each.
+    The title page, Monday, the summary, the flow and the checks take a page each.
     """
     pages = 0
     for sheet in done.book.worksheets:

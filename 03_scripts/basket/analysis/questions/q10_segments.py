@@ -43,6 +43,11 @@ HABITS = {
     "mean_order_value": "mean_order_value",
     "reorder_rate": "reorder_rate",
 }
+OF_LABELS = [
+    *("label", "department", "least_share", "customers", "share_of_customers", "orders"),
+    *("share_of_orders", "lines", "spend", "share_of_spend", "mean_lines_per_order"),
+    *("lines_ratio", "lines_ratio_low", "lines_ratio_high", "effective_customers"),
+]
 PEOPLE = ("age_group", "income_group", "family_status", "region")
 
 
@@ -148,7 +153,7 @@ def basket_labels(counts: Counts) -> pd.DataFrame:
                 "effective_customers": float(found.effective_customers[1]),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=OF_LABELS)
 
 
 def mix_of_segments(tables: dict, settings: Settings) -> figure.Figure:

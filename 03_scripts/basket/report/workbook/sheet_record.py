@@ -150,6 +150,7 @@ def write_flow(book: Book, flow: pd.DataFrame, facts: dict) -> Page:
     """Write the boxes, the reconciliation, the published figures beside ours, and the files."""
     rules, data = facts["rules"], facts["data"]
     page = book.page(FLOW, "Population flow", FLOW_WIDTHS)
+    page.on_one_page = True
     ours = flow[flow["rules"].isin([rules, "any"])]
     low_activity = book.settings.flags[POPULATION_FLAG]
     page.text(
@@ -352,6 +353,7 @@ def compared(flow: pd.DataFrame, rules: str, synthetic: str) -> pd.DataFrame:
 def write_checks(book: Book, checks: pd.DataFrame) -> Page:
     """Write what was checked, what was found, and what was done."""
     page = book.page(CHECKS, "Consistency checks", (24.0, 24.0, 34.0, 16.0, 48.0))
+    page.on_one_page = True
     acted = (~checks["action"].str.lower().str.startswith(("none", "no "))).sum()
     page.text(
         f"{len(checks)} checks; {acted} of them led to an action or a note. Missing values, "
@@ -412,7 +414,9 @@ def write_derivations(book: Book, flags: pd.DataFrame, flags_are_withheld: bool)
         return page
     page.section("How often each label occurs: active customers, their orders and order lines")
     page.text(
-        "N/A: the label belongs to orders or lines and does not divide customers.", colour="muted"
+        "N/A: the label belongs to orders or lines and does not divide customers. Profiles and "
+        "segments stand on the sheet Segments.",
+        colour="muted",
     )
     if flags_are_withheld:
         page.text(
@@ -421,7 +425,8 @@ def write_derivations(book: Book, flags: pd.DataFrame, flags_are_withheld: bool)
             colour="muted",
         )
     page.space(3)
-    shown = flags[["flag", "label", "customers", "orders", "lines"]]
+    shown = flags[~flags["flag"].isin(("rhythm", "basket", *dictionary.COMPOSED))]
+    shown = shown[["flag", "label", "customers", "orders", "lines"]]
     shown = shown.assign(flag=[str(name).replace("_", " ") for name in shown["flag"]])
     place = page.table("flags", shown, dense=True)
     bars = DataBarRule("num", 0, "max", None, page.look.colour("accent"), minLength=0, maxLength=85)
