@@ -256,7 +256,7 @@ def sized(found: dict, prizes: pd.DataFrame) -> dict:
         return found
     seen = Evidence({"prizes": prizes})
     row = seen.row("prizes", lever=lever)
-    cells = {name: row.cell(name, f"prize_{name}") for name in SIZES}
+    cells = {name: row.cell(name, f"prize_{name}") if row.holds(name) else None for name in SIZES}
     group = lever.partition(", ")[2]  # of a lever that has one
     of = f"{group}s " if group else ""
     what_if = (

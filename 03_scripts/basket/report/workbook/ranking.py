@@ -42,6 +42,8 @@ def shown_levers(prizes: pd.DataFrame | None, habits: pd.DataFrame) -> pd.DataFr
     }
     of_group = prizes["lever"].str.startswith(f"{SOONER}, ")
     shown = prizes[~of_group | prizes["lever"].isin(list(known))].reset_index(drop=True)
+    share = pd.to_numeric(shown["share_of_spend"], errors="coerce")  # all empty without prices
+    shown = shown.assign(share_of_spend=share)
     everybody = None if hidden.any() else people.sum()
     both = [known.get(lever, (everybody, None)) for lever in shown["lever"]]
     return shown.assign(customers=[one for one, _ in both], gap=[gap for _, gap in both])
