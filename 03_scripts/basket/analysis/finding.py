@@ -215,7 +215,17 @@ def answer(
             action=reason.action,
         )
         return replace(found, rests_on=of_data), Evidence(tables)
+    if is_a_handful(tables, settings):
+        found = replace(found, confidence="low")
     return with_caveats(found, of_data), seen
+
+
+def is_a_handful(tables: dict[str, pd.DataFrame], settings: Settings) -> bool:
+    """Say whether fewer customers are active than a published group needs: nothing is sure then."""
+    active = tables["habits"][where(population="active")]
+    if "customers" not in active:
+        return False
+    return active.groupby("grouping")["customers"].sum().max() < settings.privacy.smallest_group
 
 
 def with_caveats(found: Finding, of_data: tuple[str, ...]) -> Finding:
