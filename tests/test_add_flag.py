@@ -29,14 +29,13 @@ COLUMN = {
 }
 SQL = {  # a place in tests/oracle.py, and what is put before it
     '    "age_group": [40, 65],': '    "basket_size": [9],\n',
-    " FROM orders GROUP BY user_id\n)": ", sum(lines) AS all_lines, count(*) AS all_orders",
     "    coalesce(region, '(missing)') AS region,": """\
     CASE
-        WHEN all_lines > getvariable('basket_size')[1] * all_orders THEN 'Large baskets'
+        WHEN totals.lines > getvariable('basket_size')[1] * totals.orders THEN 'Large baskets'
         ELSE 'Small baskets'
     END AS basket_size,
 """,
-    "frequency_flag, exclusion_flag, region, age_group": "basket_size, ",
+    "rhythm, basket, segment, exclusion_flag,": "basket_size, ",
 }
 TEST = """
 import pandas as pd
