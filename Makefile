@@ -41,7 +41,7 @@ lab: $(VENV)/installed.lock ## open the notebooks in JupyterLab
 	@$(PYTHON_RUN) -m ipykernel install --sys-prefix --name python3 --display-name "Python 3" >/dev/null
 	@$(VENV)/bin/jupyter lab --notebook-dir 03_scripts
 
-test: $(VENV)/installed.lock ## run the tests (under 4 minutes)
+test: $(VENV)/installed.lock ## run the tests (about 5 minutes)
 	@$(PYTHON_RUN) -m pytest -q -m "not slow" -n 2 --dist loadfile
 
 test-slow: $(VENV)/installed.lock ## run the slow tests
