@@ -18,14 +18,12 @@ from openpyxl import load_workbook
 from PIL import Image
 
 import workbook_rules as rules
-from basket.analysis import prizes as sized
 from basket.project.errors import BasketError
 from basket.project.folders import ROOT, SCRIPTS, Folders
 from basket.project.origin import Origin
 from basket.project.settings import load_settings
 from basket.report.workbook import (
     build,
-    levers,
     measure_text,
     native_charts,
     plain_words,
@@ -703,11 +701,6 @@ def test_per_cents_below_one_keep_a_decimal():
 
 
 # --- Monday
-
-
-def test_the_names_of_levers_are_those_of_the_prizes():
-    for name in ("QUIET_WINDOWS", "SOONER", "ONE_MORE_LINE", "BOTH"):
-        assert getattr(levers, name) == getattr(sized, name)
 
 
 def test_the_governing_thought_names_the_largest_and_the_smallest_prize(run):

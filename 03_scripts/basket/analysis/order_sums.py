@@ -19,18 +19,16 @@ EARLY = "early_"  # before the name of a sum over orders with statistics.equal_o
 COLUMNS = (*OF_GAPS, *(EARLY + name for name in (*OF_ORDERS, *OF_GAPS)), "commonest_day")
 
 
-def order_sums(part: "Part", gaps: np.ndarray) -> list[np.ndarray]:
+def order_sums(part: "Part", gaps: np.ndarray, by_day: np.ndarray) -> list[np.ndarray]:
     """Give a row per customer of the part, with a number for each of COLUMNS.
 
-    `gaps` counts the customers' orders by days since the order before (`gap_counts`). Of several
-    weekdays with as many orders, the commonest is the first.
+    `gaps` counts the customers' orders by days since the order before (`gap_counts`), `by_day` by
+    weekday. Of several weekdays with as many orders, the commonest is the first.
     """
     orders, customer, customers = part.orders, part.customer_of_order, len(part.customers)
     first, last = part.settings.statistics.equal_order_numbers
     early = orders["order_number"].between(first, last).to_numpy()
     of_early = {"orders": early} | {name: orders[name].to_numpy() for name in OF_ORDERS[1:]}
-    days = customer * 7 + orders["order_day"].to_numpy("int64")
-    by_day = np.bincount(days, minlength=7 * customers).reshape(customers, 7)
     gaps_early = gap_counts(customer[early], orders["days_since_prior_order"][early], customers)
     sums = [
         *days_and_number(gaps),

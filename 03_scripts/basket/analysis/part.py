@@ -92,7 +92,7 @@ def count_part(
         **by_group(part, bought, group, "mix", "lines", {"department": goods.departments}),
         **by_group(part, gaps, group, "gaps", "orders", {"days": range(GAPS)}),
         "times": [times],
-        "order_sums": order_sums(part, gaps),
+        "order_sums": order_sums(part, gaps, times.orders_by_day),
     }
 
 

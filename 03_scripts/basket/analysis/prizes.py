@@ -19,7 +19,7 @@ COLUMNS = [
 
 
 def prizes(results: dict[str, pd.DataFrame], counts: Counts) -> pd.DataFrame:
-    """Size every lever, active population: a row each, the largest share of spend first.
+    """Size every lever, active population: a row each, the largest share of orders first.
 
     `base_orders` and `base_spend` are what the lever touches today; `orders` and `spend` what the
     change would add.
@@ -95,11 +95,16 @@ def _sooner(results: dict, days: float) -> list[dict]:
     return rows
 
 
-def _one_more_line(results: dict, counts: Counts, share: float) -> dict:
+def _usual_order(counts: Counts) -> tuple[int, int, np.ndarray, np.ndarray]:
+    """Give the active orders and their cents, the dollars of an item and the lines of an order."""
     of = counts["day_hour"].at("population", "active")
     orders, cents = of["orders"].sum(), of["spend_cents"].sum()
     price = per(cents / 100, of["priced_lines"].sum())
-    lines = per(of["lines"].sum(), orders)
+    return orders, cents, price, per(of["lines"].sum(), orders)
+
+
+def _one_more_line(results: dict, counts: Counts, share: float) -> dict:
+    orders, cents, price, lines = _usual_order(counts)
     if not np.isfinite(price) or not lines:
         return {}
     return {
@@ -120,9 +125,7 @@ def _both(results: dict, counts: Counts, share: float) -> dict:
     pairs = pairs[pairs["candidate"] == "yes"]
     if pairs.empty:
         return {}
-    of = counts["day_hour"].at("population", "active")
-    price = per(of["spend_cents"].sum() / 100, of["priced_lines"].sum())
-    lines = per(of["lines"].sum(), of["orders"].sum())
+    *_, price, lines = _usual_order(counts)
     first = pairs.iloc[0]
     single = sum(
         first["orders_with_both"] * (1 / first[f"confidence_{way}"] - 1)

@@ -1,4 +1,4 @@
-"""The ad calendar: when to try advertisements, to whom, and what to offer; the report prints it."""
+"""The ad calendar: when to try advertisements, to whom, and what to offer."""
 
 import pandas as pd
 

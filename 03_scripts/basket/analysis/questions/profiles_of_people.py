@@ -7,7 +7,11 @@ import pandas as pd
 from basket.analysis import figure
 from basket.analysis.finding import Evidence, Finding, TooLittleData
 from basket.analysis.measures import OF_ORDERS
-from basket.analysis.questions.group_differences import value_of_groups, whether_groups_differ
+from basket.analysis.questions.group_differences import (
+    highest,
+    value_of_groups,
+    whether_groups_differ,
+)
 from basket.analysis.questions.group_halves import held_equal, published_rows
 from basket.analysis.questions.q09_classes import QUESTION  # noqa: F401
 from basket.analysis.where import where
@@ -47,19 +51,11 @@ def profiles(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.DataFram
         .join(habits.set_index("group")[HABITS], on="profile")
         .join(value[[name for name in value if name.startswith("order_value_")]], on="profile")
         .join(spend[[f"spend_ratio{end}" for end in LIMITS]], on="profile")
-        .join(_highest(goods, "top_department", "top_lift"), on="profile")
-        .join(_highest(times, "top_time", "top_time_ratio"), on="profile")
+        .join(highest(goods, "top_department", "top_lift"), on="profile")
+        .join(highest(times, "top_time", "top_time_ratio"), on="profile")
     )
     names = table[["top_department", "top_time"]].astype("object").fillna("")
     return table.assign(**names).sort_values("spend", ascending=False, ignore_index=True)
-
-
-def _highest(ratios: pd.DataFrame, name: str, ratio: str) -> pd.DataFrame:
-    """Find each profile's measure with the highest ratio above 1 that may carry a headline."""
-    strong = ratios[where(for_headline="yes")].query("effect > 1")
-    best = strong.sort_values("effect", ascending=False).drop_duplicates("group_a")
-    columns = {"measure": name} | {f"effect{end}": f"{ratio}{end}" for end in LIMITS}
-    return best.set_index("group_a").rename(columns=columns)[list(columns.values())]
 
 
 def value_by_profile(tables: dict, settings: Settings) -> figure.Figure:

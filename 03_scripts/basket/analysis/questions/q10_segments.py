@@ -24,6 +24,7 @@ from basket.analysis.finding import (
 )
 from basket.analysis.measures import OF_ORDERS
 from basket.analysis.question import WHOM, Question
+from basket.analysis.questions.group_differences import highest
 from basket.analysis.statistics import ratios
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
@@ -59,31 +60,19 @@ def segments(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """
     habits = tables["habits"][where(population="active", grouping="segment")]
     times = tables["tests"][where(grouping="segment", effect_name="ratio")]
+    goods = tables["department_lifts"][where(grouping="segment")]
     table = (
         tables["group_shares"][where(grouping="segment")]
         .drop(columns="grouping")
         .rename(columns={"group": "segment"})
         .join(habits.set_index("group")[list(HABITS)].rename(columns=HABITS), on="segment")
-        .join(_highest(tables["department_lifts"], "top_department", "top_lift"), on="segment")
+        .join(highest(goods, "top_department", "top_lift"), on="segment")
         .join(
-            _highest(times[times["unit"] == OF_ORDERS], "top_time", "top_time_ratio"), on="segment"
+            highest(times[times["unit"] == OF_ORDERS], "top_time", "top_time_ratio"), on="segment"
         )
     )
     names = table[["top_department", "top_time"]].astype("object").fillna("")
     return table.assign(**names).reset_index(drop=True)
-
-
-def _highest(ratios_of: pd.DataFrame, name: str, ratio: str) -> pd.DataFrame:
-    """Find each segment's measure with the highest ratio above 1 that may carry a headline."""
-    strong = ratios_of[where(grouping="segment", for_headline="yes")].query("effect > 1")
-    best = strong.sort_values("effect", ascending=False).drop_duplicates("group_a")
-    columns = {
-        "measure": name,
-        "effect": ratio,
-        "effect_low": f"{ratio}_low",
-        "effect_high": f"{ratio}_high",
-    }
-    return best.set_index("group_a").rename(columns=columns)[list(columns.values())]
 
 
 def segment_people(counts: Counts) -> pd.DataFrame:

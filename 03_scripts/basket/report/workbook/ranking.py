@@ -14,11 +14,11 @@ from basket.analysis.finding import (
     NO_ACTION,
     NO_DIFFERENCE,
     NOT_ANSWERED,
+    SOONER,
     UNDECIDED,
 )
 from basket.analysis.privacy import SUPPRESSED
 from basket.analysis.questions import number_of
-from basket.report.workbook.levers import SOONER
 
 KINDS = (DIFFERENCE, CANDIDATE, DESCRIPTION, NO_DIFFERENCE, UNDECIDED, NOT_ANSWERED)
 

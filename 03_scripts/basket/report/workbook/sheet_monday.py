@@ -6,16 +6,19 @@ from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
 
 from basket.analysis.finding import (
+    BOTH,
     HYPOTHESIS,
     INCOMPLETE_HISTORIES,
     INVENTED_CUSTOMERS,
     INVENTED_PRICES,
     MARKETING,
+    ONE_MORE_LINE,
+    QUIET_WINDOWS,
     SAID,
+    SOONER,
 )
 from basket.project.settings import Settings
 from basket.report.workbook import what_if
-from basket.report.workbook.levers import BOTH, ONE_MORE_LINE, QUIET_WINDOWS, SOONER
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.ranking import lever_of, ranked, to_do, to_leave
 from basket.report.workbook.sheets import MONDAY

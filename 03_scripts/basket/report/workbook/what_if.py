@@ -9,8 +9,8 @@ from statistics import NormalDist
 
 import pandas as pd
 
+from basket.analysis.finding import BOTH, ONE_MORE_LINE, QUIET_WINDOWS, SOONER
 from basket.project.settings import Settings
-from basket.report.workbook.levers import BOTH, ONE_MORE_LINE, QUIET_WINDOWS, SOONER
 
 PER_CENT, DOLLARS, DAYS = "0.0%", "$#,##0.00", "0.0"
 NEVER = "never"
