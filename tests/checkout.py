@@ -51,8 +51,9 @@ def basket(*arguments, **environment) -> subprocess.CompletedProcess:
 
 
 def make(folder: Path, *arguments: str, **environment) -> subprocess.CompletedProcess:
-    """Run `make` in a copy of the checkout."""
-    return run_command("make", *arguments, folder=folder, **environment)
+    """Run `make` in a copy of the checkout, as by itself: these tests may run under `make`, too."""
+    by_itself = {"MAKELEVEL": 0, "MAKEFLAGS": "", "MFLAGS": ""}
+    return run_command("make", *arguments, folder=folder, **by_itself | environment)
 
 
 def hashes(folder: Path) -> dict[str, str]:
