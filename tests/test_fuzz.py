@@ -204,7 +204,8 @@ def assert_nothing_is_lost(name: str, content: bytes, kept: list[dict], aside: l
         height = 1 if name == CUSTOMERS else len(physical_lines(row.text.encode()))
         place = row.line - 2
         if name == CUSTOMERS:
-            texts = {h: "".join(lines[place : place + h]) for h in range(1, len(lines) + 1)}
+            end = min((r.line - 2 for r in aside if r.line > row.line), default=len(lines))
+            texts = {h: "".join(lines[place : place + h]) for h in range(1, end - place + 1)}
             alike = [h for h, text in texts.items() if _same(text, row.text)]  # names are masked
             height = next((h for h in alike if is_whole_row(texts[h])), alike[0])
         text = "".join(lines[place : place + height])

@@ -165,7 +165,7 @@ def prizes():
         rows.append(
             (
                 f"sooner, {group}",
-                f"orders of each {group.lower()}, who comes back after 8 days",
+                f"orders of each {group.lower()}",
                 n * 8,
                 n * 500.0,
                 1.0,

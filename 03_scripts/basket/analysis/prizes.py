@@ -56,7 +56,7 @@ def _quiet_windows(results: dict, counts: Counts, more: float) -> dict:
     orders, spend = of["orders"][inside].sum(), of["spend_cents"][inside].sum() / 100
     return {
         "lever": QUIET_WINDOWS,
-        "touches": "orders in the quietest waking window of each day",
+        "touches": "orders in the quietest window of each day",
         "base_orders": orders,
         "base_spend": spend,
         "change": more,
@@ -82,7 +82,7 @@ def _sooner(results: dict, days: float) -> list[dict]:
         rows.append(
             {
                 "lever": f"{SOONER}, {row.group}",
-                "touches": f"orders of each {row.group.lower()}, who comes back after {gap:g} days",
+                "touches": f"orders of each {row.group.lower()}",
                 "base_orders": row.orders,
                 "base_spend": row.spend,
                 "change": days,

@@ -67,19 +67,19 @@ def reorders_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
     data = data.dropna()
     if len(data) < 2:
         raise TooLittleData("No two loyalty groups have enough customers to be shown.")
-    runs = [
-        f"from {data[name].min():.0%} to {data[name].max():.0%} {over}"
-        for name, over in (("all orders", "over all orders"), (numbers, f"in {numbers}"))
-    ]
+    all_orders, equal_orders = (
+        f"{100 * data[name].min():.0f}–{data[name].max():.0%}" for name in ("all orders", numbers)
+    )
     return figure.columns(
         data,
         x="group",
         series=["all orders", numbers],
         name="habits_by_loyalty",
-        title=f"The reorder rate by loyalty runs {runs[0]}, {runs[1]}",
+        title=f"By loyalty the reorder rate spans {all_orders}; in {numbers}, {equal_orders}",
         subtitle=f"Share of order lines that are reorders, over all orders and in {numbers}, "
         "active customers",
-        alt=f"Columns by loyalty group: the reorder rate runs {runs[0]}, and {runs[1]}.",
+        alt=f"Columns by loyalty group: the reorder rate spans {all_orders} over all orders "
+        f"and {equal_orders} in {numbers}.",
         sources=("habits", "habits_at_equal_orders"),
         x_title="Loyalty",
         y_title="Reorder rate",

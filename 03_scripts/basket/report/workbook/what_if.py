@@ -72,12 +72,12 @@ def inputs(levers: pd.DataFrame, settings: Settings) -> list[Input]:
         label, meaning = "Days sooner that customers come back", "at most half of the shortest gap"
         found.append(Input("days_sooner", label, meaning, change.days_sooner, 0, most_days, DAYS))
     cost, most = change.contact_dollars, LARGEST_COST
-    guess = "our guess, put in yours"
+    guess = "put in yours"
     return [
         *found,
         Input("reach", "Customers reached", "share of those concerned", change.reach, 0, 1),
         Input("contact", "Cost of reaching a customer", f"USD; {guess}", cost, 0, most, DOLLARS),
-        Input("margin", "Margin", f"kept of a dollar; {guess}", change.margin, 0, 1),
+        Input("margin", "Margin", f"of a dollar; {guess}", change.margin, 0, 1),
     ]
 
 
