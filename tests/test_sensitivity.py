@@ -309,12 +309,27 @@ def test_the_strongest_claim_is_the_one_that_must_stand():
         ("snacks", "0", True),
         ("meat", "0", False),
     }
-    assert conclusions._kind(table) == "difference"
     assert conclusions._strongest(table[3:]) is None
-    assert conclusions._kind(table[3:]) == "undecided"
-    assert conclusions._kind(table[3:].assign(verdict="no practical difference")) == (
-        "no practical difference"
+
+
+def test_a_conclusion_is_a_difference_if_one_comparison_is_and_none_if_all_say_so():
+    claim = ("snacks", "0", "ratio", 1.8, "yes", "large")
+    same = ("meat", "0", "ratio", 1.0, "no", "no practical difference")
+    open_still = ("meat", "0", "ratio", 0.9, "no", "undecided")
+    table = pd.concat(
+        rows(*those).assign(conclusion=name)
+        for name, those in {
+            "one differs": (same, claim),
+            "all alike": (same, same),
+            "one is undecided": (same, open_still),
+        }.items()
     )
+    named = {"one differs": ("snacks", "0", True), "all alike": ("meat", "0", False)}
+    assert conclusions.kinds(table, named) == {
+        "one differs": ("difference", True),
+        "all alike": ("no practical difference", False),
+        "one is undecided": ("undecided", True),
+    }
 
 
 @pytest.fixture(scope="module")

@@ -60,6 +60,7 @@ class Conclusions:
             for name in self._sums
         }
         self._income = people.customers["income"].to_numpy("float64", na_value=np.nan)
+        self._labels = relabel(self._customers, settings)
         self._compared: dict[tuple, pd.DataFrame] = {}
         self._judged: dict[tuple, pd.DataFrame] = {}
         self._said: dict[tuple, dict[str, Hashable]] = {}
@@ -71,10 +72,7 @@ class Conclusions:
         """Say what each finding concludes under these settings."""
         key = self._judge(changed)
         if key not in self._said:
-            self._said[key] = {
-                name: (_kind(rows), self._claims.get(name) in {None, *_claims(rows)})
-                for name, rows in self._judged[key].groupby("conclusion", sort=False)
-            }
+            self._said[key] = kinds(self._judged[key], self._claims)
         found = self._said[key] | {
             QUIET: quiet_hours(self._orders, changed),
             RANGES: self._range_with_most_money(changed),
@@ -85,9 +83,15 @@ class Conclusions:
         """Give the verdict of each comparison of the report under these settings."""
         return self._judged[self._judge(changed)]["verdict"].to_numpy()
 
+    def labels(self, changed: Settings) -> pd.DataFrame:
+        """Label the customers under these settings; anew only where a flag is cut elsewhere."""
+        if changed.flags == self._settings.flags:
+            return self._labels
+        return relabel(self._customers, changed)
+
     def _judge(self, changed: Settings) -> tuple:
         """Judge all comparisons under these settings; return their key among those judged."""
-        labels = relabel(self._customers, changed)
+        labels = self.labels(changed)
         active = is_active(labels, changed)
         rows, keys = [self._fixed], [changed.statistics.effects.model_dump_json()]
         for grouping in changed.banded():
@@ -229,6 +233,21 @@ def _of_groups(measure: str, found: Ratios, codes: np.ndarray, limits) -> pd.Dat
     )
 
 
+def kinds(judged: pd.DataFrame, ours: Mapping[str, Hashable]) -> dict[str, Hashable]:
+    """Say of each conclusion its kind, and whether our own claim, if we make one, stands."""
+    proven = judged[judged["for_headline"] == "yes"].groupby("conclusion", sort=False)
+    claims = {name: _claims(rows) for name, rows in proven}
+    same = judged["verdict"].eq(statistics.NO_DIFFERENCE).groupby(judged["conclusion"]).all()
+    found = {
+        name: statistics.NO_DIFFERENCE if alike else statistics.UNDECIDED
+        for name, alike in same.items()
+    }
+    return {
+        name: (kind, ours.get(name) in {None, *claims.get(name, ())})
+        for name, kind in (found | dict.fromkeys(claims, "difference")).items()
+    }
+
+
 def _claims(rows: pd.DataFrame) -> set[Hashable]:
     """Name the measures, groups and directions of what may carry a headline."""
     proven = rows[rows["for_headline"] == "yes"]
@@ -246,10 +265,3 @@ def _strongest(rows: pd.DataFrame) -> Hashable | None:
         proven = proven.assign(size=proven["effect"].abs())
     first = proven.sort_values("size", ascending=False, kind="stable").head(1)
     return next(iter(_claims(first)), None)
-
-
-def _kind(rows: pd.DataFrame) -> str:
-    if (rows["for_headline"] == "yes").any():
-        return "difference"
-    same = (rows["verdict"] == statistics.NO_DIFFERENCE).all()
-    return statistics.NO_DIFFERENCE if same else statistics.UNDECIDED

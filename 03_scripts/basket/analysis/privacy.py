@@ -9,6 +9,7 @@ too few customers may follow from them.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -147,26 +148,37 @@ def suppressed_rows(table: pd.DataFrame, minimum: int) -> np.ndarray:
     if count is None:
         return np.zeros(len(table), bool)
     customers = pd.to_numeric(table[count]).astype("Float64").to_numpy("float64", na_value=0)
+    if not ((customers > 0) & (customers < minimum)).any():
+        return np.zeros(len(table), bool)
+    labels = table[[name for name in table.columns if name in KEYS]].astype("str")
+    rows = tuple(labels.itertuples(index=False, name=None))
+    return np.array(_suppressed(tuple(labels.columns), rows, tuple(customers), minimum))
+
+
+@lru_cache(maxsize=64)  # the table habits alone is asked about for every table that is published
+def _suppressed(
+    names: tuple[str, ...], rows: tuple[tuple], counted: tuple[float, ...], minimum: int
+) -> tuple[bool, ...]:
+    """Find the rows to suppress from their labels and how many customers each is about."""
+    table, customers = pd.DataFrame(rows, columns=names), np.array(counted)
     hidden = (customers > 0) & (customers < minimum)
-    if not hidden.any():
-        return hidden
 
     def is_of_use(row: np.ndarray, is_relation: bool) -> bool:
         """Whether an attacker can use it: a relation that is true, or a total that is published."""
         value = float(row @ customers)
         return abs(value) < CLOSE if is_relation else value >= minimum
 
-    counted = customers > 0
+    filled = customers > 0
     known = [row for row, is_relation in known_sums(table) if is_of_use(row, is_relation)]
     weights = np.array(known).reshape(-1, len(table))
     primary = hidden.copy()
     while exposed := exposed_sets(weights, customers, hidden, minimum):
-        candidates = _neighbours(weights, exposed, counted & ~hidden)
+        candidates = _neighbours(weights, exposed, filled & ~hidden)
         if not candidates.any():
-            return hidden
-        rows = np.flatnonzero(candidates)
-        hidden[rows[np.argmin(customers[rows])]] = True
-    return _show_again(weights, customers, hidden, primary, minimum)
+            return tuple(hidden.tolist())
+        places = np.flatnonzero(candidates)
+        hidden[places[np.argmin(customers[places])]] = True
+    return tuple(_show_again(weights, customers, hidden, primary, minimum).tolist())
 
 
 def _show_again(

@@ -32,6 +32,8 @@ MORE_GOODS, LESS_GOODS = "goods they buy more of", "goods they buy less of"
 
 def published_rows(tables: dict, table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Keep the rows about groups of customers that may be published (D-15)."""
+    if table.empty:
+        return table
     table = publishable(table, settings, tables["habits"])
     return table[~(table == SUPPRESSED).any(axis="columns")].infer_objects()
 
@@ -45,10 +47,15 @@ def held_equal(tables: dict, grouping: str, settings: Settings) -> str:
     return comparisons.INCOME if table["effect"].notna().any() else ""
 
 
-def group_ratios(tables: dict, name: str, grouping: str, settings: Settings) -> pd.DataFrame:
-    """Pick the published ratios of each group to the others, of tests or department_lifts."""
+def group_ratios(
+    tables: dict, name: str, grouping: str, settings: Settings, **only: str
+) -> pd.DataFrame:
+    """Pick the published ratios of each group to the others, of tests or department_lifts.
+
+    `only` says what else the rows must hold, such as for_headline="yes".
+    """
     table = tables[name]
-    table = table[where(grouping=grouping, effect_name="ratio")]
+    table = table[where(grouping=grouping, effect_name="ratio", **only)]
     table = table[table["adjusted_for"] == held_equal(tables, grouping, settings)]
     table = table[table["reason"] != comparisons.BY_DEFINITION]
     return published_rows(tables, table, settings)
@@ -85,11 +92,11 @@ def topic_of(grouping: str, held: str) -> str:
 def proven_groups(tables: dict, grouping: str, settings: Settings) -> pd.DataFrame:
     """Pick the ratios of groups that may carry a headline: of habits, if any, else of the rest."""
     tests, lifts = (
-        group_ratios(tables, name, grouping, settings) for name in ("tests", "department_lifts")
+        group_ratios(tables, name, grouping, settings, for_headline="yes")
+        for name in ("tests", "department_lifts")
     )
     named = ~lifts["measure"].isin(settings.labels.unnamed_departments)
     proven = pd.concat([tests, lifts[named]], ignore_index=True)
-    proven = proven[where(for_headline="yes")]
     proven = proven[proven["measure"] != "spend_per_customer"]
     habits = proven[proven["measure"].isin(RATIOS)]
     return habits if len(habits) else proven
@@ -147,11 +154,12 @@ def telling_goods(tables: dict, settings: Settings) -> list[str]:
     By the shares of groups; if none is, by how customers differ in the share of their own lines,
     where a few heavy buyers weigh no more than others.
     """
-    lifts = group_ratios(tables, "department_lifts", comparisons.INCOME_GROUP, settings)
-    found = lifts[where(for_headline="yes")]["measure"]
+    grouping = comparisons.INCOME_GROUP
+    lifts = group_ratios(tables, "department_lifts", grouping, settings, for_headline="yes")
+    found = lifts["measure"]
     if found.empty:
         tests = tables["tests"]
-        tests = tests[where(grouping=comparisons.INCOME_GROUP, effect_name=OVERALL)]
+        tests = tests[where(grouping=grouping, effect_name=OVERALL)]
         tests = tests[where(for_headline="yes")]
         prefix = share_of("")
         found = tests["measure"][tests["measure"].str.startswith(prefix)]
