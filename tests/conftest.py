@@ -1,5 +1,6 @@
 """What several tests share: real data, generated data, and the stages run without notebooks."""
 
+import io
 import os
 import uuid
 from collections.abc import Iterator
@@ -8,21 +9,28 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import hypothesis
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
-from basket.prepare import import_raw
+from basket.prepare import import_raw, raw_files
 from basket.prepare.layouts import layouts
-from basket.project.folders import ROOT, Folders
+from basket.project.files import write_json
+from basket.project.folders import ROOT, Folders, Inputs
 from basket.project.settings import Settings, load_settings
 from basket.project.stages import graph, read_record
 from basket.report import draw
+from basket.run import manifest
 from basket.synthetic.generate import generate
 from basket.tables.stage import Stage
 from basket.tables.store import read_sidecar, read_table
 from checkout import built_in
 from in_process import run_notebook
+
+hypothesis.settings.register_profile("no clock", deadline=None)  # machines are busy at times
+hypothesis.settings.load_profile("no clock")
 
 SETTINGS_FILE = ROOT / "settings.yml"
 RAW_TABLES = ["raw_products", "raw_departments", "raw_customers", "raw_orders", "raw_lines"]
@@ -93,6 +101,9 @@ def lines_per_part(data: Path, parts: int) -> int:
 # Headings of notebook 05: of what follows the counts, and of what follows the comparisons.
 COUNTED = "What is compared, and how sure we are"
 COMPARED = "Q1 When are orders many, and when few?"
+drawn = io.BytesIO()
+Image.new("RGB", (9, 5)).save(drawn, "PNG")
+DOT = drawn.getvalue()  # in place of each figure
 AUDIT = ("population_flow", "consistency_checks", "wrangling_steps", "completeness")
 
 
@@ -140,9 +151,9 @@ class Run:
             return Stage(stage, self.rules)
 
     def notebook(self, stage: str, until: str | None = None) -> dict:
-        """Run a stage; return the names that its notebook defines. Figures are not drawn."""
+        """Run a stage; return the names that its notebook defines. Each figure is a dot."""
         with self.environment(), pytest.MonkeyPatch.context() as patch:
-            patch.setattr(draw, "draw", lambda *_, **__: b"")
+            patch.setattr(draw, "draw", lambda *_, **__: DOT)
             return run_notebook(stage, self.rules, until)
 
     @cached_property
@@ -171,6 +182,17 @@ def run_stages(data: Path, out: Path, rules: str, settings_file: Path = SETTINGS
     run = imported(data, out, settings_file, rules)
     for stage in list(graph())[1:4]:
         run.notebook(stage)
+    return run
+
+
+def whole_report(data: Path, out: Path) -> Run:
+    """Run all six stages into `out`: no kernel, no page, and each figure is a dot."""
+    run = run_stages(data, out, "corrected")
+    found = raw_files.find(data, run.settings.limits)
+    of_run = manifest.Run(Inputs(out, run.settings_file, data), run.settings, run.rules, found)
+    run.notebook("05_visualise")
+    write_json(run.folders.run_facts, manifest.run_facts(of_run))
+    run.notebook("06_report")
     return run
 
 
