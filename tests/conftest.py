@@ -185,9 +185,11 @@ def run_stages(data: Path, out: Path, rules: str, settings_file: Path = SETTINGS
     return run
 
 
-def whole_report(data: Path, out: Path) -> Run:
+def whole_report(
+    data: Path, out: Path, settings_file: Path = SETTINGS_FILE, rules: str = "corrected"
+) -> Run:
     """Run all six stages into `out`: no kernel, no page, and each figure is a dot."""
-    run = run_stages(data, out, "corrected")
+    run = run_stages(data, out, rules, settings_file)
     found = raw_files.find(data, run.settings.limits)
     of_run = manifest.Run(Inputs(out, run.settings_file, data), run.settings, run.rules, found)
     run.notebook("05_visualise")
