@@ -108,6 +108,7 @@ def test_verify_names_a_file_that_was_changed_removed_or_added(checkout):
     assert "these data are not: they are generated" in done.stderr.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_verify_names_each_number_that_differs_from_its_table(checkout):
     """Each number of the findings is changed, then the table cell that it names."""
     folders = Folders(checkout)

@@ -11,7 +11,8 @@ from basket.project.settings import load_settings
 from conftest import SETTINGS_FILE
 
 SETTINGS = load_settings(SETTINGS_FILE)
-DATA, RULES = ("generated", "panel"), ("corrected", "course")
+DATA = ("generated", "panel")
+RULES = ("corrected", pytest.param("course", marks=pytest.mark.slow))
 
 
 @pytest.mark.parametrize("rules", RULES)

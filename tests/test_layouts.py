@@ -75,6 +75,7 @@ def changed_files(copy: Path) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_another_layout_takes_one_file_and_gives_the_same_tables(tmp_path):
     copy, out = tmp_path / "copy", tmp_path / "out"
     for folder in ("01_project_management", "03_scripts"):

@@ -144,11 +144,12 @@ def test_a_failing_cell_names_itself_and_leaves_the_last_good_outputs(broken):
             r'05_visualise: code cell 2 below "Q1 .*\?", line 1',
             marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             "analysis/questions/q07_region.py",
             "by_region(seen, settings)",
             "seen.tables['tests']",
             r'05_visualise: code cell 3 below "Q7 .*\?", line 2',
+            marks=pytest.mark.slow,
         ),
         (
             "prepare/clean.py",
@@ -304,7 +305,7 @@ def test_wrong_options_exit_2_and_bad_data_exits_1(tmp_path):
     assert done.stderr.count("\n") == 1 and "does not exist" in done.stderr
 
 
-@pytest.mark.parametrize("stage", ["01_import", "03_merge"])
+@pytest.mark.parametrize("stage", ["01_import", pytest.param("03_merge", marks=pytest.mark.slow)])
 def test_a_notebook_run_by_hand_works_on_the_last_built_tables(checkout, tmp_path, stage):
     script = (
         "import sys, nbformat\nfrom nbclient import NotebookClient\n"

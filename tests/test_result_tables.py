@@ -250,9 +250,9 @@ def test_department_times_add_up_to_the_oracles_departments(built, expected_of, 
     ("data", "rules", "parts"),
     [
         ("generated", "corrected", 3),
-        ("generated", "corrected", 7),
-        ("generated", "course", 3),
-        ("panel", "corrected", 3),
+        pytest.param("generated", "corrected", 7, marks=pytest.mark.slow),
+        pytest.param("generated", "course", 3, marks=pytest.mark.slow),
+        pytest.param("panel", "corrected", 3, marks=pytest.mark.slow),
     ],
 )
 def test_the_number_of_parts_changes_no_character_of_any_table(built, request, data, rules, parts):

@@ -504,6 +504,7 @@ def test_the_workbook_meets_the_rule(run, rule):
     rule(finished(run))
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes_anywhere(run, tmp_path):
     code = (
         "import sys; from pathlib import Path; from basket.report.workbook import build; "
