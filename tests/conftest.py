@@ -21,7 +21,7 @@ from basket.project.files import write_json
 from basket.project.folders import ROOT, Folders, Inputs
 from basket.project.settings import Settings, load_settings
 from basket.project.stages import graph, read_record
-from basket.report import draw
+from basket.report import draw, pictures
 from basket.run import manifest
 from basket.synthetic.generate import generate
 from basket.tables.stage import Stage
@@ -151,9 +151,13 @@ class Run:
             return Stage(stage, self.rules)
 
     def notebook(self, stage: str, until: str | None = None) -> dict:
-        """Run a stage; return the names that its notebook defines. Each figure is a dot."""
+        """Run a stage; return the names that its notebook defines.
+
+        Each figure is a dot, and pictures are not painted: that takes longer than the stage.
+        """
         with self.environment(), pytest.MonkeyPatch.context() as patch:
             patch.setattr(draw, "draw", lambda *_, **__: DOT)
+            patch.setattr(pictures, "_show", lambda figure, alt: None)
             return run_notebook(stage, self.rules, until)
 
     @cached_property
