@@ -170,6 +170,7 @@ def git(folder: Path, *arguments: str) -> None:
     assert run_command("git", *who, *arguments, folder=folder).returncode == 0
 
 
+@pytest.mark.slow
 def test_send_copies_logs_and_refuses_what_cannot_be_traced(checkout):
     def send(*options: str):
         return make(checkout, "send", *options)
