@@ -126,7 +126,7 @@ def goods_by_income(tables: dict, settings: Settings) -> figure.Figure:
     top = data.iloc[0]
     proven = table[table["measure"].isin(chosen)][where(for_headline="yes")]
     told = set(telling_goods(tables, settings)) & set(chosen)
-    return figure.plain_bars(
+    return figure.dots_of_classes(
         data,
         x="department",
         series=groups,
@@ -137,14 +137,15 @@ def goods_by_income(tables: dict, settings: Settings) -> figure.Figure:
         else "No department shown is proven to be bought more or less by income",
         subtitle="A department's share of the group's order lines, times the others' share, active "
         "customers, " + figure.with_intervals(settings),
-        alt="Bars of share of order lines by income group, times the others' share, for the "
+        alt="Dots of the share of order lines by income group, times the others' share, for the "
         f"departments that differ most; in {words.goods(top['department'])} the groups run from "
         f"{min(top[groups]):.2f} to {max(top[groups]):.2f}.",
         sources=("department_lifts",),
         x_title="Department",
         y_title="Times the others' share of order lines",
-        number_format=figure.RATIO,
-        reference=1.0,
+        band=figure.no_difference(settings),
+        so_what="A department in which the three classes lie apart is one that income goes with. "
+        "Incomes are invented: this shows the method.",
     )
 
 
@@ -173,6 +174,8 @@ def mean_income_by_age(tables: dict, settings: Settings) -> figure.Figure:
         x_title="Age in years",
         y_title="US dollars a year",
         number_format=figure.DOLLARS,
+        so_what="Classes of age are worth cutting where income steps, not in between. Ages and "
+        "incomes are invented.",
     )
 
 
