@@ -103,6 +103,17 @@ def no_difference(settings: Settings) -> tuple[float, float]:
     return 1 / smallest, smallest
 
 
+def sure_enough(data: pd.DataFrame, y: str) -> tuple[pd.DataFrame, str]:
+    """Leave out estimates whose interval is wider than themselves, which would flatten the others.
+
+    Returns what is left, and what a subtitle says of it; all rows where none would be left.
+    """
+    sure = data[f"{y}_high"] - data[f"{y}_low"] <= data[y]
+    if sure.all() or not sure.any():
+        return data, ""
+    return data[sure], "; intervals wider than their value are left out"
+
+
 def _estimates(kind: str, data: pd.DataFrame, *, x: str, y: str, **said) -> Figure:
     """Show an estimate for each row, with its interval (`y`_low to `y`_high)."""
     limits = [f"{y}_low", f"{y}_high"]

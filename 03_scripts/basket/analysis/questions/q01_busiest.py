@@ -178,7 +178,11 @@ def heat_map(tables: dict, settings: Settings) -> figure.Figure:
     times = tables["busiest_times"].set_index(["period", "rank"])
     names, share = times["names"], times["share"]
     data = table.assign(day=[settings.day_names[day] for day in table["day"]])
-    data = data[["day", "hour", "orders"]].reset_index(drop=True)
+    data = data.pivot_table(
+        index="day", columns="hour", values="orders", aggfunc="sum", fill_value=0, sort=False
+    )
+    data = data.reindex(columns=range(HOURS), fill_value=0).rename_axis(columns="hour")
+    data = data.stack().rename("orders").reset_index()
     peak = data.sort_values("orders", ascending=False, kind="stable").iloc[0]
     days, hours = names["days", "busiest"], names["hours", "busiest"]
     at_peak = f"{peak['day']} {span(peak['hour'], peak['hour'] + 1)}"
@@ -186,8 +190,7 @@ def heat_map(tables: dict, settings: Settings) -> figure.Figure:
     framed = tuple(
         (row.day_name, row.from_hour, row.to_hour)
         for row in windows.itertuples()
-        if {row.from_hour, row.to_hour - 1} <= set(data["hour"])
-        and row.day_name in set(data["day"])
+        if row.day_name in set(data["day"])
     )
     frames = "; framed: the quietest waking window of each day" if framed else ""
     return figure.heat(

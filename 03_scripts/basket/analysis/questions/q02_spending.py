@@ -44,6 +44,7 @@ QUESTION = Question(
     "should be advertised then?",
     part=WHEN,
 )
+NO_HOUR_LEADS = "No hour is proven to take most of the money"
 CLOSE = 0.005  # shares of a day that read as one
 NO_PRICE = "No order line of an active customer has a price."
 
@@ -151,9 +152,10 @@ def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
     table = table[table["hour"].between(*settings.waking_hours)]
     if table.empty:
         raise TooLittleData("No order of an active customer falls into waking hours.")
-    highest = table.sort_values("mean_order_value").iloc[-1]
+    shown, left_out = figure.sure_enough(table, "mean_order_value")
+    highest = shown.sort_values("mean_order_value").iloc[-1]
     return figure.line(
-        table,
+        shown,
         x="hour",
         y="mean_order_value",
         name="order_value_by_hour",
@@ -163,7 +165,8 @@ def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
         if (table["verdict"] == statistics.NO_DIFFERENCE).all()
         else "No hour is proven to hold larger or smaller orders",
         subtitle="Mean value of an order by waking hour, active customers, "
-        + figure.with_intervals(settings),
+        + figure.with_intervals(settings)
+        + left_out,
         alt="Line of mean order value by hour with its interval. The highest estimate is "
         f"${highest['mean_order_value']:.2f} at {highest['name']}.",
         sources=("spend_by_time",),
@@ -191,7 +194,8 @@ def spend_by_hour(tables: dict, settings: Settings) -> figure.Figure:
         }
     )
     apart = (data["share_of_orders"] - data["share_of_spend"]).abs().max()
-    most = f"Most is spent at {hours_in_words(top)}"
+    few = len(top) <= HOURS / 2
+    most = f"Most is spent at {hours_in_words(top)}" if few else NO_HOUR_LEADS
     follows = apart < CLOSE
     return figure.columns(
         data,
@@ -199,9 +203,9 @@ def spend_by_hour(tables: dict, settings: Settings) -> figure.Figure:
         series=["share_of_orders", "share_of_spend"],
         name="spend_by_hour",
         title=f"{most}; spend follows the orders" if follows else most,
-        highlight=tuple(str(hour) for hour in top),
-        subtitle="Share of the orders and of the spend of a day by hour, active customers; "
-        "marked: hours not proven to differ from the highest",
+        highlight=tuple(str(hour) for hour in top) if few else (),
+        subtitle="Share of the orders and of the spend of a day by hour, active customers"
+        + "; marked: hours not proven to differ from the highest" * few,
         alt=f"Two columns per hour, of orders and of spend. {most}. The two shares of an hour "
         f"differ by {100 * apart:.1f} percentage points at most.",
         sources=("spend_by_time",),

@@ -213,6 +213,8 @@ def shares_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the loyalty groups by customers and by orders."""
     require_histories(tables)
     table = tables["group_shares"][where(grouping="loyalty_flag")]
+    if table["customers"].min() < settings.privacy.smallest_group:
+        raise TooLittleData("A loyalty group has too few active customers to be shown.")
     last = table.iloc[-1]
     return figure.columns(
         table,

@@ -155,6 +155,7 @@ def mean_income_by_age(tables: dict, settings: Settings) -> figure.Figure:
     data = data[data["customers"] >= settings.privacy.smallest_group]
     if data.empty:
         raise TooLittleData("No age has enough customers with an income to be shown.")
+    data, left_out = figure.sure_enough(data, "mean_income")
     runs = f"runs from ${data['mean_income'].min():,.0f} to ${data['mean_income'].max():,.0f}"
     step = tables["bands"][
         where(attribute="age", measure="income", method="proposed", confirmed="yes")
@@ -168,7 +169,8 @@ def mean_income_by_age(tables: dict, settings: Settings) -> figure.Figure:
         if step.empty
         else f"Invented incomes have a step at age {_listed(step['cuts'].iloc[0])}",
         subtitle="Mean invented income by age, active customers, "
-        + figure.with_intervals(settings),
+        + figure.with_intervals(settings)
+        + left_out,
         alt=f"Line of mean invented income by age; it {runs} a year.",
         sources=("income_by_age",),
         x_title="Age in years",

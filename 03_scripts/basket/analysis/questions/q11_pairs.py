@@ -234,6 +234,7 @@ def strongest_pairs(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the pairs of the finding's kind: how much more often than basket size explains."""
     table = _some_pairs(tables).dropna(subset="lift_given_size_low").head(10)
     table = table[table["lift_given_size_low"] > 0]
+    table = table.sort_values("lift_given_size_low", ascending=False, kind="stable")
     if table.empty:
         raise TooLittleData("No two products are bought together by enough customers.")
     names = zip(table["product_name_a"], table["product_name_b"], strict=True)
@@ -243,7 +244,7 @@ def strongest_pairs(tables: dict, settings: Settings) -> figure.Figure:
     times = f"{first['lift_given_size']:.1f} times as often as basket size explains"
     are = "1 pair is a candidate" if proven == 1 else f"{proven} pairs are candidates"
     return figure.dots(
-        table.sort_values("lift_given_size_low", ascending=False, kind="stable"),
+        table,
         x="pair",
         y="lift_given_size",
         name="product_pairs",

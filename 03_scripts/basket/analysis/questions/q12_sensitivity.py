@@ -240,7 +240,7 @@ def labels_by_threshold(tables: dict, settings: Settings) -> figure.Figure:
         "whichever way changes more, all customers",
         alt=f"Bars by threshold; moving {first} by a fifth relabels up to "
         f"{data['share_relabelled'].max():.0%} of customers. Of the thresholds shown, "
-        f"{len(deciding)} change a conclusion.",
+        f"{len(deciding) or 'none'} {said}.",
         sources=("sensitivity",),
         x_title="Threshold",
         y_title="Share of customers",

@@ -193,7 +193,7 @@ def sizes_by_lift(tables: dict, settings: Settings) -> figure.Figure:
         sources=("trial_plan",),
         x_title="Action and outcome",
         y_title="Customers an arm",
-        highlight=(least["trial"],),
+        highlight=tuple(data.loc[data["customers_per_arm"] == least["customers_per_arm"], "trial"]),
         so_what="Try first what needs the fewest customers; the more rarely the counted orders "
         "come, the more customers it takes.",
     )

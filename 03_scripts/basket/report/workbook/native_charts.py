@@ -412,6 +412,9 @@ def _axes(chart: ChartBase, spec: dict, data: Range, style: Style, *, gridlines:
         chart.y_axis.graphicalProperties = GraphicalProperties(ln=LineProperties(noFill=True))
     if kind in ("column", "bar", "stacked_bar"):
         chart.y_axis.scaling.min = 0
+    if kind == "bar" and not spec.get("intervals"):
+        highest = data.values[spec["series"]].astype(float).max(axis=None)
+        chart.y_axis.majorUnit = round_step(float(highest) / MOST_STEPS)
     if kind != "scatter":
         chart.x_axis.tickLblSkip = 1
     if spec.get("intervals"):

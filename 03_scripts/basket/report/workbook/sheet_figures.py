@@ -35,6 +35,8 @@ BESIDE = {"top": (-1, 0), "bottom": (1, 0), "left": (0, -1), "right": (0, 1)}  #
 EMU_PER_PIXEL = 9_525
 MOST_IN_A_CELL = 10_000
 WIDEST_IN_A_CELL = 4  # characters
+TWO_DIGITS = 9.995
+FAINT = 1.5  # a ratio whose tint is full, if none is farther from 1
 SCATTER_HIGHER = 1.2  # times the height of a panel
 LEAST_SCALE = 0.72  # of an image, whose words are as large as those of a chart at 1
 
@@ -237,7 +239,7 @@ def _write_heat(page: Page, figure: ShownFigure, added: float) -> None:
     )
     for row in range(place.first, place.last + 1):
         page.set_height(row, ROW_HEIGHT + added / len(grid))
-    _shade(page, figure, place, values)
+    _shade(page, figure, place)
     page.space(3)
     so_what, notes, source = (text for text, _ in _captions(figure)[-3:])
     page.text(so_what)
@@ -256,10 +258,14 @@ def heat_format(values: list) -> tuple[str, str]:
     numbers = [abs(value) for value in values if is_number(value)]
     largest = max(numbers, default=0)
     if any(not float(value).is_integer() for value in numbers):
-        return ("0%", "Cells in per cent.") if largest <= 1 else ("0.0", "")
+        return ("0%", "Cells in per cent.") if largest <= 1 else (_decimals(largest), "")
     if largest < MOST_IN_A_CELL:
         return "#,##0", ""
     return ("0.0," if largest < 10 * MOST_IN_A_CELL else "0,"), "Cells in thousands."
+
+
+def _decimals(largest: float) -> str:
+    return "0.00" if largest < TWO_DIGITS else "0.0"
 
 
 def _is_counted(figure: ShownFigure) -> bool:
@@ -286,9 +292,8 @@ def _with_shares(grid: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([grid.assign(**{ALL: shares}), below.astype(object)], ignore_index=True)
 
 
-def _shade(page: Page, figure: ShownFigure, place: Place, values: list) -> None:
+def _shade(page: Page, figure: ShownFigure, place: Place) -> None:
     """Tint the cells of a heat map; grey what is undecided, frame what is framed."""
-    numbers = [value for value in values if is_number(value)]
     columns = sorted(place.columns.values())[1:]
     grid, cells = figure.data, {}
     for row, name in enumerate(grid.iloc[:, 0].map(str), place.first):
@@ -313,10 +318,11 @@ def _shade(page: Page, figure: ShownFigure, place: Place, values: list) -> None:
                 sides[side] = frame
         cell.border = Border(**sides)
     _mark(page, figure, place)
-    decided = " ".join(cell.coordinate for at, cell in cells.items() if at not in figure.undecided)
+    decided = [cell for at, cell in cells.items() if at not in figure.undecided]
     if decided:
-        measure = figure.spec["heat"]["values"]
-        page.sheet.conditional_formatting.add(decided, _tints(page, measure, numbers))
+        where = " ".join(cell.coordinate for cell in decided)
+        numbers = [cell.value for cell in decided if is_number(cell.value)]
+        page.sheet.conditional_formatting.add(where, _tints(page, figure, numbers))
 
 
 def _mark(page: Page, figure: ShownFigure, place: Place) -> None:
@@ -331,13 +337,17 @@ def _mark(page: Page, figure: ShownFigure, place: Place) -> None:
             cell.fill = page.look.fill("contrast", 0.3)
 
 
-def _tints(page: Page, measure: str, numbers: list[float]) -> ColorScaleRule:
+def _tints(page: Page, figure: ShownFigure, numbers: list[float]) -> ColorScaleRule:
+    """Tint counts from paper to the accent; ratios from one hue over paper at 1 to the other."""
     accent, contrast, paper = (
         page.look.fill(name, share).start_color.rgb
         for name, share in (("accent", 0.6), ("contrast", 0.6), ("paper", 1))
     )
     colours = {"start_type": "min", "start_color": paper, "end_type": "max", "end_color": accent}
-    if measure in RATIOS and min(numbers, default=1) < 1 < max(numbers, default=1):
-        middle = {"mid_type": "num", "mid_value": 1, "mid_color": paper}
-        colours |= {"start_color": contrast, **middle}
+    if figure.heat["values"] in RATIOS:
+        positive = [number for number in numbers if number > 0]
+        farthest = max([FAINT, *(max(number, 1 / number) for number in positive)])
+        colours |= {"start_type": "num", "start_value": 1 / farthest, "start_color": contrast}
+        colours |= {"mid_type": "num", "mid_value": 1, "mid_color": paper}
+        colours |= {"end_type": "num", "end_value": farthest}
     return ColorScaleRule(**colours)

@@ -167,6 +167,9 @@ def _prepare_heat(figure: ShownFigure) -> None:
     if heat.get("undecided"):
         grey = cells[cells[heat["undecided"]].astype(bool)]
         figure.undecided = set(zip(*(grey[side].map(str) for side in sides), strict=True))
+        grid = figure.data.set_index(figure.data.columns[0])
+        empty = grid.isna().stack()
+        figure.undecided |= {(str(row), str(column)) for row, column in empty[empty].index}
     for row, first, end in heat.get("outlined") or ():
         for column in range(first, end):
             pair = {heat["rows"]: str(row), heat["columns"]: str(column)}
