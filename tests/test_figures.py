@@ -244,6 +244,18 @@ def test_a_table_of_ratios_begins_with_the_farthest_proof():
     ]
 
 
+@pytest.mark.parametrize("case", ["bar", "bars", "bars in panels", "column"])
+def test_bars_and_their_labels_end_inside_of_their_axes(case):
+    canvas = composed(MADE[case])
+    renderer = canvas.canvas.get_renderer()
+    for axes in canvas.axes:
+        for bar in axes.patches:
+            assert bar.get_x() + bar.get_width() <= axes.get_xlim()[1]
+            assert bar.get_y() + bar.get_height() <= max(axes.get_ylim())
+        for label in axes.texts:
+            assert label.get_window_extent(renderer).x1 <= axes.bbox.x1 + 1, label.get_text()
+
+
 def rgb(colour: str) -> tuple[int, ...]:
     return tuple(int(colour.lstrip("#")[place : place + 2], 16) for place in (0, 2, 4))
 

@@ -68,6 +68,9 @@ def compose(figure: Figure, settings: Settings, banner: str = "") -> mpl.figure.
         if name:
             axes.set_title(name, fontsize=TEXT, loc="left")
             axes.set_ylabel("")
+    if figure.kind == "bar":  # of all panels, with room for the longest bar's label
+        highest = figure.data[figure.series].to_numpy("float64", na_value=0).max()
+        panels[0].set_xlim(0, 1.05 * highest + 0.07 * len(panels) * highest or 1)
     if len(panels) > 1:
         for axes in panels:
             axes.set_xlabel("")
@@ -252,8 +255,6 @@ def _bars(axes, figure: Figure, colours: Palette, *, sideways: bool) -> None:
     values.set_major_formatter(Ticks(figure.number_format))
     if sideways:
         _name_rows(axes, figure, colours)
-        highest = figure.data[figure.series].to_numpy("float64", na_value=0).max()
-        axes.set_xlim(0, (1.12 if labelled else 1.04) * highest or 1)
     else:
         _name_columns(axes, figure, colours)
         axes.set(ylabel=figure.y_title, ylim=(0, None))

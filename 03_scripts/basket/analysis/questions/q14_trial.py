@@ -174,8 +174,8 @@ def customers_per_arm(mean: float, deviation: float, lift: float, settings: Sett
 def sizes_by_lift(tables: dict, settings: Settings) -> figure.Figure:
     """Draw how many customers each arm needs, by action, for the smallest lift."""
     table = _smallest_lift(tables)
-    where_counted = table["outcome"].map({ALL_ORDERS: ""}).fillna(", " + table["outcome"])
-    actions = [textwrap.shorten(action, 42, placeholder="…") for action in table["action"]]
+    where_counted = table["outcome"].map({ALL_ORDERS: ""}).fillna(" (windows)")
+    actions = [textwrap.shorten(action, 38, placeholder="…") for action in table["action"]]
     data = table.assign(trial=actions + where_counted)
     data = data.sort_values("customers_per_arm", ascending=False, ignore_index=True)
     least = data.iloc[-1]
