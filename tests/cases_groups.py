@@ -55,9 +55,11 @@ def loyalty(rows: list[dict], **other: pd.DataFrame) -> dict:
             "customers": [310, 520, 90],
             "median_days_between_orders": [14.0, 8.0, 5.5],
             "reorder_rate": [0.37, 0.58, 0.73],
+            "mean_lines_per_order": [9.26, 10.18, 9.13],
         }
     )
     equal = pd.DataFrame({"group": groups, "reorder_rate": [0.384, 0.402, 0.421]})
+    equal["mean_lines_per_order"] = [9.22, 10.13, 10.08]
     shares = pd.DataFrame({"grouping": "loyalty_flag", "group": groups, "spend": [1.0, 2.0, 30.0]})
     shares["share_of_spend"] = [0.11, 0.53, 0.36]
     return made | {"habits": habits, "habits_at_equal_orders": equal, "group_shares": shares}
@@ -322,6 +324,7 @@ FIGURES = {
     "effects, none proven": (q08.effects_by_attribute, by_attribute(("no", "no"))),
     "effects, none that matters": (q08.effects_by_attribute, by_attribute(("no", "no"), 0.0099)),
     "reorders by loyalty": (q06.reorders_by_loyalty, loyalty(LOYAL_ALIKE)),
+    "lines by loyalty": (q06.lines_by_loyalty, loyalty(LOYAL_ALIKE)),
     "goods by income": (q09.goods_by_income, lifts("yes")),
     "goods by income, undecided": (q09.goods_by_income, lifts("no")),
     "income by age": (q09.mean_income_by_age, INCOMES | bands("age", "income", "41", "no")),
@@ -330,4 +333,7 @@ FIGURES = {
         INCOMES | bands("age", "income", "41", "yes"),
     ),
 }
-FIGURE_PARTS = ("name", "title", "subtitle", "alt", "x_title", "y_title", "reference")
+FIGURE_PARTS = (
+    *("name", "title", "highlight", "subtitle", "so_what", "alt", "x_title", "y_title"),
+    *("reference", "band", "panel"),
+)

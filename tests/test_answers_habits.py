@@ -19,6 +19,7 @@ from basket.analysis.finding import (
     NOT_ANSWERED,
     UNDECIDED,
     Evidence,
+    TooLittleData,
     Touch,
     answer,
     sized,
@@ -64,13 +65,16 @@ def lists(own_low: float, store_high: float) -> pd.DataFrame:
     )
 
 
+AT_NIGHT = "Try advertisements at 20:00–23:00 on all seven days, against a control group."
+
+
 def trials(supported: str) -> pd.DataFrame:
     return frame(
-        "finding outcome lift weeks customers_here mean_orders sd_orders customers_per_arm "
+        "finding action outcome lift weeks customers_here mean_orders sd_orders customers_per_arm "
         "supported",
-        ("F02", "all orders", 0.02, 8, 890, 4.54, 3.65, 26_000, supported),
-        ("F02", "all orders", 0.05, 8, 890, 4.54, 3.65, 4_100, "no"),
-        ("F02", "orders in the windows", 0.02, 8, 890, 0.09, 0.33, 530_000, "no"),
+        ("F02", AT_NIGHT, "all orders", 0.02, 8, 890, 4.54, 3.65, 26_000, supported),
+        ("F02", AT_NIGHT, "all orders", 0.05, 8, 890, 4.54, 3.65, 4_100, "no"),
+        ("F02", AT_NIGHT, "orders in the windows", 0.02, 8, 890, 0.09, 0.33, 530_000, "no"),
     )
 
 
@@ -226,6 +230,36 @@ def test_own_history_is_held_against_the_best_sellers(settings, own_low, kind):
     )
 
 
+def test_the_figure_of_goods_names_the_segment_that_is_proven_to_buy_most_of_something(settings):
+    lifts = frame(
+        "grouping group_a measure effect reason verdict for_headline",
+        ("segment", "Weekly top-up", "alcohol", 2.34, "", "large", "yes"),
+        ("segment", "Weekly top-up", "missing", 9.9, "", "large", "yes"),
+        ("segment", "Weekly big shop", "alcohol", 0.71, "", "medium", "no"),
+        ("segment", "Weekly big shop", "babies", 3.21, "", "undecided", "no"),
+        ("segment", "Monthly tiny", "babies", 8.7, "", "large", "yes"),
+        ("region", "West", "babies", 7.6, "", "large", "yes"),
+    )
+    tables = {"segments": SEGMENTS, "department_lifts": lifts}
+    made = q10_segments.goods_by_segment(tables, settings)
+    assert made.title == "Weekly top-up: 2.3 times the others' share of alcohol"
+    assert made.highlight == ("Weekly top-up", "alcohol")
+    assert made.alt == (
+        "Heat map of departments by segment; 2 of 3 cells are decided, 1 of them proven to differ."
+    )
+    assert made.data.values.tolist() == [
+        ["Weekly top-up", "alcohol", 2.34, False],
+        ["Weekly big shop", "alcohol", 0.71, False],
+        ["Weekly big shop", "babies", 3.21, True],
+    ]
+    unsure = tables | {"department_lifts": lifts.assign(for_headline="no")}
+    made = q10_segments.goods_by_segment(unsure, settings)
+    assert made.title == "No segment is proven to buy more or less of any department"
+    few = tables | {"department_lifts": lifts.assign(reason="too few effective customers")}
+    with pytest.raises(TooLittleData, match="No segment has enough customers"):
+        q10_segments.goods_by_segment(few, settings)
+
+
 # ---- Q14 ----------------------------------------------------------------------------------------
 
 
@@ -252,7 +286,11 @@ def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, eno
     assert made.alt == (
         "Bars of the customers that each arm needs, by action; the least are 26,000."
     )
-    assert made.data["trial"].tolist() == ["F02, orders in the windows", "F02, all orders"]
+    assert made.data["trial"].tolist() == [
+        "Try advertisements at 20:00–23:00 on… (windows)",
+        "Try advertisements at 20:00–23:00 on…",
+    ]
+    assert made.highlight == ("Try advertisements at 20:00–23:00 on…",)
 
 
 # ---- what cannot be said ------------------------------------------------------------------------

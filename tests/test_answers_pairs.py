@@ -209,12 +209,14 @@ def test_the_figure_of_pairs(settings):
         "took no part in choosing the pairs, with 95 % intervals"
     )
     assert drawn.alt == (
-        "Dots with intervals for pairs of products. The first, Hummus 1 + Pita 1, is in one order "
-        "4.1 times as often as basket size explains; 1 of the 2 pairs shown exceed what basket "
+        "Dots with intervals for pairs of products. The first, Hummus 2 + Pita 2, is in one order "
+        "5.1 times as often as basket size explains; 1 of the 2 pairs shown exceed what basket "
         "size and customers' own habits explain."
     )
-    assert drawn.data["pair"].tolist() == ["Hummus 1 + Pita 1", "Hummus 2 + Pita 2"]
-    assert drawn.data[GIVEN].tolist() == [4.1, 5.1]
+    assert drawn.data["pair"].tolist() == ["Hummus 2 + Pita 2", "Hummus 1 + Pita 1"]
+    assert drawn.data[f"{GIVEN}_low"].is_monotonic_decreasing
+    assert drawn.data[GIVEN].tolist() == [5.1, 4.1]
+    assert drawn.highlight == ("Hummus 1 + Pita 1",)
     both = q11.strongest_pairs(tables(pair(2, candidate="yes"), pair(1, candidate="yes")), settings)
     assert both.title == "2 pairs are candidates for a trial of offers"
     none = q11.strongest_pairs(tables(pair(1), pair(2, **{f"{GIVEN}_low": NAN})), settings)
@@ -382,17 +384,20 @@ def test_what_is_said_of_thresholds(case, settings):
 def test_the_figure_of_thresholds(settings):
     up, down = move("loyal_customer_above_orders", 40, 48, "Q6 loyalty", 81), LOYAL
     drawn = q12.labels_by_threshold(moves(down, up, SPENDER, LATER), settings)
-    assert drawn.title == "The most fragile label is “high spender from 10 dollars”"
+    assert drawn.title == "Moved by a fifth, 1 of 2 thresholds of labels changes a conclusion"
     assert drawn.alt == (
         "Bars by threshold; moving high spender from 10 dollars by a fifth relabels up to 36% of "
-        "customers. Of the thresholds shown, 1 change a conclusion."
+        "customers. Of the thresholds shown, 1 changes a conclusion."
     )
     assert drawn.data["setting"].tolist() == [
         "high spender from 10 dollars",
         "loyal customer above 40 orders (a conclusion changes)",
     ]
-    assert drawn.data["a fifth lower"].tolist() == [0.365, 0.061]
-    assert drawn.data["a fifth higher"].tolist() == [0.0, 0.081]
+    assert drawn.data["share_relabelled"].tolist() == [0.365, 0.081]
+    assert drawn.highlight == ("loyal customer above 40 orders (a conclusion changes)",)
+    none = q12.labels_by_threshold(moves(SPENDER), settings)
+    assert none.title == "Moved by a fifth, none of 1 thresholds of labels changes a conclusion"
+    assert none.highlight == ()
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,10 @@ FINDING = (
     *("kind", "headline", "so_what", "action", "action_basis", "touches", "owner", "confidence"),
     *("rests_on", "figure", "prize", "change_mind"),
 )
-FIGURE = ("name", "title", "subtitle", "alt", "x_title", "y_title", "reference", "first row")
+FIGURE = (
+    *("name", "title", "highlight", "subtitle", "so_what", "alt", "x_title", "y_title"),
+    *("reference", "first row"),
+)
 NONE, UNDECIDED = "no practical difference", "undecided"
 WHOLE = pd.DataFrame({"what": [""], "found": [0], "of": [9], "share": [0.0], "limit": [0.01]})
 ACTIVE = pd.DataFrame({"population": ["active"]})  # a customer, so that there is something to say
@@ -236,6 +239,9 @@ PRICES = {
         ("missing", 30, 300, 1_500.5, 3.1, 5.5, 9.3, 12.9),
         ("snacks", 20, 200, 500.5, 1.1, 3.2, 5.3, 7.9),
     ),
+    "spend_by_price": table(
+        "from_dollars share_of_spend", (0, 0.0), (1, 0.128), (2, 0.0), (3, 0.872)
+    ),
     "price_bands": table(
         "department price_range share_of_spend",
         ("all departments", "Low-range product", 0.128),
@@ -426,15 +432,19 @@ FINDINGS = {
 }
 
 
-ORDERS = table("day hour orders", (0, 10, 70), (1, 11, 95), population="active")
+WITH_ORDERS = [(1, 8, 9, 0.5, "yes", "no", ""), (0, 20, 9, 0.6, "yes", "yes", "")]
+ORDERS = table(
+    "day hour orders", (0, 10, 70), (1, 8, 3), (1, 10, 5), (1, 11, 95), population="active"
+)
 BY_VALUE = {"for_headline": ["no", "yes", "no", "no", "no"]}
 FIGURES = {
-    "heat map": (q01.heat_map, {"orders_by_day_hour": ORDERS, "busiest_times": BUSY}),
+    "heat map": (q01.heat_map, quiet(*WITH_ORDERS) | {"orders_by_day_hour": ORDERS}),
     "heat map, one day": (
         q01.heat_map,
-        {"orders_by_day_hour": ORDERS.iloc[1:], **busy(names="Sunday", share=1.0)},
+        quiet(*ONE_DAY) | {"orders_by_day_hour": ORDERS.tail(1), **busy(names="Sunday", share=1.0)},
     ),
-    "quietest windows": (q01.quietest_windows, quiet(*EVENINGS)),
+    "spend by hour": (q02.spend_by_hour, spend()),
+    "spend by hour, as the orders": (q02.spend_by_hour, spend(orders=[410, 350, 240, 4, 3])),
     "value by hour, undecided": (q02.value_by_hour, spend()),
     "value by hour, different": (q02.value_by_hour, spend(**BY_VALUE)),
     "value by hour, the same": (q02.value_by_hour, spend(verdicts=(NONE,) * 5)),
@@ -445,7 +455,7 @@ FIGURES = {
     ),
     "goods by daypart": (q02.goods_by_daypart, goods(EVENING)),
     "goods by daypart, nothing confirmed": (q02.goods_by_daypart, goods()),
-    "money by range": (q03.money_by_range, PRICES),
+    "prices and cuts": (q03.prices_and_cuts, PRICES),
     "department shares": (q04.shares, reach()),
     "reach and orders": (q04.reach_and_orders, reach()),
 }

@@ -35,6 +35,7 @@ WHOLE = pd.DataFrame({"what": [""], "found": [0], "of": [9], "share": [0.0], "li
 SHARES = pd.DataFrame(
     {
         "grouping": "loyalty_flag",
+        "customers": [30, 20, 11],
         "group": ["New customer", "Regular customer", "Loyal customer"],
         "orders": [100, 565, 335],
         "share_of_customers": [0.333, 0.563, 0.104],

@@ -27,11 +27,11 @@ FINDINGS = {
 }
 FIGURES = (
     q01.heat_map,
-    q01.quietest_windows,
+    q02.spend_by_hour,
     q02.value_by_hour,
     q02.value_by_day,
     q02.goods_by_daypart,
-    q03.money_by_range,
+    q03.prices_and_cuts,
     q04.shares,
     q04.reach_and_orders,
 )
@@ -98,6 +98,7 @@ def tables_of(counts, results) -> dict[str, pd.DataFrame]:
         "split_halves": chosen_times.chosen(counts),
         "price_bands": q03.price_bands(counts),
         "department_prices": q03.department_prices(counts),
+        "spend_by_price": q03.spend_by_price(counts),
         "department_reach": q04.department_reach(results["departments"], counts),
     }
     return tables | {"ad_calendar": ad_calendar(tables, counts.settings)}

@@ -274,12 +274,21 @@ TITLES = {  # of the figures, each with its question
     "value": ("Q2", "Order value grows with the hour"),
     "parts": ("Q2", "Produce leads at all times"),
     "departments": ("Q4", "Produce leads, bulk is smallest"),
-    "reach": ("Q4", "Large departments are reordered more"),
+    "reach": ("Q4", "Produce is reordered most of all"),
     "loyalty": ("Q5", "Most customers are still new"),
     "two": ("Q6", "Loyal customers reorder a little less"),
     "region": ("Q7", "Regions differ in order value"),
     "ages": ("Q8", "All ages order alike"),
     "picture": ("Q9", "Bands of age in a picture"),
+}
+
+
+MARKED = {  # what the titles name
+    "heat": ["Saturday"],
+    "days": ["Saturday"],
+    "departments": ["bulk", "produce"],
+    "reach": ["produce"],
+    "two": ["Loyal customer"],
 }
 
 
@@ -298,6 +307,8 @@ def figure(name, source, data, **shown):
         "sources": [source],
         "chart": None,
         "heat": None,
+        "name_of": "",
+        "highlight": MARKED.get(name, []),
         "data": {"columns": list(data.columns), "rows": json.loads(data.to_json(orient="values"))},
     } | shown
 
@@ -315,7 +326,9 @@ def charted(name, source, table, kind, columns, number_format="#,##0", **more):
         "intervals": more.get("intervals"),
     }
     ends = [end for pair in (chart["intervals"] or {}).values() for end in pair]
-    return figure(name, source, table[[*more.get("names", ()), x, *series, *ends]], chart=chart)
+    names = more.get("names", [])
+    data = table[[*names, x, *series, *ends]]
+    return figure(name, source, data, chart=chart, name_of="".join(names))
 
 
 def figures(tables):
@@ -330,10 +343,11 @@ def figures(tables):
     loyalty, region, ages, *_ = (table for _, table in hab.groupby("grouping", sort=False))
     shares = frame("part produce others", [("Morning", 0.6, 0.4), ("Evening", 0.7, 0.3)])
     heat = {"rows": "day", "columns": "hour", "values": "orders"}
+    framed = heat | {"outlined": [["Sunday", 20, 22]]}
     ends = {"mean_order_value": ["mean_order_value_low", "mean_order_value_high"]}
     lines = dep[["department", "lines"]]
     return [
-        figure("heat", "orders_by_day_hour", cells[list(heat.values())], heat=heat),
+        figure("heat", "orders_by_day_hour", cells[list(heat.values())], heat=framed),
         charted("days", "orders_by_day", day, "column", "day_name orders"),
         charted(
             "value",
@@ -994,6 +1008,7 @@ STRINGS, CHART = r"xl/worksheets/sheet\d+\.xml", chart(1)
 DRAWING = r"xl/drawings/drawing1\.xml"
 TABLES = r"xl/tables/table\d+\.xml"
 WORKBOOK, STYLES, CORE = r"xl/workbook\.xml", r"xl/styles\.xml", r"docProps/core\.xml"
+MARKED_HEAD = r'(<c r="A\d+")( s="\d+")([^>]*><is><t>Saturday</t>)'
 NUMBER = r'(<c r="[A-Z]+\d+"[^>]*>)<v>\d+</v>'
 SUPPRESSED = 't="inlineStr"><is><t>suppressed</t></is>'
 LEAVERS = "Leave out customers without prior orders"
@@ -1052,7 +1067,15 @@ MUTANTS = {
         ),
     },
     rules.pages_are_filled: {
-        "half-empty page": (sheet(rules.FIGURES), first('<brk id="35"', '<brk id="12"'))
+        "half-empty page": (sheet(rules.FIGURES), first('<brk id="36"', '<brk id="12"'))
+    },
+    rules.what_titles_name_is_marked: {
+        "bar in the usual hue": (chart(1), every("<dPt>.*?</dPt>", "")),
+        "one of two bars in the usual hue": (chart(4), first("<dPt>.*?</dPt>", "")),
+        "one of two series in the usual hue": (chart(7), first("<dPt>.*?</dPt>", "")),
+        "point without a name": (chart(5), every("<a:t>produce</a:t>", "<a:t>bulk</a:t>")),
+        "row that is not there": (sheet(rules.FIGURES), swap("<t>Saturday</t>", "<t>Day 0</t>")),
+        "row in the usual fill": (sheet(rules.FIGURES), first(MARKED_HEAD, r"\1\3")),
     },
     rules.intervals_are_drawn_whole: {
         "interval cut off": (chart(2), first('<max val="90"', '<max val="70"')),

@@ -22,9 +22,11 @@ from zipfile import ZipFile
 import openpyxl
 import pandas as pd
 from openpyxl.formula import Tokenizer
+from openpyxl.styles import PatternFill
 from openpyxl.utils import get_column_letter, range_boundaries
 from PIL import Image as Picture
 
+from basket.report.colours import RAMPS, ramp
 from checkout import run_command
 
 SHEETS = [
@@ -526,6 +528,8 @@ def charts_are_sound(done: Finished) -> None:
     assert len(charts) >= 8, f"{len(charts)} native charts"
     titles = {figure["title"] for figure in done.figures}
     palette = {value.lstrip("#").upper() for value in done.settings.palette.model_dump().values()}
+    for hue in ("accent", "contrast"):  # and the ramps of ordered classes
+        palette |= {one.lstrip("#") for n in RAMPS for one in ramp(done.settings.palette, n, hue)}
     for name, chart in charts.items():
         title = chart.find(f"{C}chart/{C}title")
         words = len(_text(title).split())
@@ -575,6 +579,66 @@ def _check_series(name: str, plot, palette: set[str]) -> None:
         used.append(colours[0])
         assert _value(one, "smooth") in (None, "0"), f"{name}: a smoothed line"
     assert len(set(used)) == len(used), f"{name}: two series in one colour"
+
+
+def what_titles_name_is_marked(done: Finished) -> None:
+    """Require that what a title names is said to be marked, labelled and drawn in another hue."""
+    charts = {_text(one.find(f"{C}chart/{C}title")): one for one in done.charts().values()}
+    hues = {one.lstrip("#") for n in RAMPS for one in ramp(done.settings.palette, n, "contrast")}
+    for figure in done.figures:
+        name, title = figure["name"], figure["title"]
+        said = _named(title, figure["data"]["rows"])
+        left_out = said - set(figure["highlight"])
+        assert not left_out, f"{name}: {title!r} names {sorted(left_out)}, which is not marked"
+        if figure["heat"]:
+            _check_heads(done, name, said)
+        chart = charts.get(title)
+        if chart is None or (figure["chart"] or {}).get("kind") == "line":
+            continue
+        for series in chart.iter(f"{C}ser"):
+            marked = {
+                _value(point, "idx")
+                for point in series.iter(f"{C}dPt")
+                if hues & {fill.get("val") for fill in point.iter(f"{A}srgbClr")}
+            }
+            for one in said:
+                assert _places(series, one) & marked, f"{name}: {one!r} is not labelled and marked"
+
+
+def _named(title: str, rows: list[list]) -> set[str]:
+    """Find the labels of rows that a title says as whole words, the longest first."""
+    found = set()
+    labels = {cell for row in rows for cell in row if isinstance(cell, str)}
+    for label in sorted(labels, key=len, reverse=True):
+        whole = rf"\b{re.escape(label)}s?\b"
+        if re.search("[A-Za-z]", label) and re.search(whole, title, re.I):
+            title = re.sub(whole, "", title, flags=re.I)
+            found.add(label)
+    return found
+
+
+def _places(series, label: str) -> set[str]:
+    """Find the points of a series that carry a label: of the axis, or of their own."""
+    points = [*series.iterfind(f"{C}cat//{C}pt")]
+    found = {one.get("idx") for one in points if one.find(f"{C}v").text == label}
+    own = [one for one in series.iter(f"{C}dLbl") if _text(one) == label]
+    return found | {_value(one, "idx") for one in own}
+
+
+def _check_heads(done: Finished, name: str, said: set[str]) -> None:
+    """Require a fill of their own for the names of rows and columns that a title says."""
+    rows = next(
+        rows
+        for _, table, rows in done.excel_tables(FIGURES)
+        if table.displayName == f"tbl_heat_{name}"
+    )
+    heads = [*rows[0][1:], *(row[0] for row in rows[1:])]
+    usual = {rows[0][0].fill.start_color.rgb, PatternFill().start_color.rgb}
+    for one in said:
+        cells = [head for head in heads if f"{head.value}".casefold() == one.casefold()]
+        assert cells, f"{name}: {one!r} is not on the heat map"
+        for cell in cells:
+            assert cell.fill.start_color.rgb not in usual, f"{name}: {one!r} is not marked"
 
 
 def intervals_are_drawn_whole(done: Finished) -> None:
@@ -1320,6 +1384,7 @@ RULES = (
     labels_of_digits_are_marked,
     cells_are_readable,
     charts_are_sound,
+    what_titles_name_is_marked,
     intervals_are_drawn_whole,
     charts_draw_the_cells,
     drawings_are_described,

@@ -4,10 +4,14 @@ A figure says once what it shows: the image and the native chart of the workbook
 it. `data` holds a row for each mark, as result tables give it.
 """
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
+from basket.analysis.statistics import UNDECIDED
 from basket.project.settings import Settings
 
 SHARE, WHOLE, RATIO = "0%", "#,##0", "0.00"  # number formats of the workbook
@@ -19,8 +23,12 @@ class Figure:
     """One figure. `x` and `series` are columns of `data`; titles and `alt` are whole sentences.
 
     `intervals` gives the columns of the lower and upper limits of a series, `reference` a value
-    to compare with (a dashed line), `labels` what a column is called in the legend. A figure
-    that is `native` is also a chart that the workbook draws itself.
+    to compare with (a line), `band` the values that are too close to it to matter, `labels` what a
+    column is called in the legend. `name_of` is the column that names a row, `x` if none is given,
+    and `highlight` holds the names that the title says; of a heat map, rows or columns. `panel` is
+    the column that parts the rows into panels beside each other. `cuts` are lines across a
+    histogram, each with its name. A figure that is `native` is also a chart that the workbook
+    draws itself.
     """
 
     name: str
@@ -37,13 +45,20 @@ class Figure:
     number_format: str = WHOLE
     intervals: dict[str, list[str]] | None = None
     reference: float | None = None
+    band: tuple[float, float] | None = None
+    highlight: tuple[str, ...] = ()
+    name_of: str = ""
+    panel: str | None = None
+    cuts: tuple[tuple[float, str], ...] = ()
+    is_log: bool = False
     native: bool = True
     heat: dict | None = None
+    so_what: str = ""
     labels: dict[str, str] = field(default_factory=dict)
 
     def record(self, question: str, so_what: str) -> dict:
         """Describe this figure as figures.json does."""
-        axes = ("x", "series", "x_title", "y_title", "number_format", "intervals")
+        axes = ("x", "series", "x_title", "y_title", "number_format", "intervals", "is_log")
         chart = {"kind": {"histogram": "column", "dots": "scatter"}.get(self.kind, self.kind)}
         chart |= {name: getattr(self, name) for name in axes}
         rows = self.data.astype("object").where(self.data.notna(), None).values.tolist()
@@ -53,13 +68,15 @@ class Figure:
             "kind": self.kind,
             "title": self.title,
             "subtitle": self.subtitle,
-            "so_what": so_what,
+            "so_what": self.so_what or so_what,
             "alt": self.alt,
             "image": f"{self.name}.png",
             "sources": list(self.sources),
             "data": {"columns": list(self.data.columns), "rows": rows},
             "chart": chart if self.native else None,
             "heat": self.heat,
+            "name_of": self.name_of,
+            "highlight": list(self.highlight),
             "labels": self.labels,
         }
 
@@ -69,19 +86,84 @@ def with_intervals(settings: Settings) -> str:
     return f"with {100 * settings.statistics.confidence:g} % intervals"
 
 
+def named(title: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Pick the names that a title says, longest first: a part of a longer one is none."""
+    said = []
+    for name in sorted(set(names), key=lambda name: (-len(name), name)):
+        found = re.compile(rf"(?<!\w){re.escape(name)}s?(?!\w)", re.IGNORECASE)
+        if any(map(str.isalpha, name)) and found.search(title):
+            title = found.sub(" ", title)
+            said.append(name)
+    return tuple(sorted(said))
+
+
+def no_difference(settings: Settings) -> tuple[float, float]:
+    """Give the ratios that are too close to 1 to matter, as a band."""
+    smallest = settings.statistics.effects.ratio[0]
+    return 1 / smallest, smallest
+
+
+def sure_enough(data: pd.DataFrame, y: str) -> tuple[pd.DataFrame, str]:
+    """Leave out estimates whose interval is wider than themselves, which would flatten the others.
+
+    Returns what is left, and what a subtitle says of it; all rows where none would be left.
+    """
+    sure = data[f"{y}_high"] - data[f"{y}_low"] <= data[y]
+    if sure.all() or not sure.any():
+        return data, ""
+    return data[sure], "; intervals wider than their value are left out"
+
+
 def _estimates(kind: str, data: pd.DataFrame, *, x: str, y: str, **said) -> Figure:
     """Show an estimate for each row, with its interval (`y`_low to `y`_high)."""
     limits = [f"{y}_low", f"{y}_high"]
-    data = data[[x, y, *limits]].reset_index(drop=True)
-    return Figure(kind=kind, data=data, x=x, series=[y], intervals={y: limits}, **said)
+    more = [said[name] for name in ("name_of", "panel") if said.get(name)]
+    data = data[[*more, x, y, *limits]].reset_index(drop=True)
+    return _named(kind=kind, data=data, x=x, series=[y], intervals={y: limits}, **said)
 
 
-def heat(data: pd.DataFrame, *, rows: str, columns: str, values: str, **said) -> Figure:
-    """Show a value for each row and column as a tint."""
+def _named(**said) -> Figure:
+    """Make a figure that highlights the rows that its title names."""
+    rows = said["data"][said.get("name_of") or said["x"]].astype("str")
+    return Figure(**{"highlight": named(said["title"], rows)} | said)
+
+
+def decided_first(table: pd.DataFrame, *, rows: str, columns: str, ratio: str) -> pd.DataFrame:
+    """Order a table of judged ratios for a heat map: the columns with the farthest proof first.
+
+    A row per cell, with `is_undecided` and `is_proven`; rows keep their order.
+    """
+    undecided = (table["reason"].fillna("") != "") | (table["verdict"] == UNDECIDED)
+    undecided |= ~(table[ratio] > 0)
+    data = table.assign(is_undecided=undecided, is_proven=table["for_headline"] == "yes")
+    far = np.log(data[ratio].where(~undecided)).abs().fillna(0.0).groupby(data[columns]).max()
+    names = far.sort_values(ascending=False, kind="stable").index
+    order = data[columns].map({name: number for number, name in enumerate(names)})
+    place = pd.Series(pd.factorize(data[rows])[0], index=data.index)
+    data = data.assign(_row=place, _column=order).sort_values(["_row", "_column"], kind="stable")
+    return data[[rows, columns, ratio, "is_undecided", "is_proven"]].reset_index(drop=True)
+
+
+def heat(
+    data: pd.DataFrame,
+    *,
+    rows: str,
+    columns: str,
+    values: str,
+    undecided: str | None = None,
+    outlined: tuple[tuple[str, int, int], ...] = (),
+    **said,
+) -> Figure:
+    """Show a value for each row and column as a tint.
+
+    Cells where the column `undecided` is true are grey. `outlined` frames cells: each frame is a
+    row, the first of its columns and the one after its last.
+    """
     spans = {"rows": rows, "columns": columns, "values": values}
-    return Figure(
-        kind="heat", data=data, x=columns, series=[values], heat=spans, native=False, **said
-    )
+    spans |= {"undecided": undecided, "outlined": [list(frame) for frame in outlined]}
+    sides = pd.concat([data[rows].astype("str"), data[columns].astype("str")])
+    usual = {"highlight": named(said["title"], sides), "native": False}
+    return Figure(kind="heat", data=data, x=columns, series=[values], heat=spans, **usual | said)
 
 
 def dots(data: pd.DataFrame, **said) -> Figure:
@@ -90,30 +172,26 @@ def dots(data: pd.DataFrame, **said) -> Figure:
     return _estimates("dots", data, **usual | said)
 
 
+def dots_of_classes(data: pd.DataFrame, *, x: str, series: list[str], **said) -> Figure:
+    """Show a ratio for each row and ordered class, each with its interval, against 1."""
+    usual = {"number_format": RATIO, "reference": 1.0, "native": False}
+    return _named(kind="dots", data=data, x=x, series=series, **usual | said)
+
+
 def line(data: pd.DataFrame, **said) -> Figure:
     """Show a value over an ordered axis, with its interval (`y`_low to `y`_high)."""
     return _estimates("line", data, **said)
 
 
-def bars(data: pd.DataFrame, **said) -> Figure:
-    """Show one horizontal bar for each row, with its interval (`y`_low to `y`_high)."""
-    return _estimates("bar", data, **said)
-
-
-def plain_bars(data: pd.DataFrame, *, x: str, series: list[str], **said) -> Figure:
+def bars(data: pd.DataFrame, *, x: str, series: list[str], **said) -> Figure:
     """Show horizontal bars for each row and series; intervals are named by `intervals` if any."""
-    return Figure(kind="bar", data=data.reset_index(drop=True), x=x, series=series, **said)
-
-
-def stacked_bars(data: pd.DataFrame, **said) -> Figure:
-    """Show the shares that make up each row of `x`, one after the other."""
-    return Figure(kind="stacked_bar", data=data, number_format=SHARE, **said)
+    return _named(kind="bar", data=data.reset_index(drop=True), x=x, series=series, **said)
 
 
 def columns(data: pd.DataFrame, *, x: str, series: list[str], **said) -> Figure:
     """Show upright columns for each row and series."""
     data = data[[x, *series]].reset_index(drop=True)
-    return Figure(kind="column", data=data, x=x, series=series, **said)
+    return _named(kind="column", data=data, x=x, series=series, **said)
 
 
 def histogram(data: pd.DataFrame, *, x: str, y: str, **said) -> Figure:
@@ -125,4 +203,4 @@ def histogram(data: pd.DataFrame, *, x: str, y: str, **said) -> Figure:
 def scatter(data: pd.DataFrame, *, name_of: str, x: str, y: str, **said) -> Figure:
     """Show a point for each row, with its name; `x` is a share."""
     data = data[[name_of, x, y]].reset_index(drop=True)
-    return Figure(kind="scatter", data=data, x=x, series=[y], **said)
+    return _named(kind="scatter", data=data, x=x, series=[y], name_of=name_of, **said)

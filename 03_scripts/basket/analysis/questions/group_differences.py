@@ -80,6 +80,9 @@ def value_of_groups(tables: dict, grouping: str, name: str, settings: Settings) 
         sources=("tests",),
         x_title=words.capitalised(noun),
         y_title="Times the others' mean order value",
+        band=figure.no_difference(settings),
+        so_what=f"Only a {noun} whose interval lies outside of the grey band spends enough more or "
+        "less on an order to be treated on its own.",
     )
 
 

@@ -59,8 +59,19 @@ def profiles(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.DataFram
 
 
 def value_by_profile(tables: dict, settings: Settings) -> figure.Figure:
-    """Draw the value of an order by profile."""
-    return value_of_groups(tables, "profile", "profiles", settings)
+    """Draw the value of an order by profile, in a panel for each class of income."""
+    drawn = value_of_groups(tables, "profile", "profiles", settings)
+    parts = drawn.data["group"].astype("str").str.rsplit(", ", n=1)
+    if (parts.str.len() < 2).any():
+        return drawn
+    data = drawn.data.assign(people=parts.str[0], income=parts.str[1])
+    order = [name.lower() for name in settings.flags["income_group"].labels]
+    place = data["income"].str.lower().map(dict(zip(order, range(len(order)), strict=True)))
+    data = data.assign(place=place.fillna(len(order)))
+    data = data.sort_values(["place", "people"], kind="stable", ignore_index=True)
+    data["people"] = pd.Categorical(data["people"], sorted(set(data["people"])))
+    data = data.drop(columns="place")
+    return replace(drawn, data=data, x="people", name_of="group", panel="income")
 
 
 def how_profiles_differ(seen: Evidence, settings: Settings) -> Finding:

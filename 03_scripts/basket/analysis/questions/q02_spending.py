@@ -44,7 +44,8 @@ QUESTION = Question(
     "should be advertised then?",
     part=WHEN,
 )
-MOST_DAYPART_ROWS = 12
+NO_HOUR_LEADS = "No hour is proven to take most of the money"
+CLOSE = 0.005  # shares of a day that read as one
 NO_PRICE = "No order line of an active customer has a price."
 
 
@@ -145,12 +146,16 @@ def _require_prices(table: pd.DataFrame) -> None:
 
 
 def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
-    """Draw the value of an order by hour."""
+    """Draw the value of an order by hour, while people are awake."""
     table = tables["spend_by_time"][where(period="hour")].rename(columns={"key": "hour"})
     _require_prices(table)
-    highest = table.sort_values("mean_order_value").iloc[-1]
+    table = table[table["hour"].between(*settings.waking_hours)]
+    if table.empty:
+        raise TooLittleData("No order of an active customer falls into waking hours.")
+    shown, left_out = figure.sure_enough(table, "mean_order_value")
+    highest = shown.sort_values("mean_order_value").iloc[-1]
     return figure.line(
-        table,
+        shown,
         x="hour",
         y="mean_order_value",
         name="order_value_by_hour",
@@ -159,14 +164,58 @@ def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
         else "The value of an order hardly depends on the hour"
         if (table["verdict"] == statistics.NO_DIFFERENCE).all()
         else "No hour is proven to hold larger or smaller orders",
-        subtitle="Mean value of an order by hour, active customers, "
-        + figure.with_intervals(settings),
+        subtitle="Mean value of an order by waking hour, active customers, "
+        + figure.with_intervals(settings)
+        + left_out,
         alt="Line of mean order value by hour with its interval. The highest estimate is "
         f"${highest['mean_order_value']:.2f} at {highest['name']}.",
         sources=("spend_by_time",),
         x_title="Hour of the day",
         y_title="US dollars an order",
-        number_format=figure.CENTS,
+        number_format=figure.DOLLARS,
+        so_what="Some hours hold orders of another size: offers of large baskets belong where they "
+        "are larger. Prices are invented."
+        if len(table[where(for_headline="yes")])
+        else "Choose hours by how many orders they bring, not by what an order is worth; prices "
+        "are invented.",
+    )
+
+
+def spend_by_hour(tables: dict, settings: Settings) -> figure.Figure:
+    """Draw the share of spend beside that of orders, by hour."""
+    table = tables["spend_by_time"][where(period="hour")].sort_values("key")
+    _require_prices(table)
+    top = table[table["ties_with_top"] == "yes"]["key"]
+    data = pd.DataFrame(
+        {
+            "hour": table["key"],
+            "share_of_orders": table["orders"] / table["orders"].sum(),
+            "share_of_spend": table["spend_share"],
+        }
+    )
+    apart = (data["share_of_orders"] - data["share_of_spend"]).abs().max()
+    few = len(top) <= HOURS / 2
+    most = f"Most is spent at {hours_in_words(top)}" if few else NO_HOUR_LEADS
+    follows = apart < CLOSE
+    return figure.columns(
+        data,
+        x="hour",
+        series=["share_of_orders", "share_of_spend"],
+        name="spend_by_hour",
+        title=f"{most}; spend follows the orders" if follows else most,
+        highlight=tuple(str(hour) for hour in top) if few else (),
+        subtitle="Share of the orders and of the spend of a day by hour, active customers"
+        + "; marked: hours not proven to differ from the highest" * few,
+        alt=f"Two columns per hour, of orders and of spend. {most}. The two shares of an hour "
+        f"differ by {100 * apart:.1f} percentage points at most.",
+        sources=("spend_by_time",),
+        x_title="Hour of the day",
+        y_title="Share",
+        number_format=figure.SHARE,
+        labels={"share_of_orders": "of orders", "share_of_spend": "of spend"},
+        so_what="No hour brings more money than its orders do: plan by orders."
+        if follows
+        else "Some hours bring more money than their orders do; prices are invented.",
     )
 
 
@@ -200,42 +249,48 @@ def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
         sources=("spend_by_time",),
         x_title="Day",
         y_title="Times the same customers' orders on other days",
+        band=figure.no_difference(settings),
+        so_what="A day whose interval lies in the grey band is worth neither more nor less; offers "
+        "of large baskets belong on a day right of it. Prices are invented.",
     )
 
 
 def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
-    """Draw what sells more than usual in some part of the day."""
+    """Draw what sells more or less than usual in each part of the day, where it is decided."""
     table = named_departments(tables["department_times"], settings)
-    table = table[table["reason"] == ""]
-    if table.empty:
+    if (table["reason"] != "").all():
         raise TooLittleData("No department has enough customers in any part of the day.")
     sure = confirmed_goods(tables["split_halves"])
-    popular = table.groupby("department")["lines"].sum().nlargest(MOST_DAYPART_ROWS).index
-    shown = list(dict.fromkeys([*sure["measure"], *popular]))[:MOST_DAYPART_ROWS]
-    of_sure = dict(zip(sure["measure"][::-1], sure["group"][::-1], strict=True))
-    best = table.sort_values("lift").groupby("department").tail(1)
-    named = [of_sure.get(name, "") for name in table["department"]]
-    best = best[~best["department"].isin(of_sure)]
-    best = pd.concat([table[table["daypart"] == named], best])
-    best = best[best["department"].isin(shown)].sort_values("lift", ascending=False, kind="stable")
-    best["when"] = best["department"] + ", " + best["daypart"].str.lower()
-    first = best.iloc[0]
-    return figure.dots(
-        best,
-        x="when",
-        y="lift",
-        name="departments_by_daypart",
-        title="No department is confirmed to sell more at one time of day"
+    data = figure.decided_first(table, rows="daypart", columns="department", ratio="lift")
+    title = (
+        "No department is confirmed to sell more at one time of day"
         if sure.empty
         else f"{sure['measure'].iloc[0].capitalize()} sells more "
-        f"{at_daypart(sure['group'].iloc[0])}",
-        subtitle="Share of order lines in each department's best part of the day, times its usual "
-        f"share, active customers, {figure.with_intervals(settings)}",
-        alt=f"Dots with intervals: each department's best part of the day. {first['when']} has "
-        f"{first['lift']:.2f} times the usual share of order lines.",
+        f"{at_daypart(sure['group'].iloc[0])}"
+    )
+    decided = data[~data["is_undecided"]]
+    farthest = decided.loc[decided["lift"].sort_values(kind="stable").index].tail(1)
+    said = "".join(
+        f" The highest ratio is {row.lift:.2f}, of {row.department} {at_daypart(row.daypart)}."
+        for row in farthest.itertuples()
+    )
+    return figure.heat(
+        data,
+        rows="daypart",
+        columns="department",
+        values="lift",
+        undecided="is_undecided",
+        name="departments_by_daypart",
+        title=title,
+        subtitle="Share of order lines of a department in a part of the day, times its usual "
+        "share, active customers; grey: undecided",
+        alt=f"Heat map of departments by part of the day; {len(decided)} of {len(data)} cells are "
+        f"decided.{said}",
         sources=("department_times", "split_halves"),
-        x_title="Department and part of the day",
+        x_title="Department",
         y_title="Times its usual share of order lines",
+        so_what="Grey cells cannot guide what to advertise when; of the others, blue ones sell "
+        "more than usual at that time, orange ones less.",
     )
 
 

@@ -28,6 +28,7 @@ QUESTION = Question(
 )
 ALL = "all departments"
 CUTS = ("third_dollars", "two_thirds_dollars")
+THIRDS = ("a third of lines", "two thirds of lines")
 
 
 def price_bands(counts: Counts) -> pd.DataFrame:
@@ -107,32 +108,52 @@ def _of_departments(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     return named_departments(table[table["department"] != ALL], settings)
 
 
-def money_by_range(tables: dict, settings: Settings) -> figure.Figure:
-    """Draw how much of each department's money lies in each price range, dearest first."""
-    departments = _of_departments(tables["department_prices"], settings)["department"]
-    table = tables["price_bands"]
-    ranges = [
-        name for name in settings.flags["price_range"].labels if name in set(table["price_range"])
-    ]
-    shares = table.pivot(index="department", columns="price_range", values="share_of_spend")
-    shares = shares[ranges].fillna(0).rename_axis(columns=None)
-    most = shares.loc[ALL].idxmax()
-    data = shares.loc[departments]
-    first, last = data.iloc[0], data.iloc[-1]
-    return figure.stacked_bars(
-        data.reset_index(),
-        x="department",
-        series=ranges,
+def spend_by_price(counts: Counts) -> pd.DataFrame:
+    """Say what is spent at which price: a row per whole dollar, active population.
+
+    A row holds the prices from `from_dollars` to a cent below the next dollar.
+    """
+    products = _priced(counts)
+    table = products.assign(from_dollars=products["cents"] // 100).groupby("from_dollars")
+    table = table.agg(products=("cents", "size"), lines=("lines", "sum"), cents=("spend", "sum"))
+    if len(table):
+        table = table.reindex(range(table.index.max() + 1), fill_value=0)
+    spend = dollars(table["cents"])
+    share = per(table["cents"], table["cents"].sum())
+    table = table.assign(spend=spend, share_of_spend=share).drop(columns="cents")
+    return table.rename_axis("from_dollars").reset_index()
+
+
+def prices_and_cuts(tables: dict, settings: Settings) -> figure.Figure:
+    """Draw what is spent at which price, with the simple cuts and those at thirds of the lines."""
+    named = _of_departments(tables["department_prices"], settings)
+    whole = tables["department_prices"].set_index("department").loc[ALL]
+    thirds = [whole[name] for name in CUTS]
+    table = tables["spend_by_price"]
+    flag = settings.flags["price_range"]
+    simple = [cut for cut in flag.cuts if cut <= table["from_dollars"].max()]
+    cuts = [(cut, f"simple cut ${cut:,.0f}") for cut in simple]
+    cuts += [(cut, f"{name} ${cut:,.2f}") for name, cut in zip(THIRDS, thirds, strict=True)]
+    low, high = (f"${cut:,.2f}" for cut in thirds)
+    return figure.histogram(
+        table,
+        x="from_dollars",
+        y="share_of_spend",
         name="price_ranges",
-        title=f"{most}: {shares.loc[ALL, most]:.0%} of all money, {data[most].min():.0%} to "
-        f"{data[most].max():.0%} of a department's",
-        subtitle="Share of spend in simple price ranges by department, active customers",
-        alt=f"Stacked bars of the money of each department by price range. {most} is the range of "
-        f"{first[most]:.0%} of what is spent on {first.name} and of {last[most]:.0%} of what is "
-        f"spent on {last.name}.",
-        sources=("price_bands", "department_prices"),
-        x_title="Department",
+        title=f"A third of order lines cost up to {low}, two thirds up to {high}",
+        subtitle="Share of spend by price in whole dollars, active customers; lines: the simple "
+        "cuts and those at a third and two thirds of the order lines",
+        alt=f"Histogram of spend by price. A third of the order lines cost up to {low}, two thirds "
+        f"up to {high}; the highest price of {len(named)} departments is "
+        f"${whole['highest_dollars']:,.2f}.",
+        sources=("spend_by_price", "department_prices"),
+        x_title="Price in US dollars",
         y_title="Share of spend",
+        number_format=figure.SHARE,
+        cuts=tuple(sorted(cuts)),
+        native=False,
+        so_what="The cuts at thirds part the order lines evenly; simple cuts are easier to "
+        "remember and hold unequal parts. Prices are invented.",
     )
 
 

@@ -117,28 +117,31 @@ def shares(tables: dict, settings: Settings) -> figure.Figure:
     """Draw each department's share of order lines."""
     named = _two_named(tables["department_reach"], settings)
     top, last = named.iloc[0], named.iloc[-1]
-    return figure.plain_bars(
-        tables["department_reach"][["department", "share", "lines"]],
+    return figure.bars(
+        named[["department", "share", "lines"]],
         x="department",
         series=["share"],
         name="departments",
         title=f"{top['department'].capitalize()} has {top['share']:.1%} of all order lines, "
         f"{last['department']} {last['share']:.2%}",
-        subtitle="Share of order lines by department, active customers",
+        subtitle="Share of order lines by department that has a name, active customers",
         alt=f"Bars of each department's share of order lines, from {top['department']} with "
         f"{top['share']:.1%} down to {last['department']} with {last['share']:.2%}.",
         sources=("department_reach",),
         x_title="Department",
         y_title="Share of order lines",
-        number_format=figure.SHARE,
+        number_format="0.0%",
+        so_what="Plan stock and delivery for the longest bars; what the shortest sell hardly moves "
+        "the total.",
     )
 
 
 def reach_and_orders(tables: dict, settings: Settings) -> figure.Figure:
     """Draw why departments are small: who buys from them, and how often."""
-    low = _two_named(tables["department_reach"], settings).nsmallest(1, "reach").iloc[0]
+    named = _two_named(tables["department_reach"], settings)
+    low = named.nsmallest(1, "reach").iloc[0]
     return figure.scatter(
-        tables["department_reach"],
+        named,
         name_of="department",
         x="reach",
         y="orders_per_buyer",
@@ -152,6 +155,9 @@ def reach_and_orders(tables: dict, settings: Settings) -> figure.Figure:
         x_title="Share of customers who have it in these orders",
         y_title="Orders with it per buyer",
         number_format="0.0",
+        is_log=bool((named["reach"] > 0).all()),
+        so_what="Departments at the left have few buyers: a first purchase is what they lack. "
+        "Those at the lower right have many, who seldom come back for them.",
     )
 
 

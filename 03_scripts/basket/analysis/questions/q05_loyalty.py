@@ -213,6 +213,8 @@ def shares_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the loyalty groups by customers and by orders."""
     require_histories(tables)
     table = tables["group_shares"][where(grouping="loyalty_flag")]
+    if table["customers"].min() < settings.privacy.smallest_group:
+        raise TooLittleData("A loyalty group has too few active customers to be shown.")
     last = table.iloc[-1]
     return figure.columns(
         table,
@@ -230,6 +232,8 @@ def shares_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
         y_title="Share",
         number_format=figure.SHARE,
         labels={"share_of_customers": "of customers", "share_of_orders": "of orders"},
+        so_what="Loyalty counts orders, so the loyal must have more of them; the share of orders "
+        "says how much rests on them.",
     )
 
 
@@ -256,6 +260,9 @@ def days_between(tables: dict, settings: Settings) -> figure.Figure:
         y_title="Share of gaps",
         number_format="0.0%",
         labels={"share": "each gap once", "mean_share": "each customer once"},
+        highlight=(str(last["label"]),),
+        so_what="Gaps differ too much for one day of reminders: let each customer's own usual gap "
+        "set it. Those in the last bar may be lost.",
     )
 
 

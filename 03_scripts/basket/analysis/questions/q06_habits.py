@@ -58,15 +58,7 @@ def habits_at_equal_orders(counts: Counts) -> pd.DataFrame:
 
 def reorders_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the reorder rate by loyalty, over all orders and over orders of the same numbers."""
-    every = tables["habits"][where(population="active", grouping=comparisons.LOYALTY)]
-    every = published_rows(tables, every, settings)
-    equal = tables["habits_at_equal_orders"].set_index("group")["reorder_rate"]
-    numbers = comparisons.equal_orders(settings)
-    data = every[["group", "reorder_rate"]].rename(columns={"reorder_rate": "all orders"})
-    data[numbers] = equal.reindex(data["group"].astype("str")).to_numpy()
-    data = data.dropna()
-    if len(data) < 2:
-        raise TooLittleData("No two loyalty groups have enough customers to be shown.")
+    data, numbers = _at_both(tables, "reorder_rate", settings)
     all_orders, equal_orders = (
         f"{100 * data[name].min():.0f}–{data[name].max():.0%}" for name in ("all orders", numbers)
     )
@@ -84,7 +76,47 @@ def reorders_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
         x_title="Loyalty",
         y_title="Reorder rate",
         number_format=figure.SHARE,
+        so_what="Who has ordered more can reorder more: only the columns at equal order numbers "
+        "compare the customers themselves.",
     )
+
+
+def lines_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
+    """Draw the lines of an order by loyalty, over all orders and over those of equal numbers."""
+    data, numbers = _at_both(tables, "mean_lines_per_order", settings)
+    all_orders, equal_orders = (
+        f"{data[name].min():.1f} to {data[name].max():.1f}" for name in ("all orders", numbers)
+    )
+    return figure.columns(
+        data,
+        x="group",
+        series=["all orders", numbers],
+        name="lines_by_loyalty",
+        title=f"An order holds {all_orders} lines by loyalty; in {numbers}, {equal_orders}",
+        subtitle=f"Order lines of an order, over all orders and in {numbers}, active customers",
+        alt=f"Columns by loyalty group: an order holds {all_orders} lines over all orders and "
+        f"{equal_orders} in {numbers}.",
+        sources=("habits", "habits_at_equal_orders"),
+        x_title="Loyalty",
+        y_title="Order lines an order",
+        number_format="0.0",
+        so_what="What grows with loyalty is the number of orders; whether the basket grows too, "
+        "the columns at equal order numbers say.",
+    )
+
+
+def _at_both(tables: dict, measure: str, settings: Settings) -> tuple[pd.DataFrame, str]:
+    """Pair each loyalty group's habit over all orders with that at equal order numbers."""
+    every = tables["habits"][where(population="active", grouping=comparisons.LOYALTY)]
+    every = published_rows(tables, every, settings)
+    equal = tables["habits_at_equal_orders"].set_index("group")[measure]
+    numbers = comparisons.equal_orders(settings)
+    data = every[["group", measure]].rename(columns={measure: "all orders"})
+    data[numbers] = equal.reindex(data["group"].astype("str")).to_numpy()
+    data = data.dropna()
+    if len(data) < 2:
+        raise TooLittleData("No two loyalty groups have enough customers to be shown.")
+    return data, numbers
 
 
 def habits_by_loyalty(seen: Evidence, settings: Settings) -> Finding:

@@ -35,7 +35,7 @@ def effects_by_attribute(tables: dict, settings: Settings) -> figure.Figure:
     proven = table[where(for_headline="yes")]
     first, smallest = table.iloc[0], settings.statistics.effects.epsilon_squared[0]
     equal = "; all but income at equal income" if comparisons.INCOME in held.values() else ""
-    return figure.bars(
+    return figure.dots(
         table,
         x="grouping",
         y="effect",
@@ -46,16 +46,18 @@ def effects_by_attribute(tables: dict, settings: Settings) -> figure.Figure:
         "is worth"
         if len(proven)
         else "No attribute is proven to go with what an order is worth",
-        subtitle=f"Epsilon squared of order value by attribute{equal}, active customers, "
-        f"{figure.with_intervals(settings)}; below {smallest:g} (dashed) a difference "
-        "does not matter",
-        alt=f"Bars of epsilon squared with intervals; the largest, {first['grouping']}, is "
-        f"{first['effect']:.4f}.",
+        subtitle=f"Share of the differences in order value that each attribute explains{equal}, "
+        f"active customers, {figure.with_intervals(settings)}; grey: too small to matter",
+        alt=f"Dots with intervals by attribute; the highest estimate is that of "
+        f"{first['grouping']}, {first['effect']:.2%} of how order values differ.",
         sources=("tests",),
         x_title="Attribute",
-        y_title="Epsilon squared",
-        number_format="0.000",
-        reference=smallest,
+        y_title="Share of the differences in order value explained",
+        number_format=figure.SHARE,
+        reference=None,
+        band=(0.0, smallest),
+        so_what="An attribute that stays in the grey band cannot guide offers of large baskets. "
+        "Customers are invented: this shows the method.",
     )
 
 

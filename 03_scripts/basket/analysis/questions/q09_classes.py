@@ -126,7 +126,7 @@ def goods_by_income(tables: dict, settings: Settings) -> figure.Figure:
     top = data.iloc[0]
     proven = table[table["measure"].isin(chosen)][where(for_headline="yes")]
     told = set(telling_goods(tables, settings)) & set(chosen)
-    return figure.plain_bars(
+    return figure.dots_of_classes(
         data,
         x="department",
         series=groups,
@@ -137,14 +137,15 @@ def goods_by_income(tables: dict, settings: Settings) -> figure.Figure:
         else "No department shown is proven to be bought more or less by income",
         subtitle="A department's share of the group's order lines, times the others' share, active "
         "customers, " + figure.with_intervals(settings),
-        alt="Bars of share of order lines by income group, times the others' share, for the "
+        alt="Dots of the share of order lines by income group, times the others' share, for the "
         f"departments that differ most; in {words.goods(top['department'])} the groups run from "
         f"{min(top[groups]):.2f} to {max(top[groups]):.2f}.",
         sources=("department_lifts",),
         x_title="Department",
         y_title="Times the others' share of order lines",
-        number_format=figure.RATIO,
-        reference=1.0,
+        band=figure.no_difference(settings),
+        so_what="A department in which the three classes lie apart is one that income goes with. "
+        "Incomes are invented: this shows the method.",
     )
 
 
@@ -154,6 +155,7 @@ def mean_income_by_age(tables: dict, settings: Settings) -> figure.Figure:
     data = data[data["customers"] >= settings.privacy.smallest_group]
     if data.empty:
         raise TooLittleData("No age has enough customers with an income to be shown.")
+    data, left_out = figure.sure_enough(data, "mean_income")
     runs = f"runs from ${data['mean_income'].min():,.0f} to ${data['mean_income'].max():,.0f}"
     step = tables["bands"][
         where(attribute="age", measure="income", method="proposed", confirmed="yes")
@@ -167,12 +169,15 @@ def mean_income_by_age(tables: dict, settings: Settings) -> figure.Figure:
         if step.empty
         else f"Invented incomes have a step at age {_listed(step['cuts'].iloc[0])}",
         subtitle="Mean invented income by age, active customers, "
-        + figure.with_intervals(settings),
+        + figure.with_intervals(settings)
+        + left_out,
         alt=f"Line of mean invented income by age; it {runs} a year.",
         sources=("income_by_age",),
         x_title="Age in years",
         y_title="US dollars a year",
         number_format=figure.DOLLARS,
+        so_what="Classes of age are worth cutting where income steps, not in between. Ages and "
+        "incomes are invented.",
     )
 
 

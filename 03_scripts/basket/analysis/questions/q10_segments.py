@@ -25,6 +25,7 @@ from basket.analysis.finding import (
 from basket.analysis.measures import OF_ORDERS
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions.group_differences import highest
+from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.statistics import ratios
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
@@ -146,21 +147,27 @@ def basket_labels(counts: Counts) -> pd.DataFrame:
 
 
 def mix_of_segments(tables: dict, settings: Settings) -> figure.Figure:
-    """Draw each segment's share of customers, orders and lines."""
+    """Draw each segment's share of customers, orders and lines, in a panel for each rhythm."""
     table = _published(tables["segments"], settings)
     most = table.sort_values("share_of_lines").iloc[-1]
-    return figure.plain_bars(
-        table[["segment", *SHARES[:3]]],
-        x="segment",
+    data = table[["segment", *SHARES[:3]]]
+    parts = data["segment"].astype("str").str.partition(" ")
+    data = data.assign(rhythm=parts[0], basket=parts[2])
+    return figure.bars(
+        data,
+        x="basket",
         series=list(SHARES[:3]),
         name="segments",
+        name_of="segment",
+        panel="rhythm",
+        native=False,
         title=f"{most['segment']}: {most['share_of_customers']:.0%} of customers, "
         f"{most['share_of_lines']:.0%} of order lines",
         subtitle="Share of customers, orders and order lines by segment, active customers",
         alt=f"Bars by segment of habits; {most['segment']} has the most order lines, "
         f"{most['share_of_lines']:.1%}, of {most['share_of_customers']:.1%} of customers.",
         sources=("segments",),
-        x_title="Segment",
+        x_title="Basket",
         y_title="Share",
         number_format=figure.SHARE,
         labels={
@@ -168,6 +175,44 @@ def mix_of_segments(tables: dict, settings: Settings) -> figure.Figure:
             "share_of_orders": "of orders",
             "share_of_lines": "of order lines",
         },
+        so_what="A segment whose share of lines is above its share of customers carries more than "
+        "its weight: keep its rhythm before winning others.",
+    )
+
+
+def goods_by_segment(tables: dict, settings: Settings) -> figure.Figure:
+    """Draw what each segment buys more or less of than the others, where it is decided."""
+    table = tables["department_lifts"]
+    table = table[where(grouping="segment")].rename(
+        columns={"group_a": "segment", "measure": "department", "effect": "ratio"}
+    )
+    table = named_departments(table, settings)
+    table = table[table["segment"].isin(_published(tables["segments"], settings)["segment"])]
+    if table.empty or (table["reason"].fillna("") != "").all():
+        raise TooLittleData("No segment has enough customers for its goods to be compared.")
+    data = figure.decided_first(table, rows="segment", columns="department", ratio="ratio")
+    proven = data[~data["is_undecided"] & data["is_proven"]]
+    most = proven.loc[proven["ratio"].sort_values(kind="stable").index].tail(1)
+    title = "".join(
+        f"{row.segment}: {row.ratio:.1f} times the others' share of {row.department}"
+        for row in most.itertuples()
+    )
+    return figure.heat(
+        data.drop(columns="is_proven"),
+        rows="segment",
+        columns="department",
+        values="ratio",
+        undecided="is_undecided",
+        name="goods_by_segment",
+        title=title or "No segment is proven to buy more or less of any department",
+        subtitle="A department's share of the segment's order lines, times that of the others, "
+        "active customers; grey: undecided",
+        alt=f"Heat map of departments by segment; {int((~data['is_undecided']).sum())} of "
+        f"{len(data)} cells are decided, {len(proven)} of them proven to differ.",
+        sources=("department_lifts", "segments"),
+        x_title="Department",
+        y_title="Times the others' share of order lines",
+        so_what="Offer a segment what it buys more of than the others; grey cells say nothing.",
     )
 
 
@@ -196,8 +241,10 @@ def what_foretells(tables: dict, settings: Settings) -> figure.Figure:
         sources=("segment_gain",),
         x_title="Grouping",
         y_title="Share explained",
-        number_format="0.00",
+        number_format=figure.SHARE,
         reference=0.0,
+        so_what="Address customers by the grouping that foretells what they do next; one whose "
+        "interval reaches 0 foretells nothing.",
     )
 
 

@@ -233,11 +233,14 @@ def _some_pairs(tables: dict) -> pd.DataFrame:
 def strongest_pairs(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the pairs of the finding's kind: how much more often than basket size explains."""
     table = _some_pairs(tables).dropna(subset="lift_given_size_low").head(10)
+    table = table[table["lift_given_size_low"] > 0]
+    table = table.sort_values("lift_given_size_low", ascending=False, kind="stable")
     if table.empty:
         raise TooLittleData("No two products are bought together by enough customers.")
     names = zip(table["product_name_a"], table["product_name_b"], strict=True)
     table = table.assign(pair=[f"{_short(a)} + {_short(b)}" for a, b in names])
     first, proven = table.iloc[0], (table["candidate"] == "yes").sum()
+    candidates = tuple(table.loc[table["candidate"] == "yes", "pair"])
     times = f"{first['lift_given_size']:.1f} times as often as basket size explains"
     are = "1 pair is a candidate" if proven == 1 else f"{proven} pairs are candidates"
     return figure.dots(
@@ -255,6 +258,10 @@ def strongest_pairs(tables: dict, settings: Settings) -> figure.Figure:
         x_title="Pair",
         y_title="Times as often as basket size explains",
         number_format="0.0",
+        highlight=candidates,
+        is_log=True,
+        so_what="Pairs stand by the lower end of their intervals, the least that is sure. A pair "
+        "bought together anyway may need no offer: that is what a trial tells.",
     )
 
 

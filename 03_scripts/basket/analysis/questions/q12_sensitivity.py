@@ -217,38 +217,36 @@ def labels_by_threshold(tables: dict, settings: Settings) -> figure.Figure:
     table = table[table["unit"] == UNIT_OF["customer"]].dropna(subset=["changed"])
     if table.empty:
         raise TooLittleData("No threshold that labels customers can be moved.")
-    data = table.pivot_table(
-        index="setting",
-        columns=np.where(table["changed"] < table["base"], "a fifth lower", "a fifth higher"),
-        values="share_relabelled",
-        aggfunc="max",
-    ).fillna(0.0)
-    data = data.loc[data.max(axis=1).sort_values(ascending=False, kind="stable").index]
-    data = data.reset_index()
+    data = table.groupby("setting")["share_relabelled"].max().fillna(0.0)
+    data = data.sort_values(ascending=False, kind="stable").reset_index()
     base = table.groupby("setting")["base"].first()
     deciding = set(table.loc[table["headlines_changed"] > 0, "setting"])
+    words = {name: threshold_in_words(name, base[name]) for name in data["setting"]}
+    first = words[data["setting"].iloc[0]]
+    changing = tuple(f"{words[name]} (a conclusion changes)" for name in sorted(deciding))
     data["setting"] = [
-        threshold_in_words(name, base[name]) + " (a conclusion changes)" * (name in deciding)
-        for name in data["setting"]
+        words[name] + " (a conclusion changes)" * (name in deciding) for name in data["setting"]
     ]
-    series = [name for name in ("a fifth lower", "a fifth higher") if name in data]
-    first = data.iloc[0]
-    label = first["setting"].removesuffix(" (a conclusion changes)")
-    return figure.plain_bars(
+    said = "change a conclusion" if len(deciding) > 1 else "changes a conclusion"
+    return figure.bars(
         data,
         x="setting",
-        series=series,
+        series=["share_relabelled"],
         name="sensitivity",
-        title=f"The most fragile label is “{label}”",
-        subtitle="Share of customers who get another label when a threshold moves by a fifth, all "
-        "customers",
-        alt=f"Bars by threshold; moving {label} by a fifth relabels up to "
-        f"{max(first[series]):.0%} of customers. Of the thresholds shown, {len(deciding)} change a "
-        "conclusion.",
+        title=f"Moved by a fifth, {len(deciding) or 'none'} of {len(data)} thresholds of labels "
+        f"{said}",
+        highlight=changing,
+        subtitle="Share of customers who get another label when a threshold moves by a fifth, "
+        "whichever way changes more, all customers",
+        alt=f"Bars by threshold; moving {first} by a fifth relabels up to "
+        f"{data['share_relabelled'].max():.0%} of customers. Of the thresholds shown, "
+        f"{len(deciding) or 'none'} {said}.",
         sources=("sensitivity",),
         x_title="Threshold",
         y_title="Share of customers",
         number_format=figure.SHARE,
+        so_what="A long bar alone is no worry: what counts is whether a conclusion changes with "
+        "the label.",
     )
 
 

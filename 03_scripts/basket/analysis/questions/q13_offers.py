@@ -278,6 +278,10 @@ def precision_by_source(tables: dict, settings: Settings) -> figure.Figure:
         sources=("offers",),
         x_title="List",
         y_title="Share of suggestions that hit",
+        number_format=figure.SHARE,
+        reference=None,
+        so_what="Suggest from the list that hits most often; hits that would have come anyway are "
+        "what a trial takes off.",
     )
 
 

@@ -7,6 +7,7 @@ needs follows from how much customers differ, which this data tells.
 """
 
 import math
+import textwrap
 from statistics import NormalDist
 
 import numpy as np
@@ -173,10 +174,12 @@ def customers_per_arm(mean: float, deviation: float, lift: float, settings: Sett
 def sizes_by_lift(tables: dict, settings: Settings) -> figure.Figure:
     """Draw how many customers each arm needs, by action, for the smallest lift."""
     table = _smallest_lift(tables)
-    data = table.assign(trial=table["finding"] + ", " + table["outcome"])
+    where_counted = table["outcome"].map({ALL_ORDERS: ""}).fillna(" (windows)")
+    actions = [textwrap.shorten(action, 38, placeholder="…") for action in table["action"]]
+    data = table.assign(trial=actions + where_counted)
     data = data.sort_values("customers_per_arm", ascending=False, ignore_index=True)
     least = data.iloc[-1]
-    return figure.plain_bars(
+    return figure.bars(
         data[["trial", "customers_per_arm"]],
         x="trial",
         series=["customers_per_arm"],
@@ -190,6 +193,9 @@ def sizes_by_lift(tables: dict, settings: Settings) -> figure.Figure:
         sources=("trial_plan",),
         x_title="Action and outcome",
         y_title="Customers an arm",
+        highlight=tuple(data.loc[data["customers_per_arm"] == least["customers_per_arm"], "trial"]),
+        so_what="Try first what needs the fewest customers; the more rarely the counted orders "
+        "come, the more customers it takes.",
     )
 
 

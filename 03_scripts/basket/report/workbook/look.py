@@ -6,19 +6,10 @@ from openpyxl.styles import Border, PatternFill, Side
 from openpyxl.styles import Font as UnorderedFont
 
 from basket.project.settings import Settings
+from basket.report.colours import mix
 from basket.report.workbook.measure_text import TEXT_SIZE
 
 FONT = "Arial"
-
-
-def mix(colour: str, paper: str, share: float) -> str:
-    """Mix a share of a colour with paper, both given as #RRGGBB; return the tint as FFRRGGBB."""
-    pair = zip(_rgb(colour), _rgb(paper), strict=True)
-    return "FF" + "".join(f"{round(a * share + b * (1 - share)):02X}" for a, b in pair)
-
-
-def _rgb(colour: str) -> tuple[int, ...]:
-    return tuple(int(colour.lstrip("#")[i : i + 2], 16) for i in (0, 2, 4))
 
 
 class Font(UnorderedFont):
@@ -49,7 +40,7 @@ class Look:
     def fill(self, colour: str, share: float = 1) -> PatternFill:
         """Return a fill in a tint of one of the palette's colours."""
         palette = self.settings.palette
-        tint = mix(getattr(palette, colour), palette.paper, share)
+        tint = "FF" + mix(getattr(palette, colour), palette.paper, share).lstrip("#")
         return PatternFill("solid", start_color=tint, end_color=tint)
 
     def side(self, colour: str = "grid", style: str = "thin") -> Side:

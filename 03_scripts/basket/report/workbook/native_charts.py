@@ -18,7 +18,7 @@ from openpyxl.chart.error_bar import ErrorBars
 from openpyxl.chart.label import DataLabel, DataLabelList
 from openpyxl.chart.layout import Layout, ManualLayout
 from openpyxl.chart.legend import Legend
-from openpyxl.chart.marker import Marker
+from openpyxl.chart.marker import DataPoint, Marker
 from openpyxl.chart.series import Series, SeriesLabel, XYSeries
 from openpyxl.chart.shapes import GraphicalProperties
 from openpyxl.chart.text import RichText, Text
@@ -29,12 +29,12 @@ from openpyxl.drawing.line import LineProperties
 from openpyxl.utils import get_column_letter
 
 from basket.project.settings import Palette
+from basket.report.colours import RAMPS, ramp
 from basket.report.workbook.look import FONT
 from basket.report.workbook.page import Place
 
 KINDS = ("column", "bar", "stacked_bar", "line", "scatter")
-SERIES_COLOURS = ("accent", "contrast", "third", "fourth")
-MOST_SERIES = len(SERIES_COLOURS)
+MOST_SERIES = max(RAMPS)
 POINTS = 100  # a chart gives sizes in hundredths of a point
 EMU_PER_POINT = 12_700
 TITLE_SIZE, TEXT_SIZE = 11, 10
@@ -46,6 +46,7 @@ NOTHING_ELSE = dict.fromkeys(  # in the label of a point
     ("showLegendKey", "showCatName", "showSerName", "showPercent", "showBubbleSize"), False
 )
 MOST_STEPS = 6  # of an axis whose ends are ours
+LOG_END = 1.0  # where a logarithmic axis of shares ends
 STEPS = (1, 2, 2.5, 5, 10)  # times a power of ten
 
 
@@ -78,15 +79,23 @@ def build(figure: dict, data: Range, headings: dict[str, str], palette: Palette)
         raise ValueError(f"{figure['name']}: a chart shows 1 to {MOST_SERIES} series")
     style = Style(palette, _distinct(spec.get("number_format") or "General", data, names))
     chart = _empty(kind)
-    for name, colour in zip(names, SERIES_COLOURS, strict=False):
+    named = [
+        row
+        for row, name in enumerate(map(str, data.values[figure.get("name_of") or spec["x"]]))
+        if name in figure.get("highlight", ())
+    ]
+    hues = [ramp(palette, len(names), colour) for colour in ("accent", "contrast")]
+    for name, hue, marked in zip(names, *hues, strict=True):
         series = _series(kind, data, spec["x"], name, headings.get(name, name), style)
-        _colour(series, kind, style.colour(colour), style)
+        _colour(series, kind, hue.lstrip("#"), style)
+        if kind != "line":
+            series.dPt = [_marked(row, kind, marked.lstrip("#"), style) for row in named]
         interval = (spec.get("intervals") or {}).get(name)
         if interval:
             series.errBars = _error_bars(data, name, kind, style)
         chart.series.append(series)
     if kind == "scatter":
-        _name_points(chart.series[0], data, spec, style)
+        _name_points(chart.series[0], data, spec, named, style)
     chart.title = _title(figure["title"], style, TITLE_SIZE, bold=True)
     chart.title.layout = Layout(ManualLayout(xMode="edge", yMode="edge", x=0.01, y=0.02))
     chart.legend = _legend(style) if len(names) > 1 else None
@@ -212,6 +221,14 @@ def _colour(series, kind: str, colour: str, style: Style) -> None:
     series.graphicalProperties = GraphicalProperties(ln=drawn if kind == "line" else hidden)
 
 
+def _marked(row: int, kind: str, colour: str, style: Style) -> DataPoint:
+    """Give the point of a row that the title names the contrasting hue."""
+    fill = GraphicalProperties(solidFill=colour, ln=LineProperties(solidFill=style.colour("paper")))
+    if kind == "scatter":
+        return DataPoint(idx=row, marker=Marker("circle", size=9, spPr=fill))
+    return DataPoint(idx=row, invertIfNegative=False, spPr=fill)
+
+
 def below_column(name: str) -> str:
     """Name the column that says how far the interval of a series reaches below its value."""
     return f"{name} (interval below)"
@@ -259,31 +276,37 @@ class PointLabel(DataLabel):
         self.tx = text
 
 
-def _name_points(series, data: Range, spec: dict, style: Style) -> None:
-    """Write names beside the points of a scatter, as far as there is room for them."""
+def _name_points(series, data: Range, spec: dict, named: list[int], style: Style) -> None:
+    """Write names beside the points of a scatter as there is room, those of the title first."""
     columns = data.values.items()
     names = next((list(v) for _, v in columns if all(isinstance(one, str) for one in v)), None)
     if names is None:
         return
-    across, up = (_scaled(data.values[name]) for name in (spec["x"], spec["series"][0]))
+    across, up = data.values[spec["x"]], _scaled(data.values[spec["series"][0]])
+    across = _on_log(across) if spec.get("is_log") else _scaled(across)
     labels = [
         PointLabel(
             place,
-            _title(names[place], style, TEXT_SIZE).tx,
+            _title(names[place], style, TEXT_SIZE, bold=place in named).tx,
             dLblPos=side,
             showVal=True,
             **NOTHING_ELSE,
         )
-        for place, side in sorted(sides_with_room(across, up).items())
+        for place, side in sorted(sides_with_room(across, up, named).items())
     ]
     series.dLbls = DataLabelList(dLbl=labels, showVal=False, **NOTHING_ELSE)
 
 
-def sides_with_room(across: list[float], up: list[float]) -> dict[int, str]:
-    """Find the side of each point (r, l) on which its name hides no other point or name."""
+def sides_with_room(across: list[float], up: list[float], first: list[int] = ()) -> dict[int, str]:
+    """Find the side of each point (r, l) on which its name hides no other point or name.
+
+    The points of `first` choose before the others.
+    """
     taken = [(x - POINT_WIDTH, x + POINT_WIDTH, y) for x, y in zip(across, up, strict=True)]
     found = {}
-    for place in sorted(range(len(up)), key=lambda place: -abs(up[place] - 0.5)):
+    for place in sorted(
+        range(len(up)), key=lambda place: (place not in first, -abs(up[place] - 0.5))
+    ):
         x, y = across[place], up[place]
         for side, box in (
             ("r", (x + POINT_WIDTH, x + LABEL_WIDTH)),
@@ -298,6 +321,18 @@ def sides_with_room(across: list[float], up: list[float]) -> dict[int, str]:
                 taken.append((*box, y))
                 break
     return found
+
+
+def _least_tick(shares: pd.Series) -> float:
+    """Return the power of ten below the least of some shares: where a logarithmic axis starts."""
+    return 10.0 ** math.floor(math.log10(shares.astype(float).min()))
+
+
+def _on_log(shares: pd.Series) -> list[float]:
+    """Scale shares to places between 0 and 1 of a logarithmic axis."""
+    logs = shares.astype(float).map(math.log10)
+    low = math.log10(_least_tick(shares))
+    return list((logs - low) / (math.log10(LOG_END) - low))
 
 
 def _scaled(values: pd.Series) -> list[float]:
@@ -377,6 +412,9 @@ def _axes(chart: ChartBase, spec: dict, data: Range, style: Style, *, gridlines:
         chart.y_axis.graphicalProperties = GraphicalProperties(ln=LineProperties(noFill=True))
     if kind in ("column", "bar", "stacked_bar"):
         chart.y_axis.scaling.min = 0
+    if kind == "bar" and not spec.get("intervals"):
+        highest = data.values[spec["series"]].astype(float).max(axis=None)
+        chart.y_axis.majorUnit = round_step(float(highest) / MOST_STEPS)
     if kind != "scatter":
         chart.x_axis.tickLblSkip = 1
     if spec.get("intervals"):
@@ -390,6 +428,10 @@ def _axes(chart: ChartBase, spec: dict, data: Range, style: Style, *, gridlines:
         chart.x_axis.scaling.max = 1 if shares else None
         chart.x_axis.numFmt.sourceLinked = False
         chart.x_axis.scaling.min = chart.y_axis.scaling.min = 0
+        if spec.get("is_log"):
+            scaling = chart.x_axis.scaling
+            scaling.logBase, scaling.max = 10, LOG_END
+            scaling.min = _least_tick(data.values[spec["x"]])
 
 
 def _make_room_for_intervals(axis, kind: str, intervals: dict, values: pd.DataFrame) -> None:

@@ -366,9 +366,12 @@ class Page:
         cell = self.write(row, column, title, font=font, align=align)
         cell.fill = self.look.fill("grid", 0.45)
         cell.border = Border(bottom=self.look.side("ink"))
-        upwards = text_width(title, bold=True) * POINTS_PER_PIXEL + 10
         across = self.height_of(title if wraps else "", column, font, align.indent) + 2
-        self.set_height(row, upwards if turned else across)
+        self.set_height(row, self.height_upwards(title) if turned else across)
+
+    def height_upwards(self, title: str) -> float:
+        """Return the height in points of a header that is written upwards."""
+        return text_width(title, bold=True) * POINTS_PER_PIXEL + 10
 
     def _body(
         self,

@@ -11,7 +11,7 @@ from basket.report.workbook.values import heading, plain
 
 DATA_WIDTHS = (31.0, *([13.0] * 6), 31.0, *([13.0] * 5))
 LEFT_BAND, RIGHT_BAND = range(1, 7), range(8, 14)  # columns of tables side by side
-SLACK = 15  # points that the left columns leave: rows beside each other are higher
+SLACK = 60  # points that the left columns leave: rows beside each other are higher
 TITLES, GAP = (16, 14), 10  # points: of title and source, and of what parts two tables
 CLOSER = ROW_PADDING - 1  # points by which the rows of a dense table are lower
 

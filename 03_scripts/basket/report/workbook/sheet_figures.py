@@ -10,8 +10,7 @@ from openpyxl.drawing.image import Image
 from openpyxl.drawing.spreadsheet_drawing import AnchorMarker, OneCellAnchor
 from openpyxl.drawing.xdr import XDRPositiveSize2D
 from openpyxl.formatting.rule import ColorScaleRule
-from openpyxl.styles import Alignment
-from openpyxl.utils import get_column_letter
+from openpyxl.styles import Alignment, Border
 
 from basket.analysis.questions import QUESTIONS
 from basket.report.workbook import native_charts
@@ -19,21 +18,27 @@ from basket.report.workbook.measure_text import POINTS_PER_PIXEL
 from basket.report.workbook.page import Book, Page, Place
 from basket.report.workbook.plain_words import sources_in_words
 from basket.report.workbook.sheets import CHART_DATA, FIGURES
-from basket.report.workbook.shown_figures import HEAT_COLUMNS, ShownFigure
+from basket.report.workbook.shown_figures import COUNTED, HEAT_COLUMNS, ShownFigure
 from basket.report.workbook.values import heading, is_number, plain
 
 WIDTHS = (66.0, *([5.6] * HEAT_COLUMNS))
 PANEL_HEIGHT, MOST_ADDED = 150, 140  # points: the least, and what may be added to fill the page
-BAR_HEIGHT, BARS_BESIDE = 11.0, 82  # points: each bar of a horizontal chart, and the rest
+BAR_HEIGHT, BARS_BESIDE = 12.25, 82  # points: each bar of a horizontal chart, and the rest
 PANEL_MARGIN, TEXT_MARGIN = 8, 3
-HEAT_BESIDE, GAP = 150, 10  # points: the texts of a heat map, and what parts two figures
-ROW_HEIGHT = 16  # points, of a heat map
+HEAT_BESIDE, GAP = 110, 10  # points: the texts of a heat map, and what parts two figures
+ROW_HEIGHT, MOST_HIGHER = 16, 6  # points, of a row of a heat map; what may be added to it
 IMAGE_DPI = 150
 PIXELS_PER_INCH = 96
+ALL = "All"  # the share of a row or column of a heat map of counts
+RATIOS = ("lift", "ratio")  # measures of heat maps whose middle is 1
+BESIDE = {"top": (-1, 0), "bottom": (1, 0), "left": (0, -1), "right": (0, 1)}  # rows, columns
 EMU_PER_PIXEL = 9_525
 MOST_IN_A_CELL = 10_000
 WIDEST_IN_A_CELL = 4  # characters
-HIGHER = {"scatter": 1.2, "image": 1.2}  # times the height of a panel
+TWO_DIGITS = 9.995
+FAINT = 1.5  # a ratio whose tint is full, if none is farther from 1
+SCATTER_HIGHER = 1.2  # times the height of a panel
+LEAST_SCALE = 0.72  # of an image, whose words are as large as those of a chart at 1
 
 
 def write_figures(book: Book, figures: list[ShownFigure], images: Path) -> Page:
@@ -46,20 +51,23 @@ def write_figures(book: Book, figures: list[ShownFigure], images: Path) -> Page:
     )
     page.space(4)
     contents = _write_list(page, figures)
-    heights = [_least_height(page, figure) for figure in figures]
+    heights = [_least_height(page, figure, images) for figure in figures]
     above, room = sum(page.heights.values()), page.page_height - GAP
     for places in evenly(heights, room, above):
         left = room - above - sum(heights[place] for place in places)
-        added = min(max(left, 0) / len(places), MOST_ADDED)
+        higher = {place: min(left, _most_added(figures[place])) for place in places}
+        panels = [place for place in places if not figures[place].heat]
+        left -= sum(higher[place] for place in places if figures[place].heat)
+        higher |= {place: min(max(left, 0) / len(panels), MOST_ADDED) for place in panels}
         if not above:
             page.new_page()
         for place in places:
             figure = figures[place]
             figure.row = page.row
             if figure.heat:
-                _write_heat(page, figure, added)
+                _write_heat(page, figure, higher[place])
             else:
-                _write_panel(page, figure, images, added)
+                _write_panel(page, figure, images, higher[place])
             page.link(figure.title_cell, FIGURES, figure.row)
             page.space(GAP)
         above = 0
@@ -107,12 +115,14 @@ def evenly(heights: list[float], room: float, above: float) -> list[range]:
     return found
 
 
-def _least_height(page: Page, figure: ShownFigure) -> float:
+def _least_height(page: Page, figure: ShownFigure, images: Path) -> float:
     """Return the height in points that a figure needs, with the gap below it."""
     if figure.heat:
-        return HEAT_BESIDE + ROW_HEIGHT * len(figure.data) + GAP
+        rows = len(figure.data) + _is_counted(figure)
+        header = max(page.height_upwards(name) for name in _turned(figure) or ("",))
+        return HEAT_BESIDE + header + ROW_HEIGHT * rows + GAP
     texts = sum(_text_height(page, *caption) for caption in _captions(figure) if caption[0])
-    return max(texts, _panel_height(figure, page.page_height) + PANEL_MARGIN) + GAP
+    return max(texts, _panel_height(figure, page.page_height, images) + PANEL_MARGIN) + GAP
 
 
 def _question(figure: ShownFigure) -> tuple[str, str]:
@@ -123,17 +133,18 @@ def _question(figure: ShownFigure) -> tuple[str, str]:
 
 
 def _captions(figure: ShownFigure) -> list[tuple[str, dict]]:
-    """List the texts beside a figure, each with its font; a chart has its title inside."""
+    """List the texts beside a figure, each with its font; a chart or image has its title inside.
+
+    An image holds its subtitle, too.
+    """
     spec = figure.spec
     label, question = _question(figure)
     so_what = spec["so_what"].removeprefix("So what:").strip()
     sheet = f"; numbers on sheet {CHART_DATA}" if figure.place else ""
-    heading = {"size": 11, "bold": True}
     return [
-        (label, {"colour": "accent", **heading}),
+        (label, {"colour": "accent", "size": 11, "bold": True}),
         (question, {"bold": True}),
-        *([] if figure.chart else [(spec["title"], heading)]),
-        (spec["subtitle"], {"colour": "muted"}),
+        *([(spec["subtitle"], {"colour": "muted"})] if figure.chart else []),
         (f"So what: {so_what}", {}),
         (" ".join(note for note in figure.notes if note), {"colour": "muted"}),
         (f"Source: {sources_in_words(spec['sources'])}{sheet}", {"colour": "muted"}),
@@ -157,7 +168,7 @@ def _write_panel(page: Page, figure: ShownFigure, images: Path, added: float) ->
             page.link(cell, CHART_DATA, figure.place.header - 2, min(figure.place.columns.values()))
         height += page.heights[page.row]
         page.row += 1
-    wanted = _panel_height(figure, page.page_height) + added
+    wanted = _panel_height(figure, page.page_height, images) + added
     width = page.pixels(2, len(WIDTHS)) - 12
     drawing, size = _drawing(figure, picture, page, (width, round(wanted / POINTS_PER_PIXEL)))
     wanted = size[1] * POINTS_PER_PIXEL if drawing else 0
@@ -177,12 +188,15 @@ def _write_panel(page: Page, figure: ShownFigure, images: Path, added: float) ->
         page.sheet.add_image(drawing)
 
 
-def _panel_height(figure: ShownFigure, page_height: float) -> float:
+def _panel_height(figure: ShownFigure, page_height: float, images: Path) -> float:
+    if not figure.chart:
+        inches = Image(images / figure.spec["image"]).height / IMAGE_DPI
+        return inches * PIXELS_PER_INCH * POINTS_PER_PIXEL * LEAST_SCALE
     if figure.chart and figure.chart["kind"] in ("bar", "stacked_bar"):
         series = len(figure.chart["series"]) if figure.chart["kind"] == "bar" else 1
         bars = figure.drawn * (1 + 0.5 * (series - 1))
         return min(max(PANEL_HEIGHT, BARS_BESIDE + bars * BAR_HEIGHT), page_height - 60)
-    return PANEL_HEIGHT * HIGHER.get(figure.chart["kind"] if figure.chart else "image", 1)
+    return PANEL_HEIGHT * (SCATTER_HIGHER if figure.chart["kind"] == "scatter" else 1)
 
 
 def _drawing(figure: ShownFigure, picture: Path | None, page: Page, room: tuple[int, int]):
@@ -212,16 +226,20 @@ def _write_heat(page: Page, figure: ShownFigure, added: float) -> None:
     page.text(spec["title"], size=11, bold=True)
     values = [plain(value) for value in figure.data.iloc[:, 1:].to_numpy().ravel()]
     form, note = heat_format(values)
-    subtitle = f"{spec['subtitle'].rstrip('.')}. {note}" if note else spec["subtitle"]
+    grid = _with_shares(figure.data) if _is_counted(figure) else figure.data
+    note += f" {ALL}: share of all {spec['heat']['values']}." if _is_counted(figure) else ""
+    subtitle = f"{spec['subtitle'].rstrip('.')}. {note.strip()}" if note else spec["subtitle"]
     page.text(subtitle, colour="muted")
-    headers = list(figure.data.columns)
-    turned = headers[1:] if any(len(name) > WIDEST_IN_A_CELL - 1 for name in headers[1:]) else ()
+    headers = list(grid.columns)
     place = page.table(
-        f"heat_{figure.name}", figure.data, turned=turned, formats=dict.fromkeys(headers[1:], form)
+        f"heat_{figure.name}",
+        grid,
+        turned=_turned(figure),
+        formats=dict.fromkeys(headers[1:], form),
     )
     for row in range(place.first, place.last + 1):
-        page.set_height(row, ROW_HEIGHT + added / len(figure.data))
-    _shade(page, place, spec["heat"]["values"], values)
+        page.set_height(row, ROW_HEIGHT + added / len(grid))
+    _shade(page, figure, place)
     page.space(3)
     so_what, notes, source = (text for text, _ in _captions(figure)[-3:])
     page.text(so_what)
@@ -240,26 +258,96 @@ def heat_format(values: list) -> tuple[str, str]:
     numbers = [abs(value) for value in values if is_number(value)]
     largest = max(numbers, default=0)
     if any(not float(value).is_integer() for value in numbers):
-        return ("0%", "Cells in per cent.") if largest <= 1 else ("0.0", "")
+        return ("0%", "Cells in per cent.") if largest <= 1 else (_decimals(largest), "")
     if largest < MOST_IN_A_CELL:
         return "#,##0", ""
     return ("0.0," if largest < 10 * MOST_IN_A_CELL else "0,"), "Cells in thousands."
 
 
-def _shade(page: Page, place: Place, measure: str, values: list) -> None:
-    numbers = [value for value in values if is_number(value)]
-    first, *_, last = map(get_column_letter, sorted(place.columns.values())[1:])
-    cells = f"{first}{place.first}:{last}{place.last}"
+def _decimals(largest: float) -> str:
+    return "0.00" if largest < TWO_DIGITS else "0.0"
+
+
+def _is_counted(figure: ShownFigure) -> bool:
+    """Say whether shares of rows and columns go with a heat map, and have room."""
+    return figure.heat["values"] in COUNTED and len(figure.data.columns) <= HEAT_COLUMNS
+
+
+def _turned(figure: ShownFigure) -> list[str]:
+    """List the headers of a heat map that stand upright: all, where one is long."""
+    headers = list(figure.data.columns[1:])
+    return headers if any(len(name) >= WIDEST_IN_A_CELL for name in headers) else []
+
+
+def _most_added(figure: ShownFigure) -> float:
+    return MOST_HIGHER * len(figure.data) if figure.heat else MOST_ADDED
+
+
+def _with_shares(grid: pd.DataFrame) -> pd.DataFrame:
+    """Add the share of each row and column of a heat map of counts."""
+    inner = grid.set_index(grid.columns[0]).astype(float)
+    total = inner.to_numpy().sum() or 1
+    shares = (inner.sum(axis=1) / total).to_numpy()
+    below = pd.DataFrame([[ALL, *(inner.sum() / total), 1.0]], columns=[*grid, ALL])
+    return pd.concat([grid.assign(**{ALL: shares}), below.astype(object)], ignore_index=True)
+
+
+def _shade(page: Page, figure: ShownFigure, place: Place) -> None:
+    """Tint the cells of a heat map; grey what is undecided, frame what is framed."""
+    columns = sorted(place.columns.values())[1:]
+    grid, cells = figure.data, {}
+    for row, name in enumerate(grid.iloc[:, 0].map(str), place.first):
+        for column, header in zip(columns, grid.columns[1:], strict=False):
+            cells[name, header] = page.sheet.cell(row, column)
+    for rows in page.sheet.iter_rows(place.first, place.last, columns[0], columns[-1]):
+        for cell in rows:
+            cell.alignment = Alignment(horizontal="center", vertical="center")
+            if cell not in cells.values():
+                cell.number_format = "0.0%" if cell.value != 1 else "0%"
+    for where in sorted(figure.undecided & set(cells)):
+        cells[where].fill = page.look.fill("grid")
+    frame = page.look.side("contrast", "medium")
+    for row, column in sorted(figure.framed & set(cells)):
+        cell = cells[row, column]
+        names = list(grid.iloc[:, 0].map(str)), list(grid.columns[1:])
+        sides = {}
+        for side, (down, across) in BESIDE.items():
+            other = names[0].index(row) + down, names[1].index(column) + across
+            inside = 0 <= other[0] < len(names[0]) and 0 <= other[1] < len(names[1])
+            if not inside or (names[0][other[0]], names[1][other[1]]) not in figure.framed:
+                sides[side] = frame
+        cell.border = Border(**sides)
+    _mark(page, figure, place)
+    decided = [cell for at, cell in cells.items() if at not in figure.undecided]
+    if decided:
+        where = " ".join(cell.coordinate for cell in decided)
+        numbers = [cell.value for cell in decided if is_number(cell.value)]
+        page.sheet.conditional_formatting.add(where, _tints(page, figure, numbers))
+
+
+def _mark(page: Page, figure: ShownFigure, place: Place) -> None:
+    """Mark the names of rows and columns that the title says."""
+    first = min(place.columns.values())
+    for cell in (
+        *(page.sheet.cell(row, first) for row in range(place.first, place.last + 1)),
+        *(page.sheet.cell(place.header, column) for column in place.columns.values()),
+    ):
+        if str(cell.value) in figure.spec.get("highlight", ()):
+            cell.font = page.look.font(bold=True)
+            cell.fill = page.look.fill("contrast", 0.3)
+
+
+def _tints(page: Page, figure: ShownFigure, numbers: list[float]) -> ColorScaleRule:
+    """Tint counts from paper to the accent; ratios from one hue over paper at 1 to the other."""
     accent, contrast, paper = (
         page.look.fill(name, share).start_color.rgb
-        for name, share in (("accent", 0.5), ("contrast", 0.5), ("paper", 1))
+        for name, share in (("accent", 0.6), ("contrast", 0.6), ("paper", 1))
     )
     colours = {"start_type": "min", "start_color": paper, "end_type": "max", "end_color": accent}
-    if "lift" in measure and min(numbers, default=1) < 1 < max(numbers, default=1):
-        middle = {"mid_type": "num", "mid_value": 1, "mid_color": paper}
-        colours |= {"start_color": contrast, **middle}
-    rule = ColorScaleRule(**colours)
-    page.sheet.conditional_formatting.add(cells, rule)
-    for row in page.sheet[cells]:
-        for cell in row:
-            cell.alignment = Alignment(horizontal="center", vertical="center")
+    if figure.heat["values"] in RATIOS:
+        positive = [number for number in numbers if number > 0]
+        farthest = max([FAINT, *(max(number, 1 / number) for number in positive)])
+        colours |= {"start_type": "num", "start_value": 1 / farthest, "start_color": contrast}
+        colours |= {"mid_type": "num", "mid_value": 1, "mid_color": paper}
+        colours |= {"end_type": "num", "end_value": farthest}
+    return ColorScaleRule(**colours)

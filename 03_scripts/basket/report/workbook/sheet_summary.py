@@ -3,6 +3,7 @@
 import pandas as pd
 
 from basket.analysis.finding import NOT_ANSWERED
+from basket.analysis.questions import number_of
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.ranking import lever_of, ranked
 from basket.report.workbook.sheets import ADVICE, SUMMARY
@@ -64,7 +65,7 @@ def write_summary(
         "group, or a plan.",
         colour="muted",
     )
-    left = dict.fromkeys(one["question"] for one in answered[kept:])
+    left = sorted({one["question"] for one in answered[kept:]}, key=number_of)
     if left:
         said = f"Further answers, to {', '.join(left)}, stand on sheet {ADVICE}."
         page.link(page.write_row(said), ADVICE)

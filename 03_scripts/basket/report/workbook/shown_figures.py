@@ -29,6 +29,8 @@ class ShownFigure:
     row: int = 0
     drawn: int = 0
     title_cell: Cell | None = None
+    undecided: set[tuple[str, str]] = field(default_factory=set)  # cells of a heat map
+    framed: set[tuple[str, str]] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -107,7 +109,7 @@ def _rows_of_withheld(data: pd.DataFrame, withheld: set[tuple[str, str]]) -> pd.
 def prepare(figure: ShownFigure) -> None:
     """Turn a heat map's list into its grid; add how far intervals reach from their values."""
     if figure.heat:
-        figure.data = heat_grid(figure)
+        _prepare_heat(figure)
         return
     if figure.hidden and not figure.chart:
         figure.spec = figure.spec | {"chart": bars_instead(figure)}
@@ -153,6 +155,25 @@ def bars_instead(figure: ShownFigure) -> dict | None:
         "number_format": "0.00",
         "intervals": {first: ends} if set(ends) <= set(figure.data) else None,
     }
+
+
+def _prepare_heat(figure: ShownFigure) -> None:
+    """Turn a heat map's list into its grid; say which of its cells are undecided or framed."""
+    heat, cells = figure.heat, figure.data
+    figure.data = heat_grid(figure)
+    sides = [heat["rows"], heat["columns"]]
+    if figure.data.columns[0] != heat["rows"]:
+        sides.reverse()
+    if heat.get("undecided"):
+        grey = cells[cells[heat["undecided"]].astype(bool)]
+        figure.undecided = set(zip(*(grey[side].map(str) for side in sides), strict=True))
+        grid = figure.data.set_index(figure.data.columns[0])
+        empty = grid.isna().stack()
+        figure.undecided |= {(str(row), str(column)) for row, column in empty[empty].index}
+    for row, first, end in heat.get("outlined") or ():
+        for column in range(first, end):
+            pair = {heat["rows"]: str(row), heat["columns"]: str(column)}
+            figure.framed.add(tuple(pair[side] for side in sides))
 
 
 def heat_grid(figure: ShownFigure) -> pd.DataFrame:
