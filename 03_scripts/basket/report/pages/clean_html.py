@@ -73,6 +73,18 @@ def _check_target(tag: Tag, where: str) -> None:
         raise PageError(f"{where}: an image must be part of the notebook and have an alt text")
 
 
+def box_tables(soup: BeautifulSoup, seen: int = 0) -> int:
+    """Put each table into a box of its own that scrolls sideways; return how many were seen."""
+    for table in soup.find_all("table"):
+        if not table.find_parent("table"):
+            seen += 1
+            drop_row_numbers(table)
+            describe_cells(table)
+            label = {"aria-label": f"Table {seen}", "tabindex": "0"}
+            table.wrap(soup.new_tag("div", attrs={"class": "scroll", "role": "region", **label}))
+    return seen
+
+
 def drop_row_numbers(table: Tag) -> None:
     """Drop the first column where it only numbers the rows, as pandas does: without a name."""
     rows = [row.find_all(["th", "td"], recursive=False) for row in table.find_all("tr")]

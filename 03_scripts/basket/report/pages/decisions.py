@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from basket.project.folders import ROOT, Folders
 from basket.project.settings import Settings
-from basket.report.pages.clean_html import clean_html, markdown_to_html
+from basket.report.pages.clean_html import box_tables, clean_html, markdown_to_html
 from basket.report.pages.page import Heading, write_page
 
 DECISIONS = ROOT / "01_project_management" / "decisions.md"
@@ -32,6 +32,7 @@ def write_decisions(folders: Folders, settings: Settings) -> Path:
         contents.append(Heading(2, text, CODE.match(text)[0]))
         title["id"] = contents[-1].id
     link_codes(soup, "")
+    box_tables(soup)
     page = folders.notebooks / PAGE
     content = {"made_from": "decisions", "contents": contents, "text": Markup(str(soup))}
     write_page(page, "decisions.html.j2", settings, content)

@@ -130,7 +130,7 @@ def _groups(tables: dict[str, pd.DataFrame], settings: Settings) -> Block:
 
 
 def _measures(tested: set[str], lifts: pd.DataFrame) -> list[tuple[str, dict[str, str]]]:
-    """Name what the tests compare: habits, times of orders, and the departments' shares of lines."""
+    """Name what the tests compare: habits, times of orders, departments' shares of lines."""
     goods = sorted(set(lifts.get("measure", ())))
     times = sorted(name for name in tested - set(goods) if name.startswith(TIMES))
     return [

@@ -100,7 +100,7 @@ def row_of(name, level: str, ratio: tuple, verdict: str, reason: str = "") -> Ro
         return Row(one_line(name), SUPPRESSED)
     numbers = [None if pd.isna(one) or one == "" else float(one) for one in ratio]
     if None in numbers:
-        return Row(one_line(name), level, None, f"undecided: {SHORT.get(reason, 'unknown')}")
+        return Row(one_line(name), level, None, _of_no_ratio(verdict, reason))
     at, low, high = numbers
     if high >= TIMES:
         text = f"{as_times(at)} times ({as_times(low)} to {as_times(high)})"
@@ -113,6 +113,13 @@ def row_of(name, level: str, ratio: tuple, verdict: str, reason: str = "") -> Ro
     elif verdict == "undecided" and reason:
         verdict = f"undecided: {SHORT.get(reason, reason)}"
     return Row(one_line(name), level, (at, low, high), verdict, is_sure)
+
+
+def _of_no_ratio(verdict: str, reason: str) -> str:
+    """Say why a row has no ratio: its reason, or that nobody compared it."""
+    if not verdict:
+        return "not compared"
+    return f"undecided: {SHORT.get(reason, reason)}" if reason else "undecided"
 
 
 def bars(title: str, names: list, numbers: list, form: str) -> Chart:

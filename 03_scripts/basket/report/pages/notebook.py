@@ -29,13 +29,7 @@ from pygments.lexers.python import PythonLexer
 from basket.project.folders import ROOT, Folders
 from basket.project.settings import Settings
 from basket.project.stages import graph
-from basket.report.pages.clean_html import (
-    NOT_TEXT,
-    clean_html,
-    describe_cells,
-    drop_row_numbers,
-    markdown_to_html,
-)
+from basket.report.pages.clean_html import NOT_TEXT, box_tables, clean_html, markdown_to_html
 from basket.report.pages.decisions import DECISIONS, link_codes
 from basket.report.pages.page import (
     TEMPLATES,
@@ -176,16 +170,9 @@ class NotebookPage:
         return self.headings[-1]
 
     def _finished(self, soup: BeautifulSoup) -> BeautifulSoup:
-        """Put each table into a box of its own that scrolls sideways; link the decisions."""
+        """Link the decisions, and put the tables into boxes."""
         link_codes(soup)
-        for table in soup.find_all("table"):
-            if not table.find_parent("table"):
-                self.tables += 1
-                drop_row_numbers(table)
-                describe_cells(table)
-                label = {"aria-label": f"Table {self.tables}", "tabindex": "0"}
-                box = {"class": "scroll", "role": "region", **label}
-                table.wrap(soup.new_tag("div", attrs=box))
+        self.tables = box_tables(soup, self.tables)
         return soup
 
     def _outputs(self, cell: dict, where: str) -> Iterator[dict]:
