@@ -114,7 +114,8 @@ def _groups(tables: dict[str, pd.DataFrame], settings: Settings) -> Block:
         for row in publishable(tests, settings, habits).to_dict("records")
     }
     shares = _shares(tables["department_mix"], habits, settings)
-    block.measures = _measures({measure for *_, measure in found}, tables["department_lifts"])
+    tested = list(dict.fromkeys(measure for *_, measure in found))
+    block.measures = _measures(tested, tables["department_lifts"])
     for grouping in sorted(settings.tested(), key=lambda name: name != FIRST):
         groups = [group for name, group in levels if name == grouping]
         words = grouping.removesuffix("_flag").removeprefix("n_").replace("_", " ")
@@ -129,10 +130,10 @@ def _groups(tables: dict[str, pd.DataFrame], settings: Settings) -> Block:
     return block
 
 
-def _measures(tested: set[str], lifts: pd.DataFrame) -> list[tuple[str, dict[str, str]]]:
+def _measures(tested: list[str], lifts: pd.DataFrame) -> list[tuple[str, dict[str, str]]]:
     """Name what the tests compare: habits, times of orders, departments' shares of lines."""
     goods = sorted(set(lifts.get("measure", ())))
-    times = sorted(name for name in tested - set(goods) if name.startswith(TIMES))
+    times = [name for name in tested if name.startswith(TIMES) and name not in goods]
     return [
         ("Habits", {name: words for name, (words, *_) in HABITS.items() if name in tested}),
         ("Orders", {name: name.removeprefix(TIMES).capitalize() for name in times}),
@@ -179,8 +180,8 @@ def _times(tables: dict[str, pd.DataFrame], settings: Settings) -> Block:
     block = Block(
         "times",
         "Hours and days",
-        "Orders compare with an average day or hour. The worth of an order compares with the same "
-        "customers' orders at other times.",
+        "Orders compare with an average day or hour, and the interval alone says what is proven. "
+        "The worth of an order compares with the same customers' orders at other times.",
         ["Hour", "Day"],
         [("Measure", {name: name for name in MEASURES_OF_TIMES})],
     )
@@ -223,7 +224,7 @@ def _index_row(row: dict, period: str):
         _, low, high = made.ratio
         made.is_sure = low > 1 or high < 1
         said = "more than average" if low > 1 else "fewer than average"
-        made.verdict = said if made.is_sure else "not told from average"
+        made.verdict = said if made.is_sure else "undecided"
     return made
 
 

@@ -97,7 +97,7 @@ def _story(folders: Folders, settings: Settings, findings: list[dict], figures: 
         actions.append(
             {
                 "do": finding["action"],
-                "because": finding["headline"],
+                "because": finding["headline"].rstrip("."),
                 "prize": prize[:1].upper() + prize[1:],
                 "fact": finding["confidence"],
                 "basis": "to be tried" if finding["action_basis"] == HYPOTHESIS else "a plan",
