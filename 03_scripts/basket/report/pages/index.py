@@ -1,6 +1,7 @@
 """The index page: the story on a page or two, then limits, stages, figures and tables."""
 
 import base64
+import csv
 import re
 from pathlib import Path
 from urllib.parse import quote
@@ -207,11 +208,12 @@ def _figures(folders: Folders) -> list[dict]:
 
 def _table(path: Path) -> dict:
     """Say of a result table in a line how many rows it has, what a row is, and what it tells."""
-    table = read_csv(path)
-    keys = [name for name in table if result_column(name).key]
-    told = [name for name in table if name not in keys]
+    with path.open(encoding="utf-8", newline="") as file:
+        names, *rows = csv.reader(file)
+    keys = [name for name in names if result_column(name).key]
+    told = [name for name in names if name not in keys]
     more = ", …" if len(told) > MOST_COLUMNS else ""
     words = [name.replace("_", " ") for name in told[:MOST_COLUMNS]]
     by = f" by {', '.join(name.replace('_', ' ') for name in keys)}" if keys else ""
-    rows = "1 row" if len(table) == 1 else f"{len(table):,} rows"
-    return {"file": path.name, "line": f"{rows}{by}: {', '.join(words)}{more}"}
+    count = "1 row" if len(rows) == 1 else f"{len(rows):,} rows"
+    return {"file": path.name, "line": f"{count}{by}: {', '.join(words)}{more}"}

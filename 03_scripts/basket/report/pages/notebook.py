@@ -110,6 +110,7 @@ class NotebookPage:
     """An executed notebook as the template needs it: title, headings and cells."""
 
     executed: Path
+    only_texts: bool = False
     cells: list[dict] = field(default_factory=list)
     headings: list[Heading] = field(default_factory=list)
     tables: int = 0
@@ -123,7 +124,9 @@ class NotebookPage:
             source = _text(cell["source"])
             if cell["cell_type"] == "markdown":
                 self._add_text(source, where, MACHINERY in cell["metadata"].get("tags", []))
-            elif cell["cell_type"] == "code" and (source.strip() or cell["outputs"]):
+            elif self.only_texts or cell["cell_type"] != "code":
+                continue
+            elif source.strip() or cell["outputs"]:
                 outputs = list(self._outputs(cell, where))
                 switch = not any(one["kind"] == "code" for one in self.cells)
                 self.cells.append(_code(source, cell) | {"outputs": outputs, "has_switch": switch})
@@ -212,8 +215,8 @@ class NotebookPage:
 
 
 def headings_of(executed: Path) -> list[Heading]:
-    """List the headings of a notebook's page; none when there is no such notebook."""
-    return NotebookPage(executed).headings if executed.is_file() else []
+    """List the headings in the texts of a notebook; none when there is no such notebook."""
+    return NotebookPage(executed, only_texts=True).headings if executed.is_file() else []
 
 
 def _text(lines: str | list[str]) -> str:
