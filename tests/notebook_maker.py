@@ -32,9 +32,9 @@ def png(width: int = 1200, height: int = 700) -> str:
     return base64.b64encode(buffer.getvalue()).decode() + "\n"
 
 
-def figure(alt: str | None = ALT) -> dict:
+def figure(alt: str | None = ALT, **texts: str) -> dict:
     """Make the output of a cell that shows a figure, with or without its alternative text."""
-    metadata = {} if alt is None else {"image/png": {"alt": alt}}
+    metadata = {} if alt is None else {"image/png": {"alt": alt, **texts}}
     data = {"image/png": png(), "text/plain": "<Figure size 1200x700 with 1 Axes>"}
     return v4.new_output("display_data", data, metadata=metadata)
 
@@ -79,9 +79,12 @@ def usual_cells() -> list[dict]:
         ),
         code("# attach\nmerged = merge.attach_products(lines, products)\nmerged.head()", table()),
         v4.new_markdown_cell("## Rows, in and out\n\n#### A deeper point"),
+        v4.new_markdown_cell("## How it is done\n\nBy parts.", metadata={"tags": ["machinery"]}),
+        code("parts = 8"),
+        v4.new_markdown_cell("## What came out"),
         code(
             "show(figure)",
-            figure(),
+            figure(caption="Saturday leads."),
             stream("first "),
             stream("and second: " + "wide " * 60),
             stream(warning, "stderr"),
@@ -108,7 +111,7 @@ def write_run(folder: Path, synthetic: str = "data") -> Folders:
         cells = [v4.new_markdown_cell(f"# {stage}"), v4.new_markdown_cell("## Q1 When is it busy?")]
         write_notebook(folder, [*cells, code("show(figure)", figure())], stage)
     folders.tables.mkdir(parents=True)
-    (folders.tables / "orders_by_day.csv").write_text("day\n", encoding="utf-8")
+    (folders.tables / "orders_by_day.csv").write_text("day,orders\n0,5\n", encoding="utf-8")
     folders.visualizations.mkdir(parents=True)
     (folders.visualizations / "orders_by_day.png").write_bytes(base64.b64decode(png()))
     row = {
@@ -119,7 +122,7 @@ def write_run(folder: Path, synthetic: str = "data") -> Folders:
         "rows_removed": 567,
         "rows_quarantined": 0,
         "rows_out": 1234000,
-        "reason": HOSTILE,
+        "reason": f"{HOSTILE} (D-16)",
     }
     flow = [{"rules": "corrected", **row}, {"rules": "course", **row, "rows_in": 7654321}]
     facts = {
@@ -127,7 +130,7 @@ def write_run(folder: Path, synthetic: str = "data") -> Folders:
         "synthetic": {"seed": 1} if synthetic == "data" else None,
         "fabricated": ["prices"] if synthetic == "columns" else [],
     }
-    chart = {"name": "orders_by_day", "image": "orders_by_day.png", "question": "Q1"}
+    chart = {"name": "orders_by_day", "image": "orders_by_day.png", "question": "Q1", "alt": ALT}
     contents = {
         folders.visualizations / "figures.json": [chart | {"title": f"{HOSTILE} leads"}],
         folders.analysis / "run_facts.json": {
@@ -144,6 +147,11 @@ def write_run(folder: Path, synthetic: str = "data") -> Folders:
                 "headline": f"{HOSTILE} sells most on Saturday",
                 "so_what": "So what: two days make a third of all orders.",
                 "action": "Advertise midweek.",
+                "kind": "description",
+                "action_basis": "hypothesis",
+                "touches": [],
+                "prize": {"what_if": f"{HOSTILE}: 7 orders.", "lever": "", "share_of_spend": 0.1},
+                "rests_on": ["invented prices"],
                 "owner": "Marketing",
                 "confidence": "high",
                 "evidence": ["orders_by_day"],

@@ -3,10 +3,12 @@
 Runs headless Chromium, driven over a pipe; skipped where there is none.
 """
 
+import base64
 import fcntl
 import itertools
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -17,11 +19,14 @@ from pathlib import Path
 
 import pytest
 
+from basket.report.pages.decisions import write_decisions
+from basket.report.pages.explorer import write_explorer
 from basket.report.pages.index import write_index
 from basket.report.pages.notebook import render
 from basket.report.pages.page import settings_of_run
 from checkout import SMALL, basket
-from notebook_maker import usual_cells, write_notebook, write_run
+from notebook_maker import usual_cells, write_notebook
+from test_pages_explorer import write_tables
 
 pytestmark = pytest.mark.slow
 
@@ -50,6 +55,39 @@ OVERFLOWING = """[...document.querySelectorAll('main *')].filter(element =>
     && !element.closest('.scroll, pre, summary')).map(element => element.outerHTML.slice(0, 80))"""
 BROKEN_CONTENTS = """[...document.querySelectorAll('a[href^="#"]')].filter(link =>
     !document.getElementById(decodeURIComponent(link.hash.slice(1)))).map(link => link.hash)"""
+CONTRAST = """(() => {
+    const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
+    const light = colour => colour.slice(0, 3).map(part => part / 255)
+        .map(part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
+    const behind = element => {
+        for (; element; element = element.parentElement) {
+            const colour = numbers(getComputedStyle(element).backgroundColor);
+            if (colour.length < 4 || colour[3] > 0) return colour;
+        }
+        return [255, 255, 255];
+    };
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), low = [];
+    let seen = 0;
+    while (texts.nextNode()) {
+        const element = texts.currentNode.parentElement, style = getComputedStyle(element);
+        if (!texts.currentNode.data.trim() || !element.checkVisibility()) continue;
+        seen += 1;
+        const ink = light(numbers(element instanceof SVGElement ? style.fill : style.color));
+        const paper = light(behind(element));
+        const ratio = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+        if (ratio < 4.5) low.push([texts.currentNode.data.slice(0, 40), ratio]);
+    }
+    return [seen, low.slice(0, 5)];
+})()"""
+FIGURES = """[...document.querySelectorAll('figure img')].filter(image => image.checkVisibility())
+    .map(image => [image.offsetWidth, image.parentElement.offsetWidth,
+        image.parentElement.scrollWidth])"""
+TEXT_HEIGHTS = """[...document.querySelectorAll('svg text')].filter(text => text.checkVisibility())
+    .map(text => parseFloat(getComputedStyle(text).fontSize) * text.ownerSVGElement.clientWidth
+        / text.ownerSVGElement.viewBox.baseVal.width)"""
+SHOWN = """[...document.querySelectorAll('.chart')].filter(chart => chart.checkVisibility())
+    .map(chart => [chart.querySelector('figcaption').textContent, chart.offsetHeight])"""
 IMAGES = "[...document.images].map(image => [image.alt, image.naturalWidth])"
 FOCUS_CODE = (
     "document.querySelector('.code:not([open]) summary')?.focus(), document.activeElement.localName"
@@ -210,24 +248,56 @@ def folder(request, browser, tmp_path_factory) -> Path:
         done = basket("report", "--scale", SMALL, "--out", out)
         assert done.returncode == 0, done.stderr
         return out / "04_analysis" / "notebooks"
-    folders = write_run(tmp_path_factory.mktemp("run"))
+    folders = write_tables(tmp_path_factory.mktemp("run"), synthetic="data")
     write_notebook(folders.out, usual_cells())
     for notebook in folders.notebooks.glob("*.ipynb"):
         render(notebook)
-    return write_index(folders, settings_of_run()).parent
+    for write in (write_explorer, write_decisions, write_index):
+        page = write(folders, settings_of_run())
+    return page.parent
 
 
 def tabs(browser: Browser, folder: Path, screen: dict) -> Iterator[tuple[Path, Tab]]:
-    """Open the pages of a folder, of which there must be some, one after another."""
+    """Open the pages of a folder, all kinds of them, one after another."""
     found = sorted(folder.glob("*.html"))
-    assert found, folder
+    assert {"index", "explorer", "decisions", "03_merge"} <= {page.stem for page in found}
     for page in found:
         yield page, Tab(browser, page, screen)
 
 
-def test_no_request_leaves_a_page_and_none_complains(browser, folder):
-    """The images show and the styles apply, so the policy lets through what belongs to the page."""
+def looked_at(tab: Tab, look: str) -> Tab:
+    """Make a tab look so: on a dark screen, on paper, or as it is; all of it unfolded."""
+    dark = {"name": "prefers-color-scheme", "value": "dark" if "dark" in look else "light"}
+    media = "print" if "paper" in look else "screen"
+    tab.call("Emulation.setEmulatedMedia", media=media, features=[dark])
+    tab.evaluate("document.querySelectorAll('details').forEach(box => box.open = true)")
+    return tab
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "paper", "paper of a dark screen"])
+def test_every_text_has_contrast(browser, folder, look):
+    """At least 4.5 to 1 between the colour of each visible text and what is behind it."""
     for page, tab in tabs(browser, folder, DESKTOP):
+        seen, low = looked_at(tab, look).evaluate(CONTRAST)
+        assert seen > 10, page.name
+        assert low == [], page.name
+        bright = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (bright == "rgb(255, 255, 255)") == (look != "dark"), page.name
+
+
+def test_low_contrast_would_be_seen(browser, folder):
+    for page, tab in tabs(browser, folder, DESKTOP):
+        tab.evaluate("document.querySelector('main').style.color = '#777778'")
+        looked_at(tab, "dark")
+        assert tab.evaluate(CONTRAST)[1], page.name
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "paper"])
+@pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_no_request_leaves_a_page_and_none_complains(browser, folder, screen, look):
+    """The images show and the styles apply, so the policy lets through what belongs to the page."""
+    for page, tab in tabs(browser, folder, screen):
+        looked_at(tab, look)
         assert tab.requests() == [], page.name
         assert tab.complaints() == [], page.name
         assert tab.evaluate("getComputedStyle(document.body).margin") == "0px", "no style"
@@ -272,15 +342,61 @@ def test_a_page_fits_a_phone(browser, folder):
         assert tab.evaluate("document.documentElement.scrollWidth") == PHONE["width"], page.name
 
 
-def test_a_figure_can_be_enlarged_on_a_phone(browser, folder):
-    """It then scrolls in its own box, and the page stays as wide as the screen."""
+def test_a_figure_can_be_read_on_a_phone(browser, folder):
+    """It is wide enough and scrolls in its own box; the page stays as wide as the screen."""
+    seen = 0
     for page, tab in tabs(browser, folder, PHONE):
-        if not tab.evaluate("document.images.length"):
-            continue
-        whole = tab.evaluate("document.images[0].offsetWidth")
-        tab.evaluate("document.querySelector('.enlarge input').click()")
-        assert whole <= PHONE["width"] < tab.evaluate("document.images[0].offsetWidth")
+        for width, box, room in tab.evaluate(FIGURES):
+            assert width >= 640, page.name
+            assert box <= PHONE["width"] < room, page.name
+            seen += 1
         assert tab.evaluate("document.documentElement.scrollWidth") == PHONE["width"], page.name
+    assert seen >= 2
+    tab = Tab(browser, folder / "explorer.html", PHONE)
+    texts = tab.evaluate(TEXT_HEIGHTS)
+    assert len(texts) > 10
+    assert min(texts) >= 9  # pixels of the screen's own measure
+
+
+def test_the_explorer_shows_what_is_chosen(browser, folder):
+    """One chart in each part: by a click, and by the arrow keys, whose place can be seen."""
+    tab = Tab(browser, folder / "explorer.html", DESKTOP)
+    first = tab.evaluate(SHOWN)
+    assert len(first) == tab.evaluate("document.querySelectorAll('main section').length") > 1
+    assert all(height > 50 for _, height in first)
+    for number in range(tab.evaluate("document.querySelectorAll('input[type=radio]').length")):
+        tab.evaluate(f"document.querySelectorAll('input[type=radio]')[{number}].click()")
+        shown = tab.evaluate(SHOWN)
+        assert len(shown) == len(first), number
+    assert shown != first
+    tab.evaluate("document.querySelector('#groups-b0').focus()")
+    before = tab.evaluate(SHOWN)
+    tab.press("ArrowRight", 39)
+    assert tab.evaluate("document.activeElement.id") == "groups-b1"
+    assert tab.evaluate("document.activeElement.checked")
+    assert tab.evaluate(SHOWN)[0] != before[0]
+    ring = "getComputedStyle(document.activeElement.parentElement).outlineStyle"
+    assert tab.evaluate(ring) == "solid"
+    looked_at(tab, "paper")
+    on_paper = tab.evaluate(SHOWN)
+    assert [title for title, _ in on_paper][1:] == [title for title, _ in shown][1:]
+    assert not tab.evaluate("document.querySelector('.pick').checkVisibility()")
+
+
+def test_the_story_prints_on_two_pages(browser, folder):
+    """Up to its limits, on A4; what is behind it starts on a page of its own."""
+    tab = Tab(browser, folder / "index.html", DESKTOP)
+    whole = pages_on_paper(tab)
+    tab.evaluate("document.querySelectorAll('.story ~ *').forEach(one => one.remove())")
+    story = pages_on_paper(tab)
+    assert 1 <= story <= 2
+    assert story < whole
+
+
+def pages_on_paper(tab: Tab) -> int:
+    """Print a page and count the sheets."""
+    printed = tab.call("Page.printToPDF", preferCSSPageSize=True)["data"]
+    return len(re.findall(rb"/Type ?/Page\b", base64.b64decode(printed)))
 
 
 def test_a_page_works_by_keyboard(browser, folder):

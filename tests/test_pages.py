@@ -13,10 +13,12 @@ import pytest
 from nbformat import v4
 
 from basket.project.errors import BasketError
-from basket.project.folders import ROOT, Folders
+from basket.project.folders import ROOT, SCRIPTS, Folders
 from basket.project.origin import Origin
 from basket.project.stages import graph
 from basket.report.pages.clean_html import readable
+from basket.report.pages.decisions import known_codes, write_decisions
+from basket.report.pages.explorer import write_explorer
 from basket.report.pages.index import write_index
 from basket.report.pages.notebook import _first_line, is_current, render
 from basket.report.pages.page import PageError, settings_of_run
@@ -184,16 +186,66 @@ def test_every_page_links_all_stages_and_says_which_it_is(page):
     assert [link["href"] for link in links if link.get("aria-current")] == ["03_merge.html"]
 
 
-def test_code_is_folded_but_the_parameters_of_this_run_are_open(page):
+def test_code_is_folded_under_its_first_line(page):
+    """So the parameters of this run can be read without unfolding anything."""
     text = page.read_text(encoding="utf-8")
-    box = r'<details class="code"( open)?>\n<summary>(.*?) <code>(.*?)</code>'
+    box = r'<details class="code">\n<summary>(.*?) <code>(.*?)</code>'
     assert re.findall(box, text) == [
-        ("", "Default parameters", "rules = &#34;corrected&#34;"),
-        (" open", "Parameters of this run", "rules = &#34;course&#34;"),
-        ("", "Code", "merged = merge.attach_products(lines, products)"),
-        ("", "Code", "show(figure)"),
-        ("", "Code", "1 / 0"),
+        ("Default parameters", "rules = &#34;corrected&#34;"),
+        ("Parameters of this run", "rules = &#34;course&#34;"),
+        ("Code", "merged = merge.attach_products(lines, products)"),
+        ("Code", "parts = 8"),
+        ("Code", "show(figure)"),
+        ("Code", "1 / 0"),
     ]
+    assert "<details open" not in text
+
+
+def test_a_section_of_machinery_is_folded_up_to_the_next_section(page):
+    """Its heading stands in the fold's summary, where a link of the contents list finds it."""
+    text = page.read_text(encoding="utf-8")
+    fold = text[text.index('<details class="machinery">') :]
+    assert fold.splitlines()[1] == '<summary><h2 id="How-it-is-done">How it is done</h2></summary>'
+    inside = fold[: fold.index('<h2 id="What-came-out">')]
+    assert inside.count("<details") == inside.count("</details>") == 2
+    assert "parts = 8" in inside
+    assert 'href="#How-it-is-done"' in text
+    assert text.count('<details class="machinery">') == 1
+
+
+def test_figures_are_numbered_and_have_captions(tmp_path):
+    """A figure without a caption shows the text that describes it."""
+    html = rendered(tmp_path, code("a", figure(caption="Saturday <leads>.")), code("b", figure()))
+    assert re.findall("<figcaption>(.*)</figcaption>", html) == [
+        "<strong>Figure 1.</strong> Saturday &lt;leads&gt;.",
+        f"<strong>Figure 2.</strong> {ALT}",
+    ]
+
+
+def test_decisions_are_linked_where_they_are_quoted(tmp_path):
+    """Those that exist, in texts and tables; not in code, headings and links."""
+    link = '<a href="decisions.html#D-04">D-04</a>'
+    quoted = "> D-04 first. `D-04` D-99\n\n## On D-04\n\n[D-04](https://example.org)"
+    cells = v4.new_markdown_cell(quoted), code("'D-04'", table("<table><td>(D-04)</table>"))
+    html = rendered(tmp_path, *cells, code("x", stream("D-04")))
+    assert html.count(link) == 2
+    assert f"<p>{link} first. <code>D-04</code> D-99</p>" in html
+    assert f"<td>({link})</td>" in html
+
+
+def test_no_link_to_a_decision_is_dead(tmp_path):
+    """Every decision has its place on the page of decisions, under its code."""
+    page = write_decisions(Folders(tmp_path), settings_of_run())
+    elements = Elements(page)
+    ids = {attributes["id"] for _, attributes in elements.found if "id" in attributes}
+    assert known_codes() <= ids
+    assert {"D-01", "D-09", "D-49"} <= known_codes()
+    assert {link["href"][1:] for link in elements.all("a") if link["href"][0] == "#"} <= ids
+    text = (ROOT / "01_project_management" / "decisions.md").read_text(encoding="utf-8")
+    quoted = set(re.findall(r"D-\d\d", text))
+    for notebook in SCRIPTS.glob("*.ipynb"):
+        quoted |= set(re.findall(r"D-\d\d", notebook.read_text(encoding="utf-8")))
+    assert quoted <= known_codes()
 
 
 def test_money_is_not_taken_for_a_formula(page):
@@ -206,8 +258,16 @@ def test_a_table_scrolls_in_its_box_with_numbers_to_the_right(page):
     assert text.count('<div aria-label="Table') == 2
     assert '<th class="number" scope="col">a_column_3</th>' in text
     assert '<td class="number">1,234</td>' in text
-    assert '<th scope="row">0</th>' in text
     assert "T_a1b2c" not in text
+
+
+def test_row_numbers_are_dropped_and_named_rows_are_kept(tmp_path):
+    """Numbers that pandas gives rows say nothing; an index that has a name or names does."""
+    frame = pd.DataFrame({"lines": [5, 6]}, index=[7, 9])
+    assert 'scope="row"' not in rendered(tmp_path, code("x", table(frame.to_html())))
+    for index in (["small", "large"], pd.Index([7, 9], name="hour")):
+        html = rendered(tmp_path, code("x", table(frame.set_axis(index).to_html())))
+        assert html.count('scope="row"') == 2, index
 
 
 @pytest.mark.parametrize(
@@ -361,17 +421,71 @@ def test_the_index_links_all_there_is(index):
     within = re.compile(r"^#|\.html(#|$)")
     outside = {href for href in hrefs if not within.search(href)}
     missing = {href for href in outside if not (index.parent / href).exists()}
+    assert "explorer.html" in hrefs
     assert missing == {"../../05_sent_to_client/instacart_final_report.xlsx", "../manifest.json"}
 
 
-def test_the_index_opens_with_the_findings_and_escapes_them(index):
+def test_the_index_tells_the_story_in_its_order_and_escapes_it(index):
+    """The thought, actions with prize and figure, questions with answers, limits; then all else."""
     text = index.read_text(encoding="utf-8")
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; sells most on Saturday" in text
-    assert "Q1 Busiest times · owner: Marketing" in text
-    assert ">&lt;script&gt;alert(1)&lt;/script&gt; leads</a>" in text
+    hostile = "&lt;script&gt;alert(1)&lt;/script&gt;"
+    places = [
+        text.index(part)
+        for part in (
+            f"<h1>{hostile} sells most on Saturday",
+            'id="action-1">1. Advertise midweek.</h2>',
+            f"<strong>Because:</strong> {hostile} sells most on Saturday.",
+            f"<strong>What if:</strong> {hostile}: 7 orders.",
+            "The fact: high confidence. The action: to be tried.",
+            'src="data:image/png;base64,',
+            f'">Figure 1.</a> {hostile} leads (Q1)',
+            'id="questions"',
+            'href="05_visualise.html#Q1-When-is-it-busy%3F">Q1 Busiest times</a>',
+            f"<td>{hostile} sells most on Saturday.</td>",
+            'id="limits"',
+            'id="stages"',
+            f'{hostile} (<a href="decisions.html#D-16">D-16</a>)',
+            'id="figures"',
+            "Figure 1 stands above.",
+            'id="tables"',
+            'orders_by_day.csv">orders_by_day.csv</a> 1 row by day: orders',
+        )
+    ]
+    assert places == sorted(places)
     assert HOSTILE not in text
-    assert text.index('id="findings"') < text.index('id="stages"')
-    assert "two days make a third" in text
+    assert text.count("data:image/png") == 1, "a figure stands once"
+
+
+def test_what_cannot_be_answered_says_so_once(tmp_path):
+    """Questions that one reason leaves open share a row, each with its link."""
+    folders = write_run(tmp_path)
+    (answered,) = json.loads(folders.findings.read_text(encoding="utf-8"))
+    lacking = {"kind": "not answered", "headline": "Not answered: no prices", "prize": None}
+    open_ones = [answered | lacking | {"question": name} for name in ("Q2", "Q3", "Q3")]
+    folders.findings.write_text(json.dumps([answered, *open_ones]), encoding="utf-8")
+    text = write_index(folders, settings_of_run()).read_text(encoding="utf-8")
+    assert text.count("Not answered: no prices") == 1
+    row = text[: text.index("Not answered: no prices")].rsplit("<tr>", 1)[1]
+    assert re.findall(">(Q.*?)</a>", row) == ["Q2 Spending times", "Q3 Price ranges"]
+
+
+@pytest.mark.parametrize("name", ["index", "page", "explorer"])
+def test_a_page_of_exact_numbers_says_whom_it_is_for(tmp_path, name):
+    """One line on top; the explorer withholds small groups and says that."""
+    folders = write_run(tmp_path, "no")
+    page = {
+        "index": lambda: write_index(folders, settings_of_run()),
+        "page": lambda: render(folders.notebooks / "02_clean.ipynb"),
+        "explorer": lambda: write_explorer(folders, settings_of_run()),
+    }[name]()
+    text = page.read_text(encoding="utf-8")
+    head = text[: text.index("<main")]
+    exact = "Exact, for the analyst; not for passing on."
+    assert (exact in head) == (name != "explorer")
+    assert ("Small groups are withheld on this page: it may be passed on." in head) != (
+        exact in head
+    )
+    assert "Prices, and customers&#39; ages, incomes, families and states, were made up" in head
 
 
 def test_the_index_shows_rows_of_the_rules_in_force(index):
@@ -389,12 +503,35 @@ def test_the_index_of_a_run_that_has_nothing_yet(tmp_path):
     assert "none yet" in text
 
 
-@pytest.mark.parametrize("name", ["ink", "muted", "accent", "fourth"])
-@pytest.mark.parametrize("behind", ["#FFFFFF", "#F6F8FA", "#F1F4F6"])
-def test_text_has_contrast(name, behind):
-    colours = (getattr(settings_of_run().palette, name), behind)
-    ink, paper = (tuple(bytes.fromhex(colour.lstrip("#"))) for colour in colours)
-    assert contrast(ink, paper) >= 4.5
+def colours_in(page: Path) -> dict[str, dict[str, tuple]]:
+    """The colours of a page's style by their names, on a light screen and on a dark one."""
+    css = page.read_text(encoding="utf-8")
+    found = re.findall(r":root\{ ?(.*?)color-scheme:(\w+)\}", css)
+    return {
+        scheme: {
+            name: tuple(bytes.fromhex(colour))
+            for name, colour in re.findall(r"--(\w+):#(\w{6});", colours)
+        }
+        for colours, scheme in found
+    }
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_contrast(either, scheme):
+    """Every colour that a rule gives to text, on every colour that stands behind text."""
+    css = either.read_text(encoding="utf-8")
+    colours = colours_in(either)[scheme]
+    inks = set(re.findall(r"[{;](?:color|fill):var\(--(\w+)\)", css)) - {"grid", "paper"}
+    behind = set(re.findall(r"background:var\(--(\w+)\)", css))
+    assert inks == {"ink", "muted", "accent", "fourth"}
+    assert behind == {"paper", "raised", "warning"}
+    low = {
+        (ink, paper): round(contrast(colours[ink], colours[paper]), 2)
+        for ink in inks
+        for paper in behind
+        if (ink, paper) != ("fourth", "warning")  # strings of code, which no warning holds
+    }
+    assert {pair: ratio for pair, ratio in low.items() if ratio < 4.5} == {}
 
 
 # ---- what the data is ---------------------------------------------------------------------------

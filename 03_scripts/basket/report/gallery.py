@@ -59,7 +59,8 @@ class Paper:
         self.figures.append((question_of(function).id, figure))
         self.images[figure.name] = draw.draw(figure, self.stage.settings, self._banner)
         image = Image(self.images[figure.name], format="png", width=draw.SHOWN_WIDTH)
-        display(image, metadata={"image/png": {"alt": figure.alt}})
+        texts = {"alt": figure.alt, "caption": f"{figure.title}."}
+        display(image, metadata={"image/png": texts})
 
     def answer(self, function: Callable) -> None:
         """Answer: make one finding from the numbers of the result tables, and show it."""

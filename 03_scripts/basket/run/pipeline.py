@@ -235,23 +235,29 @@ def _is_untouched(run: Run, page: Path) -> bool:
     return recorded.get(page.relative_to(run.folders.out).as_posix()) == file_hash(page)
 
 
-def _write_index(run: Run) -> None:
+def _write_page(run: Run, name: str) -> None:
     # Importing it parses code, and so does rendering: in CPython 3.11, two threads must not.
-    from basket.report.pages.index import write_index
+    from basket.report.pages import decisions, explorer, index
 
-    write_index(run.folders, run.settings)
+    write = {
+        "index": index.write_index,
+        "explorer": explorer.write_explorer,
+        "decisions": decisions.write_decisions,
+    }
+    write[name](run.folders, run.settings)
 
 
 def _finish_pages(run: Run) -> None:
-    """Write the index; remove the pages that could not be made, which are of an earlier run.
+    """Write the index and its like; remove the pages that could not be made: they are out of date.
 
     Raises BasketError in one line that names the first of them; for a programming error, with its
     place.
     """
-    index = run.folders.notebooks / "index.html"
     makers = {executed(run.folders, stage): page.result for stage, page in run.pages.items()}
-    if run.pages or not _is_untouched(run, index):
-        makers[index] = partial(_write_index, run)
+    for name in ("index", "explorer", "decisions"):
+        page = run.folders.notebooks / f"{name}.html"
+        if run.pages or not _is_untouched(run, page):
+            makers[page] = partial(_write_page, run, name)
     failures = []
     for file, make in makers.items():
         try:

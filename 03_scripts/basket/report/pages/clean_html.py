@@ -1,8 +1,10 @@
 """HTML of a notebook's cells, reduced to what a page may hold, its tables made readable."""
 
 import re
+from functools import cache
 from urllib.parse import urlsplit
 
+import mistune
 from bs4 import BeautifulSoup
 from bs4.element import PreformattedString, Tag
 
@@ -31,6 +33,17 @@ NOT_KNOWN = ("NaN", "<NA>", "N/A")
 IDENTIFIERS = ("_id", "_key")  # numbers in name only
 MOST_DECIMALS = 4
 WIDEST_CELL = 60  # characters; a longer text breaks into lines
+NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+
+
+def markdown_to_html(source: str) -> str:
+    """Turn Markdown, which may hold tables and HTML of its own, into HTML that is not yet clean."""
+    return _markdown_parser()(NOT_TEXT.sub("\ufffd", source))
+
+
+@cache
+def _markdown_parser() -> mistune.Markdown:
+    return mistune.create_markdown(escape=False, plugins=["table", "strikethrough"])
 
 
 def clean_html(html: str, where: str) -> BeautifulSoup:
@@ -58,6 +71,33 @@ def _check_target(tag: Tag, where: str) -> None:
         tag.get("src", "").startswith("data:image/") and tag.get("alt", "").strip()
     ):
         raise PageError(f"{where}: an image must be part of the notebook and have an alt text")
+
+
+def box_tables(soup: BeautifulSoup, seen: int = 0) -> int:
+    """Put each table into a box of its own that scrolls sideways; return how many were seen."""
+    for table in soup.find_all("table"):
+        if not table.find_parent("table"):
+            seen += 1
+            drop_row_numbers(table)
+            describe_cells(table)
+            label = {"aria-label": f"Table {seen}", "tabindex": "0"}
+            table.wrap(soup.new_tag("div", attrs={"class": "scroll", "role": "region", **label}))
+    return seen
+
+
+def drop_row_numbers(table: Tag) -> None:
+    """Drop the first column where it only numbers the rows, as pandas does: without a name."""
+    rows = [row.find_all(["th", "td"], recursive=False) for row in table.find_all("tr")]
+    cells = [row[0] for row in rows if row]
+    heads = [cell for cell in cells if cell.find_parent("thead")]
+    others = [cell for cell in cells if not cell.find_parent("thead")]
+    if any(cell.has_attr("colspan") or cell.has_attr("rowspan") for cell in cells) or not others:
+        return
+    if all(not head.get_text().strip() for head in heads) and all(
+        cell.name == "th" and cell.get_text().strip().isdecimal() for cell in others
+    ):
+        for cell in cells:
+            cell.extract()
 
 
 def describe_cells(table: Tag) -> None:

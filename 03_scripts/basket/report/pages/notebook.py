@@ -19,8 +19,8 @@ from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 
-import mistune
 from bs4 import BeautifulSoup
+from bs4.element import Tag
 from markupsafe import Markup
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
@@ -29,12 +29,14 @@ from pygments.lexers.python import PythonLexer
 from basket.project.folders import ROOT, Folders
 from basket.project.settings import Settings
 from basket.project.stages import graph
-from basket.report.pages.clean_html import clean_html, describe_cells
+from basket.report.pages.clean_html import NOT_TEXT, box_tables, clean_html, markdown_to_html
+from basket.report.pages.decisions import DECISIONS, link_codes
 from basket.report.pages.page import (
     TEMPLATES,
     Heading,
     PageError,
     banner_of,
+    notes_of,
     settings_of_run,
     write_page,
 )
@@ -46,7 +48,7 @@ ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")
 KERNEL_FILE = re.compile(r"\S*ipykernel_\d+[\\/]\d+\.py")
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
-NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+MACHINERY = "machinery"  # tag of a cell whose section is folded: how it was done, no answer
 
 
 def render(executed: Path) -> Path:
@@ -56,9 +58,10 @@ def render(executed: Path) -> Path:
     content = {
         "made_from": made_from(executed, settings),
         "banner": banner_of(_folders_around(executed)),
+        "notes": notes_of(_folders_around(executed)),
         "title": notebook.headings[0].text,
         "contents": [one for one in notebook.headings if one.level in CONTENTS_LEVELS],
-        "cells": notebook.cells,
+        "sections": notebook.sections(),
     }
     write_page(page, "notebook.html.j2", settings, content)
     return page
@@ -81,6 +84,7 @@ def made_from(executed: Path, settings: Settings) -> str:
         settings.report.model_dump(),
         list(graph()),
         str(banner_of(_folders_around(executed))),
+        notes_of(_folders_around(executed)),
     ):
         digest.update(json.dumps(content, sort_keys=True).encode())
     digest.update(executed.read_bytes())
@@ -89,9 +93,9 @@ def made_from(executed: Path, settings: Settings) -> str:
 
 @cache
 def _hash_of_renderer() -> str:
-    """Hash of these modules, their templates and the packages that do the work."""
+    """Hash of these modules, their templates, the decisions and the packages that do the work."""
     digest = hashlib.sha256(" ".join(f"{part} {version(part)}" for part in PARTS).encode())
-    for path in sorted([*Path(__file__).parent.glob("*.py"), *TEMPLATES.glob("*.j2")]):
+    for path in sorted([*Path(__file__).parent.glob("*.py"), *TEMPLATES.glob("*.j2"), DECISIONS]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -106,9 +110,11 @@ class NotebookPage:
     """An executed notebook as the template needs it: title, headings and cells."""
 
     executed: Path
+    only_texts: bool = False
     cells: list[dict] = field(default_factory=list)
     headings: list[Heading] = field(default_factory=list)
     tables: int = 0
+    figures: int = 0
 
     def __post_init__(self):
         """Read the notebook and prepare its cells one after another."""
@@ -117,16 +123,35 @@ class NotebookPage:
             where = f"{self.executed.name}: cell {number}"
             source = _text(cell["source"])
             if cell["cell_type"] == "markdown":
-                self.cells.append({"kind": "markdown", "html": self._markdown(source, where)})
-            elif cell["cell_type"] == "code" and (source.strip() or cell["outputs"]):
+                self._add_text(source, where, MACHINERY in cell["metadata"].get("tags", []))
+            elif self.only_texts or cell["cell_type"] != "code":
+                continue
+            elif source.strip() or cell["outputs"]:
                 outputs = list(self._outputs(cell, where))
                 switch = not any(one["kind"] == "code" for one in self.cells)
                 self.cells.append(_code(source, cell) | {"outputs": outputs, "has_switch": switch})
         if not (self.headings and self.headings[0].level == 1):
             raise PageError(f"{self.executed.name}: does not open with a heading '# …', its title")
 
-    def _markdown(self, source: str, where: str) -> Markup:
-        soup = clean_html(_markdown_to_html(source), where)
+    def _add_text(self, source: str, where: str, is_machinery: bool) -> None:
+        """Add a cell of Markdown; one that opens with a heading of level 2 opens a section."""
+        soup = self._markdown(source, where)
+        opens = isinstance(soup.find(True), Tag) and soup.find(True).name == "h2"
+        title = Markup(str(soup.h2.extract())) if opens and is_machinery else ""
+        html = Markup(str(soup).strip())
+        self.cells.append({"kind": "markdown", "html": html, "opens": opens, "fold": title})
+
+    def sections(self) -> list[dict]:
+        """Return the cells in sections; `fold` is the title of one that is folded, else empty."""
+        found = [{"fold": "", "cells": []}]
+        for cell in self.cells:
+            if cell.get("opens"):
+                found.append({"fold": cell["fold"], "cells": []})
+            found[-1]["cells"].append(cell)
+        return found
+
+    def _markdown(self, source: str, where: str) -> BeautifulSoup:
+        soup = clean_html(markdown_to_html(source), where)
         for tag in soup.find_all(["h1", "h2", "h3", "h4", "h5", "h6"]):
             heading = self._next_heading(int(tag.name[1]), " ".join(tag.get_text().split()))
             tag.name, tag["id"] = f"h{heading.level}", heading.id
@@ -147,16 +172,11 @@ class NotebookPage:
         self.headings.append(Heading(level, text, unique))
         return self.headings[-1]
 
-    def _finished(self, soup: BeautifulSoup) -> Markup:
-        """Put each table into a box of its own that scrolls sideways."""
-        for table in soup.find_all("table"):
-            if not table.find_parent("table"):
-                self.tables += 1
-                describe_cells(table)
-                label = {"aria-label": f"Table {self.tables}", "tabindex": "0"}
-                box = {"class": "scroll", "role": "region", **label}
-                table.wrap(soup.new_tag("div", attrs=box))
-        return Markup(str(soup).strip())
+    def _finished(self, soup: BeautifulSoup) -> BeautifulSoup:
+        """Link the decisions, and put the tables into boxes."""
+        link_codes(soup)
+        self.tables = box_tables(soup, self.tables)
+        return soup
 
     def _outputs(self, cell: dict, where: str) -> Iterator[dict]:
         for output in _joined_streams(cell["outputs"]):
@@ -174,12 +194,15 @@ class NotebookPage:
         data = output["data"]
         for mime in IMAGES:
             if mime in data:
-                return _image(mime, data[mime], output.get("metadata", {}).get(mime, {}), where)
+                self.figures += 1
+                shown = _image(mime, data[mime], output.get("metadata", {}).get(mime, {}), where)
+                return shown | {"number": self.figures}
         if "text/html" in data:
             soup = clean_html(self._stable(_text(data["text/html"])), where)
-            return {"kind": "html", "html": self._finished(soup)}
+            return {"kind": "html", "html": Markup(str(self._finished(soup)).strip())}
         if "text/markdown" in data:
-            return {"kind": "html", "html": self._markdown(_text(data["text/markdown"]), where)}
+            soup = self._markdown(_text(data["text/markdown"]), where)
+            return {"kind": "html", "html": Markup(str(soup).strip())}
         return {"kind": "text", "text": self._stable(_text(data.get("text/plain", "")))}
 
     def _stable(self, text: str) -> str:
@@ -192,8 +215,8 @@ class NotebookPage:
 
 
 def headings_of(executed: Path) -> list[Heading]:
-    """List the headings of a notebook's page; none when there is no such notebook."""
-    return NotebookPage(executed).headings if executed.is_file() else []
+    """List the headings in the texts of a notebook; none when there is no such notebook."""
+    return NotebookPage(executed, only_texts=True).headings if executed.is_file() else []
 
 
 def _text(lines: str | list[str]) -> str:
@@ -201,14 +224,13 @@ def _text(lines: str | list[str]) -> str:
 
 
 def _code(source: str, cell: dict) -> dict:
-    """Show the code of a cell: folded, except for the parameters of this run."""
+    """Show the code of a cell, folded: under its first line, or as the parameters of this run."""
     tags = cell["metadata"].get("tags", [])
     injected = "injected-parameters" in tags
     default = "Default parameters" if "parameters" in tags else "Code"
     return {
         "kind": "code",
         "summary": "Parameters of this run" if injected else default,
-        "open": injected,
         "first_line": _first_line(source),
         "code": _highlighted(source) if source.strip() else "",
     }
@@ -228,15 +250,6 @@ def _first_line(source: str) -> str:
 def _highlighted(source: str) -> Markup:
     source = NOT_TEXT.sub("\ufffd", source)
     return Markup(highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)).rstrip("\n"))
-
-
-@cache
-def _markdown_parser() -> mistune.Markdown:
-    return mistune.create_markdown(escape=False, plugins=["table", "strikethrough"])
-
-
-def _markdown_to_html(source: str) -> str:
-    return _markdown_parser()(NOT_TEXT.sub("\ufffd", source))
 
 
 def _joined_streams(outputs: list[dict]) -> Iterator[dict]:
@@ -268,6 +281,7 @@ def _image(mime: str, content: str | list[str], metadata: dict, where: str) -> d
         "kind": "image",
         "source": f"data:{mime};base64,{content}",
         "alt": alt,
+        "caption": str(metadata.get("caption", "")).strip(),
         "width": width,
         "height": height,
     }

@@ -12,11 +12,26 @@ from markupsafe import Markup
 from basket.project.errors import BasketError
 from basket.project.files import read_json, write_whole
 from basket.project.folders import Folders, Inputs
-from basket.project.origin import BANNERS, Banner, Origin
+from basket.project.origin import BANNERS, GENERATED, IS_INVENTED, Banner, Origin
 from basket.project.settings import Settings, load_settings
 from basket.project.stages import graph, record_file
 
 TEMPLATES = Path(__file__).parent / "templates"
+DARK = {  # the colours of the settings' palette on a dark screen
+    "ink": "#E4E8EB",
+    "muted": "#A9B4BD",
+    "grid": "#3A444D",
+    "accent": "#6CB8F0",
+    "contrast": "#FF9E5E",
+    "third": "#4CC9A0",
+    "fourth": "#D3A6EC",
+    "paper": "#14191D",
+    "warning": "#4A3D0F",
+    "raised": "#1F262C",
+}
+RAISED = "#F4F6F8"  # behind code and quotations, on a light screen
+EXACT = "Exact, for the analyst; not for passing on."
+WITHHELD = "Small groups are withheld on this page: it may be passed on."
 
 
 class PageError(BasketError, ValueError):
@@ -48,10 +63,23 @@ def banner_of(folders: Folders) -> Banner | None:
     return BANNERS.get(facts.get("data", {}).get("synthetic"))
 
 
-def write_page(path: Path, template: str, settings: Settings, content: dict) -> None:
-    """Fill a template and write the page whole or not at all."""
+def notes_of(folders: Folders, first: str = EXACT) -> list[str]:
+    """Return what a page says on top: whom its numbers are for, and what real data has invented."""
+    if not record_file(folders, "01_import").is_file():
+        return [first]
+    origin = Origin.of_run(folders)
+    if origin.kind == GENERATED:  # the banner says so
+        return [first]
+    return [first, origin.about()[IS_INVENTED]]
+
+
+def write_page(
+    path: Path, template: str, settings: Settings, content: dict, rules: str = ""
+) -> None:
+    """Fill a template, whose style gets further rules, and write the page whole or not at all."""
     templates = _templates()
-    css = templates.get_template("page.css.j2").render(settings.palette.model_dump())
+    colours = {"light": settings.palette.model_dump() | {"raised": RAISED}, "dark": DARK}
+    css = templates.get_template("page.css.j2").render(colours) + rules
     css_hash = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     page = templates.get_template(template).render(
         css=Markup(css),
@@ -60,10 +88,17 @@ def write_page(path: Path, template: str, settings: Settings, content: dict) -> 
         language=settings.report.language,
         report=settings.report,
         here=path.name,
-        pages={"index.html": "Index"} | {f"{name}.html": label_of(name) for name in graph()},
-        **content,
+        pages=_pages(),
+        **{"banner": None, "notes": []} | content,
     )
     write_whole(path, page.encode("utf-8", errors="replace"))
+
+
+def _pages() -> dict[str, str]:
+    """Name the pages, in the order in which every page links them."""
+    stages = {f"{name}.html": label_of(name) for name in graph()}
+    beside = {"explorer.html": "Explorer", "decisions.html": "Decisions"}
+    return {"index.html": "Index"} | stages | beside
 
 
 @cache
