@@ -59,19 +59,53 @@ def test_best_sellers_go_by_sales_then_by_the_id_and_leave_out_what_was_not_sold
     assert best.tolist() == [[1, 0, 3, -1]]
 
 
+def test_keys_are_among_the_listed_as_numpy_says():
+    draw = np.random.default_rng(6)
+    for listed in (draw.integers(0, 50, 20), np.array([], int), np.array([49])):
+        keys = np.unique(draw.integers(0, 60, 40))
+        assert q13_offers.is_among(keys, listed).tolist() == np.isin(keys, listed).tolist()
+
+
 # ---- what foretells -----------------------------------------------------------------------------
+
+
+def gained(codes: np.ndarray, outcome: np.ndarray, judged: np.ndarray) -> float:
+    """R^2 of one grouping for one outcome."""
+    of = [
+        foretelling.errors(each, {"outcome": outcome}, judged)["outcome"]
+        for each in (codes, np.zeros(len(codes), int))
+    ]
+    return 1 - of[0].sum() / of[1].sum()
 
 
 def test_a_group_that_tells_everything_explains_everything_and_lots_explain_nothing():
     draw = np.random.default_rng(1)
-    codes = draw.integers(0, 3, 600)
-    outcome = {"lines_per_order": codes * 10.0}
-    seen = foretelling.learnt_and_judged(codes, outcome, SETTINGS)
-    errors, squares = seen["lines_per_order"]
-    assert errors.sum() == pytest.approx(0) and squares.sum() > 0
-    by_lot = foretelling.learnt_and_judged(draw.integers(0, 3, 600), outcome, SETTINGS)
-    errors, squares = by_lot["lines_per_order"]
-    assert abs(1 - errors.sum() / squares.sum()) < 0.03
+    codes, judged = draw.integers(0, 3, 600), draw.random((600, 40)) < 0.5
+    assert gained(codes, codes * 10.0, judged) == 1
+    assert abs(gained(draw.integers(0, 3, 600), codes * 10.0, judged)) < 0.03
+
+
+def test_errors_are_those_of_a_plain_loop():
+    """40 customers in three groups, some without one, some of unknown outcome; 5 splits."""
+    draw = np.random.default_rng(3)
+    codes, judged = draw.integers(-1, 3, 40), draw.random((40, 5)) < 0.5
+    outcome = np.where(draw.random(40) < 0.1, np.nan, draw.normal(size=40))
+    codes[0], outcome[0] = 3, 1.0  # a group of one: nothing is learnt of it where it is judged
+    expected = np.zeros(40)
+    for split in range(5):
+        learnt = [i for i in range(40) if not judged[i, split] and not np.isnan(outcome[i])]
+        for i in range(40):
+            alike = [k for k in learnt if codes[k] == codes[i] >= 0] or learnt
+            if judged[i, split] and not np.isnan(outcome[i]):
+                expected[i] += (outcome[i] - outcome[alike].mean()) ** 2
+    found = foretelling.errors(codes, {"outcome": outcome}, judged)["outcome"]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_where_all_are_alike_there_is_nothing_to_foretell():
+    codes, judged = np.arange(90) % 3, np.random.default_rng(4).random((90, 40)) < 0.5
+    found = foretelling.errors(codes, {"outcome": np.full(90, 0.1)}, judged)["outcome"]
+    assert not found.any()
 
 
 def test_the_middle_order_belongs_to_the_first_half():

