@@ -109,7 +109,7 @@ def hazard_by_day(tables: dict, settings: Settings) -> figure.Figure:
         x="day",
         y="hazard",
         name="return_hazard",
-        title=f"More come back {_listed(proven)} days after an order than just before or later"
+        title=f"Returns peak {_listed(proven)} days after an order"
         if proven
         else "No weekly peak of returns is proven",
         subtitle="Share of those not back yet who come back on that day, each customer once, "
