@@ -41,6 +41,22 @@ def test_on_the_real_panel_habits_foretell_and_people_do_not(built, panel):
     assert told["segment"] - told["income_group"] >= 0.3
 
 
+@pytest.mark.parametrize("data", DATA)
+def test_the_largest_share_of_one_customer_is_that_of_orders_lines_or_spend(built, request, data):
+    run = built(request.getfixturevalue(data), "corrected")
+    people = run.table("analysis_customers")
+    people = people[people["exclusion_flag"] == "Active"]
+    habits = run.results["habits"].set_index(["population", "grouping", "group"])
+    for grouping in ("segment", "region"):
+        for group, those in people.groupby(people[grouping].astype(str)):
+            shares = [
+                those[total].max() / those[total].sum()
+                for total in ("orders", "lines", "spend_cents")
+            ]
+            found = habits.loc[("active", grouping, group), "largest_share"]
+            assert found == pytest.approx(max(shares)), (grouping, group)
+
+
 # ---- offers -------------------------------------------------------------------------------------
 
 
@@ -161,6 +177,16 @@ def test_trials_count_the_orders_that_the_sql_counts(built, request, data, rules
         np.testing.assert_allclose(rows["mean_orders"], mean)
         np.testing.assert_allclose(rows["sd_orders"], deviation)
         assert customers is None or (rows["customers_here"] == customers).all()
+
+
+def test_no_trial_is_planned_from_a_handful_of_a_segment():
+    """Ten customers of the segment were seen long enough, then eleven."""
+    orders = np.arange(40 * 168).reshape(40, 168) % 3
+    finding = {"id": "F1", "action": "a", "touches": [{"segment": "few", "direction": "more"}]}
+    for few, rows in ((10, 0), (11, 3)):
+        segments = pd.Categorical(["few"] * few + ["many"] * (40 - few))
+        plan = q14_trial.plan(finding, orders * np.arange(40)[:, None], segments, SETTINGS)
+        assert len(plan) == rows
 
 
 def test_a_trial_of_the_size_that_is_named_sees_the_lift_four_times_in_five():

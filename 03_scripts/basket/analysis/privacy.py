@@ -5,7 +5,8 @@ is suppressed, together with as many others as keep it from being worked out: an
 every row left visible, every total, and how the groupings hang together (a profile is an age group,
 dependants and an income group; family status follows from dependants). The rows to suppress are
 found by solving the attacker's equations: no set of up to three suppressed rows about
-too few customers may follow from them.
+too few customers may follow from them. A group of which one customer holds more than half (of its
+orders, lines or spend) counts as that one customer.
 """
 
 from collections.abc import Iterable
@@ -28,12 +29,14 @@ CONTEXT = frozenset(c.name for c in columns() if c.key == "context") - _MEMBERS
 KEYS = LABELS | CONTEXT | _MEMBERS
 WITHOUT_DEPENDANTS = frozenset({"single", "divorced/widowed"})
 CLOSE = 1e-9
+HALF = 0.5  # of a group's orders, lines or spend: more of one customer is about that customer
 MANY_HIDDEN = 25  # beyond this, sets of three suppressed rows are too many to look at
 
 
 def describes_customers(table: pd.DataFrame) -> bool:
     """Whether a result table describes customers by their attributes."""
-    return bool({"grouping", "flag", "customers_relabelled", *ATTRIBUTES} & set(table.columns))
+    of_customers = {"grouping", "flag", "customers_relabelled", "last_order", *ATTRIBUTES}
+    return bool(of_customers & set(table.columns))
 
 
 def publishable(
@@ -146,22 +149,25 @@ def suppressed_rows(table: pd.DataFrame, minimum: int) -> np.ndarray:
     count = next((name for name in COUNTS if name in table), None)
     if count is None:
         return np.zeros(len(table), bool)
-    customers = pd.to_numeric(table[count]).astype("Float64").to_numpy("float64", na_value=0)
+    counted = pd.to_numeric(table[count]).astype("Float64").to_numpy("float64", na_value=0)
+    customers = counted
+    if count == COUNTS[-1] and "largest_share" in table:
+        one_holds_half = (pd.to_numeric(table["largest_share"]) > HALF).to_numpy()
+        customers = np.where(one_holds_half, np.minimum(counted, 1), counted)
     hidden = (customers > 0) & (customers < minimum)
     if not hidden.any():
         return hidden
 
     def is_of_use(row: np.ndarray, is_relation: bool) -> bool:
         """Whether an attacker can use it: a relation that is true, or a total that is published."""
-        value = float(row @ customers)
+        value = float(row @ counted)
         return abs(value) < CLOSE if is_relation else value >= minimum
 
-    counted = customers > 0
     known = [row for row, is_relation in known_sums(table) if is_of_use(row, is_relation)]
     weights = np.array(known).reshape(-1, len(table))
     primary = hidden.copy()
     while exposed := exposed_sets(weights, customers, hidden, minimum):
-        candidates = _neighbours(weights, exposed, counted & ~hidden)
+        candidates = _neighbours(weights, exposed, (customers > 0) & ~hidden)
         if not candidates.any():
             return hidden
         rows = np.flatnonzero(candidates)

@@ -109,6 +109,8 @@ def plan(
     touched = finding["touches"]
     names = {touch["segment"] for touch in touched if "segment" in touch}
     those = np.isin(segments, list(names)) if names else np.ones(len(orders), bool)
+    if names and those.sum() < settings.privacy.smallest_group:
+        return []  # what so few customers do is not told, and no trial can be planned from it
     outcomes = {ALL_ORDERS: np.ones(7 * HOURS, bool)}
     windows = cells_touched(touched, settings)
     if windows.any() and not windows.all():
