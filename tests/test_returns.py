@@ -180,6 +180,14 @@ def test_a_peak_is_told_from_the_two_days_beside_it(settings):
     assert row["peak_ratio_low"] > 1 and row["is_peak"] == "yes"
 
 
+def test_where_nobody_comes_back_on_the_days_beside_there_is_no_ratio(settings):
+    table = weekly_returns.return_hazard(gaps(*[[7]] * 40, *[[9]] * 40), settings)
+    row = table.set_index("day").loc[7]
+    assert np.isnan(row["peak_ratio"]) and row["reason"] == "nothing to compare"
+    assert not np.isinf(table.select_dtypes("number")).any(axis=None)
+    assert (table["is_peak"] == "no").all()
+
+
 def test_without_weeks_in_what_people_do_no_peak_is_said(settings):
     """Hazards level within customers, different between them: 200 data sets of 300 customers."""
     draw = np.random.default_rng(5)

@@ -46,13 +46,14 @@ def return_hazard(found: Gaps, settings: Settings) -> pd.DataFrame:
     is the hazard over that of the two days beside, together; a day after whole weeks is a peak
     where this is above 1, by Bonferroni's correction over these days.
     """
-    by_days = found.by_days.astype("int64")
-    by_days = by_days[by_days.sum(axis=1) > 0]
-    if not len(by_days):
+    by_day = np.ascontiguousarray(found.by_days.T)  # days x customers: one day after the other
+    by_day = by_day[:, by_day.any(axis=0)]
+    if not by_day.size:
         return pd.DataFrame(columns=COLUMNS)
-    own = by_days.T / by_days.sum(axis=1)  # shares of each customer's gaps: days x customers
+    own = by_day / by_day.sum(axis=0, dtype="int64")  # shares of each customer's gaps
     out = own[::-1].cumsum(axis=0)[::-1]  # that last until the day, or longer
-    ended, longer = by_days.sum(axis=0), by_days.sum(axis=0)[::-1].cumsum()[::-1]
+    ended = by_day.sum(axis=1, dtype="int64")
+    longer = ended[::-1].cumsum()[::-1]
     confidence = settings.statistics.confidence
     hazard = joined(
         [ratios.product([own[day]], [out[day]], confidence) for day in range(WALL)]
@@ -88,7 +89,7 @@ def _peaks(own: np.ndarray, out: np.ndarray, settings: Settings) -> pd.DataFrame
     sure = (peak.p_value * len(WEEKS) < limits.significance) & (peak.ratio > 1) & (reason == "")
     return pd.DataFrame(
         {
-            "peak_ratio": peak.ratio,
+            "peak_ratio": np.where(np.isfinite(peak.ratio), peak.ratio, np.nan),
             "peak_ratio_low": peak.low,
             "peak_ratio_high": peak.high,
             "effective_customers": peak.effective_customers,
