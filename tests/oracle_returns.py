@@ -96,6 +96,43 @@ SELECT number - 1 AS order_number, gap, count(*) AS customers FROM gaps
 WHERE number BETWEEN 2 AND {followed} + 1 GROUP BY ALL ORDER BY ALL
 """
 
+HAZARD = """
+WITH own AS (  -- each customer's gaps by days, each customer once
+    SELECT user_id, gap, count(*) AS n, count(*) / sum(count(*)) OVER (PARTITION BY user_id) AS part
+    FROM gaps GROUP BY user_id, gap
+),
+daily AS (  -- a row per customer and day: the share of gaps that end on it, and that reach it
+    SELECT user_id, day, coalesce(sum(n) FILTER (gap = day), 0) AS n_ended,
+           coalesce(sum(n) FILTER (gap >= day), 0) AS n_out,
+           coalesce(sum(part) FILTER (gap = day), 0) AS ended,
+           coalesce(sum(part) FILTER (gap >= day), 0) AS still
+    FROM own CROSS JOIN range(30) AS every_day(day) GROUP BY user_id, day
+),
+beside AS (
+    SELECT *, lag(ended) OVER each + lead(ended) OVER each AS ended_beside,
+           lag(still) OVER each + lead(still) OVER each AS still_beside
+    FROM daily WINDOW each AS (PARTITION BY user_id ORDER BY day)
+),
+summed AS (
+    SELECT *, sum(ended) OVER on_day AS e, sum(still) OVER on_day AS s,
+           sum(ended_beside) OVER on_day AS eb, sum(still_beside) OVER on_day AS sb
+    FROM beside WINDOW on_day AS (PARTITION BY day)
+),
+influence AS (
+    SELECT *, ended / nullif(e, 0) - still / nullif(s, 0) AS z,
+           ended / nullif(e, 0) - still / nullif(s, 0)
+               - ended_beside / nullif(eb, 0) + still_beside / nullif(sb, 0) AS zp
+    FROM summed
+)
+SELECT day, sum(n_out) AS gaps, sum(n_ended) AS gaps_ended,
+       sum(n_ended) / nullif(sum(n_out), 0) AS gap_hazard,
+       any_value(e) / nullif(any_value(s), 0) AS hazard, sum(z * z) AS z2, sum(z ** 4) AS z4,
+       any_value(e) * any_value(sb) / nullif(any_value(s) * any_value(eb), 0) AS peak_ratio,
+       sum(zp * zp) AS zp2, sum(zp ** 4) AS zp4, max(ended) / nullif(any_value(e), 0) AS largest,
+       count(*) AS customers
+FROM influence GROUP BY day ORDER BY day
+"""
+
 MISSING = """
 WITH numbered AS (
     SELECT user_id, count(*) AS n, min(number) AS least, max(number) AS most,
@@ -130,8 +167,10 @@ def tables(folder: Path) -> dict[str, pd.DataFrame]:
             "observed_time": OBSERVED,
             "completeness": MISSING,
             "waited": WAITED.format(followed=FOLLOWED),
+            "return_hazard": HAZARD,
         }
         found = {name: database.execute(sql).df() for name, sql in asked.items()}
+    found["return_hazard"] = with_limits(found["return_hazard"])
     return found | {"time_to_next_order": followed(found.pop("waited"))}
 
 
@@ -151,6 +190,37 @@ def followed(waited: pd.DataFrame) -> pd.DataFrame:
             at_risk -= returned
     names = "order_number day at_risk returned hazard still_out still_out_low still_out_high"
     return pd.DataFrame(rows, columns=names.split())
+
+
+def with_limits(table: pd.DataFrame) -> pd.DataFrame:
+    """Put the 95 % limits beside the hazards and their ratios, and say which day is a peak."""
+    rows = []
+    for row in table.to_dict("records"):
+        hazard = student_limits(row["hazard"], row["z2"], row["z4"], row["customers"])
+        peak = student_limits(row["peak_ratio"], row["zp2"], row["zp4"], row["customers"])
+        effective = row["zp2"] ** 2 / row["zp4"] if row["zp4"] else float("nan")
+        sure = student_limits(
+            row["peak_ratio"], row["zp2"], row["zp4"], row["customers"], level=1 - 0.05 / 4
+        )
+        is_peak = row["day"] in (7, 14, 21, 28) and sure[0] > 1
+        is_peak = is_peak and effective >= 10 and row["largest"] <= 0.25
+        names = ["day", "gaps", "gaps_ended", "gap_hazard", "hazard", "peak_ratio"]
+        rows.append(
+            {name: row[name] for name in names}
+            | {"hazard_low": hazard[0], "hazard_high": min(hazard[1], 1.0)}
+            | {"peak_ratio_low": peak[0], "peak_ratio_high": peak[1]}
+            | {"effective_customers": effective, "is_peak": is_peak}
+        )
+    return pd.DataFrame(rows)
+
+
+def student_limits(ratio, squares, fourths, customers, level=0.95) -> tuple[float, float]:
+    """Give the limits of a ratio from its customers' sums of z^2 and z^4."""
+    if not (ratio > 0 and squares > 0):
+        return float("nan"), float("nan")
+    reach = student.ppf((1 + level) / 2, squares**2 / fourths - 1)
+    reach *= sqrt(squares * customers / (customers - 1))
+    return exp(log(ratio) - reach), exp(log(ratio) + reach)
 
 
 def limits(out: int, customers: int) -> tuple[float, float]:

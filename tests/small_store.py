@@ -19,13 +19,15 @@ def write_store(
     departments: int = 5,
     prices: str = "many",
     incomes: str = "all",
-    lines: int = 6,
+    lines: int | tuple[int, int] = 6,
+    gaps: tuple[int, ...] = (1, 4, 7, 7, 8, 14, 21, 30),
     last: bool = True,
     seed: int = 7,
 ) -> Path:
     """Write the five files of a store; return the folder.
 
-    `orders` is the number of prior orders of a customer, or its range; `prices` is many, one or
+    `orders` is the number of prior orders of a customer, or its range; `lines` the most lines of an
+    order, or their range; `gaps` the days between orders, drawn by lot; `prices` is many, one or
     none; `incomes` is all or some; without `last`, no customer has a train or test order.
     """
     chance = np.random.default_rng(seed)
@@ -34,7 +36,7 @@ def write_store(
     products = _products(chance, list(names), prices)
     least, most = (orders, orders) if isinstance(orders, int) else orders
     placed = chance.integers(least, most + 1, customers)
-    ordered = _orders(chance, placed, days, last)
+    ordered = _orders(chance, placed, days, gaps, last)
     bought = _lines(chance, ordered[ordered["eval_set"] == "prior"], len(products), lines)
     for name, table in {
         "products": products,
@@ -84,13 +86,13 @@ def _customers(chance, size: int, incomes: str) -> pd.DataFrame:
     )
 
 
-def _orders(chance, placed: np.ndarray, days: int, last: bool) -> pd.DataFrame:
+def _orders(chance, placed: np.ndarray, days: int, gaps: tuple, last: bool) -> pd.DataFrame:
     whole = placed + last
     user = np.repeat(np.arange(1, len(placed) + 1), whole)
     number = np.concatenate([np.arange(1, n + 1) for n in whole]) if len(whole) else []
     is_last = last & (number == np.repeat(whole, whole))
     size = len(user)
-    gap = pd.Series(chance.choice([1, 4, 7, 7, 8, 14, 21, 30], size), dtype="Int64")
+    gap = pd.Series(chance.choice(gaps, size), dtype="Int64")
     gap[number == 1] = pd.NA
     return pd.DataFrame(
         {
@@ -105,8 +107,9 @@ def _orders(chance, placed: np.ndarray, days: int, last: bool) -> pd.DataFrame:
     )
 
 
-def _lines(chance, prior: pd.DataFrame, products: int, lines: int) -> pd.DataFrame:
-    sizes = chance.integers(1, lines + 1, len(prior))
+def _lines(chance, prior: pd.DataFrame, products: int, lines: int | tuple) -> pd.DataFrame:
+    least, most = (1, lines) if isinstance(lines, int) else lines
+    sizes = chance.integers(least, most + 1, len(prior))
     order = np.repeat(prior["order_id"].to_numpy(), sizes)
     place = np.concatenate([np.arange(1, n + 1) for n in sizes]) if len(sizes) else []
     first = np.repeat(chance.integers(0, products, len(prior)), sizes)

@@ -19,6 +19,7 @@ from basket.analysis.finding import (
     NOT_ANSWERED,
     UNDECIDED,
     Evidence,
+    IncompleteHistories,
     TooLittleData,
     Touch,
     answer,
@@ -46,22 +47,22 @@ SEGMENTS = frame(
 DRINKERS = SEGMENTS.assign(share_of_lines=[0.412, 0.312, 0.9])
 
 
-def gain(own: float, own_low: float, people_high: float) -> pd.DataFrame:
+def gain(own: float, own_low: float, people_high: float, reason: str = "") -> pd.DataFrame:
     return frame(
-        "grouping measure customers r_squared r_squared_low r_squared_high",
-        ("profile", "lines_per_order", 957, -0.009, -0.033, people_high),
-        ("segment", "lines_per_order", 960, own, own_low, 0.55),
-        ("segment", "order_value", 955, 0.44, 0.4, 0.5),
+        "grouping measure customers r_squared r_squared_low r_squared_high reason",
+        ("profile", "lines_per_order", 957, -0.009, -0.033, people_high, ""),
+        ("segment", "lines_per_order", 960, own, own_low, 0.55, reason),
+        ("segment", "order_value", 955, 0.44, 0.4, 0.5, ""),
     )
 
 
-def lists(own_low: float, store_high: float) -> pd.DataFrame:
+def lists(own_low: float, store_high: float, reason: str = "") -> pd.DataFrame:
     return frame(
-        "source order_number last_order customers precision precision_low precision_high",
-        ("store", None, "all", 961, 0.071, 0.06, store_high),
-        ("segment", None, "all", 962, 0.082, 0.075, 0.09),
-        ("own", None, "all", 963, 0.294, own_low, 0.31),
-        ("own", 5, "5 to 9", 300, 0.28, 0.26, 0.3),
+        "source order_number last_order customers precision precision_low precision_high reason",
+        ("store", None, "all", 961, 0.071, 0.06, store_high, ""),
+        ("segment", None, "all", 962, 0.082, 0.075, 0.09, ""),
+        ("own", None, "all", 963, 0.294, own_low, 0.31, reason),
+        ("own", 5, "5 to 9", 300, 0.28, 0.26, 0.3, ""),
     )
 
 
@@ -125,7 +126,7 @@ def test_what_a_segment_buys_more_of_is_said_where_it_is_proven(settings):
 
 
 def test_the_figure_of_segments_names_the_one_with_most_lines(settings):
-    made = q10_segments.mix_of_segments({"segments": SEGMENTS}, settings)
+    made = q10_segments.mix_of_segments({"segments": SEGMENTS, "completeness": WHOLE}, settings)
     assert made.title == "Weekly big shop: 13% of customers, 31% of order lines"
     assert made.alt == (
         "Bars by segment of habits; Weekly big shop has the most order lines, 31.2%, of 13.1% of "
@@ -177,11 +178,11 @@ def test_habits_are_said_to_foretell_only_where_their_interval_is_above_that_of_
     assert found.action_basis == (DESIGN if decided else NO_ACTION)
     assert found.confidence == ("high" if decided else "low")
     assert found.rests_on == (INVENTED_CUSTOMERS,)
-    made = q10_segments.what_foretells({"segment_gain": table}, settings)
+    made = q10_segments.what_foretells({"segment_gain": table, "completeness": WHOLE}, settings)
     assert made.title == (
         "Rhythm and basket foretell later baskets; age, family and income do not"
         if decided
-        else "No grouping is proven to foretell later baskets better than another"
+        else "Habits are not proven to foretell later baskets better than age, family and income"
     )
     assert made.alt == (
         "Dots with intervals by grouping; rhythm and basket explain 49.0% of how later orders "
@@ -194,22 +195,51 @@ def test_what_foretells_worse_than_the_mean_foretells_nothing(settings):
     assert found.headline.endswith("differ in size; age, family and income nothing")
 
 
+@pytest.mark.parametrize(
+    ("own_low", "people_high", "reason"),
+    [(-0.2, -0.3, ""), (0.4, 0.1, "too few effective customers")],
+)
+def test_habits_that_foretell_nothing_sure_are_not_said_to_foretell(
+    settings, own_low, people_high, reason
+):
+    """Worse than the mean, though better than people; or by a few customers."""
+    table = gain(0.45, own_low, people_high, reason)
+    found = said(q10_segments.what_habits_add, settings, segment_gain=table)
+    assert (found.kind, found.touches) == (UNDECIDED, ())
+    if not reason:
+        made = q10_segments.what_foretells({"segment_gain": table, "completeness": WHOLE}, settings)
+        assert made.title.startswith("Habits are not proven to foretell")
+
+
+def test_gaps_of_thirty_days_are_thirty_or_more(settings):
+    table = SEGMENTS.assign(median_gap_days=30.0)
+    found = said(q10_segments.which_segments, settings, segments=table)
+    assert found.so_what.startswith("They order every 30 days or more, 15.6 lines at a time")
+
+
 # ---- Q13 ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("own_low", "kind"), [(0.28, DIFFERENCE), (0.05, UNDECIDED)])
-def test_own_history_is_held_against_the_best_sellers(settings, own_low, kind):
-    table = lists(own_low, 0.076)
+@pytest.mark.parametrize(
+    ("own_low", "reason", "kind"),
+    [
+        (0.28, "", DIFFERENCE),
+        (0.05, "", UNDECIDED),
+        (0.28, "too few effective customers", UNDECIDED),
+    ],
+)
+def test_own_history_is_held_against_the_best_sellers(settings, own_low, reason, kind):
+    table = lists(own_low, 0.076, reason)
+    better = kind == DIFFERENCE
     found = said(q13_offers.what_to_offer, settings, offers=table)
     assert found.headline == (
         "Of ten products that a customer has bought most, 29% are in the next order; of the "
-        "store's ten best sellers, 7%"
+        "store's ten best sellers, 7%" + ("" if better else ": which is more is not proven")
     )
     assert found.so_what == (
         "Counted on the last order of 963 customers, which no list had seen. The best sellers of a "
         "customer's own segment reach 8%."
     )
-    better = kind == DIFFERENCE
     assert found.action == (
         "Try offers from each customer's own history, against a control group that sees the best "
         "sellers."
@@ -220,9 +250,11 @@ def test_own_history_is_held_against_the_best_sellers(settings, own_low, kind):
     assert found.touches == ((Touch(attribute="own history", direction=MORE),) if better else ())
     assert found.confidence == ("high" if better else "low")
     assert found.prize.what_if == "963 customers have a history to choose from."
-    made = q13_offers.precision_by_source({"offers": table}, settings)
+    made = q13_offers.precision_by_source({"offers": table, "completeness": WHOLE}, settings)
     assert made.title == (
         "Of ten suggestions, most hit when they come from the customer's own most bought products"
+        if better
+        else "No list of ten suggestions is proven to hit more often"
     )
     assert made.alt == (
         "Dots with intervals for three lists of suggestions; the customer's own most bought "
@@ -281,7 +313,7 @@ def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, eno
         "orders of both: the orders in a window alone may only have moved there."
     )
     assert (found.kind, found.action_basis, found.confidence) == (DESCRIPTION, DESIGN, "medium")
-    made = q14_trial.sizes_by_lift({"trial_plan": table}, settings)
+    made = q14_trial.sizes_by_lift({"trial_plan": table, "completeness": WHOLE}, settings)
     assert made.title == "A trial needs 26,000 customers an arm or more to see 2% more"
     assert made.alt == (
         "Bars of the customers that each arm needs, by action; the least are 26,000."
@@ -317,7 +349,12 @@ def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, eno
         (
             q14_trial.how_to_try,
             {"trial_plan": trials("no").head(0)},
-            "Not answered: no action is to be tried, or no customer was seen long enough",
+            "Not answered: no action is to be tried, or no customers who differ were seen long",
+        ),
+        (
+            q10_segments.what_habits_add,
+            {"segment_gain": gain(0.5, 0.4, 0.1).assign(customers=[0, 0, 955])},
+            "Not answered: all later orders hold as many lines: there is nothing to foretell",
         ),
         *(
             (function, {"completeness": HOLES}, "Not answered: histories are incomplete")
@@ -325,6 +362,7 @@ def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, eno
                 q10_segments.which_segments,
                 q10_segments.what_habits_add,
                 q13_offers.what_to_offer,
+                q14_trial.how_to_try,
             )
         ),
     ],
@@ -333,6 +371,20 @@ def test_what_cannot_be_said_says_why(settings, function, tables, headline):
     found, _ = answer(function, {"habits": ACTIVE, "completeness": WHOLE} | tables, settings)
     assert found.kind == NOT_ANSWERED
     assert found.headline.startswith(headline)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        q10_segments.mix_of_segments,
+        q10_segments.what_foretells,
+        q13_offers.precision_by_source,
+        q14_trial.sizes_by_lift,
+    ],
+)
+def test_no_figure_is_drawn_of_incomplete_histories(settings, function):
+    with pytest.raises(IncompleteHistories):
+        function({"completeness": HOLES}, settings)
 
 
 # ---- prizes -------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from basket.analysis.finding import (
 from basket.analysis.questions import q04_departments as q04
 from basket.analysis.questions import q05_loyalty as q05
 from basket.analysis.questions import q06_habits as q06
+from basket.analysis.questions import weekly_returns
 from basket.checks.verify import unexplained
 
 NEW, REGULAR, LOYAL = "New customer", "Regular customer", "Loyal customer"
@@ -280,12 +281,98 @@ def test_a_number_that_cannot_be_computed_is_never_said(settings):
     )
 
 
+def test_where_every_gap_is_at_the_wall_no_day_is_the_commonest(settings):
+    tables = complete(returns(orders={30: 700}) | {"return_hazard": hazards(ended=0)})
+    for function in (q05.returning, weekly_returns.whole_weeks):
+        found, _ = answer(function, tables, settings)
+        assert found.headline == "Not answered: every gap between orders is 30 days or more"
+    for function in (q05.days_between, weekly_returns.hazard_by_day):
+        with pytest.raises(finding.TooLittleData, match="Every gap between orders is 30 days"):
+            function(tables, settings)
+
+
+# ---- whole weeks --------------------------------------------------------------------------------
+
+
+def hazards(*peaks: int, ended: int = 9) -> pd.DataFrame:
+    """Make the table of hazards: each cell of day 7 holds a number of its own."""
+    days = np.arange(30)
+    table = pd.DataFrame({"day": days, "gaps": 1000, "gaps_ended": ended, "gap_hazard": 0.2})
+    table = table.assign(hazard=0.05, hazard_low=0.04, hazard_high=0.06)
+    table = table.assign(peak_ratio=1.1, peak_ratio_low=0.9, peak_ratio_high=1.3)
+    table.loc[7, ["hazard", "peak_ratio"]] = 0.125, 1.54
+    table.loc[7, ["peak_ratio_low", "peak_ratio_high"]] = 1.42, 1.67
+    return table.assign(is_peak=np.where(np.isin(days, peaks), "yes", "no"), reason="")
+
+
+DAY_7 = (
+    "Of the customers who are not back before day 7, 12.5% come back on it: 1.54 times the share "
+    "of the days beside it (interval 1.42 to 1.67). "
+)
+BESIDE = (
+    "Nearly the same customers are still out on neighbouring days, so a peak is what people do; "
+    "that fewer come back in later weeks is also who is left."
+)
+
+
+@pytest.mark.parametrize(
+    ("peaks", "headline", "title", "others"),
+    [
+        (
+            (7, 14, 21),
+            "More customers come back 7, 14 and 21 days after an order than a day before or later",
+            "Returns peak 7, 14 and 21 days after an order",
+            "A peak after 28 days is not proven. ",
+        ),
+        (
+            (7, 14, 21, 28),
+            "More customers come back 7, 14, 21 and 28 days after an order than a day before or "
+            "later",
+            "Returns peak 7, 14, 21 and 28 days after an order",
+            "",
+        ),
+        (
+            (),
+            "Whether customers come back in whole weeks is undecided with this data",
+            "No weekly peak of returns is proven",
+            "",
+        ),
+    ],
+)
+def test_whole_weeks_word_for_word(peaks, headline, title, others, settings):
+    tables = complete({"return_hazard": hazards(*peaks)})
+    found, seen = answer(weekly_returns.whole_weeks, tables, settings)
+    assert found == Finding(
+        kind="difference" if peaks else "undecided",
+        headline=headline,
+        so_what=DAY_7 + others + BESIDE,
+        action="Compare returns week by week, not day by day, and plan the days of a reminder's "
+        "trial in whole weeks."
+        if peaks
+        else "No action follows.",
+        action_basis=DESIGN if peaks else NO_ACTION,
+        confidence="high" if peaks else "low",
+        figure="return_hazard",
+        change_mind="Dates: they would show whether people keep to a weekday or to a gap.",
+    )
+    assert unexplained(f"{found.headline} {found.so_what}", seen.numbers) == []
+    made = weekly_returns.hazard_by_day(tables, settings)
+    assert made.title == title
+    assert ("7 days" in made.alt or "7, " in made.alt) == bool(peaks)
+
+
 # ---- incomplete histories -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "function",
-    [q05.loyalty, q05.returning, q06.habits_by_loyalty, q04.small_departments],
+    [
+        q05.loyalty,
+        q05.returning,
+        weekly_returns.whole_weeks,
+        q06.habits_by_loyalty,
+        q04.small_departments,
+    ],
     ids=lambda function: function.__name__,
 )
 def test_what_needs_whole_histories_is_not_answered_where_they_have_holes(function, settings):

@@ -25,7 +25,10 @@ SETS = {
     "nobody active": {"orders": 3},
     "one order each": {"orders": 1},
     "one order each, nothing after it": {"orders": 1, "last": False},
+    "one or two orders each": {"orders": (1, 2)},
     "no last order": {"last": False},
+    "all gaps of 30 days": {"gaps": (30,)},
+    "all orders of one size": {"lines": (3, 3), "customers": 60},
     "some incomes empty": {"incomes": "some"},
     "a hundred thousand with one order": {"customers": 100_000, "orders": 1, "lines": 3},
 }

@@ -42,6 +42,22 @@ def test_on_the_real_panel_habits_foretell_and_people_do_not(built, panel):
     assert told["segment"] - told["income_group"] >= 0.3
 
 
+@pytest.mark.parametrize("data", DATA)
+def test_the_largest_share_of_one_customer_is_that_of_orders_lines_or_spend(built, request, data):
+    run = built(request.getfixturevalue(data), "corrected")
+    people = run.table("analysis_customers")
+    people = people[people["exclusion_flag"] == "Active"]
+    habits = run.results["habits"].set_index(["population", "grouping", "group"])
+    for grouping in ("segment", "region"):
+        for group, those in people.groupby(people[grouping].astype(str)):
+            shares = [
+                those[total].max() / those[total].sum()
+                for total in ("orders", "lines", "spend_cents")
+            ]
+            found = habits.loc[("active", grouping, group), "largest_share"]
+            assert found == pytest.approx(max(shares)), (grouping, group)
+
+
 # ---- offers -------------------------------------------------------------------------------------
 
 
@@ -50,7 +66,8 @@ def test_a_history_goes_by_orders_then_by_the_latest_then_by_the_id():
     who = np.array([0, 0, 0, 0, 0, 0, 1, 1])
     product = np.array([3, 3, 2, 1, 0, 0, 2, 1])
     number = np.array([1, 2, 3, 2, 2, 2, 1, 1])
-    pairs, bought = q13_offers.histories(who, product, number, 4)
+    keys = q13_offers.distinct((who * 4 + product) * 5 + number)
+    pairs, bought = q13_offers.histories(*np.divmod(keys, 5), 5, 4)
     assert pairs.tolist() == [[0, 3], [0, 2], [0, 0], [0, 1], [1, 1], [1, 2]]
     assert bought.tolist() == [2, 1, 1, 1, 1, 1]  # twice in one order is once
 
@@ -60,19 +77,53 @@ def test_best_sellers_go_by_sales_then_by_the_id_and_leave_out_what_was_not_sold
     assert best.tolist() == [[1, 0, 3, -1]]
 
 
+def test_keys_are_among_the_listed_as_numpy_says():
+    draw = np.random.default_rng(6)
+    for listed in (draw.integers(0, 50, 20), np.array([], int), np.array([49])):
+        keys = np.unique(draw.integers(0, 60, 40))
+        assert q13_offers.is_among(keys, listed).tolist() == np.isin(keys, listed).tolist()
+
+
 # ---- what foretells -----------------------------------------------------------------------------
+
+
+def gained(codes: np.ndarray, outcome: np.ndarray, judged: np.ndarray) -> float:
+    """R^2 of one grouping for one outcome."""
+    of = [
+        foretelling.errors(each, {"outcome": outcome}, judged)["outcome"]
+        for each in (codes, np.zeros(len(codes), int))
+    ]
+    return 1 - of[0].sum() / of[1].sum()
 
 
 def test_a_group_that_tells_everything_explains_everything_and_lots_explain_nothing():
     draw = np.random.default_rng(1)
-    codes = draw.integers(0, 3, 600)
-    outcome = {"lines_per_order": codes * 10.0}
-    seen = foretelling.learnt_and_judged(codes, outcome, SETTINGS)
-    errors, squares = seen["lines_per_order"]
-    assert errors.sum() == pytest.approx(0) and squares.sum() > 0
-    by_lot = foretelling.learnt_and_judged(draw.integers(0, 3, 600), outcome, SETTINGS)
-    errors, squares = by_lot["lines_per_order"]
-    assert abs(1 - errors.sum() / squares.sum()) < 0.03
+    codes, judged = draw.integers(0, 3, 600), draw.random((600, 40)) < 0.5
+    assert gained(codes, codes * 10.0, judged) == 1
+    assert abs(gained(draw.integers(0, 3, 600), codes * 10.0, judged)) < 0.03
+
+
+def test_errors_are_those_of_a_plain_loop():
+    """40 customers in three groups, some without one, some of unknown outcome; 5 splits."""
+    draw = np.random.default_rng(3)
+    codes, judged = draw.integers(-1, 3, 40), draw.random((40, 5)) < 0.5
+    outcome = np.where(draw.random(40) < 0.1, np.nan, draw.normal(size=40))
+    codes[0], outcome[0] = 3, 1.0  # a group of one: nothing is learnt of it where it is judged
+    expected = np.zeros(40)
+    for split in range(5):
+        learnt = [i for i in range(40) if not judged[i, split] and not np.isnan(outcome[i])]
+        for i in range(40):
+            alike = [k for k in learnt if codes[k] == codes[i] >= 0] or learnt
+            if judged[i, split] and not np.isnan(outcome[i]):
+                expected[i] += (outcome[i] - outcome[alike].mean()) ** 2
+    found = foretelling.errors(codes, {"outcome": outcome}, judged)["outcome"]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_where_all_are_alike_there_is_nothing_to_foretell():
+    codes, judged = np.arange(90) % 3, np.random.default_rng(4).random((90, 40)) < 0.5
+    found = foretelling.errors(codes, {"outcome": np.full(90, 0.1)}, judged)["outcome"]
+    assert not found.any()
 
 
 def test_the_middle_order_belongs_to_the_first_half():
@@ -127,6 +178,16 @@ def test_trials_count_the_orders_that_the_sql_counts(built, request, data, rules
         np.testing.assert_allclose(rows["mean_orders"], mean)
         np.testing.assert_allclose(rows["sd_orders"], deviation)
         assert customers is None or (rows["customers_here"] == customers).all()
+
+
+def test_no_trial_is_planned_from_a_handful_of_a_segment():
+    """Ten customers of the segment were seen long enough, then eleven."""
+    orders = np.arange(40 * 168).reshape(40, 168) % 3
+    finding = {"id": "F1", "action": "a", "touches": [{"segment": "few", "direction": "more"}]}
+    for few, rows in ((10, 0), (11, 3)):
+        segments = pd.Categorical(["few"] * few + ["many"] * (40 - few))
+        plan = q14_trial.plan(finding, orders * np.arange(40)[:, None], segments, SETTINGS)
+        assert len(plan) == rows
 
 
 def test_a_trial_of_the_size_that_is_named_sees_the_lift_four_times_in_five():

@@ -68,6 +68,13 @@ def test_small_groups_are_hidden_with_as_many_others_as_it_takes(region, expecte
     assert (rows[["customers", "orders", "lines"]] == privacy.SUPPRESSED).all(axis=None)
 
 
+def test_a_group_of_which_one_customer_holds_more_than_half_goes_with_another():
+    table = habits(region={"West": 20, "South": 300, "Midwest": 40, "Northeast": 90})
+    for largest, expected in ((0.51, ["West", "Midwest"]), (0.5, [])):
+        shown = published(table.assign(largest_share=[largest, 0.1, 0.5, 0.1]))
+        assert hidden(shown) == {("region", name) for name in expected}
+
+
 def test_other_groupings_stay_as_they_are():
     table = published(habits(region={"West": 7, "South": 93}, gender={"Male": 40, "Female": 60}))
     assert {grouping for grouping, _ in hidden(table)} == {"region"}

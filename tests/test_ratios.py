@@ -72,6 +72,17 @@ def test_a_mean_of_equal_weights_is_the_t_interval_of_scipy():
     assert 400 / 3.5 < m < 400 / 2.5  # normal values: about a third of the customers
 
 
+@pytest.mark.parametrize("customers", [1, 2, 5, 60])
+def test_shares_of_customers_are_what_the_engine_says_of_ones_and_zeros(customers):
+    chance = np.random.default_rng(customers)
+    counted = (chance.random((customers, 8)) < chance.random(8)).astype(int)
+    counted[:, 0], counted[:, 1] = 0, 1
+    found = ratios.shares(counted.sum(axis=0), customers)
+    expected = ratios.product([counted], [np.ones(customers)])
+    for name, values in vars(expected).items():
+        np.testing.assert_allclose(getattr(found, name), values, rtol=1e-9, err_msg=name)
+
+
 def test_a_lift_is_a_product_of_ratios():
     draw = np.random.default_rng(3)
     cells = draw.integers(0, 9, (200, 4)).astype(float)

@@ -16,6 +16,7 @@ from scipy.cluster.vq import kmeans2
 from basket.analysis import flags
 from basket.analysis.groups import add_missing_label, is_active
 from basket.analysis.statistics import ratios
+from basket.analysis.times import reasons
 from basket.analysis.totals import Counts
 from basket.project.settings import Settings
 from basket.tables.ids import IdIndex
@@ -46,11 +47,11 @@ def segment_gain(stage: Stage, counts: Counts) -> pd.DataFrame:
     first, second = ({k: v[chosen] for k, v in half.items()} for half in (first, second))
     labels = groupings(counts.people.labels.iloc[chosen], first, counts.settings)
     outcomes = measures(second)
-    seen = [
-        learnt_and_judged(codes, outcomes, counts.settings) | {"grouping": name}
-        for name, codes in labels.items()
-    ]
-    return as_table(seen, counts.settings)
+    draw = np.random.default_rng(counts.settings.seed)
+    judged = np.column_stack([draw.random(len(chosen)) >= 0.5 for _ in range(SPLITS)])
+    squares = errors(np.zeros(len(chosen), np.intp), outcomes, judged)  # about the mean of all
+    seen = {name: errors(codes, outcomes, judged) for name, codes in labels.items()}
+    return as_table(seen, squares, counts.settings)
 
 
 def count_part(orders: pd.DataFrame, customers: pd.DataFrame) -> tuple[dict, dict]:
@@ -137,54 +138,69 @@ def clusters(first: dict[str, np.ndarray], number: int, seed: int) -> np.ndarray
     return codes
 
 
-def learnt_and_judged(
-    codes: np.ndarray, outcomes: dict[str, np.ndarray], settings: Settings
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Learn group means on half of the customers, judge on the other: sums of squares each.
+def errors(
+    codes: np.ndarray, outcomes: dict[str, np.ndarray], judged: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Learn group means on some customers, judge them on the others: squared errors of each.
 
-    Returns for each measure the squared error and the square about the mean of each customer, added
-    up over the splits in which the customer was judged. Who has no group is told by that mean.
+    `judged` (customers x splits) says in which splits a customer is judged; in the others it is
+    learnt from. A customer without a group (-1), or of one that nothing was learnt of, is told by
+    the mean of all. Errors are added up over the splits; 0 where the outcome is not known.
+
+    A customer's splits are added up by products of matrices, not one by one: the same to 1e-12 as
+    the plain loop of the tests, 0.8 instead of 14.8 s at full size.
     """
-    found = {}
-    draw = np.random.default_rng(settings.seed)
-    halves = [draw.random(len(codes)) < 0.5 for _ in range(SPLITS)]
-    groups = int(codes.max(initial=0)) + 1
-    for measure, outcome in outcomes.items():
-        known = np.isfinite(outcome)
-        errors, squares = np.zeros(len(codes)), np.zeros(len(codes))
-        for learning in halves:
-            learnt, judged = learning & known, ~learning & known
-            if not learnt.any():
-                continue
-            middle = outcome[learnt].mean()
-            grouped = learnt & (codes >= 0)
-            sums = np.bincount(codes[grouped], outcome[grouped], groups)
-            sizes = np.bincount(codes[grouped], minlength=groups)
-            told = np.append(np.where(sizes > 0, sums / np.maximum(sizes, 1), middle), middle)
-            errors[judged] += (outcome[judged] - told[codes[judged]]) ** 2
-            squares[judged] += (outcome[judged] - middle) ** 2
-        found[measure] = errors, squares
-    return found
+    known = np.column_stack([np.isfinite(each) for each in outcomes.values()])
+    values = np.column_stack([_from_the_first(each) for each in outcomes.values()])
+    groups = [np.flatnonzero(codes == group) for group in range(-1, int(codes.max(initial=-1)) + 1)]
+    learnt = []  # of each group: splits x (sums, then numbers, of each outcome)
+    for rows in groups:
+        both = np.column_stack([values[rows], known[rows]])
+        learnt.append(both.sum(axis=0) - judged[rows].T.astype("float64") @ both)
+    middle = per(*np.split(sum(learnt), 2, axis=1))
+    usable = np.isfinite(middle)
+    found = np.zeros(values.shape)
+    for group, rows in enumerate(groups):
+        means = per(*np.split(learnt[group], 2, axis=1))
+        told = np.where(np.isnan(means) | (group == 0), middle, means)
+        told = np.where(usable, told, 0.0)
+        sums = judged[rows].astype("float64") @ np.column_stack([usable, told, told * told])
+        times, once, twice = np.split(sums, 3, axis=1)
+        y = values[rows]
+        found[rows] = y * y * times - 2 * y * once + twice  # of (y - told)^2 over the splits
+    found = np.where(known, np.maximum(found, 0.0), 0.0)
+    return dict(zip(outcomes, found.T, strict=True))
 
 
-def as_table(seen: list[dict], settings: Settings) -> pd.DataFrame:
-    """Turn sums of squares into R^2 with its interval."""
+def _from_the_first(outcome: np.ndarray) -> np.ndarray:
+    """Count from the first known value, so that equal values have no error at all; unknown is 0."""
+    known = np.isfinite(outcome)
+    return np.where(known, outcome - outcome[known.argmax()], 0.0) if known.any() else 0 * known
+
+
+def as_table(
+    seen: dict[str, dict[str, np.ndarray]], squares: dict[str, np.ndarray], settings: Settings
+) -> pd.DataFrame:
+    """Turn the errors of each grouping, and the squares about the mean, into R^2 with intervals."""
     rows = []
-    for each in seen:
+    for grouping, errors_of in seen.items():
         for measure in MEASURES:
-            errors, squares = each[measure]
-            judged = squares > 0
+            judged = squares[measure] > 0
             found = ratios.product(
-                [errors[judged]], [squares[judged]], settings.statistics.confidence
+                [errors_of[measure][judged]],
+                [squares[measure][judged]],
+                settings.statistics.confidence,
             )
             rows.append(
                 {
-                    "grouping": each["grouping"],
+                    "grouping": grouping,
                     "measure": measure,
                     "customers": int(judged.sum()),
                     "r_squared": 1 - float(found.ratio[0]),
                     "r_squared_low": 1 - float(found.high[0]),
                     "r_squared_high": 1 - float(found.low[0]),
+                    "effective_customers": float(found.effective_customers[0]),
+                    "reason": str(reasons(found, settings)[0]),
                 }
             )
     return pd.DataFrame(rows)

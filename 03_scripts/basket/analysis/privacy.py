@@ -5,7 +5,8 @@ is suppressed, together with as many others as keep it from being worked out: an
 every row left visible, every total, and how the groupings hang together (a profile is an age group,
 dependants and an income group; family status follows from dependants). The rows to suppress are
 found by solving the attacker's equations: no set of up to three suppressed rows about
-too few customers may follow from them.
+too few customers may follow from them. A group of which one customer holds more than half (of its
+orders, lines or spend) counts as that one customer.
 """
 
 from collections.abc import Iterable
@@ -29,12 +30,14 @@ CONTEXT = frozenset(c.name for c in columns() if c.key == "context") - _MEMBERS
 KEYS = LABELS | CONTEXT | _MEMBERS
 WITHOUT_DEPENDANTS = frozenset({"single", "divorced/widowed"})
 CLOSE = 1e-9
+HALF = 0.5  # of a group's orders, lines or spend: more of one customer is about that customer
 MANY_HIDDEN = 25  # beyond this, sets of three suppressed rows are too many to look at
 
 
 def describes_customers(table: pd.DataFrame) -> bool:
     """Whether a result table describes customers by their attributes."""
-    return bool({"grouping", "flag", "customers_relabelled", *ATTRIBUTES} & set(table.columns))
+    of_customers = {"grouping", "flag", "customers_relabelled", "last_order", *ATTRIBUTES}
+    return bool(of_customers & set(table.columns))
 
 
 def publishable(
@@ -148,20 +151,32 @@ def suppressed_rows(table: pd.DataFrame, minimum: int) -> np.ndarray:
     if count is None:
         return np.zeros(len(table), bool)
     customers = pd.to_numeric(table[count]).astype("Float64").to_numpy("float64", na_value=0)
-    if not ((customers > 0) & (customers < minimum)).any():
-        return np.zeros(len(table), bool)
+    few = (customers > 0) & (customers < minimum)
+    if count == COUNTS[-1] and "largest_share" in table:
+        few |= (pd.to_numeric(table["largest_share"]) > HALF).to_numpy() & (customers > 0)
+    if not few.any():
+        return few
     labels = table[[name for name in table.columns if name in KEYS]].astype("str")
     rows = tuple(labels.itertuples(index=False, name=None))
-    return np.array(_suppressed(tuple(labels.columns), rows, tuple(customers), minimum))
+    return np.array(
+        _suppressed(tuple(labels.columns), rows, tuple(customers), tuple(few.tolist()), minimum)
+    )
 
 
-@lru_cache(maxsize=64)  # the table habits alone is asked about for every table that is published
+@lru_cache(maxsize=256)  # the table habits alone is asked about for every table that is published
 def _suppressed(
-    names: tuple[str, ...], rows: tuple[tuple], counted: tuple[float, ...], minimum: int
+    names: tuple[str, ...],
+    rows: tuple[tuple],
+    counted: tuple[float, ...],
+    few: tuple[bool, ...],
+    minimum: int,
 ) -> tuple[bool, ...]:
-    """Find the rows to suppress from their labels and how many customers each is about."""
-    table, customers = pd.DataFrame(rows, columns=names), np.array(counted)
-    hidden = (customers > 0) & (customers < minimum)
+    """Find the rows to suppress from their labels, and how many customers each is about.
+
+    One that is mostly of one customer counts as one of one.
+    """
+    table, customers, hidden = pd.DataFrame(rows, columns=names), np.array(counted), np.array(few)
+    sizes = np.where(hidden & (customers >= minimum), 1, customers)
 
     def is_of_use(row: np.ndarray, is_relation: bool) -> bool:
         """Whether an attacker can use it: a relation that is true, or a total that is published."""
@@ -172,13 +187,13 @@ def _suppressed(
     known = [row for row, is_relation in known_sums(table) if is_of_use(row, is_relation)]
     weights = np.array(known).reshape(-1, len(table))
     primary = hidden.copy()
-    while exposed := exposed_sets(weights, customers, hidden, minimum):
+    while exposed := exposed_sets(weights, sizes, hidden, minimum):
         candidates = _neighbours(weights, exposed, filled & ~hidden)
         if not candidates.any():
             return tuple(hidden.tolist())
         places = np.flatnonzero(candidates)
         hidden[places[np.argmin(customers[places])]] = True
-    return tuple(_show_again(weights, customers, hidden, primary, minimum).tolist())
+    return tuple(_show_again(weights, sizes, hidden, primary, minimum).tolist())
 
 
 def _show_again(

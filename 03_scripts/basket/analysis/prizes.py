@@ -39,7 +39,8 @@ def prizes(results: dict[str, pd.DataFrame], counts: Counts) -> pd.DataFrame:
     table["share_of_spend"] = per(table["spend"], whole["spend_cents"].sum() / 100).round(6)
     table["orders"] = table["orders"].round().astype("int64")
     table["base_orders"] = table["base_orders"].round().astype("int64")
-    table[["spend", "base_spend"]] = table[["spend", "base_spend"]].round(2)
+    dollars = table[["spend", "base_spend"]].round(2)
+    table[["spend", "base_spend"]] = dollars if whole["priced_lines"].any() else np.nan
     table = table.sort_values("share_of_orders", ascending=False, kind="stable", ignore_index=True)
     table.insert(0, "rank", range(1, len(table) + 1))
     return table[COLUMNS]

@@ -181,8 +181,8 @@ def time_to_next_order(found: Gaps, settings: Settings) -> pd.DataFrame:
         counts = np.bincount(waited, minlength=GAPS)
         at_risk = len(waited) - counts.cumsum() + counts
         returned = np.where(days < WALL, counts, 0)
-        out = waited[:, None] > np.minimum(days, WALL - 1)
-        share = ratios.product([out], [np.ones(len(waited))], settings.statistics.confidence)
+        out = (at_risk - returned)[np.minimum(days, WALL - 1)]
+        share = ratios.shares(out, len(waited), settings.statistics.confidence)
         values = [returned, per(returned, at_risk), share.ratio, share.low]
         values = [number, days, at_risk, *values, np.minimum(share.high, 1.0)]
         tables.append(pd.DataFrame(dict(zip(NEXT_ORDER, values, strict=True))))
@@ -192,11 +192,14 @@ def time_to_next_order(found: Gaps, settings: Settings) -> pd.DataFrame:
 def commonest_gap(table: pd.DataFrame) -> pd.Series:
     """Pick the days between orders with most orders, the fewest of several, without the last row.
 
-    The last row gathers all longer gaps. TooLittleData where nobody came back.
+    The last row gathers all longer gaps. TooLittleData where nobody came back, or nobody sooner.
     """
     if not table["orders"].any():
         raise TooLittleData("No active customer is known to have come back.")
-    return table.loc[table["orders"].iloc[:-1].idxmax()]
+    sooner = table["orders"].iloc[:-1]
+    if not sooner.any():
+        raise TooLittleData(f"Every gap between orders is {WALL} days or more.")
+    return table.loc[sooner.idxmax()]
 
 
 def new_and_loyal(table: pd.DataFrame, settings: Settings) -> tuple[str, str]:

@@ -21,11 +21,13 @@ from basket.analysis.finding import (
     Prize,
     TooLittleData,
     Touch,
+    require_histories,
 )
 from basket.analysis.measures import OF_ORDERS
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions.group_differences import highest
 from basket.analysis.questions.q04_departments import named_departments
+from basket.analysis.questions.q05_loyalty import WALL
 from basket.analysis.statistics import ratios
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
@@ -148,6 +150,7 @@ def basket_labels(counts: Counts) -> pd.DataFrame:
 
 def mix_of_segments(tables: dict, settings: Settings) -> figure.Figure:
     """Draw each segment's share of customers, orders and lines, in a panel for each rhythm."""
+    require_histories(tables)
     table = _published(tables["segments"], settings)
     most = table.sort_values("share_of_lines").iloc[-1]
     data = table[["segment", *SHARES[:3]]]
@@ -218,13 +221,13 @@ def goods_by_segment(tables: dict, settings: Settings) -> figure.Figure:
 
 def what_foretells(tables: dict, settings: Settings) -> figure.Figure:
     """Draw how well each grouping foretells the lines of a customer's later orders."""
-    table = tables["segment_gain"][where(measure="lines_per_order")].dropna()
+    require_histories(tables)
+    table = _foretold(tables)
+    table = table[table["reason"] == ""]
     if table.empty:
-        raise TooLittleData("No customer has orders enough to foretell some from others.")
+        raise TooLittleData("Too few customers tell how well a grouping foretells later orders.")
     data = table.assign(grouping=table["grouping"].map(GROUPINGS_IN_WORDS))
     data = data.rename(columns=lambda name: name.replace("r_squared", "explained"))
-    own, people = (table[where(grouping=name)] for name in ("segment", "profile"))
-    proven = own["r_squared_low"].max() > people["r_squared_high"].max()
     best = data.sort_values("explained").iloc[-1]
     return figure.dots(
         data.sort_values("explained", ascending=False),
@@ -232,8 +235,8 @@ def what_foretells(tables: dict, settings: Settings) -> figure.Figure:
         y="explained",
         name="segment_gain",
         title="Rhythm and basket foretell later baskets; age, family and income do not"
-        if proven
-        else "No grouping is proven to foretell later baskets better than another",
+        if habits_are_better(table)
+        else "Habits are not proven to foretell later baskets better than age, family and income",
         subtitle="Share of the differences in lines an order, second half of each customer's "
         f"orders, on customers not learnt from, {figure.with_intervals(settings)}",
         alt=f"Dots with intervals by grouping; {best['grouping'].lower()} explain "
@@ -265,6 +268,29 @@ def _published(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     return table
 
 
+def _foretold(tables: dict) -> pd.DataFrame:
+    """Pick what foretells the lines of later orders; TooLittleData where there is nothing to."""
+    table = tables["segment_gain"]
+    if table.empty or not table["customers"].any():
+        raise TooLittleData("No customer has orders enough to foretell some from others.")
+    table = table[table["measure"] == "lines_per_order"]
+    if not table["customers"].any():
+        raise TooLittleData("All later orders hold as many lines: there is nothing to foretell.")
+    return table
+
+
+def habits_are_better(table: pd.DataFrame) -> bool:
+    """Whether own habits are proven to foretell later baskets, and better than who people are.
+
+    Nothing is proven where a reason stands, or where nothing is foretold.
+    """
+    rows = table.set_index("grouping")
+    if not {"segment", "profile"} <= set(rows.index[rows["reason"] == ""]):
+        return False
+    low, most = rows.loc["segment", "r_squared_low"], rows.loc["profile", "r_squared_high"]
+    return bool(low > max(most, 0))
+
+
 def which_segments(seen: Evidence, settings: Settings) -> Finding:
     """Say which segment carries most order lines, and how it shops."""
     seen.require_histories()
@@ -284,8 +310,8 @@ def which_segments(seen: Evidence, settings: Settings) -> Finding:
         kind=DESCRIPTION,
         headline=f"{most} customers are {customers:.0%} of customers and take {lines:.0%} of all "
         "order lines",
-        so_what=f"They order every {gap:g} days, {size:.1f} lines at a time, and {again:.0%} of "
-        f"their lines are reorders.{buys}",
+        so_what=f"They order every {gap:g} days{' or more' if gap >= WALL else ''}, {size:.1f} "
+        f"lines at a time, and {again:.0%} of their lines are reorders.{buys}",
         action=f"Try offers that keep {most} customers in their rhythm, against a control group.",
         action_basis=HYPOTHESIS,
         touches=(Touch(segment=most, direction=MORE),),
@@ -302,15 +328,13 @@ def which_segments(seen: Evidence, settings: Settings) -> Finding:
 def what_habits_add(seen: Evidence, settings: Settings) -> Finding:
     """Say how much better own habits foretell later orders than who people are."""
     seen.require_histories()
-    table = seen.tables["segment_gain"]
-    if table.empty or table["r_squared"].isna().all():
-        raise TooLittleData("No customer has orders enough to foretell some from others.")
+    better = habits_are_better(_foretold(seen.tables))
     key = {"measure": "lines_per_order"}
     own, people = (seen.row("segment_gain", grouping=g, **key) for g in ("segment", "profile"))
-    explained, low = own.cell("r_squared", "own"), own.cell("r_squared_low", "own_low")
-    most = people.cell("r_squared_high", "people_most")
     customers = own.cell("customers", "customers")
-    better = low > most
+    explained = most = 0.0
+    if better:
+        explained, most = own.cell("r_squared", "own"), people.cell("r_squared_high", "people_most")
     return Finding(
         kind=DIFFERENCE if better else UNDECIDED,
         headline=f"A customer's own first orders foretell {explained:.0%} of how later baskets "

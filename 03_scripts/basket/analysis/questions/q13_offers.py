@@ -24,10 +24,12 @@ from basket.analysis.finding import (
     Prize,
     TooLittleData,
     Touch,
+    require_histories,
 )
 from basket.analysis.groups import is_active
 from basket.analysis.question import WHOM, Question
 from basket.analysis.statistics import ratios
+from basket.analysis.times import reasons
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
 from basket.project.settings import Settings
@@ -52,6 +54,7 @@ COLUMNS = [
     "customers",
     *("precision", "precision_low", "precision_high"),
     *("recall", "recall_low", "recall_high"),
+    *("effective_customers", "reason"),
 ]
 IN_WORDS = {
     "store": "the store's best sellers",
@@ -97,13 +100,14 @@ def offers(stage: Stage, counts: Counts) -> pd.DataFrame:
     owner = np.repeat(np.arange(len(sizes)), sizes)
     last = np.concatenate(found["last"])
     sold = found["sold"]  # segments x products, before the last orders
-    by_store, by_segment = best_sellers(sold.sum(axis=0)[None]), best_sellers(sold)
-    suggested = {"store": by_store[np.zeros(len(sizes), np.intp)], "segment": by_segment[segment]}
-    hits = {
-        source: np.bincount(owner, (last[:, None] == lists[owner]).any(axis=1), len(sizes))
-        for source, lists in suggested.items()
-    }
-    given = {source: (lists >= 0).sum(axis=1) for source, lists in suggested.items()}
+    lists = {"store": best_sellers(sold.sum(axis=0)[None]), "segment": best_sellers(sold)}
+    row = {"store": np.zeros_like(segment), "segment": segment}
+    hits, given = {}, {}
+    for source, best in lists.items():
+        is_best = np.zeros((len(best), sold.shape[1] + 1), bool)
+        np.put_along_axis(is_best, best, True, axis=1)  # -1 marks the last column: no product
+        hits[source] = np.bincount(owner, is_best[row[source][owner], last], len(sizes))
+        given[source] = (best >= 0).sum(axis=1)[row[source]]
     hits["own"], given["own"] = np.concatenate(found["hits"]), np.concatenate(found["given"])
     return as_table(number, sizes, hits, given, counts.settings)
 
@@ -127,16 +131,17 @@ def count_part(
     groups = segments.cat
     of_customer = groups.codes.to_numpy("intp")[users.locate(customers["user_id"].to_numpy())]
     baskets, number = baskets_of(merged, orders, customers, place_of_product, settings)
-    judged = np.unique(baskets.history[:, 0])  # who has a history, and so a last order after it
+    who, product = baskets.history.T
+    first = np.flatnonzero(np.diff(who, prepend=-1))
+    judged = who[first]  # who has a history, and so a last order after it
     place = np.full(len(customers), -1)
     place[judged] = np.arange(len(judged))
-    who, product = baskets.history.T
     products = number_of(place_of_product)
     cell = of_customer[who] * products + product
-    rank = np.arange(len(who)) - np.searchsorted(who, who)
+    rank = np.arange(len(who)) - np.repeat(first, np.diff(first, append=len(who)))
     own = baskets.history[rank < SUGGESTIONS]
     last = baskets.last[place[baskets.last[:, 0]] >= 0]
-    hit = np.isin(last @ [products, 1], own @ [products, 1])
+    hit = is_among(last @ [products, 1], own @ [products, 1])
     owner = place[last[:, 0]]
     sold = sum_by(cell, baskets.bought, len(groups.categories) * products)
     return {}, {
@@ -159,23 +164,25 @@ def baskets_of(
 ) -> tuple[Baskets, np.ndarray]:
     """Sort the lines of active customers into histories and last orders; number the last orders.
 
-    A product that is twice in an order counts once in the last order, twice in the history.
+    A product that is twice in an order is in it once. Customer, product and order number of a line
+    are packed into one whole number, which sorts many times faster than columns.
     """
     customer = IdIndex(customers["user_id"].to_numpy()).locate(orders["user_id"].to_numpy())
     number = orders["order_number"].to_numpy("int64")
     last_number = np.zeros(len(customers), np.int64)
     np.maximum.at(last_number, customer, number)
-    active = is_active(customers, settings)
-    lines = orders_of(merged, orders)
-    product = place_of_product[merged["product_key"].to_numpy("intp")]
     products = number_of(place_of_product)
-    who = lines.of_line(customer)
-    is_last = lines.of_line(number == last_number[customer])
-    kept = active[who]
-    last = distinct((who * products + product)[kept & is_last])
-    before = kept & ~is_last
-    history = histories(who[before], product[before], lines.of_line(number)[before], products)
-    return Baskets(*history, np.column_stack(np.divmod(last, products))), last_number
+    span = int(number.max(initial=0)) + 2  # the highest number stands for the last order
+    of_order = np.where(number == last_number[customer], span - 1, number)
+    of_order += customer * products * span
+    of_order[~is_active(customers, settings)[customer]] = -products * span  # below 0 with a product
+    lines = orders_of(merged, orders)
+    keys = lines.of_line(of_order) + span * place_of_product[merged["product_key"].to_numpy("intp")]
+    keys = distinct(keys)
+    pair, number = np.divmod(keys, span)
+    is_last = number == span - 1
+    history = histories(pair[~is_last], number[~is_last], span, products)
+    return Baskets(*history, np.column_stack(np.divmod(pair[is_last], products))), last_number
 
 
 def number_of(place_of_product: np.ndarray) -> int:
@@ -184,15 +191,13 @@ def number_of(place_of_product: np.ndarray) -> int:
 
 
 def histories(
-    who: np.ndarray, product: np.ndarray, number: np.ndarray, products: int
+    pair: np.ndarray, number: np.ndarray, span: int, products: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Count the orders in which each customer bought each product, most suggested first.
 
-    Takes the customer, product (its place among all, in the order of their ids) and order number of
-    each line. Keys are packed into whole numbers, which sort many times faster than columns.
+    Takes a row for each product in an order, ascending: customer x products + product (its place
+    among all, in the order of their ids), and the order's number, which is below `span`.
     """
-    span = int(number.max(initial=0)) + 1
-    pair, number = np.divmod(distinct((who * products + product) * span + number), span)
     first = np.flatnonzero(np.diff(pair, prepend=-1))
     bought = np.diff(first, append=len(pair))
     latest = number[first + bought - 1]
@@ -204,9 +209,16 @@ def histories(
 
 
 def distinct(keys: np.ndarray) -> np.ndarray:
-    """Return the different keys, ascending: sorting them is ten times as fast as `numpy.unique`."""
+    """Return the different keys from 0 up, ascending: ten times as fast as `numpy.unique`."""
     keys = np.sort(keys)
+    keys = keys[np.searchsorted(keys, 0) :]
     return keys[np.diff(keys, prepend=-1) > 0]
+
+
+def is_among(keys: np.ndarray, listed: np.ndarray) -> np.ndarray:
+    """Say which ascending keys are listed: five times as fast as `numpy.isin`."""
+    listed = np.append(np.sort(listed), -1)  # what stands beyond the largest is no key
+    return listed[np.searchsorted(listed[:-1], keys)] == keys
 
 
 def best_sellers(sold: np.ndarray) -> np.ndarray:
@@ -248,6 +260,9 @@ def as_table(
                     f"{measure}_low": float(found.low[0]),
                     f"{measure}_high": float(found.high[0]),
                 }
+                if measure == "precision":  # by which the lists are judged
+                    row["effective_customers"] = float(found.effective_customers[0])
+                    row["reason"] = str(reasons(found, settings)[0])
             rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS).astype({"order_number": "Int64"})
 
@@ -261,6 +276,7 @@ def order_classes() -> list[tuple[int, str]]:
 
 def precision_by_source(tables: dict, settings: Settings) -> figure.Figure:
     """Draw how many of ten suggestions hit, by list."""
+    require_histories(tables)
     table = tables["offers"][where(last_order=EVERY)]
     _require(table)
     data = table.assign(list=table["source"].map(IN_WORDS))
@@ -270,7 +286,9 @@ def precision_by_source(tables: dict, settings: Settings) -> figure.Figure:
         x="list",
         y="precision",
         name="offers",
-        title=f"Of ten suggestions, most hit when they come from {best['list']}",
+        title=f"Of ten suggestions, most hit when they come from {IN_WORDS['own']}"
+        if own_is_better(tables["offers"])
+        else "No list of ten suggestions is proven to hit more often",
         subtitle="Share of the suggested products that the customer's next order holds, active "
         f"customers, {figure.with_intervals(settings)}",
         alt=f"Dots with intervals for three lists of suggestions; {best['list']} hit "
@@ -290,20 +308,30 @@ def _require(table: pd.DataFrame) -> None:
         raise TooLittleData("No active customer has an order after another one.")
 
 
+def own_is_better(table: pd.DataFrame) -> bool:
+    """Whether a customer's own history is proven to hit more often than the store's best sellers.
+
+    The lists are judged by precision over all customers; nothing is proven where a reason stands.
+    """
+    rows = table[table["last_order"] == EVERY].set_index("source")
+    own, store = rows.loc["own"], rows.loc["store"]
+    return own["reason"] == "" and bool(own["precision_low"] > store["precision_high"])
+
+
 def what_to_offer(seen: Evidence, settings: Settings) -> Finding:
     """Say whether a customer's own history foretells the next order better than best sellers do."""
     seen.require_histories()
     _require(seen.tables["offers"])
     own, store = (seen.row("offers", source=name, last_order=EVERY) for name in ("own", "store"))
-    hit, low = own.cell("precision", "own"), own.cell("precision_low", "own_low")
-    usual, high = store.cell("precision", "store"), store.cell("precision_high", "store_high")
+    hit, usual = own.cell("precision", "own"), store.cell("precision", "store")
     customers = own.cell("customers", "customers")
     segment = seen.row("offers", source="segment", last_order=EVERY).cell("precision", "segment")
-    better = low > high
+    better = own_is_better(seen.tables["offers"])
     return Finding(
         kind=DIFFERENCE if better else UNDECIDED,
         headline=f"Of ten products that a customer has bought most, {hit:.0%} are in the next "
-        f"order; of the store's ten best sellers, {usual:.0%}",
+        f"order; of the store's ten best sellers, {usual:.0%}"
+        + ("" if better else ": which is more is not proven"),
         so_what=f"Counted on the last order of {customers:,} customers, which no list had seen. "
         f"The best sellers of a customer's own segment reach {segment:.0%}.",
         action="Try offers from each customer's own history, against a control group that sees the "

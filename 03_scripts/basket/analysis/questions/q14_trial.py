@@ -22,6 +22,7 @@ from basket.analysis.finding import (
     Finding,
     Prize,
     TooLittleData,
+    require_histories,
 )
 from basket.analysis.groups import is_active
 from basket.analysis.question import WHOM, Question
@@ -109,6 +110,8 @@ def plan(
     touched = finding["touches"]
     names = {touch["segment"] for touch in touched if "segment" in touch}
     those = np.isin(segments, list(names)) if names else np.ones(len(orders), bool)
+    if names and those.sum() < settings.privacy.smallest_group:
+        return []  # what so few customers do is not told, and no trial can be planned from it
     outcomes = {ALL_ORDERS: np.ones(7 * HOURS, bool)}
     windows = cells_touched(touched, settings)
     if windows.any() and not windows.all():
@@ -116,8 +119,8 @@ def plan(
     rows = []
     for outcome, cells in outcomes.items():
         counted = orders[those][:, cells].sum(axis=1)
-        if len(counted) < 2 or not counted.any():
-            continue
+        if len(counted) < 2 or counted.min() == counted.max():
+            continue  # where customers do not differ, nothing tells how many are needed
         mean, deviation = float(counted.mean()), float(counted.std(ddof=1))
         for lift in settings.trial.lifts:
             needed = customers_per_arm(mean, deviation, lift, settings)
@@ -200,9 +203,12 @@ def sizes_by_lift(tables: dict, settings: Settings) -> figure.Figure:
 
 
 def _smallest_lift(tables: dict) -> pd.DataFrame:
+    require_histories(tables)
     table = tables["trial_plan"]
     if table.empty:
-        raise TooLittleData("No action is to be tried, or no customer was seen long enough.")
+        raise TooLittleData(
+            "No action is to be tried, or no customers who differ were seen long enough."
+        )
     return table[table["lift"] == table["lift"].min()]
 
 
@@ -210,7 +216,7 @@ def how_to_try(seen: Evidence, settings: Settings) -> Finding:
     """Say how many customers a trial of all orders needs, and whether this data has them."""
     table = _smallest_lift(seen.tables)[where(outcome=ALL_ORDERS)]
     if table.empty:
-        raise TooLittleData("No action is to be tried by all orders of customers.")
+        raise TooLittleData("The customers who were seen long enough all place as many orders.")
     key = {"outcome": ALL_ORDERS, "finding": table["finding"].iloc[0]}
     row = seen.row("trial_plan", lift=table["lift"].iloc[0], **key)
     lift, weeks, needed = row.lift, row.weeks, row.customers_per_arm

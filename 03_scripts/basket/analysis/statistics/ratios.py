@@ -100,6 +100,20 @@ def product(
     )
 
 
+def shares(those: np.ndarray, customers: int, confidence: float = 0.95) -> Ratios:
+    """Estimate shares of customers from the numbers of `those` who are counted in each cell.
+
+    What `product` gives for a column of ones and zeros, in closed form: z is 1 / those - 1 / all
+    for who is counted, -1 / all for the others.
+    """
+    k, n = np.asarray(those, "float64"), float(customers)
+    k = np.where(k > 0, k, np.nan)
+    squares = k * (1 / k - 1 / n) ** 2 + (n - k) / n**2
+    fourths = k * (1 / k - 1 / n) ** 4 + (n - k) / n**4
+    variance = squares * (n / (n - 1) if n > 1 else np.nan)
+    return _estimates(np.asarray(those) / n, variance, squares, fourths, 1 / k, confidence)
+
+
 def against_others(
     y: np.ndarray, x: np.ndarray, codes: np.ndarray, groups: int, confidence: float = 0.95
 ) -> Ratios:
