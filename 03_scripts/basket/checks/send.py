@@ -52,6 +52,6 @@ def send(folders: Folders, recipient: str, allow_synthetic: bool) -> Path:
     shutil.copyfile(folders.report, target)
     clean = " ".join(recipient.replace("|", "/").split())
     row = f"| {now:%Y-%m-%d} | {target.name} | {clean} | {made['commit'][:12]} | "
-    with (folders.client / "log.md").open("a", encoding="utf-8") as log:
+    with (folders.client / "log.md").open("a", encoding="utf-8", newline="\n") as log:
         log.write(f"{row}{made['data']['sha256']} | {digest} |\n")
     return target

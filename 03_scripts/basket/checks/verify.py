@@ -52,8 +52,8 @@ def verify_files(folders: Folders) -> int:
         for path in sorted(folder.iterdir()):
             if path.is_file() and path not in known and not _is_expected(folders, path):
                 raise BasketError(
-                    f"{path.relative_to(folders.out)}: is not in the manifest; remove it, or "
-                    "run `make report` again"
+                    f"{path.relative_to(folders.out).as_posix()}: is not in the manifest; "
+                    "remove it, or run `make report` again"
                 )
     return len(expected)
 

@@ -8,6 +8,7 @@ import traceback
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -53,10 +54,10 @@ def report(
         found = raw_files.find(data, settings.limits)
         if not found.synthetic:
             _say(f"{found.root}: {found.listed()}")
-        if no_fabrication:
-            found.refuse_fabrication()
+        found = replace(found, invents=not no_fabrication)
         _say(found.origin.sentence())
-        inputs = Inputs(folders.out, settings_file, data, scheduler)
+        invent_nothing = "yes" if no_fabrication else ""
+        inputs = Inputs(folders.out, settings_file, data, scheduler, invent_nothing=invent_nothing)
         run = Run(inputs, settings, rules, found, start_from)
         _prepare_environment(run)
         if scheduler:
@@ -104,7 +105,7 @@ def _generated_data(folders: Folders, settings: Settings, scale: float | None) -
         begun = time.perf_counter()
         shutil.rmtree(folders.generated, ignore_errors=True)
         generate(folder, scale=scale, seed=seed, threads=settings.limits.threads)
-        stamp.write_text(code, encoding="utf-8")
+        stamp.write_text(code, encoding="utf-8", newline="\n")
         _say(f"generated    {time.perf_counter() - begun:6.1f} s")
     return folder
 

@@ -95,7 +95,7 @@ def parts_of(run: Run, step: Step) -> dict[str, str]:
         },
     }
     if "raw files" in step.takes:
-        content["inputs"] = run.received | {"synthetic": run.data.synthetic}
+        content["inputs"] = run.received | run.data.facts
     if step.stage == "06_report":
         content["facts"] = run_facts(run)
         records = [record_file(run.folders, name) for name in graph() if name != step.stage]

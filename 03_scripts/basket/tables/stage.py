@@ -196,7 +196,7 @@ class Stage:
         folder = self.building("tables")
         with self.writing():
             for name, table in results.items():
-                (folder / f"{name}.csv").write_text(to_csv(table), encoding="utf-8")
+                (folder / f"{name}.csv").write_text(to_csv(table), encoding="utf-8", newline="\n")
         self.built["tables"] = {"rows": sum(len(table) for table in results.values())}
 
     def write_findings(self, found: list[dict]) -> None:

@@ -203,7 +203,7 @@ class PartWriters:
 
 def describe_part(path: Path, rows: int) -> dict:
     """Return what a table's sidecar says of one part."""
-    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+    with path.open("r+b") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
         os.fsync(file.fileno())
         digest = hashlib.sha256(content).hexdigest()
     return {"file": path.name, "rows": rows, "bytes": path.stat().st_size, "sha256": digest}
@@ -221,7 +221,9 @@ def write_sidecar(folder: Path, table: str, parts: Iterable[dict], rules: str) -
         "sha256": hashlib.sha256(joined.encode()).hexdigest(),
         "parts": parts,
     }
-    (folder / SIDECAR).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    (folder / SIDECAR).write_text(
+        json.dumps(content, indent=1) + "\n", encoding="utf-8", newline="\n"
+    )
     return content
 
 

@@ -21,6 +21,7 @@ from basket.analysis.finding import (
     Prize,
     TooLittleData,
     Touch,
+    is_invented,
 )
 from basket.analysis.measures import OF_ORDERS
 from basket.analysis.question import WHOM, Question
@@ -28,6 +29,7 @@ from basket.analysis.questions.group_differences import highest
 from basket.analysis.statistics import ratios
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
+from basket.project.origin import PEOPLE as INVENTED_PEOPLE
 from basket.project.settings import Settings
 from basket.tables.sums import dollars, per
 
@@ -286,5 +288,7 @@ def what_habits_add(seen: Evidence, settings: Settings) -> Finding:
         confidence="high" if better else "low",
         rests_on=("invented customers",),
         figure="segment_gain",
-        change_mind="Real ages, families and incomes: those of this data were invented.",
+        change_mind="Real ages, families and incomes: those of this data were invented."
+        if is_invented(seen.tables, INVENTED_PEOPLE)
+        else "Customers of another shop.",
     )
