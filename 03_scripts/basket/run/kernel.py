@@ -95,17 +95,19 @@ class Kernel:
                 cwd=str(notebook.parent), env=os.environ | handed_on | private, stderr=said
             )
         self._process = self.manager.provisioner.process
-        if memory:
-            self._limit(memory)
+        self.is_limited = bool(memory) and self._limit(memory)
 
-    def _limit(self, memory: int) -> None:
-        """Limit the memory of its data, where the system can: Linux."""
-        with contextlib.suppress(ImportError, AttributeError, ProcessLookupError):
+    def _limit(self, memory: int) -> bool:
+        """Limit the memory of its data; return whether the system can: Linux."""
+        try:
             from resource import RLIM_INFINITY, RLIMIT_DATA, getrlimit, prlimit
-
-            most = getrlimit(RLIMIT_DATA)[1]
-            allowed = memory if most == RLIM_INFINITY else min(memory, most)
+        except ImportError:
+            return False
+        most = getrlimit(RLIMIT_DATA)[1]
+        allowed = memory if most == RLIM_INFINITY else min(memory, most)
+        with contextlib.suppress(ProcessLookupError):
             prlimit(self._process.pid, RLIMIT_DATA, (allowed, most))
+        return True
 
     @property
     def is_alive(self) -> bool:

@@ -51,7 +51,7 @@ def run_facts(run: Run) -> dict:
     own = f"{shop and shop.name}: ask the shop before you pass it on."
     return {
         "rules": run.rules,
-        "version": version("basket"),
+        "version": git.version(),
         "commit": git.commit(),
         "dirty": git.is_dirty(),
         "date": datetime.fromtimestamp(git.epoch(), UTC).date().isoformat(),

@@ -186,6 +186,7 @@ class Kernels:
     def __init__(self, run: Run):
         """Start none yet."""
         self._run = run
+        self._is_told = False
         self._waiting = None  # stage, hash of the code that it loads, kernel
 
     def close(self) -> None:
@@ -215,7 +216,11 @@ class Kernels:
         folders, share = self._run.folders, self._run.settings.limits.memory_share
         building = building_folder(folders) / stage / uuid.uuid4().hex
         memory = int(psutil.virtual_memory().total * share)
-        return Kernel(SCRIPTS / f"{stage}.ipynb", building, memory, runtime_prefix(folders))
+        kernel = Kernel(SCRIPTS / f"{stage}.ipynb", building, memory, runtime_prefix(folders))
+        if not (kernel.is_limited or self._is_told):
+            _say("memory_share has no effect: this system cannot limit the memory of a notebook")
+            self._is_told = True
+        return kernel
 
 
 def _render(folders: Folders, stage: str) -> None:
