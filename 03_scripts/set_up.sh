@@ -73,7 +73,10 @@ make_venv
 : >.venv/of_basket
 say "setting up .venv with $(.venv/bin/python --version) (once)"
 install -r requirements.lock
-# The command runs the code that lies beside its .venv, also in a copied or renamed folder.
+# Code is found from .venv, not by a path that a copied or renamed folder would keep.
+for packages in .venv/lib/python*/site-packages; do
+    if [ -d "$packages" ]; then printf '../../../../03_scripts\n' >"$packages/basket.pth"; fi
+done
 cat >.venv/bin/basket <<'COMMAND'
 #!/bin/sh
 here=$(cd "$(dirname "$0")/../.." && pwd)
