@@ -28,8 +28,9 @@ from basket.run.environment import ENVIRONMENT
 from basket.run.lock import only_run, runtime_prefix
 from basket.run.manifest import Run
 from basket.run.up_to_date import executed
-from basket.tables import cluster, progress
+from basket.tables import cluster, completeness, progress
 from basket.tables.publish import building_folder, publish
+from basket.tables.result_csv import read_csv
 
 
 def report(
@@ -63,6 +64,8 @@ def report(
         if scheduler:
             _require_shared_folders(run)
         _build(run)
+        if warning := completeness.warning(read_csv(folders.tables / "completeness.csv")):
+            _say(warning)
         try:
             _finish_pages(run)
         finally:  # all stages are published: the manifest says so, whatever pages are lacking
