@@ -18,7 +18,7 @@ OPTIONS = $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") \
 	$(if $(FROM),--from "$(FROM)") $(if $(SETTINGS),--settings "$(SETTINGS)") \
 	$(if $(SCHEDULER),--scheduler "$(SCHEDULER)") $(if $(NO_FABRICATION),--no-fabrication)
 
-.PHONY: help report check lab test test-slow guards lint bench verify reproduce send clean
+.PHONY: help again report check lab test test-slow guards lint bench verify reproduce send clean
 
 help: ## show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{printf "%-20s %s\n", $$1, $$2}'
@@ -28,34 +28,44 @@ help: ## show this help
 	@echo "  run again from, SETTINGS= another settings file, SCHEDULER= address of a"
 	@echo "  Dask cluster that does the work: tcp://host:port"
 
-$(VENV)/installed.lock: requirements.lock pyproject.toml 03_scripts/set_up.sh
+# Each command installs what it needs: a report the least. Another PYTHON= sets all up again.
+AGAIN := $(if $(findstring command,$(origin PYTHON)),again)
+$(VENV)/installed.lock: requirements.lock 03_scripts/set_up.sh $(AGAIN)
 	@sh 03_scripts/set_up.sh
 
-report: $(VENV)/installed.lock ## build the Excel report and all that leads to it
+$(VENV)/installed-%.lock: requirements-%.lock $(VENV)/installed.lock
+	@sh 03_scripts/set_up.sh $*
+
+NEEDED := $(VENV)/installed.lock $(if $(SCHEDULER),$(VENV)/installed-cluster.lock)
+TESTED := $(VENV)/installed-test.lock $(VENV)/installed-cluster.lock
+
+again:
+
+report: $(NEEDED) ## build the Excel report and all that leads to it
 	@$(BASKET) report $(OPTIONS)
 
 check: $(VENV)/installed.lock ## look at the raw files without building anything: DATA=
 	@$(BASKET) check $(if $(DATA),"$(DATA)") $(if $(SETTINGS),--settings "$(SETTINGS)")
 
-lab: $(VENV)/installed.lock ## open the notebooks in JupyterLab
-	@$(PYTHON_RUN) -m ipykernel install --sys-prefix --name python3 --display-name "Python 3" >/dev/null
-	@$(VENV)/bin/jupyter lab --notebook-dir 03_scripts
+lab: $(VENV)/installed-lab.lock ## open the notebooks in JupyterLab: DATA=, OUT=, SETTINGS=
+	@$(BASKET) lab $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") \
+		$(if $(SETTINGS),--settings "$(SETTINGS)")
 
-test: $(VENV)/installed.lock ## run the tests (about 5 minutes)
+test: $(TESTED) ## run the tests (about 5 minutes)
 	@$(PYTHON_RUN) -m pytest -q -m "not slow" -n 2 --dist loadfile
 
-test-slow: $(VENV)/installed.lock ## run the slow tests
+test-slow: $(TESTED) ## run the slow tests
 	@$(PYTHON_RUN) -m pytest -q -m "slow and not alone" -n 2 --dist loadfile
 	@$(PYTHON_RUN) -m pytest -q -m "slow and alone"
 
-guards: $(VENV)/installed.lock ## run all guards against false and missed answers; CI runs a tenth
+guards: $(TESTED) ## run all guards against false and missed answers; CI runs a tenth
 	@GUARDS=all $(PYTHON_RUN) -m pytest -q -s tests/test_guards.py
 
-lint: $(VENV)/installed.lock ## check the style of code and notebooks
+lint: $(TESTED) ## check the style of code and notebooks
 	@$(VENV)/bin/ruff check 03_scripts tests benchmarks
 	@$(VENV)/bin/ruff format --check 03_scripts tests benchmarks
 
-bench: $(VENV)/installed.lock ## measure time and memory against a DuckDB script: SCALE=, ROUNDS=
+bench: $(TESTED) ## measure time and memory against a DuckDB script: SCALE=, ROUNDS=
 	@$(PYTHON_RUN) benchmarks/bench.py $(if $(SCALE),--scale "$(SCALE)") \
 		$(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(SHUFFLED),--shuffled)
 

@@ -274,7 +274,7 @@ def test_another_server_at_the_address_is_one_line(says, monkeypatch):
 
 def test_without_dask_one_line_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(BasketError, match=r"pip install -r requirements\.lock"):
+    with pytest.raises(BasketError, match=r"pip install -r requirements-cluster\.lock"):
         cluster.check("tcp://127.0.0.1:9")
 
 

@@ -325,6 +325,8 @@ def test_the_courses_layout_fabricates_nothing(small):
         },
         "synthetic": None,
         "fabricated": [],
+        "absent": [],
+        "about": None,
     }
 
 

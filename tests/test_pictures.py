@@ -6,11 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from basket.project.folders import ROOT
-from basket.project.settings import load_settings
 from basket.report import pictures
-
-PALETTE = load_settings(ROOT / "settings.yml").palette
 
 
 @pytest.fixture
@@ -39,7 +35,7 @@ def shown(monkeypatch):
 )
 def test_prices_are_counted_on_both_sides_of_the_ceiling(shown, dollars, said):
     for _ in range(2):
-        pictures.show_prices(pd.Series(dollars, dtype="float64"), 100, PALETTE)
+        pictures.show_prices(pd.Series(dollars, dtype="float64"), 100)
     (image, alt), again = shown
     assert said in alt
     assert (image, alt) == again and image.startswith(b"\x89PNG")
@@ -48,6 +44,6 @@ def test_prices_are_counted_on_both_sides_of_the_ceiling(shown, dollars, said):
 @pytest.mark.parametrize("at_the_wall", [0, 900])
 def test_the_wall_at_30_is_counted(shown, at_the_wall):
     orders = np.array([*range(30), at_the_wall])
-    pictures.show_gaps(orders, PALETTE)
+    pictures.show_gaps(orders)
     ((_, alt),) = shown
     assert f"of {435 + at_the_wall:,} orders, {at_the_wall} stand at 30" in alt

@@ -333,7 +333,7 @@ def test_a_notebook_run_by_hand_works_on_the_last_built_tables(checkout, tmp_pat
 @pytest.mark.parametrize(
     ("python", "message"),
     [
-        ("exit 1", "no Python from 3.11 to 3.13"),
+        ("exit 1", "no Python from 3.11 to 3.14"),
         ('test "$1" = -c', "python3 cannot make a virtual environment"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 
+from basket import command
 from basket.project.errors import BasketError
 from basket.project.folders import ROOT, SCRIPTS, Folders
 from basket.run import execute, lock
@@ -145,3 +148,144 @@ def test_an_interrupted_run_ends_in_one_line(tmp_path):
     assert process.returncode == 1
     assert said[-1] == "basket: interrupted; the last good outputs are in place\n"
     assert "Traceback" not in "".join(said) and "Task exception" not in "".join(said)
+
+
+# ---- setting up ---------------------------------------------------------------------------------
+
+FAKE = """#!/bin/sh
+case "$2" in
+*exit*) exit {fits} ;;
+*version*) echo "{version}" ;;
+*venv*) mkdir -p .venv/bin; echo "{version}" >.venv/made_with; cp "$0" .venv/bin/python ;;
+*) echo "$@" >>pip.txt ;;
+esac
+"""
+
+
+@pytest.fixture
+def bare(tmp_path, monkeypatch) -> Path:
+    """Give a folder to set up, and Pythons of which only the number counts."""
+    folder, tools = tmp_path / "checkout", tmp_path / "my tools"
+    (folder / "03_scripts").mkdir(parents=True)
+    tools.mkdir()
+    for path in (SCRIPTS / "set_up.sh", *ROOT.glob("requirements*.lock")):
+        shutil.copy(path, folder / path.relative_to(ROOT))
+    for name in (
+        "sh",
+        "rm",
+        "cp",
+        "mkdir",
+        "grep",
+        "cmp",
+        "cat",
+        "chmod",
+        "sleep",
+        "tail",
+        "dirname",
+    ):
+        (tools / name).symlink_to(shutil.which(name))
+    for name, (fits, version) in {
+        "python3": (1, "3.9"),
+        "python3.12": (0, "3.12"),
+        "my python": (0, "3.14"),
+        "python2": (1, "2.7"),
+    }.items():
+        (tools / name).write_text(FAKE.format(fits=fits, version=version))
+        (tools / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tools))
+    monkeypatch.delenv("PYTHON", raising=False)
+    return folder
+
+
+def set_up(folder: Path, *extra: str, **environment) -> subprocess.CompletedProcess:
+    return run_command("sh", "03_scripts/set_up.sh", *extra, folder=folder, **environment)
+
+
+def made_with(folder: Path) -> str:
+    return (folder / ".venv" / "made_with").read_text().strip()
+
+
+def test_the_first_python_that_fits_is_taken_and_only_what_is_needed_installed(bare):
+    done = set_up(bare)
+    assert done.returncode == 0, done.stderr
+    assert made_with(bare) == "3.12"
+    assert (bare / ".venv" / "installed.lock").is_file()
+    assert not (bare / ".venv" / "installed-test.lock").exists()
+    (asked,) = [line for line in (bare / "pip.txt").read_text().splitlines() if "pip" in line]
+    assert "--require-hashes -r requirements.lock" in asked
+    done = set_up(bare, "test")
+    assert done.returncode == 0 and "adding to .venv what test needs" in done.stderr
+    assert "-r requirements-test.lock" in (bare / "pip.txt").read_text()
+    assert (bare / ".venv" / "installed-test.lock").is_file()
+
+
+def test_the_python_that_is_named_is_taken_or_refused(bare):
+    named = bare.parent / "my tools" / "my python"
+    assert set_up(bare, PYTHON=named).returncode == 0
+    assert made_with(bare) == "3.14"
+    for wrong in (bare.parent / "my tools" / "python2", "/nowhere/python3.12"):
+        done = set_up(bare, PYTHON=wrong)
+        assert done.returncode == 1 and done.stderr.count("\n") == 1
+        assert f"basket: PYTHON={wrong} is no Python from 3.11 to 3.14" in done.stderr
+    assert made_with(bare) == "3.14"
+    before = (bare / "pip.txt").read_text()
+    assert set_up(bare, PYTHON=named).returncode == 0  # all is there already
+    assert (bare / "pip.txt").read_text() == before
+
+
+def test_a_venv_of_somebody_else_is_not_removed(bare):
+    (bare / ".venv").mkdir()
+    (bare / ".venv" / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    done = set_up(bare)
+    assert done.returncode == 1
+    assert "basket: .venv is there and was not made here; move it away" in done.stderr
+    assert (bare / ".venv" / "pyvenv.cfg").is_file()
+
+
+def test_the_command_of_a_copied_or_renamed_checkout_runs_its_own_code(bare, tmp_path):
+    assert set_up(bare).returncode == 0
+    copy = tmp_path / "v2 of it"
+    shutil.copytree(bare, copy, symlinks=True)
+    shutil.rmtree(bare)
+    (copy / ".venv" / "bin" / "python").write_text(ASKED)
+    done = run_command(copy / ".venv" / "bin" / "basket", "status", PYTHONPATH="/elsewhere")
+    assert done.stdout == f"{copy}/03_scripts:/elsewhere|-m basket status\n"
+
+
+OTHER_CODE = 'import sys\nprint("the code of this folder", *sys.argv[1:])\n'
+
+
+def test_a_script_of_a_copied_venv_starts_again_with_the_code_beside_it(tmp_path):
+    """As pip writes it: it names the Python, and with it the code, of where it was made."""
+    own = tmp_path / "v2" / "03_scripts" / "basket"
+    script = tmp_path / "v2" / ".venv" / "bin" / "basket"
+    for folder in (own, script.parent):
+        folder.mkdir(parents=True)
+    (own / "__main__.py").write_text(OTHER_CODE)
+    (own / "__init__.py").write_text("")
+    script.write_text(
+        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(SCRIPTS)!r})\n"
+        "from basket.command import main\nmain()\n"
+    )
+    script.chmod(0o755)
+    done = run_command(script, "status", "--out", tmp_path)
+    assert done.stdout == f"the code of this folder status --out {tmp_path}\n", done.stderr
+
+
+def test_the_lab_works_on_the_data_that_is_named(tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(
+        command.subprocess, "run", lambda args, **more: started.append((args, more))
+    )
+    monkeypatch.setattr(command, "find_spec", lambda _: True)
+    (tmp_path / "s.yml").write_text("x")
+    options = ["--data", str(tmp_path / "d"), "--out", str(tmp_path), "--settings", "s.yml"]
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(command.main, ["lab", *options]).exit_code == 0
+    (kernel, _), (lab, given) = started
+    assert kernel[1:4] == ["-m", "ipykernel", "install"] and lab[1:3] == ["-m", "jupyterlab"]
+    for name, value in {"DATA": "d", "OUT": "", "SETTINGS": "s.yml"}.items():
+        assert given["env"][f"BASKET_{name}"] == str(tmp_path / value)
+    monkeypatch.setattr(command, "find_spec", lambda _: None)
+    done = CliRunner().invoke(command.main, ["lab"])
+    assert done.exit_code == 1 and "requirements-lab.lock" in done.output

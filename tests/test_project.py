@@ -80,25 +80,47 @@ def test_the_first_four_notebooks_load_neither_seaborn_nor_scipy(stage):
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
-def locked() -> dict[str, str]:
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    return {
-        name.lower(): version
-        for name, version in re.findall(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)", text, re.M)
-    }
+LOCKS = {"": "requirements.lock"}
+LOCKS |= {name: f"requirements-{name}.lock" for name in ("cluster", "lab", "test")}
 
 
-def test_lock_holds_every_dependency_with_hashes_and_names_no_host():
+def locked(name: str = "") -> dict[str, set[str]]:
+    """The versions of each package in a lock; several where they depend on the Python."""
+    text = (ROOT / LOCKS[name]).read_text(encoding="utf-8")
+    found: dict[str, set[str]] = {}
+    for package, version in re.findall(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)", text, re.M):
+        found.setdefault(package.lower(), set()).add(version)
+    return found
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_each_lock_holds_its_dependencies_with_hashes_and_names_no_host(name):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    extras = project["optional-dependencies"]
+    assert set(LOCKS) == {"", *extras}
+    wanted = [*project["dependencies"], *extras.get(name, [])]
     names = {re.split(r"[<>=\[;]", name)[0].strip().lower() for name in wanted}
-    assert names <= set(locked())
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert names <= set(locked(name))
+    text = (ROOT / LOCKS[name]).read_text(encoding="utf-8")
     for block in re.split(r"\n(?=[A-Za-z0-9])", text):
         if "==" in block.splitlines()[0] and not block.startswith("#"):
             assert "--hash=sha256:" in block, block.splitlines()[0]
     entries = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     assert not re.search(r"https?://|--index|--find-links|--extra-index", entries)
+
+
+@pytest.mark.parametrize("name", list(LOCKS)[1:])
+def test_all_locks_agree_on_what_a_report_needs(name):
+    assert locked().items() <= locked(name).items()
+
+
+def test_a_report_needs_neither_jupyterlab_nor_dask_nor_what_tests_need():
+    """At most 80 packages on each Python and system; 88 are named for all of them together."""
+    assert not {"jupyter", "jupyterlab", "notebook", "dask", "pytest", "ruff"} & set(locked())
+    always = re.findall(
+        r"^[a-z0-9_.-]+==[^ ;]+ \\$", (ROOT / "requirements.lock").read_text(), re.M
+    )
+    assert len(always) <= 75
 
 
 def test_every_dependency_is_justified_in_the_decisions():
@@ -115,7 +137,7 @@ def test_environment_yml_holds_python_pip_and_the_lock_alone():
 
     content = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     assert content["dependencies"] == [
-        "python >=3.11,<3.14",
+        "python >=3.11,<3.15",
         "pip",
         {"pip": ["--require-hashes", "-r requirements.lock"]},
     ]

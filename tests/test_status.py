@@ -8,8 +8,8 @@ from basket.project.stages import graph
 from basket.run import status as status_of_run
 from basket.run.status import status
 from conftest import SETTINGS_FILE, write_settings
-from test_check_data import CUSTOMERS, KAGGLE, write
-from test_import import COURSE, PRODUCTS
+from test_check_data import write
+from test_import import PRODUCTS
 
 STAGES = list(graph())
 
@@ -53,21 +53,3 @@ def test_each_reason_to_run_is_said_and_nothing_is_run(tmp_path):
     (out / "04_analysis" / "findings.json").unlink()
     after = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
     assert {path for path in before if path not in after} == {out / "04_analysis" / "findings.json"}
-
-
-@pytest.mark.parametrize(
-    ("files", "said"),
-    [
-        (KAGGLE, "no prices and customers were received, and with --no-fabrication none"),
-        (KAGGLE | {"customers.csv": CUSTOMERS}, "no prices were received"),
-        (KAGGLE | {"products.csv": COURSE["products.csv"]}, "no customers were received"),
-    ],
-)
-def test_without_fabrication_the_run_stops_in_one_line(tmp_path, files, said):
-    data, out = write(tmp_path / "data", files), tmp_path / "out"
-    options = ["report", "--data", str(data), "--out", str(out), "--no-fabrication"]
-    done = CliRunner().invoke(main, options)
-    assert done.exit_code == 1
-    (line,) = [line for line in done.output.splitlines() if line.startswith("basket: ")]
-    assert said in line and "would stay without an answer" in line and "Q10" in line
-    assert not list(out.rglob("*.parquet"))

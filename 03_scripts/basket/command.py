@@ -1,13 +1,15 @@
 """The command `basket`; the Makefile's targets are names for it."""
 
 import os
+import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from basket.project.errors import BasketError
-from basket.project.folders import ROOT, Folders, Inputs, folders_of_run
+from basket.project.folders import ROOT, SCRIPTS, Folders, Inputs, folders_of_run
 from basket.project.stages import graph
 
 
@@ -50,6 +52,18 @@ def _stage_name(_context, _option, value: str | None) -> str | None:
 @click.group()
 def main() -> None:
     """From raw order files to six notebooks and one Excel report."""
+    _run_own_code(Path(sys.argv[0]).absolute())
+
+
+def _run_own_code(script: Path) -> None:
+    """Start again with the code beside a copied .venv, which remembers where it was made."""
+    checkout = script.parents[min(2, len(script.parents) - 1)]
+    own = checkout / SCRIPTS.relative_to(ROOT)
+    if script.stem == "basket" and (own / "basket").is_dir() and not own.samefile(SCRIPTS):
+        paths = filter(None, [str(own), os.environ.get("PYTHONPATH")])
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+        command = [sys.executable, "-m", "basket", *sys.argv[1:]]
+        os.execve(sys.executable, command, environment)
 
 
 @main.command()
@@ -108,6 +122,23 @@ def check(data, settings_file, as_json) -> None:
     text = "\n".join(checked.lines())
     click.echo(json.dumps(checked.as_json(), indent=1, ensure_ascii=False) if as_json else text)
     sys.exit(0 if checked.is_sound else 1)
+
+
+@main.command()
+@DATA
+@OUT
+@SETTINGS
+def lab(data, out, settings_file) -> None:
+    """Open the notebooks in JupyterLab; they work on this data, in this folder."""
+    if find_spec("jupyterlab") is None:
+        sys.exit("basket: JupyterLab is not installed: pip install -r requirements-lab.lock")
+    settings = (settings_file or ROOT / "settings.yml").resolve()
+    inputs = Inputs(out.resolve() if out else ROOT, settings, data and data.resolve())
+    environment = os.environ | inputs.environment() | {"PYTHONPATH": str(SCRIPTS)}
+    kernel = ["ipykernel", "install", "--sys-prefix", "--name", "python3"]
+    for command in (kernel, ["jupyterlab", "--notebook-dir", str(SCRIPTS)]):
+        quiet = subprocess.DEVNULL if command is kernel else None
+        _run(subprocess.run, [sys.executable, "-m", *command], env=environment, stdout=quiet)
 
 
 @main.command()

@@ -14,6 +14,7 @@ import pandas as pd
 
 from basket.analysis.where import where
 from basket.project.dictionary import result_column
+from basket.project.origin import PEOPLE, PRICE
 from basket.project.settings import Settings
 from basket.tables import completeness
 
@@ -25,6 +26,7 @@ DESIGN, HYPOTHESIS, NO_ACTION = "design", "hypothesis", "none"  # what an action
 MORE, LESS = "more", "less"
 
 INVENTED_PRICES, INVENTED_CUSTOMERS = "invented prices", "invented customers"
+INVENTED = {INVENTED_PRICES: PRICE, INVENTED_CUSTOMERS: PEOPLE}
 DAY_NAMES = "day names are our reading"
 INCOMPLETE_HISTORIES, SYNTHETIC_DATA = "incomplete histories", "synthetic data"
 SAID = {  # what a finding rests on, as its so-what says it
@@ -197,10 +199,12 @@ def answer(
     tables: dict[str, pd.DataFrame],
     settings: Settings,
     of_data: tuple[str, ...] = (),
+    question: str = "",
 ) -> tuple[Finding, Evidence]:
     """Answer, or say why this data cannot: the only place that catches NotAnswered.
 
-    Every finding rests on `of_data`, what is invented or missing in all of the data.
+    Every finding rests on `of_data`, what is invented or missing in all of the data; none on prices
+    or people that are not invented. What was not received is why its `question` has no answer.
     """
     seen = Evidence(tables)
     try:
@@ -208,6 +212,8 @@ def answer(
         found = function(seen, settings)
         require_numbers(seen)
     except NotAnswered as reason:
+        if isinstance(reason, TooLittleData):
+            reason = TooLittleData(completeness.why_not(tables["completeness"], question) or reason)
         found = Finding(
             kind=NOT_ANSWERED,
             headline=reason.headline,
@@ -215,9 +221,16 @@ def answer(
             action=reason.action,
         )
         return replace(found, rests_on=of_data), Evidence(tables)
+    real = [name for name, what in INVENTED.items() if not is_invented(tables, what)]
+    found = replace(found, rests_on=tuple(name for name in found.rests_on if name not in real))
     if is_a_handful(tables, settings):
         found = replace(found, confidence="low")
     return with_caveats(found, of_data), seen
+
+
+def is_invented(tables: dict[str, pd.DataFrame], what: str) -> bool:
+    """Say whether something about prices or customers is invented: so where nothing tells."""
+    return "completeness" not in tables or completeness.is_invented(tables["completeness"], what)
 
 
 def is_a_handful(tables: dict[str, pd.DataFrame], settings: Settings) -> bool:

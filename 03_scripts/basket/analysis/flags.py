@@ -112,10 +112,11 @@ def profile_labels(settings: Settings) -> list[str]:
 def profile(
     age: pd.Categorical, n_dependants, income: pd.Categorical, settings: Settings
 ) -> pd.Categorical:
-    """Put each customer into one readable profile; missing where age or income group is."""
+    """Put each customer into one readable profile; missing where any of the three is."""
     ages, incomes = (len(settings.flags[name].labels) for name in ("age_group", "income_group"))
-    known = (age.codes < ages) & (income.codes < incomes)
-    household = (np.asarray(n_dependants) > 0).astype(int)
+    dependants = _numbers(n_dependants)
+    known = (age.codes < ages) & (income.codes < incomes) & ~np.isnan(dependants)
+    household = (dependants > 0).astype(int)
     codes = (age.codes.astype(int) * 2 + household) * incomes + income.codes
     return categorical(
         np.where(known, codes, -1), profile_labels(settings), settings.labels.missing

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from basket.prepare import clean, merge, repeats
 from basket.prepare.import_raw import too_many
-from basket.prepare.raw_files import RESTS_ON, RawData, RawFile, look
+from basket.prepare.raw_files import RawData, RawFile, look
 from basket.prepare.read_csv import (
     BadRow,
     department_rows,
@@ -26,10 +26,11 @@ from basket.prepare.read_csv import (
     read_small,
 )
 from basket.project.errors import BasketError
+from basket.project.origin import OPTIONAL
 from basket.project.settings import Settings
 from basket.tables import store
 from basket.tables.audit import Audit
-from basket.tables.completeness import warning
+from basket.tables.completeness import RESTS_ON, warning
 from basket.tables.ids import IdIndex
 
 SHOWN = 3  # bad rows of a file
@@ -287,12 +288,12 @@ class _Look:
         """Note what is missing from the customers' histories."""
         if self.orders is None:
             return
-        orders, has_customers = self.orders, self.customers is not None
-        known = self.customers if has_customers else orders[["user_id"]].drop_duplicates()
+        orders, known = self.orders, self.customers
+        known = orders[["user_id"]].drop_duplicates() if known is None else known
         counts = clean.count_missing(orders, known)
         counts |= {"orders": len(orders), "customers": len(known)}
         limit = self.settings.statistics.incomplete_histories
-        clean.record_missing(self.audit, counts, self.names["raw_orders"], has_customers, limit)
+        clean.record_missing(self.audit, counts, self.names, self.raw.origin, limit)
 
     def _note_unmatched(self, made: list["_Piece"]) -> None:
         """Note lines without an order or a product: RULES=course would remove and count them."""
@@ -347,13 +348,16 @@ class _Look:
     def notes(self, is_whole: bool) -> list[str]:
         """Say what will be invented, what is incomplete, and which questions that touches."""
         notes = [text for text in (warning(self.audit.missing_table()),) if text]
-        for what in self.raw.fabricated if is_whole else ():
-            numbers = ", ".join(f"Q{number}" for number in RESTS_ON[what])
-            short = what.removeprefix("products.")
-            notes.append(
-                f"no {short} were received: they will be fabricated, and marked so; {numbers} rest "
-                "on them"
-            )
+        for what, questions in RESTS_ON.items() if is_whole else ():
+            numbers = ", ".join(questions)
+            absent = [name for name in OPTIONAL[what] if name in self.raw.absent]
+            if absent:
+                notes.append(f"not received: {', '.join(absent)}; {numbers} rest on them")
+            elif {what, f"products.{what}"} & set(self.raw.fabricated):
+                notes.append(
+                    f"no {what} were received: they will be fabricated, and marked so; {numbers} "
+                    "rest on them"
+                )
         return notes
 
 

@@ -78,7 +78,7 @@ def build(place: Path, conditions: Conditions, options: list[str], settings_file
     settings = yaml.safe_load(settings_file.read_text(encoding="utf-8"))
     settings["limits"]["threads"] = conditions.threads
     changed = place / f"settings of {conditions.folder}.yml"
-    changed.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    changed.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8", newline="\n")
     out = place / conditions.folder
     command = [sys.executable, "-m", "basket", "report", *options]
     done = subprocess.run(

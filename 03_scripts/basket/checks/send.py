@@ -7,7 +7,7 @@ from pathlib import Path
 
 from basket.checks.verify import verify
 from basket.project import git, origin
-from basket.project.errors import BasketError
+from basket.project.errors import REPORT, BasketError
 from basket.project.files import file_hash
 from basket.project.folders import Folders
 
@@ -28,13 +28,13 @@ def send(folders: Folders, recipient: str, allow_synthetic: bool) -> Path:
         )
     if git.is_dirty():
         raise BasketError(
-            "files have changed since the last commit; commit them, run `make report`, then send"
+            f"files have changed since the last commit; commit them, run `{REPORT}`, then send"
         )
     verify(folders)
     made = json.loads(folders.run_facts.read_text(encoding="utf-8"))
     if made["commit"] != git.commit() or made["dirty"]:
         raise BasketError(
-            "the report was built from another commit or with changes; run `make report`, then send"
+            f"the report was built from another commit or with changes; run `{REPORT}`, then send"
         )
     if made["data"]["synthetic"] != origin.REAL and not allow_synthetic:
         raise BasketError(
@@ -52,6 +52,6 @@ def send(folders: Folders, recipient: str, allow_synthetic: bool) -> Path:
     shutil.copyfile(folders.report, target)
     clean = " ".join(recipient.replace("|", "/").split())
     row = f"| {now:%Y-%m-%d} | {target.name} | {clean} | {made['commit'][:12]} | "
-    with (folders.client / "log.md").open("a", encoding="utf-8") as log:
+    with (folders.client / "log.md").open("a", encoding="utf-8", newline="\n") as log:
         log.write(f"{row}{made['data']['sha256']} | {digest} |\n")
     return target

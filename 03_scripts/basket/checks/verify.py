@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
-from basket.project.errors import BasketError
+from basket.project.errors import REPORT, BasketError
 from basket.project.files import file_hash
 from basket.project.folders import Folders
 from basket.project.stages import DONE, USAGE
@@ -38,7 +38,7 @@ def verify_files(folders: Folders) -> int:
     if not expected:
         raise BasketError(
             f"{folders.analysis / 'manifest.json'}: does not say which files were built; "
-            "run `make report` again"
+            f"run `{REPORT}` again"
         )
     known = {folders.out / name for name in expected}
     for name, digest in expected.items():
@@ -46,14 +46,14 @@ def verify_files(folders: Folders) -> int:
         if found != digest:
             state = "is missing" if found is None else f"has sha256 {found[:12]}…"
             raise BasketError(
-                f"{name}: {state}; the manifest says {digest[:12]}…: run `make report` again"
+                f"{name}: {state}; the manifest says {digest[:12]}…: run `{REPORT}` again"
             )
     for folder in sorted({path.parent for path in known}):
         for path in sorted(folder.iterdir()):
             if path.is_file() and path not in known and not _is_expected(folders, path):
                 raise BasketError(
-                    f"{path.relative_to(folders.out)}: is not in the manifest; remove it, or "
-                    "run `make report` again"
+                    f"{path.relative_to(folders.out).as_posix()}: is not in the manifest; "
+                    f"remove it, or run `{REPORT}` again"
                 )
     return len(expected)
 
@@ -157,4 +157,4 @@ def _read(path):
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise BasketError(f"{path}: is missing or unreadable; run `make report` first") from None
+        raise BasketError(f"{path}: is missing or unreadable; run `{REPORT}` first") from None

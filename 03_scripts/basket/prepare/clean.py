@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 
 from basket.project.errors import DataError
+from basket.project.origin import OPTIONAL, PEOPLE, PRICE, Origin
 from basket.project.settings import Labels, Rules, Settings, Thresholds
 from basket.tables.audit import Audit
+from basket.tables.completeness import ABSENT, INVENTED
 
 DAMAGED_NAME = "#NAME?"  # what a spreadsheet leaves of a name that begins like a formula
 SPREADSHEET_ROWS = (65_535, 65_536, 1_048_575, 1_048_576)  # with and without the header
-INVENTED = ("prices", "gender", "state", "age", "date_joined", "n_dependants", "family_status")
-INVENTED += ("income",)  # by the course or, where a layout lacks them, by our generator
 
 
 def drop_nameless(products: pd.DataFrame) -> pd.DataFrame:
@@ -237,12 +237,12 @@ def record_orders(audit: Audit, counts: dict[str, int]) -> None:
 
 
 def record_missing(
-    audit: Audit, counts: dict[str, int], raw_orders: str, has_customers: bool, limit: float
+    audit: Audit, counts: dict[str, int], files: dict[str, str], origin: Origin, limit: float
 ) -> None:
-    """Record what may be missing from orders and customers, and which columns are invented.
+    """Record what may be missing from orders and customers, and what is invented or absent.
 
-    `raw_orders` is the name of the orders' file. Without a file of customers, those who ordered are
-    all that there are. `limit` is the share of customers above which histories are incomplete.
+    `files` names the file of each raw table. Without one of customers, those who ordered are all
+    that there are. `limit` is the share of customers above which histories are incomplete.
     """
     ordering, orders = counts["customers_ordering"], counts["orders"]
     audit.record_missing(
@@ -262,7 +262,7 @@ def record_missing(
         ordering,
         "the gap before their last order is not known",
     )
-    if has_customers:
+    if "raw_customers" in files:
         audit.record_missing(
             "raw_customers",
             "user_id",
@@ -279,15 +279,21 @@ def record_missing(
             orders,
             "their lines find no customer",
         )
-    record_spreadsheet_limit(audit, "raw_orders", raw_orders, orders)
-    audit.record_missing(
-        "raw_customers raw_products",
-        "all",
-        "columns about prices and people that are invented",
-        len(INVENTED),
-        len(INVENTED),
-        "what rests on them shows the method and is never rated high",
-    )
+    record_spreadsheet_limit(audit, "raw_orders", files["raw_orders"], orders)
+    for what, table in ((PRICE, "raw_products"), (PEOPLE, "raw_customers")):
+        _record_invented(audit, what, table, origin)
+
+
+def _record_invented(audit: Audit, what: str, table: str, origin: Origin) -> None:
+    """Record how many columns about prices or people are invented and, if some are, absent."""
+    columns, consequence = len(OPTIONAL[what]), "what rests on them shows the method"
+    invented = len(origin.invented(what))
+    consequence += " and is never rated high"
+    audit.record_missing(table, "all", INVENTED[what], invented, columns, consequence)
+    absent = [name for name in OPTIONAL[what] if name in origin.absent]
+    if absent:
+        consequence = f"what rests on them is not answered: {', '.join(absent)}"
+        audit.record_missing(table, "all", ABSENT[what], len(absent), columns, consequence)
 
 
 def record_spreadsheet_limit(audit: Audit, table: str, file: str, rows: int) -> None:

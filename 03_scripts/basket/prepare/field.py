@@ -23,7 +23,7 @@ def plain(column: Column | None) -> str:
     Numbers are if they are short and in the usual form, texts if they have no rare character.
     """
     if column is None or (column.type == "category" and not column.allowed):
-        some = "+" if column and column.required else "*"
+        some = "+" if column and column.needed else "*"
         return rf'(?:(?:[ !#-+\--~]|{UTF8}){some}|"(?:[ !#-~]|""|{UTF8}){some}")'
     if column.allowed:
         text = "|".join(map(re.escape, column.allowed))
@@ -38,7 +38,7 @@ def plain(column: Column | None) -> str:
     else:
         text = f"[1-9][0-9]{{0,{len(str(int(column.maximum))) - 2}}}"
         text += r"(?:\.[0-9]{0,9})?" * (column.type == "float64")
-    optional = "" if column.required else "?"
+    optional = "" if column.needed else "?"
     return f'(?:(?:{text}){optional}|"(?:{text}){optional}")'
 
 
@@ -62,7 +62,7 @@ def stored(column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def keeps_limits(column: Column, values: pa.ChunkedArray) -> bool:
     """Return whether the values of a number or of a label keep to the dictionary."""
-    if column.required and values.null_count:
+    if column.needed and values.null_count:
         return False
     if column.allowed:
         texts = {text for chunk in values.chunks for text in chunk.dictionary.to_pylist()}
@@ -87,7 +87,7 @@ def problem(column: Column, value: str, masked: Callable = str) -> str | None:  
     if any("\udc80" <= character <= "\udcff" for character in value):
         return "is not UTF-8"
     if value == "":
-        return "is missing" if column.required else None
+        return "is missing" if column.needed else None
     if column.type == "category":
         if column.allowed and value not in column.allowed:
             return f"{found}, expected one of {', '.join(column.allowed)}"

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from basket.project import dictionary
-from basket.project.errors import BasketError
+from basket.project.errors import REPORT, BasketError
 from basket.project.folders import folders_of_run
 from basket.project.stages import Step, read_record
 from basket.tables import store
@@ -63,7 +63,7 @@ def flags_of_lines(
     if any((rows < 0).any() for rows in (product, order.row, customer)):
         raise BasketError(
             "merged holds order lines whose product, order or customer the analysis tables lack: "
-            "they are of different runs; run `make report`, then `basket flat` again"
+            f"they are of different runs; run `{REPORT}`, then `basket flat` again"
         )
     of_line = np.repeat(order.row, order.lengths)
     return store.side_by_side(

@@ -1,6 +1,7 @@
 """Stage 01: the raw files, typed and split by customer; names of people never pass this point."""
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -44,7 +45,8 @@ def find_raw_files(stage: Stage) -> RawData:
     """
     generated = sorted(stage.folders.generated.glob("*"))
     by_hand = generated[0] if generated and not has_data(ORIGINAL_DATA) else ORIGINAL_DATA
-    return find(stage.inputs.data or by_hand, stage.settings.limits)
+    found = find(stage.inputs.data or by_hand, stage.settings.limits)
+    return replace(found, invents=not stage.inputs.invent_nothing)
 
 
 def files_table(raw: RawData) -> pd.DataFrame:
@@ -54,16 +56,28 @@ def files_table(raw: RawData) -> pd.DataFrame:
 
 
 def import_products(stage: Stage, raw: RawData) -> pd.DataFrame:
-    """Read products.csv, one row per row of the file; fabricate missing prices."""
+    """Read products.csv, one row per row of the file; fabricate missing prices if asked to."""
     products = _import_small(stage, raw, "raw_products")
-    if "prices" not in products:
+    if raw.fabricated and "prices" not in products:
         from basket.synthetic.catalogue import fabricate_prices
 
         products["prices"] = fabricate_prices(products).to_numpy("float64")
         action = "fabricated by the generator: SYNTHETIC COLUMN"
         stage.audit.record_check("raw_products", "prices", "column present", "absent", action)
+    products = _with_absent(stage, "raw_products", products)
     stage.write("raw_products", products)
     return products
+
+
+def _with_absent(stage: Stage, table: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns that were not received and are not fabricated: empty."""
+    empty = {}
+    for column in dictionary.columns_of(table):
+        if column.name not in rows:
+            empty[column.name] = pd.Series(None, rows.index, dtype=column.pandas_type)
+            action = "left empty: nothing is invented"
+            stage.audit.record_check(table, column.name, "column present", "absent", action)
+    return rows.assign(**empty)
 
 
 def import_departments(stage: Stage, raw: RawData) -> pd.DataFrame:
@@ -82,18 +96,23 @@ def import_departments(stage: Stage, raw: RawData) -> pd.DataFrame:
 def import_customers(stage: Stage, raw: RawData, user_ids: np.ndarray) -> pd.DataFrame:
     """Read customers.csv without names, one row per customer; fabricate them where there is none.
 
-    `user_ids` are the customers who ordered: those to fabricate.
+    `user_ids` are the customers who ordered: those to fabricate, or, if nothing is, to list.
     """
     if "raw_customers" in raw.files:
         customers = _import_small(stage, raw, "raw_customers")
         ids = customers["user_id"].to_numpy()
         _expect_unique(raw, "raw_customers", "user_id", IdIndex(ids), ids)
     else:
-        customers = _fabricated_customers(user_ids)
+        step, action = "fabricate", "fabricated by the generator: SYNTHETIC COLUMNS"
+        if raw.fabricated:
+            customers = _fabricated_customers(user_ids)
+        else:
+            step, action = "list who ordered", "those who ordered are listed, without attributes"
+            customers = pd.DataFrame({"user_id": user_ids})
         made, reason = len(customers), "no customers were received"
-        action = "fabricated by the generator: SYNTHETIC COLUMNS"
-        stage.audit.record_flow("raw_customers", "fabricate", 0, made, added=made, reason=reason)
+        stage.audit.record_flow("raw_customers", step, 0, made, added=made, reason=reason)
         stage.audit.record_check("raw_customers", "all", "table present", "absent", action)
+    customers = _with_absent(stage, "raw_customers", customers)
     parts = part_count(stage, raw)
     part = store.part_of_customer(customers["user_id"].to_numpy(), parts)
     folder = stage.building("raw_customers")

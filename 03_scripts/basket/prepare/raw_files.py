@@ -14,15 +14,16 @@ from basket.prepare.raw_file import BOM, SLICE_BYTES, RawFile
 from basket.prepare.recognise import Seen, check_header
 from basket.project.errors import DataError
 from basket.project.files import file_hash
-from basket.project.origin import Origin
+from basket.project.origin import OF_PEOPLE, PEOPLE, PRICE, About, Origin
 from basket.project.settings import Limits
 from basket.project.stages import graph
+from basket.project.yaml_file import read_yaml
 
 __all__ = ["BOM", "SLICE_BYTES", "RawData", "RawFile", "check_header", "find", "has_data"]
 
 MARKER = "SYNTHETIC_DATA.json"
+ABOUT = "about.yml"  # in the folder of another shop's data: what it is
 SHOWN = 20  # files that a message names
-RESTS_ON = {"products.prices": (2, 3, 9, 10), "customers": (7, 8, 9, 10)}  # questions
 SPREADSHEETS = (".xls", ".xlsx", ".ods", ".numbers")
 
 
@@ -40,16 +41,27 @@ class RawData:
     received: dict[str, RawTable]
     synthetic: dict | None
     unused: dict[str, str]
+    about: About | None = None
+    invents: bool = True
 
     @property
     def fabricated(self) -> tuple[str, ...]:
         """Tables or columns that the delivery lacks and the pipeline fabricates."""
-        return lacking(self.received)
+        return lacking(self.received) if self.invents and self.about is None else ()
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Columns about prices and people that the delivery lacks and nobody fabricates."""
+        if self.fabricated:
+            return ()
+        lacks = lacking(self.received)
+        people = [c for c in OF_PEOPLE if {PEOPLE, f"{PEOPLE}.{c}"} & set(lacks)]
+        return (PRICE,) * (f"products.{PRICE}" in lacks) + tuple(people)
 
     @property
     def origin(self) -> Origin:
         """Say whether this data is real, generated, or partly made up."""
-        return Origin(self.synthetic, self.fabricated, self.owner)
+        return Origin(self.synthetic, self.fabricated, self.owner, self.absent, self.about)
 
     @property
     def facts(self) -> dict:
@@ -60,20 +72,9 @@ class RawData:
             "files": {table: file.name for table, file in self.files.items()},
             "synthetic": self.synthetic,
             "fabricated": self.fabricated,
+            "absent": self.absent,
+            "about": self.about and self.about.model_dump(),
         }
-
-    def refuse_fabrication(self) -> None:
-        """Raise DataError where something would have to be fabricated, and say what."""
-        if not self.fabricated:
-            return
-        short = " and ".join(name.removeprefix("products.") for name in self.fabricated)
-        numbers = sorted({number for name in self.fabricated for number in RESTS_ON[name]})
-        questions = ", ".join(f"Q{number}" for number in numbers)
-        raise DataError(
-            f"{self.root}: no {short} were received, and with --no-fabrication none are invented: "
-            f"{questions} would stay without an answer, and a report without them cannot be built "
-            "yet; add the files, or leave the option out"
-        )
 
     def listed(self) -> str:
         """Say in one line which files are read, and which are not and why."""
@@ -134,6 +135,8 @@ class _Delivery:
         self.unused: dict[str, str] = {}
         marked = [file for file in contents.files if file.name == MARKER.lower()]
         self.synthetic = _synthetic(marked[0]) if marked else None
+        told = root / ABOUT
+        self.about = read_yaml(told, About) if told.is_file() else None
         files = [file for file in contents.files if file not in marked]
         self.seen = [Seen.of(file) for file in sorted(files, key=self._depth)]
 
@@ -158,7 +161,9 @@ class _Delivery:
         received = {table: form.raw for table, (_, form) in tables.items()}
         files = {table: file for table, (file, _) in tables.items()}
         layout, owner = _layout_of(base, {table: form for table, (_, form) in tables.items()})
-        data = RawData(self.root, layout, owner, files, received, self.synthetic, self.unused)
+        data = RawData(
+            self.root, layout, owner, files, received, self.synthetic, self.unused, self.about
+        )
         return data, self.faults
 
     def _base(self) -> str | None:
@@ -218,6 +223,8 @@ class _Delivery:
         own = [form for form in fitting if form.layout == base]
         form = next(iter(own or fitting), None)
         try:
+            if form is None and self.about:
+                form = seen.form_with_less(table)
             if form:
                 return seen.as_form(form), form
             known = [one for one in forms() if one.table == table]
@@ -260,7 +267,8 @@ class _Delivery:
             known = seen.file.name in files_not_read()
             self.unused[place] = "not needed" if known else seen.why_not()
         for place in self.contents.others:
-            self.unused[place] = "no CSV file"
+            if not (self.about and place == ABOUT):
+                self.unused[place] = "no CSV file"
         for place, fault in self.contents.faults.items():
             self.unused[place] = str(fault).partition("; expected")[0].partition(": ")[2]
 

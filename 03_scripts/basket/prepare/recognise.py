@@ -11,6 +11,7 @@ from basket.prepare.raw_file import RawFile
 from basket.prepare.spelling import Spelling
 from basket.project import dictionary
 from basket.project.errors import DataError
+from basket.project.origin import OF_PEOPLE, PRICE
 
 SNIFFED = 256 * 1024  # bytes of a large file that tell how all of it is written
 NAMELESS = (
@@ -65,6 +66,20 @@ class Seen:
             and (not self.named or form.file == self.file.name)
             and self._separator(form)
         ]
+
+    def form_with_less(self, table: str) -> Form | None:
+        """Return the form of a table without the columns that may be absent and are, if it fits."""
+        for form in forms():
+            known = set(_as_expected(self.header(form.separators[0]), list(form.raw.columns)))
+            kept = {
+                header: name
+                for header, name in form.raw.columns.items()
+                if header in known or name not in (None, PRICE, *OF_PEOPLE)
+            }
+            less = replace(form, raw=form.raw.model_copy(update={"columns": kept}))
+            if form.table == table and form.file == self.file.name and self._separator(less):
+                return less
+        return None
 
     def _separator(self, form: Form) -> str | None:
         """Return what stands between the fields, if the columns are those of the form."""

@@ -241,7 +241,7 @@ def changes_of(column: Column, values: pa.ChunkedArray) -> tuple[tuple[str, str]
     empty = counts.pop("", 0)
     changes: list[tuple[str, str]] = []
     tokens = [token for token in MISSING if token in counts]
-    is_missing = not column.required and not empty and len(tokens) == 1
+    is_missing = not column.needed and not empty and len(tokens) == 1
     if is_missing and counts[tokens[0]] >= FEWEST_ROWS:
         changes.append(("missing", tokens[0]))
         del counts[tokens[0]]

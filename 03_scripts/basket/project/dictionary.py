@@ -30,6 +30,7 @@ ARROW_TYPES = {
     "int32": pa.int32(),
     "int64": pa.int64(),
     "Int8": pa.int8(),
+    "Int16": pa.int16(),
     "Int32": pa.int32(),
     "float64": pa.float64(),
     "bool": pa.bool_(),
@@ -51,6 +52,7 @@ class Column:
     tables: tuple[str, ...]
     type: str
     required: bool
+    needed: bool  # in every row of a file that has the column, which may lack it
     minimum: float | None
     maximum: float | None
     allowed: tuple[str, ...]
@@ -102,6 +104,7 @@ def _column(row: dict[str, str]) -> Column:
         name=row["column"],
         tables=tuple(name for name in tables if name != RESULTS),
         required=row["required"] == "yes",
+        needed=row["required"] in ("yes", "received"),
         minimum=float(row["minimum"]) if row["minimum"] else None,
         maximum=float(row["maximum"]) if row["maximum"] else None,
         allowed=tuple(row["allowed"].split("|")) if row["allowed"] else (),

@@ -78,6 +78,7 @@ class Inputs:
     data: Path | None = None
     scheduler: str | None = None  # address of a Dask cluster
     building: Path | None = None  # where the notebook leaves what the run will publish
+    invent_nothing: str = ""  # "yes": what was not received stays empty
 
     @classmethod
     def received(cls) -> "Inputs":
@@ -85,7 +86,8 @@ class Inputs:
         found = {}
         for name in (field.name for field in fields(cls)):
             if value := os.environ.get(_variable(name)):
-                found[name] = value if name == "scheduler" else Path(value)
+                is_text = name in ("scheduler", "invent_nothing")
+                found[name] = value if is_text else Path(value)
         return cls(**found)
 
     def environment(self) -> dict[str, str]:

@@ -1,13 +1,20 @@
-"""The commit of this checkout, whether it has changed since, and the date that a run has."""
+"""Version and commit of this checkout, whether it has changed since, and the date of a run."""
 
 import os
 import subprocess
+import tomllib
 from functools import cache
 
 from basket.project.folders import ROOT
 
 NO_COMMIT = "unknown"
 EPOCH_WITHOUT_COMMIT = 1_483_228_800  # 1 January 2017, the year of the data set
+
+
+def version() -> str:
+    """Return the version that pyproject.toml states; the project need not be installed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project["version"]
 
 
 def _git(*arguments: str) -> str | None:

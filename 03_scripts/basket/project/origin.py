@@ -4,7 +4,11 @@ This is the one home of the answer and of the words that say it on figures, page
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from basket.project.dictionary import columns_of
 from basket.project.folders import Folders
 from basket.project.stages import read_record
 
@@ -43,6 +47,8 @@ BANNERS = {
 }
 
 
+NEVER_HIGH = "What rests on them shows the method, not the market, and is never rated high."
+WAS_NOT_RECEIVED = "What was not received"
 IS_REAL, IS_INVENTED, WAS_DRAWN = "What is real", "What is invented", "How it was drawn"
 DRAWN = (
     "Each customer comes with four to a hundred orders, all within one year; the last order comes "
@@ -50,19 +56,58 @@ DRAWN = (
 )
 
 
+PRICE, PEOPLE = "prices", "customers"  # what may be invented, or absent
+OF_PEOPLE = tuple(c.name for c in columns_of("raw_customers") if c.name != "user_id")
+OPTIONAL = {PRICE: (PRICE,), PEOPLE: OF_PEOPLE}  # the columns of each
+INSTACART = "Instacart's data"
+
+
+class About(BaseModel):
+    """What another shop says of its data in about.yml; `invented` names columns that it made up."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    citation: Annotated[str, Field(max_length=400)] = ""
+    invented: tuple[str, ...] = ()
+
+    @field_validator("invented")
+    @classmethod
+    def _are_optional(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        known = [column for columns in OPTIONAL.values() for column in columns]
+        for name in names:
+            if name not in known:
+                raise ValueError(f"expected some of {', '.join(known)}")
+        return names
+
+
 @dataclass(frozen=True)
 class Origin:
-    """The generator's mark on the data, what it had to supply, and whose layout the data has."""
+    """The generator's mark on the data, what it had to supply, and whose layout the data has.
+
+    `absent` are columns about prices and people that were neither received nor fabricated, and
+    `about` what another shop says of its data: of Instacart's, prices and people are invented.
+    """
 
     synthetic: dict | None
     fabricated: tuple[str, ...]
     owner: str  # of the layout, as sentences say it: "the course's"
+    absent: tuple[str, ...] = ()
+    about_shop: About | None = None
 
     @classmethod
     def of_run(cls, folders: Folders) -> "Origin":
         """Return what stage 01 recorded; raise BasketError when it has not run yet."""
         facts = read_record(folders, "01_import")["facts"]
-        return cls(facts["synthetic"], tuple(facts["fabricated"]), facts["owner"])
+        about = facts.get("about")
+        absent, shop = tuple(facts.get("absent", ())), About(**about) if about else None
+        return cls(facts["synthetic"], tuple(facts["fabricated"]), facts["owner"], absent, shop)
+
+    def invented(self, what: str) -> tuple[str, ...]:
+        """Return the invented columns of PRICE or PEOPLE, by whomever."""
+        if self.about_shop and not self.synthetic:
+            return tuple(name for name in OPTIONAL[what] if name in self.about_shop.invented)
+        return tuple(name for name in OPTIONAL[what] if name not in self.absent)
 
     @property
     def kind(self) -> str:
@@ -86,20 +131,43 @@ class Origin:
                 "describes a real shopper.",
                 WAS_DRAWN: f"In the shape of the real data. {DRAWN}",
             }
+        real = (
+            "The orders: their days, hours, gaps and baskets, and what is bought again, "
+            "are the behaviour of real customers."
+        )
+        if self.about_shop:
+            names = [*self.invented(PRICE), *self.invented(PEOPLE)]
+            listed = f"By the shop's own account: {', '.join(names)}. {NEVER_HIGH}"
+            return {
+                IS_REAL: f"{self.about_shop.name}, as the shop gave it. Nothing was added to it.",
+                IS_INVENTED: listed if names else "Nothing.",
+                WAS_DRAWN: "As the shop chose: all of its orders that were received are in it.",
+            } | self._not_received()
+        return {IS_REAL: real, IS_INVENTED: self._invented(), WAS_DRAWN: DRAWN} | (
+            self._not_received()
+        )
+
+    def _invented(self) -> str:
+        """Say what of Instacart's data is invented, and by whom."""
         made_by = {
             COLUMNS: "by our generator",
             PRICES: "by our generator (prices) and for a course (customers)",
             CUSTOMERS: "by our generator (customers) and for a course (prices)",
         }
         by = made_by.get(self.kind, "for a course")
-        return {
-            IS_REAL: "The orders: their days, hours, gaps and baskets, and what is bought again, "
-            "are the behaviour of real customers.",
-            IS_INVENTED: "Prices, and customers' ages, incomes, families and states, were made up "
-            f"{by} and describe nobody. What rests on them shows the method, not the market, and "
-            "is never rated high.",
-            WAS_DRAWN: DRAWN,
-        }
+        people = "customers' ages, incomes, families and states,"
+        whats = ["Prices"] * bool(self.invented(PRICE)) + [people] * bool(self.invented(PEOPLE))
+        if not whats:
+            return "Nothing."
+        what = ", and ".join(whats).rstrip("," * (len(whats) < 2))
+        return f"{what[0].upper()}{what[1:]} were made up {by} and describe nobody. {NEVER_HIGH}"
+
+    def _not_received(self) -> dict[str, str]:
+        """Say what was neither received nor invented."""
+        if not self.absent:
+            return {}
+        text = f"{', '.join(self.absent)}. What rests on them is not answered."
+        return {WAS_NOT_RECEIVED: text}
 
     def sentence(self) -> str:
         """Say in one sentence what data this is."""
@@ -110,4 +178,6 @@ class Origin:
         what = FABRICATED.get(self.kind, "").replace("and ", "and the ")
         fabricated = f"the {what} are fabricated by the generator"
         more = f"; SYNTHETIC COLUMNS: {fabricated}" if what else ""
-        return f"Instacart's data in {self.owner} layout{more}"
+        left = f"; not received, and not invented: {', '.join(self.absent)}" * bool(self.absent)
+        whose = self.about_shop.name if self.about_shop else f"{INSTACART} in {self.owner} layout"
+        return f"{whose}{more}{left}"

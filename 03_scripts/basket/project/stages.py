@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from basket.project.errors import BasketError
+from basket.project.errors import REPORT, BasketError
 from basket.project.files import read_json
 from basket.project.folders import SCRIPTS, Folders
 
@@ -43,7 +43,7 @@ def read_record(folders: Folders, stage: str) -> dict:
     """Read a stage's record; raise a BasketError when the stage has not run yet."""
     record = read_json(record_file(folders, stage), None)
     if record is None:
-        raise BasketError(f"{stage} has not run yet; run `make report` first")
+        raise BasketError(f"{stage} has not run yet; run `{REPORT}` first")
     return record
 
 

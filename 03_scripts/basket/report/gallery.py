@@ -64,8 +64,11 @@ class Paper:
 
     def answer(self, function: Callable) -> None:
         """Answer: make one finding from the numbers of the result tables, and show it."""
-        said, seen = finding.answer(function, self.results, self.stage.settings, self._of_data)
-        self.found.append(finding.record(len(self.found) + 1, question_of(function).id, said, seen))
+        question = question_of(function).id
+        said, seen = finding.answer(
+            function, self.results, self.stage.settings, self._of_data, question
+        )
+        self.found.append(finding.record(len(self.found) + 1, question, said, seen))
         rests_on = f"; it rests on: {', '.join(said.rests_on)}" if said.rests_on else ""
         display(
             Markdown(

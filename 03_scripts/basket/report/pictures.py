@@ -8,12 +8,11 @@ from IPython.display import Image, display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from basket.project.settings import Palette
-
+BELOW, BEYOND = "C0", "C1"  # the palette of settings.yml is for what a client sees
 CENSORED = 30  # days: the longest gap that is recorded, for all longer ones too (D-11)
 
 
-def show_prices(dollars: pd.Series, ceiling: float, palette: Palette) -> None:
+def show_prices(dollars: pd.Series, ceiling: float) -> None:
     """Show how many products cost how much, both on logarithmic scales, and the ceiling."""
     dollars = dollars[dollars > 0]
     absurd = dollars > ceiling
@@ -22,11 +21,11 @@ def show_prices(dollars: pd.Series, ceiling: float, palette: Palette) -> None:
     figure, axes = _empty("price in US dollars (logarithmic scale)", "products (logarithmic scale)")
     most = max(10, np.histogram(dollars, edges)[0].max())
     axes.set(xscale="log", yscale="log", xlim=edges[[0, -1]], ylim=(0.7, 3 * most))
-    for some, colour in ((dollars[~absurd], palette.accent), (dollars[absurd], palette.contrast)):
+    for some, colour in ((dollars[~absurd], BELOW), (dollars[absurd], BEYOND)):
         axes.hist(some, edges, color=colour)
     axes.xaxis.set_major_formatter("{x:,g}")
     axes.yaxis.set_major_formatter("{x:,g}")
-    axes.axvline(ceiling, color=palette.ink, linestyle="--")
+    axes.axvline(ceiling, color="black", linestyle="--")
     frame = ("data", "axes fraction")
     axes.annotate(f" ceiling: {ceiling:g} dollars", (ceiling, 0.93), xycoords=frame)
     above = f"{int(absurd.sum()):,} cost more, up to {shown.max():,.0f} dollars"
@@ -37,15 +36,15 @@ def show_prices(dollars: pd.Series, ceiling: float, palette: Palette) -> None:
     )
 
 
-def show_gaps(orders: np.ndarray, palette: Palette) -> None:
+def show_gaps(orders: np.ndarray) -> None:
     """Show how many orders came how many days after the one before: `orders[days]`, 0 to 30."""
     figure, axes = _empty("days since the customer's previous order", "orders")
     days = np.arange(len(orders))
-    colours = np.where(days < CENSORED, palette.accent, palette.contrast)
+    colours = np.where(days < CENSORED, BELOW, BEYOND)
     axes.bar(days, orders, color=colours, width=0.85)
     axes.yaxis.set_major_formatter("{x:,.0f}")
     place, look = (CENSORED - 0.5, orders[CENSORED]), {"ha": "right", "va": "top"}
-    axes.annotate("30 means 30 or more ", place, color=palette.contrast, **look)
+    axes.annotate("30 means 30 or more ", place, color=BEYOND, **look)
     _show(
         figure,
         "Column chart of orders by days since the customer's previous order: of "

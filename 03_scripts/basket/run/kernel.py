@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import zmq
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_core.utils import run_sync
@@ -51,6 +52,16 @@ class ThisPython(AsyncKernelManager):
         )
 
 
+def _has_ipc(folder: str) -> bool:
+    """Whether kernels can be spoken to through files; else through ports of this machine."""
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as tried:
+        try:
+            tried.bind(f"ipc://{folder}/tried")
+        except zmq.ZMQError:  # Windows, or a path that is too long
+            return False
+        return True
+
+
 class Kernel:
     """A started kernel; all its files are in a private folder that is removed with it."""
 
@@ -71,13 +82,12 @@ class Kernel:
             prefix=prefix, dir=runtime_folder(), ignore_cleanup_errors=True
         )
         own = self._own.name
+        files = {"transport": "ipc", "ip": f"{own}/socket"} if _has_ipc(own) else {}
         self.manager = ThisPython(
-            stage=notebook.stem,
-            transport="ipc",  # files, not ports
-            ip=f"{own}/socket",
-            connection_file=f"{own}/kernel.json",
+            stage=notebook.stem, connection_file=f"{own}/kernel.json", **files
         )
-        private = {"JUPYTER_RUNTIME_DIR": own, "IPYTHONDIR": f"{own}/ipython", "TMPDIR": own}
+        private = {"JUPYTER_RUNTIME_DIR": own, "IPYTHONDIR": f"{own}/ipython"}
+        private |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), own)
         handed_on = replace(Inputs.received(), building=building).environment()
         self._said = Path(own) / "stderr"
         with self._said.open("wb") as said:
@@ -85,17 +95,19 @@ class Kernel:
                 cwd=str(notebook.parent), env=os.environ | handed_on | private, stderr=said
             )
         self._process = self.manager.provisioner.process
-        if memory:
-            self._limit(memory)
+        self.is_limited = bool(memory) and self._limit(memory)
 
-    def _limit(self, memory: int) -> None:
-        """Limit the memory of its data, where the system can: Linux."""
-        with contextlib.suppress(ImportError, AttributeError, ProcessLookupError):
+    def _limit(self, memory: int) -> bool:
+        """Limit the memory of its data; return whether the system can: Linux."""
+        try:
             from resource import RLIM_INFINITY, RLIMIT_DATA, getrlimit, prlimit
-
-            most = getrlimit(RLIMIT_DATA)[1]
-            allowed = memory if most == RLIM_INFINITY else min(memory, most)
+        except ImportError:
+            return False
+        most = getrlimit(RLIMIT_DATA)[1]
+        allowed = memory if most == RLIM_INFINITY else min(memory, most)
+        with contextlib.suppress(ProcessLookupError):
             prlimit(self._process.pid, RLIMIT_DATA, (allowed, most))
+        return True
 
     @property
     def is_alive(self) -> bool:

@@ -47,9 +47,11 @@ class Run:
 def run_facts(run: Run) -> dict:
     """Return what the report may say of a run: data, rules, versions, commit; no time, no path."""
     named = "".join(f"{name}{file['sha256']}" for name, file in run.received.items())
+    shop = run.data.about
+    own = f"{shop and shop.name}: ask the shop before you pass it on."
     return {
         "rules": run.rules,
-        "version": version("basket"),
+        "version": git.version(),
         "commit": git.commit(),
         "dirty": git.is_dirty(),
         "date": datetime.fromtimestamp(git.epoch(), UTC).date().isoformat(),
@@ -59,6 +61,7 @@ def run_facts(run: Run) -> dict:
             "synthetic": run.data.origin.kind,
             "description": run.data.origin.sentence(),
             "about": run.data.origin.about(),
+            **({"citation": shop.citation or own} if shop else {}),
             "sha256": sha256(named.encode()).hexdigest(),
             "files": run.received,
         },

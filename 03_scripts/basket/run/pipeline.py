@@ -8,6 +8,7 @@ import traceback
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -27,8 +28,9 @@ from basket.run.environment import ENVIRONMENT
 from basket.run.lock import only_run, runtime_prefix
 from basket.run.manifest import Run
 from basket.run.up_to_date import executed
-from basket.tables import cluster, progress
+from basket.tables import cluster, completeness, progress
 from basket.tables.publish import building_folder, publish
+from basket.tables.result_csv import read_csv
 
 
 def report(
@@ -53,15 +55,17 @@ def report(
         found = raw_files.find(data, settings.limits)
         if not found.synthetic:
             _say(f"{found.root}: {found.listed()}")
-        if no_fabrication:
-            found.refuse_fabrication()
+        found = replace(found, invents=not no_fabrication)
         _say(found.origin.sentence())
-        inputs = Inputs(folders.out, settings_file, data, scheduler)
+        invent_nothing = "yes" if no_fabrication else ""
+        inputs = Inputs(folders.out, settings_file, data, scheduler, invent_nothing=invent_nothing)
         run = Run(inputs, settings, rules, found, start_from)
         _prepare_environment(run)
         if scheduler:
             _require_shared_folders(run)
         _build(run)
+        if warning := completeness.warning(read_csv(folders.tables / "completeness.csv")):
+            _say(warning)
         try:
             _finish_pages(run)
         finally:  # all stages are published: the manifest says so, whatever pages are lacking
@@ -104,7 +108,7 @@ def _generated_data(folders: Folders, settings: Settings, scale: float | None) -
         begun = time.perf_counter()
         shutil.rmtree(folders.generated, ignore_errors=True)
         generate(folder, scale=scale, seed=seed, threads=settings.limits.threads)
-        stamp.write_text(code, encoding="utf-8")
+        stamp.write_text(code, encoding="utf-8", newline="\n")
         _say(f"generated    {time.perf_counter() - begun:6.1f} s")
     return folder
 
@@ -185,6 +189,7 @@ class Kernels:
     def __init__(self, run: Run):
         """Start none yet."""
         self._run = run
+        self._is_told = False
         self._waiting = None  # stage, hash of the code that it loads, kernel
 
     def close(self) -> None:
@@ -214,7 +219,11 @@ class Kernels:
         folders, share = self._run.folders, self._run.settings.limits.memory_share
         building = building_folder(folders) / stage / uuid.uuid4().hex
         memory = int(psutil.virtual_memory().total * share)
-        return Kernel(SCRIPTS / f"{stage}.ipynb", building, memory, runtime_prefix(folders))
+        kernel = Kernel(SCRIPTS / f"{stage}.ipynb", building, memory, runtime_prefix(folders))
+        if not (kernel.is_limited or self._is_told):
+            _say("memory_share has no effect: this system cannot limit the memory of a notebook")
+            self._is_told = True
+        return kernel
 
 
 def _render(folders: Folders, stage: str) -> None:

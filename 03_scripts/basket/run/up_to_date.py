@@ -25,6 +25,12 @@ SHARED_CODE = [
 ]
 
 
+SETTINGS_OF = {  # what these stages see of the settings; the last two see all
+    "01_import": {"limits", "rules"},
+    "02_clean": {"limits", "rules", "labels", "statistics", "thresholds"},
+    "03_merge": {"limits", "rules", "labels", "statistics", "thresholds"},
+    "04_derive_flags": {"limits", "rules", "labels", "thresholds", "flags", "day_names", "privacy"},
+}
 CHANGED = {  # of what a stage depends on: how a changed one is said
     "rules": "other RULES",
     "settings": "settings have changed",
@@ -84,7 +90,9 @@ def parts_of(run: Run, step: Step) -> dict[str, str]:
     content = {
         "stage": step.stage,
         "rules": run.rules,
-        "settings": run.settings.model_dump(exclude={"limits": NO_RESULT_DEPENDS_ON}),
+        "settings": run.settings.model_dump(
+            include=SETTINGS_OF.get(step.stage), exclude={"limits": NO_RESULT_DEPENDS_ON}
+        ),
         "code": code_hash(step.stage),
         "python": sys.version_info[:2],
         "inputs": {
@@ -95,7 +103,7 @@ def parts_of(run: Run, step: Step) -> dict[str, str]:
         },
     }
     if "raw files" in step.takes:
-        content["inputs"] = run.received | {"synthetic": run.data.synthetic}
+        content["inputs"] = run.received | run.data.facts
     if step.stage == "06_report":
         content["facts"] = run_facts(run)
         records = [record_file(run.folders, name) for name in graph() if name != step.stage]

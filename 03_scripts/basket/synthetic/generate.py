@@ -86,7 +86,7 @@ def generate(
     name = next((name for name, known in NAMED_EFFECTS.items() if known == effects), None)
     facts = {"synthetic": True, "scale": scale, "seed": seed}
     facts |= {"effects": name or asdict(effects), "rows": rows}
-    (folder / MARKER).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    (folder / MARKER).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8", newline="\n")
 
 
 # Customers, orders and lines

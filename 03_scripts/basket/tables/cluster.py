@@ -18,7 +18,8 @@ from importlib.metadata import version
 from pathlib import Path
 from platform import python_version_tuple
 
-from basket.project.errors import BasketError
+from basket.project import git
+from basket.project.errors import REPORT, BasketError
 from basket.project.files import file_hash
 from basket.project.folders import ROOT, SCRIPTS
 
@@ -46,7 +47,7 @@ def _distributed():
     except ImportError:
         raise BasketError(
             "SCHEDULER needs the packages dask and distributed, which are not installed; install "
-            "them: .venv/bin/python -m pip install -r requirements.lock"
+            "them: .venv/bin/python -m pip install -r requirements-cluster.lock"
         ) from None
     return distributed
 
@@ -106,7 +107,7 @@ def in_order(
         except (CancelledError, distributed.comm.CommClosedError):
             raise BasketError(
                 f"{doing}: the scheduler at {address} was lost; start it again and run "
-                "`make report`, which goes on from the last finished stage"
+                f"`{REPORT}`, which goes on from the last finished stage"
             ) from None
 
 
@@ -190,7 +191,7 @@ def installation() -> dict[str, str]:
     return {
         "Python": ".".join(python_version_tuple()[:2]),
         **{package: version(package) for package in PACKAGES},
-        "basket": f"{version('basket')} ({digest.hexdigest()[:12]})",
+        "basket": f"{git.version()} ({digest.hexdigest()[:12]})",
     }
 
 

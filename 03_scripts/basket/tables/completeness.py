@@ -6,6 +6,43 @@ customers are incomplete (`settings.statistics.incomplete_histories`).
 
 import pandas as pd
 
+from basket.project.origin import PEOPLE, PRICE
+
+INVENTED = {  # how the rows are called
+    PRICE: "columns about prices that are invented",
+    PEOPLE: "columns about people that are invented",
+}
+ABSENT = {
+    PRICE: "columns about prices that were not received",
+    PEOPLE: "columns about people that were not received",
+}
+RESTS_ON = {PRICE: ("Q2", "Q3", "Q9", "Q10"), PEOPLE: ("Q7", "Q8", "Q9", "Q10")}  # questions
+
+
+def is_invented(completeness: pd.DataFrame, what: str) -> bool:
+    """Return whether something about prices or people is invented: so where no row tells."""
+    is_told = (completeness["what"] == INVENTED[what]).any()
+    return not is_told or _counts(completeness, INVENTED[what]) > 0
+
+
+def is_absent(completeness: pd.DataFrame, what: str) -> bool:
+    """Return whether something about prices or people was not received."""
+    return _counts(completeness, ABSENT[what]) > 0
+
+
+def why_not(completeness: pd.DataFrame, question: str) -> str:
+    """Say why a question has no answer where what it rests on was not received; else empty."""
+    absent = [
+        what if _counts(completeness, ABSENT[what], "of") == missing else f"some columns of {what}"
+        for what, questions in RESTS_ON.items()
+        if question in questions and (missing := _counts(completeness, ABSENT[what]))
+    ]
+    return f"{' and '.join(absent)} were not received, and none are invented" if absent else ""
+
+
+def _counts(completeness: pd.DataFrame, what: str, column: str = "found") -> int:
+    return int(completeness.loc[completeness["what"] == what, column].astype("int64").sum())
+
 
 def beyond_limit(completeness: pd.DataFrame) -> pd.DataFrame:
     """Return the rows above their limit: none where histories are whole."""

@@ -19,7 +19,7 @@ def note(building: Path, what: str, done: int, total: int) -> None:
     """Note that `done` of `total` are finished; `what` says of what ("merge_part, part")."""
     building.mkdir(parents=True, exist_ok=True)
     partial = building / ".progress.partial"
-    partial.write_text(json.dumps([what, done, total]), encoding="utf-8")
+    partial.write_text(json.dumps([what, done, total]), encoding="utf-8", newline="\n")
     partial.replace(building / "progress")
 
 

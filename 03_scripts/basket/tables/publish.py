@@ -7,40 +7,67 @@ has a folder of its own, and publishes only while no run is at work.
 
 import contextlib
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from errno import EACCES, EAGAIN
-from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
+from typing import IO
 
 from basket.project.errors import BasketError
 from basket.project.folders import Folders
 from basket.project.stages import Step, record_file, usage_file
 
+try:
+    from fcntl import LOCK_EX, LOCK_NB, flock
+except ImportError:  # Windows
+    flock = None
+
+TAKEN = "taken"  # by another run
+
 
 @contextlib.contextmanager
 def locked(folders: Folders) -> Iterator[None]:
     """Hold the lock of a folder; raise BasketError where it is held, or nothing can be written."""
+    path = folders.prepared / ".lock"
     try:
-        folders.prepared.mkdir(parents=True, exist_ok=True)
-        file = (folders.prepared / ".lock").open("a+")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
     except OSError as error:
         raise BasketError(
             f"{error.filename}: {error.strerror}; name another folder with OUT"
         ) from None
-    with file:
-        try:
-            flock(file, LOCK_EX | LOCK_NB)
-        except OSError as error:
-            if error.errno not in (EAGAIN, EACCES):  # as on some network drives
-                raise BasketError(
-                    f"{folders.prepared}: cannot be locked ({error.strerror}); name a folder on a "
-                    "disk of this machine with OUT"
-                ) from None
+    with file, contextlib.ExitStack() as held:
+        reason = _lock(file) if flock else _lock_by_sqlite(path, held)
+        if reason == TAKEN:
             raise BasketError(
                 f"another run is at work in {folders.out}; wait for it to end, or "
                 "give this one another folder with OUT"
-            ) from None
+            )
+        if reason:  # as on some network drives
+            raise BasketError(
+                f"{folders.prepared}: cannot be locked ({reason}); name a folder on a "
+                "disk of this machine with OUT"
+            )
         yield
+
+
+def _lock(file: IO) -> str:
+    """Lock an open file; return why it cannot be: TAKEN, or what the system says."""
+    try:
+        flock(file, LOCK_EX | LOCK_NB)
+    except OSError as error:
+        return TAKEN if error.errno in (EAGAIN, EACCES) else str(error.strerror)
+    return ""
+
+
+def _lock_by_sqlite(path: Path, held: contextlib.ExitStack) -> str:
+    """Do the same without fcntl: SQLite, which Python brings, locks files on every system."""
+    database = held.enter_context(contextlib.closing(sqlite3.connect(path, timeout=0)))
+    try:
+        database.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as error:
+        return TAKEN if "locked" in str(error) else str(error)
+    return ""
 
 
 def building_folder(folders: Folders) -> Path:
@@ -78,7 +105,20 @@ def publish(folders: Folders, step: Step, building: Path) -> None:
 
 
 def _move(built: Path, published: Path) -> None:
-    """Put a finished table or file in its place; what was there before goes."""
+    """Put a finished table or file in its place; what was there before goes.
+
+    Raises BasketError where another program holds it, as Excel does on Windows.
+    """
+    try:
+        _replace(built, published)
+    except PermissionError as error:
+        raise BasketError(
+            f"{published}: cannot be replaced ({error.strerror}): close it in Excel or whatever "
+            "has it open, then run again"
+        ) from None
+
+
+def _replace(built: Path, published: Path) -> None:
     published.parent.mkdir(parents=True, exist_ok=True)
     if built.is_file():
         built.replace(published)

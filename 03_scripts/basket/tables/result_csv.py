@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from basket.project.dictionary import result_column
-from basket.project.errors import BasketError
+from basket.project.errors import REPORT, BasketError
 
 
 def to_csv(table: pd.DataFrame) -> str:
@@ -43,7 +43,7 @@ def read_csv(path: Path) -> pd.DataFrame:
             lambda column: column if result_column(column.name).is_text else _as_numbers(column)
         )
     except ValueError as error:
-        raise BasketError(f"{path}: {error}; run `make report` again") from None
+        raise BasketError(f"{path}: {error}; run `{REPORT}` again") from None
 
 
 def _as_numbers(column: pd.Series) -> pd.Series:

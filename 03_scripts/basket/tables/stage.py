@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from basket.project.errors import BasketError
+from basket.project.errors import REPORT, BasketError
 from basket.project.files import SIDECAR, write_json
 from basket.project.folders import Folders, Inputs
 from basket.project.settings import load_settings
@@ -71,7 +71,7 @@ class Stage:
         if rules not in (self.rules_name, "any"):
             raise BasketError(
                 f"{table} was built under RULES={rules}, this notebook says "
-                f"{self.rules_name}; run `make report RULES={self.rules_name}`"
+                f"{self.rules_name}; run `{REPORT}` with RULES={self.rules_name}"
             )
         return folder
 
@@ -196,7 +196,7 @@ class Stage:
         folder = self.building("tables")
         with self.writing():
             for name, table in results.items():
-                (folder / f"{name}.csv").write_text(to_csv(table), encoding="utf-8")
+                (folder / f"{name}.csv").write_text(to_csv(table), encoding="utf-8", newline="\n")
         self.built["tables"] = {"rows": sum(len(table) for table in results.values())}
 
     def write_findings(self, found: list[dict]) -> None:

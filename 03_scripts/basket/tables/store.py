@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from basket.project import dictionary
-from basket.project.errors import BasketError
+from basket.project.errors import REPORT, BasketError
 from basket.project.files import SIDECAR
 
 ROWS_PER_GROUP = 250_000  # of a table that is written while it is read
@@ -203,7 +203,7 @@ class PartWriters:
 
 def describe_part(path: Path, rows: int) -> dict:
     """Return what a table's sidecar says of one part."""
-    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+    with path.open("r+b") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
         os.fsync(file.fileno())
         digest = hashlib.sha256(content).hexdigest()
     return {"file": path.name, "rows": rows, "bytes": path.stat().st_size, "sha256": digest}
@@ -221,7 +221,8 @@ def write_sidecar(folder: Path, table: str, parts: Iterable[dict], rules: str) -
         "sha256": hashlib.sha256(joined.encode()).hexdigest(),
         "parts": parts,
     }
-    (folder / SIDECAR).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=1) + "\n"
+    (folder / SIDECAR).write_text(text, encoding="utf-8", newline="\n")
     return content
 
 
@@ -231,7 +232,7 @@ def read_sidecar(folder: Path) -> dict:
         return json.loads((folder / SIDECAR).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise BasketError(
-            f"the table {folder.name} has not been built yet; run `make report` first"
+            f"the table {folder.name} has not been built yet; run `{REPORT}` first"
         ) from None
 
 

@@ -22,6 +22,7 @@ from basket.analysis.finding import (
     Row,
     TooLittleData,
     Touch,
+    is_invented,
 )
 from basket.analysis.groups import People
 from basket.analysis.measures import TELLING_GOODS, measures, share_of
@@ -37,6 +38,7 @@ from basket.analysis.questions.group_halves import (
 )
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
+from basket.project.origin import PEOPLE
 from basket.project.settings import Settings
 
 QUESTION = Question(
@@ -157,6 +159,7 @@ def mean_income_by_age(tables: dict, settings: Settings) -> figure.Figure:
         raise TooLittleData("No age has enough customers with an income to be shown.")
     data, left_out = figure.sure_enough(data, "mean_income")
     runs = f"runs from ${data['mean_income'].min():,.0f} to ${data['mean_income'].max():,.0f}"
+    invented = "invented " * is_invented(tables, PEOPLE)
     step = tables["bands"][
         where(attribute="age", measure="income", method="proposed", confirmed="yes")
     ]
@@ -165,19 +168,19 @@ def mean_income_by_age(tables: dict, settings: Settings) -> figure.Figure:
         x="ages",
         y="mean_income",
         name="income_by_age",
-        title=f"Mean invented income {runs} over the ages"
+        title=f"Mean {invented}income {runs} over the ages"
         if step.empty
-        else f"Invented incomes have a step at age {_listed(step['cuts'].iloc[0])}",
-        subtitle="Mean invented income by age, active customers, "
+        else f"{invented}incomes have a step at age {_listed(step['cuts'].iloc[0])}".capitalize(),
+        subtitle=f"Mean {invented}income by age, active customers, "
         + figure.with_intervals(settings)
         + left_out,
-        alt=f"Line of mean invented income by age; it {runs} a year.",
+        alt=f"Line of mean {invented}income by age; it {runs} a year.",
         sources=("income_by_age",),
         x_title="Age in years",
         y_title="US dollars a year",
         number_format=figure.DOLLARS,
-        so_what="Classes of age are worth cutting where income steps, not in between. Ages and "
-        "incomes are invented.",
+        so_what="Classes of age are worth cutting where income steps, not in between."
+        + " Ages and incomes are invented." * bool(invented),
     )
 
 
@@ -193,7 +196,9 @@ def by_income(seen: Evidence, settings: Settings) -> Finding:
     """Say whether income suggests a classification by what is bought."""
     said = {
         "figure": "goods_by_income",
-        "change_mind": "Real incomes: those of this data were made up for a course.",
+        "change_mind": "Real incomes: those of this data were made up for a course."
+        if is_invented(seen.tables, PEOPLE)
+        else "Other customers, whose incomes go with other goods.",
     }
     halves = seen.tables["split_halves"]
     confirmed = halves[where(confirmed="yes")]["topic"].to_list()
@@ -340,7 +345,7 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
         )
     confirmed = found[where(confirmed="yes")]
     best = (confirmed if len(confirmed) else found).sort_values("r2_confirm_half").iloc[-1]
-    attribute, measure, of = *best[["attribute", "measure"]], _measure_in_words(best["measure"])
+    attribute, measure, of = *best[["attribute", "measure"]], _in_words(best["measure"], seen)
     if measure in OF_DOLLARS:
         said["rests_on"] = (INVENTED_PRICES, INVENTED_CUSTOMERS)
     row, usual = (
@@ -377,14 +382,20 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
         action=f"Where customers must be classed by {attribute}, cut it at "
         f"{cuts.removeprefix(attribute).strip()}.",
         confidence="high",
-        change_mind="Real demographics: a clean step is a sign of made-up data.",
+        change_mind=_real_demographics(seen),
         **said,
     )
 
 
-def _measure_in_words(measure: str) -> str:
+def _real_demographics(seen: Evidence) -> str:
+    if is_invented(seen.tables, PEOPLE):
+        return "Real demographics: a clean step is a sign of made-up data."
+    return "Other customers, in whom the step lies elsewhere."
+
+
+def _in_words(measure: str, seen: Evidence) -> str:
     if measure == "income":
-        return "invented incomes"
+        return f"{'invented ' * is_invented(seen.tables, PEOPLE)}incomes"
     department = measure.removeprefix(share_of(""))
     if department != measure:
         return f"the share of {words.goods(department)}"

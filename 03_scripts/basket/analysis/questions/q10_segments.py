@@ -21,6 +21,7 @@ from basket.analysis.finding import (
     Prize,
     TooLittleData,
     Touch,
+    is_invented,
     require_histories,
 )
 from basket.analysis.measures import OF_ORDERS
@@ -31,6 +32,7 @@ from basket.analysis.questions.q05_loyalty import WALL
 from basket.analysis.statistics import ratios
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
+from basket.project.origin import PEOPLE as INVENTED_PEOPLE
 from basket.project.settings import Settings
 from basket.tables.sums import dollars, per
 
@@ -357,5 +359,7 @@ def what_habits_add(seen: Evidence, settings: Settings) -> Finding:
         confidence="high" if better else "low",
         rests_on=("invented customers",),
         figure="segment_gain",
-        change_mind="Real ages, families and incomes: those of this data were invented.",
+        change_mind="Real ages, families and incomes: those of this data were invented."
+        if is_invented(seen.tables, INVENTED_PEOPLE)
+        else "Customers of another shop.",
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from basket.analysis.privacy import describes_customers, publishable, withheld_labels
-from basket.project.errors import BasketError
+from basket.project.errors import REPORT, BasketError
 from basket.project.folders import Folders
 from basket.project.settings import Settings
 from basket.report.workbook.measure_text import clean_text
@@ -43,7 +43,7 @@ def read_material(folders: Folders, settings: Settings, facts: Path) -> Material
     tables = {path.stem: read_csv(path) for path in sorted(folders.tables.glob("*.csv"))}
     absent = [name for name in NEEDED if name not in tables]
     if absent:
-        raise BasketError(f"{folders.tables}: no table {', '.join(absent)}; run `make report`")
+        raise BasketError(f"{folders.tables}: no table {', '.join(absent)}; run `{REPORT}`")
     findings, figures, facts = (
         _read_json(path)
         for path in (folders.findings, folders.visualizations / "figures.json", facts)
@@ -66,7 +66,7 @@ def _read_json(path: Path):
     try:
         return _cleaned(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
-        raise BasketError(f"{path}: absent or unreadable; run `make report`") from None
+        raise BasketError(f"{path}: absent or unreadable; run `{REPORT}`") from None
 
 
 def _cleaned(value):

@@ -16,7 +16,9 @@ from basket.analysis.finding import (
     QUIET_WINDOWS,
     SAID,
     SOONER,
+    is_invented,
 )
+from basket.project.origin import PRICE
 from basket.project.settings import Settings
 from basket.report.workbook import what_if
 from basket.report.workbook.page import Book, Page
@@ -80,7 +82,7 @@ def write_monday(
     page = book.page(MONDAY, "What to do on Monday", WIDTHS)
     page.on_one_page = True
     page.text(governing_thought(findings, levers), size=14, bold=True)
-    page.text(caveat(findings), colour="muted")
+    page.text(caveat(findings, tables), colour="muted")
     _write_actions(page, first_actions(findings, levers)[:MOST_ACTIONS], links)
     _write_left(page, to_leave(findings)[:MOST_LEFT], links)
     _write_what_if(page, levers, tables, book.settings)
@@ -128,14 +130,15 @@ def _share(lever: pd.Series, *, short: bool = False) -> str:
     return f"{share:.1%}" if short else f"{share:.1%} more {what}"
 
 
-def caveat(findings: list[dict]) -> str:
+def caveat(findings: list[dict], tables: dict[str, pd.DataFrame]) -> str:
     """Say what all of this rests on, once for the page."""
     rests_on = {one for finding in findings for one in finding["rests_on"]}
     invented = frozenset(rests_on) & {INVENTED_PRICES, INVENTED_CUSTOMERS}
+    invented |= {INVENTED_PRICES} if is_invented(tables, PRICE) else set()
     said = [
         "Arithmetic on what was counted, not effects: nothing was varied in this data, so each "
         "action is tried against a control group first.",
-        SAID.get(frozenset(invented | {INVENTED_PRICES}), ""),
+        SAID.get(invented, ""),
     ]
     if INCOMPLETE_HISTORIES in rests_on:
         said.append("Histories of customers are incomplete in this data.")

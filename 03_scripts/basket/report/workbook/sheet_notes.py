@@ -82,7 +82,7 @@ def _data(facts: dict) -> Notes:
     versions = ", ".join(f"{name} {value}" for name, value in facts.get("versions", {}).items())
     commit = facts["commit"] + (" with local changes" if facts.get("dirty") else "")
     return {
-        "Citation": CITATION + " Non-commercial use, with citation.",
+        "Citation": facts["data"].get("citation", f"{CITATION} Non-commercial use, with citation."),
         "Data of this run": facts["data"]["description"] + ".",
         **facts["data"]["about"],
         "RULES": (

@@ -148,7 +148,7 @@ COMPARED = {
 
 def write_flow(book: Book, flow: pd.DataFrame, facts: dict) -> Page:
     """Write the boxes, the reconciliation, the published figures beside ours, and the files."""
-    rules, data = facts["rules"], facts["data"]
+    rules = facts["rules"]
     page = book.page(FLOW, "Population flow", FLOW_WIDTHS)
     page.on_one_page = True
     ours = flow[flow["rules"].isin([rules, "any"])]
@@ -181,7 +181,7 @@ def write_flow(book: Book, flow: pd.DataFrame, facts: dict) -> Page:
             dense=True,
         )
     page.space(4)
-    _write_published(page, ours, rules, data["synthetic"])
+    _write_published(page, ours, rules, facts)
     return page
 
 
@@ -303,9 +303,9 @@ def _between(counted: str, before: int, after: int) -> dict:
     }
 
 
-def _write_published(page: Page, flow: pd.DataFrame, rules: str, synthetic: str) -> None:
-    rows = compared(flow, rules, synthetic)
-    if len(rows):
+def _write_published(page: Page, flow: pd.DataFrame, rules: str, facts: dict) -> None:
+    rows = compared(flow, rules, facts["data"]["synthetic"])
+    if len(rows) and "citation" not in facts["data"]:  # of another shop
         page.section("Beside the figures that published analyses print")
         page.table("published_figures", rows, overflow=("why",), dense=True)
 

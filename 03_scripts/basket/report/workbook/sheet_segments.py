@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from basket.analysis.finding import HYPOTHESIS, SYNTHETIC_DATA
+from basket.analysis.finding import HYPOTHESIS, SYNTHETIC_DATA, is_invented
 from basket.analysis.privacy import PUBLISHED_POPULATION, SUPPRESSED
+from basket.project.origin import PEOPLE, PRICE
 from basket.project.settings import Settings
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.sheets import SEGMENTS
@@ -42,8 +43,7 @@ def write_segments(
         colour="muted",
     )
     page.text(
-        "Region, age, income, family and profile are invented in this data, and so are prices: "
-        "they show the method. Loyalty is defined by the number of orders, so days between orders "
+        f"{_invented(tables)}Loyalty is defined by the number of orders, so days between orders "
         "and the reorder rate partly restate it.",
         colour="muted",
     )
@@ -198,7 +198,7 @@ def lines_about(row: dict, findings: list[dict], tables: dict[str, pd.DataFrame]
         "Hours": _more(row, "top_time", "no part of the day is proven to differ"),
         "Buys more of": _more(row, "top_department", "no department is proven to differ"),
         "What to try": what_to_try(row, findings, tables.get("offers")),
-        "Rests on": _rests_on(row, findings),
+        "Rests on": _rests_on(row, findings, tables),
     }
 
 
@@ -240,8 +240,18 @@ def _own_history_wins(offers: pd.DataFrame) -> bool:
     return {"own", "store"} <= set(whole.index) and whole["own"] > whole["store"]
 
 
-def _rests_on(row: dict, findings: list[dict]) -> str:
+def _invented(tables: dict[str, pd.DataFrame]) -> str:
+    """Say which groups and measures of the sheet are invented; empty where none are."""
+    people = "region, age, income, family and profile are invented in this data"
+    whats = [people] * is_invented(tables, PEOPLE)
+    whats += [f"prices{' are invented in this data' * (not whats)}"] * is_invented(tables, PRICE)
+    said = ", and so are ".join(whats)
+    return f"{said[0].upper()}{said[1:]}: they show the method. " if said else ""
+
+
+def _rests_on(row: dict, findings: list[dict], tables: dict[str, pd.DataFrame]) -> str:
     data = {one for finding in findings for one in finding["rests_on"]}
     behaviour = "generated behaviour" if SYNTHETIC_DATA in data else "counted behaviour"
-    money = "; dollars on invented prices" if is_number(plain(row["share_of_spend"])) else ""
+    is_money = is_number(plain(row["share_of_spend"])) and is_invented(tables, PRICE)
+    money = "; dollars on invented prices" * is_money
     return f"{behaviour}{money}."

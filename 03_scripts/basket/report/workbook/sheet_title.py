@@ -6,6 +6,7 @@ import pandas as pd
 from openpyxl.styles import Alignment, Border
 
 from basket.analysis.privacy import PUBLISHED_POPULATION
+from basket.project.origin import PRICE
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.sheets import CONTENT, TITLE
 from basket.tables import completeness
@@ -34,12 +35,17 @@ def tiles(tables: dict[str, pd.DataFrame]) -> list[Tile]:
     who = "active customers"
     customers = people["customers"].iloc[-1] if len(people) else None
     mean = round(float(spend / orders), 6)
+    prices = (
+        "invented prices" if completeness.is_invented(tables["completeness"], PRICE) else "spend"
+    )
+    if completeness.is_absent(tables["completeness"], PRICE):
+        spend, mean, prices = None, None, "prices were not received"
     share = f"share of order lines, {who}"
     return [
         Tile("Customers", customers, "#,##0", who),
         Tile("Orders", int(orders), "#,##0", f"prior orders, {who}"),
         Tile("Order lines", int(lines), "#,##0", f"products in orders, {who}"),
-        Tile("Spend (USD)", round(float(spend), 2), "$#,##0", f"invented prices, {who}"),
+        Tile("Spend (USD)", spend and round(float(spend), 2), "$#,##0", f"{prices}, {who}"),
         Tile("Mean order value (USD)", mean, "$#,##0.00", f"spend / orders, {who}"),
         Tile("Reorder rate", round(float(reorder_rate), 6), "0.0%", share),
     ]
