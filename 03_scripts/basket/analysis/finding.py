@@ -36,6 +36,10 @@ SAID = {  # what a finding rests on, as its so-what says it
     frozenset({INVENTED_PRICES, INVENTED_CUSTOMERS}): "Prices and customers' ages, incomes, "
     "families and states are invented in this data: this shows the method.",
 }
+OF_INVENTED = {
+    PRICE: " Prices are invented.",
+    PEOPLE: " Customers are invented: this shows the method.",
+}
 QUIET_WINDOWS, SOONER, ONE_MORE_LINE, BOTH = "quiet windows", "sooner", "one more line", "both"
 SIZES = ("rank", "orders", "share_of_orders", "spend", "share_of_spend")  # of a lever's prize
 NEVER_HIGH = {INVENTED_PRICES, INVENTED_CUSTOMERS, INCOMPLETE_HISTORIES}
@@ -231,6 +235,11 @@ def answer(
 def is_invented(tables: dict[str, pd.DataFrame], what: str) -> bool:
     """Say whether something about prices or customers is invented: so where nothing tells."""
     return "completeness" not in tables or completeness.is_invented(tables["completeness"], what)
+
+
+def caveat(tables: dict[str, pd.DataFrame], what: str) -> str:
+    """Give the sentence that a figure's so-what ends with if prices or people are invented."""
+    return OF_INVENTED[what] * is_invented(tables, what)
 
 
 def is_a_handful(tables: dict[str, pd.DataFrame], settings: Settings) -> bool:

@@ -19,6 +19,7 @@ from basket.analysis.finding import (
     Prize,
     TooLittleData,
     Touch,
+    caveat,
 )
 from basket.analysis.question import WHEN, Question
 from basket.analysis.questions.q04_departments import named_departments
@@ -34,6 +35,7 @@ from basket.analysis.times import (
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
 from basket.analysis.words import at_daypart, dayparts_of, hours_in_words, span
+from basket.project.origin import PRICE
 from basket.project.settings import Settings
 from basket.tables.sums import HOURS, dollars, per
 
@@ -173,11 +175,13 @@ def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
         x_title="Hour of the day",
         y_title="US dollars an order",
         number_format=figure.DOLLARS,
-        so_what="Some hours hold orders of another size: offers of large baskets belong where they "
-        "are larger. Prices are invented."
-        if len(table[where(for_headline="yes")])
-        else "Choose hours by how many orders they bring, not by what an order is worth; prices "
-        "are invented.",
+        so_what=(
+            "Some hours hold orders of another size: offers of large baskets belong where they are "
+            "larger."
+            if len(table[where(for_headline="yes")])
+            else "Choose hours by how many orders they bring, not by what an order is worth."
+        )
+        + caveat(tables, PRICE),
     )
 
 
@@ -215,7 +219,7 @@ def spend_by_hour(tables: dict, settings: Settings) -> figure.Figure:
         labels={"share_of_orders": "of orders", "share_of_spend": "of spend"},
         so_what="No hour brings more money than its orders do: plan by orders."
         if follows
-        else "Some hours bring more money than their orders do; prices are invented.",
+        else "Some hours bring more money than their orders do." + caveat(tables, PRICE),
     )
 
 
@@ -251,7 +255,7 @@ def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
         y_title="Times the same customers' orders on other days",
         band=figure.no_difference(settings),
         so_what="A day whose interval lies in the grey band is worth neither more nor less; offers "
-        "of large baskets belong on a day right of it. Prices are invented.",
+        "of large baskets belong on a day right of it." + caveat(tables, PRICE),
     )
 
 

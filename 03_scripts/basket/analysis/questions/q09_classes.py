@@ -22,6 +22,7 @@ from basket.analysis.finding import (
     Row,
     TooLittleData,
     Touch,
+    caveat,
     is_invented,
 )
 from basket.analysis.groups import People
@@ -146,8 +147,8 @@ def goods_by_income(tables: dict, settings: Settings) -> figure.Figure:
         x_title="Department",
         y_title="Times the others' share of order lines",
         band=figure.no_difference(settings),
-        so_what="A department in which the three classes lie apart is one that income goes with. "
-        "Incomes are invented: this shows the method.",
+        so_what="A department in which the three classes lie apart is one that income goes with."
+        + caveat(tables, PEOPLE),
     )
 
 
@@ -180,7 +181,7 @@ def mean_income_by_age(tables: dict, settings: Settings) -> figure.Figure:
         y_title="US dollars a year",
         number_format=figure.DOLLARS,
         so_what="Classes of age are worth cutting where income steps, not in between."
-        + " Ages and incomes are invented." * bool(invented),
+        + caveat(tables, PEOPLE),
     )
 
 
