@@ -13,10 +13,16 @@ GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name)
 UNKNOWN := $(filter-out $(KNOWN),$(GIVEN))
 $(if $(UNKNOWN),$(error unknown variable $(UNKNOWN); known are $(KNOWN)))
 
-OPTIONS = $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") \
-	$(if $(RULES),--rules "$(RULES)") $(if $(SCALE),--scale "$(SCALE)") \
-	$(if $(FROM),--from "$(FROM)") $(if $(SETTINGS),--settings "$(SETTINGS)") \
-	$(if $(SCHEDULER),--scheduler "$(SCHEDULER)") $(if $(NO_FABRICATION),--no-fabrication)
+# A value may hold the name of a file that somebody else chose. It reaches a command as a variable
+# of the shell, "$$DATA", and is no text of a recipe: neither make nor the shell obeys what is in it.
+TEXTS := DATA OUT RULES SCALE FROM SETTINGS SCHEDULER ROUNDS TO
+GIVEN_TEXTS := $(foreach name,$(TEXTS),$(if $(value $(name)),$(name)))
+$(foreach name,$(GIVEN_TEXTS),$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
+
+OPTIONS = $(if $(DATA),--data "$$DATA") $(if $(OUT),--out "$$OUT") \
+	$(if $(RULES),--rules "$$RULES") $(if $(SCALE),--scale "$$SCALE") \
+	$(if $(FROM),--from "$$FROM") $(if $(SETTINGS),--settings "$$SETTINGS") \
+	$(if $(SCHEDULER),--scheduler "$$SCHEDULER") $(if $(NO_FABRICATION),--no-fabrication)
 
 .PHONY: help report check lab test test-slow guards lint bench verify reproduce send clean
 
@@ -35,7 +41,7 @@ report: $(VENV)/installed.lock ## build the Excel report and all that leads to i
 	@$(BASKET) report $(OPTIONS)
 
 check: $(VENV)/installed.lock ## look at the raw files without building anything: DATA=
-	@$(BASKET) check $(if $(DATA),"$(DATA)") $(if $(SETTINGS),--settings "$(SETTINGS)")
+	@$(BASKET) check $(if $(SETTINGS),--settings "$$SETTINGS") $(if $(DATA),-- "$$DATA")
 
 lab: $(VENV)/installed.lock ## open the notebooks in JupyterLab
 	@$(PYTHON_RUN) -m ipykernel install --sys-prefix --name python3 --display-name "Python 3" >/dev/null
@@ -56,20 +62,18 @@ lint: $(VENV)/installed.lock ## check the style of code and notebooks
 	@$(VENV)/bin/ruff format --check 03_scripts tests benchmarks
 
 bench: $(VENV)/installed.lock ## measure time and memory against a DuckDB script: SCALE=, ROUNDS=
-	@$(PYTHON_RUN) benchmarks/bench.py $(if $(SCALE),--scale "$(SCALE)") \
-		$(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(SHUFFLED),--shuffled)
+	@$(PYTHON_RUN) benchmarks/bench.py $(if $(SCALE),--scale "$$SCALE") \
+		$(if $(ROUNDS),--rounds "$$ROUNDS") $(if $(SHUFFLED),--shuffled)
 
 verify: $(VENV)/installed.lock ## check files against the manifest, numbers against the tables
-	@$(BASKET) verify $(if $(OUT),--out "$(OUT)") $(if $(PUBLISHED),--published)
+	@$(BASKET) verify $(if $(OUT),--out "$$OUT") $(if $(PUBLISHED),--published)
 
 reproduce: $(VENV)/installed.lock ## build twice under other conditions and compare every byte
-	@$(BASKET) reproduce $(if $(DATA),--data "$(DATA)") $(if $(RULES),--rules "$(RULES)") \
-		$(if $(SCALE),--scale "$(SCALE)") $(if $(SETTINGS),--settings "$(SETTINGS)")
+	@$(BASKET) reproduce $(if $(DATA),--data "$$DATA") $(if $(RULES),--rules "$$RULES") \
+		$(if $(SCALE),--scale "$$SCALE") $(if $(SETTINGS),--settings "$$SETTINGS")
 
 send: $(VENV)/installed.lock ## put a dated copy of the report aside and log it: make send TO="..."
-	@$(BASKET) send --to "$(TO)" $(if $(OUT),--out "$(OUT)") $(if $(ALLOW_SYNTHETIC),--allow-synthetic)
+	@$(BASKET) send --to "$$TO" $(if $(OUT),--out "$$OUT") $(if $(ALLOW_SYNTHETIC),--allow-synthetic)
 
-clean: ## remove all that was built; original_data and what was sent stay
-	rm -rf 02_data/prepared_data 04_analysis/notebooks 04_analysis/visualizations 04_analysis/tables
-	rm -f 04_analysis/findings.json 04_analysis/manifest.json 04_analysis/run_facts.json
-	rm -f 05_sent_to_client/instacart_final_report.xlsx
+clean: $(VENV)/installed.lock ## remove all that was built; original_data and what was sent stay
+	@$(BASKET) clean

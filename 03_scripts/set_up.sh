@@ -2,6 +2,7 @@
 # Build the virtual environment in .venv from requirements.lock and install the package into it.
 # Needs a Python from 3.11 to 3.13 with venv; uses uv where it is on the PATH, else pip.
 set -eu
+CDPATH='' cd -- "$(dirname -- "$0")/.."  # wherever it is called from, it is this folder's .venv
 
 say() { printf '%s\n' "$1" >&2; }
 
@@ -18,6 +19,22 @@ find_python() {
 }
 
 python=$(find_python)
+waited=0
+while ! mkdir .venv.lock 2>/dev/null; do  # one installation at a time
+    if [ "$waited" -eq 0 ]; then
+        say "another installation is at work in this folder; waiting for it (if there is none, remove .venv.lock)"
+    elif [ "$waited" -ge 600 ]; then
+        say "basket: another installation is still at work; if there is none, remove .venv.lock"
+        exit 1
+    fi
+    waited=$((waited + 1))
+    sleep 1
+done
+trap 'rmdir .venv.lock' EXIT
+trap 'exit 130' HUP INT TERM
+if [ "$waited" -gt 0 ] && cmp -s requirements.lock .venv/installed.lock; then
+    exit 0
+fi
 rm -rf .venv
 if ! "$python" -m venv .venv >/dev/null 2>&1; then
     say "basket: $python cannot make a virtual environment; install its venv module (Debian: python3-venv), or name another Python: make PYTHON=/path/to/python3.12"

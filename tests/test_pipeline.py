@@ -335,7 +335,7 @@ def test_a_notebook_run_by_hand_works_on_the_last_built_tables(checkout, tmp_pat
 def test_a_python_that_is_too_old_or_lacks_venv_is_one_clear_line(tmp_path, python, message):
     folder, tools = copy_of_checkout(tmp_path / "copy"), tmp_path / "bin"
     tools.mkdir()
-    for name in ("sh", "make", "rm", "printf", "cp"):
+    for name in ("sh", "make", "rm", "printf", "cp", "dirname", "mkdir", "rmdir"):
         (tools / name).symlink_to(shutil.which(name))
     (tools / "python3").write_text(f"#!/bin/sh\n{python}\n")
     (tools / "python3").chmod(0o755)

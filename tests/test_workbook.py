@@ -417,6 +417,7 @@ def findings():
 
 FACTS = {
     "rules": "corrected",
+    "settings_sha256": "ef" * 32,
     "version": "1.0.0",
     "commit": "0123456789abcdef" * 2 + "01234567",
     "dirty": False,

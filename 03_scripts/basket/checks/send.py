@@ -9,18 +9,23 @@ from basket.checks.verify import verify
 from basket.project import git, origin
 from basket.project.errors import BasketError
 from basket.project.files import file_hash
-from basket.project.folders import Folders
+from basket.project.folders import ROOT, Folders
+from basket.project.settings import parse_settings
+from basket.run.manifest import settings_hash
+
+LONGEST_RECIPIENT = 200
+NO_RECIPIENT_HAS = set("<>[]{}`!\\:*#~@")  # of which Markdown makes links, pictures and more
 
 
 def send(folders: Folders, recipient: str, allow_synthetic: bool) -> Path:
     """Copy the report, dated, into 05_sent_to_client and append a row to its log.
 
     Refuses, with a BasketError, whatever could not be traced or vouched for later: a tree with
-    changes that no commit holds, a report of another commit, a report on synthetic data unless
-    that is allowed, a folder that does not verify, and a recipient without a name.
+    changes that no commit holds, a report of another commit or of other settings than the commit's,
+    a report on synthetic data unless that is allowed, a folder that does not verify, and a
+    recipient that is no name.
     """
-    if not recipient.strip():
-        raise BasketError('nobody to send to; name the recipient: make send TO="VP of Marketing"')
+    recipient = _in_the_log(recipient)
     if git.commit() == git.NO_COMMIT:
         raise BasketError(
             "this folder is not under version control: what is sent could not be "
@@ -36,6 +41,7 @@ def send(folders: Folders, recipient: str, allow_synthetic: bool) -> Path:
         raise BasketError(
             "the report was built from another commit or with changes; run `make report`, then send"
         )
+    settings = _require_settings_of_commit(made)
     if made["data"]["synthetic"] != origin.REAL and not allow_synthetic:
         raise BasketError(
             f"{made['data']['description']}: not sent; add --allow-synthetic if the "
@@ -50,8 +56,39 @@ def send(folders: Folders, recipient: str, allow_synthetic: bool) -> Path:
             "and its row in log.md, then send"
         )
     shutil.copyfile(folders.report, target)
-    clean = " ".join(recipient.replace("|", "/").split())
-    row = f"| {now:%Y-%m-%d} | {target.name} | {clean} | {made['commit'][:12]} | "
+    row = f"| {now:%Y-%m-%d} | {target.name} | {recipient} | {made['commit'][:12]} | "
     with (folders.client / "log.md").open("a", encoding="utf-8") as log:
-        log.write(f"{row}{made['data']['sha256']} | {digest} |\n")
+        log.write(f"{row}{made['data']['sha256']} | {digest} | {settings} |\n")
     return target
+
+
+def _in_the_log(recipient: str) -> str:
+    """Return a recipient as a cell of the log; raise BasketError for what is no name."""
+    clean = " ".join(recipient.replace("|", "/").split())
+    if not clean:
+        raise BasketError('nobody to send to; name the recipient: make send TO="VP of Marketing"')
+    wrong = [sign for sign in clean if sign in NO_RECIPIENT_HAS or not sign.isprintable()]
+    if wrong or len(clean) > LONGEST_RECIPIENT:
+        found = repr(wrong[0]) if wrong else f"{len(clean):,} characters"
+        raise BasketError(
+            f"TO: found {found}, expected the name of a role or team: letters, digits, spaces and "
+            f"signs like . , - / ( ) &, up to {LONGEST_RECIPIENT} characters"
+        )
+    return clean
+
+
+def _require_settings_of_commit(made: dict) -> str:
+    """Return the hash of the commit's settings; raise BasketError if the report's are others."""
+    text = git.committed("settings.yml")
+    if text is None:
+        raise BasketError(
+            "the commit holds no settings.yml: what is sent could not be traced to it; send from a "
+            "checkout of this project"
+        )
+    expected = settings_hash(parse_settings(text, ROOT / "settings.yml"))
+    if made.get("settings_sha256") != expected:
+        raise BasketError(
+            "the report was built with other settings than the commit's settings.yml; run "
+            "`make report` without SETTINGS, then send"
+        )
+    return expected

@@ -1,6 +1,7 @@
 """A run and its facts: what the report may say of it, and the manifest of what went in and out."""
 
 import csv
+import json
 import platform
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -19,6 +20,16 @@ from basket.project.stages import done_file, graph, read_record
 
 NO_RESULT_DEPENDS_ON = {"threads", "memory_share", "cell_timeout_seconds"}  # of the limits
 PACKAGES = ("pandas", "numpy", "pyarrow", "scipy", "matplotlib", "seaborn", "openpyxl", "papermill")
+
+
+def effective(settings: Settings) -> dict:
+    """Return all settings that a result depends on."""
+    return settings.model_dump(exclude={"limits": NO_RESULT_DEPENDS_ON})
+
+
+def settings_hash(settings: Settings) -> str:
+    """Return the sha256 of all settings that a result depends on."""
+    return sha256(json.dumps(effective(settings), sort_keys=True).encode()).hexdigest()
 
 
 @dataclass
@@ -49,6 +60,7 @@ def run_facts(run: Run) -> dict:
     named = "".join(f"{name}{file['sha256']}" for name, file in run.received.items())
     return {
         "rules": run.rules,
+        "settings_sha256": settings_hash(run.settings),
         "version": version("basket"),
         "commit": git.commit(),
         "dirty": git.is_dirty(),
@@ -123,10 +135,7 @@ def _made(run: Run) -> dict:
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "lock_sha256": file_hash(ROOT / "requirements.lock"),
-        "parameters": {
-            "rules": run.rules,
-            "settings": run.settings.model_dump(exclude={"limits": NO_RESULT_DEPENDS_ON}),
-        },
+        "parameters": {"rules": run.rules, "settings": effective(run.settings)},
         "received": {row["table"]: row["rows_in"] for row in received},
         "quarantined": {row["table"]: row["rows_quarantined"] for row in received},
         "tables": {

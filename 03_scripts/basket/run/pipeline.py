@@ -17,7 +17,7 @@ import psutil
 from basket.analysis import questions
 from basket.prepare import raw_files
 from basket.project import git
-from basket.project.errors import BasketError
+from basket.project.errors import BasketError, visible
 from basket.project.files import file_hash, read_json, write_json
 from basket.project.folders import ORIGINAL_DATA, ROOT, SCRIPTS, Folders, Inputs
 from basket.project.settings import Settings, load_settings
@@ -275,4 +275,4 @@ def _told(error: Exception) -> str:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(visible(text), file=sys.stderr, flush=True)

@@ -16,13 +16,17 @@ from basket.project.errors import BasketError
 from basket.project.folders import Folders
 from basket.project.stages import Step, record_file, usage_file
 
+LOCK = ".lock"
+
 
 @contextlib.contextmanager
 def locked(folders: Folders) -> Iterator[None]:
     """Hold the lock of a folder; raise BasketError where it is held, or nothing can be written."""
     try:
         folders.prepared.mkdir(parents=True, exist_ok=True)
-        file = (folders.prepared / ".lock").open("a+")
+        with contextlib.suppress(PermissionError):  # somebody else's folder
+            folders.prepared.chmod(0o700)  # it has a row for each customer
+        file = (folders.prepared / LOCK).open("a+")
     except OSError as error:
         raise BasketError(
             f"{error.filename}: {error.strerror}; name another folder with OUT"

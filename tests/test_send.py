@@ -1,0 +1,188 @@
+"""What is sent can be traced: `send` refuses what was built otherwise than the commit says."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from basket.checks import send as sending
+from basket.project import git
+from basket.project.errors import BasketError
+from basket.project.files import file_hash, write_json
+from basket.project.folders import Folders
+from basket.project.settings import load_settings
+from basket.run.manifest import settings_hash
+from checkout import run_command
+from conftest import SETTINGS_FILE, write_settings
+
+HASH = settings_hash(load_settings(SETTINGS_FILE))
+
+
+def run_git(folder: Path, *arguments: str) -> str:
+    who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    done = run_command("git", *who, *arguments, folder=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch) -> Path:
+    """Give a checkout with one commit, which `send` takes for its own."""
+    folder = tmp_path / "checkout"
+    (folder / "05_sent_to_client").mkdir(parents=True)
+    (folder / "05_sent_to_client" / "log.md").write_text("| date |\n|---|\n", encoding="utf-8")
+    (folder / ".gitignore").write_text("/04_analysis/\n*.xlsx\n", encoding="utf-8")
+    (folder / "settings.yml").write_bytes(SETTINGS_FILE.read_bytes())
+    (folder / "privacy.py").write_text("RULE = 11\n", encoding="utf-8")
+    run_git(folder, "init", "--quiet")
+    run_git(folder, "add", "--all")
+    run_git(folder, "commit", "--quiet", "--message", "all of it")
+    monkeypatch.setattr(git, "ROOT", folder)
+    forget()
+    yield folder
+    forget()
+
+
+def forget() -> None:
+    """Let git be asked again."""
+    git.commit.cache_clear()
+    git.is_dirty.cache_clear()
+
+
+def delivered(repository: Path, **facts) -> Folders:
+    """Make the files of a report that verifies; return their folders."""
+    folders = Folders(repository)
+    folders.report.write_bytes(b"the report")
+    made = {"commit": git.commit(), "dirty": False, "settings_sha256": HASH} | facts
+    data = {"synthetic": "no", "sha256": "ab", "description": "real"}
+    write_json(folders.run_facts, made | {"data": data})
+    write_json(folders.findings, [])
+    names = (folders.report, folders.run_facts, folders.findings)
+    files = {p.relative_to(repository).as_posix(): {"sha256": file_hash(p)} for p in names}
+    write_json(folders.analysis / "manifest.json", {"files": files})
+    return folders
+
+
+def refused(folders: Folders, to: str = "the client") -> str:
+    log = folders.client / "log.md"
+    before = log.read_text(encoding="utf-8")
+    forget()
+    with pytest.raises(BasketError) as error:
+        sending.send(folders, to, allow_synthetic=False)
+    assert log.read_text(encoding="utf-8") == before
+    assert not list(folders.client.glob("20*.xlsx"))
+    return str(error.value)
+
+
+def test_the_log_holds_the_hash_of_the_settings(repository):
+    folders = delivered(repository)
+    sent = sending.send(folders, "the client", allow_synthetic=False)
+    assert sent.read_bytes() == b"the report"
+    assert f"| {HASH} |" in (folders.client / "log.md").read_text(encoding="utf-8").splitlines()[-1]
+
+
+def test_a_report_of_other_settings_is_refused(repository, tmp_path):
+    """The attack: a report built with SETTINGS= of which the commit knows nothing."""
+    other = load_settings(write_settings(tmp_path / "s.yml", {"privacy.smallest_group": 12}))
+    assert settings_hash(other) != HASH
+    said = refused(delivered(repository, settings_sha256=settings_hash(other)))
+    assert "built with other settings than the commit's settings.yml" in said
+    assert "other settings" in refused(delivered(repository, settings_sha256=None))
+
+
+def test_settings_of_the_commit_below_the_floor_are_refused(repository):
+    text = SETTINGS_FILE.read_text(encoding="utf-8")
+    (repository / "settings.yml").write_text(
+        text.replace("smallest_group: 11", "smallest_group: 1")
+    )
+    run_git(repository, "commit", "--quiet", "--all", "--message", "no rule")
+    forget()
+    assert "privacy.smallest_group: Input should be greater" in refused(delivered(repository))
+
+
+def test_a_change_that_git_was_told_not_to_see_is_seen(repository):
+    for mark in ("--assume-unchanged", "--skip-worktree"):
+        run_git(repository, "update-index", mark, "privacy.py")
+        (repository / "privacy.py").write_text("RULE = 1\n", encoding="utf-8")
+        assert run_git(repository, "status", "--porcelain") == ""
+        assert "files have changed" in refused(delivered(repository))
+        run_git(repository, "update-index", mark.replace("--", "--no-"), "privacy.py")
+
+
+def test_a_new_file_is_seen_whatever_git_is_configured_to_show(repository):
+    run_git(repository, "config", "status.showUntrackedFiles", "no")
+    (repository / "sitecustomize.py").write_text("", encoding="utf-8")
+    assert run_git(repository, "status", "--porcelain") == ""
+    assert "files have changed" in refused(delivered(repository))
+
+
+def test_a_git_that_does_not_answer_counts_as_a_change(repository, monkeypatch):
+    """The attack: HEAD can be read, the index cannot."""
+    folders = delivered(repository)
+    (repository / "privacy.py").write_text("RULE = 1\n", encoding="utf-8")
+    (repository / ".git" / "index").write_bytes(b"broken")
+    forget()
+    assert git.commit() != git.NO_COMMIT
+    assert "files have changed" in refused(folders)
+
+
+def test_another_repository_cannot_answer_for_this_one(repository, tmp_path, monkeypatch):
+    """By a variable of git, or as a repository around this folder that ignores it."""
+    (repository / "privacy.py").write_text("RULE = 1\n", encoding="utf-8")
+    clean = tmp_path / "clean"
+    run_git(tmp_path, "clone", "--quiet", str(repository), str(clean))
+    monkeypatch.setenv("GIT_DIR", str(clean / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(clean))
+    assert "files have changed" in refused(delivered(repository))
+    monkeypatch.delenv("GIT_DIR")
+    monkeypatch.delenv("GIT_WORK_TREE")
+
+    (clean / ".gitignore").write_text("/inner/\n", encoding="utf-8")
+    run_git(clean, "commit", "--quiet", "--all", "--message", "ignores it")
+    inner = clean / "inner"
+    (inner / "05_sent_to_client").mkdir(parents=True)
+    (inner / "05_sent_to_client" / "log.md").write_text("", encoding="utf-8")
+    (inner / "settings.yml").write_bytes(SETTINGS_FILE.read_bytes())
+    monkeypatch.setattr(git, "ROOT", inner)
+    forget()
+    assert not git.is_dirty()
+    assert "the commit holds no settings.yml" in refused(delivered(inner))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "<b>client</b>",
+        "![x](y)",
+        "[a](b)",
+        "http://evil.example",
+        "who@example.org",
+        "`x`",
+        "a\x1b]0;pwned\x07",
+        "nul\0",
+        "\u202eright to left",
+        "x" * 201,
+        " \t\n ",
+    ],
+)
+def test_the_log_takes_names_and_nothing_that_acts(repository, name):
+    said = refused(delivered(repository), to=name)
+    assert said.startswith(("TO: found ", "nobody to send to"))
+    assert said.isprintable()
+
+
+@pytest.mark.parametrize("given", ["99999999999999999999", "²", "-1", "1e9", " 1"])
+def test_a_date_that_is_none_is_one_line(given):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOURCE_DATE_EPOCH", given)
+        with pytest.raises(
+            BasketError, match=r"^SOURCE_DATE_EPOCH: found .*; correct the variable"
+        ):
+            git.epoch()
+
+
+def test_the_manifest_of_a_report_is_read_before_it_is_sent(repository):
+    folders = delivered(repository)
+    facts = json.loads(folders.run_facts.read_text(encoding="utf-8"))
+    write_json(folders.run_facts, facts | {"settings_sha256": "forged"})
+    assert "run_facts.json: has sha256" in refused(folders)
