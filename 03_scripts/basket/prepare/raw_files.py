@@ -96,7 +96,7 @@ class RawData:
 
 def has_data(folder: Path) -> bool:
     """Return whether a folder contains anything but notes for people and hidden files."""
-    return any(path.is_file() and is_data(path) for path in folder.rglob("*"))
+    return any(is_data(path) and not path.is_dir() for path in folder.rglob("*"))
 
 
 def find(data: Path, limits: Limits) -> RawData:
