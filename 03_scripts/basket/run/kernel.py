@@ -12,12 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psutil
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_core.utils import run_sync
 from traitlets import Unicode
 
 from basket.project.folders import Inputs
+from basket.run.environment import limit_memory
 from basket.run.lock import runtime_folder
 
 LOADED = {  # by each kernel before its first cell, with all that these import
@@ -58,13 +60,13 @@ class Kernel:
         self,
         notebook: Path,
         building: Path | None = None,
-        memory: int | None = None,
+        memory_share: float | None = None,
         prefix: str = "basket-",
     ):
         """Start it without waiting until it is ready.
 
-        Its stage leaves what the run will publish in `building`. `memory` limits its bytes, and
-        `prefix` begins the name of its private folder.
+        Its stage leaves what the run will publish in `building`. It may use `memory_share` of the
+        machine's memory, and `prefix` begins the name of its private folder.
         """
         self.building = building
         self._own = TemporaryDirectory(
@@ -85,17 +87,15 @@ class Kernel:
                 cwd=str(notebook.parent), env=os.environ | handed_on | private, stderr=said
             )
         self._process = self.manager.provisioner.process
-        if memory:
-            self._limit(memory)
+        if memory_share:
+            limit_memory(memory_share, self._process.pid)
 
-    def _limit(self, memory: int) -> None:
-        """Limit the memory of its data, where the system can: Linux."""
-        with contextlib.suppress(ImportError, AttributeError, ProcessLookupError):
-            from resource import RLIM_INFINITY, RLIMIT_DATA, getrlimit, prlimit
-
-            most = getrlimit(RLIMIT_DATA)[1]
-            allowed = memory if most == RLIM_INFINITY else min(memory, most)
-            prlimit(self._process.pid, RLIMIT_DATA, (allowed, most))
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody has stopped its process, which neither works nor ends."""
+        with contextlib.suppress(psutil.Error):
+            return psutil.Process(self._process.pid).status() == psutil.STATUS_STOPPED
+        return False
 
     @property
     def is_alive(self) -> bool:

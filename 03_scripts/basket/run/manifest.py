@@ -13,6 +13,7 @@ from pathlib import Path
 
 from basket.prepare.raw_files import RawData
 from basket.project import git
+from basket.project.errors import BasketError
 from basket.project.files import SIDECAR, file_hash, read_json, write_json
 from basket.project.folders import ROOT, Folders, Inputs
 from basket.project.settings import Settings
@@ -49,10 +50,31 @@ class Run:
         """The folders that receive what is built."""
         return Folders(self.inputs.out)
 
-    @cached_property
+    @property
     def received(self) -> dict[str, dict]:
         """Bytes and sha256 of each raw file, by name."""
-        return self.data.hashes()
+        return self._received[0]
+
+    @cached_property
+    def _received(self) -> tuple[dict[str, dict], dict[str, tuple]]:
+        """What the raw files were before anything was read of them, and their state on the disk."""
+        states = self.data.states()  # before: what changes while it is hashed is seen, too
+        return self.data.hashes(), states
+
+    def require_same_data(self, record: dict) -> None:
+        """Raise BasketError unless the raw files still are those whose hashes were taken.
+
+        `record` is that of stage 01, which has looked for its files itself.
+        """
+        hashes, states = self._received
+        now, facts = self.data.states(), json.loads(json.dumps(self.data.facts))
+        if now == states and self.data.hashes() == hashes and record.get("facts", facts) == facts:
+            return
+        changed = [name for name, state in now.items() if state != states[name]]
+        raise BasketError(
+            f"{changed[0] if changed else self.data.root}: has changed while it was read, so that "
+            "nobody could say which data was analysed; wait until it is complete, then run again"
+        )
 
 
 def run_facts(run: Run) -> dict:

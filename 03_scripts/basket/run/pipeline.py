@@ -12,8 +12,6 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-import psutil
-
 from basket.analysis import questions
 from basket.prepare import raw_files
 from basket.project import git
@@ -21,9 +19,9 @@ from basket.project.errors import BasketError, visible
 from basket.project.files import file_hash, read_json, write_json
 from basket.project.folders import ORIGINAL_DATA, ROOT, SCRIPTS, Folders, Inputs
 from basket.project.settings import Settings, load_settings
-from basket.project.stages import Step, done_file, graph, usage_file
+from basket.project.stages import Step, done_file, graph, record_file, usage_file
 from basket.run import manifest, up_to_date
-from basket.run.environment import ENVIRONMENT
+from basket.run.environment import ENVIRONMENT, limit_memory
 from basket.run.lock import only_run, runtime_prefix
 from basket.run.manifest import Run
 from basket.run.up_to_date import executed
@@ -46,10 +44,12 @@ def report(
     settings = load_settings(settings_file)
     questions.require_known(settings.flags, settings_file)
     folders = Folders(out.resolve() if out else ROOT)
+    limit_memory(settings.limits.memory_share)
     with only_run(folders):
         if scheduler:
             _say(cluster.check(scheduler))
         data = (data or _default_data(folders, settings, scale)).resolve()
+        _require_apart(folders, data)
         found = raw_files.find(data, settings.limits)
         if not found.synthetic:
             _say(f"{found.root}: {found.listed()}")
@@ -67,6 +67,21 @@ def report(
         finally:  # all stages are published: the manifest says so, whatever pages are lacking
             manifest.write_manifest(run)
     return folders.report
+
+
+def _require_apart(folders: Folders, data: Path) -> None:
+    """Refuse data among what a run replaces, and results among what it reads."""
+    if data.is_dir() and folders.out.is_relative_to(data):
+        raise BasketError(
+            f"{data}: OUT, {folders.out}, lies within DATA, where results would be taken for data; "
+            "name a folder of the data alone, or another OUT"
+        )
+    for built in (folders.prepared, folders.analysis, folders.client):
+        if data.is_relative_to(built) and not data.is_relative_to(folders.generated):
+            raise BasketError(
+                f"{data}: DATA lies within {built}, which a run replaces; move it, or name another "
+                "OUT"
+            )
 
 
 def _default_data(folders: Folders, settings: Settings, scale: float | None) -> Path:
@@ -169,6 +184,9 @@ def _run_stage(run: Run, step: Step, kernels: "Kernels") -> None:
         kernels.start_ahead(dict(pairwise(graph())).get(stage))
         with progress.bar(kernel.building, stage):
             execute(source, target, {"rules": run.rules}, timeout, kernel)
+        if "raw files" in step.takes:
+            record = kernel.building / record_file(run.folders, stage).name
+            run.require_same_data(read_json(record, {}))
         publish(run.folders, step, kernel.building)
     up_to_date.note_done(run, step, before)
     run.seconds[stage] = time.perf_counter() - begun
@@ -213,8 +231,7 @@ class Kernels:
 
         folders, share = self._run.folders, self._run.settings.limits.memory_share
         building = building_folder(folders) / stage / uuid.uuid4().hex
-        memory = int(psutil.virtual_memory().total * share)
-        return Kernel(SCRIPTS / f"{stage}.ipynb", building, memory, runtime_prefix(folders))
+        return Kernel(SCRIPTS / f"{stage}.ipynb", building, share, runtime_prefix(folders))
 
 
 def _render(folders: Folders, stage: str) -> None:
