@@ -138,8 +138,9 @@ def generate(folder, scale, seed, effects) -> None:
 @OUT
 @click.option("--published", is_flag=True, help="Compare with the published figures as well.")
 def verify(out, published) -> None:
-    """Check every file against the manifest, and every number of the findings against its table.
+    """Check every built file against the manifest, and every number of the findings.
 
+    What is in 04_analysis is the analyst's and exact; what is for others is made by `basket send`.
     With --published: compare a run on the full real data with the figures of other analyses.
     """
     from basket.checks.published import verify_published
