@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from basket.analysis import questions
+from basket.checks import verify
 from basket.project import dictionary
 from basket.project.errors import BasketError, SettingsError
 from basket.project.settings import load_settings
@@ -465,6 +467,23 @@ def test_a_result_table_is_read_as_it_was_written(tmp_path):
     (tmp_path / "table.csv").write_text("orders\nmany\n", encoding="utf-8")
     with pytest.raises(BasketError, match=r"table\.csv: .*many.*run `make report` again"):
         read_csv(tmp_path / "table.csv")
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "=cmd|' /C calc'!A0", '=HYPERLINK("x")']
+NO_FORMULAS = ["'quoted'", "a=b", " =1", "", "3-4", "'", "''", "O'=x"]
+
+
+@pytest.mark.parametrize("text", [*FORMULAS, *(f"'{text}" for text in FORMULAS), *NO_FORMULAS])
+def test_no_text_of_a_result_table_is_a_formula(tmp_path, text):
+    """The attack: a product, a department or a label that a spreadsheet calculates."""
+    path = tmp_path / "table.csv"
+    path.write_text(to_csv(pd.DataFrame({"group": [text], "share": [-0.5]})), encoding="utf-8")
+    raw = pd.read_csv(path, dtype=str, keep_default_na=False)
+    assert not raw["group"][0].startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert raw["share"][0] == "-0.500000"  # numbers stay numbers
+    assert read_csv(path)["group"][0] == text
+    (row,) = verify._rows_of(SimpleNamespace(tables=tmp_path), "table")
+    assert row == {"group": text, "share": "-0.500000"}
 
 
 def test_each_column_occurs_once_and_says_what_it_is():
