@@ -8,6 +8,7 @@ BASKET := $(PYTHON_RUN) -m basket
 
 # A variable that is misspelt would be ignored: `make report DTA=…` would report on other data.
 KNOWN := DATA OUT RULES SCALE FROM SETTINGS SCHEDULER ROUNDS SHUFFLED PUBLISHED TO ALLOW_SYNTHETIC \
+	ACCEPT_DIFFERENCE \
 	PYTHON VENV SHELL MAKEFLAGS NO_FABRICATION
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
 UNKNOWN := $(filter-out $(KNOWN),$(GIVEN))
@@ -73,7 +74,8 @@ reproduce: $(VENV)/installed.lock ## build twice under other conditions and comp
 		$(if $(SCALE),--scale "$$SCALE") $(if $(SETTINGS),--settings "$$SETTINGS")
 
 send: $(VENV)/installed.lock ## put a dated copy of the report aside and log it: make send TO="..."
-	@$(BASKET) send --to "$$TO" $(if $(OUT),--out "$$OUT") $(if $(ALLOW_SYNTHETIC),--allow-synthetic)
+	@$(BASKET) send --to "$$TO" $(if $(OUT),--out "$$OUT") $(if $(ALLOW_SYNTHETIC),--allow-synthetic) \
+		$(if $(ACCEPT_DIFFERENCE),--accept-difference)
 
 clean: $(VENV)/installed.lock ## remove all that was built; original_data and what was sent stay
 	@$(BASKET) clean

@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from basket.checks import differences
 from basket.checks import send as sending
 from basket.project import git
 from basket.project.errors import BasketError
@@ -15,7 +17,9 @@ from basket.run.manifest import settings_hash
 from checkout import run_command
 from conftest import SETTINGS_FILE, write_settings
 
-HASH = settings_hash(load_settings(SETTINGS_FILE))
+SETTINGS = load_settings(SETTINGS_FILE)
+HASH = settings_hash(SETTINGS)
+COUNTS = {"habits: region, South: customers": 118, "habits: region, West: customers": None}
 
 
 def run_git(folder: Path, *arguments: str) -> str:
@@ -38,6 +42,7 @@ def repository(tmp_path, monkeypatch) -> Path:
     run_git(folder, "add", "--all")
     run_git(folder, "commit", "--quiet", "--message", "all of it")
     monkeypatch.setattr(git, "ROOT", folder)
+    monkeypatch.setattr(differences, "published_counts", lambda *_: COUNTS)
     forget()
     yield folder
     forget()
@@ -186,3 +191,89 @@ def test_the_manifest_of_a_report_is_read_before_it_is_sent(repository):
     facts = json.loads(folders.run_facts.read_text(encoding="utf-8"))
     write_json(folders.run_facts, facts | {"settings_sha256": "forged"})
     assert "run_facts.json: has sha256" in refused(folders)
+
+
+# ---- two deliveries -----------------------------------------------------------------------------
+
+
+def close(place: str, then: int | None, now: int | None) -> bool:
+    """Whether a report is refused beside one that was sent, for one count."""
+    try:
+        differences.refuse_revealing({place: now}, {"sent.xlsx": {place: then}}, 11)
+    except BasketError as error:
+        assert str(error).startswith("sent.xlsx was sent before") and place in str(error)
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "refused"),
+    [
+        (118, 118, False),
+        (118, 117, True),
+        (118, 128, True),
+        (118, 107, False),
+        (118, 129, False),
+        (None, None, False),
+        (11, None, True),  # the pattern of what is suppressed tells it
+        (None, 20, True),
+        (21, None, False),
+        (0, 1, True),
+        (0, 11, False),
+    ],
+)
+def test_a_count_that_differs_by_one_to_ten_customers_is_refused(then, now, refused):
+    assert close("habits: region, South: customers", then, now) is refused
+
+
+def test_a_swap_of_two_customers_passes_no_total():
+    """The attack: as many customers as before, one of the South for one of the West."""
+    before = {"active: customers": 300, "South: customers": 118, "West: customers": 182}
+    now = {"active: customers": 300, "South: customers": 117, "West: customers": 183}
+    with pytest.raises(BasketError, match=r"South: customers: 118 then, 117 now, and 1 more"):
+        differences.refuse_revealing(now, {"sent.xlsx": before}, 11)
+
+
+def test_send_compares_with_all_that_was_sent(repository, monkeypatch):
+    folders = delivered(repository)
+    sent = sending.send(folders, "the client", allow_synthetic=False)
+    said = json.loads(differences.said_file(sent).read_text(encoding="utf-8"))
+    assert said == COUNTS
+    sending.send(folders, "the client", allow_synthetic=False)  # the same again
+    sent.rename(sent.with_name("2017-01-01_instacart_final_report.xlsx"))
+    differences.said_file(sent).rename(folders.client / f"2017-01-01{differences.SAID}")
+    other = {**COUNTS, "habits: region, South: customers": 117}
+    monkeypatch.setattr(differences, "published_counts", lambda *_: other)
+    with pytest.raises(BasketError, match="2017-01-01 was sent before, and a count differs"):
+        sending.send(folders, "the client", allow_synthetic=False)
+    sending.send(folders, "the client", allow_synthetic=False, accept_difference=True)
+
+
+@pytest.mark.slow
+def test_one_customer_less_is_seen_in_what_two_reports_publish(panel, built, tmp_path):
+    """The attack of the review: a delivery, and the same without one customer."""
+    people = pd.read_csv(panel / "customers.csv", dtype=str)
+    orders = pd.read_csv(panel / "orders.csv", dtype=str)
+    counted = []
+    for gone in ((), people["user_id"][:1]):
+        data = tmp_path / f"less {len(gone)}"
+        data.mkdir()
+        for file in panel.glob("*.csv"):
+            (data / file.name).write_bytes(file.read_bytes())
+        theirs = orders[orders["user_id"].isin(gone)]["order_id"]
+        for name, column, ids in (
+            ("customers.csv", "user_id", gone),
+            ("orders.csv", "user_id", gone),
+            ("orders_products_prior.csv", "order_id", theirs),
+        ):
+            table = pd.read_csv(data / name, dtype=str)
+            table[~table[column].isin(ids)].to_csv(data / name, index=False)
+        run = built(data, "corrected")
+        run.notebook("05_visualise")
+        write_json(run.folders.run_facts, {})
+        counted.append(differences.published_counts(run.folders, SETTINGS))
+    now, before = counted
+    assert now.keys() == before.keys() and len(now) > 100
+    with pytest.raises(BasketError, match=r"differs from it by 1 to 10 customers .*, and \d+ more"):
+        differences.refuse_revealing(now, {"sent.xlsx": before}, 11)
+    differences.refuse_revealing(now, {"sent.xlsx": now}, 11)

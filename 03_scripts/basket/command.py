@@ -199,11 +199,12 @@ def flat(out) -> None:
 @click.option("--to", "recipient", required=True, help="Who receives the report.")
 @OUT
 @click.option("--allow-synthetic", is_flag=True, help="Send a report on generated data.")
-def send(recipient, out, allow_synthetic) -> None:
+@click.option("--accept-difference", is_flag=True, help="Send it beside a report that is close.")
+def send(recipient, out, allow_synthetic, accept_difference) -> None:
     """Put a dated copy of the report aside and log what was sent, to whom, from which commit."""
     from basket.checks.send import send as send_report
 
-    target = _run(send_report, _folders(out), recipient, allow_synthetic)
+    target = _run(send_report, _folders(out), recipient, allow_synthetic, accept_difference)
     _say(f"sent: {target}")
 
 
