@@ -64,6 +64,15 @@ def test_data_that_changes_while_it_is_read_stops_the_run(run, attack):
         run.require_same_data({})
 
 
+def test_a_change_that_no_time_tells_is_found_by_its_hash(run, monkeypatch):
+    """On a drive that counts in seconds, a file just written may change at the same time."""
+    states = run.data.states()
+    monkeypatch.setattr(type(run.data), "states", lambda _: states)
+    replaced(run.data.root / "customers.csv")
+    with pytest.raises(BasketError, match=r"/data: has changed while it was read"):
+        run.require_same_data({})
+
+
 def test_a_delivery_that_stage_01_saw_otherwise_stops_the_run(run):
     run.require_same_data({"facts": {**run.data.facts, "fabricated": []}})
     with pytest.raises(BasketError, match=r"/data: has changed while it was read"):

@@ -3,6 +3,7 @@
 import csv
 import json
 import platform
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from basket.project.settings import Settings
 from basket.project.stages import done_file, graph, read_record
 
 NO_RESULT_DEPENDS_ON = {"threads", "memory_share", "cell_timeout_seconds"}  # of the limits
+RECENT = 60  # seconds: clocks of drives differ, and some count in seconds
 PACKAGES = ("pandas", "numpy", "pyarrow", "scipy", "matplotlib", "seaborn", "openpyxl", "papermill")
 
 
@@ -56,19 +58,24 @@ class Run:
         return self._received[0]
 
     @cached_property
-    def _received(self) -> tuple[dict[str, dict], dict[str, tuple]]:
-        """What the raw files were before anything was read of them, and their state on the disk."""
+    def _received(self) -> tuple[dict[str, dict], dict[str, tuple], bool]:
+        """What the raw files were before they were read, their state, and if it was a fresh one.
+
+        A file that changed lately may change again and bear the same time: its hash will tell.
+        """
         states = self.data.states()  # before: what changes while it is hashed is seen, too
-        return self.data.hashes(), states
+        lately = (time.time() - RECENT) * 10**9
+        return self.data.hashes(), states, any(state[-1] > lately for state in states.values())
 
     def require_same_data(self, record: dict) -> None:
         """Raise BasketError unless the raw files still are those whose hashes were taken.
 
         `record` is that of stage 01, which has looked for its files itself.
         """
-        hashes, states = self._received
+        hashes, states, is_fresh = self._received
         now, facts = self.data.states(), json.loads(json.dumps(self.data.facts))
-        if now == states and self.data.hashes() == hashes and record.get("facts", facts) == facts:
+        is_same = now == states and record.get("facts", facts) == facts
+        if is_same and (not is_fresh or self.data.hashes() == hashes):
             return
         changed = [name for name, state in now.items() if state != states[name]]
         raise BasketError(
