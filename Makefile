@@ -8,15 +8,22 @@ BASKET := $(PYTHON_RUN) -m basket
 
 # A variable that is misspelt would be ignored: `make report DTA=…` would report on other data.
 KNOWN := DATA OUT RULES SCALE FROM SETTINGS SCHEDULER ROUNDS SHUFFLED PUBLISHED TO ALLOW_SYNTHETIC \
+	ACCEPT_DIFFERENCE \
 	PYTHON VENV SHELL MAKEFLAGS NO_FABRICATION
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
 UNKNOWN := $(filter-out $(KNOWN),$(GIVEN))
 $(if $(UNKNOWN),$(error unknown variable $(UNKNOWN); known are $(KNOWN)))
 
-OPTIONS = $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") \
-	$(if $(RULES),--rules "$(RULES)") $(if $(SCALE),--scale "$(SCALE)") \
-	$(if $(FROM),--from "$(FROM)") $(if $(SETTINGS),--settings "$(SETTINGS)") \
-	$(if $(SCHEDULER),--scheduler "$(SCHEDULER)") $(if $(NO_FABRICATION),--no-fabrication)
+# A value may hold the name of a file that somebody else chose. It reaches a command as a variable
+# of the shell, "$$DATA", and is no text of a recipe: neither make nor the shell obeys what is in it.
+TEXTS := DATA OUT RULES SCALE FROM SETTINGS SCHEDULER ROUNDS TO
+GIVEN_TEXTS := $(foreach name,$(TEXTS),$(if $(value $(name)),$(name)))
+$(foreach name,$(GIVEN_TEXTS),$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
+
+OPTIONS = $(if $(DATA),--data "$$DATA") $(if $(OUT),--out "$$OUT") \
+	$(if $(RULES),--rules "$$RULES") $(if $(SCALE),--scale "$$SCALE") \
+	$(if $(FROM),--from "$$FROM") $(if $(SETTINGS),--settings "$$SETTINGS") \
+	$(if $(SCHEDULER),--scheduler "$$SCHEDULER") $(if $(NO_FABRICATION),--no-fabrication)
 
 .PHONY: help again report check lab test test-slow guards lint bench verify reproduce send clean
 
@@ -45,7 +52,7 @@ report: $(NEEDED) ## build the Excel report and all that leads to it
 	@$(BASKET) report $(OPTIONS)
 
 check: $(VENV)/installed.lock ## look at the raw files without building anything: DATA=
-	@$(BASKET) check $(if $(DATA),"$(DATA)") $(if $(SETTINGS),--settings "$(SETTINGS)")
+	@$(BASKET) check $(if $(SETTINGS),--settings "$$SETTINGS") $(if $(DATA),-- "$$DATA")
 
 lab: $(VENV)/installed-lab.lock ## open the notebooks in JupyterLab: DATA=, OUT=, SETTINGS=
 	@$(BASKET) lab $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") \
@@ -66,20 +73,19 @@ lint: $(TESTED) ## check the style of code and notebooks
 	@$(VENV)/bin/ruff format --check 03_scripts tests benchmarks
 
 bench: $(TESTED) ## measure time and memory against a DuckDB script: SCALE=, ROUNDS=
-	@$(PYTHON_RUN) benchmarks/bench.py $(if $(SCALE),--scale "$(SCALE)") \
-		$(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(SHUFFLED),--shuffled)
+	@$(PYTHON_RUN) benchmarks/bench.py $(if $(SCALE),--scale "$$SCALE") \
+		$(if $(ROUNDS),--rounds "$$ROUNDS") $(if $(SHUFFLED),--shuffled)
 
 verify: $(VENV)/installed.lock ## check files against the manifest, numbers against the tables
-	@$(BASKET) verify $(if $(OUT),--out "$(OUT)") $(if $(PUBLISHED),--published)
+	@$(BASKET) verify $(if $(OUT),--out "$$OUT") $(if $(PUBLISHED),--published)
 
 reproduce: $(VENV)/installed.lock ## build twice under other conditions and compare every byte
-	@$(BASKET) reproduce $(if $(DATA),--data "$(DATA)") $(if $(RULES),--rules "$(RULES)") \
-		$(if $(SCALE),--scale "$(SCALE)") $(if $(SETTINGS),--settings "$(SETTINGS)")
+	@$(BASKET) reproduce $(if $(DATA),--data "$$DATA") $(if $(RULES),--rules "$$RULES") \
+		$(if $(SCALE),--scale "$$SCALE") $(if $(SETTINGS),--settings "$$SETTINGS")
 
 send: $(VENV)/installed.lock ## put a dated copy of the report aside and log it: make send TO="..."
-	@$(BASKET) send --to "$(TO)" $(if $(OUT),--out "$(OUT)") $(if $(ALLOW_SYNTHETIC),--allow-synthetic)
+	@$(BASKET) send --to "$$TO" $(if $(OUT),--out "$$OUT") $(if $(ALLOW_SYNTHETIC),--allow-synthetic) \
+		$(if $(ACCEPT_DIFFERENCE),--accept-difference)
 
-clean: ## remove all that was built; original_data and what was sent stay
-	rm -rf 02_data/prepared_data 04_analysis/notebooks 04_analysis/visualizations 04_analysis/tables
-	rm -f 04_analysis/findings.json 04_analysis/manifest.json 04_analysis/run_facts.json
-	rm -f 05_sent_to_client/instacart_final_report.xlsx
+clean: $(VENV)/installed.lock ## remove all that was built; original_data and what was sent stay
+	@$(BASKET) clean

@@ -3,6 +3,7 @@
 # `set_up.sh test`, `cluster` and `lab` add what these need, from a lock of their own.
 # Needs a Python from 3.11 to 3.14 with venv; uses uv where it is on the PATH, else pip.
 set -eu
+CDPATH='' cd -- "$(dirname -- "$0")/.."  # wherever it is called from, it is this folder's .venv
 
 say() { printf '%s\n' "$1" >&2; }
 fits() {
@@ -59,6 +60,23 @@ install() {
     wait "$pip" || { tail -n 5 .venv/pip.log >&2; say "basket: pip failed; all that it said: .venv/pip.log"; exit 1; }
 }
 
+waited=0
+while ! mkdir .venv.lock 2>/dev/null; do  # one installation at a time
+    if [ "$waited" -eq 0 ]; then
+        say "another installation is at work in this folder; waiting for it (if there is none, remove .venv.lock)"
+    elif [ "$waited" -ge 600 ]; then
+        say "basket: another installation is still at work; if there is none, remove .venv.lock"
+        exit 1
+    fi
+    waited=$((waited + 1))
+    sleep 1
+done
+trap 'rmdir .venv.lock' EXIT
+trap 'exit 130' HUP INT TERM
+done_with=${1:+-$1}
+if [ "$waited" -gt 0 ] && cmp -s "requirements$done_with.lock" ".venv/installed$done_with.lock"; then
+    exit 0
+fi
 if [ $# -gt 0 ]; then
     say "adding to .venv what $1 needs (once)"
     install -r "requirements-$1.lock"

@@ -328,6 +328,13 @@ QUOTE_ROW = {
     LINES: '21,"1,3,0',
 }
 
+QUOTE_SHOWN = {  # the text cannot be told from a person's
+    PRODUCTS: "9,***,7,2,5.0",
+    CUSTOMERS: "9,***,***,Male,***,18,1/1/2017,0,single,1",
+    ORDERS: "14,1,***,4,0,08,7.0",
+    LINES: '21,"1,3,0',
+}
+
 
 def reads_two_lines(name: str) -> Read:
     return Read(
@@ -342,7 +349,7 @@ BREAK_ROW = {
     ORDERS: (
         '14,1,"tra\nin",4,0,08,7.0',
         Quarantined(
-            ((7, UNCLOSED, '14,1,"tra'), (8, "expected 7 fields, found 5", 'in",4,0,08,7.0'))
+            ((7, UNCLOSED, "14,1,***"), (8, "expected 7 fields, found 5", "***,4,0,08,7.0"))
         ),
     ),
     LINES: ('21,"1\n",3,0', Quarantined(((8, UNCLOSED, '21,"1'), (9, UNCLOSED, '",3,0')))),
@@ -364,7 +371,8 @@ def cases_of_any_file(name: str) -> list[Case]:
     no_text = (
         f"{name}: the first line is not readable text; expected a UTF-8 CSV file with a header"
     )
-    extra = f"{name}: unexpected column colour; expected only {others}"
+    place = header.count(",") + 2
+    extra = f"{name}: unexpected column ***, number {place} of {place}; expected only {others}"
     no_rows = f"{name}: the file holds a header and no rows; expected rows"
     both = f"holds {name} twice ({name} and {name}.zip/{name}); expected it once: they differ, take"
     unread = f"{name}: {name} cannot be unpacked or read ([Errno 13] Permission denied"
@@ -437,9 +445,7 @@ def cases_of_any_file(name: str) -> list[Case]:
         quote, begin, quote_rule = f"{QUOTE_ROW[name]}\n".encode(), b"\n", UNCLOSED
         if name == PRODUCTS:
             quote_rule = AFTER_A_QUOTE
-        shown_quote = (
-            "9,***,***,Male,***,18,1/1/2017,0,single,1" if is_customers else QUOTE_ROW[name]
-        )
+        shown_quote = QUOTE_SHOWN[name]
         found += [
             ("a NUL byte in a value", append(nul), Quarantined(((line, rule, shown),))),
             (
@@ -463,17 +469,21 @@ def cases(file: str, *rows: tuple) -> list[Case]:
 def bad_rows(name: str, *rows: tuple[str, str, str]) -> list[Case]:
     """Make cases of a row at the end of a file: (in words, the row, the rule that it breaks)."""
 
-    def shown(row: str) -> str:
-        if name != CUSTOMERS:
-            return row[:32_000]
-        allowed = ["Female", "Male", "married", "single"]
-        return ",".join(
+    def shown(row: str, rule: str) -> str:
+        allowed = {CUSTOMERS: ["Female", "Male", "married", "single"]}
+        allowed = allowed.get(name, ["train", "nan", "inf", "2e6", "0x1F", "True"])
+        fields = row.split(",")
+        told = [
             "***" if any(map(str.isalpha, value)) and value not in allowed else value
-            for value in row.split(",")
-        )
+            for value in fields
+        ]
+        is_products = name == PRODUCTS and len(fields) == 5 and "CSV" not in rule
+        if is_products and fields[:1] + fields[2:] == told[:1] + told[2:]:
+            return row[:32_000]
+        return ",".join(told)
 
     made = [
-        (words, append(row), Quarantined(((NEXT_LINE[name], rule, shown(row)),)))
+        (words, append(row), Quarantined(((NEXT_LINE[name], rule, shown(row, rule)),)))
         for words, row, rule in rows
     ]
     return cases(name, *made)
@@ -565,7 +575,7 @@ CASES = [
         ("a negative price", "prices", "-1", "found -1, expected 0 or more"),
         ("a price of nan", "prices", "nan", "found 'nan', expected a number"),
         ("a price of inf", "prices", "inf", "found 'inf', expected a number"),
-        ("a price in words", "prices", "free", "found 'free', expected a number"),
+        ("a price in words", "prices", "free", "found '***', expected a number"),
     ),
     *bad_rows(PRODUCTS, ("a price with a comma", "9,Cola,7,2,5,0", "expected 5 fields, found 6")),
     *bad_values(
@@ -591,7 +601,7 @@ CASES = [
         (
             "an unclosed quote whose text the next quote would end",
             edit(lambda content: content.replace(b"\n2,", b'\n9,"Cola,7,2,5.0\n2,', 1)),
-            Quarantined(((3, AFTER_A_QUOTE, '9,"Cola,7,2,5.0'),)),
+            Quarantined(((3, AFTER_A_QUOTE, "9,***,7,2,5.0"),)),
         ),
         (
             "a price of 14,900 dollars",
@@ -691,7 +701,7 @@ CASES = [
         (
             "an id that is no number",
             replace(",2,", ",two,"),
-            "departments.csv, field 3: department_id: found 'two', expected a whole number",
+            "departments.csv, field 3: department_id: found '***', expected a whole number",
         ),
         (
             "a negative id",
@@ -820,7 +830,7 @@ CASES = [
         ORDERS,
         ("day 7", "order_dow", "7", "found 7, expected 6 or less"),
         ("day -1", "order_dow", "-1", "found -1, expected 0 or more"),
-        ("a day by name", "order_dow", "Monday", "found 'Monday', expected a whole number"),
+        ("a day by name", "order_dow", "Monday", "found '***', expected a whole number"),
         ("hour 24", "order_hour_of_day", "24", "found 24, expected 23 or less"),
         ("hour 08:00", "order_hour_of_day", "08:00", "found '08:00', expected a whole number"),
         ("a gap of 31 days", GAP, "31.0", "found 31.0, expected 30 or less"),
@@ -832,7 +842,7 @@ CASES = [
             "another eval_set",
             "eval_set",
             "later",
-            "found 'later', expected one of prior, train, test",
+            "found '***', expected one of prior, train, test",
         ),
         ("a customer left empty", "user_id", "", "is missing"),
     ),
@@ -841,7 +851,7 @@ CASES = [
         (
             "eval_set in Latin-1",
             append(b"14,1,pri\xf3r,4,0,08,7.0"),
-            Quarantined(((7, "eval_set: is not UTF-8", "14,1,pri?r,4,0,08,7.0"),)),
+            Quarantined(((7, "eval_set: is not UTF-8", "14,1,***,4,0,08,7.0"),)),
         ),
         ("all values quoted", columns(lambda fields: [f'"{f}"' for f in fields]), Read()),
         (

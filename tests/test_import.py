@@ -228,6 +228,52 @@ def test_an_error_about_a_bad_row_names_nobody(tmp_path):
     assert CANARY not in str(error.value)
 
 
+def test_customers_rows_in_other_files_name_nobody(tmp_path):
+    """The attack: rows of customers.csv appended to each of the other files."""
+    rows = [
+        f"3,{CANARY},{CANARY},Female,Texas,40,1/1/2017,3,married,99999",
+        f"4,{CANARY},Ann {CANARY},Female",
+        f"5,{CANARY},{CANARY},Female,40",
+        f'6,"{CANARY},Ann',
+        f"7,8,{CANARY},1,2,3,4",
+    ]
+    files = {name: [*COURSE[f"{name}.csv"], *rows] for name in ("orders", "products")}
+    files |= {"orders_products_prior": [*COURSE["orders_products_prior.csv"], *rows]}
+    loose = write_settings(tmp_path / "settings.yml", {"limits.max_quarantined_share": 1})
+    data = write(tmp_path / "data", **files)
+    run = imported(data, tmp_path / "out", loose)
+    folder = run.folders.prepared / "quarantine"
+    bad = {file.stem: pd.read_parquet(file) for file in folder.glob("*.parquet")}
+    assert {table: len(rows) for table, rows in bad.items()} == {
+        "raw_orders": 5,
+        "raw_products": 5,
+        "raw_lines": 5,
+    }
+    files = contents(run.out)
+    assert [name for name, content in files.items() if CANARY.encode() in content] == []
+
+
+@pytest.mark.parametrize("name", ["orders", "products", "departments", "customers"])
+def test_customers_instead_of_another_file_name_nobody(tmp_path, name):
+    """With and without their header; the first row may hold a name twice, or beside known ones."""
+    person = f"3,{CANARY},{CANARY},Female,Texas,40,1/1/2017,3,married,99999"
+    header = COURSE[f"{name}.csv"][0]
+    for lines in (
+        CUSTOMERS if name != "customers" else [person],
+        [person, person],
+        [f"{CANARY},{CANARY}", person],
+        [f"{header},{CANARY}", person],
+        [f"{CANARY},{header}", person],
+        [f"{CANARY};{CANARY}", person],
+        [f"department_id,1,2\n{CANARY},a,b"],
+        [f"department_id,{CANARY}\ndepartment,b"],
+    ):
+        data = write(tmp_path / "data", **{name: lines})
+        with pytest.raises(DataError) as error:
+            imported(data, tmp_path / "out")
+        assert CANARY not in str(error.value)
+
+
 # ---- bad rows -----------------------------------------------------------------------------------
 
 
@@ -505,7 +551,7 @@ def test_a_table_with_texts_is_the_same_in_slices_of_any_size(tmp_path, monkeypa
     assert rows["product_id"].to_pylist() == list(range(1, 10))
     names = rows["product_name"].to_pylist()
     assert names[6:] == ["Bread,\r\nwhite\nor brown", "Salt", "Eggs\nor more"]
-    assert [(row.line, row.text) for row in bad] == [(12, "x,Oil,9,12,3.0")]
+    assert [(row.line, row.text) for row in bad] == [(12, "***,***,9,12,3.0")]
 
 
 def test_of_many_parts_written_side_by_side_less_waits_for_each(tmp_path, monkeypatch):

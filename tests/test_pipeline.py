@@ -18,14 +18,24 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from basket.project.errors import BasketError
-from basket.project.folders import ROOT
+from basket.project.folders import ROOT, Folders
 from basket.project.stages import graph
 from basket.run import pipeline, up_to_date
 from basket.run.environment import ENVIRONMENT
 from basket.run.execute import execute
 from basket.run.kernel import LOADED, Kernel
 from basket.synthetic.generate import generate
-from checkout import BUILD_LOG, SMALL, basket, copy_of_checkout, hashes, make, run_command
+from basket.tables.publish import locked
+from checkout import (
+    BUILD_LOG,
+    SMALL,
+    basket,
+    checkout_in,
+    copy_of_checkout,
+    hashes,
+    make,
+    run_command,
+)
 from conftest import whole_report
 
 
@@ -199,12 +209,12 @@ def test_a_bug_in_a_page_leaves_whole_outputs_without_that_page(broken):
     assert checked.returncode == 0, checked.stderr
 
 
-def run_cells(folder: Path, *cells: str) -> list:
+def run_cells(folder: Path, *cells: str, timeout: int = 60) -> list:
     """Execute a notebook of these cells on a kernel; return it as executed, cell by cell."""
     path, target = folder / "some.ipynb", folder / "executed" / "some.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
     with closing(Kernel(path)) as kernel:
-        execute(path, target, {}, 60, kernel)
+        execute(path, target, {}, timeout, kernel)
     return nbformat.read(target, as_version=4).cells
 
 
@@ -225,6 +235,14 @@ def test_a_killed_kernel_and_an_early_exit_are_failures(tmp_path, caplog, source
     failed = nbformat.read(tmp_path / "executed" / "some.FAILED.ipynb", as_version=4)
     assert failed.cells[0].outputs and not failed.cells[-1].outputs
     assert not caplog.records
+
+
+def test_a_stopped_kernel_is_said_to_be_stopped(tmp_path):
+    stop = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"
+    with pytest.raises(
+        BasketError, match=r"^some: code cell 1: the kernel was stopped, by a signal"
+    ):
+        run_cells(tmp_path, stop, timeout=2)
 
 
 def test_a_parameter_that_a_notebook_lacks_is_an_error(tmp_path):
@@ -340,7 +358,7 @@ def test_a_notebook_run_by_hand_works_on_the_last_built_tables(checkout, tmp_pat
 def test_a_python_that_is_too_old_or_lacks_venv_is_one_clear_line(tmp_path, python, message):
     folder, tools = copy_of_checkout(tmp_path / "copy"), tmp_path / "bin"
     tools.mkdir()
-    for name in ("sh", "make", "rm", "printf", "cp"):
+    for name in ("sh", "make", "rm", "printf", "cp", "dirname", "mkdir", "rmdir"):
         (tools / name).symlink_to(shutil.which(name))
     (tools / "python3").write_text(f"#!/bin/sh\n{python}\n")
     (tools / "python3").chmod(0o755)
@@ -352,7 +370,7 @@ def test_a_python_that_is_too_old_or_lacks_venv_is_one_clear_line(tmp_path, pyth
 
 
 def test_clean_removes_what_was_built_and_nothing_else(tmp_path):
-    folder = copy_of_checkout(tmp_path / "copy")
+    folder = checkout_in(tmp_path)
     kept = folder / "02_data" / "original_data" / "orders.csv"
     kept.write_text("mine\n")
     sent = folder / "05_sent_to_client" / "2017-01-01_instacart_final_report.xlsx"
@@ -366,8 +384,14 @@ def test_clean_removes_what_was_built_and_nothing_else(tmp_path):
     ):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text("built")
+    with locked(Folders(folder)):
+        refused = make(folder, "clean")
+    assert "another run is at work" in refused.stderr
+    assert set(hashes(folder)) > set(before)
     assert make(folder, "clean").returncode == 0
-    assert hashes(folder) == before
+    after = {name: at for name, at in hashes(folder).items() if "__pycache__" not in name}
+    del after["02_data/prepared_data/.lock"]
+    assert after == before
 
 
 @pytest.mark.slow

@@ -1,7 +1,11 @@
 """The two homes of facts: settings that name the key at fault, a dictionary that binds tables."""
 
 import re
+import time
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +15,7 @@ import pytest
 import yaml
 
 from basket.analysis import questions
+from basket.checks import verify
 from basket.project import dictionary
 from basket.project.errors import BasketError, SettingsError
 from basket.project.settings import load_settings
@@ -255,6 +260,72 @@ def test_a_label_that_occurs_twice_is_refused(tmp_path):
     assert refused(path) == f"{key}: found this key twice, expected it once"
 
 
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{inner}'] * 10)}]\n" for inner, name in pairwise("abcdefghi")
+)
+
+
+def changed(text: str, old: str, new: str) -> str:
+    assert text.count(old) == 1
+    return text.replace(old, new)
+
+
+ATTACKS = {  # on a settings file: what is appended, or what becomes of it; what is said
+    "a second rule of privacy": (
+        lambda text: f"{text}\nprivacy: {{smallest_group: 20}}\n",
+        "privacy: found this key twice",
+    ),
+    "no rule of privacy": (
+        lambda text: changed(text, "smallest_group: 11", "smallest_group: 10"),
+        "privacy.smallest_group: Input should be greater than or equal to 11, found 10",
+    ),
+    "a value of 10^9 aliases": (
+        lambda text: BOMB + changed(text, "\n  title: ", "\n  title: *i #"),
+        "report.title: Input should be a valid string, found [[[...]",
+    ),
+    "deep lists": (lambda _: "[" * 5_000 + "]" * 5_000, "is nested too deeply"),
+    "deep keys": (lambda _: "a: " + "{a: " * 5_000, "is nested too deeply"),
+    "400 digits": (
+        lambda text: changed(text, "seed: 20170501", f"seed: {'9' * 400}"),
+        "seed: Input should be less than 4294967296, found 999",
+    ),
+    "5,000 digits": (
+        lambda text: changed(text, "seed: 20170501", f"seed: {'9' * 5_000}"),
+        "is not valid YAML: Exceeds the limit",
+    ),
+    "a day that is none": (
+        lambda text: changed(text, "seed: 20170501", "seed: 2017-99-99"),
+        "is not valid YAML: month must be in 1..12",
+    ),
+    "a type without a value": (
+        lambda text: changed(text, "seed: 20170501", "seed: !!int ''"),
+        "is not valid YAML: ",
+    ),
+    "an object of Python": (
+        lambda text: changed(text, "seed: 20170501", "seed: !!python/object/apply:os.getcwd []"),
+        "is not valid YAML: could not determine a constructor",
+    ),
+    "a large file": (lambda text: text + "#" * 2**20, "is larger than 1,048,576 bytes"),
+    "a long key": (lambda text: f"{text}\n{'k' * 900}: 1\n", "kkkk"),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_hostile_settings_are_refused_at_once_in_one_short_line(tmp_path, attack):
+    change, said = ATTACKS[attack]
+    path = tmp_path / "s.yml"
+    path.write_text(change(SETTINGS_FILE.read_text(encoding="utf-8")), encoding="utf-8")
+    begun = time.perf_counter()
+    found = refused(path)
+    assert time.perf_counter() - begun < 5
+    assert found.startswith(said)
+
+
+def test_endless_settings_are_refused():
+    with pytest.raises(SettingsError, match=r"^/dev/zero: is larger than 1,048,576 bytes"):
+        load_settings(Path("/dev/zero"))
+
+
 def test_a_question_that_nobody_asks_is_refused(tmp_path):
     settings = load_settings(write_settings(tmp_path / "s.yml", {"flags.gender.question": "Q99"}))
     with pytest.raises(SettingsError, match=r"s.yml: flags.gender.question: found Q99, expected "):
@@ -396,6 +467,23 @@ def test_a_result_table_is_read_as_it_was_written(tmp_path):
     (tmp_path / "table.csv").write_text("orders\nmany\n", encoding="utf-8")
     with pytest.raises(BasketError, match=r"table\.csv: .*many.*run `make report` again"):
         read_csv(tmp_path / "table.csv")
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "=cmd|' /C calc'!A0", '=HYPERLINK("x")']
+NO_FORMULAS = ["'quoted'", "a=b", " =1", "", "3-4", "'", "''", "O'=x"]
+
+
+@pytest.mark.parametrize("text", [*FORMULAS, *(f"'{text}" for text in FORMULAS), *NO_FORMULAS])
+def test_no_text_of_a_result_table_is_a_formula(tmp_path, text):
+    """The attack: a product, a department or a label that a spreadsheet calculates."""
+    path = tmp_path / "table.csv"
+    path.write_text(to_csv(pd.DataFrame({"group": [text], "share": [-0.5]})), encoding="utf-8")
+    raw = pd.read_csv(path, dtype=str, keep_default_na=False)
+    assert not raw["group"][0].startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert raw["share"][0] == "-0.500000"  # numbers stay numbers
+    assert read_csv(path)["group"][0] == text
+    (row,) = verify._rows_of(SimpleNamespace(tables=tmp_path), "table")
+    assert row == {"group": text, "share": "-0.500000"}
 
 
 def test_each_column_occurs_once_and_says_what_it_is():

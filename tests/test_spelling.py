@@ -218,7 +218,7 @@ STOPS = {  # what could mean two things, or what one row alone has
     "numbers in words": (
         "orders",
         column(ORDERS, "order_dow", lambda _: "Monday"),
-        f"order_dow: found 'Monday', expected a whole number; 5 of 5 rows are bad, "
+        f"order_dow: found '***', expected a whole number; 5 of 5 rows are bad, "
         f"more than {LIMIT}: the whole column",
     ),
 }
@@ -247,7 +247,7 @@ def test_a_value_that_does_not_agree_goes_to_quarantine(tmp_path):
     bad = pd.read_parquet(run.folders.prepared / "quarantine" / "raw_orders.parquet")
     assert bad["line"].tolist() == [7, 8]
     assert bad["rule"].tolist() == [
-        "order_number: found 'x', expected a whole number",
+        "order_number: found '***', expected a whole number",
         "expected 7 fields, found 2",
     ]
 

@@ -32,7 +32,7 @@ from basket.report.workbook import (
     sheet_week,
     values,
 )
-from basket.report.workbook.page import Place
+from basket.report.workbook.page import Page, Place
 from basket.tables.audit import CHECKS, COMPLETENESS, FLOW, WRANGLING
 from checkout import run_command
 
@@ -431,6 +431,7 @@ def findings():
 
 FACTS = {
     "rules": "corrected",
+    "settings_sha256": "ef" * 32,
     "version": "1.0.0",
     "commit": "0123456789abcdef" * 2 + "01234567",
     "dirty": False,
@@ -630,6 +631,23 @@ def test_characters_that_a_workbook_cannot_hold_are_left_out(fresh):
     ]
     assert cell.value == "@cmd  keep 1,600 lines"
     assert cell.quotePrefix
+    rules.cells_are_values(finished(fresh))
+
+
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@"])
+def test_a_title_and_a_heading_are_no_formulas(fresh, monkeypatch, begin):
+    """The attack: report.title and the text of a section as a spreadsheet's formula."""
+    text = begin + 'HYPERLINK("http://evil.example","open")'
+    report = SETTINGS.report.model_copy(update={"title": text})
+    section = Page.section
+    monkeypatch.setattr(Page, "section", lambda self, said: section(self, begin + said))
+    build.write_report(fresh, SETTINGS.model_copy(update={"report": report}))
+    cells = [cell for _, cell in finished(fresh).cells() if str(cell.value).startswith(begin)]
+    assert any(cell.value == text and cell.coordinate == "A1" for cell in cells)
+    texts = [cell for cell in cells if isinstance(cell.value, str)]
+    headings = [cell for cell in texts if cell.parent.title != "Monday"]
+    assert len(headings) > 20
+    assert all(cell.data_type == "s" and cell.quotePrefix for cell in headings)
     rules.cells_are_values(finished(fresh))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from basket.project.errors import BasketError
+from basket.project.errors import BasketError, visible
 from basket.project.folders import ROOT, SCRIPTS, Folders, Inputs, folders_of_run
 from basket.project.stages import graph
 
@@ -83,8 +83,8 @@ def report(data, out, rules, scale, start_from, settings_file, scheduler, no_fab
     options = (data, out, rules, scale, start_from, settings_file, scheduler, no_fabrication)
     path = _run(pipeline.report, *options)
     _run(verify_findings, Folders(path.parents[1]))
-    click.echo(f"report: {path}")
-    click.echo(f"pages:  {path.parents[1] / '04_analysis' / 'notebooks' / 'index.html'}")
+    _say(f"report: {path}")
+    _say(f"pages:  {path.parents[1] / '04_analysis' / 'notebooks' / 'index.html'}")
 
 
 @main.command()
@@ -98,7 +98,7 @@ def status(data, out, rules, scale, settings_file) -> None:
     from basket.run.status import status as reasons
 
     for stage, why in _run(reasons, data, out, rules, scale, settings_file).items():
-        click.echo(f"{stage:<16} {f'would run: {why}' if why else 'up to date'}")
+        _say(f"{stage:<16} {f'would run: {why}' if why else 'up to date'}")
 
 
 @main.command()
@@ -120,7 +120,7 @@ def check(data, settings_file, as_json) -> None:
     settings = _run(load_settings, settings_file or ROOT / "settings.yml")
     checked = _run(look_at, (data or ORIGINAL_DATA).resolve(), settings)
     text = "\n".join(checked.lines())
-    click.echo(json.dumps(checked.as_json(), indent=1, ensure_ascii=False) if as_json else text)
+    _say(json.dumps(checked.as_json(), indent=1) if as_json else text)
     sys.exit(0 if checked.is_sound else 1)
 
 
@@ -144,7 +144,9 @@ def lab(data, out, settings_file) -> None:
 @main.command()
 @click.argument("folder", type=FOLDER)
 @SCALE
-@click.option("--seed", type=int, help="Another seed than that of settings.yml.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), help="Another seed than that of settings.yml."
+)
 @click.option(
     "--effects",
     type=click.Choice(["real", "none"]),
@@ -160,15 +162,16 @@ def generate(folder, scale, seed, effects) -> None:
     default = _run(load_settings, ROOT / "settings.yml").generator
     scale, seed = (scale or default.scale), (default.seed if seed is None else seed)
     _run(make, folder, scale=scale, seed=seed, effects=effects)
-    click.echo(f"generated: {folder}")
+    _say(f"generated: {folder}")
 
 
 @main.command()
 @OUT
 @click.option("--published", is_flag=True, help="Compare with the published figures as well.")
 def verify(out, published) -> None:
-    """Check every file against the manifest, and every number of the findings against its table.
+    """Check every built file against the manifest, and every number of the findings.
 
+    What is in 04_analysis is the analyst's and exact; what is for others is made by `basket send`.
     With --published: compare a run on the full real data with the figures of other analyses.
     """
     from basket.checks.published import verify_published
@@ -176,17 +179,17 @@ def verify(out, published) -> None:
 
     folders = _folders(out)
     checked = _run(check, folders)
-    click.echo(f"verified: {checked['files']:,} files and {checked['numbers']:,} numbers")
+    _say(f"verified: {checked['files']:,} files and {checked['numbers']:,} numbers")
     if not published:
         return
     found = _run(verify_published, folders)
     for line in found.different:
-        click.echo(f"differs: {line}", err=True)
+        _say(f"differs: {line}", err=True)
     for reason, names in found.not_compared.items():
         figures = dict.fromkeys(name.split(" ")[0] for name in names)
-        click.echo(f"not compared ({reason}), {len(names)}: {', '.join(figures)}")
+        _say(f"not compared ({reason}), {len(names)}: {', '.join(figures)}")
     agree = found.rows - len(found.different)
-    click.echo(f"published: {agree} of {found.rows} rows of {len(found.figures)} figures agree")
+    _say(f"published: {agree} of {found.rows} rows of {len(found.figures)} figures agree")
     if found.different:
         sys.exit(1)
 
@@ -204,7 +207,7 @@ def reproduce(data, rules, scale, settings_file) -> None:
     options += ["--data", str(data.resolve())] if data else []
     options += ["--scale", str(scale)] if scale is not None else []
     files, digest = _run(build_twice, options, settings_file)
-    click.echo(f"reproduced: {files:,} equal files, sha256 of all: {digest}")
+    _say(f"reproduced: {files:,} equal files, sha256 of all: {digest}")
 
 
 @main.command()
@@ -220,19 +223,32 @@ def flat(out) -> None:
 
     if out:
         os.environ |= Inputs(out.resolve()).environment()
-    click.echo(f"flat_lines: {_run(write_alone):,} order lines")
+    _say(f"flat_lines: {_run(write_alone):,} order lines")
 
 
 @main.command()
 @click.option("--to", "recipient", required=True, help="Who receives the report.")
 @OUT
 @click.option("--allow-synthetic", is_flag=True, help="Send a report on generated data.")
-def send(recipient, out, allow_synthetic) -> None:
+@click.option("--accept-difference", is_flag=True, help="Send it beside a report that is close.")
+def send(recipient, out, allow_synthetic, accept_difference) -> None:
     """Put a dated copy of the report aside and log what was sent, to whom, from which commit."""
     from basket.checks.send import send as send_report
 
-    target = _run(send_report, _folders(out), recipient, allow_synthetic)
-    click.echo(f"sent: {target}")
+    target = _run(send_report, _folders(out), recipient, allow_synthetic, accept_difference)
+    _say(f"sent: {target}")
+
+
+@main.command()
+def clean() -> None:
+    """Remove all that was built here; what was received and what was sent stay."""
+    from basket.run.lock import clean as remove_built
+
+    _run(remove_built, Folders(ROOT))
+
+
+def _say(text: str, err: bool = False) -> None:
+    click.echo(visible(text), err=err)
 
 
 def _folders(out: Path | None) -> Folders:
@@ -252,5 +268,5 @@ def _run(function, *arguments, **options):
         what = f"{where}{error.strerror or error}"
     except KeyboardInterrupt:
         what = "interrupted; the last good outputs are in place"
-    click.echo(f"basket: {what}", err=True)
+    _say(f"basket: {what}", err=True)
     sys.exit(1)

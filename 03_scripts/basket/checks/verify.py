@@ -1,4 +1,7 @@
-"""`basket verify`: is what was delivered what the run made, and is every number in it true?"""
+"""`basket verify`: is what lies there what the run made, and is every number in it true?
+
+It looks at all of 04_analysis, which is the analyst's; what is for others is made by `send`.
+"""
 
 import csv
 import json
@@ -12,6 +15,7 @@ from basket.project.files import file_hash
 from basket.project.folders import Folders
 from basket.project.stages import DONE, USAGE
 from basket.run.manifest import hashes_in
+from basket.tables.result_csv import unguarded
 
 NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?")
 HOUR = re.compile(r"\b0?(\d{1,2}):00\b")
@@ -23,7 +27,7 @@ NO_NUMBER = re.compile(
 
 
 def verify(folders: Folders) -> dict[str, int]:
-    """Check a delivered folder; return how much was checked, raise BasketError at a fault.
+    """Check what a run has built; return how much was checked, raise BasketError at a fault.
 
     Every file that the manifest lists must have its hash, and no other may lie among them. Every
     number of the findings must equal the table cell that it names, and every number in a sentence
@@ -122,7 +126,8 @@ def _whole_hours(text: str) -> str:
 
 def _rows_of(folders: Folders, table: str) -> list[dict[str, str]]:
     with (folders.tables / f"{table}.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        rows = list(csv.DictReader(file))
+    return [{name: unguarded(cell or "") for name, cell in row.items()} for row in rows]
 
 
 def _cell(rows_of: Callable, table: str, where: dict[str, str], name: str) -> str:

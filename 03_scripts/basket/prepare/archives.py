@@ -8,6 +8,7 @@ path in an archive is a name and leads nowhere.
 import gzip
 import os
 import re
+import stat
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -17,9 +18,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from basket.prepare.raw_file import GZIPPED, UNREADABLE, RawFile, is_tar
+from basket.prepare.unpacking import FREE, Budget, Guarded, Packed, open_zip, require_few
 from basket.project.errors import DataError
 from basket.project.settings import Limits
 
+KINDS = {
+    stat.S_ISFIFO: "named pipe",
+    stat.S_ISSOCK: "socket",
+    stat.S_ISCHR: "device",
+    stat.S_ISBLK: "device",
+}
 DEEPEST = 3  # folders below the one that was named, and archives within each other
 MOST_FILES = 1000
 PIECE = 2**20
@@ -69,6 +77,8 @@ def look_into(data: Path, wanted: Callable[[str], bool], limits: Limits) -> Cont
             look.at(path)
     elif data.is_file():
         look.at(data, is_archive=True)
+    elif os.path.lexists(data):
+        raise not_a_file(data)
     else:
         raise DataError(f"{data}: does not exist; expected a folder or zip file with the raw data")
     look.refuse_bloated()
@@ -95,6 +105,17 @@ def _files_below(data: Path, found: Contents) -> list[Path]:
     return files
 
 
+def not_a_file(path: Path) -> DataError | None:
+    """Say what a name leads to that is no file; None where it is one."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        where = " (a link that leads nowhere)" if path.is_symlink() else ""
+        return DataError(f"{path}: cannot be read: {error.strerror}{where}; expected a file")
+    kind = next((kind for is_kind, kind in KINDS.items() if is_kind(mode)), None)
+    return DataError(f"{path}: is a {kind}; expected a file") if kind else None
+
+
 @dataclass
 class _Look:
     """One look at a delivery."""
@@ -104,12 +125,16 @@ class _Look:
     limits: Limits
     found: Contents
     unpacked: dict[Path, int] = field(default_factory=dict)
+    budgets: dict[Path, Budget] = field(default_factory=dict)
 
     def at(self, path: Path, is_archive: bool = False) -> None:
         """Note a file, or what is in it if it is an archive."""
+        if fault := not_a_file(path):
+            self.found.faults[path.name] = fault
+            return
         size = path.stat().st_size
         if not is_archive and self.wanted(path.name):
-            self.found.files.append(RawFile(plain_name(path.name), path, (), size))
+            self._add(RawFile(plain_name(path.name), path, (), size))
             return
         if not is_archive and not plain_name(path.name).endswith(PACKED):
             self.found.others.append(RawFile("", path, (), 0).place(self.root))
@@ -117,6 +142,7 @@ class _Look:
         try:
             with ExitStack() as opened:
                 file = opened.enter_context(path.open("rb"))
+                self.budgets[path] = Budget(path, size)
                 self._inside(path, file, size, (), opened)
             return
         except DataError as error:
@@ -142,10 +168,10 @@ class _Look:
         elif is_tar(file):
             self._in_tar(path, file, size, way)
         else:
-            self._in_zip(path, file, way)
+            self._in_zip(path, file, size, way)
 
-    def _in_zip(self, path: Path, file: BinaryIO, way: tuple[str, ...]) -> None:
-        with zipfile.ZipFile(file) as archive:
+    def _in_zip(self, path: Path, file: BinaryIO, size: int, way: tuple[str, ...]) -> None:
+        with open_zip(file, size, self.budgets[path]) as archive:
             seen: set[str] = set()
             for info in archive.infolist():
                 name = info.filename.replace("\\", "/")
@@ -165,15 +191,19 @@ class _Look:
                     self._inside(path, member, info.file_size, inner, opened)
 
     def _in_tar(self, path: Path, file: BinaryIO, size: int, way: tuple[str, ...]) -> None:
-        with tarfile.open(fileobj=file, mode="r:") as archive:
+        guarded = Guarded(file, self.budgets[path])
+        with tarfile.open(fileobj=guarded, mode="r:") as archive:
             seen: set[str] = set()
-            for info in archive:
+            for number, info in enumerate(archive, start=1):
+                require_few(path, number)
                 name = info.name
                 if not info.isreg() or not self._is_of_use(path, name, way):
                     continue
                 if name in seen:
                     raise DataError(f"{path}: holds {name} twice; expected it once")
                 seen.add(name)
+                if info.issparse():
+                    raise DataError(f"{path}: {name} is a sparse file; expected a whole one")
                 if self.wanted(name):
                     self._add(RawFile(plain_name(name), path, (*way, name), info.size))
                     continue
@@ -187,8 +217,10 @@ class _Look:
         """Note what a gzip file holds: a tar archive, or one file named like it without `.gz`."""
         name = re.sub(r"\.gz$", "", plain_name(way[-1] if way else path.name))
         most = int(size * self.limits.largest_archive_ratio + PIECE)
-        unpacked = opened.enter_context(gzip.GzipFile(fileobj=file))
-        bounded = _Bounded(unpacked, min(most, self._most_bytes), path, name)
+        packed = Packed(file, path)
+        unpacked = opened.enter_context(gzip.GzipFile(fileobj=packed))
+        bounded = Guarded(unpacked, self.budgets[path], min(most, self._most_bytes), name)
+        packed.unpacked = bounded
         way = (*way, GZIPPED)
         if is_tar(bounded):
             self._in_tar(path, bounded, size, way)
@@ -232,41 +264,13 @@ class _Look:
             )
 
     def refuse_bloated(self) -> None:
-        """Raise DataError when an archive would unpack to more than the settings allow."""
+        """Raise DataError when a file, or what an archive holds, is larger than allowed."""
+        gigabytes, ratio = self.limits.largest_archive_gigabytes, self.limits.largest_archive_ratio
         for path, size in self.unpacked.items():
+            packed = path.stat().st_size
+            is_packed = path in self.budgets
+            what = f"would unpack to {size:,} bytes" if is_packed else f"has {size:,} bytes"
             if size > self._most_bytes:
-                most = self.limits.largest_archive_gigabytes
-                raise DataError(
-                    f"{path}: would unpack to {size:,} bytes, more than {most:g} GB; refused"
-                )
-
-
-class _Bounded:
-    """A file that is read no further than allowed: what a gzip file unpacks to is not told."""
-
-    def __init__(self, file: BinaryIO, most: int, path: Path, name: str):
-        """Allow the first `most` bytes of a file of this name in `path`."""
-        self._file, self._most, self._path, self._name = file, most, path, name
-
-    def read(self, size: int) -> bytes:
-        """Read up to `size` bytes; raise DataError beyond the limit."""
-        self._allow(self._file.tell())
-        piece = self._file.read(min(size, self._most + 1))
-        self._allow(self._file.tell())
-        return piece
-
-    def seek(self, place: int) -> int:
-        """Go to a place; raise DataError beyond the limit."""
-        self._allow(place)
-        return self._file.seek(place)
-
-    def tell(self) -> int:
-        """Return the place."""
-        return self._file.tell()
-
-    def _allow(self, place: int) -> None:
-        if place > self._most:
-            raise DataError(
-                f"{self._path}: {self._name} would unpack to more than {self._most:,} bytes, which "
-                "is more than the settings allow for its packed size; refused"
-            )
+                raise DataError(f"{path}: {what}, more than {gigabytes:g} GB; refused")
+            if is_packed and size > packed * ratio + FREE:
+                raise DataError(f"{path}: {what}, more than {ratio:g} times its own; refused")

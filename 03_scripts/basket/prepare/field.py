@@ -14,7 +14,18 @@ DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 DATE_FORMAT = "%m/%d/%Y"
 DATE = re.compile(r"[0-9]{1,2}/[0-9]{1,2}/(19|20)[0-9]{2}")
 LONGEST_TEXT = 32_000  # UTF-16 units, as a spreadsheet counts: its cell holds 32,767
+MASK = "***"
+# Texts with letters that are no names: what stands for no value, and numbers in rarer forms.
+NAMELESS = re.compile(
+    r"N/?A|NaN|nan|NaT|NULL|null|None|[Tt]rue|[Ff]alse|TRUE|FALSE|[+-]?inf|"
+    r"[+-]?(0[xX][0-9a-fA-F]+|[0-9][0-9.,]*[eE][+-]?[0-9]+)"
+)
 UTF8 = r"[\xc2-\xdf][\x80-\xbf]|[\xe1-\xec][\x80-\xbf]{2}"  # characters that are not ASCII
+
+
+def masked(value: str) -> str:
+    """Hide what may be a person's name, wherever it stands: what has letters (D-14)."""
+    return MASK if any(map(str.isalpha, value)) and not NAMELESS.fullmatch(value) else value
 
 
 def plain(column: Column | None) -> str:
@@ -81,7 +92,7 @@ def _damaged(text: str) -> str | None:
     return None
 
 
-def problem(column: Column, value: str, masked: Callable = str) -> str | None:  # noqa: PLR0911
+def problem(column: Column, value: str, masked: Callable = masked) -> str | None:  # noqa: PLR0911
     """Say what is wrong with a value, or None; `masked` hides what nobody may read."""
     found = f"found {masked(value)[:40]!r}"
     if any("\udc80" <= character <= "\udcff" for character in value):

@@ -18,6 +18,7 @@ from basket.project.errors import DataError
 SLICE_BYTES = 4 * 2**20  # what is parsed of it stays in the processor's cache
 LONGEST_HEADER = 64 * 1024  # bytes
 LONGEST_LINE = 64 * 2**20  # bytes; what has none is no text of lines
+MOST_IN_MEMORY = 10**9  # bytes of a file that is read in one piece: products, customers
 BOM = b"\xef\xbb\xbf"
 GZIPPED = ""  # the member that a gzip file holds: it has no name
 # What a damaged archive or file raises when it is read; RuntimeError includes NotImplementedError.
@@ -92,8 +93,13 @@ class RawFile:
         return found.hexdigest()
 
     def whole(self) -> bytes:
-        """Return the file as received; no BOM."""
-        return b"".join(self._pieces(SLICE_BYTES))
+        """Return the file as received; no BOM. Raises DataError where that is too much."""
+        if self.size > MOST_IN_MEMORY:
+            raise DataError(
+                f"{self.name}: found {self.size:,} bytes, expected at most {MOST_IN_MEMORY:,}: it "
+                "is read in one piece"
+            )
+        return b"".join(self._received(SLICE_BYTES))
 
     def _received(self, size: int) -> Iterator[bytes]:
         rest = b""
@@ -113,17 +119,28 @@ class RawFile:
             yield rest
 
     def _pieces(self, size: int) -> Iterator[bytes]:
-        """Yield the file in pieces of up to `size` bytes, wherever a line ends; no BOM."""
+        """Yield the file in pieces of up to `size` bytes, wherever a line ends; no BOM.
+
+        Raises DataError at its end when it has another size than it had, or than its archive says.
+        """
+        read = 0
         try:
             with self.open() as file:
-                yield file.read(size).removeprefix(BOM)
-                while piece := file.read(size):
-                    yield piece
+                while (piece := file.read(size)) and read <= self.size:
+                    yield piece if read else piece.removeprefix(BOM)
+                    read += len(piece)
         except UNREADABLE as error:
             raise DataError(
                 f"{self.path.name}: {self.name} cannot be unpacked or read ({error}); "
                 "expected a whole file, get it again"
             ) from None
+        if read != self.size:
+            more = "more than " if read > self.size else ""
+            raise DataError(
+                f"{self.path.name}: {self.name}: found {more}{min(read, self.size):,} bytes, "
+                f"expected {self.size:,}: the file has changed meanwhile, or its archive says so "
+                "wrongly; wait until it is complete, or get it again"
+            )
 
     def header(self) -> list[str]:
         """Return the column names in the first line. Raises DataError when there is none."""

@@ -88,16 +88,31 @@ class RawData:
 
     def hashes(self) -> dict[str, dict]:
         """Return bytes and sha256 of each file on disk, by its place in the folder."""
-        found = {}
-        for path in {file.path for file in self.files.values()}:
-            place = RawFile(path.name, path, (), 0).place(self.root)
-            found[place] = {"bytes": path.stat().st_size, "sha256": file_hash(path)}
-        return dict(sorted(found.items()))
+        return {
+            place: {"bytes": path.stat().st_size, "sha256": file_hash(path)}
+            for place, path in self._paths()
+        }
+
+    def states(self) -> dict[str, tuple]:
+        """Return which file each one on disk is, its size and when it changed, by its place."""
+        return {place: _state(path) for place, path in self._paths()}
+
+    def _paths(self) -> list[tuple[str, Path]]:
+        paths = {file.path for file in self.files.values()}
+        return sorted((RawFile(path.name, path, (), 0).place(self.root), path) for path in paths)
+
+
+def _state(path: Path) -> tuple | None:
+    try:
+        now = path.stat()
+    except OSError:  # taken away
+        return None
+    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
 
 
 def has_data(folder: Path) -> bool:
     """Return whether a folder contains anything but notes for people and hidden files."""
-    return any(path.is_file() and is_data(path) for path in folder.rglob("*"))
+    return any(is_data(path) and not path.is_dir() for path in folder.rglob("*"))
 
 
 def find(data: Path, limits: Limits) -> RawData:

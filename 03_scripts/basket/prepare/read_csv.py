@@ -35,7 +35,6 @@ from basket.project.errors import DataError
 LENIENT = (b" ", b"\t", b"x", b"X")  # pyarrow reads " 7" as 7 and 0x1F as 31
 MANY_BAD_ROWS = 1000  # beyond these, reading stops when the allowed share cannot be met any more
 MUCH = 0.1  # so many bad rows are no damage: the file is written in another way
-MASK = "***"
 
 
 @dataclass(frozen=True)
@@ -206,15 +205,26 @@ class Reader:
     def shown(self, row: "Row") -> str:
         """Return the text of a row in the form to keep: without names of people, valid UTF-8."""
         text = row.text.rstrip("\r\n")
-        if self.file.people:
+        if not self._has_texts_where_they_belong(row.fields):
             text = ",".join(map(self._masked, row.fields or text.split(",")))
         return text.encode("utf-8", "replace").decode()[: field.LONGEST_TEXT]
 
+    def _has_texts_where_they_belong(self, fields: list[str]) -> bool:
+        """Whether a row is one of this file as far as its texts go, and these name nobody."""
+        if self.file.people or len(fields) != len(self.fields):
+            return False
+        pairs = zip(self.fields, fields, strict=True)
+        return all(
+            self._masked(value) == value or (column.type == "category" and not column.allowed)
+            for column, value in pairs
+        )
+
     def _masked(self, value: str) -> str:
-        """Hide what may be a person's name: in a shifted row it can be in any field (D-14)."""
-        if not self.file.people or not any(map(str.isalpha, value)):
+        """Hide what may be a person's name: a customer's row may be in any file, shifted (D-14)."""
+        if value in self.file.names or any(value in column.allowed for column in self.columns):
             return value
-        return value if any(value in column.allowed for column in self.columns) else MASK
+        is_name = self.file.people and any(map(str.isalpha, value))
+        return field.MASK if is_name else field.masked(value)
 
 
 @dataclass(frozen=True)
@@ -367,7 +377,7 @@ def read_departments(file: RawFile) -> pa.Table:
                 f"{len(rows[0])} fields; expected one row with as many names"
             )
         if rows[1][0] != header[1]:
-            found = f"found {rows[1][0][:40]!a} before the names"
+            found = f"found {field.masked(rows[1][0])[:40]!a} before the names"
             raise DataError(f"{file.name}, line 2: {found}; expected {header[1]}")
         rows = [header, *zip(rows[0][1:], rows[1][1:], strict=True)]
     expect_rows(file, len(rows) - 1)

@@ -2,10 +2,12 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from basket.prepare import spelling
+from basket.prepare.field import MASK, masked
 from basket.prepare.layouts import Form, files_not_read, forms
 from basket.prepare.raw_file import RawFile
 from basket.prepare.spelling import Spelling
@@ -224,13 +226,21 @@ def check_header(file: RawFile, may_be_wide: bool = False) -> None:
     extra = [name for name in found if name not in columns]
     if extra:
         nameless = NAMELESS if found[0] == extra[0] and _unnamed(found) else ""
+        name = shown(extra[:1]) or "(without a name)"
+        place = f", number {found.index(extra[0]) + 1} of {len(found)}" if name == MASK else ""
         raise DataError(
-            f"{file.name}: unexpected column {shown(extra[:1]) or '(without a name)'}; "
+            f"{file.name}: unexpected column {name}{place}; "
             f"expected only {', '.join(columns)}{nameless}"
         )
 
 
 def shown(names: Iterable[str]) -> str:
-    """Return names of columns as a message shows them: readable, and not too many."""
-    text = ", ".join(name if name.isprintable() else ascii(name) for name in names)
+    """Return names of columns as a message shows them: known ones, readable, and not too many.
+
+    A file without a header has a row in its place, which may be a person's.
+    """
+    known = {name for form in forms() for name in form.raw.columns}
+    told = [re.split(r"([;\t|])", name) for name in names]
+    told = ["".join(one if one in known else masked(one) for one in name) for name in told]
+    text = ", ".join(name if name.isprintable() else ascii(name) for name in told)
     return text if len(text) <= 120 else text[:120] + " …"

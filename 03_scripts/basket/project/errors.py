@@ -5,6 +5,16 @@ import shutil
 REPORT = "make report" if shutil.which("make") else "python -m basket report"  # as advice says it
 
 
+def visible(text: object) -> str:
+    """Return a text as a terminal may receive it: control characters are shown, not obeyed.
+
+    What a supplier wrote into a name could else colour, move or rename what the user sees.
+    """
+    return "".join(
+        sign if sign.isprintable() or sign == "\n" else ascii(sign)[1:-1] for sign in str(text)
+    )
+
+
 class BasketError(Exception):
     """A run that cannot go on, with a message a user can act on."""
 

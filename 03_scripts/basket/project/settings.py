@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from basket.project import dictionary
 from basket.project.flag import Flag
-from basket.project.yaml_file import read_yaml
+from basket.project.yaml_file import parse_yaml, read_yaml
 
 
 def _rising(values: list[float]) -> list[float]:
@@ -18,8 +18,9 @@ def _rising(values: list[float]) -> list[float]:
     return values
 
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, le=10**12, allow_inf_nan=False)]
+Count = Annotated[int, Field(gt=0, le=10**12)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Hours = Annotated[list[Annotated[int, Field(ge=0, le=23)]], Field(min_length=2, max_length=2)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
@@ -129,16 +130,19 @@ class WhatIf(Section):
     margin: Share
 
 
+SMALLEST_GROUP = 11  # no settings may publish smaller ones (D-58)
+
+
 class Privacy(Section):
     """What is too small to publish."""
 
-    smallest_group: Count
+    smallest_group: Annotated[Count, Field(ge=SMALLEST_GROUP)]
 
 
 class Generator(Section):
     """The generated default data set."""
 
-    seed: int
+    seed: Seed
     scale: Positive
 
 
@@ -209,7 +213,7 @@ class Settings(Section):
     what_if: WhatIf
     privacy: Privacy
     generator: Generator
-    seed: int
+    seed: Seed
     limits: Limits
     palette: Palette
 
@@ -292,3 +296,8 @@ class Settings(Section):
 def load_settings(path: Path) -> Settings:
     """Read and check a settings file; raise SettingsError that names the key at fault."""
     return read_yaml(path, Settings)
+
+
+def parse_settings(text: str, path: Path) -> Settings:
+    """Check the text of a settings file; raise SettingsError that names `path` and the key."""
+    return parse_yaml(text, path, Settings)

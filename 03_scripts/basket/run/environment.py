@@ -1,4 +1,8 @@
-"""Variables by which libraries use the machine well; they read them as they are loaded."""
+"""Variables by which libraries use the machine well, read as they are loaded; limits of memory."""
+
+import contextlib
+
+import psutil
 
 ENVIRONMENT = {
     # The parts have threads of their own; those of OpenBLAS would only wait, busily.
@@ -9,3 +13,17 @@ ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": "33554432",  # the most that glibc takes
     "MALLOC_TRIM_THRESHOLD_": "4000000000",
 }
+
+
+def limit_memory(share: float, process: int = 0) -> bool:
+    """Limit the memory of a process, by default this one; return whether the system can: Linux."""
+    try:
+        from resource import RLIM_INFINITY, RLIMIT_DATA, getrlimit, prlimit
+    except ImportError:
+        return False
+    memory = int(psutil.virtual_memory().total * share)
+    most = getrlimit(RLIMIT_DATA)[1]
+    allowed = memory if most == RLIM_INFINITY else min(memory, most)
+    with contextlib.suppress(ProcessLookupError):
+        prlimit(process, RLIMIT_DATA, (allowed, most))
+    return True

@@ -27,6 +27,7 @@ from basket.run.kernel import Kernel
 
 PEOPLE_ERRORS = ("BasketError", "DataError", "SettingsError")
 MEMORY_ADVICE = " (a notebook may use memory_share of the memory; fewer lines_per_part need less)"
+STOPPED = "the kernel was stopped, by a signal or a debugger, and did not answer any more"
 DIED = "the kernel died; it was killed or ran out of memory"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 IN_CELL = re.compile(r"(?m)^(?:Cell )?In ?\[\d+\], line (\d+)")  # frames of IPython's traceback
@@ -69,7 +70,8 @@ def execute(source: Path, target: Path, parameters: dict, timeout: int, kernel: 
     except RuntimeError as error:  # what jupyter_client raises when a kernel does not start
         reason = f": did not start: {error}" if kernel.is_alive else f": {_death(kernel)}"
     except CellTimeoutError:
-        reason = f": ran longer than {timeout} s (cell_timeout_seconds in settings.yml)"
+        limit = f"ran longer than {timeout} s (cell_timeout_seconds in settings.yml)"
+        reason = f": {STOPPED if kernel.is_stopped else limit}"
     started = [cell for cell in code if cell.metadata.papermill.get("start_time")]
     if not started:
         raise BasketError(f"{source.stem}{reason}")
@@ -79,7 +81,9 @@ def execute(source: Path, target: Path, parameters: dict, timeout: int, kernel: 
 
 
 def _death(kernel: Kernel) -> str:
-    """Say why a kernel died: its own last words, or that it had none."""
+    """Say why a kernel is lost: stopped, or dead with last words or without."""
+    if kernel.is_stopped:
+        return STOPPED
     words = kernel.last_words
     return f"the kernel died: {words}" if words else DIED + MEMORY_ADVICE
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psutil
 import zmq
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
@@ -19,6 +20,7 @@ from jupyter_core.utils import run_sync
 from traitlets import Unicode
 
 from basket.project.folders import Inputs
+from basket.run.environment import limit_memory
 from basket.run.lock import runtime_folder
 
 LOADED = {  # by each kernel before its first cell, with all that these import
@@ -69,13 +71,13 @@ class Kernel:
         self,
         notebook: Path,
         building: Path | None = None,
-        memory: int | None = None,
+        memory_share: float | None = None,
         prefix: str = "basket-",
     ):
         """Start it without waiting until it is ready.
 
-        Its stage leaves what the run will publish in `building`. `memory` limits its bytes, and
-        `prefix` begins the name of its private folder.
+        Its stage leaves what the run will publish in `building`. It may use `memory_share` of the
+        machine's memory, and `prefix` begins the name of its private folder.
         """
         self.building = building
         self._own = TemporaryDirectory(
@@ -95,19 +97,15 @@ class Kernel:
                 cwd=str(notebook.parent), env=os.environ | handed_on | private, stderr=said
             )
         self._process = self.manager.provisioner.process
-        self.is_limited = bool(memory) and self._limit(memory)
+        if memory_share:
+            limit_memory(memory_share, self._process.pid)
 
-    def _limit(self, memory: int) -> bool:
-        """Limit the memory of its data; return whether the system can: Linux."""
-        try:
-            from resource import RLIM_INFINITY, RLIMIT_DATA, getrlimit, prlimit
-        except ImportError:
-            return False
-        most = getrlimit(RLIMIT_DATA)[1]
-        allowed = memory if most == RLIM_INFINITY else min(memory, most)
-        with contextlib.suppress(ProcessLookupError):
-            prlimit(self._process.pid, RLIMIT_DATA, (allowed, most))
-        return True
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody has stopped its process, which neither works nor ends."""
+        with contextlib.suppress(psutil.Error):
+            return psutil.Process(self._process.pid).status() == psutil.STATUS_STOPPED
+        return False
 
     @property
     def is_alive(self) -> bool:

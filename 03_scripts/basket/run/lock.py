@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from basket.project.folders import Folders
-from basket.tables.publish import building_folder, locked
+from basket.tables.publish import LOCK, building_folder, locked
 
 LONGEST_FOLDER = 60  # bytes; a socket's path has 103 on a Mac, of which its own name takes 40
 
@@ -37,6 +37,22 @@ def runtime_prefix(folders: Folders) -> str:
     """Return how the names of a run's private folders in the temp directory begin."""
     place = str(folders.prepared.resolve()).encode()
     return f"basket-{hashlib.sha256(place).hexdigest()[:12]}-"
+
+
+def clean(folders: Folders) -> None:
+    """Remove all that runs have built, unless one is at work; the lock itself stays."""
+    with only_run(folders):
+        analysis = ("manifest.json", folders.findings.name, folders.run_facts.name)
+        built = [
+            *(path for path in folders.prepared.iterdir() if path.name != LOCK),
+            *(folders.notebooks, folders.visualizations, folders.tables, folders.report),
+            *(folders.analysis / name for name in analysis),
+        ]
+        for path in built:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def sweep(folders: Folders) -> None:

@@ -1,7 +1,9 @@
 """A run and its facts: what the report may say of it, and the manifest of what went in and out."""
 
 import csv
+import json
 import platform
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,13 +14,25 @@ from pathlib import Path
 
 from basket.prepare.raw_files import RawData
 from basket.project import git
+from basket.project.errors import BasketError
 from basket.project.files import SIDECAR, file_hash, read_json, write_json
 from basket.project.folders import ROOT, Folders, Inputs
 from basket.project.settings import Settings
 from basket.project.stages import done_file, graph, read_record
 
 NO_RESULT_DEPENDS_ON = {"threads", "memory_share", "cell_timeout_seconds"}  # of the limits
+RECENT = 60  # seconds: clocks of drives differ, and some count in seconds
 PACKAGES = ("pandas", "numpy", "pyarrow", "scipy", "matplotlib", "seaborn", "openpyxl", "papermill")
+
+
+def effective(settings: Settings, only: set[str] | None = None) -> dict:
+    """Return the settings that a result depends on: all, or `only` some of their sections."""
+    return settings.model_dump(include=only, exclude={"limits": NO_RESULT_DEPENDS_ON})
+
+
+def settings_hash(settings: Settings) -> str:
+    """Return the sha256 of all settings that a result depends on."""
+    return sha256(json.dumps(effective(settings), sort_keys=True).encode()).hexdigest()
 
 
 @dataclass
@@ -38,10 +52,36 @@ class Run:
         """The folders that receive what is built."""
         return Folders(self.inputs.out)
 
-    @cached_property
+    @property
     def received(self) -> dict[str, dict]:
         """Bytes and sha256 of each raw file, by name."""
-        return self.data.hashes()
+        return self._received[0]
+
+    @cached_property
+    def _received(self) -> tuple[dict[str, dict], dict[str, tuple], bool]:
+        """What the raw files were before they were read, their state, and if it was a fresh one.
+
+        A file that changed lately may change again and bear the same time: its hash will tell.
+        """
+        states = self.data.states()  # before: what changes while it is hashed is seen, too
+        lately = (time.time() - RECENT) * 10**9
+        return self.data.hashes(), states, any(state[-1] > lately for state in states.values())
+
+    def require_same_data(self, record: dict) -> None:
+        """Raise BasketError unless the raw files still are those whose hashes were taken.
+
+        `record` is that of stage 01, which has looked for its files itself.
+        """
+        hashes, states, is_fresh = self._received
+        now, facts = self.data.states(), json.loads(json.dumps(self.data.facts))
+        is_same = now == states and record.get("facts", facts) == facts
+        if is_same and (not is_fresh or self.data.hashes() == hashes):
+            return
+        changed = [name for name, state in now.items() if state != states[name]]
+        raise BasketError(
+            f"{changed[0] if changed else self.data.root}: has changed while it was read, so that "
+            "nobody could say which data was analysed; wait until it is complete, then run again"
+        )
 
 
 def run_facts(run: Run) -> dict:
@@ -51,6 +91,7 @@ def run_facts(run: Run) -> dict:
     own = f"{shop and shop.name}: ask the shop before you pass it on."
     return {
         "rules": run.rules,
+        "settings_sha256": settings_hash(run.settings),
         "version": git.version(),
         "commit": git.commit(),
         "dirty": git.is_dirty(),
@@ -126,10 +167,7 @@ def _made(run: Run) -> dict:
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "lock_sha256": file_hash(ROOT / "requirements.lock"),
-        "parameters": {
-            "rules": run.rules,
-            "settings": run.settings.model_dump(exclude={"limits": NO_RESULT_DEPENDS_ON}),
-        },
+        "parameters": {"rules": run.rules, "settings": effective(run.settings)},
         "received": {row["table"]: row["rows_in"] for row in received},
         "quarantined": {row["table"]: row["rows_quarantined"] for row in received},
         "tables": {

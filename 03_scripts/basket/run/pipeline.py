@@ -13,18 +13,16 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-import psutil
-
 from basket.analysis import questions
 from basket.prepare import raw_files
 from basket.project import git
-from basket.project.errors import BasketError
+from basket.project.errors import BasketError, visible
 from basket.project.files import file_hash, read_json, write_json
 from basket.project.folders import ORIGINAL_DATA, ROOT, SCRIPTS, Folders, Inputs
 from basket.project.settings import Settings, load_settings
-from basket.project.stages import Step, done_file, graph, usage_file
+from basket.project.stages import Step, done_file, graph, record_file, usage_file
 from basket.run import manifest, up_to_date
-from basket.run.environment import ENVIRONMENT
+from basket.run.environment import ENVIRONMENT, limit_memory
 from basket.run.lock import only_run, runtime_prefix
 from basket.run.manifest import Run
 from basket.run.up_to_date import executed
@@ -48,10 +46,13 @@ def report(
     settings = load_settings(settings_file)
     questions.require_known(settings.flags, settings_file)
     folders = Folders(out.resolve() if out else ROOT)
+    if not limit_memory(settings.limits.memory_share):
+        _say("memory_share has no effect: this system cannot limit the memory of a program")
     with only_run(folders):
         if scheduler:
             _say(cluster.check(scheduler))
         data = (data or _default_data(folders, settings, scale)).resolve()
+        _require_apart(folders, data)
         found = raw_files.find(data, settings.limits)
         if not found.synthetic:
             _say(f"{found.root}: {found.listed()}")
@@ -71,6 +72,21 @@ def report(
         finally:  # all stages are published: the manifest says so, whatever pages are lacking
             manifest.write_manifest(run)
     return folders.report
+
+
+def _require_apart(folders: Folders, data: Path) -> None:
+    """Refuse data among what a run replaces, and results among what it reads."""
+    if data.is_dir() and folders.out.is_relative_to(data):
+        raise BasketError(
+            f"{data}: OUT, {folders.out}, lies within DATA, where results would be taken for data; "
+            "name a folder of the data alone, or another OUT"
+        )
+    for built in (folders.prepared, folders.analysis, folders.client):
+        if data.is_relative_to(built) and not data.is_relative_to(folders.generated):
+            raise BasketError(
+                f"{data}: DATA lies within {built}, which a run replaces; move it, or name another "
+                "OUT"
+            )
 
 
 def _default_data(folders: Folders, settings: Settings, scale: float | None) -> Path:
@@ -173,6 +189,9 @@ def _run_stage(run: Run, step: Step, kernels: "Kernels") -> None:
         kernels.start_ahead(dict(pairwise(graph())).get(stage))
         with progress.bar(kernel.building, stage):
             execute(source, target, {"rules": run.rules}, timeout, kernel)
+        if "raw files" in step.takes:
+            record = kernel.building / record_file(run.folders, stage).name
+            run.require_same_data(read_json(record, {}))
         publish(run.folders, step, kernel.building)
     up_to_date.note_done(run, step, before)
     run.seconds[stage] = time.perf_counter() - begun
@@ -189,7 +208,6 @@ class Kernels:
     def __init__(self, run: Run):
         """Start none yet."""
         self._run = run
-        self._is_told = False
         self._waiting = None  # stage, hash of the code that it loads, kernel
 
     def close(self) -> None:
@@ -218,12 +236,7 @@ class Kernels:
 
         folders, share = self._run.folders, self._run.settings.limits.memory_share
         building = building_folder(folders) / stage / uuid.uuid4().hex
-        memory = int(psutil.virtual_memory().total * share)
-        kernel = Kernel(SCRIPTS / f"{stage}.ipynb", building, memory, runtime_prefix(folders))
-        if not (kernel.is_limited or self._is_told):
-            _say("memory_share has no effect: this system cannot limit the memory of a notebook")
-            self._is_told = True
-        return kernel
+        return Kernel(SCRIPTS / f"{stage}.ipynb", building, share, runtime_prefix(folders))
 
 
 def _render(folders: Folders, stage: str) -> None:
@@ -290,4 +303,4 @@ def _told(error: Exception) -> str:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(visible(text), file=sys.stderr, flush=True)

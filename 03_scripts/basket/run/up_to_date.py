@@ -14,7 +14,7 @@ from basket.prepare import layouts
 from basket.project.files import file_hash, read_json, write_json
 from basket.project.folders import ROOT, SCRIPTS, Folders
 from basket.project.stages import Step, done_file, graph, record_file
-from basket.run.manifest import NO_RESULT_DEPENDS_ON, Run, run_facts
+from basket.run.manifest import Run, effective, run_facts
 from basket.tables.publish import place_of
 
 SHARED_CODE = [
@@ -90,9 +90,7 @@ def parts_of(run: Run, step: Step) -> dict[str, str]:
     content = {
         "stage": step.stage,
         "rules": run.rules,
-        "settings": run.settings.model_dump(
-            include=SETTINGS_OF.get(step.stage), exclude={"limits": NO_RESULT_DEPENDS_ON}
-        ),
+        "settings": effective(run.settings, SETTINGS_OF.get(step.stage)),
         "code": code_hash(step.stage),
         "python": sys.version_info[:2],
         "inputs": {

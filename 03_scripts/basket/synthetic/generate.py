@@ -6,6 +6,7 @@ scale, seed and effects give the same bytes, whatever the number of threads.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -16,12 +17,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from basket.project.errors import DataError
 from basket.synthetic.by_id import CUSTOMERS_IN_BLOCK, position
 from basket.synthetic.catalogue import all_products, write_departments, write_products
 from basket.synthetic.people import attributes, fabricate_customers, states
 from basket.synthetic.shopping import NO_GAP, Shoppers, Shopping, real, shop
 
 MARKER = "SYNTHETIC_DATA.json"
+FILES = tuple(f"{n}.csv" for n in ("products", "departments", "customers", "orders"))
+FILES += ("orders_products_prior.csv",)
 CUSTOMERS_IN_CHUNK = 2_048  # are generated together, with a random stream of their own
 ORDERS_IN_SLICE = 50_000  # orders whose lines are written together
 ROWS_IN_SLICE = 400_000  # of orders.csv and customers.csv
@@ -64,17 +68,19 @@ def generate(
     effects: Effects | str = "real",
     threads: int = 2,
 ) -> None:
-    """Write the five raw files into `folder`, and `SYNTHETIC_DATA.json` last.
+    """Write the five raw files into `folder`; `SYNTHETIC_DATA.json` tells of them last.
 
     `scale` 1 is 206,209 customers, 3.42 million orders and 32.4 million prior lines; the catalogue
-    of products is whole at every scale. `effects` is "real", "none" or an `Effects`.
+    of products is whole at every scale. `effects` is "real", "none" or an `Effects`. Raises
+    DataError where the folder has such files that were not generated.
     """
     effects = NAMED_EFFECTS[effects] if isinstance(effects, str) else effects
     customers = round(CUSTOMERS_IN_BLOCK * scale)
     if customers < 1:
         raise ValueError(f"scale {scale} gives no customer; use at least {1 / CUSTOMERS_IN_BLOCK}")
+    _require_own(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARKER).unlink(missing_ok=True)
+    (folder / MARKER).write_text('{"synthetic": true}\n', encoding="utf-8")  # also of a part of it
     rows = {
         "products": write_products(folder / "products.csv"),
         "departments": write_departments(folder / "departments.csv"),
@@ -87,6 +93,16 @@ def generate(
     facts = {"synthetic": True, "scale": scale, "seed": seed}
     facts |= {"effects": name or asdict(effects), "rows": rows}
     (folder / MARKER).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8", newline="\n")
+
+
+def _require_own(folder: Path) -> None:
+    """Raise DataError where a file that would be overwritten is not of the generator's making."""
+    for name in FILES:
+        if os.path.lexists(folder / name) and not (folder / MARKER).is_file():
+            raise DataError(
+                f"{folder / name}: is there and was not generated; it stays as it is: name another "
+                "folder"
+            )
 
 
 # Customers, orders and lines

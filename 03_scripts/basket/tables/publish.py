@@ -23,14 +23,17 @@ except ImportError:  # Windows
     flock = None
 
 TAKEN = "taken"  # by another run
+LOCK = ".lock"
 
 
 @contextlib.contextmanager
 def locked(folders: Folders) -> Iterator[None]:
     """Hold the lock of a folder; raise BasketError where it is held, or nothing can be written."""
-    path = folders.prepared / ".lock"
+    path = folders.prepared / LOCK
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        folders.prepared.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(PermissionError):  # somebody else's folder
+            folders.prepared.chmod(0o700)  # it has a row for each customer
         file = path.open("a+")
     except OSError as error:
         raise BasketError(

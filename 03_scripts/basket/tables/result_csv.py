@@ -1,4 +1,8 @@
-"""Result tables as text: the one way in which numbers are written, and read again."""
+"""Result tables as text: the one way in which numbers are written, and read again.
+
+A spreadsheet takes a text that begins with one of `= + - @` or a tab for a formula, and a product
+may be called like one. Such a text is written after an apostrophe, which readers take off again.
+"""
 
 import re
 from pathlib import Path
@@ -8,16 +12,30 @@ import pandas as pd
 from basket.project.dictionary import result_column
 from basket.project.errors import REPORT, BasketError
 
+FORMULA_LIKE = re.compile("'*[-=+@\t]")
+
+
+def guarded(text: object) -> object:
+    """Return a text that no spreadsheet calculates; anything else as it is."""
+    return f"'{text}" if isinstance(text, str) and FORMULA_LIKE.match(text) else text
+
+
+def unguarded(text: str) -> str:
+    """Return the text of which `guarded` made this one."""
+    return text[1:] if text.startswith("'") and FORMULA_LIKE.match(text) else text
+
 
 def to_csv(table: pd.DataFrame) -> str:
     """Write a result table as text: money two decimals, other fractions six, missing left empty.
 
-    A carriage return in a name becomes a line break: unquoted, it would end the row. Raises
-    BasketError for a column that the dictionary does not describe.
+    Texts are `guarded`. A carriage return in a name becomes a line break: unquoted, it would end
+    the row. Raises BasketError for a column that the dictionary does not describe.
     """
     shown = table.copy()
     for name in shown.columns:
         decimals = result_column(name).decimals
+        if result_column(name).is_text:
+            shown[name] = shown[name].astype(object).map(guarded)
         if pd.api.types.is_float_dtype(shown[name]):
             shown[name] = [
                 "" if pd.isna(value) else f"{round(value, decimals) + 0.0:.{decimals}f}"
@@ -40,7 +58,9 @@ def read_csv(path: Path) -> pd.DataFrame:
     table = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8")
     try:
         return table.apply(
-            lambda column: column if result_column(column.name).is_text else _as_numbers(column)
+            lambda column: (
+                column.map(unguarded) if result_column(column.name).is_text else _as_numbers(column)
+            )
         )
     except ValueError as error:
         raise BasketError(f"{path}: {error}; run `{REPORT}` again") from None

@@ -59,7 +59,7 @@ INDENT = 9  # pixels
 ROW_PADDING = 3  # points
 SAFE = 0.98  # programs measure text a little differently
 
-STARTS_A_FORMULA = ("=", "+", "-", "@", "\t")
+STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\n", "\r")
 
 
 @dataclass
@@ -141,8 +141,8 @@ class Page:
         self._open(title)
 
     def _open(self, title: str) -> None:
-        self.sheet["A1"] = clean_text(title)
         self.sheet["A1"].style = "Heading 1"
+        self._put(1, 1, clean_text(title))
         self.set_height(1, 32)
         self.row = 2
         if self.name != TITLE:
@@ -175,13 +175,18 @@ class Page:
     ) -> Cell:
         """Write a value as text or number, never as a formula."""
         value = plain(value)
-        cell = self.sheet.cell(row, column, value)
-        if isinstance(value, str) and value.startswith(STARTS_A_FORMULA):
-            cell.data_type, cell.quotePrefix = "s", True
-        elif is_number(value):
+        cell = self._put(row, column, value)
+        if is_number(value):
             cell.number_format = number_format or number_format_of(value)
         cell.font = font or self.look.font()
         cell.alignment = align or Alignment(vertical="top")
+        return cell
+
+    def _put(self, row: int, column: int, value) -> Cell:
+        """Put a value into a cell, which keeps its style; a text stays one, however it begins."""
+        cell = self.sheet.cell(row, column, value)
+        if isinstance(value, str) and value.startswith(STARTS_A_FORMULA):
+            cell.data_type, cell.quotePrefix = "s", True
         return cell
 
     def formula(self, row: int, column: int, formula: str, result, number_format: str = "") -> Cell:
@@ -259,7 +264,7 @@ class Page:
         """Write a heading."""
         for column in range(1, len(self.widths) + 1):
             self.sheet.cell(self.row, column).style = "Heading 2"
-        self.sheet.cell(self.row, 1, clean_text(text))
+        self._put(self.row, 1, clean_text(text))
         self.set_height(self.row, 22)
         self.keep(self.row, self.row + 5)
         self.row += 1

@@ -90,6 +90,7 @@ def _data(facts: dict) -> Notes:
             "course rules repeat what published analyses print."
         ),
         "Data sha256": facts["data"]["sha256"],
+        "Settings sha256": facts["settings_sha256"],
         "Version, commit": f"{facts['version']}, {commit}",
         "Versions": versions or NOTHING,
     }
