@@ -80,7 +80,7 @@ def generate(
         raise ValueError(f"scale {scale} gives no customer; use at least {1 / CUSTOMERS_IN_BLOCK}")
     _require_own(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARKER).write_text('{"synthetic": true}\n', encoding="utf-8")  # also of a part of it
+    (folder / MARKER).write_text('{"synthetic": true}\n', encoding="utf-8", newline="\n")
     rows = {
         "products": write_products(folder / "products.csv"),
         "departments": write_departments(folder / "departments.csv"),

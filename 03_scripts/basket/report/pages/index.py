@@ -67,8 +67,13 @@ def write_index(folders: Folders, settings: Settings) -> Path:
 
 def _warning(folders: Folders) -> str:
     """Say that histories are incomplete, where stage 05 has found it."""
-    table = folders.tables / "completeness.csv"
-    return completeness.warning(read_csv(table)) if table.is_file() else ""
+    return "".join(completeness.warning(table) for table in _completeness(folders).values())
+
+
+def _completeness(folders: Folders) -> dict[str, pd.DataFrame]:
+    """Read the table completeness, by its name, if this run has got so far."""
+    path = folders.tables / "completeness.csv"
+    return {"completeness": read_csv(path)} if path.is_file() else {}
 
 
 # ---- the story --------------------------------------------------------------------------------
@@ -107,7 +112,7 @@ def _story(folders: Folders, settings: Settings, findings: list[dict], figures: 
         )
     return {
         "thought": governing_thought(findings, levers),
-        "caveat": caveat(findings),
+        "caveat": caveat(findings, _completeness(folders)),
         "actions": actions,
         "further": spare,
         "leave": [finding["action"] for finding in to_leave(findings)[:MOST_ACTIONS]],
