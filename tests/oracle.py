@@ -415,6 +415,21 @@ SELECT
 FROM population_orders
 JOIN customer_labels USING (user_id)
 GROUP BY population, attribute, label;
+
+-- One row per population, attribute and label: the most of orders, lines, spend that one has.
+CREATE TEMP TABLE group_largest AS
+WITH own AS (
+    SELECT population, attribute, label, user_id,
+           count(*) AS orders, sum(lines) AS lines, sum(spend_cents) AS cents
+    FROM population_orders
+    JOIN customer_labels USING (user_id)
+    GROUP BY ALL
+)
+SELECT population, attribute, label,
+       greatest(max(orders) / sum(orders), max(lines) / sum(lines),
+                max(cents) / nullif(sum(cents), 0)) AS largest_share
+FROM own
+GROUP BY population, attribute, label;
 """
 
 # --- the result tables ---------------------------------------------------------------------------
@@ -505,8 +520,10 @@ RESULTS = {
            lines / orders                              AS mean_lines_per_order,
            spend_cents / 100 / nullif(priced_lines, 0) AS mean_item_price,
            median_gap_days                             AS median_days_between_orders,
-           reordered_lines / lines                     AS reorder_rate
+           reordered_lines / lines                     AS reorder_rate,
+           CASE WHEN population = 'active' THEN largest_share END AS largest_share
     FROM group_totals
+    JOIN group_largest USING (population, attribute, label)
     WHERE attribute <> 'exclusion_flag'
     ORDER BY population, "grouping", "group"
     """,

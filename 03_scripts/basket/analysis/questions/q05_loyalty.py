@@ -198,7 +198,7 @@ def commonest_gap(table: pd.DataFrame) -> pd.Series:
         raise TooLittleData("No active customer is known to have come back.")
     sooner = table["orders"].iloc[:-1]
     if not sooner.any():
-        raise TooLittleData(f"Every gap between orders is {WALL} days or more.")
+        raise TooLittleData("Every gap between orders is as long as a gap can be in this data.")
     return table.loc[sooner.idxmax()]
 
 

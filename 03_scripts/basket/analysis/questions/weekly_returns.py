@@ -167,7 +167,7 @@ def _followed(tables: dict) -> pd.DataFrame:
     if table.empty:
         raise TooLittleData("No active customer is known to have come back.")
     if not table["gaps_ended"].any():
-        raise TooLittleData(f"Every gap between orders is {WALL} days or more.")
+        raise TooLittleData("Every gap between orders is as long as a gap can be in this data.")
     return table
 
 

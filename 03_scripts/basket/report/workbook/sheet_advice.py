@@ -13,6 +13,7 @@ from basket.report.workbook.shown_findings import FigureLinks, basis, confidence
 from basket.report.workbook.values import NOTHING
 
 WIDTHS = (18.0, 42.0, 37.0, 29.0, 30.0, 12.5, 11.0, 14.0, 10.5)
+MOST_ANSWERS = 10  # in a table: as many as a page holds with long sentences
 CHANGE_MIND = {
     "high": "A run on other data whose interval leaves this verdict.",
     "medium": "An interval that crosses the threshold of its verdict, or other thresholds.",
@@ -59,14 +60,28 @@ def write_advice(
     for title in dict.fromkeys(question.part for question in QUESTIONS.values()):
         questions = [question for question in QUESTIONS.values() if question.part == title]
         page.section(f"{title} ({in_words(questions)})")
-        name = f"recommendations_{number_of(questions[0].id)}"
-        _write_part(page, name, questions, findings, levers, links)
-        page.space(10)
+        for some in in_tables(questions, findings):
+            name = f"recommendations_{number_of(some[0].id)}"
+            _write_part(page, name, some, findings, levers, links)
+            page.space(10)
     page.new_page()
     write_week(page, tables | published, book.settings)
     page.space(12)
     _write_trials(page, tables.get("trial_plan"))
     return page
+
+
+def in_tables(questions: list[Question], findings: list[dict]) -> list[list[Question]]:
+    """Divide questions into tables that a printed page holds, each question in one of them."""
+    tables, rows = [[]], 0
+    for question in questions:
+        more = max(1, sum(finding["question"] == question.id for finding in findings))
+        if tables[-1] and rows + more > MOST_ANSWERS:
+            tables.append([])
+            rows = 0
+        tables[-1].append(question)
+        rows += more
+    return tables
 
 
 def in_words(questions: list[Question]) -> str:
