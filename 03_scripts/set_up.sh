@@ -39,13 +39,13 @@ make_venv() {
 
 version() { "$1" -c 'import sys; print(sys.version)' 2>/dev/null; }
 
-# It takes a minute: say every ten seconds how far it is.
+# A lock names all packages: --no-deps. It takes a minute: say every ten seconds how far it is.
 install() {
     if command -v uv >/dev/null 2>&1; then
-        uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes "$@"
+        uv pip install --quiet --compile-bytecode --python .venv/bin/python --no-deps --require-hashes "$@"
         return
     fi
-    .venv/bin/python -m pip install --disable-pip-version-check --require-hashes "$@" >.venv/pip.log 2>&1 &
+    .venv/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes "$@" >.venv/pip.log 2>&1 &
     pip=$!
     while kill -0 "$pip" 2>/dev/null; do
         sleep 1
