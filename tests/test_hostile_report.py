@@ -177,7 +177,7 @@ def test_the_dictionary_describes_the_columns_of_the_result_tables_and_no_other(
 def test_every_page_forbids_scripts_and_holds_none(hostile):
     folders, *_ = hostile
     pages = list(folders.notebooks.glob("*.html"))
-    assert len(pages) == 7
+    assert len(pages) == 9
     for page in pages:
         text = page.read_text(encoding="utf-8")
         (policy,) = re.findall('http-equiv="Content-Security-Policy" content="([^"]*)"', text)
