@@ -58,6 +58,8 @@ def write_advice(
     page.space(6)
     for title in dict.fromkeys(question.part for question in QUESTIONS.values()):
         questions = [question for question in QUESTIONS.values() if question.part == title]
+        if questions[0] is not next(iter(QUESTIONS.values())):
+            page.new_page()
         page.section(f"{title} ({in_words(questions)})")
         name = f"recommendations_{number_of(questions[0].id)}"
         _write_part(page, name, questions, findings, levers, links)
