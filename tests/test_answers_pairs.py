@@ -384,7 +384,7 @@ def test_what_is_said_of_thresholds(case, settings):
 def test_the_figure_of_thresholds(settings):
     up, down = move("loyal_customer_above_orders", 40, 48, "Q6 loyalty", 81), LOYAL
     drawn = q12.labels_by_threshold(moves(down, up, SPENDER, LATER), settings)
-    assert drawn.title == "Moved by a fifth, 1 of 2 thresholds of labels changes a conclusion"
+    assert drawn.title == "Moved by a fifth, one threshold of labels changes a conclusion"
     assert drawn.alt == (
         "Bars by threshold; moving high spender from 10 dollars by a fifth relabels up to 36% of "
         "customers. Of the thresholds shown, 1 changes a conclusion."
@@ -396,7 +396,7 @@ def test_the_figure_of_thresholds(settings):
     assert drawn.data["share_relabelled"].tolist() == [0.365, 0.081]
     assert drawn.highlight == ("loyal customer above 40 orders (a conclusion changes)",)
     none = q12.labels_by_threshold(moves(SPENDER), settings)
-    assert none.title == "Moved by a fifth, none of 1 thresholds of labels changes a conclusion"
+    assert none.title == "Moved by a fifth, no threshold of labels changes a conclusion"
     assert none.highlight == ()
 
 

@@ -60,14 +60,14 @@ def reorders_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the reorder rate by loyalty, over all orders and over orders of the same numbers."""
     data, numbers = _at_both(tables, "reorder_rate", settings)
     all_orders, equal_orders = (
-        f"{100 * data[name].min():.0f}–{data[name].max():.0%}" for name in ("all orders", numbers)
+        f"{data[name].min():.0%} to {data[name].max():.0%}" for name in ("all orders", numbers)
     )
     return figure.columns(
         data,
         x="group",
         series=["all orders", numbers],
         name="habits_by_loyalty",
-        title=f"By loyalty the reorder rate spans {all_orders}; in {numbers}, {equal_orders}",
+        title=f"Reorder rates span {all_orders}; in {numbers}, {equal_orders}",
         subtitle=f"Share of order lines that are reorders, over all orders and in {numbers}, "
         "active customers",
         alt=f"Columns by loyalty group: the reorder rate spans {all_orders} over all orders "
@@ -85,14 +85,14 @@ def lines_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the lines of an order by loyalty, over all orders and over those of equal numbers."""
     data, numbers = _at_both(tables, "mean_lines_per_order", settings)
     all_orders, equal_orders = (
-        f"{data[name].min():.1f} to {data[name].max():.1f}" for name in ("all orders", numbers)
+        f"{data[name].min():.1f}–{data[name].max():.1f}" for name in ("all orders", numbers)
     )
     return figure.columns(
         data,
         x="group",
         series=["all orders", numbers],
         name="lines_by_loyalty",
-        title=f"An order holds {all_orders} lines by loyalty; in {numbers}, {equal_orders}",
+        title=f"By loyalty an order holds {all_orders} lines; in {numbers}, {equal_orders}",
         subtitle=f"Order lines of an order, over all orders and in {numbers}, active customers",
         alt=f"Columns by loyalty group: an order holds {all_orders} lines over all orders and "
         f"{equal_orders} in {numbers}.",

@@ -33,6 +33,7 @@ from basket.analysis.sensitivity import (
     thresholds,
 )
 from basket.analysis.totals import Counts
+from basket.analysis.words import number
 from basket.project.settings import Rules, Settings
 from basket.tables.stage import Stage
 
@@ -227,14 +228,14 @@ def labels_by_threshold(tables: dict, settings: Settings) -> figure.Figure:
     data["setting"] = [
         words[name] + " (a conclusion changes)" * (name in deciding) for name in data["setting"]
     ]
+    s = "s" * (len(deciding) > 1)
     said = "change a conclusion" if len(deciding) > 1 else "changes a conclusion"
     return figure.bars(
         data,
         x="setting",
         series=["share_relabelled"],
         name="sensitivity",
-        title=f"Moved by a fifth, {len(deciding) or 'none'} of {len(data)} thresholds of labels "
-        f"{said}",
+        title=f"Moved by a fifth, {number(len(deciding))} threshold{s} of labels {said}",
         highlight=changing,
         subtitle="Share of customers who get another label when a threshold moves by a fifth, "
         "whichever way changes more, all customers",

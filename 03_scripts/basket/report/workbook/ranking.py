@@ -44,17 +44,21 @@ def shown_levers(prizes: pd.DataFrame | None, habits: pd.DataFrame) -> pd.DataFr
     shown = prizes[~of_group | prizes["lever"].isin(list(known))].reset_index(drop=True)
     share = pd.to_numeric(shown["share_of_spend"], errors="coerce")  # all empty without prices
     shown = shown.assign(share_of_spend=share)
+    by_worth = shown.apply(worth, axis=1).sort_values(ascending=False, kind="stable").index
+    shown = shown.loc[by_worth].reset_index(drop=True)
     everybody = None if hidden.any() else people.sum()
     both = [known.get(lever, (everybody, None)) for lever in shown["lever"]]
     return shown.assign(customers=[one for one, _ in both], gap=[gap for _, gap in both])
 
 
 def lever_of(finding: dict, levers: pd.DataFrame) -> pd.Series | None:
-    """Return the lever that a finding's prize names; of a family of levers, the largest."""
+    """Return the lever that a finding's prize names, or the largest shown one of its family."""
     name = (finding.get("prize") or {}).get("lever")
     if not name or levers.empty:
         return None
-    rows = levers[(levers["lever"] == name) | levers["lever"].str.startswith(f"{name}, ")]
+    family = levers[levers["lever"].str.partition(", ")[0] == name.partition(", ")[0]]
+    own = family[family["lever"] == name]
+    rows = family if own.empty else own
     return None if rows.empty else rows.iloc[0]
 
 

@@ -59,6 +59,8 @@ def write_advice(
     page.space(6)
     for title in dict.fromkeys(question.part for question in QUESTIONS.values()):
         questions = [question for question in QUESTIONS.values() if question.part == title]
+        if questions[0] is not next(iter(QUESTIONS.values())):
+            page.new_page()
         page.section(f"{title} ({in_words(questions)})")
         for some in in_tables(questions, findings):
             name = f"recommendations_{number_of(some[0].id)}"

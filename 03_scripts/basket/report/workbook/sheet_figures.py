@@ -305,7 +305,7 @@ def _shade(page: Page, figure: ShownFigure, place: Place) -> None:
             if cell not in cells.values():
                 cell.number_format = "0.0%" if cell.value != 1 else "0%"
     for where in sorted(figure.undecided & set(cells)):
-        cells[where].fill = page.look.fill("grid")
+        cells[where].fill = page.look.fill("grid", 0.7)
     frame = page.look.side("contrast", "medium")
     for row, column in sorted(figure.framed & set(cells)):
         cell = cells[row, column]

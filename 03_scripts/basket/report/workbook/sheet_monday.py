@@ -28,7 +28,7 @@ from basket.report.workbook.shown_findings import FigureLinks, basis, confidence
 from basket.report.workbook.values import NOTHING
 
 # rank, action, finding, fact, action's basis, numbers, what if, figure
-WIDTHS = (4.0, 41.0, 38.0, 12.5, 11.0, *([10.5] * 6), 25.0, 12.0)
+WIDTHS = (4.0, 36.0, 48.5, 12.0, *([10.5] * 7), 23.0, 12.0)
 FACTS_COLUMN = 12  # label of what the formulas start from; the number stands beside it
 MOST_ACTIONS, MOST_LEFT = 3, 3
 LEADS = {
@@ -276,7 +276,7 @@ def _write_what_if(
     page.row, last = first, page.row
     _write_inputs(page, given)
     page.row = max(page.row, last)
-    page.space(6)
+    page.space(1)
     used = {one.name: one.value for one in given}
     _write_levers(page, [what_if.Lever(row, used, of_run) for _, row in levers.iterrows()], levers)
 

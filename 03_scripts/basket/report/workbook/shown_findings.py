@@ -69,8 +69,10 @@ def _withhold(finding: dict, settings: Settings) -> dict:
 
 
 def prize(finding: dict) -> str:
-    """Say what acting on a finding could touch."""
-    return finding["prize"]["what_if"] if finding["prize"] else NOTHING
+    """Say what acting on a finding could touch; nothing where its lever is not shown."""
+    if not finding["prize"] or ", " in (finding["prize"].get("lever") or ""):
+        return NOTHING
+    return finding["prize"]["what_if"]
 
 
 def confidence(finding: dict) -> str:
