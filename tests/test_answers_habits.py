@@ -393,8 +393,9 @@ def test_no_figure_is_drawn_of_incomplete_histories(settings, function):
 def test_a_prize_is_sized_by_its_own_lever():
     prizes = frame(
         "rank lever orders share_of_orders spend share_of_spend what_if",
-        (1, "sooner, Regular customer", 1_238, 0.069, 95_000.5, 0.071, "one day sooner"),
-        (2, "quiet windows", 117, 0.0065, 9_000.25, 0.0066, "10% more orders"),
+        (3, "sooner, New customer", 238, 0.019, 5_000.5, 0.011, "one day sooner"),
+        (2, "sooner, Regular customer", 1_238, 0.069, 95_000.5, 0.071, "one day sooner"),
+        (4, "quiet windows", 117, 0.0065, 9_000.25, 0.0066, "10% more orders"),
     )
     found = {
         "prize": {"lever": "quiet windows", "what_if": "before", "orders": 5, "spend": None},
@@ -403,8 +404,10 @@ def test_a_prize_is_sized_by_its_own_lever():
     }
     now = sized(found, prizes)
     assert now["prize"]["what_if"] == "10% more orders: 117 orders, 0.7% of all."
-    assert [now["prize"][name] for name in ("rank", "orders", "spend")] == [2, 117, 9_000.25]
+    assert [now["prize"][name] for name in ("rank", "orders", "spend")] == [4, 117, 9_000.25]
     assert now["evidence"] == ["quiet_windows", "prizes"]
     assert unexplained(now["prize"]["what_if"], now["numbers"]) == []
+    sooner = sized(found | {"prize": {"lever": "sooner"}}, prizes)["prize"]
+    assert (sooner["lever"], sooner["rank"]) == ("sooner, Regular customer", 2)
     assert sized(found | {"prize": None}, prizes)["prize"] is None
     assert sized(found | {"prize": {"lever": "other"}}, prizes)["prize"] == {"lever": "other"}

@@ -126,7 +126,7 @@ RETURNING = Finding(
     figure="days_between_orders",
     prize=Prize(
         what_if="7,538 orders came later than the customer's usual gap, 42% of all returns.",
-        lever="sooner, Regular customer",
+        lever="sooner",
         orders=7538,
     ),
     change_mind="Dates: they would show whether people keep to a weekday or to a gap.",

@@ -29,6 +29,7 @@ from basket.report.workbook import (
     plain_words,
     sheet_figures,
     sheet_record,
+    sheet_segments,
     sheet_week,
     values,
 )
@@ -1311,3 +1312,27 @@ def test_the_checker_rejects_a_finding_that_rests_on_no_cell(fresh):
 def test_contrast_is_that_of_wcag():
     assert math.isclose(rules.contrast((0, 0, 0), (255, 255, 255)), 21)
     assert 4.4 < rules.contrast((119, 119, 119), (255, 255, 255)) < 4.5
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        (0.3, "a reminder once 9 days have passed, with offers from the customer's own history"),
+        (0.1, "a reminder once 9 days have passed"),
+    ],
+)
+def test_a_segment_is_offered_its_own_history_where_that_hits_more_often(own, said):
+    offers = frame(
+        "source last_order precision",
+        [("own", "all", own), ("store", "all", 0.2), ("own", "order 5 to 9", 0.9)],
+    )
+    row = {"segment": "Weekly big shop", "median_gap_days": 9.0}
+    assert sheet_segments.what_to_try(row, [], offers) == f"{said}; against a control group."
+
+
+def test_a_gap_of_30_days_stands_for_all_that_are_longer():
+    assert [sheet_segments.in_days(gap) for gap in (7.5, 29, 30)] == [
+        "7.5 days",
+        "29 days",
+        "30 days or more",
+    ]

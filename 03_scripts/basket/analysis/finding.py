@@ -282,10 +282,16 @@ def require_histories(tables: dict[str, pd.DataFrame]) -> None:
 
 
 def sized(found: dict, prizes: pd.DataFrame) -> dict:
-    """Size the prize of a recorded finding by its lever, if the table prizes has it."""
+    """Size the prize of a recorded finding by its lever, if the table prizes has it.
+
+    Of a lever that has a row for each group, such as `sooner`, the group with the largest prize.
+    """
     lever = (found["prize"] or {}).get("lever")
-    if not lever or lever not in set(prizes["lever"]):
+    named = prizes["lever"]
+    family = prizes[(named == lever) | named.str.startswith(f"{lever}, ")].sort_values("rank")
+    if family.empty:
         return found
+    lever = family["lever"].iloc[0]
     seen = Evidence({"prizes": prizes})
     row = seen.row("prizes", lever=lever)
     cells = {name: row.cell(name, f"prize_{name}") if row.holds(name) else None for name in SIZES}
@@ -296,7 +302,9 @@ def sized(found: dict, prizes: pd.DataFrame) -> dict:
         f"{cells['share_of_orders']:.1%} of all"
     )
     return found | {
-        "prize": found["prize"] | cells | {"what_if": f"{what_if[0].upper()}{what_if[1:]}."},
+        "prize": found["prize"]
+        | cells
+        | {"lever": lever, "what_if": f"{what_if[0].upper()}{what_if[1:]}."},
         "numbers": found["numbers"] | seen.numbers,
         "evidence": [*found["evidence"], *seen.evidence],
     }

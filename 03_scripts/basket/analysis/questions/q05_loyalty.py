@@ -347,7 +347,7 @@ def returning(seen: Evidence, settings: Settings) -> Finding:
         prize=Prize(
             what_if=f"{later:,} orders came later than the customer's usual gap, "
             f"{share_later:.0%} of all returns.",
-            lever=f"{SOONER}, {settings.flags['loyalty_flag'].labels[1]}",
+            lever=SOONER,
             orders=later,
         ),
         confidence=_confidence(seen.tables["usual_gaps"], settings),

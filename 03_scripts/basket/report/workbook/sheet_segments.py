@@ -4,6 +4,7 @@ import pandas as pd
 
 from basket.analysis.finding import HYPOTHESIS, SYNTHETIC_DATA, is_invented
 from basket.analysis.privacy import PUBLISHED_POPULATION, SUPPRESSED
+from basket.analysis.questions.q05_loyalty import WALL
 from basket.project.origin import PEOPLE, PRICE
 from basket.project.settings import Settings
 from basket.report.workbook.page import Book, Page
@@ -191,7 +192,7 @@ def lines_about(row: dict, findings: list[dict], tables: dict[str, pd.DataFrame]
             f"{row['share_of_orders']:.1%} of orders, {_per_cent(row['share_of_spend'])} of spend"
         ),
         "Rhythm": (
-            f"an order every {row['median_gap_days']:g} days, {row['mean_lines_per_order']:.1f} "
+            f"an order every {in_days(row['median_gap_days'])}, {row['mean_lines_per_order']:.1f} "
             f"lines, {_dollars(row['mean_order_value'])}; {row['reorder_rate']:.0%} of lines are "
             "bought again"
         ),
@@ -229,14 +230,19 @@ def what_to_try(row: dict, findings: list[dict], offers: pd.DataFrame | None) ->
     ]
     if named:
         return " ".join(dict.fromkeys(named))
-    said = f"a reminder once {row['median_gap_days']:g} days have passed"
+    said = f"a reminder once {in_days(row['median_gap_days'])} have passed"
     if offers is not None and _own_history_wins(offers):
         said += ", with offers from the customer's own history"
     return f"{said}; against a control group."
 
 
+def in_days(gap) -> str:
+    """Say a gap in days; 30 stands for all that are longer (D-11)."""
+    return f"{gap:g} days{' or more' * (gap >= WALL)}"
+
+
 def _own_history_wins(offers: pd.DataFrame) -> bool:
-    whole = offers[offers["order_number"].astype("str") == "all"].set_index("source")["precision"]
+    whole = offers[offers["last_order"].astype("str") == "all"].set_index("source")["precision"]
     return {"own", "store"} <= set(whole.index) and whole["own"] > whole["store"]
 
 
