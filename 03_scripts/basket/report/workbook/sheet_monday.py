@@ -28,7 +28,7 @@ from basket.report.workbook.shown_findings import FigureLinks, basis, confidence
 from basket.report.workbook.values import NOTHING
 
 # rank, action, finding, fact, action's basis, numbers, what if, figure
-WIDTHS = (4.0, 36.0, 48.5, 12.0, *([10.5] * 7), 23.0, 12.0)
+WIDTHS = (4.0, 36.0, 48.5, 12.5, *([10.5] * 7), 22.5, 12.0)
 FACTS_COLUMN = 12  # label of what the formulas start from; the number stands beside it
 MOST_ACTIONS, MOST_LEFT = 3, 3
 LEADS = {
