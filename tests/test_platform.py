@@ -115,7 +115,10 @@ def test_a_kernel_that_dies_as_it_starts_says_why(tmp_path, monkeypatch):
 
 
 def test_a_kernel_that_died_without_a_word_was_killed_or_lacked_memory():
-    assert execute._death(SimpleNamespace(last_words="")) == execute.DIED + execute.MEMORY_ADVICE
+    assert (
+        execute._death(SimpleNamespace(last_words="", is_stopped=False))
+        == execute.DIED + execute.MEMORY_ADVICE
+    )
 
 
 def test_a_disk_without_locks_is_named(tmp_path, monkeypatch):
