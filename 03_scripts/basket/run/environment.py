@@ -15,9 +15,13 @@ ENVIRONMENT = {
 }
 
 
+LEAST_FOR_A_RUN = 2 * 2**30  # bytes; what starts the notebooks needs a tenth of it
+
+
 def limit_memory(share: float, process: int = 0) -> None:
-    """Limit the memory of a process, by default this one, where the system can: Linux."""
+    """Limit the memory of a process, by default this run's own, where the system can: Linux."""
     memory = int(psutil.virtual_memory().total * share)
+    memory = memory if process else max(memory, LEAST_FOR_A_RUN)
     with contextlib.suppress(ImportError, AttributeError, ProcessLookupError):
         from resource import RLIM_INFINITY, RLIMIT_DATA, getrlimit, prlimit
 
