@@ -52,7 +52,7 @@ class Cluster:
             "--scheduler-file scheduler.json",
             scheduler_settings,
         )
-        address = re.compile(r"tcp://[\d.:]+\d")
+        address = re.compile(r"t(?:cp|ls)://[\d.:]+\d")
         wait_until(lambda: address.search(file.read_text()), "the scheduler has not started")
         self.address = address.search(file.read_text())[0]
 
@@ -276,6 +276,44 @@ def test_without_dask_one_line_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(BasketError, match=r"pip install -r requirements-cluster\.lock"):
         cluster.check("tcp://127.0.0.1:9")
+
+
+def certificates(folder: Path) -> dict[str, str]:
+    """Make an authority and a certificate; give the variables that the README sets."""
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not on PATH, so no certificates can be made")
+    for command in (
+        "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=ca",
+        "req -newkey rsa:2048 -nodes -keyout key.pem -out cert.csr -subj /CN=basket",
+        "x509 -req -in cert.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out cert.pem -days 2",
+    ):
+        done = run_command("openssl", *command.split(), folder=folder)
+        assert done.returncode == 0, done.stderr
+    comm = "DASK_DISTRIBUTED__COMM"
+    said = {f"{comm}__REQUIRE_ENCRYPTION": "true"}
+    said[f"{comm}__TLS__CA_FILE"] = str(folder / "ca.pem")
+    for who in ("SCHEDULER", "WORKER", "CLIENT"):
+        said[f"{comm}__TLS__{who}__CERT"] = str(folder / "cert.pem")
+        said[f"{comm}__TLS__{who}__KEY"] = str(folder / "key.pem")
+    return said
+
+
+@pytest.mark.slow
+def test_a_cluster_with_certificates_serves_who_has_one_and_nobody_else(tmp_path):
+    """Dask's own options of security reach all that this project connects."""
+    secured = certificates(tmp_path)
+    ask = "import sys; from basket.tables import cluster; print(cluster.check(sys.argv[1]))"
+    started = Cluster(tmp_path, **secured)
+    try:
+        started.add_worker(**secured)
+        assert started.address.startswith("tls://")
+        welcome = run_command(sys.executable, "-c", ask, started.address, **secured)
+        assert "cluster of 1 worker(s)" in welcome.stdout, welcome.stderr
+        for address in (started.address, started.address.replace("tls", "tcp")):
+            refused = run_command(sys.executable, "-c", ask, address)
+            assert refused.stderr.splitlines()[-1].endswith("to work on this machine")
+    finally:
+        started.end()
 
 
 @pytest.mark.slow

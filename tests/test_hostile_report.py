@@ -160,7 +160,11 @@ def test_the_workbook_of_dangerous_texts_keeps_every_rule(hostile):
     settings = load_settings(folder / "settings.yml")
     workbook_rules.check(folders.report, folders.analysis, settings, (NAME, SURNAME))
     pairs = pd.read_csv(folders.tables / "product_pairs.csv", dtype=str, keep_default_na=False)
-    names = set(pairs["product_name_a"]) | set(pairs["product_name_b"])
+    raw = set(pairs["product_name_a"]) | set(pairs["product_name_b"])
+    assert {"'=1+1", "'+1", "'-1"} <= raw
+    assert not [name for name in raw if name.startswith(("=", "+", "-", "@", "\t"))]
+    read = read_csv(folders.tables / "product_pairs.csv")
+    names = set(read["product_name_a"]) | set(read["product_name_b"])
     shown = {name.replace("\r", "\n") for name in DANGEROUS}
     assert len(names & shown) > 15
     assert pairs["orders_with_both"].str.fullmatch("[0-9]+").all()

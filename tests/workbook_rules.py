@@ -161,9 +161,10 @@ class Finished:
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The result tables, all as texts."""
+        """The result tables, all as texts, without the apostrophes before formulas."""
+        guard = re.compile(r"^'(?='*[-=+@\t])")
         return {
-            path.stem: pd.read_csv(path, dtype="str", keep_default_na=False)
+            path.stem: pd.read_csv(path, dtype="str", keep_default_na=False).replace(guard, "")
             for path in (self.analysis / "tables").glob("*.csv")
         }
 

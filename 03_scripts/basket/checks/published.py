@@ -19,6 +19,7 @@ from basket.project.folders import ROOT, Folders
 from basket.project.published_figures import read_published
 from basket.project.settings import load_settings
 from basket.project.stages import read_record
+from basket.tables.result_csv import unguarded
 from basket.tables.store import read_sidecar
 
 TOLERANCE = 1e-6  # of means, published and stored with six decimals; counts agree exactly
@@ -144,7 +145,7 @@ def _of_result(
     path: Path, keys: list[str], chosen: dict[str, str], name: str, rules: str
 ) -> pd.Series:
     """Return a column of a result table by the key, of the chosen rows; no key is one value."""
-    frame = pd.read_csv(path, keep_default_na=False, dtype=str)
+    frame = pd.read_csv(path, keep_default_na=False, dtype=str).map(unguarded)
     if "rules" in frame:
         chosen = chosen | {"rules": rules}
     for column, value in chosen.items():

@@ -15,13 +15,20 @@ ENVIRONMENT = {
 }
 
 
+LEAST_FOR_A_RUN = 2 * 2**30  # bytes; what starts the notebooks needs a tenth of it
+
+
 def limit_memory(share: float, process: int = 0) -> bool:
-    """Limit the memory of a process, by default this one; return whether the system can: Linux."""
+    """Limit the memory of a process, by default this run's own.
+
+    Return whether the system can: Linux.
+    """
     try:
         from resource import RLIM_INFINITY, RLIMIT_DATA, getrlimit, prlimit
     except ImportError:
         return False
     memory = int(psutil.virtual_memory().total * share)
+    memory = memory if process else max(memory, LEAST_FOR_A_RUN)
     most = getrlimit(RLIMIT_DATA)[1]
     allowed = memory if most == RLIM_INFINITY else min(memory, most)
     with contextlib.suppress(ProcessLookupError):
