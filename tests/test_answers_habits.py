@@ -272,7 +272,7 @@ def test_the_figure_of_goods_names_the_segment_that_is_proven_to_buy_most_of_som
         ("segment", "Monthly tiny", "babies", 8.7, "", "large", "yes"),
         ("region", "West", "babies", 7.6, "", "large", "yes"),
     )
-    tables = {"segments": SEGMENTS, "department_lifts": lifts}
+    tables = {"completeness": WHOLE, "segments": SEGMENTS, "department_lifts": lifts}
     made = q10_segments.goods_by_segment(tables, settings)
     assert made.title == "Weekly top-up: 2.3 times the others' share of alcohol"
     assert made.highlight == ("Weekly top-up", "alcohol")

@@ -12,6 +12,7 @@ from basket.analysis.finding import Evidence, Finding, Touch, answer, contradict
 from basket.analysis.questions import q11_pairs as q11
 from basket.analysis.questions import q12_sensitivity as q12
 
+WHOLE = pd.DataFrame({"what": ["holes"], "found": [0], "of": [9], "share": [0.0], "limit": [0.01]})
 ACTIVE = pd.DataFrame({"population": ["active"]})  # a customer, so that there is something to say
 INVENTED = (
     "Customers' ages, incomes, families and states are invented in this data: this shows the "
@@ -63,6 +64,7 @@ def buyers(number=1, *, stands_out="no", group="65+", grouping="age_group"):
 def tables(*pairs, whom=None):
     found = pd.DataFrame(pairs, columns=list(pair(1)))
     return {
+        "completeness": WHOLE,
         "habits": ACTIVE,
         "product_pairs": found,
         "pair_buyers": buyers() if whom is None else whom,

@@ -104,9 +104,10 @@ def test_a_merged_table_of_another_run_is_refused_in_one_line_by_the_command(
         assert done.returncode == 1 and done.stderr.count("\n") == 1
         return done.stderr
 
-    place = merged.column_names.index("age")
-    wide = merged.set_column(place, "age", merged["age"].cast(pa.int64()))
-    assert "flat_lines: breaks data_dictionary.csv: " in (said := refused(wide)) and "'age'" in said
+    place = merged.column_names.index("order_hour")
+    wide = merged.set_column(place, "order_hour", merged["order_hour"].cast(pa.int64()))
+    assert "flat_lines: breaks data_dictionary.csv: " in (said := refused(wide))
+    assert "'order_hour'" in said
     place = merged.column_names.index("order_id")
     other = merged.set_column(
         place, "order_id", pa.array(range(10**9, 10**9 + len(merged)), pa.int32())

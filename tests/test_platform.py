@@ -268,7 +268,8 @@ def test_a_script_of_a_copied_venv_starts_again_with_the_code_beside_it(tmp_path
     (own / "__main__.py").write_text(OTHER_CODE)
     (own / "__init__.py").write_text("")
     script.write_text(
-        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(SCRIPTS)!r})\n"
+        f"#!/bin/sh\n'''exec' \"{sys.executable}\" \"$0\" \"$@\"\n' '''\n"
+        f"import sys\nsys.path.insert(0, {str(SCRIPTS)!r})\n"
         "from basket.command import main\nmain()\n"
     )
     script.chmod(0o755)

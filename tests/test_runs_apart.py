@@ -1,5 +1,6 @@
 """One run, one delivery, one installation at a time; nothing is overwritten that was not made."""
 
+import json
 import os
 import subprocess
 import time
@@ -74,7 +75,7 @@ def test_a_change_that_no_time_tells_is_found_by_its_hash(run, monkeypatch):
 
 
 def test_a_delivery_that_stage_01_saw_otherwise_stops_the_run(run):
-    run.require_same_data({"facts": {**run.data.facts, "fabricated": []}})
+    run.require_same_data({"facts": json.loads(json.dumps(run.data.facts))})
     with pytest.raises(BasketError, match=r"/data: has changed while it was read"):
         run.require_same_data({"facts": {**run.data.facts, "synthetic": {"scale": 1}}})
 
@@ -258,7 +259,7 @@ def test_of_two_first_installations_the_second_waits_and_has_nothing_to_do(tmp_p
             said = [process.communicate(timeout=60)[1] for process in (first, second)]
     assert (first.returncode, second.returncode) == (0, 0), said
     assert "another installation is at work" in said[1]
-    assert len((folder / "pip.log").read_text().splitlines()) == 2  # of the first alone
+    assert len((folder / "pip.log").read_text().splitlines()) == 1  # of the first alone
     assert not (folder / ".venv.lock").exists()
     assert (elsewhere / ".venv" / "mine.txt").is_file()  # it is called from there, not for there
 

@@ -187,6 +187,7 @@ def mix_of_segments(tables: dict, settings: Settings) -> figure.Figure:
 
 def goods_by_segment(tables: dict, settings: Settings) -> figure.Figure:
     """Draw what each segment buys more or less of than the others, where it is decided."""
+    require_histories(tables)
     table = tables["department_lifts"]
     table = table[where(grouping="segment")].rename(
         columns={"group_a": "segment", "measure": "department", "effect": "ratio"}
