@@ -8,7 +8,7 @@ BASKET := $(PYTHON_RUN) -m basket
 
 # A variable that is misspelt would be ignored: `make report DTA=…` would report on other data.
 KNOWN := DATA OUT RULES SCALE FROM SETTINGS SCHEDULER ROUNDS SHUFFLED PUBLISHED TO ALLOW_SYNTHETIC \
-	PYTHON VENV SHELL MAKEFLAGS NO_FABRICATION
+	PYTHON VENV SHELL MAKEFLAGS NO_FABRICATION SITE
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
 UNKNOWN := $(filter-out $(KNOWN),$(GIVEN))
 $(if $(UNKNOWN),$(error unknown variable $(UNKNOWN); known are $(KNOWN)))
@@ -18,7 +18,7 @@ OPTIONS = $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") \
 	$(if $(FROM),--from "$(FROM)") $(if $(SETTINGS),--settings "$(SETTINGS)") \
 	$(if $(SCHEDULER),--scheduler "$(SCHEDULER)") $(if $(NO_FABRICATION),--no-fabrication)
 
-.PHONY: help report check lab test test-slow guards lint bench verify reproduce send clean
+.PHONY: help report check lab test test-slow guards lint bench verify reproduce send example clean
 
 help: ## show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{printf "%-20s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ reproduce: $(VENV)/installed.lock ## build twice under other conditions and comp
 
 send: $(VENV)/installed.lock ## put a dated copy of the report aside and log it: make send TO="..."
 	@$(BASKET) send --to "$(TO)" $(if $(OUT),--out "$(OUT)") $(if $(ALLOW_SYNTHETIC),--allow-synthetic)
+
+example: $(VENV)/installed.lock ## build RESULTS.md and 04_analysis/example from the generated default
+	@$(BASKET) example $(if $(SITE),--site "$(SITE)")
 
 clean: ## remove all that was built; original_data and what was sent stay
 	rm -rf 02_data/prepared_data 04_analysis/notebooks 04_analysis/visualizations 04_analysis/tables

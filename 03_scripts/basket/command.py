@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from basket.project import git
 from basket.project.errors import BasketError
 from basket.project.folders import ROOT, Folders, Inputs, folders_of_run
 from basket.project.stages import graph
@@ -47,7 +48,8 @@ def _stage_name(_context, _option, value: str | None) -> str | None:
     raise click.BadParameter(f"{value} is no stage; expected one of {', '.join(graph())}")
 
 
-@click.group()
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(git.version(), prog_name="basket")
 def main() -> None:
     """From raw order files to six notebooks and one Excel report."""
 
@@ -202,6 +204,18 @@ def send(recipient, out, allow_synthetic) -> None:
 
     target = _run(send_report, _folders(out), recipient, allow_synthetic)
     click.echo(f"sent: {target}")
+
+
+@main.command()
+@click.option("--site", type=FOLDER, help="Write the pages for a web server, and nothing else.")
+def example(site) -> None:
+    """Build what a visitor sees: RESULTS.md and 04_analysis/example, from the generated default.
+
+    Nothing of a client's is in it: neither your data nor your settings of a run are read.
+    """
+    from basket.checks.example import make_example, make_site
+
+    click.echo(f"example: {_run(make_site, site) if site else _run(make_example)}")
 
 
 def _folders(out: Path | None) -> Folders:
