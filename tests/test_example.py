@@ -14,6 +14,7 @@ from basket.checks import example
 from basket.project.folders import ROOT
 from basket.project.settings import load_settings
 from basket.project.stages import graph
+from basket.report.results import _plain
 from basket.report.stages_picture import stages_picture
 from checkout import basket
 
@@ -260,3 +261,26 @@ def test_the_command_says_what_it_is(option):
     assert done.returncode == 0
     assert ("example" in done.stdout) == (option != "--version")
     assert re.search(r"basket, version \d+\.\d+\.\d+", done.stdout) or option != "--version"
+
+
+def test_results_hold_every_answer_and_every_figure(place):
+    text = (ROOT / "RESULTS.md").read_text(encoding="utf-8")
+    findings = json.loads((place / "findings.json").read_text(encoding="utf-8"))
+    assert len(findings) >= 14
+    for finding in findings:
+        for part in ("headline", "so_what", "action"):
+            assert _plain(finding[part].rstrip(".")) in text, (finding["id"], part)
+    for path in (place / "visualizations").glob("*.png"):
+        assert f"]({example.PLACE}/visualizations/{path.name})" in text
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("$2 to $10", r"\$2 to \$10"),
+        ("a*b_c [d] <e>|`f`", r"a\*b\_c \[d\] \<e\>\|\`f\`"),
+        ("é 3%", "é 3%"),
+    ],
+)
+def test_no_text_of_the_data_is_taken_for_a_mark(said, written):
+    assert _plain(said) == written

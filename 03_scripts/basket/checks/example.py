@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
@@ -97,8 +98,6 @@ def first_stale(made: dict[str, bytes]) -> str:
 
 def released() -> int:
     """Return the release's date, of CITATION.cff, in seconds since 1970."""
-    from datetime import UTC, datetime
-
     content = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     day = content["date-released"]
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())

@@ -106,7 +106,7 @@ def _answers(material: Material, question: str, place: str) -> list[str]:
         lines += [
             f"**{_plain(finding['headline'].rstrip('.'))}.** {_plain(finding['so_what'])}",
             "",
-            f"*Do this:* {_plain(finding['action'])} ({finding['owner']}) {_plain(prize)}".rstrip(),
+            f"*{finding['owner']}, do this:* {_plain(finding['action'])} {_plain(prize)}".rstrip(),
             "",
             f"{'; '.join(said)}. Evidence: {tables}.",
             "",
