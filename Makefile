@@ -18,7 +18,7 @@ OPTIONS = $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") \
 	$(if $(FROM),--from "$(FROM)") $(if $(SETTINGS),--settings "$(SETTINGS)") \
 	$(if $(SCHEDULER),--scheduler "$(SCHEDULER)") $(if $(NO_FABRICATION),--no-fabrication)
 
-.PHONY: help report check lab test test-slow guards lint bench verify reproduce send example clean
+.PHONY: help report check lab test test-slow guards lint bench verify reproduce send example mutants clean
 
 help: ## show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{printf "%-20s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ send: $(VENV)/installed.lock ## put a dated copy of the report aside and log it:
 
 example: $(VENV)/installed.lock ## build RESULTS.md and 04_analysis/example from the generated default
 	@$(BASKET) example $(if $(SITE),--site "$(SITE)")
+
+mutants: $(VENV)/installed.lock ## change the code in 60 places, one at a time: do the tests notice?
+	@$(PYTHON_RUN) benchmarks/mutants.py
 
 clean: ## remove all that was built; original_data and what was sent stay
 	rm -rf 02_data/prepared_data 04_analysis/notebooks 04_analysis/visualizations 04_analysis/tables
