@@ -11,7 +11,8 @@ import yaml
 from bs4 import BeautifulSoup
 
 from basket.checks import example
-from basket.project.folders import ROOT
+from basket.project.files import write_whole
+from basket.project.folders import ROOT, Folders
 from basket.project.settings import load_settings
 from basket.project.stages import graph
 from basket.report.results import _plain
@@ -93,14 +94,29 @@ def test_nothing_names_a_machine(place):
             assert not OF_A_MACHINE.search(text), (path.name, OF_A_MACHINE.search(text))
 
 
-def test_the_pages_lead_to_files_that_are_there(place):
-    pages = list(place.glob("*.html"))
-    assert pages
-    for page in pages:
+def dead_links(place: Path) -> dict[str, set[str]]:
+    """Give the links of each page of a folder that lead to no file, for pages that have any."""
+    found = {}
+    for page in place.glob("*.html"):
         soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
         links = {link["href"].partition("#")[0] for link in soup.find_all("a", href=True)} - {""}
         local = {link for link in links if not link.startswith("http")}
-        assert {link for link in local if not (place / link).is_file()} == set(), page.name
+        found[page.name] = {link for link in local if not (place / link).is_file()}
+    assert found
+    return {name: links for name, links in found.items() if links}
+
+
+def test_the_pages_lead_to_files_that_are_there(place):
+    assert dead_links(place) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_site_has_the_pages_of_all_stages_and_no_dead_link(checkout, settings, tmp_path, whole):
+    for name, content in example._laid_out(Folders(checkout), settings, whole):
+        write_whole(tmp_path / name, content)
+    assert dead_links(tmp_path) == {}
+    assert all((tmp_path / f"{stage}.html").is_file() == whole for stage in graph())
 
 
 def test_everything_says_that_it_is_synthetic(place):

@@ -211,7 +211,7 @@ def send(recipient, out, allow_synthetic) -> None:
 def example(site) -> None:
     """Build what a visitor sees: RESULTS.md and 04_analysis/example, from the generated default.
 
-    Nothing of a client's is in it: neither your data nor your settings of a run are read.
+    It reads the generator and settings.yml, never the data that you received.
     """
     from basket.checks.example import make_example, make_site
 
