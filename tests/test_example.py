@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,14 @@ import yaml
 from bs4 import BeautifulSoup
 
 from basket.checks import example
+from basket.project import git
 from basket.project.files import write_whole
 from basket.project.folders import ROOT, Folders
 from basket.project.settings import load_settings
 from basket.project.stages import graph
 from basket.report.results import _plain
 from basket.report.stages_picture import stages_picture
-from checkout import basket
+from checkout import basket, run_command
 
 PLACE = ROOT / "04_analysis" / "example"
 CODE = re.compile(r"\bD-\d\d\b")
@@ -300,3 +302,12 @@ def test_results_hold_every_answer_and_every_figure(place):
 )
 def test_no_text_of_the_data_is_taken_for_a_mark(said, written):
     assert _plain(said) == written
+
+
+def test_only_the_example_names_no_commit(monkeypatch):
+    """The variable cannot pretend another commit: whatever it holds, the result says example."""
+    ask = "from basket.project import git; print(git.commit(), git.is_dirty())"
+    monkeypatch.delenv(git.EXAMPLE, raising=False)
+    assert not run_command(sys.executable, "-c", ask).stdout.startswith("example")
+    done = run_command(sys.executable, "-c", ask, **{git.EXAMPLE: "0123abc"})
+    assert done.stdout == "example False\n"

@@ -108,7 +108,7 @@ def _built(place: Path) -> Folders:
     settings_file = ROOT / "settings.yml"
     generator = load_settings(settings_file).generator
     generate(place / "generated", scale=generator.scale, seed=generator.seed)
-    stamp = {"SOURCE_DATE_EPOCH": str(released()), git.STAMP: "example"}
+    stamp = {"SOURCE_DATE_EPOCH": str(released()), git.EXAMPLE: "1"}
     conditions = Conditions("build", 2, stamp)
     return Folders(build(place, conditions, ["--data", str(place / "generated")], settings_file))
 

@@ -9,7 +9,7 @@ from basket.project.folders import ROOT
 
 NO_COMMIT = "unknown"
 EPOCH_WITHOUT_COMMIT = 1_483_228_800  # 1 January 2017, the year of the data set
-STAMP = "BASKET_COMMIT"  # says what to write where a result is to name no commit: the example
+EXAMPLE = "BASKET_EXAMPLE"  # set while the example is built: it names no commit
 
 
 def version() -> str:
@@ -35,13 +35,15 @@ def _git(*arguments: str) -> str | None:
 @cache
 def commit() -> str:
     """Return the commit of this checkout, or `unknown` outside version control."""
-    return os.environ.get(STAMP) or _git("rev-parse", "HEAD") or NO_COMMIT
+    if EXAMPLE in os.environ:
+        return "example"
+    return _git("rev-parse", "HEAD") or NO_COMMIT
 
 
 @cache
 def is_dirty() -> bool:
     """Whether files differ from the commit or are new; what was sent and its log do not count."""
-    if STAMP in os.environ:
+    if EXAMPLE in os.environ:
         return False
     changed = _git("status", "--porcelain", "--", ".", ":!05_sent_to_client")
     return bool(changed)
