@@ -8,15 +8,14 @@ BASKET := $(PYTHON_RUN) -m basket
 
 # A variable that is misspelt would be ignored: `make report DTA=…` would report on other data.
 KNOWN := DATA OUT RULES SCALE FROM SETTINGS SCHEDULER ROUNDS SHUFFLED PUBLISHED TO ALLOW_SYNTHETIC \
-	ACCEPT_DIFFERENCE \
-	PYTHON VENV SHELL MAKEFLAGS NO_FABRICATION
+	ACCEPT_DIFFERENCE SITE PYTHON VENV SHELL MAKEFLAGS NO_FABRICATION
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
 UNKNOWN := $(filter-out $(KNOWN),$(GIVEN))
 $(if $(UNKNOWN),$(error unknown variable $(UNKNOWN); known are $(KNOWN)))
 
 # A value may hold the name of a file that somebody else chose. It reaches a command as a variable
 # of the shell, "$$DATA", and is no text of a recipe: neither make nor the shell obeys what is in it.
-TEXTS := DATA OUT RULES SCALE FROM SETTINGS SCHEDULER ROUNDS TO
+TEXTS := DATA OUT RULES SCALE FROM SETTINGS SCHEDULER ROUNDS TO SITE
 GIVEN_TEXTS := $(foreach name,$(TEXTS),$(if $(value $(name)),$(name)))
 $(foreach name,$(GIVEN_TEXTS),$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 
@@ -25,7 +24,8 @@ OPTIONS = $(if $(DATA),--data "$$DATA") $(if $(OUT),--out "$$OUT") \
 	$(if $(FROM),--from "$$FROM") $(if $(SETTINGS),--settings "$$SETTINGS") \
 	$(if $(SCHEDULER),--scheduler "$$SCHEDULER") $(if $(NO_FABRICATION),--no-fabrication)
 
-.PHONY: help again report check lab test test-slow guards lint bench verify reproduce send clean
+.PHONY: help again report check lab test test-slow guards lint bench verify reproduce send example \
+	mutants clean
 
 help: ## show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{printf "%-20s %s\n", $$1, $$2}'
@@ -86,6 +86,12 @@ reproduce: $(VENV)/installed.lock ## build twice under other conditions and comp
 send: $(VENV)/installed.lock ## put a dated copy of the report aside and log it: make send TO="..."
 	@$(BASKET) send --to "$$TO" $(if $(OUT),--out "$$OUT") $(if $(ALLOW_SYNTHETIC),--allow-synthetic) \
 		$(if $(ACCEPT_DIFFERENCE),--accept-difference)
+
+example: $(VENV)/installed.lock ## build RESULTS.md and 04_analysis/example from the generated default
+	@$(BASKET) example $(if $(SITE),--site "$$SITE")
+
+mutants: $(TESTED) ## change the code in 60 places, one at a time: do the tests notice?
+	@$(PYTHON_RUN) benchmarks/mutants.py
 
 clean: $(VENV)/installed.lock ## remove all that was built; original_data and what was sent stay
 	@$(BASKET) clean

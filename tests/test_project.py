@@ -1,5 +1,6 @@
 """The project itself: documents that must agree with the code, files that must stay clean."""
 
+import ast
 import json
 import re
 import sys
@@ -15,6 +16,8 @@ from basket.project.stages import graph
 from checkout import run_command
 
 DECISIONS = ROOT / "01_project_management" / "decisions.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+BEGIN, END = "<!-- tests -->\n", "\n<!-- /tests -->"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -147,6 +150,9 @@ def test_no_built_file_is_tracked():
     for path in tracked_files():
         inside = path.relative_to(ROOT).parts
         assert inside[:2] != ("02_data", "prepared_data")
+        if inside[:2] == ("04_analysis", "example"):  # of generated data: `make example`
+            assert path.suffix in {".ipynb", ".html", ".png", ".csv", ".json", ".xlsx"}
+            continue
         assert inside[0] != "04_analysis" or inside[1] == "README.md"
         assert path.suffix not in {".parquet", ".pkl", ".pickle", ".xlsx"}
 
@@ -165,3 +171,23 @@ def test_published_figures_are_a_table_with_their_rules():
     assert set(rows["produced_by"]) == {"raw", "course", "corrected", "variant"}
     merged = rows.set_index("figure").loc["rows.merged"]
     assert (int(merged["value"]), merged["produced_by"]) == (32404859, "course")
+
+
+def table_of_tests() -> str:
+    """Say which test file guards what: the first paragraph of each."""
+    rows = ["| file | guards |", "|---|---|"]
+    for path in sorted((ROOT / "tests").glob("test_*.py")):
+        said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).split("\n\n")[0]
+        rows.append(f"| `{path.name}` | {' '.join(said.split())} |")
+    return "\n".join(rows)
+
+
+def test_contributing_says_what_each_test_file_guards():
+    shown = CONTRIBUTING.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
+    assert shown == table_of_tests(), "write it again: python tests/test_project.py"
+
+
+if __name__ == "__main__":
+    before, rest = CONTRIBUTING.read_text(encoding="utf-8").split(BEGIN)
+    after = rest.split(END)[1]
+    CONTRIBUTING.write_text(f"{before}{BEGIN}{table_of_tests()}{END}{after}", encoding="utf-8")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from basket.project import git
 from basket.project.errors import BasketError, visible
 from basket.project.folders import ROOT, SCRIPTS, Folders, Inputs, folders_of_run
 from basket.project.stages import graph
@@ -49,7 +50,8 @@ def _stage_name(_context, _option, value: str | None) -> str | None:
     raise click.BadParameter(f"{value} is no stage; expected one of {', '.join(graph())}")
 
 
-@click.group()
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(git.version(), prog_name="basket")
 def main() -> None:
     """From raw order files to six notebooks and one Excel report."""
     _run_own_code(Path(sys.argv[0]).absolute())
@@ -249,6 +251,18 @@ def clean() -> None:
 
 def _say(text: str, err: bool = False) -> None:
     click.echo(visible(text), err=err)
+
+
+@main.command()
+@click.option("--site", type=FOLDER, help="Write the pages for a web server, and nothing else.")
+def example(site) -> None:
+    """Build what a visitor sees: RESULTS.md and 04_analysis/example, from the generated default.
+
+    It reads the generator and settings.yml, never the data that you received.
+    """
+    from basket.checks.example import make_example, make_site
+
+    _say(f"example: {_run(make_site, site) if site else _run(make_example)}")
 
 
 def _folders(out: Path | None) -> Folders:

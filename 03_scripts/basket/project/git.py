@@ -17,6 +17,7 @@ NO_COMMIT = "unknown"
 EPOCH_WITHOUT_COMMIT = 1_483_228_800  # 1 January 2017, the year of the data set
 LATEST_EPOCH = 4_102_444_799  # the end of 2099
 ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # would answer for another checkout
+EXAMPLE = "BASKET_EXAMPLE"  # set while the example is built: it names no commit
 
 
 def version() -> str:
@@ -43,6 +44,8 @@ def _git(*arguments: str) -> str | None:
 @cache
 def commit() -> str:
     """Return the commit of this checkout, or `unknown` outside version control."""
+    if EXAMPLE in os.environ:
+        return "example"
     return _git("rev-parse", "HEAD") or NO_COMMIT
 
 
@@ -53,7 +56,7 @@ def is_dirty() -> bool:
     Where git does not say so, or was told to take a file for unchanged, they may: true. Outside
     version control there is nothing to differ from.
     """
-    if commit() == NO_COMMIT:
+    if EXAMPLE in os.environ or commit() == NO_COMMIT:
         return False
     places = ("--", ".", ":!05_sent_to_client")
     changed = _git("status", "--porcelain", "--untracked-files=all", *places)

@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pandas as pd
+import PIL.Image
 from IPython.display import Image, display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -64,4 +65,17 @@ def _show(figure: Figure, alt: str) -> None:
     """Show a figure with its alternative text; the same bytes every time."""
     image = io.BytesIO()
     FigureCanvasAgg(figure).print_png(image, metadata={"Software": None})
-    display(Image(image.getvalue(), format="png", width=800), metadata={"image/png": {"alt": alt}})
+    small = in_few_colours(image.getvalue())
+    display(Image(small, format="png", width=800), metadata={"image/png": {"alt": alt}})
+
+
+def in_few_colours(png: bytes) -> bytes:
+    """Return an image in 256 colours of its own, at a third of its size, without its opacity.
+
+    A chart has a few hundred: the common ones stay as they are, to the bit, and three pixels in
+    ten thousand of a smoothed edge move by more than 8 of 255 (22 figures of the default).
+    """
+    image, small = PIL.Image.open(io.BytesIO(png)), io.BytesIO()
+    few = image.convert("RGB").quantize(256, PIL.Image.Quantize.MEDIANCUT, dither=0)
+    few.save(small, "PNG", optimize=True, **{k: v for k, v in image.info.items() if k == "dpi"})
+    return small.getvalue()
