@@ -33,7 +33,7 @@ def results_page(material: Material, place: str) -> str:
         "",
         f"> **{facts['data']['description']}**, {banner.text} As of {facts['date']}.",
         "",
-        f"**{_plain(thought)}** {_plain(caveat(material.findings))}",
+        f"**{_plain(thought)}** {_plain(caveat(material.findings, material.tables))}",
         "",
         _doors(place),
         "",
