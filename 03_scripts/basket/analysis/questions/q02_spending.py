@@ -20,6 +20,7 @@ from basket.analysis.finding import (
     TooLittleData,
     Touch,
 )
+from basket.analysis.privacy import published_rows
 from basket.analysis.question import WHEN, Question
 from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.times import (
@@ -146,7 +147,8 @@ def _require_prices(table: pd.DataFrame) -> None:
 
 def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the value of an order by hour."""
-    table = tables["spend_by_time"][where(period="hour")].rename(columns={"key": "hour"})
+    table = published_rows(tables, tables["spend_by_time"], settings)
+    table = table[where(period="hour")].rename(columns={"key": "hour"})
     _require_prices(table)
     highest = table.sort_values("mean_order_value").iloc[-1]
     return figure.line(
@@ -172,7 +174,8 @@ def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
 
 def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the value of an order by day against the same customers' orders on other days."""
-    table = tables["spend_by_time"][where(period="day")].sort_values("key")
+    table = published_rows(tables, tables["spend_by_time"], settings)
+    table = table[where(period="day")].sort_values("key")
     _require_prices(table)
     table = table[table["within_ratio"] > 0]
     if table.empty:
@@ -205,7 +208,8 @@ def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
 
 def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
     """Draw what sells more than usual in some part of the day."""
-    table = named_departments(tables["department_times"], settings)
+    table = published_rows(tables, tables["department_times"], settings)
+    table = named_departments(table, settings)
     table = table[table["reason"] == ""]
     if table.empty:
         raise TooLittleData("No department has enough customers in any part of the day.")

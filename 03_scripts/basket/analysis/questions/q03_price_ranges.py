@@ -13,6 +13,7 @@ from basket.analysis.finding import (
     Prize,
     TooLittleData,
 )
+from basket.analysis.privacy import published_rows
 from basket.analysis.question import WHEN, Question
 from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.totals import Counts
@@ -109,7 +110,11 @@ def _of_departments(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
 
 def money_by_range(tables: dict, settings: Settings) -> figure.Figure:
     """Draw how much of each department's money lies in each price range, dearest first."""
+    of_enough = published_rows(tables, tables["departments"], settings)["department"]
     departments = _of_departments(tables["department_prices"], settings)["department"]
+    departments = departments[departments.isin(of_enough)]
+    if departments.empty:
+        raise TooLittleData("No department has enough customers to be shown.")
     table = tables["price_bands"]
     ranges = [
         name for name in settings.flags["price_range"].labels if name in set(table["price_range"])

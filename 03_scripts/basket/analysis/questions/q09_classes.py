@@ -25,6 +25,7 @@ from basket.analysis.finding import (
 )
 from basket.analysis.groups import People
 from basket.analysis.measures import TELLING_GOODS, measures, share_of
+from basket.analysis.privacy import published_rows
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions import group_words as words
 from basket.analysis.questions.group_differences import OF_DOLLARS, whether_groups_differ
@@ -106,6 +107,8 @@ def goods_by_income(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the departments that differ most by income, weighted by their share of order lines."""
     table = group_ratios(tables, "department_lifts", "income_group", settings)
     table = table[table["effect"] > 0]
+    size = table.groupby("measure")["effect"].transform("size")
+    table = table[size == size.max()]  # where a group may not be shown, none is
     if table["effect_low"].isna().all():
         raise TooLittleData("No two income groups have enough customers to be compared.")
     spread = table.groupby("measure")["effect"].agg(lambda lifts: np.log(lifts.max() / lifts.min()))
@@ -150,8 +153,7 @@ def goods_by_income(tables: dict, settings: Settings) -> figure.Figure:
 
 def mean_income_by_age(tables: dict, settings: Settings) -> figure.Figure:
     """Draw income over age, where a step may be."""
-    data = tables["income_by_age"]
-    data = data[data["customers"] >= settings.privacy.smallest_group]
+    data = published_rows(tables, tables["income_by_age"], settings)
     if data.empty:
         raise TooLittleData("No age has enough customers with an income to be shown.")
     runs = f"runs from ${data['mean_income'].min():,.0f} to ${data['mean_income'].max():,.0f}"

@@ -215,6 +215,8 @@ def labels_by_threshold(tables: dict, settings: Settings) -> figure.Figure:
     """Draw how many labels of customers depend on each threshold, and what else does."""
     table = tables["sensitivity"]
     table = table[table["unit"] == UNIT_OF["customer"]].dropna(subset=["changed"])
+    of_few = table["relabelled"].between(1, settings.privacy.smallest_group - 1)
+    table = table[~table["setting"].isin(table.loc[of_few, "setting"])]
     if table.empty:
         raise TooLittleData("No threshold that labels customers can be moved.")
     data = table.pivot_table(

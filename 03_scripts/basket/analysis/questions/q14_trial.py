@@ -23,6 +23,7 @@ from basket.analysis.finding import (
     TooLittleData,
 )
 from basket.analysis.groups import is_active
+from basket.analysis.privacy import published_rows
 from basket.analysis.question import WHOM, Question
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
@@ -172,7 +173,8 @@ def customers_per_arm(mean: float, deviation: float, lift: float, settings: Sett
 
 def sizes_by_lift(tables: dict, settings: Settings) -> figure.Figure:
     """Draw how many customers each arm needs, by action, for the smallest lift."""
-    table = _smallest_lift(tables)
+    planned = published_rows(tables, tables["trial_plan"], settings)
+    table = _smallest_lift(tables | {"trial_plan": planned})
     data = table.assign(trial=table["finding"] + ", " + table["outcome"])
     data = data.sort_values("customers_per_arm", ascending=False, ignore_index=True)
     least = data.iloc[-1]

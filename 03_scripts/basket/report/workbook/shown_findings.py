@@ -18,6 +18,7 @@ from basket.report.workbook.shown_figures import ShownFigure
 from basket.report.workbook.values import NOTHING
 
 BASIS = {HYPOTHESIS: "To be tried", DESIGN: "Plan", NO_ACTION: NOTHING}
+WITHHELD = "Withheld: the answer would describe too few customers"
 CONFIDENCE = {"high": "●●● High", "medium": "●●○ Medium", "low": "●○○ Low"}
 
 
@@ -52,9 +53,14 @@ def _is_withheld(finding: dict, number: dict, published: dict[str, pd.DataFrame]
     return bool((cells == SUPPRESSED).to_numpy().any())
 
 
+def withheld_figures(findings: list[dict]) -> set[str]:
+    """Name the figures that withheld findings point to: what they say could be the same numbers."""
+    return {finding["figure"] for finding in findings if finding["headline"] == WITHHELD}
+
+
 def _withhold(finding: dict, settings: Settings) -> dict:
     return finding | {
-        "headline": "Withheld: the answer would describe too few customers",
+        "headline": WITHHELD,
         "so_what": f"It rests on a group of fewer than {settings.privacy.smallest_group} "
         "customers, or on one that would give such a group away (D-15).",
         "action": "Run the analysis again with more customers.",
