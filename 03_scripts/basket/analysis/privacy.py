@@ -35,6 +35,7 @@ LABELS = frozenset(c.name for c in columns() if c.key in ("customers", "parts"))
 CONTEXT = frozenset(c.name for c in columns() if c.key == "context") - _MEMBERS
 KEYS = LABELS | CONTEXT | _MEMBERS
 WITHOUT_DEPENDANTS = frozenset({"single", "divorced/widowed"})
+LEVERS_ARE_OF = "loyalty_flag"  # the groups whose orders a lever brings sooner
 CLOSE = 1e-9
 MANY_HIDDEN = 25  # beyond this, sets of three suppressed rows are too many to look at
 
@@ -63,6 +64,7 @@ def publishable(
     numbers = [name for name in shown.columns if name not in KEYS]
     if "customers_relabelled" in shown:
         few = shown["customers_relabelled"].between(1, minimum - 1).to_numpy(bool, na_value=False)
+        few |= habits is not None and few_left_out(habits, minimum)  # shares of all customers
         return _hide(shown, few, [name for name in shown.columns if "relabelled" in name])
     withheld = withheld_groups(habits, settings) if habits is not None else set()
     if not describes_customers(table):
@@ -72,7 +74,8 @@ def publishable(
             hidden = _with_others(shown, hidden, minimum)
         if "lever" in shown:
             groups = shown["lever"].str.partition(", ")[2]
-            hidden |= groups.isin([group for _, group in withheld]).to_numpy()
+            of_levers = [group for grouping, group in withheld if grouping == LEVERS_ARE_OF]
+            hidden |= groups.isin(of_levers).to_numpy()
             of_people = numbers
         return _hide(shown, hidden, of_people)
     if habits is None and not set(COUNTS) & set(shown.columns):
@@ -89,6 +92,14 @@ def publishable(
     if "ages" in shown and any(grouping == "age_group" for grouping, _ in withheld):
         shown = shown.drop(columns="customers")  # narrow bands add up to the withheld age group
     return _hide(shown, hidden, [name for name in shown.columns if name not in KEYS])
+
+
+def few_left_out(habits: pd.DataFrame, minimum: int) -> bool:
+    """Say whether all customers are a few more than the active ones: a count of all would tell."""
+    sizes = habits.groupby(["grouping", "population"])["customers"].sum().unstack(fill_value=0)
+    if {PUBLISHED_POPULATION, "all"} - set(sizes):
+        return False
+    return bool((sizes["all"] - sizes[PUBLISHED_POPULATION]).between(1, minimum - 1).any())
 
 
 def published_rows(

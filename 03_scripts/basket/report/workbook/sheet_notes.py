@@ -23,7 +23,8 @@ EFFECTS = {
     "difference": "difference",
 }
 NOT_SHOWN = ["population", "group_a", "group_b", "statistic", "for_headline", "customers_to_decide"]
-NOT_SHOWN += ["covered", "effective_customers", "largest_share", "adjusted_for", "reason"]
+NOT_SHOWN += ["covered", "effective_customers", "largest_share", "customers_behind"]
+NOT_SHOWN += ["adjusted_for", "reason"]
 DETAILS = r"(share of|orders (in|at)) "
 Notes = dict[str, str]  # terms, each with its explanation
 

@@ -89,7 +89,7 @@ def neutral_words(spec: dict, settings: Settings) -> dict:
     return {
         "title": f"{about}: without the smallest groups",
         "so_what": f"What it says would describe {few}, and is withheld.",
-        "alt": f"{about}. Groups of {few} are left out.",
+        "alt": f"{about}: {spec['name'].replace('_', ' ')}. Groups of {few} are left out.",
     }
 
 
