@@ -200,7 +200,12 @@ def spec_of(**changes):
 
 @pytest.mark.parametrize(
     ("withheld", "unanswered", "neutral"),
-    [({("region", "West")}, set(), True), (set(), {"regions"}, True), (set(), {"others"}, False)],
+    [
+        ({("region", "West")}, set(), True),
+        (set(), {"regions"}, True),
+        (set(), {"So what: 9%."}, True),
+        (set(), {"others"}, False),
+    ],
 )
 def test_a_figure_with_hidden_rows_or_without_its_finding_says_nothing(
     withheld, unanswered, neutral

@@ -78,12 +78,17 @@ def texts_of(path: Path) -> list[str]:
 
 def numbers_in(texts) -> set[str]:
     """Pick the numbers that sentences say: with a sign of what they are, or of some length."""
-    said = re.findall(r"\$?\d[\d,]*(?:\.\d+)?%?", " ".join(texts))
+    said = re.findall(r"(?<![\w.$])\$?\d[\d,]*(?:\.\d+)?%?(?!\w)", " ".join(texts))
     return {one.rstrip(",") for one in said if re.search(r"[%.$]|\d{3}", one)}
 
 
 def is_sentence(text: str) -> bool:
     return len(text.split()) > 3
+
+
+def is_of_the_week(text: str) -> bool:
+    """Whether it is a cell of the week's grid: its numbers are those of orders by hour."""
+    return bool(re.match(r"(far )?(fewer|more): \d", text)) or text.startswith("Quietest while")
 
 
 def finding_sentences(finding: dict) -> list[str]:
@@ -120,7 +125,7 @@ def test_no_number_of_a_withheld_answer_is_in_any_part_of_the_workbook(report):
     done = workbook_rules.Finished(run.folders.report, run.folders.analysis, run.settings)
     findings, figures = of_few(done, truth, least)
     texts = texts_of(done.path)
-    sentences = [text for text in texts if is_sentence(text)]
+    sentences = [text for text in texts if is_sentence(text) and not is_of_the_week(text)]
     secret = [text for one in findings for text in finding_sentences(one)[:2]]
     secret += [text for one in figures for text in figure_sentences(one)]
     for said in filter(is_sentence, secret):
@@ -138,7 +143,8 @@ def test_no_number_of_a_withheld_answer_is_in_any_part_of_the_workbook(report):
     steps = run.settings.statistics.effects.ratio  # what counts as more stands on sheet 7
     others += [f"{step - 1:.0%}" for step in steps]
     told = numbers_in(secret) - numbers_in(others)
-    assert not told & numbers_in(sentences), told & numbers_in(sentences)
+    for said in sentences:
+        assert not told & numbers_in([said]), (told & numbers_in([said]), said)
     if findings:
         assert WITHHELD in texts
     if run.table("customers").shape[0] <= 60:

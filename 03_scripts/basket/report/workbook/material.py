@@ -12,7 +12,7 @@ from basket.project.folders import Folders
 from basket.project.settings import Settings
 from basket.report.workbook.measure_text import clean_text
 from basket.report.workbook.shown_figures import FigureGate, ShownFigure, publishable_figures
-from basket.report.workbook.shown_findings import publishable_findings, withheld_figures
+from basket.report.workbook.shown_findings import publishable_findings, unanswered
 from basket.tables.result_csv import read_csv
 
 NEEDED = (
@@ -56,7 +56,7 @@ def read_material(folders: Folders, settings: Settings, facts: Path) -> Material
     }
     of_customers = {name for name, table in tables.items() if describes_customers(table)}
     shown = publishable_findings(findings, published, settings)
-    gate = FigureGate(withheld_labels(published), of_customers, withheld_figures(shown))
+    gate = FigureGate(withheld_labels(published), of_customers, unanswered(findings, shown))
     return Material(tables, published, shown, publishable_figures(figures, gate, settings), facts)
 
 

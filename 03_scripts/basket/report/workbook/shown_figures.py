@@ -25,6 +25,7 @@ class ShownFigure:
     data: pd.DataFrame
     number: int = 0  # in the order of the questions, from 1
     hidden: int = 0
+    is_neutral: bool = False  # says nothing of what it shows, and its image is not used
     place: Place | None = None
     row: int = 0
     drawn: int = 0
@@ -52,7 +53,7 @@ class FigureGate:
     """What figures may not show: withheld groups (grouping, label), and what withheld answers said.
 
     `of_customers` are the tables that describe groups of customers, `unanswered` the figures of the
-    findings that are withheld.
+    findings that are withheld, and what these findings said.
     """
 
     withheld: set[tuple[str, str]]
@@ -75,8 +76,8 @@ def publishable_figures(
         figure = ShownFigure(spec, data, len(found) + 1)
         if gate.of_customers & set(spec.get("sources", ())):
             _suppress(figure, gate.withheld, settings)
-        if figure.hidden or figure.name in gate.unanswered:
-            figure.spec = spec | neutral_words(spec, settings)
+        if figure.hidden or {figure.name, spec["so_what"]} & gate.unanswered:
+            figure.spec, figure.is_neutral = spec | neutral_words(spec, settings), True
         found.append(figure)
     return found
 
@@ -137,7 +138,7 @@ def prepare(figure: ShownFigure) -> None:
     if figure.heat:
         figure.data = heat_grid(figure)
         return
-    if figure.hidden and not figure.chart:
+    if figure.is_neutral and not figure.chart:
         figure.spec = figure.spec | {"chart": bars_instead(figure)}
     spec = figure.chart
     if not spec:

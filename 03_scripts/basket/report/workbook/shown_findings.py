@@ -53,9 +53,14 @@ def _is_withheld(finding: dict, number: dict, published: dict[str, pd.DataFrame]
     return bool((cells == SUPPRESSED).to_numpy().any())
 
 
-def withheld_figures(findings: list[dict]) -> set[str]:
-    """Name the figures that withheld findings point to: what they say could be the same numbers."""
-    return {finding["figure"] for finding in findings if finding["headline"] == WITHHELD}
+def unanswered(findings: list[dict], shown: list[dict]) -> set[str]:
+    """Name the figures of withheld findings, and give what these said: figures repeat it."""
+    withheld = [
+        finding
+        for finding, as_shown in zip(findings, shown, strict=True)
+        if as_shown["headline"] == WITHHELD
+    ]
+    return {finding[name] for finding in withheld for name in ("figure", "so_what")} - {""}
 
 
 def _withhold(finding: dict, settings: Settings) -> dict:
