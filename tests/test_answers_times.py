@@ -151,6 +151,7 @@ def halves(*rows: tuple) -> pd.DataFrame:
         p_value=0.001,
         effective_customers=99.0,
         largest_share=0.01,
+        customers_behind=99,
         difference=abs(found["effect"] - 1),
     )[SPLIT_HALVES]
 
