@@ -229,6 +229,13 @@ def goods(*picked: tuple, verdict: str = UNDECIDED, **other) -> dict[str, pd.Dat
 
 
 PRICES = {
+    "departments": pd.DataFrame(
+        {
+            "population": "active",
+            "department": ["meat seafood", "missing", "snacks"],
+            "customers": 99,
+        }
+    ),
     "department_prices": table(
         "department products lines spend lowest_dollars third_dollars two_thirds_dollars "
         "highest_dollars",

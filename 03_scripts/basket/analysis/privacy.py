@@ -64,9 +64,10 @@ def publishable(
     numbers = [name for name in shown.columns if name not in KEYS]
     if "customers_relabelled" in shown:
         few = shown["customers_relabelled"].between(1, minimum - 1).to_numpy(bool, na_value=False)
-        few |= habits is not None and few_left_out(habits, minimum)  # shares of all customers
+        few = few | (habits is not None and few_left_out(habits, minimum))  # shares of all
         return _hide(shown, few, [name for name in shown.columns if "relabelled" in name])
-    withheld = withheld_groups(habits, settings) if habits is not None else set()
+    is_of_groups = describes_customers(table) or "lever" in shown
+    withheld = withheld_groups(habits, settings) if is_of_groups and habits is not None else set()
     if not describes_customers(table):
         of_people = [name for name in numbers if name not in OF_ORDERS and _is_number(shown[name])]
         hidden = _of_few(shown, minimum)

@@ -25,7 +25,6 @@ from basket.analysis.finding import (
 )
 from basket.analysis.groups import People
 from basket.analysis.measures import TELLING_GOODS, measures, share_of
-from basket.analysis.privacy import published_rows
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions import group_words as words
 from basket.analysis.questions.group_differences import OF_DOLLARS, whether_groups_differ
@@ -153,7 +152,8 @@ def goods_by_income(tables: dict, settings: Settings) -> figure.Figure:
 
 def mean_income_by_age(tables: dict, settings: Settings) -> figure.Figure:
     """Draw income over age, where a step may be."""
-    data = published_rows(tables, tables["income_by_age"], settings)
+    data = tables["income_by_age"]
+    data = data[data["customers"] >= settings.privacy.smallest_group]
     if data.empty:
         raise TooLittleData("No age has enough customers with an income to be shown.")
     runs = f"runs from ${data['mean_income'].min():,.0f} to ${data['mean_income'].max():,.0f}"
