@@ -179,19 +179,17 @@ def by_group(
 
     A product of matrices, exact below 2**53: three times as fast as counting each column.
     """
-    counts = {name: each.astype(float) for name, each in counts.items()}
+    columns = np.hstack(list(counts.values())).astype(float)
 
     def sums_of(grouping: str) -> Tally:
         labels = group[grouping].cat
         size = len(labels.categories)
         cell = part.active_customer * size + labels.codes.to_numpy()
         belongs = (np.arange(2 * size)[:, None] == cell).astype(float)
+        sums = (belongs @ columns).astype(np.int64).reshape(2, size, len(counts), -1)
         return Tally(
             {"is_active": ACTIVE, "group": labels.categories, **axis},
-            {
-                name: (belongs @ each).astype(np.int64).reshape(2, size, -1)
-                for name, each in counts.items()
-            },
+            {name: sums[:, :, place] for place, name in enumerate(counts)},
         )
 
     return {f"{prefix}_{grouping}": sums_of(grouping) for grouping in group}
