@@ -415,21 +415,6 @@ SELECT
 FROM population_orders
 JOIN customer_labels USING (user_id)
 GROUP BY population, attribute, label;
-
--- One row per population, attribute and label: the most of orders, lines, spend that one has.
-CREATE TEMP TABLE group_largest AS
-WITH own AS (
-    SELECT population, attribute, label, user_id,
-           count(*) AS orders, sum(lines) AS lines, sum(spend_cents) AS cents
-    FROM population_orders
-    JOIN customer_labels USING (user_id)
-    GROUP BY ALL
-)
-SELECT population, attribute, label,
-       greatest(max(orders) / sum(orders), max(lines) / sum(lines),
-                max(cents) / nullif(sum(cents), 0)) AS largest_share
-FROM own
-GROUP BY population, attribute, label;
 """
 
 # --- the result tables ---------------------------------------------------------------------------
@@ -513,6 +498,20 @@ RESULTS = {
     """,
     # Grain: population, grouping of customers, group. Gaps are over the group's orders together.
     "habits": """
+    WITH of_customer AS (
+        SELECT population, attribute, label, user_id, count(*) AS orders, sum(lines) AS lines,
+               sum(spend_cents) AS cents
+        FROM population_orders JOIN customer_labels USING (user_id)
+        GROUP BY ALL
+    ),
+    of_one AS (
+        SELECT population, attribute, label,
+               greatest(max(orders) / sum(orders), max(lines) / sum(lines),
+                        max(cents) / nullif(sum(cents), 0)) AS largest_share
+        FROM of_customer
+        WHERE population = 'active'
+        GROUP BY ALL
+    )
     SELECT population, attribute AS "grouping", label AS "group",
            customers, orders, lines,
            spend_cents / 100                           AS spend,
@@ -521,9 +520,8 @@ RESULTS = {
            spend_cents / 100 / nullif(priced_lines, 0) AS mean_item_price,
            median_gap_days                             AS median_days_between_orders,
            reordered_lines / lines                     AS reorder_rate,
-           CASE WHEN population = 'active' THEN largest_share END AS largest_share
-    FROM group_totals
-    JOIN group_largest USING (population, attribute, label)
+           largest_share
+    FROM group_totals LEFT JOIN of_one USING (population, attribute, label)
     WHERE attribute <> 'exclusion_flag'
     ORDER BY population, "grouping", "group"
     """,
@@ -543,6 +541,7 @@ RESULTS = {
     ),
     in_group AS (
         SELECT population, attribute, label, department, sum(lines) AS lines,
+               count(DISTINCT user_id) AS customers,
                sum(sum(lines)) OVER (PARTITION BY population, attribute, label) AS group_lines
         FROM members
         JOIN customer_departments USING (user_id)
@@ -552,6 +551,7 @@ RESULTS = {
     )
     SELECT population, attribute AS "grouping", label AS "group", department,
            CAST(lines AS BIGINT)                                            AS lines,
+           customers,
            lines / group_lines                                              AS share,
            (lines / group_lines) / (department_lines / population_lines)    AS lift
     FROM in_group

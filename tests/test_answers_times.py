@@ -154,6 +154,7 @@ def halves(*rows: tuple) -> pd.DataFrame:
         p_value=0.001,
         effective_customers=99.0,
         largest_share=0.01,
+        customers_behind=99,
         difference=abs(found["effect"] - 1),
     )[SPLIT_HALVES]
 
@@ -231,6 +232,13 @@ def goods(*picked: tuple, verdict: str = UNDECIDED, **other) -> dict[str, pd.Dat
 
 
 PRICES = {
+    "departments": pd.DataFrame(
+        {
+            "population": "active",
+            "department": ["meat seafood", "missing", "snacks"],
+            "customers": 99,
+        }
+    ),
     "department_prices": table(
         "department products lines spend lowest_dollars third_dollars two_thirds_dollars "
         "highest_dollars",

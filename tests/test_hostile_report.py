@@ -8,7 +8,6 @@ import os
 import re
 import zipfile
 import zlib
-from functools import partial
 from html import unescape
 from io import BytesIO
 from pathlib import Path
@@ -28,6 +27,7 @@ from basket.synthetic.generate import generate
 from basket.tables.result_csv import read_csv
 from checkout import basket
 from conftest import run_stages, write_settings
+from privacy_attack import true_counts, worked_out
 
 NAME, SURNAME = "Xylophonia", "Quillfeather"  # of every third customer, and of a quarantined one
 USER = 1_987_654_321  # an active customer's id, as no other number of the data is
@@ -299,100 +299,6 @@ def test_nothing_is_written_outside_of_out(hostile):
 
 
 # ---- the attack: what follows from all published tables together ---------------------------------
-
-CUTS = (40, 65)  # of the age groups, as in settings.yml
-SPOUSE = ("married", "living with parents and siblings")
-
-
-def true_counts(folders: Folders) -> dict[tuple[str, str], int]:
-    """Count the active customers of each label, from the prepared data."""
-    people = pd.concat(
-        map(pd.read_parquet, sorted((folders.prepared / "analysis_customers").glob("*.parquet")))
-    )
-    people = people[people["exclusion_flag"] == "Active"]
-    people = people.assign(n_dependants=people["n_dependants"].astype(str))
-    counts = {}
-    for name in load_settings(ROOT / "settings.yml").groupings():
-        labels = people[name].astype(object).where(people[name].notna(), "(missing)")
-        counts |= {(name, str(label)): int(n) for label, n in labels.value_counts().items() if n}
-    ages = pd.read_csv(folders.tables / "income_by_age.csv")
-    return counts | {
-        ("ages", label): int(n) for label, n in zip(ages["ages"], ages["customers"], strict=True)
-    }
-
-
-def read_off(tables: dict[str, pd.DataFrame], cells: list[tuple[str, str]], everyone: int):
-    """Read off the tables: sets of cells, and how many customers they are of together."""
-    attributes = {name for name, _ in cells}
-    for of_name in attributes:
-        yield [cell for cell in cells if cell[0] == of_name], everyone
-    for table in tables.values():
-        if "population" in table and set(table["population"]) != {"active"}:
-            continue
-        pairs = (("flag", "label"), ("grouping", "group"))
-        labels = next((pair for pair in pairs if set(pair) <= set(table.columns)), None)
-        single = next((name for name in attributes if name in table.columns), None)
-        for row in table.to_dict("records"):
-            cell = (row[labels[0]], row[labels[1]]) if labels else (single, row.get(single))
-            sides = [(row.get("grouping"), row.get(side)) for side in ("group_a", "group_b")]
-            for seen, column, unit in (
-                ([cell], "customers", 1),
-                (sides, "n", 1),
-                ([cell], "share_of_customers", everyone),
-            ):
-                value = row.get(column, "suppressed")
-                if value != "suppressed" and set(seen) <= set(cells):
-                    yield seen, round(float(value) * unit)
-
-
-def relations(cells: list[tuple[str, str]]):
-    """Yield how labels depend on each other: cells of the same customers as others."""
-
-    def of(name: str, holds=lambda label: True) -> list[tuple[str, str]]:
-        return [cell for cell in cells if cell[0] == name and holds(cell[1])]
-
-    def age_in(low: int, high: int) -> list[tuple[str, str]]:
-        return of("ages", lambda label: low <= int(re.match(r"\d+", label)[0]) < high)
-
-    without = of("n_dependants", lambda label: label == "0")
-    some = of("n_dependants", lambda label: label != "0")
-    for low, high, group in ((0, CUTS[0], "18-39"), (*CUTS, "40-64"), (CUTS[1], 999, "65+")):
-        yield of("profile", partial(re.match, re.escape(group))), [("age_group", group)]
-        yield age_in(low, high), [("age_group", group)]
-    for income in ("Low income", "Middle income", "High income"):
-        yield of("profile", partial(re.search, f"{income.lower()}$")), [("income_group", income)]
-    for part, end in (("rhythm", "^{}"), ("basket", "{}$")):
-        for _, label in of(part):
-            holds = partial(re.search, end.format(label.lower()))
-            yield of("segment", lambda name, holds=holds: holds(name.lower())), [(part, label)]
-    yield of("profile", lambda label: "no dependants" in label), without
-    yield of("profile", lambda label: "with dependants" in label), some
-    yield of("family_status", lambda label: label in SPOUSE), some
-    yield of("family_status", lambda label: label not in SPOUSE), without
-
-
-def worked_out(tables: dict[str, pd.DataFrame], truth: dict, least: int) -> list[tuple]:
-    """Find one or two labels of fewer customers than allowed whose sum the tables determine."""
-    cells = list(truth)
-    counts = np.array([truth[cell] for cell in cells], float)
-    flow = tables["population_flow"].query("table == 'analysis_customers'")
-    everyone = int(flow.query("step == 'active customers'")["rows_out"].iloc[0])
-    known = [(seen, [], total) for seen, total in read_off(tables, cells, everyone)]
-    known += [(left, right, 0) for left, right in relations(cells) if set(right) <= set(cells)]
-    matrix = np.array(
-        [[(cell in left) - (cell in right) for cell in cells] for left, right, _ in known], float
-    )
-    totals = np.array([total for *_, total in known])
-    matrix = matrix[matrix @ counts == totals]  # a band of ages across a cut is of no use
-    free = np.eye(len(cells)) - np.linalg.pinv(matrix) @ matrix
-    small = np.flatnonzero(counts < least)
-    found = [(cells[one],) for one in small if abs(free[one, one]) < 1e-9]
-    for i, one in enumerate(small):
-        for other in small[i + 1 :]:
-            together = free[one] + free[other]
-            if counts[one] + counts[other] < least and abs(together).max() < 1e-9:
-                found.append((cells[one], cells[other]))
-    return found
 
 
 @pytest.mark.slow

@@ -105,11 +105,14 @@ def test_lines_by_group_and_department_are_those_counted_line_by_line(orders, co
     labels = pd.DataFrame({"region": group})
     bought = counting.times_of(part, GOODS).lines.sum(axis=1)
     axis = {"department": DEPARTMENTS}
-    mix = counting.by_group(part, bought, labels, "mix", "lines", axis)["mix_region"]
+    cells = {"lines": bought, "customers": bought > 0}
+    mix = counting.by_group(part, cells, labels, "mix", axis)["mix_region"]
     lines["group"] = group.codes[lines["customer"]]
     shape = 2, len(group.categories), 3
     keys = ["is_active", "group", "department"]
     assert np.array_equal(mix["lines"], counts(lines, keys, shape))
+    buyers = lines.drop_duplicates(["customer", "department"])
+    assert np.array_equal(mix["customers"], counts(buyers, keys, shape))
 
 
 @given(st.lists(ORDER, min_size=1, max_size=6))

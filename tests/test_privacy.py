@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from basket.analysis import privacy
+from basket.analysis import figure, privacy
 from basket.project.settings import load_settings
+from basket.report.workbook import sheet_record
+from basket.report.workbook.shown_figures import FigureGate, publishable_figures
 
 SETTINGS = load_settings(Path(__file__).resolve().parents[1] / "settings.yml")
 LEAST = SETTINGS.privacy.smallest_group
@@ -86,9 +88,151 @@ def test_only_the_active_population_is_published():
     assert set(published(both)["population"]) == {"active"}
 
 
-def test_store_wide_tables_return_as_they_are():
-    table = pd.DataFrame({"population": ["all", "active"], "department": "bulk", "customers": 3})
-    pd.testing.assert_frame_equal(published(table), table)
+def test_a_store_wide_table_that_counts_no_people_is_shown_for_active_customers():
+    table = pd.DataFrame({"population": ["all", "active"], "day": [0, 0], "orders": [9, 3]})
+    pd.testing.assert_frame_equal(published(table), table.tail(1).reset_index(drop=True))
+
+
+# --- buyers: who stands behind a cell, not how many belong to its group
+
+
+def test_money_and_reach_of_few_buyers_are_hidden_but_not_their_lines():
+    table = pd.DataFrame(
+        {
+            "department": ["produce", "dairy", "bulk", "alcohol", "other"],
+            "customers": [90, 40, 30, 2, 0],
+            "lines": [900, 400, 90, 25, 1],
+            "spend": [9000.0, 4000.0, 900.0, 250.0, 0.0],
+            "reach": [0.9, 0.4, 0.3, 0.02, 0.0],
+        }
+    )
+    shown = published(table)
+    assert list(shown["lines"]) == list(table["lines"])
+    for name in ("customers", "spend", "reach"):  # bulk too: one hidden spend is the rest of all
+        assert list(shown[name] == privacy.SUPPRESSED) == [False, False, True, True, False]
+
+
+def test_a_cell_of_which_one_customer_has_more_than_half_is_hidden():
+    times = {"period": "hour", "key": range(3), "spend": [5.0, 6.0, 7.0]}
+    table = pd.DataFrame({**times, "customers_behind": 50, "largest_share": [0.5, 0.51, 0.1]})
+    assert list(published(table)["spend"] == privacy.SUPPRESSED) == [True, True, False]
+    groups = habits(region={"West": 50, "South": 300, "Midwest": 40, "Northeast": 90})
+    groups["largest_share"] = [0.6, 0.1, 0.1, 0.1]
+    assert hidden(published(groups)) == {("region", "West"), ("region", "Midwest")}
+    assert not hidden(published(groups.assign(largest_share=0.5)))
+
+
+@pytest.mark.parametrize("few", [0, 1, 10])
+def test_a_ratio_of_few_buyers_is_hidden_and_another_that_would_tell(few):
+    groups = ["Low income", "Middle income", "High income"]
+    rows = [
+        ("income_group", group, department, 200, buyers, 1.0)
+        for department, counts in (("bulk", (few, 60, 50)), ("produce", (150, 160, 170)))
+        for group, buyers in zip(groups, counts, strict=True)
+    ]
+    names = ["grouping", "group_a", "measure", "n", "customers_behind", "effect"]
+    base = habits(income_group=dict.fromkeys(groups, 200))
+    lifts = pd.DataFrame(rows, columns=names)
+    shown = privacy.publishable(lifts, SETTINGS, base)
+    expected = [True, False, True, False, False, False]
+    assert list(shown["effect"] == privacy.SUPPRESSED) == expected
+    lifts.loc[0, "customers_behind"] = LEAST
+    shown = privacy.publishable(lifts, SETTINGS, base)
+    assert not (shown == privacy.SUPPRESSED).any(axis=None)
+
+
+def test_what_few_of_a_group_buy_is_hidden_in_both_directions():
+    """Over the groups of a department, and over the departments of a group."""
+    groups, departments = ("West", "South", "Midwest"), ("bulk", "pets", "produce")
+    buyers = {("West", "bulk"): 3, ("South", "bulk"): 20, ("Midwest", "bulk"): 30}
+    rows = [
+        ("region", group, department, buyers.get((group, department), 60), 100)
+        for group in groups
+        for department in departments
+    ]
+    mix = pd.DataFrame(rows, columns=["grouping", "group", "department", "customers", "lines"])
+    base = habits(region=dict.fromkeys(groups, 90))
+    shown = privacy.publishable(mix, SETTINGS, base)
+    hidden = shown["lines"] == privacy.SUPPRESSED
+    assert hidden[shown["department"] == "bulk"].sum() >= 2
+    assert hidden.groupby(shown["group"]).sum().isin([0, 2, 3]).all()
+    assert hidden.groupby(shown["department"]).sum().isin([0, 2, 3]).all()
+
+
+def test_a_lever_of_a_withheld_group_is_hidden():
+    base = habits(loyalty_flag={"New customer": 40, "Regular customer": 30, "Loyal customer": 4})
+    levers = ["quiet windows", "sooner, New customer", "sooner, Loyal customer"]
+    prizes = pd.DataFrame({"lever": levers, "orders": 100, "what_if": "1 day sooner"})
+    shown = privacy.publishable(prizes, SETTINGS, base)
+    assert list(shown["orders"] == privacy.SUPPRESSED) == [False, False, True]
+
+
+FLOW = ["table", "step", "rows_in", "rows_added", "rows_removed", "rows_quarantined", "rows_out"]
+
+
+def flow_of(customers, active):
+    """Make a row flow in which each customer has 5 orders and 20 lines."""
+    rows = []
+    for raw, merged, each in (
+        ("raw_lines", "merged", 20),
+        ("raw_orders", "analysis_orders", 5),
+        ("raw_customers", "analysis_customers", 1),
+    ):
+        all_rows, kept = customers * each, active * each
+        rows.append((raw, "read", all_rows, 0, 0, 0, all_rows))
+        rows.append((merged, "active customers", all_rows, 0, all_rows - kept, 0, kept))
+    return pd.DataFrame(rows, columns=FLOW).assign(reason="", rules="corrected")
+
+
+@pytest.mark.parametrize(("left_out", "few"), [(0, False), (1, True), (10, True), (11, False)])
+def test_a_population_flow_that_leaves_out_few_customers_says_only_who_is_left(left_out, few):
+    flow = flow_of(50, 50 - left_out)
+    assert sheet_record.few_left_out(flow, LEAST) == few
+    merged = sheet_record.merged_steps(sheet_record.reconciled(flow))
+    assert list(merged["rows_out"]) == [20 * (50 - left_out), 5 * (50 - left_out), 50 - left_out]
+    others = [name for name in FLOW if name.startswith("rows_") and name != "rows_out"]
+    assert (merged[others] == privacy.SUPPRESSED).all(axis=None)
+    assert set(merged["adds_up"]) == {"yes"}
+
+
+# --- words: what a figure with hidden rows says
+
+
+def spec_of(**changes):
+    data = {"columns": ["group", "share"], "rows": [["West", 0.09], ["South", 0.91]]}
+    said = {"title": "West: 9% of customers", "so_what": "So what: 9%.", "alt": "West is 9.1%."}
+    other = {"name": "regions", "question": "Q7", "sources": ["group_shares"], "chart": None}
+    return {**said, **other, "data": data, "heat": None, **changes}
+
+
+@pytest.mark.parametrize(
+    ("withheld", "unanswered", "neutral"),
+    [
+        ({("region", "West")}, set(), True),
+        (set(), {"regions"}, True),
+        (set(), {"So what: 9%."}, True),
+        (set(), {"others"}, False),
+    ],
+)
+def test_a_figure_with_hidden_rows_or_without_its_finding_says_nothing(
+    withheld, unanswered, neutral
+):
+    gate = FigureGate(withheld, {"group_shares"}, unanswered)
+    (figure,) = publishable_figures([spec_of()], gate, SETTINGS)
+    said = " ".join(figure.spec[name] for name in ("title", "so_what", "alt"))
+    assert ("9" not in said) == neutral
+    assert len(figure.spec["title"].split()) >= 3
+
+
+def test_an_estimate_is_rounded_as_its_error_allows():
+    data = pd.DataFrame({"group": ["a", "b", "c"], "ratio": [1.23456789, 0.04973673, 2.0 / 3]})
+    data = data.assign(
+        ratio_low=[1.2, 0.0412345678, np.nan], ratio_high=[1.3, 0.0582345678, np.nan]
+    )
+    words = dict.fromkeys(("name", "title", "subtitle", "alt", "x_title", "y_title"), "words")
+    made = figure.dots(data, x="group", y="ratio", sources=("tests",), **words)
+    rows = made.record("Q7", "")["data"]["rows"]
+    assert rows == [["a", 1.235, 1.2, 1.3], ["b", 0.0497, 0.0412, 0.0582], ["c", 0.67, None, None]]
 
 
 def test_a_flag_of_orders_has_no_customers_and_is_not_suppressed():

@@ -236,6 +236,7 @@ def ratio_tests(
                 "covered": sides.covered if adjusted_for == INCOME else np.nan,
                 "effective_customers": ratios.effective_customers,
                 "largest_share": ratios.largest_share,
+                "customers_behind": ratios.customers,
                 "reason": np.array([defined] * len(groups)) if defined else reason,
             }
             present = np.flatnonzero(sizes)
@@ -335,6 +336,7 @@ def row(
         "covered": np.nan,
         "effective_customers": np.nan,
         "largest_share": np.nan,
+        "customers_behind": np.nan,
         "reason": reason,
     }
 

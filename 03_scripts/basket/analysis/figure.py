@@ -15,6 +15,7 @@ from basket.analysis.statistics import UNDECIDED
 from basket.project.settings import Settings
 
 SHARE, WHOLE, RATIO = "0%", "#,##0", "0.00"  # number formats of the workbook
+DECIMALS, MOST_DECIMALS = 2, 6  # of an estimate without an interval; of any
 DOLLARS, CENTS = '"$"#,##0', '"$"#,##0.00'
 
 
@@ -61,7 +62,8 @@ class Figure:
         axes = ("x", "series", "x_title", "y_title", "number_format", "intervals", "is_log")
         chart = {"kind": {"histogram": "column", "dots": "scatter"}.get(self.kind, self.kind)}
         chart |= {name: getattr(self, name) for name in axes}
-        rows = self.data.astype("object").where(self.data.notna(), None).values.tolist()
+        data = self._rounded()
+        rows = data.astype("object").where(data.notna(), None).values.tolist()
         return {
             "name": self.name,
             "question": question,
@@ -79,6 +81,18 @@ class Figure:
             "highlight": list(self.highlight),
             "labels": self.labels,
         }
+
+    def _rounded(self) -> pd.DataFrame:
+        """Round estimates and their limits as their error allows: two digits of half the width."""
+        data = self.data.copy()
+        for name, limits in (self.intervals or {}).items():
+            numbers = data[[name, *limits]].astype("float64")
+            half = (numbers[limits[1]] - numbers[limits[0]]).to_numpy() / 2
+            decimals = 1 - np.floor(np.log10(np.where(half > 0, half, 1.0)))
+            scale = 10.0 ** np.clip(np.where(half > 0, decimals, DECIMALS), 0, MOST_DECIMALS)
+            for column in numbers:
+                data[column] = (np.round(numbers[column] * scale) / scale).round(MOST_DECIMALS)
+        return data
 
 
 def with_intervals(settings: Settings) -> str:

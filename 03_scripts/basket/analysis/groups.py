@@ -100,7 +100,8 @@ def habits(tallies: Mapping[str, Tally], groupings: list[str]) -> pd.DataFrame:
 def department_mix(tallies: Mapping[str, Tally], groupings: list[str]) -> pd.DataFrame:
     """Count the lines of every group by department, with their share of the group and its lift.
 
-    Lift is the share over the population's share.
+    `customers` are those of the group who bought there. Lift is the share over the population's
+    share.
     """
     tables = []
     for population, grouping in product(POPULATIONS, groupings):

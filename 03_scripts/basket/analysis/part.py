@@ -89,8 +89,14 @@ def count_part(
         "product": by_product(part, len(goods.cents)),
         "department": by_department(part, bought, goods),
         "price_range": by_price_range(part, goods),
-        **by_group(part, bought, group, "mix", "lines", {"department": goods.departments}),
-        **by_group(part, gaps, group, "gaps", "orders", {"days": range(GAPS)}),
+        **by_group(
+            part,
+            {"lines": bought, "customers": bought > 0},
+            group,
+            "mix",
+            {"department": goods.departments},
+        ),
+        **by_group(part, {"orders": gaps}, group, "gaps", {"days": range(GAPS)}),
         "times": [times],
         "order_sums": order_sums(part, gaps, times.orders_by_day),
     }
@@ -164,26 +170,26 @@ def by_price_range(part: Part, goods: Goods) -> Tally:
 
 def by_group(
     part: Part,
-    counts: np.ndarray,
+    counts: Mapping[str, np.ndarray],
     group: pd.DataFrame,
     prefix: str,
-    name: str,
     axis: Mapping[str, Sequence],
 ) -> dict[str, Tally]:
-    """Add up customers x columns of whole numbers for every group of each grouping.
+    """Add up customers x columns of whole numbers, by name, for every group of each grouping.
 
     A product of matrices, exact below 2**53: three times as fast as counting each column.
     """
-    counts = counts.astype(float)
+    columns = np.hstack(list(counts.values())).astype(float)
 
     def sums_of(grouping: str) -> Tally:
         labels = group[grouping].cat
         size = len(labels.categories)
         cell = part.active_customer * size + labels.codes.to_numpy()
         belongs = (np.arange(2 * size)[:, None] == cell).astype(float)
+        sums = (belongs @ columns).astype(np.int64).reshape(2, size, len(counts), -1)
         return Tally(
             {"is_active": ACTIVE, "group": labels.categories, **axis},
-            {name: (belongs @ counts).astype(np.int64).reshape(2, size, -1)},
+            {name: sums[:, :, place] for place, name in enumerate(counts)},
         )
 
     return {f"{prefix}_{grouping}": sums_of(grouping) for grouping in group}

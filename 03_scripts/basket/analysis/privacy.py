@@ -1,15 +1,15 @@
-"""Privacy (D-15): what describes customers by their attributes leaves 04_analysis through here.
+"""Privacy (D-15, D-64): every result table leaves 04_analysis through here.
 
-Only the active population is published. A row about fewer than `smallest_group` customers
-is suppressed, together with as many others as keep it from being worked out: an attacker knows
-every row left visible, every total, and how the groupings hang together (a profile is an age group,
-dependants and an income group; family status follows from dependants). The rows to suppress are
-found by solving the attacker's equations: no set of up to three suppressed rows about
-too few customers may follow from them. A group of which one customer holds more than half (of its
-orders, lines or spend) counts as that one customer.
+Only the active population is published. A row stands for the customers behind its numbers: those
+of the group, or the buyers among them, whichever are fewer. A row of fewer than `smallest_group`,
+or that one customer has more than half of, is suppressed, together with as many others as keep it
+from being worked out: an attacker knows every row left visible, every total, and how the groupings
+hang together (a profile is an age group, dependants and an income group; family status follows from
+dependants). The rows to suppress are found by solving the attacker's equations: no set of up to
+three suppressed rows about too few customers may follow from them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import combinations
 
@@ -23,12 +23,19 @@ SUPPRESSED = "suppressed"
 PUBLISHED_POPULATION = "active"
 PAIRS = (("grouping", "group"), ("flag", "label"))
 COUNTS = ("buyers", "customers")  # the first that a table has counts the people that a row is about
+BEHIND = (*COUNTS, "customers_with_both", "customers_behind", "customers_here", "at_risk", "n")
+MOST_OF_ONE = 0.5  # share of a row's sum that one customer may have
+OF_ORDERS = {"orders", "lines", "products", "share", "share_of_products", "equal_share"}
+OF_ORDERS |= {"mean_share", "tenth_more", "lift", "index", "index_low", "index_high", "difference"}
+OF_ORDERS |= {"first", "last", "from_hour", "to_hour", "weeks", "order_number"}  # of no people
+ADDED = frozenset({"spend"})  # what adds up over the rows of a store-wide table to a known total
 ATTRIBUTES = frozenset(c.name for c in columns() if c.key == "customers")
 _MEMBERS = frozenset(name for pair in PAIRS for name in pair)
 LABELS = frozenset(c.name for c in columns() if c.key in ("customers", "parts")) - _MEMBERS
 CONTEXT = frozenset(c.name for c in columns() if c.key == "context") - _MEMBERS
 KEYS = LABELS | CONTEXT | _MEMBERS
 WITHOUT_DEPENDANTS = frozenset({"single", "divorced/widowed"})
+LEVERS_ARE_OF = "loyalty_flag"  # the groups whose orders a lever brings sooner
 CLOSE = 1e-9
 HALF = 0.5  # of a group's orders, lines or spend: more of one customer is about that customer
 MANY_HIDDEN = 25  # beyond this, sets of three suppressed rows are too many to look at
@@ -36,8 +43,8 @@ MANY_HIDDEN = 25  # beyond this, sets of three suppressed rows are too many to l
 
 def describes_customers(table: pd.DataFrame) -> bool:
     """Whether a result table describes customers by their attributes."""
-    of_customers = {"grouping", "flag", "customers_relabelled", "last_order", *ATTRIBUTES}
-    return bool(of_customers & set(table.columns))
+    of_groups = {"grouping", "flag", "customers_relabelled", "last_order", "least_share"}
+    return bool((of_groups | ATTRIBUTES) & set(table.columns))
 
 
 def publishable(
@@ -45,34 +52,131 @@ def publishable(
 ) -> pd.DataFrame:
     """Return a result table as it may leave 04_analysis.
 
-    A store-wide table (by day, hour, department, product) returns as it is. Whatever `habits` must
-    suppress is suppressed here too; a table of groups that does not count customers
-    (department_mix, tests) cannot do without it.
+    A store-wide table (by day, hour, department, product) keeps its counts of orders, lines and
+    products; its money and shares of customers are suppressed where too few stand behind them.
+    Whatever `habits` must suppress is suppressed here too; a table of groups that does not count
+    customers (tests) cannot do without it.
     """
-    if not describes_customers(table):
-        return table.copy()
     shown = table
     if "population" in shown:
         shown = shown[shown["population"] == PUBLISHED_POPULATION]
     shown = shown.reset_index(drop=True)
     minimum = settings.privacy.smallest_group
+    numbers = [name for name in shown.columns if name not in KEYS]
     if "customers_relabelled" in shown:
         few = shown["customers_relabelled"].between(1, minimum - 1).to_numpy(bool, na_value=False)
+        few = few | (habits is not None and few_left_out(habits, minimum))  # shares of all
         return _hide(shown, few, [name for name in shown.columns if "relabelled" in name])
+    is_of_groups = describes_customers(table) or "lever" in shown
+    withheld = withheld_groups(habits, settings) if is_of_groups and habits is not None else set()
+    if not describes_customers(table):
+        of_people = [name for name in numbers if name not in OF_ORDERS and _is_number(shown[name])]
+        hidden = _of_few(shown, minimum)
+        if ADDED & set(shown.columns):
+            hidden = _with_others(shown, hidden, minimum)
+        if "lever" in shown:
+            groups = shown["lever"].str.partition(", ")[2]
+            of_levers = [group for grouping, group in withheld if grouping == LEVERS_ARE_OF]
+            hidden |= groups.isin(of_levers).to_numpy()
+            of_people = numbers
+        return _hide(shown, hidden, of_people)
     if habits is None and not set(COUNTS) & set(shown.columns):
         raise ValueError("a table of groups without a count of customers needs the table habits")
-    hidden = suppressed_rows(shown, minimum)
-    withheld = withheld_groups(habits, settings) if habits is not None else set()
+    if {"grouping", "group", "department"} <= set(shown.columns):
+        shown = _every_department(shown, withheld)
+        hidden = _by_department(shown, minimum)
+    elif "customers_behind" in shown:
+        hidden = _with_others(shown, _of_few(shown, minimum), minimum)
+    else:
+        hidden = suppressed_rows(shown, minimum) | _of_few(shown, minimum)
     if habits is not None:
-        if {"grouping", "group", "department"} <= set(shown.columns):
-            shown = _every_department(shown, withheld)
-            hidden = np.zeros(len(shown), bool)
         hidden |= _rows_of(shown, withheld)
-    if "n" in shown:
-        hidden |= (pd.to_numeric(shown["n"]) < minimum).to_numpy()
     if "ages" in shown and any(grouping == "age_group" for grouping, _ in withheld):
         shown = shown.drop(columns="customers")  # narrow bands add up to the withheld age group
     return _hide(shown, hidden, [name for name in shown.columns if name not in KEYS])
+
+
+def few_left_out(habits: pd.DataFrame, minimum: int) -> bool:
+    """Say whether all customers are a few more than the active ones: a count of all would tell."""
+    sizes = habits.groupby(["grouping", "population"])["customers"].sum().unstack(fill_value=0)
+    if {PUBLISHED_POPULATION, "all"} - set(sizes):
+        return False
+    return bool((sizes["all"] - sizes[PUBLISHED_POPULATION]).between(1, minimum - 1).any())
+
+
+def published_rows(
+    tables: Mapping[str, pd.DataFrame], table: pd.DataFrame, settings: Settings
+) -> pd.DataFrame:
+    """Keep the rows of a result table that may be published whole."""
+    if table.empty:
+        return table
+    table = publishable(table, settings, tables.get("habits"))
+    return table[~(table == SUPPRESSED).any(axis="columns")].infer_objects()
+
+
+def _is_number(values: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+
+
+# ---- how many stand behind a row --------------------------------------------------------------
+
+
+def people_behind(table: pd.DataFrame) -> np.ndarray:
+    """Count the customers behind each row: the least that the table says; NaN where it does not."""
+    counts = [name for name in BEHIND if name in table]
+    if not counts:
+        return np.full(len(table), np.nan)
+    numbers = [pd.to_numeric(table[name], errors="coerce").astype("Float64") for name in counts]
+    return pd.concat(numbers, axis=1).min(axis=1).to_numpy("float64", na_value=np.nan)
+
+
+def _of_few(table: pd.DataFrame, minimum: int) -> np.ndarray:
+    """Find the rows that too few customers stand behind, or of which one has more than half.
+
+    A ratio of nobody in a group says of each member what he does not do: it counts as one of few.
+    """
+    people = people_behind(table)
+    least = 0 if "customers_behind" in table else 1
+    hidden = (people >= least) & (people < minimum)
+    if "largest_share" in table:
+        share = pd.to_numeric(table["largest_share"]).to_numpy("float64", na_value=np.nan)
+        hidden |= share > MOST_OF_ONE
+    return hidden
+
+
+def _with_others(table: pd.DataFrame, hidden: np.ndarray, minimum: int) -> np.ndarray:
+    """Hide others beside a hidden row: two at least, of enough customers, of each sum of rows.
+
+    The rows of a sum are alike in all but what they are parts of: groups of a grouping, hours.
+    """
+    parts = {"group_a", "group", "label", *LABELS}
+    names = [name for name in table if name in CONTEXT | {"grouping", "flag"} and name not in parts]
+    sums = table[names].astype("str").agg("|".join, axis=1) if names else pd.Series("", table.index)
+    people, hidden = np.nan_to_num(people_behind(table)), hidden.copy()
+    for places in sums.groupby(sums).indices.values():
+        while True:
+            rest = places[~hidden[places] & (people[places] > 0)]
+            few = places[hidden[places]]
+            enough = len(few) > 1 and people[few].sum() >= minimum
+            if not len(few) or not len(rest) or enough:
+                break
+            hidden[rest[np.argmin(people[rest])]] = True
+    return hidden
+
+
+def _by_department(mix: pd.DataFrame, minimum: int) -> np.ndarray:
+    """Find the cells of groups and departments to hide: few buy there, or others would tell.
+
+    What a group buys adds up over departments, what is bought of a department over the groups.
+    """
+    hidden = np.zeros(len(mix), bool)
+    if "customers" not in mix:
+        return hidden
+    for places in mix.groupby("department", observed=True).indices.values():
+        cells = mix.iloc[places][["grouping", "group", "customers"]]
+        hidden[places] = suppressed_rows(cells.reset_index(drop=True), minimum)
+    of_group = mix[["grouping", "group", "customers"]].rename(columns={"group": "attribute"})
+    return _with_others(of_group, hidden, minimum)
 
 
 def withheld_labels(published: dict[str, pd.DataFrame]) -> set[tuple[str, str]]:
@@ -151,9 +255,7 @@ def suppressed_rows(table: pd.DataFrame, minimum: int) -> np.ndarray:
     if count is None:
         return np.zeros(len(table), bool)
     customers = pd.to_numeric(table[count]).astype("Float64").to_numpy("float64", na_value=0)
-    few = (customers > 0) & (customers < minimum)
-    if count == COUNTS[-1] and "largest_share" in table:
-        few |= (pd.to_numeric(table["largest_share"]) > HALF).to_numpy() & (customers > 0)
+    few = _of_few(table, minimum) & (customers > 0)
     if not few.any():
         return few
     labels = table[[name for name in table.columns if name in KEYS]].astype("str")

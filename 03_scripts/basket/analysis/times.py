@@ -135,6 +135,7 @@ def columns(found: Ratios, name: str, settings: Settings, times: float = 1.0) ->
         f"{name}_high": found.high * times,
         "effective_customers": found.effective_customers,
         "largest_share": found.largest_share,
+        "customers_behind": found.customers,
         "reason": reasons(found, settings),
     }
 

@@ -23,7 +23,7 @@ IN_WORDS = {  # what an action rests on
     finding.NO_ACTION: "none",
 }
 NOT_SHOWN = ["question", "population", "group_b", "unit", "statistic", "for_headline"]
-NOT_SHOWN += ["covered", "largest_share"]
+NOT_SHOWN += ["covered", "largest_share", "customers_behind"]
 
 
 class Paper:

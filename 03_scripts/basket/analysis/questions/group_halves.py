@@ -14,7 +14,7 @@ from basket.analysis import comparisons, statistics
 from basket.analysis.groups import People
 from basket.analysis.halves import chosen_row, in_first_half
 from basket.analysis.measures import RATIOS, customer_sums, income_bands, share_of
-from basket.analysis.privacy import SUPPRESSED, publishable
+from basket.analysis.privacy import published_rows
 from basket.analysis.questions import group_words as words
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
@@ -23,19 +23,12 @@ from basket.project.settings import Settings
 OVERALL = ("epsilon_squared", "cliffs_delta")  # of all groups of a grouping, or of its two
 TOPICS = ["question", "topic", "group", "measure"]
 ESTIMATES = ["effect_first_half", "effect", "effect_low", "effect_high", "p_value"]
-COLUMNS = [*TOPICS, *ESTIMATES, "effective_customers", "largest_share", "reason", "confirmed"]
+COLUMNS = [*TOPICS, *ESTIMATES, "effective_customers", "largest_share", "customers_behind"]
+COLUMNS += ["reason", "confirmed"]
 MORE_GOODS, LESS_GOODS = "goods they buy more of", "goods they buy less of"
 
 
 # ---- which comparisons there are ----------------------------------------------------------------
-
-
-def published_rows(tables: dict, table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Keep the rows about groups of customers that may be published (D-15)."""
-    if table.empty:
-        return table
-    table = publishable(table, settings, tables["habits"])
-    return table[~(table == SUPPRESSED).any(axis="columns")].infer_objects()
 
 
 def held_equal(tables: dict, grouping: str, settings: Settings) -> str:

@@ -7,12 +7,13 @@ import pandas as pd
 from basket.analysis import figure
 from basket.analysis.finding import Evidence, Finding, TooLittleData
 from basket.analysis.measures import OF_ORDERS
+from basket.analysis.privacy import published_rows
 from basket.analysis.questions.group_differences import (
     highest,
     value_of_groups,
     whether_groups_differ,
 )
-from basket.analysis.questions.group_halves import held_equal, published_rows
+from basket.analysis.questions.group_halves import held_equal
 from basket.analysis.questions.q09_classes import QUESTION  # noqa: F401
 from basket.analysis.where import where
 from basket.project.settings import Settings

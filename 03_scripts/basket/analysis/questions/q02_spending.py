@@ -21,6 +21,7 @@ from basket.analysis.finding import (
     Touch,
     caveat,
 )
+from basket.analysis.privacy import published_rows
 from basket.analysis.question import WHEN, Question
 from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.times import (
@@ -149,7 +150,8 @@ def _require_prices(table: pd.DataFrame) -> None:
 
 def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the value of an order by hour, while people are awake."""
-    table = tables["spend_by_time"][where(period="hour")].rename(columns={"key": "hour"})
+    table = published_rows(tables, tables["spend_by_time"], settings)
+    table = table[where(period="hour")].rename(columns={"key": "hour"})
     _require_prices(table)
     table = table[table["hour"].between(*settings.waking_hours)]
     if table.empty:
@@ -225,7 +227,8 @@ def spend_by_hour(tables: dict, settings: Settings) -> figure.Figure:
 
 def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the value of an order by day against the same customers' orders on other days."""
-    table = tables["spend_by_time"][where(period="day")].sort_values("key")
+    table = published_rows(tables, tables["spend_by_time"], settings)
+    table = table[where(period="day")].sort_values("key")
     _require_prices(table)
     table = table[table["within_ratio"] > 0]
     if table.empty:
@@ -261,7 +264,8 @@ def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
 
 def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
     """Draw what sells more or less than usual in each part of the day, where it is decided."""
-    table = named_departments(tables["department_times"], settings)
+    table = published_rows(tables, tables["department_times"], settings)
+    table = named_departments(table, settings)
     if (table["reason"] != "").all():
         raise TooLittleData("No department has enough customers in any part of the day.")
     sure = confirmed_goods(tables["split_halves"])

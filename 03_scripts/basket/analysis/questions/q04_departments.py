@@ -16,6 +16,7 @@ from basket.analysis.finding import (
     TooLittleData,
     Touch,
 )
+from basket.analysis.privacy import published_rows
 from basket.analysis.question import WHEN, Question
 from basket.analysis.times import apart, estimates, reasons
 from basket.analysis.totals import Counts
@@ -57,6 +58,7 @@ def department_reach(departments: pd.DataFrame, counts: Counts) -> pd.DataFrame:
         share=per(of["lines"], of["lines"].sum()),
         share_of_products=per(of["products"], of["products"].sum()),
         spend=of["spend"],
+        customers=of["customers"],
         reach=per(of["customers"], counts.active.sum()),
         orders_per_buyer=per(of["orders"], of["customers"]),
         lines_per_order=per(of["lines"], of["orders"]),
@@ -138,7 +140,8 @@ def shares(tables: dict, settings: Settings) -> figure.Figure:
 
 def reach_and_orders(tables: dict, settings: Settings) -> figure.Figure:
     """Draw why departments are small: who buys from them, and how often."""
-    named = _two_named(tables["department_reach"], settings)
+    table = published_rows(tables, tables["department_reach"], settings)
+    named = _two_named(table, settings)
     low = named.nsmallest(1, "reach").iloc[0]
     return figure.scatter(
         named,

@@ -14,10 +14,10 @@ from basket.analysis.finding import (
     TooLittleData,
 )
 from basket.analysis.order_sums import EARLY
+from basket.analysis.privacy import published_rows
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions import group_words as words
 from basket.analysis.questions.group_differences import whether_groups_differ
-from basket.analysis.questions.group_halves import published_rows
 from basket.analysis.questions.q05_loyalty import new_and_loyal
 from basket.analysis.totals import Counts
 from basket.analysis.where import where

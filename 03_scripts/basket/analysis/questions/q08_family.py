@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from basket.analysis import comparisons, figure
 from basket.analysis.finding import DIFFERENCE, Evidence, Finding, TooLittleData, caveat
+from basket.analysis.privacy import published_rows
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions import group_words as words
 from basket.analysis.questions.group_differences import whether_groups_differ
-from basket.analysis.questions.group_halves import held_equal, published_rows
+from basket.analysis.questions.group_halves import held_equal
 from basket.analysis.where import where
 from basket.project.origin import PEOPLE
 from basket.project.settings import Settings

@@ -109,6 +109,8 @@ def goods_by_income(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the departments that differ most by income, weighted by their share of order lines."""
     table = group_ratios(tables, "department_lifts", "income_group", settings)
     table = table[table["effect"] > 0]
+    size = table.groupby("measure")["effect"].transform("size")
+    table = table[size == size.max()]  # where a group may not be shown, none is
     if table["effect_low"].isna().all():
         raise TooLittleData("No two income groups have enough customers to be compared.")
     spread = table.groupby("measure")["effect"].agg(lambda lifts: np.log(lifts.max() / lifts.min()))

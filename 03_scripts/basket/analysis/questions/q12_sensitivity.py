@@ -22,6 +22,7 @@ from basket.analysis.finding import (
     Finding,
     TooLittleData,
 )
+from basket.analysis.privacy import SUPPRESSED, publishable
 from basket.analysis.question import WHOM, Question
 from basket.analysis.sensitivity import (
     COMPARISONS,
@@ -216,6 +217,9 @@ def labels_by_threshold(tables: dict, settings: Settings) -> figure.Figure:
     """Draw how many labels of customers depend on each threshold, and what else does."""
     table = tables["sensitivity"]
     table = table[table["unit"] == UNIT_OF["customer"]].dropna(subset=["changed"])
+    shown = publishable(table, settings, tables.get("habits"))
+    of_few = (shown == SUPPRESSED).any(axis=1).to_numpy()
+    table = table[~table["setting"].isin(table.loc[of_few, "setting"])]
     if table.empty:
         raise TooLittleData("No threshold that labels customers can be moved.")
     data = table.groupby("setting")["share_relabelled"].max().fillna(0.0)

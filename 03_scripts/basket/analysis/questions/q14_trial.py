@@ -25,6 +25,7 @@ from basket.analysis.finding import (
     require_histories,
 )
 from basket.analysis.groups import is_active
+from basket.analysis.privacy import published_rows
 from basket.analysis.question import WHOM, Question
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
@@ -176,7 +177,8 @@ def customers_per_arm(mean: float, deviation: float, lift: float, settings: Sett
 
 def sizes_by_lift(tables: dict, settings: Settings) -> figure.Figure:
     """Draw how many customers each arm needs, by action, for the smallest lift."""
-    table = _smallest_lift(tables)
+    planned = published_rows(tables, tables["trial_plan"], settings)
+    table = _smallest_lift(tables | {"trial_plan": planned})
     where_counted = table["outcome"].map({ALL_ORDERS: ""}).fillna(" (windows)")
     actions = [textwrap.shorten(action, 38, placeholder="…") for action in table["action"]]
     data = table.assign(trial=actions + where_counted)

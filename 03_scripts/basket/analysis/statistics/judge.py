@@ -164,8 +164,8 @@ def decide_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFra
     A comparison with a `reason` is undecided: nothing may be concluded from it. A false discovery
     rate lets a few in a hundred claims be false, and a headline picks the most extreme of many. So
     `for_headline` is yes only where there is no reason, the effect itself is at least a small one,
-    its interval excludes no difference, and its p-value survives Bonferroni's correction over all
-    comparisons of the report.
+    its interval excludes no difference, its p-value survives Bonferroni's correction over all
+    comparisons of the report, and enough customers stand behind it to be published.
     """
     effects, significance = (
         settings.statistics.effects.model_dump(),
@@ -184,6 +184,9 @@ def decide_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFra
     matters = (size >= _steps(names, effects)[:, 0]) & (least > (names == "ratio"))
     strict = significance / max(1, np.count_nonzero(~np.isnan(p_value)))
     survives = may_conclude & matters & (p_value < strict)
+    if "customers_behind" in comparisons:  # a headline could not be published
+        few = pd.to_numeric(comparisons["customers_behind"]) < settings.privacy.smallest_group
+        survives &= ~few.to_numpy(bool, na_value=False)
     return comparisons.assign(
         q_value=q,
         verdict=np.where(may_conclude, found, UNDECIDED),

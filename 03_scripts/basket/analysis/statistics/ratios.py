@@ -35,7 +35,8 @@ class Ratios:
     """Estimated ratios, an entry a cell in each array; NaN where a cell has no estimate.
 
     The p-value is that of "the ratio is 1". `largest_share` is the largest share that one customer
-    has in the sum above the line, on the side where it is largest.
+    has in the sum above the line, on the side where it is largest; `customers` are those who have
+    something in it, of a group its own.
     """
 
     ratio: np.ndarray
@@ -44,6 +45,7 @@ class Ratios:
     p_value: np.ndarray
     effective_customers: np.ndarray
     largest_share: np.ndarray
+    customers: np.ndarray
 
     def reason(self, fewest: float, largest_share: float) -> np.ndarray:
         """Say why nothing may be concluded from a cell; empty where something may.
@@ -96,6 +98,7 @@ def product(
         squares=squares.sum(axis=0),
         fourths=(squares * squares).sum(axis=0),
         largest_share=np.broadcast_to(_largest_share(_cells(above[0])), squares.shape[1:]),
+        customers=np.broadcast_to(np.count_nonzero(_cells(above[0]), axis=0), squares.shape[1:]),
         confidence=confidence,
     )
 
@@ -190,7 +193,7 @@ class Split:
     def compare(self, y: np.ndarray, x: np.ndarray, confidence: float = 0.95) -> Ratios:
         """Compare each group's ratio Y / X with that of the others: an entry a group."""
         if not len(self.order):
-            return _estimates(*np.full((5, len(self.sizes)), np.nan), confidence)
+            return _estimates(*np.full((6, len(self.sizes)), np.nan), confidence)
         y, x = (np.asarray(each)[self.order].astype("float64") for each in (y, x))
         above, below = self._sums(y), self._sums(x)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -209,6 +212,7 @@ class Split:
                 np.where(outside[0] != 0, inside[0] / outside[0], np.nan),
                 *(one + other for one, other in zip(inside[1:], outside[1:], strict=True)),
                 self._largest_share(above, highest),
+                self._sums(y != 0).sum(axis=1),
                 confidence,
             )
 
@@ -271,7 +275,9 @@ class Split:
         return np.repeat(self.cells[1], self.sizes[self.cells])
 
 
-def _estimates(ratio, variance, squares, fourths, largest_share, confidence: float) -> Ratios:
+def _estimates(
+    ratio, variance, squares, fourths, largest_share, customers, confidence: float
+) -> Ratios:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         effective = squares**2 / fourths
         error = np.sqrt(variance)
@@ -284,7 +290,7 @@ def _estimates(ratio, variance, squares, fourths, largest_share, confidence: flo
         low, high = np.exp(log - reach), np.exp(log + reach)
     usable &= np.isfinite(high)
     low, high, p_value = (np.where(usable, each, np.nan) for each in (low, high, p_value))
-    return Ratios(ratio, low, high, p_value, effective, largest_share)
+    return Ratios(ratio, low, high, p_value, effective, largest_share, customers)
 
 
 def _largest_share(columns: np.ndarray) -> np.ndarray:

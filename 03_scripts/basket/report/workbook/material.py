@@ -11,8 +11,8 @@ from basket.project.errors import REPORT, BasketError
 from basket.project.folders import Folders
 from basket.project.settings import Settings
 from basket.report.workbook.measure_text import clean_text
-from basket.report.workbook.shown_figures import ShownFigure, publishable_figures
-from basket.report.workbook.shown_findings import publishable_findings
+from basket.report.workbook.shown_figures import FigureGate, ShownFigure, publishable_figures
+from basket.report.workbook.shown_findings import publishable_findings, unanswered
 from basket.tables.result_csv import read_csv
 
 NEEDED = (
@@ -29,10 +29,13 @@ NEEDED = (
 
 @dataclass(frozen=True)
 class Material:
-    """Result tables, findings, figures and facts; small groups are withheld in all but `tables`."""
+    """Result tables, findings, figures and facts; few customers are withheld in all but `tables`.
+
+    Only totals are read from `tables`, and the row flow, whose own rule is `shown_flow`.
+    """
 
     tables: dict[str, pd.DataFrame]
-    published: dict[str, pd.DataFrame]  # the tables that describe customers
+    published: dict[str, pd.DataFrame]
     findings: list[dict]
     figures: list[ShownFigure]
     facts: dict
@@ -49,17 +52,12 @@ def read_material(folders: Folders, settings: Settings, facts: Path) -> Material
         for path in (folders.findings, folders.visualizations / "figures.json", facts)
     )
     published = {
-        name: publishable(table, settings, tables["habits"])
-        for name, table in tables.items()
-        if describes_customers(table)
+        name: publishable(table, settings, tables["habits"]) for name, table in tables.items()
     }
-    return Material(
-        tables,
-        published,
-        publishable_findings(findings, published, settings),
-        publishable_figures(figures, withheld_labels(published), set(published), settings),
-        facts,
-    )
+    of_customers = {name for name, table in tables.items() if describes_customers(table)}
+    shown = publishable_findings(findings, published, settings)
+    gate = FigureGate(withheld_labels(published), of_customers, unanswered(findings, shown))
+    return Material(tables, published, shown, publishable_figures(figures, gate, settings), facts)
 
 
 def _read_json(path: Path):

@@ -42,6 +42,7 @@ def shown_levers(prizes: pd.DataFrame | None, habits: pd.DataFrame) -> pd.DataFr
     }
     of_group = prizes["lever"].str.startswith(f"{SOONER}, ")
     shown = prizes[~of_group | prizes["lever"].isin(list(known))].reset_index(drop=True)
+    shown = shown.infer_objects()
     share = pd.to_numeric(shown["share_of_spend"], errors="coerce")  # all empty without prices
     shown = shown.assign(share_of_spend=share)
     by_worth = shown.apply(worth, axis=1).sort_values(ascending=False, kind="stable").index

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from basket.analysis.finding import NO_ACTION, NOT_ANSWERED
+from basket.analysis.privacy import SUPPRESSED
 from basket.analysis.questions import QUESTIONS, Question, number_of
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.ranking import lever_of
@@ -46,7 +47,6 @@ def write_advice(
     findings: list[dict],
     levers: pd.DataFrame,
     links: FigureLinks,
-    tables: dict[str, pd.DataFrame],
     published: dict[str, pd.DataFrame],
 ) -> Page:
     """Write each question with its answer and action; then the week, then the trials."""
@@ -67,9 +67,10 @@ def write_advice(
             _write_part(page, name, some, findings, levers, links)
             page.space(10)
     page.new_page()
-    write_week(page, tables | published, book.settings)
+    write_week(page, published, book.settings)
     page.space(12)
-    _write_trials(page, tables.get("trial_plan"))
+    plan = published.get("trial_plan")
+    _write_trials(page, plan if plan is None else plan[~(plan == SUPPRESSED).any(axis=1)])
     return page
 
 

@@ -205,6 +205,8 @@ def _drawing(figure: ShownFigure, picture: Path | None, page: Page, room: tuple[
         data = native_charts.Range(figure.place, figure.data.iloc[: figure.drawn])
         headings = {name: heading(name) for name in figure.data} | figure.spec.get("labels", {})
         return native_charts.build(figure.spec, data, headings, page.book.settings.palette), room
+    if figure.is_neutral:  # its image has its title
+        return None, (0, 0)
     image = Image(picture)
     image.name, image.alt_text = figure.name, figure.spec["alt"]
     scale = min(room[0] / image.width, room[1] / image.height, PIXELS_PER_INCH / IMAGE_DPI)

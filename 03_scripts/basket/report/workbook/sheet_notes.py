@@ -23,7 +23,8 @@ EFFECTS = {
     "difference": "difference",
 }
 NOT_SHOWN = ["population", "group_a", "group_b", "statistic", "for_headline", "customers_to_decide"]
-NOT_SHOWN += ["covered", "effective_customers", "largest_share", "adjusted_for", "reason"]
+NOT_SHOWN += ["covered", "effective_customers", "largest_share", "customers_behind"]
+NOT_SHOWN += ["adjusted_for", "reason"]
 DETAILS = r"(share of|orders (in|at)) "
 Notes = dict[str, str]  # terms, each with its explanation
 
@@ -166,10 +167,15 @@ def _limits(settings: Settings) -> Notes:
 def _privacy(settings: Settings) -> Notes:
     return {
         "Suppression": (
-            "A row that describes customers by their attributes and stands for fewer than "
-            f"{settings.privacy.smallest_group} of them is suppressed, together with as many "
-            "others as keep it from being worked out; such tables are published for active "
-            "customers only (D-15)."
+            "Everything is of active customers. A number is suppressed where fewer than "
+            f"{settings.privacy.smallest_group} customers stand behind it (those of the group, or "
+            "the buyers among them), or one has more than half of it, together with as many others "
+            "as keep it from being worked out; what is said about it is withheld too (D-15, D-64)."
+        ),
+        "Still shown": (
+            "Counts of orders by time and of lines by department, however few customers place "
+            "them. That a suppressed number is small can follow, the number does not. Two reports "
+            "on nearly the same customers differ by the few who came or went."
         ),
         "Never published": (
             "Names of customers and identifiers of customers. Names are dropped while the files "

@@ -7,6 +7,7 @@ from openpyxl.formatting.rule import DataBarRule
 from openpyxl.styles import Alignment, Border
 from openpyxl.utils import get_column_letter
 
+from basket.analysis.privacy import SUPPRESSED
 from basket.project import dictionary
 from basket.project.origin import GENERATED
 from basket.project.published_figures import read_published
@@ -160,16 +161,25 @@ def write_flow(book: Book, flow: pd.DataFrame, facts: dict) -> Page:
         colour="muted",
     )
     page.space(4)
-    _write_boxes(page, ours)
+    few = few_left_out(ours, book.settings.privacy.smallest_group)
+    if few:
+        page.text(
+            f"Fewer than {book.settings.privacy.smallest_group} customers are left out: the steps "
+            "of orders, lines and customers stand as one, and what would tell of those few is "
+            "suppressed.",
+            colour="muted",
+        )
+    _write_boxes(page, ours, few)
     page.section("Reconciliation: in + added – removed – set aside = out, and out is the next in")
     page.table(
         "population_flow",
-        reconciled(ours),
+        merged_steps(reconciled(ours)) if few else reconciled(ours),
         headings=FLOW_HEADINGS,
         overflow=("reason",),
         dense=True,
     )
-    for other in (name for name in flow["rules"].unique() if name not in (rules, "any")):
+    others = [name for name in flow["rules"].unique() if name not in (rules, "any")]
+    for other in () if few else others:
         page.space(4)
         page.section(f"What {OTHER_RULES.get(other, other)} would have removed or added")
         theirs = reconciled(flow[flow["rules"] == other], whole=False)
@@ -181,8 +191,37 @@ def write_flow(book: Book, flow: pd.DataFrame, facts: dict) -> Page:
             dense=True,
         )
     page.space(4)
-    _write_published(page, ours, rules, facts)
+    if not few:
+        _write_published(page, ours, rules, facts)
     return page
+
+
+def few_left_out(flow: pd.DataFrame, minimum: int) -> bool:
+    """Say whether what is counted before and after a step differs by 1 to 10 customers."""
+    customers = flow[flow["table"].isin(CHAINS["Customers"])]
+    last = customers["rows_out"].iloc[-1] if len(customers) else 0
+    return bool((customers["rows_in"] - last).between(1, minimum - 1).any())
+
+
+def merged_steps(flow: pd.DataFrame) -> pd.DataFrame:
+    """Make one step of all that leaves out orders, lines and customers, without its numbers.
+
+    A difference of 1 to 10 customers, their orders and their lines would follow from any number
+    before it; what goes out stands on every sheet.
+    """
+    shown = []
+    for counted, rows in flow.groupby("counted", sort=False):
+        if counted not in BETWEEN:
+            shown += rows.to_dict("records")
+            continue
+        hidden = dict.fromkeys(name for name in rows if name.startswith("rows_"))
+        shown.append(
+            rows.iloc[-1].to_dict()
+            | dict.fromkeys(hidden, SUPPRESSED)
+            | {"rows_out": rows["rows_out"].iloc[-1], "step": "All that is left out, together"}
+            | {"adds_up": "yes" if (rows["adds_up"] == "yes").all() else "NO", "reason": NOTHING}
+        )
+    return pd.DataFrame(shown, columns=flow.columns)
 
 
 def _write_rows(page: Page, name: str, rows: pd.DataFrame) -> None:
@@ -197,9 +236,12 @@ def look_up(flow: pd.DataFrame, figure: BoxNumber) -> int | None:
     return int(rows[figure.column].iloc[-1]) if len(rows) else None
 
 
-def _write_boxes(page: Page, flow: pd.DataFrame) -> None:
+def _write_boxes(page: Page, flow: pd.DataFrame, few: bool) -> None:
     first = page.row
-    boxes = {title: _known(flow, figures) for title, figures in BOXES.items()}
+    last = list(BOXES)[-1]
+    boxes = {
+        title: _known(flow, figures) for title, figures in BOXES.items() if title == last or not few
+    }
     boxes = {title: numbers for title, numbers in boxes.items() if numbers}
     height = max(map(len, boxes.values()), default=0)
     for (title, numbers), columns in zip(boxes.items(), BOX_COLUMNS, strict=False):
@@ -211,7 +253,7 @@ def _write_boxes(page: Page, flow: pd.DataFrame) -> None:
     for column in ARROW_COLUMNS[: max(len(boxes) - 1, 0)]:
         page.write(first + 2, column, "→", **middle)
     page.row = first + height + 1
-    excluded = _known(flow, EXCLUDED)
+    excluded = {} if few else _known(flow, EXCLUDED)
     if len(excluded) == len(EXCLUDED):
         page.write(page.row, BOX_COLUMNS[2][1], "↓", **middle)
         page.set_height(page.row, 16)
@@ -350,8 +392,11 @@ def compared(flow: pd.DataFrame, rules: str, synthetic: str) -> pd.DataFrame:
 # ---- 3. and 4. --------------------------------------------------------------------------------
 
 
-def write_checks(book: Book, checks: pd.DataFrame) -> Page:
-    """Write what was checked, what was found, and what was done."""
+def write_checks(book: Book, checks: pd.DataFrame, flow: pd.DataFrame) -> Page:
+    """Write what was checked, what was found, and what was done.
+
+    Where few customers are left out, what was found among all of them would tell of those few.
+    """
     page = book.page(CHECKS, "Consistency checks", (24.0, 24.0, 34.0, 16.0, 48.0))
     page.on_one_page = True
     acted = (~checks["action"].str.lower().str.startswith(("none", "no "))).sum()
@@ -361,6 +406,10 @@ def write_checks(book: Book, checks: pd.DataFrame) -> Page:
         colour="muted",
     )
     page.space(4)
+    if few_left_out(flow, book.settings.privacy.smallest_group):
+        of_people = checks["table"].isin({table for name in BETWEEN for table in CHAINS[name]})
+        some = checks["found"].astype("str") != "0"
+        checks = checks.assign(found=checks["found"].mask(of_people & some, SUPPRESSED))
     shown = checks.assign(
         table=[table_in_words(name) for name in checks["table"]],
         found=[_number_if_one(value) for value in checks["found"]],

@@ -26,12 +26,7 @@ PARTS = ("gender", "n_dependants")  # of people: they stand among the tests on s
 MORE = "+0.0%;-0.0%;0.0%"
 
 
-def write_segments(
-    book: Book,
-    findings: list[dict],
-    tables: dict[str, pd.DataFrame],
-    published: dict[str, pd.DataFrame],
-) -> Page:
+def write_segments(book: Book, findings: list[dict], published: dict[str, pd.DataFrame]) -> Page:
     """Write a block for each segment, then the levels of every group with their intervals."""
     page = book.page(SEGMENTS, "Customer groups and segments", WIDTHS)
     tests = published.get("tests")
@@ -44,7 +39,7 @@ def write_segments(
         colour="muted",
     )
     page.text(
-        f"{_invented(tables)}Loyalty is defined by the number of orders, so days between orders "
+        f"{_invented(published)}Loyalty is defined by the number of orders, so days between orders "
         "and the reorder rate partly restate it.",
         colour="muted",
     )
@@ -55,7 +50,7 @@ def write_segments(
             colour="muted",
         )
     page.space(4)
-    _write_blocks(page, findings, tables, published)
+    _write_blocks(page, findings, published)
     first = page.row
     page.section("Every group of active customers, beside the others")
     headings, formats = headings_and_formats()
@@ -148,12 +143,7 @@ def comparisons(tests: pd.DataFrame | None) -> dict[tuple[str, str, str], tuple[
 # ---- segments ---------------------------------------------------------------------------------
 
 
-def _write_blocks(
-    page: Page,
-    findings: list[dict],
-    tables: dict[str, pd.DataFrame],
-    published: dict[str, pd.DataFrame],
-) -> None:
+def _write_blocks(page: Page, findings: list[dict], published: dict[str, pd.DataFrame]) -> None:
     segments = published.get("segments")
     if segments is None or segments.empty:
         return
@@ -163,7 +153,7 @@ def _write_blocks(
         first = last = page.row
         for row, columns in zip(rows[place : place + len(BESIDE)], BESIDE, strict=False):
             page.row = first
-            _write_block(page, columns, row, lines_about(row, findings, tables))
+            _write_block(page, columns, row, lines_about(row, findings, published))
             last = max(last, page.row)
         page.keep(first, last - 1)
         page.row = last

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from basket.analysis.privacy import SUPPRESSED
 from basket.project.settings import Settings
 from basket.report.workbook.page import Page
 
@@ -111,6 +112,7 @@ def what_sells(times: pd.DataFrame | None, settings: Settings) -> list[str]:
     """Name for each part of the day the departments that surely sell more then."""
     if times is None or times.empty:
         return [NOTHING_SOLD] * len(settings.dayparts)
+    times = times[times["lift_low"] != SUPPRESSED]
     sure = times[(times["for_headline"] == "yes") & (times["lift"] > 1)]
     sure = sure[~sure["department"].isin(settings.labels.unnamed_departments)]
     sure = sure.sort_values("lift_low", ascending=False, kind="stable")

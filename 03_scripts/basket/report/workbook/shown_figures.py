@@ -6,7 +6,7 @@ import pandas as pd
 from openpyxl.cell import Cell
 
 from basket.analysis.privacy import SUPPRESSED
-from basket.analysis.questions import number_of
+from basket.analysis.questions import QUESTIONS, number_of
 from basket.project.errors import BasketError
 from basket.project.settings import Settings
 from basket.report.workbook import native_charts
@@ -25,6 +25,7 @@ class ShownFigure:
     data: pd.DataFrame
     number: int = 0  # in the order of the questions, from 1
     hidden: int = 0
+    is_neutral: bool = False  # says nothing of what it shows, and its image is not used
     place: Place | None = None
     row: int = 0
     drawn: int = 0
@@ -49,22 +50,50 @@ class ShownFigure:
         return self.spec.get("heat")
 
 
+@dataclass(frozen=True)
+class FigureGate:
+    """What figures may not show: withheld groups (grouping, label), and what withheld answers said.
+
+    `of_customers` are the tables that describe groups of customers, `unanswered` the figures of the
+    findings that are withheld, and what these findings said.
+    """
+
+    withheld: set[tuple[str, str]]
+    of_customers: set[str]
+    unanswered: set[str]
+
+
 def publishable_figures(
-    specs: list[dict], withheld: set[tuple[str, str]], customer_tables: set, settings: Settings
+    specs: list[dict], gate: FigureGate, settings: Settings
 ) -> list[ShownFigure]:
     """Put figures in the order of the questions, without the numbers of groups too small to show.
 
-    Rows of such a group go to the end, as `suppressed`, so that a chart can stop above them.
+    Rows of such a group go to the end, as `suppressed`, so that a chart can stop above them. What
+    such a figure says, and one whose finding is withheld, becomes neutral words.
     """
     found = []
     for spec in sorted(specs, key=lambda spec: number_of(spec.get("question", ""))):
         data = pd.DataFrame(spec["data"]["rows"], columns=spec["data"]["columns"])
         data = data.astype(object).where(data.notna(), None)
         figure = ShownFigure(spec, data, len(found) + 1)
-        if customer_tables & set(spec.get("sources", ())):
-            _suppress(figure, withheld, settings)
+        if gate.of_customers & set(spec.get("sources", ())):
+            _suppress(figure, gate.withheld, settings)
+        if figure.hidden or {figure.name, spec["so_what"]} & gate.unanswered:
+            figure.spec, figure.is_neutral = spec | neutral_words(spec, settings), True
         found.append(figure)
     return found
+
+
+def neutral_words(spec: dict, settings: Settings) -> dict:
+    """Say only what a figure is about, in place of its title, so-what and alternative text."""
+    question = QUESTIONS.get(spec.get("question", ""))
+    about = question.title if question else spec["name"].replace("_", " ").capitalize()
+    few = f"fewer than {settings.privacy.smallest_group} customers"
+    return {
+        "title": f"{about}: without the smallest groups",
+        "so_what": f"What it says would describe {few}, and is withheld.",
+        "alt": f"{about}: {spec['name'].replace('_', ' ')}. Groups of {few} are left out.",
+    }
 
 
 def _suppress(figure: ShownFigure, withheld: set[tuple[str, str]], settings: Settings) -> None:
@@ -111,7 +140,7 @@ def prepare(figure: ShownFigure) -> None:
     if figure.heat:
         _prepare_heat(figure)
         return
-    if figure.hidden and not figure.chart:
+    if figure.is_neutral and not figure.chart:
         figure.spec = figure.spec | {"chart": bars_instead(figure)}
     spec = figure.chart
     if not spec:

@@ -18,6 +18,7 @@ from basket.report.workbook.shown_figures import ShownFigure
 from basket.report.workbook.values import NOTHING
 
 BASIS = {HYPOTHESIS: "To be tried", DESIGN: "Plan", NO_ACTION: NOTHING}
+WITHHELD = "Withheld: the answer would describe too few customers"
 CONFIDENCE = {"high": "●●● High", "medium": "●●○ Medium", "low": "●○○ Low"}
 
 
@@ -52,9 +53,19 @@ def _is_withheld(finding: dict, number: dict, published: dict[str, pd.DataFrame]
     return bool((cells == SUPPRESSED).to_numpy().any())
 
 
+def unanswered(findings: list[dict], shown: list[dict]) -> set[str]:
+    """Name the figures of withheld findings, and give what these said: figures repeat it."""
+    withheld = [
+        finding
+        for finding, as_shown in zip(findings, shown, strict=True)
+        if as_shown["headline"] == WITHHELD
+    ]
+    return {finding[name] for finding in withheld for name in ("figure", "so_what")} - {""}
+
+
 def _withhold(finding: dict, settings: Settings) -> dict:
     return finding | {
-        "headline": "Withheld: the answer would describe too few customers",
+        "headline": WITHHELD,
         "so_what": f"It rests on a group of fewer than {settings.privacy.smallest_group} "
         "customers, or on one that would give such a group away (D-15).",
         "action": "Run the analysis again with more customers.",

@@ -91,7 +91,8 @@ def facts(tables: dict[str, pd.DataFrame], settings: Settings) -> Facts:
     mean = deviation = None
     plan = tables.get("trial_plan")
     if plan is not None and len(plan):
-        whole = plan[plan["outcome"] == "all orders"]
+        shown = pd.to_numeric(plan["customers_here"], errors="coerce").notna()
+        whole = plan[(plan["outcome"] == "all orders") & shown].infer_objects()
         if len(whole):
             row = whole.loc[whole["customers_here"].idxmax()]
             mean, deviation = float(row["mean_orders"]), float(row["sd_orders"])
