@@ -114,7 +114,8 @@ def shares(those: np.ndarray, customers: int, confidence: float = 0.95) -> Ratio
     squares = k * (1 / k - 1 / n) ** 2 + (n - k) / n**2
     fourths = k * (1 / k - 1 / n) ** 4 + (n - k) / n**4
     variance = squares * (n / (n - 1) if n > 1 else np.nan)
-    return _estimates(np.asarray(those) / n, variance, squares, fourths, 1 / k, confidence)
+    those = np.asarray(those)
+    return _estimates(those / n, variance, squares, fourths, 1 / k, those, confidence)
 
 
 def against_others(
