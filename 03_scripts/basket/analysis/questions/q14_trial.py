@@ -177,6 +177,7 @@ def customers_per_arm(mean: float, deviation: float, lift: float, settings: Sett
 
 def sizes_by_lift(tables: dict, settings: Settings) -> figure.Figure:
     """Draw how many customers each arm needs, by action, for the smallest lift."""
+    require_histories(tables)
     planned = published_rows(tables, tables["trial_plan"], settings)
     table = _smallest_lift(tables | {"trial_plan": planned})
     where_counted = table["outcome"].map({ALL_ORDERS: ""}).fillna(" (windows)")
