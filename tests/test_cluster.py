@@ -327,6 +327,7 @@ def test_workers_must_be_there_be_the_same_and_see_the_same_files(tmp_path, monk
         other = tmp_path / "other" / "03_scripts"
         shutil.copytree(ROOT / "03_scripts", other)
         shutil.copytree(ROOT / "01_project_management", other.parent / "01_project_management")
+        shutil.copy(ROOT / "pyproject.toml", other.parent)
         (other / "basket" / "prepare" / "clean.py").open("a").write("# another version\n")
         for message in ("has basket 1", "does not have this version of basket"):
             worker = started.add_worker(PYTHONPATH=str(other))

@@ -201,9 +201,9 @@ def assert_nothing_is_lost(name: str, content: bytes, kept: list[dict], aside: l
     lines = physical_lines(body)
     everything = list(lines)
     for row in aside:
-        height = 1 if name == CUSTOMERS else len(physical_lines(row.text.encode()))
+        height = len(physical_lines(row.text.encode()))
         place = row.line - 2
-        if name == CUSTOMERS:
+        if name == CUSTOMERS or "***" in row.text:  # what is masked may have held line ends
             end = min((r.line - 2 for r in aside if r.line > row.line), default=len(lines))
             texts = {h: "".join(lines[place : place + h]) for h in range(1, end - place + 1)}
             alike = [h for h, text in texts.items() if _same(text, row.text)]  # names are masked
@@ -236,7 +236,7 @@ def _same(text: str, shown: str) -> bool:
     text = text.rstrip("\r\n").encode("utf-8", "replace").decode()
     if text == shown:
         return True
-    if "***" not in shown and not any(map(str.isalpha, text)):
+    if "***" not in shown:  # a masked row is put together from its fields, without their quotes
         shown, text = shown.replace('"', ""), text.replace('"', "")
         return text == shown
     try:

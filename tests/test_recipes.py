@@ -119,7 +119,7 @@ def edit_notebook(folder: Path, *, before: str, cells: list[dict], imported: str
     notebook = json.loads(path.read_text(encoding="utf-8"))
     for each in notebook["cells"]:
         text = "".join(each["source"])
-        if imported and "q14_trial,\n)" in text:
+        if imported and "    q14_trial,\n" in text:
             each["source"] = text.replace("q14_trial,", f"q14_trial,\n    {imported},")
         if imported and "**Contents:**" in text:
             link = f"[{TITLE}](#{TITLE.replace(' ', '-')})"

@@ -31,8 +31,10 @@ def effective(settings: Settings, only: set[str] | None = None) -> dict:
 
 
 def settings_hash(settings: Settings) -> str:
-    """Return the sha256 of all settings that a result depends on."""
-    return sha256(json.dumps(effective(settings), sort_keys=True).encode()).hexdigest()
+    """Return the sha256 of all settings that a result depends on: not on the size of partitions."""
+    content = effective(settings)
+    del content["limits"]["lines_per_part"]
+    return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass
