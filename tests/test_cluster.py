@@ -369,9 +369,11 @@ def test_a_worker_names_the_path_that_it_does_not_see(tmp_path):
 # ---- a cluster that fails half-way --------------------------------------------------------------
 
 
-def kills_its_worker(number: int, deadly: int) -> int:
+def kills_its_worker(number: int, deadly: int, others: Path) -> int:
     if number == deadly:
-        time.sleep(1)  # the others are done by then
+        until = time.monotonic() + 60
+        while not others.exists() and time.monotonic() < until:
+            time.sleep(0.05)  # what lies on a worker when it dies is accused with it
         os._exit(1)
     return number
 
@@ -384,14 +386,17 @@ def sleeps(number: int, seconds: float) -> int:
 @pytest.mark.slow
 @pytest.mark.alone  # beside other tests its processes starve
 def test_a_part_that_kills_its_workers_is_named_and_so_is_a_cluster_without_any(
-    two_workers, monkeypatch
+    two_workers, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(cluster, "WORKERS_SECONDS", 2)
     monkeypatch.setattr(cluster, "ASK_SECONDS", 0.5)
     there = two_workers.address
-    work = cluster.in_order(there, kills_its_worker, range(4), {"deadly": 3}, "merge_part, part")
+    given = {"deadly": 3, "others": tmp_path / "others"}
+    work = cluster.in_order(there, kills_its_worker, range(4), given, "merge_part, part")
+    assert [next(work) for _ in range(3)] == [0, 1, 2]
+    given["others"].touch()
     with pytest.raises(BasketError, match=r"merge_part, part 4 of 4: 1 worker.* died"):
-        list(work)
+        next(work)
     for worker in two_workers.workers:
         worker.kill()
         worker.wait(20)

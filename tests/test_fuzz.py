@@ -201,7 +201,7 @@ def assert_nothing_is_lost(name: str, content: bytes, kept: list[dict], aside: l
     lines = physical_lines(body)
     everything = list(lines)
     for row in aside:
-        height = len(physical_lines(row.text.encode()))
+        height = max(1, len(physical_lines(row.text.encode())))  # an empty text is a line
         place = row.line - 2
         if name == CUSTOMERS or "***" in row.text:  # what is masked may have held line ends
             end = min((r.line - 2 for r in aside if r.line > row.line), default=len(lines))

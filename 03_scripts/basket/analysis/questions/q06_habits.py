@@ -62,18 +62,13 @@ def reorders_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
     all_orders, equal_orders = (
         f"{data[name].min():.0%} to {data[name].max():.0%}" for name in ("all orders", numbers)
     )
-    return figure.columns(
+    return _beside_equal_orders(
         data,
-        x="group",
-        series=["all orders", numbers],
+        numbers,
         name="habits_by_loyalty",
         title=f"Reorder rates span {all_orders}; in {numbers}, {equal_orders}",
-        subtitle=f"Share of order lines that are reorders, over all orders and in {numbers}, "
-        "active customers",
-        alt=f"Columns by loyalty group: the reorder rate spans {all_orders} over all orders "
-        f"and {equal_orders} in {numbers}.",
-        sources=("habits", "habits_at_equal_orders"),
-        x_title="Loyalty",
+        drawn="Share of order lines that are reorders",
+        alt=f"the reorder rate spans {all_orders} over all orders and {equal_orders} in {numbers}",
         y_title="Reorder rate",
         number_format=figure.SHARE,
         so_what="Who has ordered more can reorder more: only the columns at equal order numbers "
@@ -87,21 +82,33 @@ def lines_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
     all_orders, equal_orders = (
         f"{data[name].min():.1f}–{data[name].max():.1f}" for name in ("all orders", numbers)
     )
-    return figure.columns(
+    return _beside_equal_orders(
         data,
-        x="group",
-        series=["all orders", numbers],
+        numbers,
         name="lines_by_loyalty",
         title=f"By loyalty an order holds {all_orders} lines; in {numbers}, {equal_orders}",
-        subtitle=f"Order lines of an order, over all orders and in {numbers}, active customers",
-        alt=f"Columns by loyalty group: an order holds {all_orders} lines over all orders and "
-        f"{equal_orders} in {numbers}.",
-        sources=("habits", "habits_at_equal_orders"),
-        x_title="Loyalty",
+        drawn="Order lines of an order",
+        alt=f"an order holds {all_orders} lines over all orders and {equal_orders} in {numbers}",
         y_title="Order lines an order",
         number_format="0.0",
         so_what="What grows with loyalty is the number of orders; whether the basket grows too, "
         "the columns at equal order numbers say.",
+    )
+
+
+def _beside_equal_orders(
+    data: pd.DataFrame, numbers: str, *, drawn: str, alt: str, **said: str
+) -> figure.Figure:
+    """Draw what `_at_both` pairs: `drawn` names the measure, `alt` says how far it reaches."""
+    return figure.columns(
+        data,
+        x="group",
+        series=["all orders", numbers],
+        subtitle=f"{drawn}, over all orders and in {numbers}, active customers",
+        alt=f"Columns by loyalty group: {alt}.",
+        sources=("habits", "habits_at_equal_orders"),
+        x_title="Loyalty",
+        **said,
     )
 
 
