@@ -754,9 +754,9 @@ def test_monday_names_the_action_of_each_lever_then_what_to_leave(run):
     _, *rows = table_of(book[rules.MONDAY], "tbl_first_actions")
     day_sooner, quiet, plan = rows
     assert day_sooner[1:3] == ["Keep 1,600 lines in stock.", "A day sooner is worth most"]
-    assert day_sooner[3:8] == ["●●● High", "To be tried", 69, 4285.71, 0.068571]
+    assert day_sooner[3:9] == ["●●● High", "To be tried", 69, 4285.71, 0.068571, 480]
     assert quiet[1:3] == ["Try it at 20:00, with a control group.", "Orders are few at 20:00"]
-    assert quiet[3:8] == ["●●● High", "To be tried", 7, 420, 0.00672]
+    assert quiet[3:9] == ["●●● High", "To be tried", 7, 420, 0.00672, 70]
     assert plan[4:8] == ["Plan", "–", "–", "–"]
     _, *rows = table_of(book[rules.MONDAY], "tbl_leave_out")
     assert [row[:3] for row in rows] == [["Q7", "Do not target by region.", "No region differs"]]

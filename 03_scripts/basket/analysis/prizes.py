@@ -74,6 +74,7 @@ def _sooner(results: dict, days: float) -> list[dict]:
     The gap is the group's median between orders.
     """
     habits = results["habits"][where(population="active", grouping="loyalty_flag")]
+    day = "day" if days == 1 else "days"
     rows = []
     for row in habits.itertuples():
         gap = row.median_days_between_orders
@@ -90,7 +91,7 @@ def _sooner(results: dict, days: float) -> list[dict]:
                 "change_unit": "days sooner",
                 "orders": more * row.orders,
                 "spend": more * row.spend,
-                "what_if": f"{days:g} day sooner, from {gap:g} days to {gap - days:g}",
+                "what_if": f"{days:g} {day} sooner, from {gap:g} days to {gap - days:g}",
             }
         )
     return rows

@@ -211,7 +211,7 @@ def _write_actions(
                 "more_orders": int(lever["orders"]) if sized else NOTHING,
                 "more_dollars": float(lever["spend"]) if money else NOTHING,
                 "share": float(lever["share_of_spend"]) if money else NOTHING,
-                "touched": _touched(finding),
+                "touched": int(lever["base_orders"]) if sized else _touched(finding),
                 "figure": links.short(finding),
                 "owner": finding["owner"],
                 "if": lever["what_if"] if sized else own,
