@@ -46,7 +46,7 @@ def chosen_row(
         "p_value": float(second.p_value[cell]),
         "effective_customers": float(second.effective_customers[cell]),
         "largest_share": float(second.largest_share[cell]),
-        "customers_behind": float(second.customers[cell]),
+        "customers_behind": int(second.customers[cell]),
         "reason": reason,
         "confirmed": "yes" if proven else "no",
     }

@@ -184,8 +184,10 @@ def decide_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFra
     matters = (size >= _steps(names, effects)[:, 0]) & (least > (names == "ratio"))
     strict = significance / max(1, np.count_nonzero(~np.isnan(p_value)))
     survives = may_conclude & matters & (p_value < strict)
-    if "customers_behind" in comparisons:  # a headline could not be published
-        few = pd.to_numeric(comparisons["customers_behind"]) < settings.privacy.smallest_group
+    if "customers_behind" in comparisons:
+        behind = pd.to_numeric(comparisons["customers_behind"]).astype("Int64")
+        comparisons = comparisons.assign(customers_behind=behind)
+        few = behind < settings.privacy.smallest_group  # a headline could not be published
         survives &= ~few.to_numpy(bool, na_value=False)
     return comparisons.assign(
         q_value=q,
