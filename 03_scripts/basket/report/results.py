@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
+from basket.analysis.finding import NO_ACTION
 from basket.analysis.questions import QUESTIONS
 from basket.project.origin import BANNERS
 from basket.project.stages import graph
@@ -98,17 +99,19 @@ def _answers(material: Material, question: str, place: str) -> list[str]:
         if finding["question"] != question:
             continue
         said = [f"Fact: {CONFIDENCE[finding['confidence']]}"]
-        said.append(f"action: {BASIS[finding['action_basis']].lower()}")
+        if finding["action_basis"] != NO_ACTION:
+            said.append(f"action: {BASIS[finding['action_basis']].lower()}")
         if finding["rests_on"]:
             said.append(f"rests on: {', '.join(finding['rests_on'])}")
         tables = ", ".join(f"[{name}]({place}/tables/{name}.csv)" for name in finding["evidence"])
+        evidence = f" Evidence: {tables}." if tables else ""
         prize = (finding["prize"] or {}).get("what_if", "")
         lines += [
             f"**{_plain(finding['headline'].rstrip('.'))}.** {_plain(finding['so_what'])}",
             "",
             f"*{finding['owner']}, do this:* {_plain(finding['action'])} {_plain(prize)}".rstrip(),
             "",
-            f"{'; '.join(said)}. Evidence: {tables}.",
+            f"{'; '.join(said)}.{evidence}",
             "",
         ]
     figures = [one.name for one in material.figures if one.spec["question"] == question]
