@@ -370,7 +370,8 @@ SELECT population, "grouping", "group",
 FROM reached GROUP BY ALL;
 
 CREATE TEMP TABLE group_departments AS
-SELECT is_active, department_id, {labels(GROUPINGS)}, sum(lines) AS lines
+SELECT is_active, department_id, {labels(GROUPINGS)}, sum(lines) AS lines,
+       count(*) AS customers
 FROM customer_departments JOIN members USING (user_id)
 {sets("is_active, department_id", GROUPINGS)};
 """
@@ -459,7 +460,8 @@ RESULTS = {
     """,
     "department_mix": """
     WITH counted AS (
-        SELECT population, "grouping", "group", department_id, sum(lines) AS lines
+        SELECT population, "grouping", "group", department_id, sum(lines) AS lines,
+               sum(customers) AS customers
         FROM group_departments JOIN populations USING (is_active) GROUP BY ALL
     ),
     shared AS (
@@ -468,8 +470,8 @@ RESULTS = {
                / sum(lines) OVER (PARTITION BY population, "grouping") AS overall
         FROM counted
     )
-    SELECT population, "grouping", "group", department, lines::BIGINT AS lines, share,
-           share / overall AS lift
+    SELECT population, "grouping", "group", department, lines::BIGINT AS lines,
+           customers::BIGINT AS customers, share, share / overall AS lift
     FROM shared JOIN departments USING (department_id) ORDER BY ALL
     """,
 }

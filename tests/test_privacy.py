@@ -141,6 +141,13 @@ def test_a_ratio_of_few_buyers_is_hidden_and_another_that_would_tell(few):
     assert not (shown == privacy.SUPPRESSED).any(axis=None)
 
 
+def test_a_table_without_rows_is_published_without_rows():
+    names = ["question", "grouping", "group_a", "measure", "effect", "customers_behind"]
+    shown = privacy.publishable(pd.DataFrame(columns=names), SETTINGS, habits(region={"West": 50}))
+    assert list(shown) == names
+    assert shown.empty
+
+
 def test_what_few_of_a_group_buy_is_hidden_in_both_directions():
     """Over the groups of a department, and over the departments of a group."""
     groups, departments = ("West", "South", "Midwest"), ("bulk", "pets", "produce")

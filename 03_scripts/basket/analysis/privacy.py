@@ -149,6 +149,8 @@ def _with_others(table: pd.DataFrame, hidden: np.ndarray, minimum: int) -> np.nd
 
     The rows of a sum are alike in all but what they are parts of: groups of a grouping, hours.
     """
+    if table.empty:
+        return hidden
     parts = {"group_a", "group", "label", *LABELS}
     names = [name for name in table if name in CONTEXT | {"grouping", "flag"} and name not in parts]
     sums = table[names].astype("str").agg("|".join, axis=1) if names else pd.Series("", table.index)
