@@ -61,6 +61,8 @@ def publishable(
     if "population" in shown:
         shown = shown[shown["population"] == PUBLISHED_POPULATION]
     shown = shown.reset_index(drop=True)
+    if shown.empty:
+        return shown
     minimum = settings.privacy.smallest_group
     numbers = [name for name in shown.columns if name not in KEYS]
     if "customers_relabelled" in shown:
@@ -149,8 +151,6 @@ def _with_others(table: pd.DataFrame, hidden: np.ndarray, minimum: int) -> np.nd
 
     The rows of a sum are alike in all but what they are parts of: groups of a grouping, hours.
     """
-    if table.empty:
-        return hidden
     parts = {"group_a", "group", "label", *LABELS}
     names = [name for name in table if name in CONTEXT | {"grouping", "flag"} and name not in parts]
     sums = table[names].astype("str").agg("|".join, axis=1) if names else pd.Series("", table.index)
