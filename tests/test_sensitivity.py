@@ -43,11 +43,11 @@ PRODUCTS = pd.DataFrame(
 
 def run(headline_of=lambda _: {}, settings=SETTINGS, verdicts=lambda _: np.array(["small"] * 4)):
     table = q12_sensitivity.sensitivity(
-        CUSTOMERS,
         PRODUCTS,
         HOURS,
         RULES,
         settings,
+        customers_under=lambda changed: sens.relabel(CUSTOMERS, changed),
         conclusions_under=headline_of,
         verdicts_under=verdicts,
     )
