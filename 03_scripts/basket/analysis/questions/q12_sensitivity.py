@@ -102,10 +102,11 @@ def sensitivity(
     """One row per threshold and direction: how many change their label, which conclusions change.
 
     `hours` are all customers' orders and lines by day and hour, two arrays of 7 x 24.
-    `customers_under(settings)` labels the customers, `conclusions_under(settings)` gives the conclusion of each finding (its verdict or direction,
-    not its numbers), `verdicts_under(settings)` the verdict of each comparison. conclusions_changed
-    names the findings whose conclusion differs, or that only one of the two has; headlines_changed
-    counts them.
+    `customers_under(settings)` labels the customers, `conclusions_under(settings)` gives the
+    conclusion of each finding (its verdict or direction, not its numbers), and
+    `verdicts_under(settings)` the verdict of each comparison. conclusions_changed names the
+    findings whose conclusion differs, or that only one of the two has; headlines_changed counts
+    them.
 
     `unit` says what the threshold labels: customers, lines (by their product's price range), orders
     (by their day and hour) or comparisons (by their verdict). `relabelled` counts those, of both
