@@ -322,6 +322,7 @@ def test_a_conclusion_is_a_difference_if_one_comparison_is_and_none_if_all_say_s
             "one differs": (same, claim),
             "all alike": (same, same),
             "one is undecided": (same, open_still),
+            "": (claim,),  # within the groups of another attribute: no finding's conclusion
         }.items()
     )
     named = {"one differs": ("snacks", "0", True), "all alike": ("meat", "0", False)}

@@ -234,7 +234,12 @@ def _of_groups(measure: str, found: Ratios, codes: np.ndarray, limits) -> pd.Dat
 
 
 def kinds(judged: pd.DataFrame, ours: Mapping[str, Hashable]) -> dict[str, Hashable]:
-    """Say of each conclusion its kind, and whether our own claim, if we make one, stands."""
+    """Say of each conclusion its kind, and whether our own claim, if we make one, stands.
+
+    Comparisons without a name, within the groups of another attribute, are judged, but none of the
+    findings rests on them.
+    """
+    judged = judged[judged["conclusion"] != ""]
     proven = judged[judged["for_headline"] == "yes"].groupby("conclusion", sort=False)
     claims = {name: _claims(rows) for name, rows in proven}
     same = judged["verdict"].eq(statistics.NO_DIFFERENCE).groupby(judged["conclusion"]).all()
