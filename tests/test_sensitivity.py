@@ -43,11 +43,11 @@ PRODUCTS = pd.DataFrame(
 
 def run(headline_of=lambda _: {}, settings=SETTINGS, verdicts=lambda _: np.array(["small"] * 4)):
     table = q12_sensitivity.sensitivity(
-        CUSTOMERS,
         PRODUCTS,
         HOURS,
         RULES,
         settings,
+        customers_under=lambda changed: sens.relabel(CUSTOMERS, changed),
         conclusions_under=headline_of,
         verdicts_under=verdicts,
     )
@@ -322,6 +322,7 @@ def test_a_conclusion_is_a_difference_if_one_comparison_is_and_none_if_all_say_s
             "one differs": (same, claim),
             "all alike": (same, same),
             "one is undecided": (same, open_still),
+            "": (claim,),  # within the groups of another attribute: no finding's conclusion
         }.items()
     )
     named = {"one differs": ("snacks", "0", True), "all alike": ("meat", "0", False)}

@@ -359,7 +359,7 @@ def figures(tables):
             "$0.00",
             intervals=ends,
         ),
-        charted("parts", "departments", shares, "stacked_bar", "part produce others", "0%"),
+        charted("parts", "departments", shares, "bar", "part produce others", "0%"),
         charted("departments", "departments", dep, "bar", "department lines"),
         charted(
             "reach", "departments", dep, "scatter", "lines reorder_rate", "0%", names=["department"]

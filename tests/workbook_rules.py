@@ -562,10 +562,9 @@ def _check_axes(name: str, plot, kind: str) -> None:
     if kind != "barChart":
         return
     bars = plot.find(f"{C}barChart")
+    assert _value(bars, "grouping") == "clustered", f"{name}: bars lie on each other"
     values = plot.find(f"{C}valAx")
     assert _value(values, "scaling/min") in ("0", "0.0"), f"{name}: bars do not start at 0"
-    if _value(bars, "grouping") == "stacked":
-        assert _value(bars, "overlap") == "100", f"{name}: stacks are not aligned"
     if _value(bars, "barDir") == "bar":
         categories = plot.find(f"{C}catAx")
         assert _value(categories, "scaling/orientation") == "maxMin", f"{name}: upside down"

@@ -60,7 +60,7 @@ class Conclusions:
             for name in self._sums
         }
         self._income = people.customers["income"].to_numpy("float64", na_value=np.nan)
-        self._labels = relabel(self._customers, settings)
+        self._labels = settings.flags, relabel(self._customers, settings)
         self._compared: dict[tuple, pd.DataFrame] = {}
         self._judged: dict[tuple, pd.DataFrame] = {}
         self._said: dict[tuple, dict[str, Hashable]] = {}
@@ -84,10 +84,10 @@ class Conclusions:
         return self._judged[self._judge(changed)]["verdict"].to_numpy()
 
     def labels(self, changed: Settings) -> pd.DataFrame:
-        """Label the customers under these settings; anew only where a flag is cut elsewhere."""
-        if changed.flags == self._settings.flags:
-            return self._labels
-        return relabel(self._customers, changed)
+        """Label the customers under these settings; anew only where the last flags differed."""
+        if changed.flags != self._labels[0]:
+            self._labels = changed.flags, relabel(self._customers, changed)
+        return self._labels[1]
 
     def _judge(self, changed: Settings) -> tuple:
         """Judge all comparisons under these settings; return their key among those judged."""
@@ -234,7 +234,12 @@ def _of_groups(measure: str, found: Ratios, codes: np.ndarray, limits) -> pd.Dat
 
 
 def kinds(judged: pd.DataFrame, ours: Mapping[str, Hashable]) -> dict[str, Hashable]:
-    """Say of each conclusion its kind, and whether our own claim, if we make one, stands."""
+    """Say of each conclusion its kind, and whether our own claim, if we make one, stands.
+
+    Comparisons without a name, within the groups of another attribute, are judged, but none of the
+    findings rests on them.
+    """
+    judged = judged[judged["conclusion"] != ""]
     proven = judged[judged["for_headline"] == "yes"].groupby("conclusion", sort=False)
     claims = {name: _claims(rows) for name, rows in proven}
     same = judged["verdict"].eq(statistics.NO_DIFFERENCE).groupby(judged["conclusion"]).all()

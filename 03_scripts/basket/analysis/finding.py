@@ -29,16 +29,12 @@ INVENTED_PRICES, INVENTED_CUSTOMERS = "invented prices", "invented customers"
 INVENTED = {INVENTED_PRICES: PRICE, INVENTED_CUSTOMERS: PEOPLE}
 DAY_NAMES = "day names are our reading"
 INCOMPLETE_HISTORIES, SYNTHETIC_DATA = "incomplete histories", "synthetic data"
-SAID = {  # what a finding rests on, as its so-what says it
+SAID = {  # what a finding or a figure rests on, as its so-what says it
     frozenset({INVENTED_PRICES}): "Prices are invented in this data: this shows the method.",
     frozenset({INVENTED_CUSTOMERS}): "Customers' ages, incomes, families and states are invented "
     "in this data: this shows the method.",
     frozenset({INVENTED_PRICES, INVENTED_CUSTOMERS}): "Prices and customers' ages, incomes, "
     "families and states are invented in this data: this shows the method.",
-}
-OF_INVENTED = {
-    PRICE: " Prices are invented.",
-    PEOPLE: " Customers are invented: this shows the method.",
 }
 QUIET_WINDOWS, SOONER, ONE_MORE_LINE, BOTH = "quiet windows", "sooner", "one more line", "both"
 SIZES = ("rank", "orders", "share_of_orders", "spend", "share_of_spend")  # of a lever's prize
@@ -237,9 +233,9 @@ def is_invented(tables: dict[str, pd.DataFrame], what: str) -> bool:
     return "completeness" not in tables or completeness.is_invented(tables["completeness"], what)
 
 
-def caveat(tables: dict[str, pd.DataFrame], what: str) -> str:
-    """Give the sentence that a figure's so-what ends with if prices or people are invented."""
-    return OF_INVENTED[what] * is_invented(tables, what)
+def if_invented(tables: dict[str, pd.DataFrame], what: str) -> str:
+    """Give the sentence that a figure's so-what ends with if prices or customers are invented."""
+    return f" {SAID[frozenset({what})]}" * is_invented(tables, INVENTED[what])
 
 
 def is_a_handful(tables: dict[str, pd.DataFrame], settings: Settings) -> bool:

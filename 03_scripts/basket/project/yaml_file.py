@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from reprlib import Repr
 from typing import TypeVar
@@ -33,8 +34,12 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
     return parse_yaml(content, path, model)
 
 
+@cache
 def parse_yaml(text: bytes | str, path: Path, model: type[Model]) -> Model:
-    """Check the text of a file, as `read_yaml` does; `path` names it in errors."""
+    """Check the text of a file, once in a process, as `read_yaml` does; `path` names it in errors.
+
+    Each page asks for the settings anew, which took a tenth of a run that has nothing to do.
+    """
     try:
         loader = yaml.SafeLoader(text.decode() if isinstance(text, bytes) else text)
         node = loader.get_single_node()

@@ -2,9 +2,12 @@
 
 from basket.project.settings import Palette
 
-RAMPS = {1: ((1.0, "paper"),), 2: ((0.5, "paper"), (1.0, "paper"))}
-RAMPS[3] = ((0.45, "paper"), (1.0, "paper"), (0.5, "ink"))
-RAMPS[4] = ((0.35, "paper"), (0.7, "paper"), (1.0, "paper"), (0.5, "ink"))
+RAMPS = {  # by the number of classes: the share of the hue, and what it is mixed with
+    1: ((1.0, "paper"),),
+    2: ((0.5, "paper"), (1.0, "paper")),
+    3: ((0.45, "paper"), (1.0, "paper"), (0.5, "ink")),
+    4: ((0.35, "paper"), (0.7, "paper"), (1.0, "paper"), (0.5, "ink")),
+}
 
 
 def mix(colour: str, other: str, share: float) -> str:

@@ -5,7 +5,6 @@ ordered classes, the contrasting hue for what the title names. Every image is as
 and as high as its rows ask for.
 """
 
-import io
 import math
 import textwrap
 from dataclasses import replace
@@ -22,6 +21,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from basket.analysis.figure import Figure
 from basket.project.settings import Palette, Settings
 from basket.report.colours import ink_of_named, ramp
+from basket.report.pictures import as_png
 
 DOTS_PER_INCH = 150
 SHOWN_WIDTH = 900  # pixels in a notebook
@@ -38,10 +38,8 @@ POINTS_PER_INCH = 72
 
 def draw(figure: Figure, settings: Settings, banner: str = "") -> bytes:
     """Draw a figure as PNG, with `banner` on it when the data is not real."""
-    image = io.BytesIO()
     with mpl.rc_context(_style(settings.palette)):
-        compose(figure, settings, banner).canvas.print_png(image, metadata={"Software": None})
-    return image.getvalue()
+        return as_png(compose(figure, settings, banner))
 
 
 def compose(figure: Figure, settings: Settings, banner: str = "") -> mpl.figure.Figure:

@@ -13,7 +13,6 @@ from basket.analysis.questions import question_of
 from basket.project.files import write_json
 from basket.project.origin import GENERATED, Origin
 from basket.report import draw
-from basket.report.pictures import in_few_colours
 from basket.tables import completeness
 from basket.tables.stage import Stage
 
@@ -58,8 +57,7 @@ class Paper:
             display(Markdown(f"*No figure: {reason}*"))
             return
         self.figures.append((question_of(function).id, figure))
-        drawn = draw.draw(figure, self.stage.settings, self._banner)
-        self.images[figure.name] = in_few_colours(drawn)
+        self.images[figure.name] = draw.draw(figure, self.stage.settings, self._banner)
         image = Image(self.images[figure.name], format="png", width=draw.SHOWN_WIDTH)
         texts = {"alt": figure.alt, "caption": f"{figure.title}."}
         display(image, metadata={"image/png": texts})

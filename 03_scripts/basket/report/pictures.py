@@ -9,8 +9,9 @@ from IPython.display import Image, display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from basket.tables.sums import WALL
+
 BELOW, BEYOND = "C0", "C1"  # the palette of settings.yml is for what a client sees
-CENSORED = 30  # days: the longest gap that is recorded, for all longer ones too (D-11)
 
 
 def show_prices(dollars: pd.Series, ceiling: float) -> None:
@@ -41,20 +42,21 @@ def show_gaps(orders: np.ndarray) -> None:
     """Show how many orders came how many days after the one before: `orders[days]`, 0 to 30."""
     figure, axes = _empty("days since the customer's previous order", "orders")
     days = np.arange(len(orders))
-    colours = np.where(days < CENSORED, BELOW, BEYOND)
+    colours = np.where(days < WALL, BELOW, BEYOND)
     axes.bar(days, orders, color=colours, width=0.85)
     axes.yaxis.set_major_formatter("{x:,.0f}")
-    place, look = (CENSORED - 0.5, orders[CENSORED]), {"ha": "right", "va": "top"}
+    place, look = (WALL - 0.5, orders[WALL]), {"ha": "right", "va": "top"}
     axes.annotate("30 means 30 or more ", place, color=BEYOND, **look)
     _show(
         figure,
         "Column chart of orders by days since the customer's previous order: of "
-        f"{orders.sum():,} orders, {orders[CENSORED]:,} stand at 30, which means 30 or more",
+        f"{orders.sum():,} orders, {orders[WALL]:,} stand at 30, which means 30 or more",
     )
 
 
 def _empty(x_title: str, y_title: str) -> tuple:
     figure = Figure(figsize=(8, 3), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
     axes = figure.subplots()
     axes.set(xlabel=x_title, ylabel=y_title)
     axes.spines[["top", "right"]].set_visible(False)
@@ -63,19 +65,17 @@ def _empty(x_title: str, y_title: str) -> tuple:
 
 def _show(figure: Figure, alt: str) -> None:
     """Show a figure with its alternative text; the same bytes every time."""
-    image = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(image, metadata={"Software": None})
-    small = in_few_colours(image.getvalue())
-    display(Image(small, format="png", width=800), metadata={"image/png": {"alt": alt}})
+    display(Image(as_png(figure), format="png", width=800), metadata={"image/png": {"alt": alt}})
 
 
-def in_few_colours(png: bytes) -> bytes:
-    """Return an image in 256 colours of its own, at a third of its size, without its opacity.
+def as_png(figure: Figure) -> bytes:
+    """Draw a figure as PNG in 256 colours of its own: a third of the size of all its colours.
 
     A chart has a few hundred: the common ones stay as they are, to the bit, and three pixels in
     ten thousand of a smoothed edge move by more than 8 of 255 (22 figures of the default).
     """
-    image, small = PIL.Image.open(io.BytesIO(png)), io.BytesIO()
-    few = image.convert("RGB").quantize(256, PIL.Image.Quantize.MEDIANCUT, dither=0)
-    few.save(small, "PNG", optimize=True, **{k: v for k, v in image.info.items() if k == "dpi"})
-    return small.getvalue()
+    figure.canvas.draw()
+    drawn, png = PIL.Image.fromarray(np.asarray(figure.canvas.buffer_rgba())), io.BytesIO()
+    few = drawn.convert("RGB").quantize(256, PIL.Image.Quantize.MEDIANCUT, dither=0)
+    few.save(png, "PNG", compress_level=7, dpi=(figure.dpi, figure.dpi))
+    return png.getvalue()

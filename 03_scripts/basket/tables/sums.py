@@ -10,7 +10,8 @@ import pandas as pd
 from basket.tables.ids import IdIndex, OrdersOfLines
 
 HOURS = 24  # of a day
-GAPS = 31  # days_since_prior_order takes the values 0 to 30
+WALL = 30  # days: the longest gap on record, for all longer ones too (D-11)
+GAPS = WALL + 1  # days_since_prior_order takes the values 0 to 30
 
 
 def dollars(cents) -> np.ndarray:

@@ -19,7 +19,7 @@ from basket.analysis.finding import (
     Prize,
     TooLittleData,
     Touch,
-    caveat,
+    if_invented,
 )
 from basket.analysis.privacy import published_rows
 from basket.analysis.question import WHEN, Question
@@ -36,7 +36,6 @@ from basket.analysis.times import (
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
 from basket.analysis.words import at_daypart, dayparts_of, hours_in_words, span
-from basket.project.origin import PRICE
 from basket.project.settings import Settings
 from basket.tables.sums import HOURS, dollars, per
 
@@ -183,7 +182,7 @@ def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
             if len(table[where(for_headline="yes")])
             else "Choose hours by how many orders they bring, not by what an order is worth."
         )
-        + caveat(tables, PRICE),
+        + if_invented(tables, INVENTED_PRICES),
     )
 
 
@@ -221,7 +220,8 @@ def spend_by_hour(tables: dict, settings: Settings) -> figure.Figure:
         labels={"share_of_orders": "of orders", "share_of_spend": "of spend"},
         so_what="No hour brings more money than its orders do: plan by orders."
         if follows
-        else "Some hours bring more money than their orders do." + caveat(tables, PRICE),
+        else "Some hours bring more money than their orders do."
+        + if_invented(tables, INVENTED_PRICES),
     )
 
 
@@ -258,7 +258,7 @@ def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
         y_title="Times the same customers' orders on other days",
         band=figure.no_difference(settings),
         so_what="A day whose interval lies in the grey band is worth neither more nor less; offers "
-        "of large baskets belong on a day right of it." + caveat(tables, PRICE),
+        "of large baskets belong on a day right of it." + if_invented(tables, INVENTED_PRICES),
     )
 
 

@@ -12,13 +12,12 @@ from basket.analysis.finding import (
     Finding,
     Prize,
     TooLittleData,
-    caveat,
+    if_invented,
 )
 from basket.analysis.question import WHEN, Question
 from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.totals import Counts
 from basket.analysis.words import listed
-from basket.project.origin import PRICE
 from basket.project.settings import Settings
 from basket.tables.sums import dollars, per
 
@@ -155,7 +154,7 @@ def prices_and_cuts(tables: dict, settings: Settings) -> figure.Figure:
         cuts=tuple(sorted(cuts)),
         native=False,
         so_what="The cuts at thirds part the order lines evenly; simple cuts are easier to "
-        "remember and hold unequal parts." + caveat(tables, PRICE),
+        "remember and hold unequal parts." + if_invented(tables, INVENTED_PRICES),
     )
 
 

@@ -29,7 +29,7 @@ from basket.analysis.where import where
 from basket.project.settings import Settings
 from basket.tables.ids import IdIndex
 from basket.tables.stage import Stage
-from basket.tables.sums import GAPS, median_of_counts, narrow, per
+from basket.tables.sums import GAPS, WALL, median_of_counts, narrow, per
 
 QUESTION = Question(
     id="Q5",
@@ -38,7 +38,6 @@ QUESTION = Question(
     part=WHOM,
 )
 FIRST_ORDERS = 20  # the orders of each customer after which the time to the next is followed
-WALL = GAPS - 1  # days: the longest gap on record, for all longer ones too (D-11)
 UNKNOWN = -1
 NEXT_ORDER = ["order_number", "day", "at_risk", "returned", "hazard", "still_out"]
 NEXT_ORDER += ["still_out_low", "still_out_high"]

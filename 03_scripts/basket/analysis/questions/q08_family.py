@@ -3,14 +3,20 @@
 from dataclasses import replace
 
 from basket.analysis import comparisons, figure
-from basket.analysis.finding import DIFFERENCE, Evidence, Finding, TooLittleData, caveat
+from basket.analysis.finding import (
+    DIFFERENCE,
+    INVENTED_CUSTOMERS,
+    Evidence,
+    Finding,
+    TooLittleData,
+    if_invented,
+)
 from basket.analysis.privacy import published_rows
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions import group_words as words
 from basket.analysis.questions.group_differences import whether_groups_differ
 from basket.analysis.questions.group_halves import held_equal
 from basket.analysis.where import where
-from basket.project.origin import PEOPLE
 from basket.project.settings import Settings
 
 QUESTION = Question(
@@ -59,7 +65,7 @@ def effects_by_attribute(tables: dict, settings: Settings) -> figure.Figure:
         reference=None,
         band=(0.0, smallest),
         so_what="An attribute that stays in the grey band cannot guide offers of large baskets."
-        + caveat(tables, PEOPLE),
+        + if_invented(tables, INVENTED_CUSTOMERS),
     )
 
 

@@ -22,7 +22,7 @@ from basket.analysis.finding import (
     Row,
     TooLittleData,
     Touch,
-    caveat,
+    if_invented,
     is_invented,
 )
 from basket.analysis.groups import People
@@ -150,7 +150,7 @@ def goods_by_income(tables: dict, settings: Settings) -> figure.Figure:
         y_title="Times the others' share of order lines",
         band=figure.no_difference(settings),
         so_what="A department in which the three classes lie apart is one that income goes with."
-        + caveat(tables, PEOPLE),
+        + if_invented(tables, INVENTED_CUSTOMERS),
     )
 
 
@@ -183,7 +183,7 @@ def mean_income_by_age(tables: dict, settings: Settings) -> figure.Figure:
         y_title="US dollars a year",
         number_format=figure.DOLLARS,
         so_what="Classes of age are worth cutting where income steps, not in between."
-        + caveat(tables, PEOPLE),
+        + if_invented(tables, INVENTED_CUSTOMERS),
     )
 
 

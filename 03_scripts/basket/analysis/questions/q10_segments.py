@@ -28,13 +28,12 @@ from basket.analysis.measures import OF_ORDERS
 from basket.analysis.question import WHOM, Question
 from basket.analysis.questions.group_differences import highest
 from basket.analysis.questions.q04_departments import named_departments
-from basket.analysis.questions.q05_loyalty import WALL
 from basket.analysis.statistics import ratios
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
 from basket.project.origin import PEOPLE as INVENTED_PEOPLE
 from basket.project.settings import Settings
-from basket.tables.sums import dollars, per
+from basket.tables.sums import WALL, dollars, per
 
 QUESTION = Question(
     id="Q10",

@@ -29,7 +29,6 @@ from basket.analysis.sensitivity import (
     PAIRS,
     UNIT_OF,
     moved,
-    relabel,
     relabel_hours,
     thresholds,
 )
@@ -79,11 +78,11 @@ def thresholds_moved(
     goods = DaypartGoods.of(stage, counts, results.get("split_halves"))
     conclusions = Conclusions(counts, results, goods)
     table = sensitivity(
-        counts.people.customers,
         counts.products,
         (hours["orders"], hours["lines"]),
         stage.rules,
         counts.settings,
+        customers_under=conclusions.labels,
         conclusions_under=conclusions.under,
         verdicts_under=conclusions.verdicts,
     )
@@ -91,22 +90,23 @@ def thresholds_moved(
 
 
 def sensitivity(
-    customers: pd.DataFrame,
     products: pd.DataFrame,
     hours: tuple[np.ndarray, np.ndarray],
     rules: Rules,
     settings: Settings,
     *,
+    customers_under: Callable[[Settings], pd.DataFrame],
     conclusions_under: Callable[[Settings], Mapping[str, Hashable]],
     verdicts_under: Callable[[Settings], np.ndarray],
 ) -> pd.DataFrame:
     """One row per threshold and direction: how many change their label, which conclusions change.
 
     `hours` are all customers' orders and lines by day and hour, two arrays of 7 x 24.
-    `conclusions_under(settings)` gives the conclusion of each finding (its verdict or direction,
-    not its numbers), `verdicts_under(settings)` the verdict of each comparison. conclusions_changed
-    names the findings whose conclusion differs, or that only one of the two has; headlines_changed
-    counts them.
+    `customers_under(settings)` labels the customers, `conclusions_under(settings)` gives the
+    conclusion of each finding (its verdict or direction, not its numbers), and
+    `verdicts_under(settings)` the verdict of each comparison. conclusions_changed names the
+    findings whose conclusion differs, or that only one of the two has; headlines_changed counts
+    them.
 
     `unit` says what the threshold labels: customers, lines (by their product's price range), orders
     (by their day and hour) or comparisons (by their verdict). `relabelled` counts those, of both
@@ -124,7 +124,8 @@ def sensitivity(
         if unit == COMPARISONS:
             verdicts = pd.Categorical(verdicts_under(changed), VERDICTS)
             return pd.DataFrame({"verdict": verdicts}), np.ones(len(verdicts), np.int64)
-        return relabel(customers, changed), np.ones(len(customers), np.int64)
+        labels = customers_under(changed)
+        return labels, np.ones(len(labels), np.int64)
 
     base = {unit: labels_under(settings, unit) for unit in (*UNIT_OF.values(), COMPARISONS)}
     conclusions = dict(conclusions_under(settings))

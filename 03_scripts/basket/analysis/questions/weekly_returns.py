@@ -23,12 +23,12 @@ from basket.analysis.finding import (
     TooLittleData,
     require_histories,
 )
-from basket.analysis.questions.q05_loyalty import QUESTION, WALL, Gaps  # noqa: F401
+from basket.analysis.questions.q05_loyalty import QUESTION, Gaps  # noqa: F401
 from basket.analysis.statistics import ratios
 from basket.analysis.times import joined, reasons
 from basket.analysis.words import listed
 from basket.project.settings import Settings
-from basket.tables.sums import per
+from basket.tables.sums import WALL, per
 
 WEEKS = (7, 14, 21, 28)  # days: after these peaks are looked for, and after no others
 COLUMNS = [

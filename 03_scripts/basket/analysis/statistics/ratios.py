@@ -69,10 +69,10 @@ def influence(above: Sequence[np.ndarray], below: Sequence[np.ndarray]) -> np.nd
     Each term is customers x cells, or a column that serves all cells. A sum of 0 makes z NaN.
     """
     z = 0.0
-    for sign, terms in ((1.0, above), (-1.0, below)):
+    for added, terms in ((np.add, above), (np.subtract, below)):
         for term in map(_cells, terms):
             total = term.sum(axis=0)
-            z = z + sign * term / np.where(total == 0, np.nan, total)
+            z = added(z, term / np.where(total == 0, np.nan, total))
     return z
 
 
@@ -91,11 +91,11 @@ def product(
             np.broadcast_arrays(*bottoms), axis=0
         )
     squares = z * z
-    n = len(z)
+    n, squared = len(z), squares.sum(axis=0)
     return _estimates(
         np.broadcast_to(ratio, squares.shape[1:]),
-        variance=squares.sum(axis=0) * (n / (n - 1) if n > 1 else np.nan),
-        squares=squares.sum(axis=0),
+        variance=squared * (n / (n - 1) if n > 1 else np.nan),
+        squares=squared,
         fourths=(squares * squares).sum(axis=0),
         largest_share=np.broadcast_to(_largest_share(_cells(above[0])), squares.shape[1:]),
         customers=np.broadcast_to(np.count_nonzero(_cells(above[0]), axis=0), squares.shape[1:]),

@@ -33,7 +33,7 @@ from basket.report.colours import RAMPS, ramp
 from basket.report.workbook.look import FONT
 from basket.report.workbook.page import Place
 
-KINDS = ("column", "bar", "stacked_bar", "line", "scatter")
+KINDS = ("column", "bar", "line", "scatter")
 MOST_SERIES = max(RAMPS)
 POINTS = 100  # a chart gives sizes in hundredths of a point
 EMU_PER_POINT = 12_700
@@ -104,10 +104,6 @@ def build(figure: dict, data: Range, headings: dict[str, str], palette: Palette)
     if labelled:
         chart.dataLabels = _labels(style)
     _axes(chart, spec, data, style, gridlines=not labelled)
-    if kind == "stacked_bar":
-        total = data.values[names].astype(float).sum(axis=1)
-        if ((total - 1).abs() < 0.01).all():  # shares of a whole
-            chart.y_axis.scaling.max = 1
     chart.roundedCorners = False
     chart.display_blanks = "gap"
     chart.graphical_properties = GraphicalProperties(noFill=True, ln=LineProperties(noFill=True))
@@ -158,8 +154,7 @@ def _empty(kind: str) -> ChartBase:
         return chart
     chart = BarChart()
     chart.type = "col" if kind == "column" else "bar"
-    chart.grouping = "stacked" if kind == "stacked_bar" else "clustered"
-    chart.overlap = 100 if kind == "stacked_bar" else None
+    chart.grouping = "clustered"
     chart.gapWidth = 55
     chart.varyColors = False
     return chart
@@ -393,7 +388,7 @@ def _labels(style: Style) -> DataLabelList:
 
 def _axes(chart: ChartBase, spec: dict, data: Range, style: Style, *, gridlines: bool) -> None:
     kind = spec["kind"]
-    sideways = kind in ("bar", "stacked_bar")
+    sideways = kind == "bar"
     for axis, text, turned in (
         (chart.x_axis, spec["x_title"], sideways),
         (chart.y_axis, spec["y_title"], not sideways),
@@ -410,7 +405,7 @@ def _axes(chart: ChartBase, spec: dict, data: Range, style: Style, *, gridlines:
     if gridlines:
         chart.y_axis.majorGridlines = ChartLines(style.line("grid"))
         chart.y_axis.graphicalProperties = GraphicalProperties(ln=LineProperties(noFill=True))
-    if kind in ("column", "bar", "stacked_bar"):
+    if kind in ("column", "bar"):
         chart.y_axis.scaling.min = 0
     if kind == "bar" and not spec.get("intervals"):
         highest = data.values[spec["series"]].astype(float).max(axis=None)

@@ -192,9 +192,8 @@ def _panel_height(figure: ShownFigure, page_height: float, images: Path) -> floa
     if not figure.chart:
         inches = Image(images / figure.spec["image"]).height / IMAGE_DPI
         return inches * PIXELS_PER_INCH * POINTS_PER_PIXEL * LEAST_SCALE
-    if figure.chart and figure.chart["kind"] in ("bar", "stacked_bar"):
-        series = len(figure.chart["series"]) if figure.chart["kind"] == "bar" else 1
-        bars = figure.drawn * (1 + 0.5 * (series - 1))
+    if figure.chart["kind"] == "bar":
+        bars = figure.drawn * (1 + 0.5 * (len(figure.chart["series"]) - 1))
         return min(max(PANEL_HEIGHT, BARS_BESIDE + bars * BAR_HEIGHT), page_height - 60)
     return PANEL_HEIGHT * (SCATTER_HIGHER if figure.chart["kind"] == "scatter" else 1)
 

@@ -4,12 +4,12 @@ import pandas as pd
 
 from basket.analysis.finding import HYPOTHESIS, SYNTHETIC_DATA, is_invented
 from basket.analysis.privacy import PUBLISHED_POPULATION, SUPPRESSED
-from basket.analysis.questions.q05_loyalty import WALL
 from basket.project.origin import PEOPLE, PRICE
 from basket.project.settings import Settings
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.sheets import SEGMENTS
 from basket.report.workbook.values import NOTHING, is_number, plain
+from basket.tables.sums import WALL
 
 WIDTHS = (13.5, 38.5, 11.0, 10.0, *((10.0, 8.3, 8.3) * 5))
 BESIDE = ((1, 3), (5, 11), (13, 19))  # columns of blocks side by side: first and last
