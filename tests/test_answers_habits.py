@@ -144,8 +144,8 @@ def test_the_figure_of_segments_names_the_one_with_most_lines(settings):
             DIFFERENCE,
             "A customer's own first orders foretell 49% of how later baskets differ in size; age, "
             "family and income at most 1%",
-            "Foretell a customer's baskets from the customer's own rhythm and basket, not from who the "
-            "customer is.",
+            "Foretell a customer's baskets from the customer's own rhythm and basket, not from who "
+            "the customer is.",
         ),
         (
             0.01,

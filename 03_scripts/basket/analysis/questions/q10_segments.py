@@ -347,8 +347,8 @@ def what_habits_add(seen: Evidence, settings: Settings) -> Finding:
         "income is undecided with this data",
         so_what=f"Learnt on the first half of each customer's orders and judged on the second, on "
         f"customers not learnt from ({customers:,} of them).",
-        action="Foretell a customer's baskets from the customer's own rhythm and basket, not from who "
-        "the customer is."
+        action="Foretell a customer's baskets from the customer's own rhythm and basket, not from "
+        "who the customer is."
         if better
         else "No action follows.",
         action_basis=DESIGN if better else "none",
