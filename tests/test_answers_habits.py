@@ -144,7 +144,8 @@ def test_the_figure_of_segments_names_the_one_with_most_lines(settings):
             DIFFERENCE,
             "A customer's own first orders foretell 49% of how later baskets differ in size; age, "
             "family and income at most 1%",
-            "Address customers by their own rhythm and basket; leave age, family and income out.",
+            "Foretell a customer's baskets from the customer's own rhythm and basket, not from who "
+            "the customer is.",
         ),
         (
             0.01,
@@ -396,6 +397,7 @@ def test_a_prize_is_sized_by_its_own_lever():
         (3, "sooner, New customer", 238, 0.019, 5_000.5, 0.011, "one day sooner"),
         (2, "sooner, Regular customer", 1_238, 0.069, 95_000.5, 0.071, "one day sooner"),
         (4, "quiet windows", 117, 0.0065, 9_000.25, 0.0066, "10% more orders"),
+        (5, "both", 1, 0.00003, 38.93, 0.00003, "1% add the other"),
     )
     found = {
         "prize": {"lever": "quiet windows", "what_if": "before", "orders": 5, "spend": None},
@@ -409,5 +411,7 @@ def test_a_prize_is_sized_by_its_own_lever():
     assert unexplained(now["prize"]["what_if"], now["numbers"]) == []
     sooner = sized(found | {"prize": {"lever": "sooner"}}, prizes)["prize"]
     assert (sooner["lever"], sooner["rank"]) == ("sooner, Regular customer", 2)
+    both = sized(found | {"prize": {"lever": "both"}}, prizes)["prize"]
+    assert both["what_if"] == "1% add the other: 1 order, 0.0% of all."
     assert sized(found | {"prize": None}, prizes)["prize"] is None
     assert sized(found | {"prize": {"lever": "other"}}, prizes)["prize"] == {"lever": "other"}

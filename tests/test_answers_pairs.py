@@ -3,6 +3,7 @@
 Each cell of these tables holds a number of its own, so that a number in the wrong place is seen.
 """
 
+import re
 from dataclasses import asdict
 
 import pandas as pd
@@ -480,12 +481,44 @@ def test_the_first_reports_instructions_are_refused():
     assert contradictions(found) == ["F01 and F02", "F03 and F04"]
 
 
+def refused_and_advised(found: list[dict]) -> list[str]:
+    """Name what one action tells to leave aside, in words, and another one goes by, as data."""
+    goes_by = {
+        touch["attribute"]: finding["id"]
+        for finding in found
+        for touch in finding["touches"]
+        if touch["direction"] == "more" and "attribute" in touch
+    }
+    refusals = [
+        (finding["id"], sentence)
+        for finding in found
+        for sentence in re.split(r"(?<=[.;])", finding["action"])
+        if re.search(r"\b(leave|not by|do not)\b", sentence, re.I)
+    ]
+    return [
+        f"{refuses} leaves out {attribute}, {goes_by[attribute]} goes by it"
+        for refuses, sentence in refusals
+        for attribute in goes_by
+        if attribute in sentence
+    ]
+
+
+def test_what_one_action_leaves_out_in_words_no_other_goes_by():
+    """Snacks for low incomes (Q9) beside "leave age, family and income out" (Q10)."""
+    found = recorded([more(attribute="income", department="snacks")], [])
+    found[1]["action"] = "Address customers by their habits; leave age and income out."
+    assert refused_and_advised(found) == ["F02 leaves out income, F01 goes by it"]
+    found[1]["action"] = "Address customers by their income. Do not target by age alone."
+    assert refused_and_advised(found) == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("data", ["generated", "panel"])
 def test_no_two_findings_of_a_run_contradict_each_other(data, built, request):
     found = built(request.getfixturevalue(data), "corrected").analysis["paper"].found
     assert len(found) >= 12
     assert contradictions(found) == []
+    assert refused_and_advised(found) == []
 
 
 def test_a_report_whose_actions_contradict_is_not_saved(built, generated):

@@ -294,7 +294,8 @@ def sized(found: dict, prizes: pd.DataFrame) -> dict:
     group = lever.partition(", ")[2]  # of a lever that has one
     of = f"{group}s " if group else ""
     what_if = (
-        f"{of}{row.cell('what_if', 'prize_what_if')}: {cells['orders']:,} orders, "
+        f"{of}{row.cell('what_if', 'prize_what_if')}: {cells['orders']:,} "
+        f"order{'s' * (cells['orders'] != 1)}, "
         f"{cells['share_of_orders']:.1%} of all"
     )
     return found | {

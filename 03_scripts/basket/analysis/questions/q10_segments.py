@@ -248,7 +248,7 @@ def what_foretells(tables: dict, settings: Settings) -> figure.Figure:
         y_title="Share explained",
         number_format=figure.SHARE,
         reference=0.0,
-        so_what="Address customers by the grouping that foretells what they do next; one whose "
+        so_what="Plan with the grouping that foretells what customers do next; one whose "
         "interval reaches 0 foretells nothing.",
     )
 
@@ -346,7 +346,8 @@ def what_habits_add(seen: Evidence, settings: Settings) -> Finding:
         "income is undecided with this data",
         so_what=f"Learnt on the first half of each customer's orders and judged on the second, on "
         f"customers not learnt from ({customers:,} of them).",
-        action="Address customers by their own rhythm and basket; leave age, family and income out."
+        action="Foretell a customer's baskets from the customer's own rhythm and basket, not from "
+        "who the customer is."
         if better
         else "No action follows.",
         action_basis=DESIGN if better else "none",
