@@ -10,6 +10,7 @@ from basket.project.origin import PRICE
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.sheets import CONTENT, TITLE
 from basket.tables import completeness
+from basket.tables.sums import per
 
 TILE_WIDTH = 24.0
 
@@ -34,7 +35,7 @@ def tiles(tables: dict[str, pd.DataFrame]) -> list[Tile]:
     reorder_rate = (departments["reorder_rate"] * departments["lines"]).sum() / lines
     who = "active customers"
     customers = people["customers"].iloc[-1] if len(people) else None
-    mean = round(float(spend / orders), 6)
+    mean = round(float(per(spend, orders)), 6)
     prices = (
         "invented prices" if completeness.is_invented(tables["completeness"], PRICE) else "spend"
     )
