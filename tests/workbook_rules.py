@@ -963,9 +963,9 @@ def _check_sentence(where: str, text: str, labels: list[str], known: list[float]
         digits = match[1].rstrip(",")
         value = float(digits.replace(",", ""))
         decimals = len(digits.partition(".")[2])
-        scale = 100 if match[2] else 1
+        scales = (100,) if match[2] else (1, 100) if "percentage points" in rest else (1,)
         near = 0.5 * 10**-decimals + 1e-6
-        assert any(abs(abs(number) * scale - value) <= near for number in known), (
+        assert any(abs(abs(n) * scale - value) <= near for n in known for scale in scales), (
             f"{where}: {match[0].strip()} in {text!r} is no number of the run"
         )
 

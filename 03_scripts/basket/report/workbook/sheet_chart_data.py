@@ -135,23 +135,39 @@ def _row_heights(page: Page, figure: ShownFigure) -> list[float]:
     bold, normal, given = page.look.font(bold=True), page.look.font(), _headings(figure)
     header = max(
         page.height_of(given.get(name, heading(name)), place, bold, 1)
-        for place, name in enumerate(figure.data, column)
+        for place, name in enumerate(_numbers(figure), column)
     )
     rows = [
         max(
             page.height_of(value, place, normal, place > column) if isinstance(value, str) else 0
             for place, value in enumerate(row, column)
         )
-        for row in figure.data.itertuples(index=False, name=None)
+        for row in _numbers(figure).itertuples(index=False, name=None)
     ]
     least = page.height_of("", column, normal)
     return [*TITLES, header + 2, *(max(row, least) - ROW_PADDING for row in rows), GAP]
 
 
+def _numbers(figure: ShownFigure) -> pd.DataFrame:
+    """Return what the table of a figure shows: no texts that only repeat the names of its rows."""
+    name = figure.spec.get("name_of")
+    if not name or figure.heat:
+        return figure.data
+    names = figure.data[name].astype(str).str.lower()
+    repeats = [
+        column
+        for column in figure.data.columns.drop(name)
+        if all(
+            str(text).lower() in row for text, row in zip(figure.data[column], names, strict=True)
+        )
+    ]
+    return figure.data.drop(columns=repeats)
+
+
 def _is_narrow(figure: ShownFigure) -> bool:
     if _is_on_sheet_6(figure):
         return True
-    return not figure.heat and len(figure.data.columns) <= min(len(LEFT_BAND), len(RIGHT_BAND))
+    return not figure.heat and len(_numbers(figure).columns) <= min(len(LEFT_BAND), len(RIGHT_BAND))
 
 
 def _write_numbers(page: Page, figure: ShownFigure, column: int) -> None:
@@ -180,7 +196,7 @@ def _write_numbers(page: Page, figure: ShownFigure, column: int) -> None:
             formats[other] = formats.get(name, "0.00")
     figure.place = page.table(
         figure.name,
-        figure.data,
+        _numbers(figure),
         column=column,
         formats=formats,
         headings=_headings(figure),
