@@ -242,9 +242,20 @@ def test_send_compares_with_all_that_was_sent(repository, monkeypatch):
     sending.send(folders, "the client", allow_synthetic=False)  # the same again
     sent.rename(sent.with_name("2017-01-01_instacart_final_report.xlsx"))
     differences.said_file(sent).rename(folders.client / f"2017-01-01{differences.SAID}")
+    (folders.client / "log.md").write_text("| date |\n|---|\n", encoding="utf-8")
     other = {**COUNTS, "habits: region, South: customers": 117}
     monkeypatch.setattr(differences, "published_counts", lambda *_: other)
     with pytest.raises(BasketError, match="2017-01-01 was sent before, and a count differs"):
+        sending.send(folders, "the client", allow_synthetic=False)
+    sending.send(folders, "the client", allow_synthetic=False, accept_difference=True)
+
+
+def test_a_report_that_was_sent_and_of_which_no_counts_are_kept_is_not_passed_over(repository):
+    """The attack: the counts of what was sent are removed, so that nothing differs from them."""
+    folders = delivered(repository)
+    sent = sending.send(folders, "the client", allow_synthetic=False)
+    differences.said_file(sent).unlink()
+    with pytest.raises(BasketError, match=rf"log.md says that {sent.name} was sent, and .* is not"):
         sending.send(folders, "the client", allow_synthetic=False)
     sending.send(folders, "the client", allow_synthetic=False, accept_difference=True)
 
