@@ -53,21 +53,21 @@ def _counts_of(name: str, table: pd.DataFrame) -> Iterator[tuple[str, int | None
                 yield place_of_count, None if count == SUPPRESSED else count
 
 
-def sent_before(folders: Folders) -> dict[str, Counts]:
-    """Return the counts of each report that was sent, by the name of its file.
+def sent_before(client: Path) -> dict[str, Counts]:
+    """Return the counts of each report that was sent, by the name of its file, from its folder.
 
     Raises BasketError where the log names a report of which no counts are kept.
     """
-    log = (folders.client / "log.md").read_text(encoding="utf-8")
+    log = (client / "log.md").read_text(encoding="utf-8")
     for name in SENT.findall(log):
-        kept = said_file(folders.client / name)
+        kept = said_file(client / name)
         if not kept.is_file():
             raise BasketError(
                 f"log.md says that {name} was sent, and {kept.name} is not there: nobody can tell "
                 "whether both reports together tell of a few customers; restore that file from "
                 "git, or add --accept-difference (make send ACCEPT_DIFFERENCE=1)"
             )
-    files = sorted(folders.client.glob(f"*{SAID}"))
+    files = sorted(client.glob(f"*{SAID}"))
     return {file.name.removesuffix(SAID): read_json(file, {}) for file in files}
 
 
