@@ -55,8 +55,8 @@ check: $(VENV)/installed.lock ## look at the raw files without building anything
 	@$(BASKET) check $(if $(SETTINGS),--settings "$$SETTINGS") $(if $(DATA),-- "$$DATA")
 
 lab: $(VENV)/installed-lab.lock ## open the notebooks in JupyterLab: DATA=, OUT=, SETTINGS=
-	@$(BASKET) lab $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") \
-		$(if $(SETTINGS),--settings "$(SETTINGS)")
+	@$(BASKET) lab $(if $(DATA),--data "$$DATA") $(if $(OUT),--out "$$OUT") \
+		$(if $(SETTINGS),--settings "$$SETTINGS")
 
 test: $(TESTED) ## run the tests (about 5 minutes)
 	@$(PYTHON_RUN) -m pytest -q -m "not slow" -n 2 --dist loadfile

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
+import workbook_rules
 from basket.checks import example
 from basket.project import git
 from basket.project.files import write_whole
@@ -44,8 +45,11 @@ def text_of(lines: str | list[str]) -> str:
 
 
 @pytest.mark.slow
-def test_the_example_is_what_this_code_makes(tmp_path):
-    assert example.first_stale(example.example(tmp_path)) == ""
+def test_the_example_is_what_this_code_makes_and_its_workbook_meets_every_rule(tmp_path):
+    made, folders = example.example(tmp_path), Folders(tmp_path / "build")
+    settings = load_settings(ROOT / "settings.yml")
+    workbook_rules.check(folders.report, folders.analysis, settings)
+    assert example.first_stale(made) == ""
 
 
 def test_the_example_is_small_and_whole(place):

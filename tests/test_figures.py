@@ -1,6 +1,7 @@
 """Figures as images: what the title names is marked, and nothing that is written is cut off."""
 
 import io
+import math
 from itertools import pairwise
 
 import matplotlib as mpl
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from basket.analysis import figure
+from basket.analysis.finding import TooLittleData
 from basket.project.folders import ROOT
 from basket.project.settings import load_settings
 from basket.report import draw
@@ -267,3 +269,16 @@ def test_a_ramp_grows_darker_in_one_hue(classes, hue):
     assert len(on_paper) == classes and on_paper == sorted(on_paper)
     assert all(after / before > 1.25 for before, after in pairwise(on_paper))
     assert contrast(rgb(ink_of_named(PALETTE)), rgb(PALETTE.paper)) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("highs", "left"), [((1.2, 1.4, 6e73), 2), ((1.2, 1.4, math.nan), 2), ((1.2, 9.0, 6e73), None)]
+)
+def test_an_interval_wider_than_its_value_is_left_out_and_a_point_alone_is_no_figure(highs, left):
+    data = pd.DataFrame({"rate": [1.0, 1.2, 0.0], "rate_low": [0.9, 1.0, 0.0], "rate_high": highs})
+    if left is None:
+        with pytest.raises(TooLittleData, match="too few customers"):
+            figure.sure_enough(data, "rate")
+    else:
+        shown, said = figure.sure_enough(data, "rate")
+        assert len(shown) == left and "left out" in said

@@ -62,6 +62,23 @@ def report(request, tmp_path_factory):
     return run, tables, true_counts(run.folders)
 
 
+# ---- rules --------------------------------------------------------------------------------------
+
+# Here each image is a dot: neither its sharpness nor how it fills a page can be judged.
+OF_IMAGES = {workbook_rules.drawings_are_described, workbook_rules.pages_are_filled}
+
+
+def test_the_workbook_meets_every_rule(report):
+    """On data as it comes, not on tables made by hand: pages, charts, sentences, numbers."""
+    run, *_ = report
+    done = workbook_rules.Finished(run.folders.report, run.folders.analysis, run.settings)
+    for rule in workbook_rules.RULES:
+        if rule not in OF_IMAGES:
+            rule(done)
+    if len(run.table("customers")) > 1_000:
+        assert len(done.charts()) >= 8
+
+
 # ---- words --------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from basket.prepare.raw_files import find
 from basket.project.errors import BasketError, DataError
-from basket.project.folders import Folders, Inputs
+from basket.project.folders import ROOT, Folders, Inputs
 from basket.project.settings import load_settings
 from basket.run.manifest import Run
 from basket.synthetic.generate import MARKER, generate
@@ -193,7 +194,8 @@ def front_door(tmp_path) -> Path:
     python.parent.mkdir(parents=True)
     python.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', encoding="utf-8")
     python.chmod(0o755)
-    (folder / ".venv" / "installed.lock").touch()
+    for name in ("installed.lock", "installed-lab.lock"):
+        (folder / ".venv" / name).touch()
     return folder
 
 
@@ -211,15 +213,26 @@ SHELL = [
 
 
 @pytest.mark.parametrize("text", SHELL)
-@pytest.mark.parametrize("variable", ["DATA", "RULES", "TO"])
-def test_no_shell_reads_a_value_that_make_was_given(front_door, variable, text):
-    target = "send" if variable == "TO" else "report"
+@pytest.mark.parametrize(
+    ("target", "variable"),
+    [("report", "DATA"), ("report", "RULES"), ("send", "TO"), ("lab", "SETTINGS")],
+)
+def test_no_shell_reads_a_value_that_make_was_given(front_door, target, variable, text):
     for given in ((target, f"{variable}={text}"), (target,)):
         environment = {} if len(given) > 1 else {variable: text}
         done = make(front_door, *given, **environment)
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == text
         assert not list(front_door.rglob("p"))
+
+
+def test_no_recipe_holds_the_text_of_a_value():
+    """`$(if $(DATA),…)` asks whether there is one; what it is stands as "$$DATA"."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    names = re.search(r"^TEXTS := (.*)$", text, re.M)[1].split()
+    recipes = "\n".join(line for line in text.splitlines() if line.startswith("\t"))
+    for name in names:
+        assert f"$({name})" not in recipes.replace(f"$(if $({name})", ""), name
 
 
 def test_a_value_is_no_option(front_door):

@@ -1,6 +1,7 @@
 """What is sent can be traced: `send` refuses what was built otherwise than the commit says."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -242,9 +243,37 @@ def test_send_compares_with_all_that_was_sent(repository, monkeypatch):
     sending.send(folders, "the client", allow_synthetic=False)  # the same again
     sent.rename(sent.with_name("2017-01-01_instacart_final_report.xlsx"))
     differences.said_file(sent).rename(folders.client / f"2017-01-01{differences.SAID}")
+    (folders.client / "log.md").write_text("| date |\n|---|\n", encoding="utf-8")
     other = {**COUNTS, "habits: region, South: customers": 117}
     monkeypatch.setattr(differences, "published_counts", lambda *_: other)
     with pytest.raises(BasketError, match="2017-01-01 was sent before, and a count differs"):
+        sending.send(folders, "the client", allow_synthetic=False)
+    sending.send(folders, "the client", allow_synthetic=False, accept_difference=True)
+
+
+def test_a_report_of_another_folder_is_compared_with_what_was_sent_too(
+    repository, tmp_path, monkeypatch
+):
+    """The attack: each report in a folder of its own, where nothing was sent before."""
+    sent = sending.send(delivered(repository), "the client", allow_synthetic=False)
+    other = {**COUNTS, "habits: region, South: customers": 117}
+    monkeypatch.setattr(differences, "published_counts", lambda *_: other)
+    elsewhere = Folders(tmp_path / "out")
+    shutil.copytree(repository / "04_analysis", elsewhere.analysis)
+    elsewhere.client.mkdir()
+    shutil.copyfile(repository / "05_sent_to_client" / elsewhere.report.name, elsewhere.report)
+    with pytest.raises(BasketError, match=f"{sent.name} was sent before, and a count differs"):
+        sending.send(elsewhere, "the client", allow_synthetic=False)
+    again = sending.send(elsewhere, "the client", allow_synthetic=False, accept_difference=True)
+    assert again == sent
+
+
+def test_a_report_that_was_sent_and_of_which_no_counts_are_kept_is_not_passed_over(repository):
+    """The attack: the counts of what was sent are removed, so that nothing differs from them."""
+    folders = delivered(repository)
+    sent = sending.send(folders, "the client", allow_synthetic=False)
+    differences.said_file(sent).unlink()
+    with pytest.raises(BasketError, match=rf"log.md says that {sent.name} was sent, and .* is not"):
         sending.send(folders, "the client", allow_synthetic=False)
     sending.send(folders, "the client", allow_synthetic=False, accept_difference=True)
 

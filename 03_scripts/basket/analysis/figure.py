@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from basket.analysis.finding import TooLittleData
 from basket.analysis.statistics import UNDECIDED
 from basket.project.settings import Settings
+
+FEWEST_POINTS = 2  # of estimates in a figure
 
 SHARE, WHOLE, RATIO = "0%", "#,##0", "0.00"  # number formats of the workbook
 DECIMALS, MOST_DECIMALS = 2, 6  # of an estimate without an interval; of any
@@ -120,11 +123,14 @@ def no_difference(settings: Settings) -> tuple[float, float]:
 def sure_enough(data: pd.DataFrame, y: str) -> tuple[pd.DataFrame, str]:
     """Leave out estimates whose interval is wider than themselves, which would flatten the others.
 
-    Returns what is left, and what a subtitle says of it; all rows where none would be left.
+    Returns what is left, and what a subtitle says of it. Raises TooLittleData where fewer than two
+    are left: a point alone compares nothing.
     """
     sure = data[f"{y}_high"] - data[f"{y}_low"] <= data[y]
-    if sure.all() or not sure.any():
+    if sure.all():
         return data, ""
+    if sure.sum() < FEWEST_POINTS:
+        raise TooLittleData("Nearly all intervals are wider than their values: too few customers.")
     return data[sure], "; intervals wider than their value are left out"
 
 

@@ -3,6 +3,7 @@
 Beside each file that was sent lies what it says of customers: counts that stand in it, no rows.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ COUNTS = ("customers", "buyers", "customers_with_both", "customers_relabelled", 
 ROWS = ("rows_in", "rows_added", "rows_removed", "rows_out")  # of the flow: a row is a customer
 FLOW = "population_flow"
 SAID = ".counts.json"
+SENT = re.compile(r"^\| \d{4}-\d\d-\d\d \| ([^|/]+\.xlsx) \|", re.M)  # a row of the log: its file
 
 Counts = dict[str, int | None]
 
@@ -51,9 +53,21 @@ def _counts_of(name: str, table: pd.DataFrame) -> Iterator[tuple[str, int | None
                 yield place_of_count, None if count == SUPPRESSED else count
 
 
-def sent_before(folders: Folders) -> dict[str, Counts]:
-    """Return the counts of each report that was sent, by the name of its file."""
-    files = sorted(folders.client.glob(f"*{SAID}"))
+def sent_before(client: Path) -> dict[str, Counts]:
+    """Return the counts of each report that was sent, by the name of its file, from its folder.
+
+    Raises BasketError where the log names a report of which no counts are kept.
+    """
+    log = (client / "log.md").read_text(encoding="utf-8")
+    for name in SENT.findall(log):
+        kept = said_file(client / name)
+        if not kept.is_file():
+            raise BasketError(
+                f"log.md says that {name} was sent, and {kept.name} is not there: nobody can tell "
+                "whether both reports together tell of a few customers; restore that file from "
+                "git, or add --accept-difference (make send ACCEPT_DIFFERENCE=1)"
+            )
+    files = sorted(client.glob(f"*{SAID}"))
     return {file.name.removesuffix(SAID): read_json(file, {}) for file in files}
 
 

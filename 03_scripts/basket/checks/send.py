@@ -21,7 +21,9 @@ NO_RECIPIENT_HAS = set("<>[]{}`!\\:*#~@")  # of which Markdown makes links, pict
 def send(
     folders: Folders, recipient: str, allow_synthetic: bool, accept_difference: bool = False
 ) -> Path:
-    """Copy the report, dated, into 05_sent_to_client and append a row to its log.
+    """Copy the report, dated, into the checkout's 05_sent_to_client and append a row to its log.
+
+    There whatever the folder of the report is: each is compared with all that were sent.
 
     Refuses, with a BasketError, whatever could not be traced or vouched for later: a tree with
     changes that no commit holds, a report of another commit or of other settings than the commit's,
@@ -51,12 +53,12 @@ def send(
             f"{made['data']['description']}: not sent; add --allow-synthetic if the "
             "recipient knows (make send ALLOW_SYNTHETIC=1)"
         )
-    counts = differences.published_counts(folders, settings)
+    counts, client = differences.published_counts(folders, settings), Folders(git.ROOT).client
     if not accept_difference:
         smallest = settings.privacy.smallest_group
-        differences.refuse_revealing(counts, differences.sent_before(folders), smallest)
+        differences.refuse_revealing(counts, differences.sent_before(client), smallest)
     now = datetime.now(UTC)
-    target = folders.client / f"{now:%Y-%m-%d}_{folders.report.name}"
+    target = client / f"{now:%Y-%m-%d}_{folders.report.name}"
     digest = file_hash(folders.report)
     if target.exists() and file_hash(target) != digest:
         raise BasketError(
@@ -66,7 +68,7 @@ def send(
     write_json(differences.said_file(target), counts)
     shutil.copyfile(folders.report, target)
     row = f"| {now:%Y-%m-%d} | {target.name} | {recipient} | {made['commit'][:12]} | "
-    with (folders.client / "log.md").open("a", encoding="utf-8", newline="\n") as log:
+    with (client / "log.md").open("a", encoding="utf-8", newline="\n") as log:
         log.write(f"{row}{made['data']['sha256']} | {digest} | {settings_hash(settings)} |\n")
     return target
 

@@ -235,12 +235,13 @@ def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
         raise TooLittleData("No active customer has orders on more than one day of the week.")
     table = table.rename(columns={"name": "day", "within_low": "within_ratio_low"})
     table = table.rename(columns={"within_high": "within_ratio_high"})
+    shown, left_out = figure.sure_enough(table, "within_ratio")
     small = settings.statistics.effects.ratio[0]
-    most = table.sort_values("within_ratio").iloc[-1]
-    least = table.sort_values("within_ratio").iloc[0]
+    most = shown.sort_values("within_ratio").iloc[-1]
+    least = shown.sort_values("within_ratio").iloc[0]
     inside = (table["within_ratio_high"] < small) & (table["within_ratio_low"] > 1 / small)
     return figure.dots(
-        table,
+        shown,
         x="day",
         y="within_ratio",
         name="order_value_by_day",
@@ -249,7 +250,7 @@ def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
         else f"The same customers' orders are worth {least['within_ratio']:.2f} to "
         f"{most['within_ratio']:.2f} times as much by day",
         subtitle="Value of orders on a day, times that of the same customers' orders on others, "
-        f"active customers, {figure.with_intervals(settings)}",
+        f"active customers, {figure.with_intervals(settings)}{left_out}",
         alt=f"Dots with intervals by day of the week. {most['day']} has the highest estimate, "
         f"{most['within_ratio']:.2f} times the same customers' orders on other days, and "
         f"{least['day']} the lowest, {least['within_ratio']:.2f} times.",

@@ -380,7 +380,7 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
         kind=DIFFERENCE,
         headline=f"{words.capitalised(of)} {'have' if measure == 'income' else 'has'} {several} at "
         f"{cuts}, which {tell} more than the usual cuts",
-        so_what=f"{compared}: {100 * gain:.1f} points more (interval {100 * low:.1f} to "
+        so_what=f"{compared}: {100 * gain:.1f} percentage points more (interval {100 * low:.1f} to "
         f"{100 * high:.1f}).",
         action=f"Where customers must be classed by {attribute}, cut it at "
         f"{cuts.removeprefix(attribute).strip()}.",

@@ -258,7 +258,7 @@ def as_table(
                 row |= {
                     measure: float(values[those].mean()),
                     f"{measure}_low": float(found.low[0]),
-                    f"{measure}_high": float(found.high[0]),
+                    f"{measure}_high": min(float(found.high[0]), 1.0),
                 }
                 if measure == "precision":  # by which the lists are judged
                     row["effective_customers"] = float(found.effective_customers[0])
@@ -280,9 +280,10 @@ def precision_by_source(tables: dict, settings: Settings) -> figure.Figure:
     table = tables["offers"][where(last_order=EVERY)]
     _require(table)
     data = table.assign(list=table["source"].map(IN_WORDS))
-    best = data.sort_values("precision").iloc[-1]
+    shown, left_out = figure.sure_enough(data, "precision")
+    best = shown.sort_values("precision").iloc[-1]
     return figure.dots(
-        data,
+        shown,
         x="list",
         y="precision",
         name="offers",
@@ -290,7 +291,7 @@ def precision_by_source(tables: dict, settings: Settings) -> figure.Figure:
         if own_is_better(tables["offers"])
         else "No list of ten suggestions is proven to hit more often",
         subtitle="Share of the suggested products that the customer's next order holds, active "
-        f"customers, {figure.with_intervals(settings)}",
+        f"customers, {figure.with_intervals(settings)}{left_out}",
         alt=f"Dots with intervals for three lists of suggestions; {best['list']} hit "
         f"{best['precision']:.1%} of the time.",
         sources=("offers",),

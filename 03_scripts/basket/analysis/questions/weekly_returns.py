@@ -105,8 +105,9 @@ def hazard_by_day(tables: dict, settings: Settings) -> figure.Figure:
     require_histories(tables)
     table = _followed(tables)
     proven, _ = _weeks(table)
+    shown, left_out = figure.sure_enough(table, "hazard")
     return figure.line(
-        table,
+        shown,
         x="day",
         y="hazard",
         name="return_hazard",
@@ -114,7 +115,7 @@ def hazard_by_day(tables: dict, settings: Settings) -> figure.Figure:
         if proven
         else "No weekly peak of returns is proven",
         subtitle="Share of those not back yet who come back on that day, each customer once, "
-        f"active customers, {figure.with_intervals(settings)}",
+        f"active customers, {figure.with_intervals(settings)}{left_out}",
         alt=f"A line by days since the order, from 0 to {WALL - 1}. "
         + (
             f"It peaks at {_listed(proven)} days, above the two days beside each."

@@ -341,7 +341,7 @@ class Page:
                     self.link(cell, *target)
         last = header + len(frame)
         for row in range(header + 1, last + 1) if dense else ():
-            self.heights[row] = max(before.get(row, 0), self.heights[row] - ROW_PADDING + 1)
+            self.heights[row] = max(before.get(row, 0), self.heights[row] - ROW_PADDING)
         self._add_table(name, titles, column, header, last, filters and not turned)
         height = sum(self.heights[row] for row in range(header, last + 1))
         fits = whole and height <= self.page_height - HEADING_HEIGHT

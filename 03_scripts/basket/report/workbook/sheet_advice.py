@@ -14,7 +14,7 @@ from basket.report.workbook.shown_findings import FigureLinks, basis, confidence
 from basket.report.workbook.values import NOTHING
 
 WIDTHS = (18.0, 42.0, 37.0, 29.0, 30.0, 12.5, 11.0, 14.0, 10.5)
-MOST_ANSWERS = 10  # in a table: as many as a page holds with long sentences
+MOST_ANSWERS = 5  # in a table, which printing does not cut: short ones fill the pages
 CHANGE_MIND = {
     "high": "A run on other data whose interval leaves this verdict.",
     "medium": "An interval that crosses the threshold of its verdict, or other thresholds.",
@@ -59,14 +59,11 @@ def write_advice(
     page.space(6)
     for title in dict.fromkeys(question.part for question in QUESTIONS.values()):
         questions = [question for question in QUESTIONS.values() if question.part == title]
-        if questions[0] is not next(iter(QUESTIONS.values())):
-            page.new_page()
         page.section(f"{title} ({in_words(questions)})")
         for some in in_tables(questions, findings):
             name = f"recommendations_{number_of(some[0].id)}"
             _write_part(page, name, some, findings, levers, links)
             page.space(10)
-    page.new_page()
     write_week(page, published, book.settings)
     page.space(12)
     plan = published.get("trial_plan")

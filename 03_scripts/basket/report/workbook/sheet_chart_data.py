@@ -1,5 +1,7 @@
 """Sheet 8: the numbers behind every figure."""
 
+from itertools import chain, takewhile, zip_longest
+
 import pandas as pd
 
 from basket.report.workbook import native_charts
@@ -11,9 +13,7 @@ from basket.report.workbook.values import heading, plain
 
 DATA_WIDTHS = (31.0, *([13.0] * 6), 31.0, *([13.0] * 5))
 LEFT_BAND, RIGHT_BAND = range(1, 7), range(8, 14)  # columns of tables side by side
-SLACK = 60  # points that the left columns leave: rows beside each other are higher
 TITLES, GAP = (16, 14), 10  # points: of title and source, and of what parts two tables
-CLOSER = ROW_PADDING - 1  # points by which the rows of a dense table are lower
 
 
 def write_chart_data(book: Book, figures: list[ShownFigure]) -> Page:
@@ -75,73 +75,99 @@ def _is_on_sheet_6(figure: ShownFigure) -> bool:
 def _write_all(page: Page, figures: list[ShownFigure], top: int) -> None:
     """Write the tables in order: down the left columns of a page, then down the right ones.
 
-    The list of tables stands at the left, from the row `top`. A wide table takes the whole width,
-    below what stands there.
+    The list of tables stands at the left, from the row `top`. A wide table takes the whole width.
     """
-    above = _between(page, 1, top)  # points of this page that stand above `top`
-    rows, band = {0: page.row, 1: top}, 0
-    for figure in figures:
-        wide = not _is_narrow(figure)
-        if wide:
-            rows = dict.fromkeys(rows, max(rows.values()))
-            band = 0
-        wanted = _row_heights(page, figure, (LEFT_BAND, RIGHT_BAND)[band].start)
-        slack = 0 if band or wide else SLACK
-        if not _fits(page, top, rows, rows[band], wanted, above + slack):
-            if band == 0 and not wide and _fits(page, top, rows, rows[1], wanted, above):
-                band = 1
-            else:
-                above, top, band = 0.0, max(rows.values()), 0
-                rows = dict.fromkeys(rows, top)
-                page.row = top
-                page.new_page()
-        page.row = rows[band]
-        _write_numbers(page, figure, (LEFT_BAND, RIGHT_BAND)[band].start)
-        page.space(GAP)
-        rows = dict.fromkeys(rows, page.row) if wide else rows | {band: page.row}
-    page.row = max(rows.values())
+    room = page.page_height - _between(page, 1, top)
+    beside = [page.heights[row] for row in range(top, page.row)]  # the list, at the left
+    remaining = list(figures)
+    while remaining:
+        tables = [_row_heights(page, figure) for figure in takewhile(_is_narrow, remaining)] or [
+            _row_heights(page, remaining[0])
+        ]
+        most = len(tables) if _is_narrow(remaining[0]) else 0  # that may stand at the right
+        count, at_left, height = _fitting(tables, beside, room, most)
+        if not count and room == page.page_height:  # higher than a page
+            count = at_left = 1
+        first, page.row = page.row, top
+        rows = [first if beside else top, top]
+        for place, figure in enumerate(remaining[:count]):
+            band = int(place >= at_left)
+            page.row = rows[band]
+            _write_numbers(page, figure, (LEFT_BAND, RIGHT_BAND)[band].start)
+            page.space(GAP)
+            rows[band] = page.row
+        top = page.row = max(*rows, first)
+        remaining, room, beside = remaining[count:], room - height, []
+        if remaining and count < len(tables):
+            page.new_page()
+            room = page.page_height
 
 
-def _fits(
-    page: Page, top: int, rows: dict[int, int], first: int, wanted: list[float], above: float
-) -> bool:
-    """Say whether rows of these heights, from the row `first`, leave the page within its room."""
-    last = max(*rows.values(), first + len(wanted))
-    height = above
-    for row in range(top, last):
-        new = wanted[row - first] if 0 <= row - first < len(wanted) else 0
-        height += max(page.heights.get(row, 0), new)
-    return height <= page.page_height
+def _fitting(
+    tables: list[list[float]], beside: list[float], room: float, most: int
+) -> tuple[int, int, float]:
+    """Find how many of the next tables fit, how many of them at the left, and how high they are.
+
+    Tables are the heights of their rows; those of a row are as high as the higher one. The most
+    tables that fit, as low as they can be. Up to `most` stand at the
+    right, below what stands `beside` at the left.
+    """
+    found = (0, 0, sum(beside))
+    for at_left in range(len(tables) + 1):
+        left = [*beside, *chain.from_iterable(tables[:at_left])]
+        for count in range(max(at_left, 1), min(at_left + most, len(tables)) + 1):
+            right = chain.from_iterable(tables[at_left:count])
+            height = sum(max(pair) for pair in zip_longest(left, right, fillvalue=0))
+            if height <= room and (count, -height) > (found[0], -found[2]):
+                found = (count, at_left, height)
+    return found
 
 
 def _between(page: Page, first: int, after: int) -> float:
     return sum(page.heights[row] for row in range(first, after))
 
 
-def _row_heights(page: Page, figure: ShownFigure, column: int) -> list[float]:
+def _row_heights(page: Page, figure: ShownFigure) -> list[float]:
     """Return the heights of a figure's rows: title, source, header, rows, and the gap below."""
+    column = LEFT_BAND.start  # the columns at the right are as wide
     if _is_on_sheet_6(figure):
         return [*TITLES, TITLES[-1], GAP]
     bold, normal, given = page.look.font(bold=True), page.look.font(), _headings(figure)
     header = max(
         page.height_of(given.get(name, heading(name)), place, bold, 1)
-        for place, name in enumerate(figure.data, column)
+        for place, name in enumerate(_numbers(figure), column)
     )
     rows = [
         max(
             page.height_of(value, place, normal, place > column) if isinstance(value, str) else 0
             for place, value in enumerate(row, column)
         )
-        for row in figure.data.itertuples(index=False, name=None)
+        for row in _numbers(figure).itertuples(index=False, name=None)
     ]
     least = page.height_of("", column, normal)
-    return [*TITLES, header + 2, *(max(row, least) - CLOSER for row in rows), GAP]
+    return [*TITLES, header + 2, *(max(row, least) - ROW_PADDING for row in rows), GAP]
+
+
+def _numbers(figure: ShownFigure) -> pd.DataFrame:
+    """Return what the table of a figure shows: no texts that only repeat the names of its rows."""
+    name = figure.spec.get("name_of")
+    if not name or figure.heat:
+        return figure.data
+    names = figure.data[name].astype(str).str.lower()
+    repeats = [
+        column
+        for column in figure.data.columns.drop(name)
+        if all(
+            str(text).lower() in row for text, row in zip(figure.data[column], names, strict=True)
+        )
+    ]
+    return figure.data.drop(columns=repeats)
 
 
 def _is_narrow(figure: ShownFigure) -> bool:
     if _is_on_sheet_6(figure):
         return True
-    return not figure.heat and len(figure.data.columns) <= min(len(LEFT_BAND), len(RIGHT_BAND))
+    return not figure.heat and len(_numbers(figure).columns) <= min(len(LEFT_BAND), len(RIGHT_BAND))
 
 
 def _write_numbers(page: Page, figure: ShownFigure, column: int) -> None:
@@ -170,7 +196,7 @@ def _write_numbers(page: Page, figure: ShownFigure, column: int) -> None:
             formats[other] = formats.get(name, "0.00")
     figure.place = page.table(
         figure.name,
-        figure.data,
+        _numbers(figure),
         column=column,
         formats=formats,
         headings=_headings(figure),

@@ -329,11 +329,14 @@ def _shade(page: Page, figure: ShownFigure, place: Place) -> None:
 def _mark(page: Page, figure: ShownFigure, place: Place) -> None:
     """Mark the names of rows and columns that the title says."""
     first = min(place.columns.values())
+    named = {
+        name.casefold() for name in figure.spec.get("highlight", ())
+    }  # headers are capitalised
     for cell in (
         *(page.sheet.cell(row, first) for row in range(place.first, place.last + 1)),
         *(page.sheet.cell(place.header, column) for column in place.columns.values()),
     ):
-        if str(cell.value) in figure.spec.get("highlight", ()):
+        if str(cell.value).casefold() in named:
             cell.font = page.look.font(bold=True)
             cell.fill = page.look.fill("contrast", 0.3)
 

@@ -12,6 +12,7 @@ from basket.analysis.finding import (
     INVENTED_CUSTOMERS,
     INVENTED_PRICES,
     MARKETING,
+    NO_ACTION,
     ONE_MORE_LINE,
     QUIET_WINDOWS,
     SAID,
@@ -22,7 +23,7 @@ from basket.project.origin import PRICE
 from basket.project.settings import Settings
 from basket.report.workbook import what_if
 from basket.report.workbook.page import Book, Page
-from basket.report.workbook.ranking import lever_of, ranked, to_do, to_leave
+from basket.report.workbook.ranking import lever_of, ranked, to_do, to_leave, worth
 from basket.report.workbook.sheets import MONDAY
 from basket.report.workbook.shown_findings import FigureLinks, basis, confidence
 from basket.report.workbook.values import NOTHING
@@ -31,6 +32,7 @@ from basket.report.workbook.values import NOTHING
 WIDTHS = (4.0, 36.0, 48.5, 12.5, *([10.5] * 7), 22.5, 12.0)
 FACTS_COLUMN = 12  # label of what the formulas start from; the number stands beside it
 MOST_ACTIONS, MOST_LEFT = 3, 3
+SMALLEST_SAID = 0.0005  # share of spend that is not printed as 0.0%
 LEADS = {
     SOONER: "Bring the customers you have back sooner",
     QUIET_WINDOWS: "Fill the quiet windows",
@@ -94,10 +96,13 @@ def write_monday(
 
 def governing_thought(findings: list[dict], levers: pd.DataFrame) -> str:
     """Say in a sentence where most is to be won, from the largest and the smallest prize."""
-    if levers.empty:
-        first = next((one for one in ranked(findings, levers)), None)
+    open_levers = _not_refused(levers, findings)
+    if open_levers.empty:
+        first = next(iter([*to_do(findings, levers), *ranked(findings, levers)]), None)
         return first["headline"] if first else "This run found nothing to say."
-    best, least = levers.iloc[0], levers.iloc[-1]
+    best = open_levers.iloc[0]
+    of_some_size = open_levers[[worth(one) >= SMALLEST_SAID for _, one in open_levers.iterrows()]]
+    least = best if of_some_size.empty else of_some_size.iloc[-1]
     said = f"{LEADS[_family(best['lever'])]}: {in_words(best)} would be {_share(best)}"
     if best["lever"] != least["lever"]:
         said += f"; {in_words(least)} would be {_share(least, short=True)}"
@@ -111,7 +116,8 @@ def in_words(lever: pd.Series) -> str:
         return f"{_group(name)} back {what},"
     if name == QUIET_WINDOWS:
         return what.replace("these windows", "the quiet windows")
-    return what.replace("these orders", "orders with one product of the pair")
+    what = what.replace("these orders", "orders with one product of the pair")
+    return what.replace(" add the other", " adding the other")
 
 
 def _group(lever: str) -> str:
@@ -154,11 +160,11 @@ def first_actions(
     """List what to do, the largest prize first: each kind of lever once, then what is not sized.
 
     The action is that of the finding that names the lever; where none does, it is to try the
-    lever's own change.
+    lever's own change, unless a finding names it and no action follows.
     """
     doing = [(finding, lever_of(finding, levers)) for finding in to_do(findings, levers)]
     chosen, seen = [], set()
-    for _, best in levers.iterrows():
+    for _, best in _not_refused(levers, findings).iterrows():
         family = _family(best["lever"])
         if family in seen:
             continue
@@ -170,6 +176,17 @@ def first_actions(
         ]
         chosen.append(named[0] if named else (_own_action(best, findings), best))
     return chosen + [(finding, lever) for finding, lever in doing if lever is None]
+
+
+def _not_refused(levers: pd.DataFrame, findings: list[dict]) -> pd.DataFrame:
+    """Keep the levers that some action pulls, or of which no finding speaks."""
+    names = {True: set(), False: set()}  # of levers, by whether an action follows
+    for finding in findings:
+        name = (finding.get("prize") or {}).get("lever")
+        if name:
+            names[finding["action_basis"] != NO_ACTION].add(_family(name))
+    refused = names[False] - names[True]
+    return levers[[_family(lever) not in refused for lever in levers.get("lever", ())]]
 
 
 def _own_action(lever: pd.Series, findings: list[dict]) -> dict:

@@ -174,8 +174,13 @@ def _privacy(settings: Settings) -> Notes:
         ),
         "Still shown": (
             "Counts of orders by time and of lines by department, however few customers place "
-            "them. That a suppressed number is small can follow, the number does not. Two reports "
-            "on nearly the same customers differ by the few who came or went."
+            "them. That a suppressed number is small can follow, the number does not."
+        ),
+        "Several reports": (
+            "Two reports on nearly the same customers differ by the few who came or went. Before "
+            "one is sent, its counts of customers are compared with those of all that were sent: a "
+            f"difference of 1 to {settings.privacy.smallest_group - 1} is refused unless somebody "
+            "accepts it. Orders, money and shares are not compared (D-58)."
         ),
         "Never published": (
             "Names of customers and identifiers of customers. Names are dropped while the files "

@@ -43,17 +43,21 @@ def write_segments(book: Book, findings: list[dict], published: dict[str, pd.Dat
         "and the reorder rate partly restate it.",
         colour="muted",
     )
-    if (table == SUPPRESSED).any(axis=None):
-        page.text(
-            f"suppressed: fewer than {book.settings.privacy.smallest_group} customers, or a group "
-            "that would give such a one away.",
-            colour="muted",
-        )
     page.space(4)
     _write_blocks(page, findings, published)
     first = page.row
     page.section("Every group of active customers, beside the others")
-    headings, formats = headings_and_formats()
+    hidden = table["customers"] == SUPPRESSED
+    if hidden.any():
+        page.text(
+            f"{hidden.sum()} of {len(table)} groups are left out: they are of fewer than "
+            f"{book.settings.privacy.smallest_group} customers, or would give such a group away.",
+            colour="muted",
+        )
+        page.space(3)
+    if hidden.all():
+        return page
+    table, (headings, formats) = table[~hidden], headings_and_formats()
     place = page.table("groups", table, headings=headings, formats=formats, dense=True, whole=False)
     page.keep(first, place.first + 1)
     page.repeat(place.header)
@@ -148,7 +152,8 @@ def _write_blocks(page: Page, findings: list[dict], published: dict[str, pd.Data
     if segments is None or segments.empty:
         return
     page.section("The segments: how often customers order, and how large their baskets are")
-    rows = segments.to_dict("records")
+    few = segments["customers"] == SUPPRESSED
+    rows = segments[~few].to_dict("records")
     for place in range(0, len(rows), len(BESIDE)):
         first = last = page.row
         for row, columns in zip(rows[place : place + len(BESIDE)], BESIDE, strict=False):
@@ -157,6 +162,10 @@ def _write_blocks(page: Page, findings: list[dict], published: dict[str, pd.Data
             last = max(last, page.row)
         page.keep(first, last - 1)
         page.row = last
+        page.space(8)
+    if few.any():
+        names = ", ".join(segments.loc[few, "segment"])
+        page.text(f"Too few customers to be described: {names}.", colour="muted")
         page.space(8)
 
 
@@ -174,8 +183,6 @@ def _write_block(page: Page, columns: tuple[int, int], row: dict, lines: dict[st
 
 def lines_about(row: dict, findings: list[dict], tables: dict[str, pd.DataFrame]) -> dict[str, str]:
     """Say of a segment how large it is, its rhythm, hours and goods, and what to try."""
-    if row["customers"] == SUPPRESSED:
-        return {"Size": "too few customers to be described."}
     return {
         "Size": (
             f"{row['customers']:,} customers, {row['share_of_customers']:.1%} of all; "
