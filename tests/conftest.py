@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import hypothesis
@@ -17,6 +17,7 @@ from PIL import Image
 
 from basket.prepare import import_raw, raw_files
 from basket.prepare.layouts import layouts
+from basket.project import yaml_file
 from basket.project.files import write_json
 from basket.project.folders import ROOT, Folders, Inputs
 from basket.project.settings import Settings, load_settings
@@ -32,8 +33,40 @@ from in_process import run_notebook
 hypothesis.settings.register_profile("no clock", deadline=None)  # machines are busy at times
 hypothesis.settings.load_profile("no clock")
 
+# Thousands of tests read the same settings: a text is parsed once, and its models are frozen.
+yaml_file.parse_yaml = cache(yaml_file.parse_yaml)
+
 SETTINGS_FILE = ROOT / "settings.yml"
 RAW_TABLES = ["raw_products", "raw_departments", "raw_customers", "raw_orders", "raw_lines"]
+
+
+# ---- order --------------------------------------------------------------------------------------
+
+HEAVIEST = (  # what takes longest comes first, so that no worker is left alone with it
+    "built on generated data",
+    "built on the panel",
+    "test_delivery",
+    "test_pipeline",
+    "test_workbook",
+    "test_bad_input",
+    "test_generate",
+    "test_habits_edges",
+    "test_times_edges",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep on one worker what shares a fixture: the tests of a file, and of the same stages."""
+
+    def group(item: pytest.Item) -> str:
+        if "built" not in item.fixturenames:
+            return item.path.stem
+        of_panel = "panel" in item.name or "panel" in item.fixturenames
+        return "built on the panel" if of_panel else "built on generated data"
+
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=lambda item: (*HEAVIEST, group(item)).index(group(item)))
 
 
 # ---- data -------------------------------------------------------------------------------------
