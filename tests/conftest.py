@@ -43,15 +43,25 @@ RAW_TABLES = ["raw_products", "raw_departments", "raw_customers", "raw_orders", 
 # ---- order --------------------------------------------------------------------------------------
 
 HEAVIEST = (  # what takes longest comes first, so that no worker is left alone with it
+    "test_pipeline",
+    "test_emptiness",
     "built on generated data",
     "built on the panel",
+    "test_privacy_reports",
+    "test_guards",
+    "test_cases",
+    "test_absent",
     "test_delivery",
-    "test_pipeline",
+    "test_browser",
     "test_workbook",
+    "test_runs_apart",
+    "test_hostile_archives",
+    "test_hostile_report",
+    "test_reproduce",
     "test_bad_input",
-    "test_generate",
     "test_habits_edges",
     "test_times_edges",
+    "test_generate",
 )
 
 
