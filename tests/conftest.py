@@ -65,6 +65,7 @@ HEAVIEST = (  # what takes longest comes first, so that no worker is left alone 
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep on one worker what shares a fixture: the tests of a file, and of the same stages."""
 
