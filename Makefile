@@ -60,7 +60,7 @@ lab: $(VENV)/installed-lab.lock ## open the notebooks in JupyterLab: DATA=, OUT=
 
 # A worker takes 5 seconds to compile the tests: it keeps what it has compiled.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON_RUN) -m pytest -q
-ON_TWO_CORES := -n 2 --dist loadgroup --no-loadscope-reorder
+ON_TWO_CORES := -n 2 --dist loadfile --no-loadscope-reorder
 
 test: $(TESTED) ## run the tests (about 5 minutes)
 	@$(PYTEST) -m "not slow" $(ON_TWO_CORES)

@@ -45,8 +45,6 @@ RAW_TABLES = ["raw_products", "raw_departments", "raw_customers", "raw_orders", 
 HEAVIEST = (  # what takes longest comes first, so that no worker is left alone with it
     "test_pipeline",
     "test_emptiness",
-    "built on generated data",
-    "built on the panel",
     "test_privacy_reports",
     "test_guards",
     "test_cases",
@@ -54,6 +52,7 @@ HEAVIEST = (  # what takes longest comes first, so that no worker is left alone 
     "test_delivery",
     "test_browser",
     "test_workbook",
+    "test_result_tables",
     "test_runs_apart",
     "test_hostile_archives",
     "test_hostile_report",
@@ -62,22 +61,16 @@ HEAVIEST = (  # what takes longest comes first, so that no worker is left alone 
     "test_habits_edges",
     "test_times_edges",
     "test_generate",
+    "test_groups_against_sql",
+    "test_flat",
+    "test_times",
 )
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep on one worker what shares a fixture: the tests of a file, and of the same stages."""
-
-    def group(item: pytest.Item) -> str:
-        if "built" not in item.fixturenames:
-            return item.path.stem
-        of_panel = "panel" in item.name or "panel" in item.fixturenames
-        return "built on the panel" if of_panel else "built on generated data"
-
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
-    items.sort(key=lambda item: (*HEAVIEST, group(item)).index(group(item)))
+    """Sort the files, the heaviest first."""
+    places = {name: place for place, name in enumerate(HEAVIEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 # ---- data -------------------------------------------------------------------------------------
