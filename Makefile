@@ -58,12 +58,16 @@ lab: $(VENV)/installed-lab.lock ## open the notebooks in JupyterLab: DATA=, OUT=
 	@$(BASKET) lab $(if $(DATA),--data "$$DATA") $(if $(OUT),--out "$$OUT") \
 		$(if $(SETTINGS),--settings "$$SETTINGS")
 
+# A worker takes 5 seconds to compile the tests: it keeps what it has compiled.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON_RUN) -m pytest -q
+ON_TWO_CORES := -n 2 --dist loadfile --no-loadscope-reorder
+
 test: $(TESTED) ## run the tests (about 5 minutes)
-	@$(PYTHON_RUN) -m pytest -q -m "not slow" -n 2 --dist loadfile
+	@$(PYTEST) -m "not slow" $(ON_TWO_CORES)
 
 test-slow: $(TESTED) ## run the slow tests
-	@$(PYTHON_RUN) -m pytest -q -m "slow and not alone" -n 2 --dist loadfile
-	@$(PYTHON_RUN) -m pytest -q -m "slow and alone"
+	@$(PYTEST) -m "slow and not alone" $(ON_TWO_CORES)
+	@$(PYTEST) -m "slow and alone"
 
 guards: $(TESTED) ## run all guards against false and missed answers; CI runs a tenth
 	@GUARDS=all $(PYTHON_RUN) -m pytest -q -s tests/test_guards.py

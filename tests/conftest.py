@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import hypothesis
@@ -17,6 +17,7 @@ from PIL import Image
 
 from basket.prepare import import_raw, raw_files
 from basket.prepare.layouts import layouts
+from basket.project import yaml_file
 from basket.project.files import write_json
 from basket.project.folders import ROOT, Folders, Inputs
 from basket.project.settings import Settings, load_settings
@@ -32,8 +33,44 @@ from in_process import run_notebook
 hypothesis.settings.register_profile("no clock", deadline=None)  # machines are busy at times
 hypothesis.settings.load_profile("no clock")
 
+# Thousands of tests read the same settings: a text is parsed once, and its models are frozen.
+yaml_file.parse_yaml = cache(yaml_file.parse_yaml)
+
 SETTINGS_FILE = ROOT / "settings.yml"
 RAW_TABLES = ["raw_products", "raw_departments", "raw_customers", "raw_orders", "raw_lines"]
+
+
+# ---- order --------------------------------------------------------------------------------------
+
+HEAVIEST = (  # what takes longest comes first, so that no worker is left alone with it
+    "test_pipeline",
+    "test_emptiness",
+    "test_privacy_reports",
+    "test_guards",
+    "test_cases",
+    "test_absent",
+    "test_delivery",
+    "test_browser",
+    "test_workbook",
+    "test_result_tables",
+    "test_runs_apart",
+    "test_hostile_archives",
+    "test_hostile_report",
+    "test_reproduce",
+    "test_bad_input",
+    "test_habits_edges",
+    "test_times_edges",
+    "test_generate",
+    "test_groups_against_sql",
+    "test_flat",
+    "test_times",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the files, the heaviest first."""
+    places = {name: place for place, name in enumerate(HEAVIEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 # ---- data -------------------------------------------------------------------------------------

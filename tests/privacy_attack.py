@@ -41,6 +41,8 @@ def read_off(tables: dict[str, pd.DataFrame], cells: list[tuple[str, str]], ever
     for of_name in attributes:
         yield [cell for cell in cells if cell[0] == of_name], everyone
     for table in tables.values():
+        if not {"customers", "n", "share_of_customers"} & set(table.columns):
+            continue
         if "population" in table and set(table["population"]) != {"active"}:
             continue
         pairs = (("flag", "label"), ("grouping", "group"))

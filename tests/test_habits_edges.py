@@ -11,14 +11,15 @@ from basket.analysis.finding import NOT_ANSWERED, UNDECIDED
 from conftest import run_stages
 from small_store import thinned, write_store
 
+AFTER_Q10 = "Q11 What is bought together"
 NOBODY = "Not answered: no customer has enough orders to count as active"
 INCOMPLETE = "Not answered: histories are incomplete"
 OF_HABITS = ("Q5", "Q10", "Q13", "Q14")
 
 
-def analysed(data, tmp_path) -> dict:
-    """Run all stages; give the names that notebook 05 defines."""
-    return run_stages(data, tmp_path / "out", "corrected").notebook("05_visualise")
+def analysed(data, tmp_path, until: str | None = None) -> dict:
+    """Run the stages; give the names that notebook 05 defines, all or those before a heading."""
+    return run_stages(data, tmp_path / "out", "corrected").notebook("05_visualise", until)
 
 
 def headlines(names: dict, *questions: str) -> list[str]:
@@ -54,7 +55,8 @@ def test_where_all_gaps_are_30_days_nobody_is_said_to_come_back_in_weeks(tmp_pat
 
 
 def test_where_all_orders_are_of_one_size_there_is_nothing_to_foretell(tmp_path):
-    names = analysed(write_store(tmp_path / "data", lines=(3, 3), customers=60), tmp_path)
+    data = write_store(tmp_path / "data", lines=(3, 3), customers=60)
+    names = analysed(data, tmp_path, AFTER_Q10)
     assert headlines(names, "Q10")[1] == (
         "Not answered: all later orders hold as many lines: there is nothing to foretell"
     )
@@ -86,7 +88,8 @@ def test_incomplete_histories_answer_no_question_about_habits(tmp_path):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_habits_drawn_by_lot_are_not_said_to_foretell(tmp_path, seed):
     """60 customers, every order's size drawn anew: nothing of the first half tells the second."""
-    names = analysed(write_store(tmp_path / "data", customers=60, seed=seed), tmp_path)
+    data = write_store(tmp_path / "data", customers=60, seed=seed)
+    names = analysed(data, tmp_path, AFTER_Q10)
     said = [one for one in names["paper"].found if one["question"] == "Q10"][1]
     assert said["kind"] in (UNDECIDED, NOT_ANSWERED)
     told = names["results"]["segment_gain"].set_index(["grouping", "measure"])["r_squared"]

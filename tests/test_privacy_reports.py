@@ -6,7 +6,6 @@ import re
 import zipfile
 from pathlib import Path
 
-import openpyxl
 import pandas as pd
 import pytest
 
@@ -62,16 +61,32 @@ def report(request, tmp_path_factory):
     return run, tables, true_counts(run.folders)
 
 
+@pytest.fixture(scope="module")
+def done(report) -> workbook_rules.Finished:
+    """Give the finished workbook of the report."""
+    run, *_ = report
+    return workbook_rules.Finished(run.folders.report, run.folders.analysis, run.settings)
+
+
+@pytest.fixture(scope="module")
+def published(report) -> dict[str, pd.DataFrame]:
+    """Give the tables of the report as they may be published."""
+    run, tables, _ = report
+    return {
+        name: privacy.publishable(table, run.settings, tables["habits"])
+        for name, table in tables.items()
+    }
+
+
 # ---- rules --------------------------------------------------------------------------------------
 
 # Here each image is a dot: neither its sharpness nor how it fills a page can be judged.
 OF_IMAGES = {workbook_rules.drawings_are_described, workbook_rules.pages_are_filled}
 
 
-def test_the_workbook_meets_every_rule(report):
+def test_the_workbook_meets_every_rule(report, done):
     """On data as it comes, not on tables made by hand: pages, charts, sentences, numbers."""
     run, *_ = report
-    done = workbook_rules.Finished(run.folders.report, run.folders.analysis, run.settings)
     for rule in workbook_rules.RULES:
         if rule not in OF_IMAGES:
             rule(done)
@@ -136,10 +151,9 @@ def of_few(done, truth: dict, least: int) -> tuple[list[dict], list[dict]]:
     return findings, figures
 
 
-def test_no_number_of_a_withheld_answer_is_in_any_part_of_the_workbook(report):
+def test_no_number_of_a_withheld_answer_is_in_any_part_of_the_workbook(report, done):
     run, _, truth = report
     least = run.settings.privacy.smallest_group
-    done = workbook_rules.Finished(run.folders.report, run.folders.analysis, run.settings)
     findings, figures = of_few(done, truth, least)
     texts = texts_of(done.path)
     sentences = [text for text in texts if is_sentence(text) and not is_of_the_week(text)]
@@ -171,20 +185,13 @@ def test_no_number_of_a_withheld_answer_is_in_any_part_of_the_workbook(report):
 # ---- cells --------------------------------------------------------------------------------------
 
 
-def test_no_attack_on_all_published_tables_makes_a_small_group_exact(report):
+def test_no_attack_on_all_published_tables_makes_a_small_group_exact(report, published):
     run, tables, truth = report
     least = run.settings.privacy.smallest_group
-    published = {
-        name: privacy.publishable(table, run.settings, tables["habits"]).astype(str)
-        for name, table in tables.items()
-    }
-    assert worked_out(published, truth, least) == []
-    assert narrowed_to_one(published, truth, least) == []
-    naive = {
-        name: privacy.publishable(table, run.settings, tables["habits"])
-        for name, table in tables.items()
-        if name in ("population_flow", "habits")
-    }
+    texts = {name: table.astype(str) for name, table in published.items()}
+    assert worked_out(texts, truth, least) == []
+    assert narrowed_to_one(texts, truth, least) == []
+    naive = {"population_flow": published["population_flow"]}
     habits = tables["habits"].query("population == 'active'").astype({"customers": object})
     naive["habits"] = habits.assign(
         customers=habits["customers"].mask(habits["customers"] < least, privacy.SUPPRESSED)
@@ -194,10 +201,9 @@ def test_no_attack_on_all_published_tables_makes_a_small_group_exact(report):
     assert not small or narrowed_to_one(naive, truth, least), "the attack must be able to succeed"
 
 
-def shown_numbers(run, name: str) -> list[dict]:
+def shown_numbers(done: workbook_rules.Finished, name: str) -> list[dict]:
     """Read a table of sheet 8: a dictionary a row, by its own headings."""
-    book = openpyxl.load_workbook(run.folders.report, data_only=True)
-    sheet = book[workbook_rules.CHART_DATA]
+    sheet = done.book[workbook_rules.CHART_DATA]
     if f"tbl_{name}" not in sheet.tables:
         return []
     header, *rows = sheet[sheet.tables[f"tbl_{name}"].ref]
@@ -212,31 +218,31 @@ def active(run, table: str) -> pd.DataFrame:
     return rows[rows["user_id"].isin(people)]
 
 
-def test_money_of_an_hour_and_reach_of_a_department_rest_on_enough_customers(report):
+def test_money_of_an_hour_and_reach_of_a_department_rest_on_enough_customers(report, done):
     run, *_ = report
     least = run.settings.privacy.smallest_group
     orders = active(run, "analysis_orders")
     buyers = orders.groupby("order_hour")["user_id"].nunique()
-    for row in shown_numbers(run, "order_value_by_hour"):
+    for row in shown_numbers(done, "order_value_by_hour"):
         hour, value = list(row.values())[:2]
         assert buyers[int(hour)] >= least or not isinstance(value, int | float), row
     people = orders["user_id"].nunique()
-    for row in shown_numbers(run, "department_reach"):
+    for row in shown_numbers(done, "department_reach"):
         _, reach = list(row.values())[:2]
         assert not isinstance(reach, int | float) or reach * people > least - 0.5, row
     everyone = len(run.table("customers"))
-    for row in shown_numbers(run, "sensitivity"):
+    for row in shown_numbers(done, "sensitivity"):
         for share in list(row.values())[1:]:
             moved = round(share * everyone) if isinstance(share, int | float) else 0
             assert moved == 0 or moved >= least, row
 
 
-def test_what_groups_buy_of_a_department_rests_on_enough_buyers(report):
+def test_what_groups_buy_of_a_department_rests_on_enough_buyers(report, published):
     """Each ratio shown has its buyers, and so has what is left of the department's lines."""
     run, tables, _ = report
     least = run.settings.privacy.smallest_group
     lifts = tables["department_lifts"]
-    shown = privacy.publishable(lifts, run.settings, tables["habits"])
+    shown = published["department_lifts"]
     hidden = (shown["effect"] == privacy.SUPPRESSED).to_numpy()
     mix = tables["department_mix"].query("population == 'active'")
     buyers = mix.set_index(["grouping", "group", "department"])["customers"]
@@ -254,7 +260,7 @@ def test_what_groups_buy_of_a_department_rests_on_enough_buyers(report):
         assert rest.empty or (len(rest) > 1 and rest.sum() >= least) or len(rows) == len(everyone)
 
 
-def test_a_few_customers_left_out_are_not_the_rest_of_what_was_received(report):
+def test_a_few_customers_left_out_are_not_the_rest_of_what_was_received(report, done):
     run, *_ = report
     received = {
         name: len(run.table(name)) for name in ("customers", "raw_lines", "raw_orders", "merged")
@@ -262,12 +268,5 @@ def test_a_few_customers_left_out_are_not_the_rest_of_what_was_received(report):
     left_out = received["customers"] - active(run, "analysis_customers").shape[0]
     if not 0 < left_out < run.settings.privacy.smallest_group:
         pytest.skip(f"this sample leaves out {left_out} customers")
-    book = openpyxl.load_workbook(run.folders.report, data_only=True)
-    cells = {
-        cell.value
-        for sheet in book.worksheets
-        for row in sheet.iter_rows()
-        for cell in row
-        if isinstance(cell.value, int | float)
-    }
+    cells = {cell.value for _, cell in done.cells() if isinstance(cell.value, int | float)}
     assert not cells & {count for count in received.values() if count > 100}

@@ -186,10 +186,10 @@ def test_control_characters_of_a_name_are_shown_not_sent(tmp_path):
 # ---- make and the installation ------------------------------------------------------------------
 
 
-@pytest.fixture
-def front_door(tmp_path) -> Path:
+@pytest.fixture(scope="module")
+def front_door(tmp_path_factory) -> Path:
     """Give a folder with the Makefile, whose Python prints what it is called with."""
-    folder = copy_of_checkout(tmp_path / "a b")
+    folder = copy_of_checkout(tmp_path_factory.mktemp("front") / "a b")
     python = folder / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', encoding="utf-8")

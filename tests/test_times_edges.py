@@ -1,5 +1,7 @@
 """Q1 to Q4 on data at the edge: every sentence is true, or says truly why there is none."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -72,11 +74,13 @@ EDGES = {
 def analysed(tmp_path_factory):
     """Give a function that analyses an edge once: its result tables of Q1 to Q4."""
     made = {}
+    whole = tmp_path_factory.mktemp("whole")
+    generate(whole, scale=0.001)
 
     def results_of(edge: str) -> dict[str, pd.DataFrame]:
         if edge not in made:
             folder = tmp_path_factory.mktemp("edge")
-            generate(folder / "data", scale=0.001)
+            shutil.copytree(whole, folder / "data")
             EDGES[edge](folder / "data")
             run = run_stages(folder / "data", folder / "out", "corrected")
             names = run.notebook("05_visualise", COUNTED)

@@ -8,9 +8,10 @@ import re
 import shutil
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_STORED, ZipFile
 
 import pandas as pd
 import pytest
@@ -488,13 +489,33 @@ def run(tmp_path_factory):
     return folders
 
 
+@pytest.fixture(scope="module")
+def good(run):
+    """Give the finished workbook, which is only read: it is opened once."""
+    return finished(run)
+
+
+@pytest.fixture(scope="module")
+def book(run):
+    """Give the same as openpyxl reads it, formulas as they stand."""
+    return load_workbook(run.report)
+
+
 @pytest.fixture
 def fresh(tmp_path):
     return write_run(tmp_path)
 
 
-def finished(folders, path=None):
-    return rules.Finished(path or folders.report, folders.analysis, SETTINGS, NAMES)
+def finished(folders):
+    return rules.Finished(folders.report, folders.analysis, SETTINGS, NAMES)
+
+
+def beside(good, path):
+    """Open another workbook beside the same results, which are read once."""
+    done = replace(good, path=path)
+    for name in ("tables", "findings", "figures", "facts"):
+        setattr(done, name, getattr(good, name))
+    return done
 
 
 def check(folders):
@@ -516,8 +537,8 @@ def table_of(sheet, name):
 
 
 @pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.__name__)
-def test_the_workbook_meets_the_rule(run, rule):
-    rule(finished(run))
+def test_the_workbook_meets_the_rule(good, rule):
+    rule(good)
 
 
 @pytest.mark.slow
@@ -545,7 +566,7 @@ def test_the_open_xml_sdk_finds_no_error(run):
 
 
 @pytest.mark.slow
-def test_libreoffice_converts_it_without_errors_into_as_many_pages(run, tmp_path):
+def test_libreoffice_converts_it_without_errors_into_as_many_pages(run, book, tmp_path):
     if not (shutil.which("soffice") and shutil.which("pdftotext")):
         pytest.skip("soffice and pdftotext are not on PATH")
     profile = f"-env:UserInstallation=file://{tmp_path}/profile"
@@ -554,17 +575,16 @@ def test_libreoffice_converts_it_without_errors_into_as_many_pages(run, tmp_path
     assert done.returncode == 0, done.stderr
     text = run_command("pdftotext", tmp_path / f"{run.report.stem}.pdf", "-").stdout
     assert not re.search(r"###|Err:|#NAME\?|#REF!", text)
-    breaks = sum(len(sheet.row_breaks.brk) + 1 for sheet in load_workbook(run.report).worksheets)
+    breaks = sum(len(sheet.row_breaks.brk) + 1 for sheet in book.worksheets)
     assert text.count("\f") == breaks
 
 
-def test_small_groups_are_suppressed_on_every_sheet(run):
-    book = load_workbook(run.report)
+def test_small_groups_are_suppressed_on_every_sheet(good, book):
     rows = {row[1]: row[2] for row in table_of(book["5. Column derivations"], "tbl_flags")}
     assert (rows["West"], rows["South"], rows["Midwest"]) == ("suppressed", "suppressed", 40)
     rows = dict(table_of(book["8. Chart data"], "tbl_region"))
     assert (rows["West"], rows["South"]) == ("suppressed", "suppressed")
-    charts = finished(run).charts().values()
+    charts = good.charts().values()
     neutral = [chart for chart in charts if rules.NEUTRAL in rules._text(chart)]
     for drawn in neutral:
         assert "West" not in {one.text for one in drawn.iter(f"{rules.C}v")}
@@ -572,8 +592,8 @@ def test_small_groups_are_suppressed_on_every_sheet(run):
     assert any("not shown" in text for text in texts_of(book["6. Visualizations"]))
 
 
-def test_a_question_without_a_finding_says_so(run):
-    sheet = load_workbook(run.report)["7. Recommendations"]
+def test_a_question_without_a_finding_says_so(book):
+    sheet = book["7. Recommendations"]
     tables = [name for name in sheet.tables if name.startswith("tbl_recommendations_")]
     rows = [row for name in tables for row in table_of(sheet, name)]
     assert [row[1] for row in rows if row[0].startswith("Q12")] == ["Not answered by this run."]
@@ -740,8 +760,8 @@ def test_per_cents_below_one_keep_a_decimal():
 # --- Monday
 
 
-def test_the_governing_thought_names_the_largest_and_the_smallest_prize(run):
-    texts = texts_of(load_workbook(run.report)[rules.MONDAY])
+def test_the_governing_thought_names_the_largest_and_the_smallest_prize(book):
+    texts = texts_of(book[rules.MONDAY])
     thought = (
         "Bring the customers you have back sooner: new customers back 1 day sooner, from 8 days to "
         "7, would be 6.9% more spend; 10% more orders in the quiet windows would be 0.7%."
@@ -750,16 +770,15 @@ def test_the_governing_thought_names_the_largest_and_the_smallest_prize(run):
     assert " ".join(texts[start : start + 2]).startswith(thought)
 
 
-def test_monday_names_the_action_of_each_lever_then_what_to_leave(run):
-    book = load_workbook(run.report, data_only=True)
-    _, *rows = table_of(book[rules.MONDAY], "tbl_first_actions")
+def test_monday_names_the_action_of_each_lever_then_what_to_leave(good):
+    _, *rows = table_of(good.book[rules.MONDAY], "tbl_first_actions")
     day_sooner, quiet, plan = rows
     assert day_sooner[1:3] == ["Keep 1,600 lines in stock.", "A day sooner is worth most"]
     assert day_sooner[3:9] == ["●●● High", "To be tried", 69, 4285.71, 0.068571, 480]
     assert quiet[1:3] == ["Try it at 20:00, with a control group.", "Orders are few at 20:00"]
     assert quiet[3:9] == ["●●● High", "To be tried", 7, 420, 0.00672, 70]
     assert plan[4:8] == ["Plan", "–", "–", "–"]
-    _, *rows = table_of(book[rules.MONDAY], "tbl_leave_out")
+    _, *rows = table_of(good.book[rules.MONDAY], "tbl_leave_out")
     assert [row[:3] for row in rows] == [["Q7", "Do not target by region.", "No region differs"]]
 
 
@@ -802,22 +821,21 @@ def test_what_is_not_worth_a_tenth_of_a_per_cent_is_not_in_the_governing_thought
 @pytest.mark.parametrize(
     ("given", "used"), [(5, 1), (-3, 0), ("a tenth", 0.1), (None, 0.1), (0.4, 0.4)]
 )
-def test_an_input_outside_of_its_limits_gives_a_message_and_no_error(run, given, used):
-    done = finished(run)
-    places = {name: one.attr_text[-4:] for name, one in done.book.defined_names.items()}
+def test_an_input_outside_of_its_limits_gives_a_message_and_no_error(good, given, used):
+    places = {name: one.attr_text[-4:] for name, one in good.book.defined_names.items()}
     cells = {name: place.replace("$", "").lstrip("!") for name, place in places.items()}
-    found = rules.work_out(done, {"in_more_orders": given})
+    found = rules.work_out(good, {"in_more_orders": given})
     assert found[rules.MONDAY, cells["used_more_orders"]] == used
     said = [value for value in found.values() if isinstance(value, str) and value != "as entered"]
     assert bool(said) == (given != used)
     assert all(isinstance(value, str) or math.isfinite(value) for value in found.values())
 
 
-def test_nobody_reached_at_no_margin_divides_by_nothing(run):
+def test_nobody_reached_at_no_margin_divides_by_nothing(good):
     zero = dict.fromkeys(
         ("in_more_orders", "in_days_sooner", "in_reach", "in_contact", "in_margin"), 0
     )
-    found = rules.work_out(finished(run), zero).values()
+    found = rules.work_out(good, zero).values()
     assert "never" in found
     assert all(isinstance(value, str) or math.isfinite(value) for value in found)
 
@@ -832,21 +850,20 @@ def test_a_lever_of_a_group_too_small_to_publish_is_left_out(fresh):
 
 
 @pytest.mark.slow
-def test_libreoffice_works_out_the_same_from_formulas_without_results(run, tmp_path):
+def test_libreoffice_works_out_the_same_from_formulas_without_results(run, good, tmp_path):
     if not shutil.which("soffice"):
         pytest.skip("soffice is not on PATH")
-    done = finished(run)
     bare = mutate(run.report, tmp_path / "bare.xlsx", sheet(rules.MONDAY), DROP_RESULTS)
     stored = load_workbook(bare, data_only=True)[rules.MONDAY]
-    assert all(stored[cell].value is None for name, cell in done.formulas)
+    assert all(stored[cell].value is None for name, cell in good.formulas)
     (tmp_path / "out").mkdir()
     profile = f"-env:UserInstallation=file://{tmp_path}/profile"
     to_xlsx = ("soffice", profile, "--headless", "--convert-to", "xlsx", "--outdir")
     result = run_command(*to_xlsx, tmp_path / "out", bare)
     assert result.returncode == 0, result.stderr
     there = load_workbook(tmp_path / "out" / "bare.xlsx", data_only=True)[rules.MONDAY]
-    here = done.book[rules.MONDAY]
-    for _, cell in done.formulas:
+    here = good.book[rules.MONDAY]
+    for _, cell in good.formulas:
         expected, found = here[cell].value, there[cell].value
         same = (
             found == expected
@@ -883,8 +900,8 @@ def test_what_cannot_be_answered_is_said_once(fresh):
 # --- the record and the week
 
 
-def test_the_flow_says_who_left_between_two_tables(run):
-    _, *rows = table_of(load_workbook(run.report)[rules.FLOW], "tbl_population_flow")
+def test_the_flow_says_who_left_between_two_tables(book):
+    _, *rows = table_of(book[rules.FLOW], "tbl_population_flow")
     assert ["Leave out customers without prior orders", "Customers", 140, 0, 5, 0, 135] in [
         row[:7] for row in rows
     ]
@@ -932,18 +949,18 @@ def test_a_ratio_is_classed_by_the_thresholds_of_effects(ratio, shade):
     assert sheet_week.class_of(ratio, [1.05, 1.15, 1.3]) == shade
 
 
-def test_only_proven_goods_stand_in_the_week(run):
-    rows = table_of(load_workbook(run.report)[rules.ADVICE], "tbl_ad_week")
+def test_only_proven_goods_stand_in_the_week(book):
+    rows = table_of(book[rules.ADVICE], "tbl_ad_week")
     assert rows[-2] == ["Sells more then", "nothing proven", "snacks", *["nothing proven"] * 2]
     assert rows[-1] == ["Who orders more", *["no segment proven"] * 4]
 
 
-def test_groups_carry_the_intervals_of_comparisons_with_the_others(run):
-    header, *rows = table_of(load_workbook(run.report)[rules.SEGMENTS], "tbl_groups")
+def test_groups_carry_the_intervals_of_comparisons_with_the_others(book):
+    header, *rows = table_of(book[rules.SEGMENTS], "tbl_groups")
     loyal = dict(zip(header, next(row for row in rows if row[1] == "Loyal customer"), strict=True))
     assert (loyal["value, from"], loyal["value, to"], loyal["rate, to"]) == (-0.03, 0.08, "–")
     assert not {"West", "South"} & {row[1] for row in rows}  # 5 customers, and what gives them away
-    texts = texts_of(load_workbook(run.report)[rules.SEGMENTS])
+    texts = texts_of(book[rules.SEGMENTS])
     assert any(
         re.match(r"\d+ of \d+ groups are left out: they are of fewer than 11", text)
         for text in texts
@@ -1018,6 +1035,7 @@ def mutate(source, target, part="", edit=None, dates=True, extra=()):
                 edited = edit(content.decode()).encode()
                 changes += edited != content
                 content = edited
+            info.compress_type = ZIP_STORED  # faster
             bad.writestr(info if dates else info.filename, content)
         for name in extra:
             bad.writestr(name, "x")
@@ -1304,16 +1322,16 @@ MUTANTS = {
         for name, edit in edits.items()
     ],
 )
-def test_the_checker_rejects(run, tmp_path, rule, part, edit):
-    bad = mutate(run.report, tmp_path / "bad.xlsx", part, edit)
+def test_the_checker_rejects(good, tmp_path, rule, part, edit):
+    bad = mutate(good.path, tmp_path / "bad.xlsx", part, edit)
     with pytest.raises(AssertionError, match=r"\w"):
-        rule(finished(run, bad))
+        rule(beside(good, bad))
 
 
-def test_the_checker_rejects_dates_of_today(run, tmp_path):
-    bad = mutate(run.report, tmp_path / "bad.xlsx", dates=False)
+def test_the_checker_rejects_dates_of_today(good, tmp_path):
+    bad = mutate(good.path, tmp_path / "bad.xlsx", dates=False)
     with pytest.raises(AssertionError, match="zip date"):
-        rules.dates_are_the_runs(finished(run, bad))
+        rules.dates_are_the_runs(beside(good, bad))
 
 
 @pytest.mark.parametrize(
@@ -1325,10 +1343,10 @@ def test_the_checker_rejects_dates_of_today(run, tmp_path):
         "connections.xml",
     ],
 )
-def test_the_checker_rejects_foreign_parts(run, tmp_path, name):
-    bad = mutate(run.report, tmp_path / "bad.xlsx", extra=[f"xl/{name}"])
+def test_the_checker_rejects_foreign_parts(good, tmp_path, name):
+    bad = mutate(good.path, tmp_path / "bad.xlsx", extra=[f"xl/{name}"])
     with pytest.raises(AssertionError, match="not allowed"):
-        rules.package_holds_nothing_foreign(finished(run, bad))
+        rules.package_holds_nothing_foreign(beside(good, bad))
 
 
 def test_the_checker_rejects_a_finding_that_rests_on_no_cell(fresh):
