@@ -49,7 +49,6 @@ HEAVIEST = (  # what takes longest comes first, so that no worker is left alone 
     "test_guards",
     "test_cases",
     "test_absent",
-    "test_delivery",
     "test_browser",
     "test_workbook",
     "test_result_tables",
@@ -57,6 +56,7 @@ HEAVIEST = (  # what takes longest comes first, so that no worker is left alone 
     "test_hostile_archives",
     "test_hostile_report",
     "test_reproduce",
+    "test_delivery",  # after test_pipeline, whose report it copies
     "test_bad_input",
     "test_habits_edges",
     "test_times_edges",
