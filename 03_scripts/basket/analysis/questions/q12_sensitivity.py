@@ -134,8 +134,7 @@ def sensitivity(
         labels, weights = base[threshold.unit]
         for direction in (-1, 1):
             row = {"setting": threshold.setting, "base": threshold.value, "unit": threshold.unit}
-            found = moved(settings, threshold, direction)
-            if found is not None:
+            if found := moved(settings, threshold, direction):
                 value, changed = found
                 differs = is_relabelled(labels, labels_under(changed, threshold.unit)[0])
                 count = int(weights[differs].sum())
