@@ -219,7 +219,49 @@ REFUSED = {
     ),
     "another archive": (
         {"instacart.7z": b"7z", "instacart.rar": b"Rar!"},
-        "is missing; expected … what lies there: instacart.7z, instacart.rar",
+        "is missing; expected … what lies there: instacart.7z, instacart.rar: unpack instacart.7z",
+    ),
+    "a download that did not end": (
+        {**{n: c for n, c in C.items() if n != "orders.csv"}, "orders.csv.crdownload": b"order_id"},
+        "orders.csv is missing; … download orders.csv.crdownload again: it is not whole",
+    ),
+    "a table of another kind": (
+        {"orders.parquet": b"PAR1"},
+        "orders_products_prior.csv is missing; … save orders.parquet as CSV UTF-8",
+    ),
+    "order lines in two parts": (
+        {
+            **{n: c for n, c in C.items() if n != LINES_NAME},
+            "prior_1.csv": raw({"p": COURSE[LINES_NAME][:3]})["p"],
+            "prior_2.csv": raw({"p": COURSE[LINES_NAME][:1] + COURSE[LINES_NAME][3:]})["p"],
+        },
+        "holds two files with the columns of orders_products_prior.csv (prior_1.csv and "
+        "prior_2.csv); expected one: put parts of one file together under one header, or take",
+    ),
+    "a web page": (
+        {**C, "orders.csv": b"<!DOCTYPE html><html><title>Sign in</title></html>\n"},
+        "orders.csv: column order_id is missing; … it is a web page, such as one that asks",
+    ),
+    "a pointer of Git LFS": (
+        {**C, "orders.csv": b"version https://git-lfs.github.com/spec/v1\nsize 108968555\n"},
+        "orders.csv: column order_id is missing; … it is a pointer of Git LFS; get the file",
+    ),
+    "lines of an old Mac": (
+        {**C, "orders.csv": C["orders.csv"].replace(b"\n", b"\r")},
+        "orders.csv: the first line is not readable text; … its lines end with CR alone",
+    ),
+    "empty columns of a spreadsheet": (
+        {**C, "customers.csv": C["customers.csv"].replace(b"\n", b",,\n")},
+        "customers.csv: 2 of 12 columns have no name in the first line; expected user_id, First "
+        "Name, … empty columns of a spreadsheet, or a title above the header",
+    ),
+    "an empty column of a spreadsheet": (
+        {**C, "orders.csv": C["orders.csv"].replace(b"\n", b",\n")},
+        "orders.csv: unexpected column (without a name); … empty columns of a spreadsheet",
+    ),
+    "a title above the header": (
+        {**C, "customers.csv": b"Customers" + b"," * 9 + b"\n" + C["customers.csv"]},
+        "customers.csv: 9 of 10 columns have no name in the first line; … a title above the header",
     ),
     "nothing but other tables": (
         {"sales.csv": b"a,b\n1,2\n"},

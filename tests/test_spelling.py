@@ -67,6 +67,16 @@ READ = {  # the file, its lines, and what the step of wrangling says
         numbered(PRODUCTS, name="Unnamed: 0"),
         "a column without a name",
     ),
+    "row numbers of a table whose index was reset": (
+        "orders",
+        numbered(ORDERS, name="index"),
+        "a column without a name",
+    ),
+    "True and False for 1 and 0": (
+        "orders_products_prior",
+        last(LINES, lambda value: {"1": "True", "0": "False"}[value]),
+        "reordered: True, False → 1, 0",
+    ),
     "row numbers twice": (
         "orders_products_prior",
         numbered(numbered(LINES), name="Unnamed: 0.1"),
@@ -79,7 +89,7 @@ READ = {  # the file, its lines, and what the step of wrangling says
             last(ORDERS, missing_as(token)),
             f"{FREQUENT}: {token} → missing",
         )
-        for token in ("NA", "NULL", "\\N", "nan", "NaN", "None")
+        for token in ("NA", "NULL", "\\N", "nan", "NaN", "None", "-", "?")
     },
     "61.0 for 61": ("orders", column(ORDERS, "order_number", with_zero), "order_number: 61.0 → 61"),
     "ids as 1.0": ("orders_products_prior", column(LINES, "order_id", with_zero), "order_id: 61.0"),

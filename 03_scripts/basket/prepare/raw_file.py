@@ -156,7 +156,7 @@ class RawFile:
         if not end and len(first) >= LONGEST_HEADER - len(BOM):
             raise DataError(
                 f"{self.name}: the first line is longer than {LONGEST_HEADER:,} bytes; expected "
-                "a UTF-8 CSV file with a header and a row on each line"
+                f"a UTF-8 CSV file with a header and a row on each line{_advice(first)}"
             )
         try:
             if b"\0" in line:
@@ -175,6 +175,8 @@ def _advice(start: bytes) -> str:
         return ": it looks like UTF-16, a spreadsheet's Unicode text; save it as CSV UTF-8"
     if start.startswith(b"PK\x03\x04"):
         return ": it looks like a workbook or an archive; save it as CSV UTF-8, or unpack it"
+    if b"\r" in start.rstrip(b"\r\n"):
+        return ": its lines end with CR alone, as on old Macs; save it with LF or CRLF"
     return ""
 
 

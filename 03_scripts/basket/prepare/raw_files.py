@@ -24,7 +24,11 @@ __all__ = ["BOM", "SLICE_BYTES", "RawData", "RawFile", "check_header", "find", "
 MARKER = "SYNTHETIC_DATA.json"
 ABOUT = "about.yml"  # in the folder of another shop's data: what it is
 SHOWN = 20  # files that a message names
-SPREADSHEETS = (".xls", ".xlsx", ".ods", ".numbers")
+ADVICE = {  # endings of files that are not read, and what to do with such a file
+    (".xls", ".xlsx", ".ods", ".numbers", ".parquet", ".feather"): "save {} as CSV UTF-8",
+    (".7z", ".rar", ".bz2", ".xz", ".zst"): "unpack {}",
+    (".crdownload", ".part", ".download"): "download {} again: it is not whole",
+}
 
 
 @dataclass(frozen=True)
@@ -222,12 +226,14 @@ class _Delivery:
         for other in others:
             if not first.is_like(other):
                 places = f"{self._inside(first.file)} and {self._inside(other.file)}"
-                self.faults.append(
-                    DataError(
-                        f"{self.root}: holds {first.file.name} twice ({places}); expected it once: "
-                        "they differ, take one of them away"
+                holds = f"holds {first.file.name} twice ({places}); expected it once: they differ, "
+                if first.file.name != other.file.name:
+                    form = next(form for form in first.forms(table) if form.table == table)
+                    holds = (
+                        f"holds two files with the columns of {form.raw.file} ({places}); expected "
+                        "one: put parts of one file together under one header, or "
                     )
-                )
+                self.faults.append(DataError(f"{self.root}: {holds}take one of them away"))
                 return None
             self.unused[other.file.place(self.root)] = f"the same as {first.file.place(self.root)}"
         return self._checked(first, table, base)
@@ -264,8 +270,13 @@ class _Delivery:
         there = [self._inside(seen.file) for seen in self.seen] + self.contents.others
         more = f" and {len(there) - SHOWN} more" * (len(there) > SHOWN)
         lies = f"; what lies there: {', '.join(there[:SHOWN])}{more}" if there else "; it is empty"
-        books = [name for name in self.contents.others if name.lower().endswith(SPREADSHEETS)]
-        advice = f": save {books[0]} as CSV UTF-8" if books else ""
+        told = (
+            f": {what.format(name)}"
+            for endings, what in ADVICE.items()
+            for name in self.contents.others
+            if name.lower().endswith(endings)
+        )
+        advice = next(told, "")
         return DataError(f"{self.root}: {file} is missing; expected {expected}{lies}{advice}")
 
     def _inside(self, file: RawFile) -> str:

@@ -20,6 +20,12 @@ NAMELESS = (
     ": a first column without a name is the row number that pandas or R wrote; save the file "
     "without it (index=False, row.names=FALSE)"
 )
+EMPTY = ": empty columns of a spreadsheet, or a title above the header; take them out"
+NO_TABLE = {  # how a file begins that is no table, and what it is
+    "<!doctype html": "a web page, such as one that asks to sign in; download the file again",
+    "<html": "a web page, such as one that asks to sign in; download the file again",
+    "version https://git-lfs": "a pointer of Git LFS; get the file itself: git lfs pull",
+}
 
 
 @dataclass(frozen=True)
@@ -201,6 +207,11 @@ def check_header(file: RawFile, may_be_wide: bool = False) -> None:
     """
     found = file.header()
     doubled = sorted({name for name in found if found.count(name) > 1})
+    if doubled == [""]:
+        raise DataError(
+            f"{file.name}: {found.count('')} of {len(found)} columns have no name in the first "
+            f"line; expected {', '.join(file.names)}{EMPTY}"
+        )
     if doubled:
         raise DataError(
             f"{file.name}: column {shown(doubled[:1])} occurs {found.count(doubled[0])} times "
@@ -209,6 +220,9 @@ def check_header(file: RawFile, may_be_wide: bool = False) -> None:
     first, *_ = columns = list(file.names)
     signs = [sign for sign in (";", "\t", "|") if len(found) == 1 and sign in found[0]]
     between = f": its fields are between {signs[0]!r}; save it with commas" if signs else ""
+    for start, what in NO_TABLE.items():
+        if found[0].lower().startswith(start):
+            between = f": it is {what}"
     if may_be_wide:
         if found[0] != first:
             raise DataError(
@@ -225,7 +239,8 @@ def check_header(file: RawFile, may_be_wide: bool = False) -> None:
             )
     extra = [name for name in found if name not in columns]
     if extra:
-        nameless = NAMELESS if found[0] == extra[0] and _unnamed(found) else ""
+        nameless = EMPTY if found[-1] == extra[0] == "" else ""
+        nameless = NAMELESS if found[0] == extra[0] and _unnamed(found) else nameless
         name = shown(extra[:1]) or "(without a name)"
         place = f", number {found.index(extra[0]) + 1} of {len(found)}" if name == MASK else ""
         raise DataError(

@@ -21,13 +21,17 @@ import pyarrow.csv as pa_csv
 
 from basket.project.dictionary import Column
 
-MISSING = ("NA", "N/A", "#N/A", "NULL", "null", "\\N", "nan", "NaN", "None", "<NA>")
+MISSING = (
+    *("NA", "N/A", "#N/A", "na", "n/a", "NULL", "Null", "null", "(null)", "\\N", "nan", "NaN"),
+    *("NaT", "None", "<NA>", "-", "--", "?"),
+)
+LOGICAL = {"true": "1", "false": "0"}
 GROUPING = (",", " ", "'", "\u00a0", "\u202f")  # between thousands
 NUMBER_LIKE = re.compile(r"[-+]?[0-9][0-9., '\u00a0\u202f]*")
 SMALL = re.compile(r"-?[0-9]{1,3}(\.[0-9]+)?")
 WITH_ZERO = re.compile(r"(-?[0-9]+)\.0+")
 ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[ T]00:00(?::00(?:\.0+)?)?)?")
-UNNAMED = re.compile(r"|Unnamed: [0-9]+(\.[0-9]+)*|\.\.\.1|X")  # by pandas and R; "" to_csv's own
+UNNAMED = re.compile(r"|Unnamed: [0-9]+(\.[0-9]+)*|index|level_0|\.\.\.1|X")  # by pandas and R
 PUNCTUATION = set("’‘“”–—…®™©°½¼¾·•´`€£ºª±²³")
 MOST_ROWS = 0.5  # of the rows are as long as the header, or it says nothing about them
 NUMBER = r"^-?[0-9]*$"
@@ -40,6 +44,7 @@ SHOWN = {
     "iso": "year-month-day → date",
     "grouped": "1{}234 → 1234",
     "empty": "empty → {}",
+    "logical": "True, False → 1, 0",
 }
 
 
@@ -153,6 +158,8 @@ def _changed(value: str, changes: tuple[tuple[str, str], ...]) -> str:
             value = found[1]
         elif kind == "iso" and (found := ISO_DATE.fullmatch(value)):
             value = f"{int(found[2])}/{int(found[3])}/{found[1]}"
+        elif kind == "logical":
+            value = LOGICAL.get(value.lower(), value)
         elif kind == "grouped" and _grouped(about).fullmatch(value):
             value = value.replace(about, "")
     return value
@@ -250,6 +257,9 @@ def changes_of(column: Column, values: pa.ChunkedArray) -> tuple[tuple[str, str]
         if any(map(ISO_DATE.fullmatch, texts)) and not any("/" in text for text in texts):
             changes.append(("iso", ""))
     elif column.type != "category":
+        is_logical = (column.minimum, column.maximum) == (0, 1) and texts
+        if is_logical and counts.total() >= FEWEST_ROWS and {*map(str.lower, texts)} <= {*LOGICAL}:
+            changes.append(("logical", ""))
         changes += _number_changes(column, texts)
     return tuple(changes)
 
