@@ -370,7 +370,7 @@ SELECT population, "grouping", "group",
 FROM reached GROUP BY ALL;
 
 CREATE TEMP TABLE group_departments AS
-SELECT is_active, department_id, {labels(GROUPINGS)}, sum(lines) AS lines
+SELECT is_active, department_id, {labels(GROUPINGS)}, sum(lines) AS lines, count(*) AS customers
 FROM customer_departments JOIN members USING (user_id)
 {sets("is_active, department_id", GROUPINGS)};
 """
@@ -459,7 +459,8 @@ RESULTS = {
     """,
     "department_mix": """
     WITH counted AS (
-        SELECT population, "grouping", "group", department_id, sum(lines) AS lines
+        SELECT population, "grouping", "group", department_id, sum(lines) AS lines,
+               sum(customers)::BIGINT AS customers
         FROM group_departments JOIN populations USING (is_active) GROUP BY ALL
     ),
     shared AS (
@@ -468,7 +469,7 @@ RESULTS = {
                / sum(lines) OVER (PARTITION BY population, "grouping") AS overall
         FROM counted
     )
-    SELECT population, "grouping", "group", department, lines::BIGINT AS lines, share,
+    SELECT population, "grouping", "group", department, lines::BIGINT AS lines, customers, share,
            share / overall AS lift
     FROM shared JOIN departments USING (department_id) ORDER BY ALL
     """,
