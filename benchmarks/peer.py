@@ -370,8 +370,7 @@ SELECT population, "grouping", "group",
 FROM reached GROUP BY ALL;
 
 CREATE TEMP TABLE group_departments AS
-SELECT is_active, department_id, {labels(GROUPINGS)}, sum(lines) AS lines,
-       count(*) AS customers
+SELECT is_active, department_id, {labels(GROUPINGS)}, sum(lines) AS lines, count(*) AS customers
 FROM customer_departments JOIN members USING (user_id)
 {sets("is_active, department_id", GROUPINGS)};
 """
@@ -461,7 +460,7 @@ RESULTS = {
     "department_mix": """
     WITH counted AS (
         SELECT population, "grouping", "group", department_id, sum(lines) AS lines,
-               sum(customers) AS customers
+               sum(customers)::BIGINT AS customers
         FROM group_departments JOIN populations USING (is_active) GROUP BY ALL
     ),
     shared AS (
@@ -470,8 +469,8 @@ RESULTS = {
                / sum(lines) OVER (PARTITION BY population, "grouping") AS overall
         FROM counted
     )
-    SELECT population, "grouping", "group", department, lines::BIGINT AS lines,
-           customers::BIGINT AS customers, share, share / overall AS lift
+    SELECT population, "grouping", "group", department, lines::BIGINT AS lines, customers, share,
+           share / overall AS lift
     FROM shared JOIN departments USING (department_id) ORDER BY ALL
     """,
 }
