@@ -77,5 +77,5 @@ def as_png(figure: Figure) -> bytes:
     figure.canvas.draw()
     drawn, png = PIL.Image.fromarray(np.asarray(figure.canvas.buffer_rgba())), io.BytesIO()
     few = drawn.convert("RGB").quantize(256, PIL.Image.Quantize.MEDIANCUT, dither=0)
-    few.save(png, "PNG", compress_level=7, dpi=(figure.dpi, figure.dpi))
+    few.save(png, "PNG", compress_level=8, dpi=(figure.dpi, figure.dpi))
     return png.getvalue()
