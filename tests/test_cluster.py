@@ -65,11 +65,11 @@ class Cluster:
             env=os.environ | {"PYTHONPATH": f"{Path(__file__).parent}:{SCRIPTS}"} | settings,
         )
 
-    def add_worker(self, **settings: str) -> subprocess.Popen:
+    def add_worker(self, threads: int = 1, **settings: str) -> subprocess.Popen:
         """Start a worker without a nanny: killed, it stays away."""
         worker = self._start(
-            f"worker {self.address} --host 127.0.0.1 --nthreads 1 --no-nanny --no-dashboard "
-            "--memory-limit 0 --local-directory .",
+            f"worker {self.address} --host 127.0.0.1 --nthreads {threads} --no-nanny "
+            "--no-dashboard --memory-limit 0 --local-directory .",
             settings,
         )
         self.workers.append(worker)
@@ -373,7 +373,7 @@ def kills_its_worker(number: int, deadly: int, others: Path) -> int:
     if number == deadly:
         until = time.monotonic() + 60
         while not others.exists() and time.monotonic() < until:
-            time.sleep(0.05)  # what lies on a worker when it dies is accused with it
+            time.sleep(0.05)  # what a worker has to do when it dies is accused with it
         os._exit(1)
     return number
 
@@ -390,6 +390,12 @@ def test_a_part_that_kills_its_workers_is_named_and_so_is_a_cluster_without_any(
 ):
     monkeypatch.setattr(cluster, "WORKERS_SECONDS", 2)
     monkeypatch.setattr(cluster, "ASK_SECONDS", 0.5)
+    for worker in two_workers.workers:
+        worker.kill()
+        worker.wait(20)
+    two_workers.workers[:] = []
+    for _ in range(2):
+        two_workers.add_worker(threads=4)  # no part waits behind the deadly one
     there = two_workers.address
     given = {"deadly": 3, "others": tmp_path / "others"}
     work = cluster.in_order(there, kills_its_worker, range(4), given, "merge_part, part")
