@@ -15,16 +15,8 @@ ORDER_VALUE, WITHIN = "order value by {}", "order value by {}, within customers"
 GOODS = "goods by time"
 SPLIT_HALVES = [  # as halves.chosen_row makes them, and |effect - 1|
     *("question", "topic", "group", "measure", "effect_first_half", "effect", "effect_low"),
-    *(
-        "effect_high",
-        "p_value",
-        "effective_customers",
-        "largest_share",
-        "customers_behind",
-        "reason",
-        "confirmed",
-    ),
-    "difference",
+    *("effect_high", "p_value", "effective_customers", "largest_share", "customers_behind"),
+    *("reason", "confirmed", "difference"),
 ]
 
 

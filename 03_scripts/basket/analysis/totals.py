@@ -187,30 +187,25 @@ def result_tables(counts: Counts) -> dict[str, pd.DataFrame]:
         "orders_by_day_hour": _with_lines(counts["day_hour"].table(), ["day", "hour", *SOLD]),
         "price_ranges": price_ranges(counts),
         "departments": departments(counts),
-        "habits": with_largest_share(habits(counts.tallies, counts.settings.groupings()), counts),
+        "habits": habits(counts.tallies, counts.settings.groupings()).pipe(with_largest, counts),
         "department_mix": department_mix(counts.tallies, counts.settings.groupings()),
     }
 
 
-def with_largest_share(habits: pd.DataFrame, counts: Counts) -> pd.DataFrame:
-    """Add the largest share of one active customer in a group's orders, lines or spend."""
-    shares = {}
-    for grouping in habits["grouping"].unique():
-        labels = counts.people.labels[grouping][counts.active].cat
-        codes, groups = labels.codes.to_numpy("intp"), labels.categories
-        largest = np.zeros(len(groups))
-        for measure in ("orders", "lines", "spend_cents"):
-            values = counts.people.customers[measure].to_numpy("float64")[counts.active]
-            highest = np.zeros(len(groups))
-            np.maximum.at(highest, codes, values)
-            largest = np.fmax(largest, per(highest, sum_by(codes, values, len(groups))))
-        shares |= {
-            ("active", grouping, str(name)): one for name, one in zip(groups, largest, strict=True)
-        }
-    keys = zip(
-        *(habits[name].astype("str") for name in ("population", "grouping", "group")), strict=True
-    )
-    return habits.assign(largest_share=[shares.get(key, np.nan) for key in keys])
+def with_largest(table: pd.DataFrame, counts: Counts) -> pd.DataFrame:
+    """Add to `habits` the largest share that one customer has in a group's orders, lines or spend.
+
+    Of the active population, which alone is published.
+    """
+    people, groupings = counts.active_people, counts.settings.groupings()
+    sums = people.customers[["orders", "lines", "spend_cents"]].astype("float64")
+    largest = {}
+    for grouping in groupings:
+        by_group = sums.groupby(people.labels[grouping], observed=True)
+        share = (by_group.max() / by_group.sum()).max(axis=1)
+        largest |= {("active", grouping, str(group)): value for group, value in share.items()}
+    keys = zip(table["population"], table["grouping"], table["group"].astype("str"), strict=True)
+    return table.assign(largest_share=[largest.get(key, np.nan) for key in keys])
 
 
 def orders_by_day(counts: Counts) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from basket.analysis.statistics.effects import NAN
 from basket.project.settings import Settings, Statistics
@@ -23,12 +24,10 @@ def false_discovery(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
     outside 0 to 1 raises ValueError. Source: Benjamini and Hochberg (1995).
     """
     p = np.asarray(p_values, dtype=float)
-    if ((p < 0) | (p > 1)).any():
-        raise ValueError("a p-value is from 0 to 1")
     q = np.full(p.shape, NAN)
-    order = np.argsort(p)[: np.count_nonzero(~np.isnan(p))]
-    each = p[order] * (len(order) / np.arange(1, len(order) + 1))
-    q[order] = np.minimum(1, np.minimum.accumulate(each[::-1])[::-1])
+    tested = ~np.isnan(p)
+    if tested.any():
+        q[tested] = stats.false_discovery_control(p[tested])
     return q
 
 
