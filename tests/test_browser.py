@@ -24,7 +24,6 @@ from basket.report.pages.explorer import write_explorer
 from basket.report.pages.index import write_index
 from basket.report.pages.notebook import render
 from basket.report.pages.page import settings_of_run
-from checkout import SMALL, basket
 from notebook_maker import usual_cells, write_notebook
 from test_pages_explorer import write_tables
 
@@ -244,10 +243,7 @@ def browser(tmp_path_factory):
 def folder(request, browser, tmp_path_factory) -> Path:
     """Give a folder of pages: a few made for this test, and those of a whole small report."""
     if request.param == "of a report":
-        out = tmp_path_factory.mktemp("report")
-        done = basket("report", "--scale", SMALL, "--out", out)
-        assert done.returncode == 0, done.stderr
-        return out / "04_analysis" / "notebooks"
+        return request.getfixturevalue("checkout") / "04_analysis" / "notebooks"
     folders = write_tables(tmp_path_factory.mktemp("run"), synthetic="data")
     write_notebook(folders.out, usual_cells())
     for notebook in folders.notebooks.glob("*.ipynb"):

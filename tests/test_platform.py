@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -139,8 +140,13 @@ def test_a_disk_without_locks_is_named(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_an_interrupted_run_ends_in_one_line(tmp_path):
     command = [*BASKET, "report", "--scale", "0.002", "--out", str(tmp_path)]
+    obey = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # tests may run in the background
     with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=obey,  # noqa: PLW1509
     ) as process:
         said = []
         for line in process.stderr:

@@ -279,7 +279,7 @@ def _suppressed(
 
     One that is mostly of one customer counts as one of one.
     """
-    table, customers, hidden = pd.DataFrame(rows, columns=names), np.array(counted), np.array(few)
+    customers, hidden = np.array(counted), np.array(few)
     sizes = np.where(hidden & (customers >= minimum), 1, customers)
 
     def is_of_use(row: np.ndarray, is_relation: bool) -> bool:
@@ -288,8 +288,8 @@ def _suppressed(
         return abs(value) < CLOSE if is_relation else value >= minimum
 
     filled = customers > 0
-    known = [row for row, is_relation in known_sums(table) if is_of_use(row, is_relation)]
-    weights = np.array(known).reshape(-1, len(table))
+    known = [row for row, is_relation in known_sums(names, rows) if is_of_use(row, is_relation)]
+    weights = np.array(known).reshape(-1, len(rows))
     primary = hidden.copy()
     while exposed := exposed_sets(weights, sizes, hidden, minimum):
         candidates = _neighbours(weights, exposed, filled & ~hidden)
@@ -363,12 +363,14 @@ def exposed_sets(
 # ---- what an attacker knows -------------------------------------------------------------------
 
 
-def known_sums(table: pd.DataFrame) -> list[tuple[np.ndarray, bool]]:
+@lru_cache(maxsize=64)  # the groups are the same for every department
+def known_sums(names: tuple[str, ...], rows: tuple[tuple]) -> list[tuple[np.ndarray, bool]]:
     """Return the sums of rows that are known: totals, margins, and relations between groupings.
 
     Each is a row of weights, and whether it is a relation: that one weighs the rows of a grouping
     against those of another, and is of use only where its sum is 0.
     """
+    table = pd.DataFrame(rows, columns=names)
     pair = next((pair for pair in PAIRS if set(pair) <= set(table.columns)), None)
     labels = [name for name in table.columns if name in LABELS]
     blocks = [
