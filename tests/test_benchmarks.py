@@ -25,4 +25,8 @@ def test_a_small_benchmark_ends_well_and_is_written_down(tmp_path, order):
     for step in ("import", "clean", "merge", "derive", "results", "flat"):
         assert re.search(rf"^\| {step}, s \| [0-9.]+ \| [0-9.]+ \| [0-9.]+ \|$", text, re.M), step
     assert len(re.findall(r"\| (aim met|met|missed) \|$", text, re.M)) == 4
+    for kind in ("wall", "CPU"):
+        assert re.search(
+            rf"^\| {kind} time with flat_lines, ours / peer \|.*\d \|  \|$", text, re.M
+        )
     assert ("random order" in text) == bool(order)

@@ -169,6 +169,9 @@ def _build(run: Run) -> None:
                 what = f"{error.filename or run.folders.out}: {error.strerror or error}"
                 raise BasketError(f"{step.stage}: {what}") from None
             run.pages[step.stage] = beside.submit(_render, run.folders, step.stage)
+            if step.stage == "05_visualise":  # they show nothing of the report
+                for name in ("explorer", "decisions"):
+                    run.pages[name] = beside.submit(_write_page, run, name)
         for stage in graph():
             if stage not in run.pages and not _has_current_page(run, stage):
                 run.pages[stage] = beside.submit(_render, run.folders, stage)
@@ -275,10 +278,10 @@ def _finish_pages(run: Run) -> None:
     Raises BasketError in one line that names the first of them; for a programming error, with its
     place.
     """
-    makers = {executed(run.folders, stage): page.result for stage, page in run.pages.items()}
+    makers = {executed(run.folders, name): page.result for name, page in run.pages.items()}
     for name in ("index", "explorer", "decisions"):
         page = run.folders.notebooks / f"{name}.html"
-        if run.pages or not _is_untouched(run, page):
+        if name not in run.pages and (run.pages or not _is_untouched(run, page)):
             makers[page] = partial(_write_page, run, name)
     failures = []
     for file, make in makers.items():
