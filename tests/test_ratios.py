@@ -93,7 +93,7 @@ def test_a_lift_is_a_product_of_ratios():
     )
     one_out = [np.delete(part, 0) for part in (cells[:, 0], everything, row, column)]
     moved = np.log(one_out[0].sum() * one_out[1].sum() / one_out[2].sum() / one_out[3].sum())
-    z = ratios.influence([cells[:, 0], everything], [row, column])[0, 0]
+    z = ratios.influence([cells[:, 0], everything], [row, column])[0]
     assert np.log(found.ratio[0]) - moved == pytest.approx(z, rel=0.05)
 
 

@@ -9,6 +9,7 @@ import pytest
 import oracle_times
 from basket.analysis import chosen_times, windows
 from basket.analysis.halves import in_first_half
+from basket.analysis.statistics.ratios import product
 from basket.analysis.times import Times, against_next, estimates, level, within_customers
 
 DATA = ["generated", "panel"]
@@ -212,14 +213,15 @@ def test_a_customer_who_orders_at_one_time_only_says_nothing_within(settings):
     assert found.ratio == pytest.approx([(300 + 200) / (100 + 150), (100 + 450) / (300 + 600)])
 
 
-def test_cells_are_estimated_alike_however_many_at_once(settings, monkeypatch):
+def test_cells_are_estimated_alike_on_threads_and_at_once(settings):
     draw = np.random.default_rng(1)
     counts = draw.integers(0, 9, (40, 30)).astype(np.uint8)
-    whole = estimates([counts, counts.sum(axis=1)], [counts[:, ::-1], counts[:, 0]], settings)
-    monkeypatch.setattr("basket.analysis.times.AT_ONCE", 1)
-    one_by_one = estimates([counts, counts.sum(axis=1)], [counts[:, ::-1], counts[:, 0]], settings)
-    np.testing.assert_allclose(whole.low, one_by_one.low)
-    np.testing.assert_allclose(whole.effective_customers, one_by_one.effective_customers)
+    terms = [counts, counts.sum(axis=1)], [counts[:, ::-1], counts[:, 0]]
+    found, whole = estimates(*terms, settings), product(*terms, settings.statistics.confidence)
+    assert len(found.low) == 30
+    for name in ("ratio", "low", "effective_customers", "largest_share", "customers"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
+    assert len(estimates([counts[:, :0]], [counts[:, :0]], settings).ratio) == 0
 
 
 def test_the_order_of_the_customers_is_that_of_their_ids():

@@ -1,6 +1,7 @@
 """What each customer orders when: whole numbers, and the ratios that the engine makes of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -8,8 +9,6 @@ import numpy as np
 from basket.analysis.statistics.ratios import Ratios, product
 from basket.project.settings import Settings
 from basket.tables.sums import HOURS
-
-AT_ONCE = 8  # cells whose influences are in memory together: 162,000 customers take 10 MB each
 
 
 @dataclass(frozen=True)
@@ -67,18 +66,23 @@ class Times:
 def estimates(
     above: Sequence[np.ndarray], below: Sequence[np.ndarray], settings: Settings
 ) -> Ratios:
-    """Estimate products of ratios as `ratios.product` does, a few cells at a time.
+    """Estimate products of ratios as `ratios.product` does, on several threads.
 
     Each term is customers x cells, or customers, which serves all cells.
     """
-    terms = [_columns(term) for term in (*above, *below)]
-    size = max(term.shape[1] for term in terms)
-    found = []
-    for first in range(0, max(1, size), AT_ONCE):
-        block = slice(first, first + AT_ONCE)
-        few = [term if term.shape[1] == 1 else term[:, block] for term in terms]
-        found.append(product(few[: len(above)], few[len(above) :], settings.statistics.confidence))
-    return joined(found)
+    terms = [term if term.ndim > 1 else term[:, None] for term in (*above, *below)]
+    cells = max(term.shape[1] for term in terms)
+
+    def of_cell(cell: int) -> Ratios:
+        few = [term[:, min(cell, term.shape[1] - 1)] for term in terms]
+        return product(few[: len(above)], few[len(above) :], settings.statistics.confidence)
+
+    return _of_each(of_cell, cells, settings) if cells else product(above, below)
+
+
+def _of_each(of_cell: Callable[[int], Ratios], cells: int, settings: Settings) -> Ratios:
+    with ThreadPoolExecutor(settings.limits.threads) as pool:
+        return joined(list(pool.map(of_cell, range(cells))))
 
 
 def against_other_times(y: np.ndarray, x: np.ndarray, settings: Settings) -> Ratios:
@@ -106,13 +110,16 @@ def within_customers(y: np.ndarray, x: np.ndarray, settings: Settings) -> Ratios
     The sum of y over the sum of what it would be at each customer's own Y / X of the other times:
     sum of y_i / sum of x_i * (Y_i - y_i) / (X_i - x_i), over the customers who have both.
     """
-    found = []
-    for now_y, now_x in zip(y.T.astype("int64"), x.T.astype("int64"), strict=True):
-        others_y, others_x = y.sum(axis=1) - now_y, x.sum(axis=1) - now_x
+    all_y, all_x = y.sum(axis=1), x.sum(axis=1)
+
+    def of_time(time: int) -> Ratios:
+        now_y, now_x = y[:, time].astype("int64"), x[:, time].astype("int64")
+        others_y, others_x = all_y - now_y, all_x - now_x
         both = (now_x > 0) & (others_x > 0)
         expected = now_x[both] * others_y[both] / others_x[both]
-        found.append(product([now_y[both]], [expected], settings.statistics.confidence))
-    return joined(found)
+        return product([now_y[both]], [expected], settings.statistics.confidence)
+
+    return _of_each(of_time, y.shape[1], settings)
 
 
 def joined(found: Sequence[Ratios]) -> Ratios:
@@ -164,7 +171,3 @@ def against_next(here: np.ndarray, names: Sequence[str], settings: Settings) -> 
         "ratio_to_next_high": [*found.high, *last],
         "stands_out": [*np.where(apart(found, settings), "yes", "no"), *["no"] * len(last)],
     }
-
-
-def _columns(term: np.ndarray) -> np.ndarray:
-    return term if term.ndim > 1 else term[:, None]
