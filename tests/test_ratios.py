@@ -30,6 +30,11 @@ def plain(y, x, inside, confidence=0.95):
     return ratio, ratio * np.exp(-reach), ratio * np.exp(reach), p_value, m, largest
 
 
+def standardised(y, x, codes, groups, strata, weights, fewest):
+    split = ratios.Split.of(codes, groups, strata, weights, fewest)
+    return split.compare(y, x), split.covered
+
+
 def numbers(found, cell):
     return (
         found.ratio[cell],
@@ -157,7 +162,7 @@ def test_at_equal_strata_each_side_is_averaged_with_the_same_weights():
     x = draw.integers(5, 30, n)
     y = x * draw.lognormal(0, 0.5, n) * np.array([1.0, 2.0, 4.0])[strata]
     weights = np.bincount(strata, x)
-    found, covered = ratios.standardised(y, x, codes, 2, strata, weights, 11)
+    found, covered = standardised(y, x, codes, 2, strata, weights, 11)
 
     def rate(inside):
         rates = [
@@ -171,7 +176,7 @@ def test_at_equal_strata_each_side_is_averaged_with_the_same_weights():
         np.delete(np.arange(n), customer) for customer in np.flatnonzero(codes == 1)[:3]
     ]  # the influence of a customer is what the estimate moves by without it
     for customer, kept in zip(np.flatnonzero(codes == 1)[:3], without, strict=True):
-        moved, _ = ratios.standardised(y[kept], x[kept], codes[kept], 2, strata[kept], weights, 11)
+        moved, _ = standardised(y[kept], x[kept], codes[kept], 2, strata[kept], weights, 11)
         z = y[customer] - x[customer] * (
             y[(codes == 1) & (strata == strata[customer])].sum()
             / x[(codes == 1) & (strata == strata[customer])].sum()
@@ -184,7 +189,7 @@ def test_a_stratum_with_few_customers_on_one_side_is_left_out():
     strata = np.repeat([0, 1], 100)
     codes = np.concatenate([np.tile([0, 1], 50), np.zeros(95, int), np.ones(5, int)])
     y, x = draw.integers(1, 100, 200), np.ones(200)
-    found, covered = ratios.standardised(y, x, codes, 2, strata, np.array([30.0, 70.0]), 11)
+    found, covered = standardised(y, x, codes, 2, strata, np.array([30.0, 70.0]), 11)
     only = ratios.against_others(y[:100], x[:100], codes[:100], 2)
     assert covered == pytest.approx([0.3, 0.3])
     assert found.ratio == pytest.approx(only.ratio) and found.low == pytest.approx(only.low)
@@ -199,6 +204,6 @@ def test_the_confounded_difference_is_gone_at_equal_strata():
     x = draw.integers(5, 30, n)
     y = x * draw.lognormal(0, 0.5, n) * np.where(strata == 1, 1.5, 1.0)
     raw = ratios.against_others(y, x, codes, 2)
-    equal, _ = ratios.standardised(y, x, codes, 2, strata, np.bincount(strata, x), 11)
+    equal, _ = standardised(y, x, codes, 2, strata, np.bincount(strata, x), 11)
     assert raw.low[1] > 1.1
     assert equal.low[1] < 1 < equal.high[1]

@@ -5,6 +5,7 @@ numbers, and what profiles add to income.
 """
 
 from collections.abc import Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from basket.analysis.daypart_goods import DaypartGoods
 from basket.analysis.groups import is_active
 from basket.analysis.measures import TELLING_GOODS, measures, share_of
 from basket.analysis.sensitivity import relabel
-from basket.analysis.statistics.ratios import Ratios, against_others, standardised
+from basket.analysis.statistics.ratios import Ratios, Split
 from basket.analysis.totals import Counts
 from basket.project.settings import Settings
 
@@ -115,19 +116,19 @@ class Conclusions:
         People are compared at equal income, but for the groups of income itself.
         """
         limits, flag = self._settings.statistics, self._settings.flags[grouping]
-        equal_income = flag.describes_people and flag.source != "income"
-        tables = []
-        for measure, (above, below) in self._sums.items():
+        if flag.describes_people and flag.source != "income":
+            bands, weights = self._income_bands(active)
+            split = Split.of(codes, groups, bands, weights, self._settings.privacy.smallest_group)
+        else:
+            split = Split.of(codes, groups)
+
+        def compared(measure: str) -> list[pd.DataFrame]:
             overall = statistics.epsilon_squared(self._ordered[measure], codes, limits.confidence)
-            if equal_income:
-                bands, weights = self._income_bands(active)
-                fewest = self._settings.privacy.smallest_group
-                found, _ = standardised(
-                    above, below, codes, groups, bands, weights, fewest, limits.confidence
-                )
-            else:
-                found = against_others(above, below, codes, groups, limits.confidence)
-            tables += [_overall(measure, overall), _of_groups(measure, found, codes, limits)]
+            found = split.compare(*self._sums[measure], limits.confidence)
+            return [_overall(measure, overall), _of_groups(measure, found, codes, limits)]
+
+        with ThreadPoolExecutor(self._settings.limits.threads) as pool:
+            tables = [each for both in pool.map(compared, self._sums) for each in both]
         named = pd.concat(tables, ignore_index=True)
         return named.assign(conclusion=name_of(grouping, self._settings))[NAMED + JUDGED]
 

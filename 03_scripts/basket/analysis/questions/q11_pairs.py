@@ -4,6 +4,9 @@ Pairs are chosen on the first half of the customers; every number printed is the
 highest of many owes a part of its place to chance. `analysis/pairs.py` says what chance gives.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+
 import numpy as np
 import pandas as pd
 
@@ -95,14 +98,18 @@ def product_pairs(
     doubt, of all pairs estimated (Bonferroni). Left out is a pair of fewer buyers than the smallest
     group, and one of which more than half is one customer's.
     """
-    known = products.set_index("product_key")
-    rows = []
-    for pair, key_a, key_b, in_first in chosen.itertuples():
-        row = {"half": "second", "choice": len(rows) + 1, "effect_first_half": in_first}
+    known, number = products.set_index("product_key"), len(chosen)
+
+    def of_pair(choice: int, row_of: tuple) -> dict:
+        pair, key_a, key_b, in_first = row_of
+        row = {"half": "second", "choice": choice, "effect_first_half": in_first}
         for side, of_side in (("a", known.loc[key_a]), ("b", known.loc[key_b])):
             row |= {f"product_{side}": of_side["product_id"]}
             row |= {f"{name}_{side}": str(of_side[name]) for name in ("product_name", "department")}
-        rows.append(row | _counts(people, pair) | _estimates(people, pair, len(chosen), settings))
+        return row | _counts(people, pair) | _estimates(people, pair, number, settings)
+
+    with ThreadPoolExecutor(settings.limits.threads) as pool:
+        rows = list(pool.map(of_pair, count(1), chosen.itertuples()))
     table = pd.DataFrame(rows, columns=COLUMNS, index=chosen.index)
     shown = (table["customers_with_both"] >= settings.privacy.smallest_group) & (
         table["largest_share"] <= MOST_OF_ONE

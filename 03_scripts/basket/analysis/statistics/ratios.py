@@ -139,27 +139,6 @@ def against_others(
     return Split.of(codes, groups).compare(y, x, confidence)
 
 
-def standardised(
-    y: np.ndarray,
-    x: np.ndarray,
-    codes: np.ndarray,
-    groups: int,
-    strata: np.ndarray,
-    weights: np.ndarray,
-    fewest: int,
-    confidence: float = 0.95,
-) -> tuple[Ratios, np.ndarray]:
-    """Compare each group's ratio with that of the others at equal strata (direct standardisation).
-
-    Each side's ratios within the strata are averaged with the same `weights`, one a stratum, taken
-    as fixed. Customers of stratum -1 or group -1 are left out, and so are the strata that have
-    fewer than `fewest` customers on one side. Returns the comparisons, an entry a group, and the
-    share of all weights that the strata used for a group have.
-    """
-    split = Split.of(codes, groups, strata, weights, fewest)
-    return split.compare(y, x, confidence), split.covered
-
-
 @dataclass(frozen=True)
 class Split:
     """Customers sorted by group and stratum, once for all measures that are compared.
@@ -176,7 +155,7 @@ class Split:
     cells: tuple[np.ndarray, np.ndarray]  # its group and stratum
     sizes: np.ndarray  # customers: groups x strata
     weights: np.ndarray  # of the strata used: groups x strata, each row sums to 1
-    covered: np.ndarray  # share of all weights that the strata used have: groups
+    covered: np.ndarray  # share of all weights that the strata used for a group have: groups
 
     @staticmethod
     def of(
@@ -186,7 +165,13 @@ class Split:
         weights: np.ndarray | None = None,
         fewest: int = 1,
     ) -> "Split":
-        """Sort the customers; without strata all are in one. Arguments as of `standardised`."""
+        """Sort the customers by their group and, for comparisons at equal strata, by stratum.
+
+        Each side's ratios within the strata are averaged with the same `weights`, one a stratum,
+        taken as fixed (direct standardisation); without strata all are in one. Customers of group
+        -1 or stratum -1 are left out, and so are the strata that have fewer than `fewest`
+        customers on one side.
+        """
         strata = np.zeros(len(codes), np.intp) if strata is None else strata
         weights = np.ones(1) if weights is None else np.asarray(weights, "float64")
         cell = np.where((codes >= 0) & (strata >= 0), codes * len(weights) + strata, -1)
