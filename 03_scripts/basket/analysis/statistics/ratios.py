@@ -87,7 +87,8 @@ def product(
     sums = [
         _sums_of_cell(*(_of_cell(side, cell) for side in (above, below))) for cell in range(cells)
     ]
-    return _estimates(*np.array(sums, "float64").reshape(cells, 6).T, confidence)
+    *estimated, customers = np.array(sums, "float64").reshape(cells, 6).T
+    return _estimates(*estimated, customers.astype(np.int64), confidence)
 
 
 def _of_cell(terms: Sequence[np.ndarray], cell: int) -> list[np.ndarray]:
