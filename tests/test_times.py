@@ -221,7 +221,7 @@ def test_cells_are_estimated_alike_on_threads_and_at_once(settings):
     assert len(found.low) == 30
     for name in ("ratio", "low", "effective_customers", "largest_share", "customers"):
         np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
-    assert len(estimates([counts[:, :0]], [counts[:, :0]], settings).ratio) == 0
+    assert len(estimates([counts[:, :0], counts[:, 0]], [counts[:, :0]], settings).ratio) == 0
 
 
 def test_the_order_of_the_customers_is_that_of_their_ids():

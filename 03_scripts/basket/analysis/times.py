@@ -71,7 +71,7 @@ def estimates(
     Each term is customers x cells, or customers, which serves all cells.
     """
     terms = [term if term.ndim > 1 else term[:, None] for term in (*above, *below)]
-    cells = max(term.shape[1] for term in terms)
+    (cells,) = np.broadcast_shapes(*(term.shape[1:] for term in terms))
 
     def of_cell(cell: int) -> Ratios:
         few = [term[:, min(cell, term.shape[1] - 1)] for term in terms]

@@ -83,7 +83,7 @@ def product(
     Each term is customers x cells, or a column that serves all cells; whole numbers are summed
     exactly. The first term above the line is the one that no customer may hold too much of.
     """
-    cells = max(np.shape(term)[1] if np.ndim(term) > 1 else 1 for term in (*above, *below))
+    (cells,) = np.broadcast_shapes(*(np.shape(term)[1:] or (1,) for term in (*above, *below)))
     sums = [
         _sums_of_cell(*(_of_cell(side, cell) for side in (above, below))) for cell in range(cells)
     ]
