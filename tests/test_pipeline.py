@@ -1,5 +1,6 @@
 """The whole product through its front door: make, the command, the notebooks, what they leave."""
 
+import errno
 import json
 import platform
 import re
@@ -235,6 +236,18 @@ def test_a_killed_kernel_and_an_early_exit_are_failures(tmp_path, caplog, source
     failed = nbformat.read(tmp_path / "executed" / "some.FAILED.ipynb", as_version=4)
     assert failed.cells[0].outputs and not failed.cells[-1].outputs
     assert not caplog.records
+
+
+def test_a_failure_is_told_also_where_its_notebook_cannot_be_kept(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("basket.run.execute._write", full)
+    error = (
+        r"^some: code cell 1, line 1: ValueError: planted\n  .*\.ipynb could not be written: No sp"
+    )
+    with pytest.raises(BasketError, match=error):
+        run_cells(tmp_path, "raise ValueError('planted')")
 
 
 def test_a_stopped_kernel_is_said_to_be_stopped(tmp_path):

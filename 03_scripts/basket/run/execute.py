@@ -58,7 +58,7 @@ def execute(source: Path, target: Path, parameters: dict, timeout: int, kernel: 
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     try:
         _run(notebook, timeout, kernel)
-        raise_for_execution_errors(notebook, str(failed))
+        raise_for_execution_errors(notebook, None)
         if all(cell.execution_count for cell in code):
             _write(_without_traces(notebook), target)
             return
@@ -75,9 +75,13 @@ def execute(source: Path, target: Path, parameters: dict, timeout: int, kernel: 
     started = [cell for cell in code if cell.metadata.papermill.get("start_time")]
     if not started:
         raise BasketError(f"{source.stem}{reason}")
-    _write(notebook, failed)
     what = " ".join(f"{_place(notebook, started[-1])}{reason}".split())
-    raise BasketError(f"{source.stem}: {what}\n  see {failed}")
+    try:
+        _write(notebook, failed)
+        see = f"see {failed}"
+    except OSError as error:  # the disk that is full may be why the cell failed
+        see = f"{failed} could not be written: {error.strerror}"
+    raise BasketError(f"{source.stem}: {what}\n  {see}")
 
 
 def _death(kernel: Kernel) -> str:
