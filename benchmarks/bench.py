@@ -94,7 +94,7 @@ def measure(command: list[str]) -> Measured:
         wall,
         used.ru_utime + used.ru_stime,
         used.ru_maxrss * kilobytes,
-        {step.pop("step"): step for step in steps},
+        {step["step"]: step for step in steps},
     )
 
 

@@ -1,6 +1,6 @@
 """What each customer orders when: whole numbers, and the ratios that the engine makes of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
@@ -70,19 +70,7 @@ def estimates(
 
     Each term is customers x cells, or customers, which serves all cells.
     """
-    terms = [term if term.ndim > 1 else term[:, None] for term in (*above, *below)]
-    (cells,) = np.broadcast_shapes(*(term.shape[1:] for term in terms))
-
-    def of_cell(cell: int) -> Ratios:
-        few = [term[:, min(cell, term.shape[1] - 1)] for term in terms]
-        return product(few[: len(above)], few[len(above) :], settings.statistics.confidence)
-
-    return _of_each(of_cell, cells, settings) if cells else product(above, below)
-
-
-def _of_each(of_cell: Callable[[int], Ratios], cells: int, settings: Settings) -> Ratios:
-    with ThreadPoolExecutor(settings.limits.threads) as pool:
-        return joined(list(pool.map(of_cell, range(cells))))
+    return product(above, below, settings.statistics.confidence, settings.limits.threads)
 
 
 def against_other_times(y: np.ndarray, x: np.ndarray, settings: Settings) -> Ratios:
@@ -119,7 +107,8 @@ def within_customers(y: np.ndarray, x: np.ndarray, settings: Settings) -> Ratios
         expected = now_x[both] * others_y[both] / others_x[both]
         return product([now_y[both]], [expected], settings.statistics.confidence)
 
-    return _of_each(of_time, y.shape[1], settings)
+    with ThreadPoolExecutor(settings.limits.threads) as pool:
+        return joined(list(pool.map(of_time, range(y.shape[1]))))
 
 
 def joined(found: Sequence[Ratios]) -> Ratios:
