@@ -49,6 +49,7 @@ def segment_gain(stage: Stage, counts: Counts) -> pd.DataFrame:
     outcomes = measures(second)
     draw = np.random.default_rng(counts.settings.seed)
     judged = np.column_stack([draw.random(len(chosen)) >= 0.5 for _ in range(SPLITS)])
+    judged = judged.astype("float64")  # numbers, of which products of matrices are fast
     squares = errors(np.zeros(len(chosen), np.intp), outcomes, judged)  # about the mean of all
     seen = {name: errors(codes, outcomes, judged) for name, codes in labels.items()}
     return as_table(seen, squares, counts.settings)
@@ -143,7 +144,7 @@ def errors(
 ) -> dict[str, np.ndarray]:
     """Learn group means on some customers, judge them on the others: squared errors of each.
 
-    `judged` (customers x splits) says in which splits a customer is judged; in the others it is
+    `judged` (customers x splits) is 1 where a split judges a customer; in the others, 0, it is
     learnt from. A customer without a group (-1), or of one that nothing was learnt of, is told by
     the mean of all. Errors are added up over the splits; 0 where the outcome is not known.
 
@@ -153,10 +154,11 @@ def errors(
     known = np.column_stack([np.isfinite(each) for each in outcomes.values()])
     values = np.column_stack([_from_the_first(each) for each in outcomes.values()])
     groups = [np.flatnonzero(codes == group) for group in range(-1, int(codes.max(initial=-1)) + 1)]
+    judged_of = [judged[rows] for rows in groups]
     learnt = []  # of each group: splits x (sums, then numbers, of each outcome)
-    for rows in groups:
+    for rows, those in zip(groups, judged_of, strict=True):
         both = np.column_stack([values[rows], known[rows]])
-        learnt.append(both.sum(axis=0) - judged[rows].T.astype("float64") @ both)
+        learnt.append(both.sum(axis=0) - those.T @ both)
     middle = per(*np.split(sum(learnt), 2, axis=1))
     usable = np.isfinite(middle)
     found = np.zeros(values.shape)
@@ -164,7 +166,7 @@ def errors(
         means = per(*np.split(learnt[group], 2, axis=1))
         told = np.where(np.isnan(means) | (group == 0), middle, means)
         told = np.where(usable, told, 0.0)
-        sums = judged[rows].astype("float64") @ np.column_stack([usable, told, told * told])
+        sums = judged_of[group] @ np.column_stack([usable, told, told * told])
         times, once, twice = np.split(sums, 3, axis=1)
         y = values[rows]
         found[rows] = y * y * times - 2 * y * once + twice  # of (y - told)^2 over the splits

@@ -113,13 +113,12 @@ def plan(
     those = np.isin(segments, list(names)) if names else np.ones(len(orders), bool)
     if names and those.sum() < settings.privacy.smallest_group:
         return []  # what so few customers do is not told, and no trial can be planned from it
-    outcomes = {ALL_ORDERS: np.ones(7 * HOURS, bool)}
+    outcomes = {ALL_ORDERS: orders.sum(axis=1)[those]}
     windows = cells_touched(touched, settings)
     if windows.any() and not windows.all():
-        outcomes[IN_WINDOWS] = windows
+        outcomes[IN_WINDOWS] = orders[:, windows].sum(axis=1)[those]
     rows = []
-    for outcome, cells in outcomes.items():
-        counted = orders[those][:, cells].sum(axis=1)
+    for outcome, counted in outcomes.items():
         if len(counted) < 2 or counted.min() == counted.max():
             continue  # where customers do not differ, nothing tells how many are needed
         mean, deviation = float(counted.mean()), float(counted.std(ddof=1))

@@ -24,8 +24,7 @@ from basket.analysis.finding import (
     require_histories,
 )
 from basket.analysis.questions.q05_loyalty import QUESTION, Gaps  # noqa: F401
-from basket.analysis.statistics import ratios
-from basket.analysis.times import joined, reasons
+from basket.analysis.times import estimates, reasons
 from basket.analysis.words import listed
 from basket.project.settings import Settings
 from basket.tables.sums import WALL, per
@@ -54,10 +53,7 @@ def return_hazard(found: Gaps, settings: Settings) -> pd.DataFrame:
     out = own[::-1].cumsum(axis=0)[::-1]  # that last until the day, or longer
     ended = by_day.sum(axis=1, dtype="int64")
     longer = ended[::-1].cumsum()[::-1]
-    confidence = settings.statistics.confidence
-    hazard = joined(
-        [ratios.product([own[day]], [out[day]], confidence) for day in range(WALL)]
-    )  # day by day: the arrays of all days at once would take 0.3 GB at full size
+    hazard = estimates([own[:WALL].T], [out[:WALL].T], settings)
     table = pd.DataFrame(
         {
             "day": np.arange(WALL),
@@ -75,16 +71,8 @@ def return_hazard(found: Gaps, settings: Settings) -> pd.DataFrame:
 def _peaks(own: np.ndarray, out: np.ndarray, settings: Settings) -> pd.DataFrame:
     """Compare the hazard of each day that has two others below 30 beside it with theirs."""
     limits, days = settings.statistics, np.arange(1, WALL - 1)
-    peak = joined(
-        [
-            ratios.product(
-                [own[day], out[day - 1] + out[day + 1]],
-                [out[day], own[day - 1] + own[day + 1]],
-                limits.confidence,
-            )
-            for day in days
-        ]
-    )
+    own_beside, out_beside = (each[days - 1] + each[days + 1] for each in (own, out))
+    peak = estimates([own[days].T, out_beside.T], [out[days].T, own_beside.T], settings)
     reason = reasons(peak, settings)
     sure = (peak.p_value * len(WEEKS) < limits.significance) & (peak.ratio > 1) & (reason == "")
     return pd.DataFrame(
