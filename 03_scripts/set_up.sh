@@ -45,7 +45,8 @@ install() {
         uv pip install --quiet --compile-bytecode --python .venv/bin/python --no-deps --require-hashes "$@"
         return
     fi
-    .venv/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes "$@" >.venv/pip.log 2>&1 &
+    .venv/bin/python -m pip install --disable-pip-version-check --no-compile --no-deps --require-hashes "$@" \
+        >.venv/pip.log 2>&1 &
     pip=$!
     while kill -0 "$pip" 2>/dev/null; do
         sleep 1
@@ -58,6 +59,10 @@ install() {
         fi
     done
     wait "$pip" || { tail -n 5 .venv/pip.log >&2; say "basket: pip failed; all that it said: .venv/pip.log"; exit 1; }
+    # pip compiles on one core, and the packages' own tests too.
+    for packages in .venv/lib/python*/site-packages; do
+        .venv/bin/python -m compileall -q -j 0 -x '/tests/' "$packages" >/dev/null 2>&1 || true
+    done
 }
 
 waited=0
