@@ -17,10 +17,11 @@ from basket.project.folders import ROOT, SCRIPTS, Folders
 from basket.project.origin import Origin
 from basket.project.stages import graph
 from basket.report.pages.clean_html import readable
+from basket.report.pages.current import is_current
 from basket.report.pages.decisions import known_codes, write_decisions
 from basket.report.pages.explorer import write_explorer
 from basket.report.pages.index import write_index
-from basket.report.pages.notebook import _first_line, is_current, render
+from basket.report.pages.notebook import _first_line, render
 from basket.report.pages.page import PageError, settings_of_run
 from notebook_maker import (
     ALT,

@@ -21,6 +21,7 @@ from basket.project.files import file_hash, read_json, write_json
 from basket.project.folders import ORIGINAL_DATA, ROOT, SCRIPTS, Folders, Inputs
 from basket.project.settings import Settings, load_settings
 from basket.project.stages import Step, done_file, graph, record_file, usage_file
+from basket.report.pages.current import is_current
 from basket.run import manifest, up_to_date
 from basket.run.environment import ENVIRONMENT, limit_memory
 from basket.run.lock import only_run, runtime_prefix
@@ -249,8 +250,6 @@ def _render(folders: Folders, stage: str) -> None:
 
 
 def _has_current_page(run: Run, stage: str) -> bool:
-    from basket.report.pages.notebook import is_current
-
     notebook = executed(run.folders, stage)
     return _is_untouched(run, notebook.with_suffix(".html")) and is_current(notebook)
 

@@ -138,17 +138,21 @@ def _outputs(folders: Folders, step: Step) -> list[Path]:
 
 def hash_of(paths: list[Path]) -> str:
     """Hash the names and the contents of files."""
-    named = "".join(f"{path.name}{digest}" for path, digest in hashes(paths).items())
+    named = "".join(f"{path.name}{_known_hash(path)}" for path in _seen(paths))
     return hashlib.sha256(named.encode()).hexdigest()
 
 
 def hashes(paths: list[Path]) -> dict[Path, str | None]:
     """Return the sha256 of each file, None if it is absent; skip hidden and compiled files."""
-    known = [
+    seen = _seen(paths)
+    with ThreadPoolExecutor() as pool:  # tables are large
+        return dict(zip(seen, pool.map(_known_hash, seen), strict=True))
+
+
+def _seen(paths: list[Path]) -> list[Path]:
+    return [
         path for path in paths if "__pycache__" not in path.parts and not path.name.startswith(".")
     ]
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(known, pool.map(_known_hash, known), strict=True))
 
 
 def _known_hash(path: Path) -> str | None:

@@ -7,12 +7,11 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 from markupsafe import Markup, escape
 
-from basket.project.folders import ROOT, Folders
+from basket.project.folders import Folders
 from basket.project.settings import Settings
 from basket.report.pages.clean_html import box_tables, clean_html, markdown_to_html
-from basket.report.pages.page import Heading, write_page
+from basket.report.pages.page import DECISIONS, Heading, write_page
 
-DECISIONS = ROOT / "01_project_management" / "decisions.md"
 PAGE = "decisions.html"
 CODE = re.compile(r"\bD-\d\d\b")
 TITLE = re.compile(r"^## (D-\d\d)\b", re.MULTILINE)

@@ -7,15 +7,12 @@ scripts, put styles into attributes, and read "$5 to $10" as a formula.
 
 import ast
 import base64
-import hashlib
 import json
 import os
 import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 
@@ -26,13 +23,11 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers.python import PythonLexer
 
-from basket.project.folders import ROOT, Folders
-from basket.project.settings import Settings
-from basket.project.stages import graph
+from basket.project.folders import ROOT
 from basket.report.pages.clean_html import NOT_TEXT, box_tables, clean_html, markdown_to_html
-from basket.report.pages.decisions import DECISIONS, link_codes
+from basket.report.pages.current import folders_around, made_from
+from basket.report.pages.decisions import link_codes
 from basket.report.pages.page import (
-    TEMPLATES,
     Heading,
     PageError,
     banner_of,
@@ -41,7 +36,6 @@ from basket.report.pages.page import (
     write_page,
 )
 
-PARTS = ("beautifulsoup4", "jinja2", "mistune", "pygments")  # nbconvert brings them
 IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
 CONTENTS_LEVELS = (2, 3)
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -57,52 +51,14 @@ def render(executed: Path) -> Path:
     notebook = NotebookPage(executed)
     content = {
         "made_from": made_from(executed, settings),
-        "banner": banner_of(_folders_around(executed)),
-        "notes": notes_of(_folders_around(executed)),
+        "banner": banner_of(folders_around(executed)),
+        "notes": notes_of(folders_around(executed)),
         "title": notebook.headings[0].text,
         "contents": [one for one in notebook.headings if one.level in CONTENTS_LEVELS],
         "sections": notebook.sections(),
     }
     write_page(page, "notebook.html.j2", settings, content)
     return page
-
-
-def is_current(executed: Path) -> bool:
-    """Say whether the page was made from exactly this notebook, code and settings."""
-    try:
-        with executed.with_suffix(".html").open(encoding="utf-8") as file:
-            return f'content="{made_from(executed, settings_of_run())}"' in file.read(2_000)
-    except (OSError, UnicodeDecodeError):
-        return False
-
-
-def made_from(executed: Path, settings: Settings) -> str:
-    """Hash of all that a notebook's page depends on."""
-    digest = hashlib.sha256(_hash_of_renderer().encode())
-    for content in (
-        settings.palette.model_dump(),
-        settings.report.model_dump(),
-        list(graph()),
-        str(banner_of(_folders_around(executed))),
-        notes_of(_folders_around(executed)),
-    ):
-        digest.update(json.dumps(content, sort_keys=True).encode())
-    digest.update(executed.read_bytes())
-    return digest.hexdigest()
-
-
-@cache
-def _hash_of_renderer() -> str:
-    """Hash of these modules, their templates, the decisions and the packages that do the work."""
-    digest = hashlib.sha256(" ".join(f"{part} {version(part)}" for part in PARTS).encode())
-    for path in sorted([*Path(__file__).parent.glob("*.py"), *TEMPLATES.glob("*.j2"), DECISIONS]):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _folders_around(executed: Path) -> Folders:
-    """Return the folders of the run that executed a notebook."""
-    return Folders(executed.resolve().parents[2])
 
 
 @dataclass
@@ -209,7 +165,7 @@ class NotebookPage:
         """Remove colour codes from a text, and what differs from run to run."""
         text = OVERWRITTEN.sub("", ANSI.sub("", text))
         text = ADDRESS.sub("0x…", KERNEL_FILE.sub("cell.py", text))
-        for folder in (_folders_around(self.executed).out, ROOT):
+        for folder in (folders_around(self.executed).out, ROOT):
             text = text.replace(f"{folder}{os.sep}", "")
         return NOT_TEXT.sub("\ufffd", text)
 

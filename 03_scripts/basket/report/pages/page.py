@@ -11,11 +11,12 @@ from markupsafe import Markup
 
 from basket.project.errors import BasketError
 from basket.project.files import read_json, write_whole
-from basket.project.folders import Folders, Inputs
+from basket.project.folders import ROOT, Folders, Inputs
 from basket.project.origin import BANNERS, GENERATED, IS_INVENTED, Banner, Origin
 from basket.project.settings import Settings, load_settings
 from basket.project.stages import graph, record_file
 
+DECISIONS = ROOT / "01_project_management" / "decisions.md"  # which every page links
 TEMPLATES = Path(__file__).parent / "templates"
 DARK = {  # the colours of the settings' palette on a dark screen
     "ink": "#E4E8EB",
