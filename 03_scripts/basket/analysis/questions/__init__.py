@@ -22,17 +22,19 @@ from basket.project.flag import Flag
 
 def _read(module: Path) -> Question:
     """Read `QUESTION = Question(...)`: texts, and names that `analysis/question.py` defines."""
-    for node in ast.parse(module.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "QUESTION":
-            return Question(
-                **{
-                    each.arg: vars(question)[each.value.id]
-                    if isinstance(each.value, ast.Name)
-                    else ast.literal_eval(each.value)
-                    for each in node.value.keywords
-                }
-            )
-    raise LookupError(f"{module.name} defines no QUESTION")
+    _, found, after = module.read_text(encoding="utf-8").partition("\nQUESTION = Question(\n")
+    if not found:
+        raise LookupError(f"{module.name} defines no QUESTION")
+    arguments, _, _ = after.partition("\n)\n")
+    call = ast.parse(f"Question({arguments})", mode="eval").body
+    return Question(
+        **{
+            each.arg: vars(question)[each.value.id]
+            if isinstance(each.value, ast.Name)
+            else ast.literal_eval(each.value)
+            for each in call.keywords
+        }
+    )
 
 
 QUESTIONS: dict[str, Question] = {
