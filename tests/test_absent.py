@@ -16,6 +16,7 @@ from basket.prepare.raw_files import find
 from basket.project.errors import BasketError
 from basket.project.folders import Folders
 from basket.project.origin import OF_PEOPLE, REAL
+from basket.run.status import status
 from basket.tables.completeness import is_absent, is_invented, why_not
 from checkout import basket
 from conftest import clean_stage, imported
@@ -170,6 +171,9 @@ def test_a_report_that_invents_nothing_answers_the_rest(tmp_path):
     assert not [text for text in texts if "SYNTHETIC" in text or "invented in this data" in text]
     manifest = json.loads((folders.analysis / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["data"]["synthetic"] == REAL
+    of_run = (data, tmp_path / "out", "corrected", None, None)
+    assert set(status(*of_run, no_fabrication=True).values()) == {""}
+    assert status(*of_run)["01_import"] == "its inputs have changed"
 
 
 @pytest.mark.slow

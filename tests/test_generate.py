@@ -19,6 +19,7 @@ import pandas as pd
 import pyarrow.csv as pa_csv
 import pytest
 
+from basket.project.errors import DataError
 from basket.synthetic.catalogue import fabricate_prices
 from basket.synthetic.generate import NONE, REAL, Effects, generate
 from basket.synthetic.people import fabricate_customers
@@ -663,8 +664,10 @@ def test_another_seed_gives_other_orders_and_the_same_catalogue(tmp_path):
 
 
 def test_a_scale_without_customers_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="gives no customer"):
-        generate(tmp_path, 0.0)
+    for scale in (0.0, 1e-6, float("inf"), float("nan")):
+        with pytest.raises(DataError, match=f"^scale {scale:g}: gives no customer; expected"):
+            generate(tmp_path / "data", scale)
+    assert not (tmp_path / "data").exists()
 
 
 def test_customers_do_not_depend_on_the_others_present():

@@ -274,6 +274,24 @@ def test_what_is_no_file_is_said_to_be_what_it_is(tmp_path, kind, itself):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("below", ["", "received"])
+def test_a_folder_that_may_not_be_listed_is_not_passed_over(tmp_path, monkeypatch, below):
+    """Root may list every folder: so the system refuses by hand."""
+    (tmp_path / "received").mkdir()
+    scandir, closed = os.scandir, str(tmp_path / below)
+
+    def refused(path):
+        if str(path) == closed:
+            raise PermissionError(13, "Permission denied", closed)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(PermissionError):
+        has_data(tmp_path)
+    with pytest.raises(DataError, match=r": cannot be listed \(Permission denied\); expected"):
+        find(tmp_path, LIMITS)
+
+
 def test_a_link_to_nothing_in_original_data_is_not_passed_over(tmp_path):
     (tmp_path / "orders.csv").symlink_to("nothing")
     assert has_data(tmp_path)

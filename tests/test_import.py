@@ -14,6 +14,7 @@ from basket.prepare import import_raw, read_csv
 from basket.prepare.raw_files import find
 from basket.project.errors import DataError
 from basket.project.folders import ROOT, Folders
+from basket.project.origin import GENERATED
 from basket.project.settings import load_settings
 from basket.tables import store
 from checkout import basket
@@ -393,6 +394,13 @@ def test_kaggles_real_panel_holds_the_same_orders_and_lines_as_the_courses(
 
 def test_generated_data_is_known_to_be_generated(built, generated):
     assert built(generated, "corrected").record("01_import")["facts"]["synthetic"]["scale"] == 0.005
+
+
+@pytest.mark.parametrize("marker", ["{}", "null", "[1]", "no JSON"])
+def test_data_beside_the_generators_marker_is_generated_whatever_that_holds(tmp_path, marker):
+    data = write(tmp_path, COURSE)
+    (data / "SYNTHETIC_DATA.json").write_text(marker)
+    assert find(data, LIMITS).origin.kind == GENERATED
 
 
 # ---- bad files, through the real command --------------------------------------------------------

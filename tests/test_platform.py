@@ -284,10 +284,13 @@ def test_a_script_of_a_copied_venv_starts_again_with_the_code_beside_it(tmp_path
 
 
 def test_the_lab_works_on_the_data_that_is_named(tmp_path, monkeypatch):
-    started = []
-    monkeypatch.setattr(
-        command.subprocess, "run", lambda args, **more: started.append((args, more))
-    )
+    started, codes = [], [0, 0, 3]
+
+    def run(args, **more):
+        started.append((args, more))
+        return subprocess.CompletedProcess(args, codes[len(started) - 1])
+
+    monkeypatch.setattr(command.subprocess, "run", run)
     monkeypatch.setattr(command, "find_spec", lambda _: True)
     (tmp_path / "s.yml").write_text("x")
     options = ["--data", str(tmp_path / "d"), "--out", str(tmp_path), "--settings", "s.yml"]
@@ -297,6 +300,8 @@ def test_the_lab_works_on_the_data_that_is_named(tmp_path, monkeypatch):
     assert kernel[1:4] == ["-m", "ipykernel", "install"] and lab[1:3] == ["-m", "jupyterlab"]
     for name, value in {"DATA": "d", "OUT": "", "SETTINGS": "s.yml"}.items():
         assert given["env"][f"BASKET_{name}"] == str(tmp_path / value)
+    assert CliRunner().invoke(command.main, ["lab"]).exit_code == 3
+    assert len(started) == 3, "where the kernel cannot be installed, the lab would take another"
     monkeypatch.setattr(command, "find_spec", lambda _: None)
     done = CliRunner().invoke(command.main, ["lab"])
     assert done.exit_code == 1 and "requirements-lab.lock" in done.output

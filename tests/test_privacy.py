@@ -461,6 +461,15 @@ def test_the_attack_finds_what_a_naive_suppression_leaves_open():
     assert not attack(table, published(table))
 
 
+def test_three_rows_whose_sum_follows_from_two_equations_are_found():
+    """All five add up to one number that is known, the last two to another."""
+    weights = np.array([[1.0, 1, 1, 1, 1], [0, 0, 0, 1, 1]])
+    customers, hidden_rows = np.array([3, 3, 4, 20, 30]), np.ones(5, bool)
+    assert privacy.exposed_sets(weights, customers, hidden_rows, LEAST) == [(0, 1, 2)]
+    enough = customers + np.array([1, 0, 0, 0, 0])
+    assert privacy.exposed_sets(weights, enough, hidden_rows, LEAST) == []
+
+
 def test_flags_and_habits_hide_the_same_groups():
     table = population([2, 70, 3, 60, 160, 9, 15, 26, 66, 43, 92, 190, 13, 15, 52, 19, 54, 147])
     flags = table.rename(columns={"grouping": "flag", "group": "label"})

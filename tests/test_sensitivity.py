@@ -357,6 +357,14 @@ def test_on_real_data_the_window_hangs_on_the_waking_hours_and_no_hour_on_people
     assert (unused["headlines_changed"] == 0).all()
 
 
+def test_the_range_with_most_money_ends_where_that_of_the_report_does():
+    """0.29 dollars are 29 cents, and less than that as a product of floats."""
+    made = object.__new__(conclusions.Conclusions)
+    made._products = pd.DataFrame({"price_cents": [29, 900, None], "lines": [50, 1, 9]})
+    assert made._range_with_most_money(changed_settings("price_range", [0.29, 15])) == 0
+    assert made._range_with_most_money(changed_settings("price_range", [0.28, 15])) == 1
+
+
 def test_a_customer_is_judged_by_all_comparisons_and_by_q(analysed):
     """What is made anew and what is taken from the report are judged together, once."""
     counts, results = analysed["counts"], analysed["results"]

@@ -38,6 +38,9 @@ SCALE = click.option(
     help="Size of the generated data; 1 = 206,209 customers and about 32 million order lines.",
 )
 SETTINGS = click.option("--settings", "settings_file", type=FOLDER, help="Another settings file.")
+NO_FABRICATION = click.option(
+    "--no-fabrication", is_flag=True, help="Invent nothing that was not received."
+)
 
 
 def _stage_name(_context, _option, value: str | None) -> str | None:
@@ -76,7 +79,7 @@ def _run_own_code(script: Path) -> None:
 @click.option("--from", "start_from", callback=_stage_name, help="Run again from this stage.")
 @SETTINGS
 @click.option("--scheduler", help="Address of a Dask cluster that does the work: tcp://host:port.")
-@click.option("--no-fabrication", is_flag=True, help="Invent nothing that was not received.")
+@NO_FABRICATION
 def report(data, out, rules, scale, start_from, settings_file, scheduler, no_fabrication) -> None:
     """Build the report and all that leads to it; only what has changed."""
     from basket.checks.verify import verify_findings
@@ -95,11 +98,13 @@ def report(data, out, rules, scale, start_from, settings_file, scheduler, no_fab
 @RULES
 @SCALE
 @SETTINGS
-def status(data, out, rules, scale, settings_file) -> None:
+@NO_FABRICATION
+def status(data, out, rules, scale, settings_file, no_fabrication) -> None:
     """Say which stages a report would run, and why, without running any."""
     from basket.run.status import status as reasons
 
-    for stage, why in _run(reasons, data, out, rules, scale, settings_file).items():
+    options = (data, out, rules, scale, settings_file, no_fabrication)
+    for stage, why in _run(reasons, *options).items():
         _say(f"{stage:<16} {f'would run: {why}' if why else 'up to date'}")
 
 
@@ -140,7 +145,9 @@ def lab(data, out, settings_file) -> None:
     kernel = ["ipykernel", "install", "--sys-prefix", "--name", "python3"]
     for command in (kernel, ["jupyterlab", "--notebook-dir", str(SCRIPTS)]):
         quiet = subprocess.DEVNULL if command is kernel else None
-        _run(subprocess.run, [sys.executable, "-m", *command], env=environment, stdout=quiet)
+        done = _run(subprocess.run, [sys.executable, "-m", *command], env=environment, stdout=quiet)
+        if done.returncode:
+            sys.exit(done.returncode)
 
 
 @main.command()

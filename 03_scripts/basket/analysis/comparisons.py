@@ -40,6 +40,7 @@ from basket.project.settings import Settings
 OTHERS = "others"
 INCOME, INCOME_GROUP, LOYALTY = "income", "income_group", "loyalty_flag"
 BY_DEFINITION = "by definition"
+VERDICTS = [statistics.NO_DIFFERENCE, "small", "medium", "large", statistics.UNDECIDED]
 RESTATED = {  # by the groups of a grouping that is made from them
     LOYALTY: {"orders", "median_days_between_orders", "mean_gap", "reorder_rate"},
     "segment": {"median_days_between_orders", "mean_gap", "mean_lines_per_order"},
@@ -415,7 +416,6 @@ def _as_ratios(table: pd.DataFrame, ratio: str, customers: int) -> pd.DataFrame:
 
 def verdict_counts(tests: pd.DataFrame) -> pd.DataFrame:
     """Count how many comparisons of each grouping came to each verdict."""
-    order = [statistics.NO_DIFFERENCE, "small", "medium", "large", statistics.UNDECIDED]
     table = pd.crosstab([tests["question"], tests["grouping"]], tests["verdict"])
-    table = table.reindex(columns=order, fill_value=0)
+    table = table.reindex(columns=VERDICTS, fill_value=0)
     return table.assign(tests=table.sum(axis=1)).rename_axis(columns=None).reset_index()

@@ -10,26 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 
-from basket.analysis import statistics
-from basket.analysis.comparisons import codes_of
+from basket.analysis import flags, statistics
+from basket.analysis.comparisons import RATIO_OF_TIME, codes_of
 from basket.analysis.daypart_goods import DaypartGoods
 from basket.analysis.groups import is_active
-from basket.analysis.measures import TELLING_GOODS, measures, share_of
+from basket.analysis.measures import RATIOS, TELLING_GOODS, measures, share_of
 from basket.analysis.sensitivity import relabel
 from basket.analysis.statistics.ratios import Ratios, Split
 from basket.analysis.totals import Counts
 from basket.project.settings import Settings
 
-HABITS = {  # of a group: the sum above the line, and the sum below
-    "mean_order_value": ("spend_cents", "orders"),
-    "mean_lines_per_order": ("lines", "orders"),
-    "mean_item_price": ("spend_cents", "priced_lines"),
-}
+HABITS = ("mean_order_value", "mean_lines_per_order", "mean_item_price")
 QUIET, RANGES, GOODS = "Q1 quiet window", "Q3 price ranges", "Q2 goods by time"
-TIMES = {  # the tables that compare times: the ratio that they compare, what is concluded
-    "spend_by_time": ("order_value_ratio", "Q2 order value by time"),
-    "department_times": ("lift", GOODS),
-}
+TIMES = {"spend_by_time": "Q2 order value by time", "department_times": GOODS}  # by table
 JUDGED = ["effect_name", "effect", "effect_low", "effect_high", "p_value", "n", "reason"]
 NAMED = ["conclusion", "measure", "group"]
 
@@ -53,8 +46,8 @@ class Conclusions:
         )
         goods_sold = [name for name in TELLING_GOODS if name in people.departments]
         self._sums = {
-            name: tuple(people.customers[each].to_numpy() for each in sums)
-            for name, sums in HABITS.items()
+            name: tuple(people.customers[each].to_numpy() for each in RATIOS[name])
+            for name in HABITS
         } | {name: (lines[name], people.customers["lines"].to_numpy()) for name in goods_sold}
         self._ordered = {
             name: statistics.Ordered.of(values[share_of(name) if name in lines else name]())
@@ -145,12 +138,10 @@ class Conclusions:
         return band, np.bincount(band[known], orders[known], len(cuts) + 1)
 
     def _range_with_most_money(self, changed: Settings) -> int:
-        label = changed.flags["price_range"]
-        cents = self._products["price_cents"].fillna(0).to_numpy("int64")
-        cuts = np.array(label.cuts) * 100
-        band = np.searchsorted(cuts, cents, side="right" if label.cut_belongs_above else "left")
-        spend = np.bincount(band, cents * self._products["lines"].to_numpy("int64"), len(cuts) + 1)
-        return int(spend.argmax())
+        priced = self._products[self._products["price_cents"].notna()]
+        labels = flags.label(changed.flags["price_range"], priced, changed.labels.missing)
+        spend = priced["price_cents"].to_numpy("int64") * priced["lines"].to_numpy("int64")
+        return int(np.bincount(labels.codes, spend, len(labels.categories)).argmax())
 
 
 def name_of(grouping: str, settings: Settings) -> str:
@@ -186,7 +177,8 @@ def _of_report(
     named = [name_of(name, settings) if name in tested else "" for name in groups["grouping"]]
     tables = [groups.assign(conclusion=named, group=groups["group_a"])]
     customers = int(groups["n"].max()) if len(groups) else 0
-    for name, (ratio, conclusion) in TIMES.items():
+    for name, conclusion in TIMES.items():
+        ratio = RATIO_OF_TIME[name]
         renamed = {f"{ratio}{end}": f"effect{end}" for end in ("", "_low", "_high")}
         table = results[name].rename(columns=renamed).assign(effect_name="ratio")
         columns = ["period", "name"] if "period" in table else ["daypart", "department"]

@@ -21,7 +21,6 @@ from basket.tables import completeness
 MARKETING, SALES = "VP of Marketing", "SVP of Sales"
 DESCRIPTION, DIFFERENCE, NO_DIFFERENCE = "description", "difference", "no practical difference"
 UNDECIDED, CANDIDATE, NOT_ANSWERED = "undecided", "candidate", "not answered"
-KINDS = (DESCRIPTION, DIFFERENCE, NO_DIFFERENCE, UNDECIDED, CANDIDATE, NOT_ANSWERED)
 DESIGN, HYPOTHESIS, NO_ACTION = "design", "hypothesis", "none"  # what an action rests on
 MORE, LESS = "more", "less"
 

@@ -37,7 +37,6 @@ KEYS = LABELS | CONTEXT | _MEMBERS
 WITHOUT_DEPENDANTS = frozenset({"single", "divorced/widowed"})
 LEVERS_ARE_OF = "loyalty_flag"  # the groups whose orders a lever brings sooner
 CLOSE = 1e-9
-HALF = 0.5  # of a group's orders, lines or spend: more of one customer is about that customer
 MANY_HIDDEN = 25  # beyond this, sets of three suppressed rows are too many to look at
 
 

@@ -28,7 +28,7 @@ def prizes(results: dict[str, pd.DataFrame], counts: Counts) -> pd.DataFrame:
     rows = [
         _quiet_windows(results, counts, change.more_orders),
         *_sooner(results, change.days_sooner),
-        _one_more_line(results, counts, change.orders_with_one_more_line),
+        _one_more_line(counts, change.orders_with_one_more_line),
         _both(results, counts, change.orders_that_add_the_other),
     ]
     table = pd.DataFrame([row for row in rows if row])
@@ -105,7 +105,7 @@ def _usual_order(counts: Counts) -> tuple[int, int, np.ndarray, np.ndarray]:
     return orders, cents, price, per(of["lines"].sum(), orders)
 
 
-def _one_more_line(results: dict, counts: Counts, share: float) -> dict:
+def _one_more_line(counts: Counts, share: float) -> dict:
     orders, cents, price, lines = _usual_order(counts)
     if not np.isfinite(price) or not lines:
         return {}

@@ -1,6 +1,6 @@
 """Numbers, lists and times of day as people write them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from basket.project.settings import Settings
 from basket.tables.sums import HOURS
@@ -27,9 +27,9 @@ def hours_in_words(hours: Iterable[int]) -> str:
     return listed(spans)
 
 
-def listed(names: Sequence[str]) -> str:
-    """List names: a; a and b; a, b and c."""
-    *most, last = names
+def listed(names: Iterable) -> str:
+    """List names or numbers: a; a and b; a, b and c."""
+    *most, last = map(str, names)
     return f"{', '.join(most)} and {last}" if most else last
 
 

@@ -4,12 +4,10 @@ Its stamp is that of a release: the date of CITATION.cff, and no commit. The sam
 same files, so that a test can name the first that is out of date.
 """
 
-import io
 import json
 import re
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,20 +78,6 @@ def example(place: Path) -> dict[str, bytes]:
     }
     made = {name: text.encode() for name, text in texts.items()}
     return made | {f"{PLACE}/{name}": file for name, file in _laid_out(folders, settings, False)}
-
-
-def first_stale(made: dict[str, bytes]) -> str:
-    """Name the first file of the checkout that the example would change, and how; "" if none."""
-    here = {path.relative_to(ROOT).as_posix() for path in (ROOT / PLACE).rglob("*")}
-    there = {name for name in here if (ROOT / name).is_file()}
-    for name in sorted(there | set(made)):
-        if name not in there and not (ROOT / name).is_file():
-            return f"{name} is absent; run `make example`"
-        if name not in made:
-            return f"{name} is no longer made; run `make example`"
-        if _content(name, made[name]) != _content(name, (ROOT / name).read_bytes()):
-            return f"{name} is out of date; run `make example`"
-    return ""
 
 
 def released() -> int:
@@ -181,11 +165,3 @@ def _readme(findings: str) -> str:
     if not after:
         raise BasketError("README.md: no lines <!-- findings --> and <!-- /findings -->")
     return f"{before}{BEGIN}{findings}{END}{after}"
-
-
-def _content(name: str, file: bytes) -> bytes | dict[str, bytes]:
-    """Return what a file says: a workbook is packed differently by another zlib."""
-    if not name.endswith(".xlsx"):
-        return file
-    with zipfile.ZipFile(io.BytesIO(file)) as packed:
-        return {member: packed.read(member) for member in packed.namelist()}

@@ -12,7 +12,6 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -88,7 +87,12 @@ def look_into(data: Path, wanted: Callable[[str], bool], limits: Limits) -> Cont
 def _files_below(data: Path, found: Contents) -> list[Path]:
     """Return the files of a folder and of those below it, sorted; note the empty folders."""
     files: list[Path] = []
-    for folder, below, names in os.walk(data):
+
+    def not_listed(error: OSError) -> None:
+        what = f"{error.filename}: cannot be listed ({error.strerror}); expected a folder to read"
+        found.faults[Path(error.filename).name] = DataError(what)
+
+    for folder, below, names in os.walk(data, onerror=not_listed):
         here = Path(folder)
         depth = len(here.relative_to(data).parts)
         below[:] = sorted(name for name in below if not IGNORED.search(f"{name}/"))
@@ -140,10 +144,9 @@ class _Look:
             self.found.others.append(RawFile("", path, (), 0).place(self.root))
             return
         try:
-            with ExitStack() as opened:
-                file = opened.enter_context(path.open("rb"))
+            with path.open("rb") as file:
                 self.budgets[path] = Budget(path, size)
-                self._inside(path, file, size, (), opened)
+                self._inside(path, file, size, ())
             return
         except DataError as error:
             fault = error
@@ -155,18 +158,16 @@ class _Look:
         self.found.faults[path.name] = fault
         self.found.files = [file for file in self.found.files if file.path != path]
 
-    def _inside(
-        self, path: Path, file: BinaryIO, size: int, way: tuple[str, ...], opened: ExitStack
-    ) -> None:
+    def _inside(self, path: Path, file: BinaryIO, size: int, way: tuple[str, ...]) -> None:
         """Note the files of an opened archive of this packed size, and of archives within it."""
         if len(way) >= DEEPEST:
             raise DataError(f"{path}: archives lie more than {DEEPEST} deep in each other; refused")
         start = file.read(2)
         file.seek(0)
         if start == b"\x1f\x8b":
-            self._in_gzip(path, file, size, way, opened)
+            self._in_gzip(path, file, size, way)
         elif is_tar(file):
-            self._in_tar(path, file, size, way)
+            self._in_tar(path, file, way)
         else:
             self._in_zip(path, file, size, way)
 
@@ -186,11 +187,10 @@ class _Look:
                 if self.wanted(name):
                     self._add(RawFile(plain_name(name), path, inner, info.file_size))
                     continue
-                with ExitStack() as opened:
-                    member = opened.enter_context(archive.open(info))
-                    self._inside(path, member, info.file_size, inner, opened)
+                with archive.open(info) as member:
+                    self._inside(path, member, info.file_size, inner)
 
-    def _in_tar(self, path: Path, file: BinaryIO, size: int, way: tuple[str, ...]) -> None:
+    def _in_tar(self, path: Path, file: BinaryIO, way: tuple[str, ...]) -> None:
         guarded = Guarded(file, self.budgets[path])
         with tarfile.open(fileobj=guarded, mode="r:") as archive:
             seen: set[str] = set()
@@ -207,29 +207,26 @@ class _Look:
                 if self.wanted(name):
                     self._add(RawFile(plain_name(name), path, (*way, name), info.size))
                     continue
-                with ExitStack() as opened:
-                    member = opened.enter_context(archive.extractfile(info))
-                    self._inside(path, member, info.size, (*way, name), opened)
+                with archive.extractfile(info) as member:
+                    self._inside(path, member, info.size, (*way, name))
 
-    def _in_gzip(
-        self, path: Path, file: BinaryIO, size: int, way: tuple[str, ...], opened: ExitStack
-    ) -> None:
+    def _in_gzip(self, path: Path, file: BinaryIO, size: int, way: tuple[str, ...]) -> None:
         """Note what a gzip file holds: a tar archive, or one file named like it without `.gz`."""
         name = re.sub(r"\.gz$", "", plain_name(way[-1] if way else path.name))
         most = int(size * self.limits.largest_archive_ratio + PIECE)
         packed = Packed(file, path)
-        unpacked = opened.enter_context(gzip.GzipFile(fileobj=packed))
-        bounded = Guarded(unpacked, self.budgets[path], min(most, self._most_bytes), name)
-        packed.unpacked = bounded
         way = (*way, GZIPPED)
-        if is_tar(bounded):
-            self._in_tar(path, bounded, size, way)
-        elif self.wanted(name):
-            while bounded.read(PIECE):  # its size is not told
-                pass
-            self._add(RawFile(name, path, way, bounded.tell()))
-        else:
-            self.found.others.append(RawFile("", path, way, 0).place(self.root))
+        with gzip.GzipFile(fileobj=packed) as unpacked:
+            bounded = Guarded(unpacked, self.budgets[path], min(most, self._most_bytes), name)
+            packed.unpacked = bounded
+            if is_tar(bounded):
+                self._in_tar(path, bounded, way)
+            elif self.wanted(name):
+                while bounded.read(PIECE):  # its size is not told
+                    pass
+                self._add(RawFile(name, path, way, bounded.tell()))
+            else:
+                self.found.others.append(RawFile("", path, way, 0).place(self.root))
 
     @property
     def _most_bytes(self) -> int:

@@ -5,6 +5,7 @@ none is fabricated. What was looked at and is not used is named.
 """
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,7 +117,12 @@ def _state(path: Path) -> tuple | None:
 
 def has_data(folder: Path) -> bool:
     """Return whether a folder contains anything but notes for people and hidden files."""
-    return any(is_data(path) and not path.is_dir() for path in folder.rglob("*"))
+
+    def not_listed(error: OSError) -> None:
+        raise error  # what lies there is never passed over
+
+    walk = os.walk(folder, onerror=not_listed) if folder.exists() else []
+    return any(is_data(Path(here) / name) for here, _, names in walk for name in names)
 
 
 def find(data: Path, limits: Limits) -> RawData:
@@ -319,8 +325,10 @@ def _is_in(base: str, table: str, form: Form) -> bool:
     return raw is not None and raw.stored == form.raw.stored
 
 
-def _synthetic(marker: RawFile) -> dict | None:
+def _synthetic(marker: RawFile) -> dict:
+    """Return what the marker of generated data tells: whatever it holds, the data is generated."""
     try:
-        return json.loads(b"".join(marker.slices()))
+        facts = json.loads(b"".join(marker.slices()))
     except ValueError:
-        return {"synthetic": True}
+        facts = None
+    return {"synthetic": True} | (facts if isinstance(facts, dict) else {})

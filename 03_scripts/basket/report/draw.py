@@ -198,10 +198,8 @@ def _grid(axes, which: str) -> None:
     axes.tick_params(length=0)
 
 
-def _limits(figure: Figure, column: str) -> np.ndarray | None:
+def _limits(figure: Figure, column: str) -> np.ndarray:
     """Return how far the interval of each row reaches below and above its value."""
-    if not figure.intervals or column not in figure.intervals:
-        return None
     low, high = figure.intervals[column]
     values = figure.data[column].astype("float64")
     return np.nan_to_num(np.abs(np.vstack([values - figure.data[low], figure.data[high] - values])))
@@ -413,7 +411,7 @@ def _heat(axes, figure: Figure, colours: Palette) -> None:
     else:
         tints = sns.light_palette(colours.accent, as_cmap=True)
         sns.heatmap(table.fillna(0), cmap=tints, **look)  # a cell without orders has no row
-        _legend_of_tints(axes, figure, colours)
+        _legend_of_tints(axes, figure)
     for row, first, end in spans["outlined"]:
         corner = (list(table.columns).index(first), list(table.index).index(row))
         frame = {"fill": False, "edgecolor": colours.contrast, "linewidth": 2.2}
@@ -425,7 +423,7 @@ def _heat(axes, figure: Figure, colours: Palette) -> None:
         _mark(axis.get_ticklabels(), figure, colours)
 
 
-def _legend_of_tints(axes, figure: Figure, colours: Palette) -> None:
+def _legend_of_tints(axes, figure: Figure) -> None:
     bar = axes.inset_axes((1.015, 0, 0.02, 1))
     axes.figure.colorbar(axes.collections[0], cax=bar, format="{x:,.0f}", label=figure.y_title)
     bar.tick_params(length=0, labelsize=SMALL)

@@ -61,7 +61,7 @@ def sweep(folders: Folders) -> None:
     Only the run that holds the lock may call this.
     """
     for place in (folders.prepared, folders.analysis, folders.notebooks, folders.client):
-        for left in [*place.glob(".*.partial"), *place.glob("*.partial.ipynb")]:
+        for left in place.glob(".*.partial"):
             left.unlink()
         for old in place.glob(".*.old"):
             published = old.with_name(old.name[1 : -len(".old")])

@@ -120,9 +120,10 @@ def _generated_data(folders: Folders, settings: Settings, scale: float | None) -
     stamp = folder / "generator.sha256"
     code = up_to_date.hash_of(sorted((SCRIPTS / "basket" / "synthetic").glob("*.*")))
     if not (stamp.is_file() and stamp.read_text(encoding="utf-8") == code):
-        from basket.synthetic.generate import generate
+        from basket.synthetic.generate import customers_at, generate
 
         begun = time.perf_counter()
+        customers_at(scale)  # refuses a scale before what is there is removed
         shutil.rmtree(folders.generated, ignore_errors=True)
         generate(folder, scale=scale, seed=seed, threads=settings.limits.threads)
         stamp.write_text(code, encoding="utf-8", newline="\n")

@@ -1,6 +1,7 @@
 """`basket status`: which stages a report would run, and why. Nothing is run or written."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from basket.prepare import raw_files
@@ -12,7 +13,12 @@ from basket.run.manifest import Run
 
 
 def status(
-    data: Path | None, out: Path | None, rules: str, scale: float | None, settings_file: Path | None
+    data: Path | None,
+    out: Path | None,
+    rules: str,
+    scale: float | None,
+    settings_file: Path | None,
+    no_fabrication: bool = False,
 ) -> dict[str, str]:
     """Return why each stage would run, empty where it would not. Raises BasketError."""
     settings_file = (settings_file or ROOT / "settings.yml").resolve()
@@ -25,6 +31,7 @@ def status(
         if not has_data and not generated.is_dir():
             return dict.fromkeys(graph(), "its data has not been generated yet")
     found = raw_files.find(data.resolve(), settings.limits)
+    found = replace(found, invents=not no_fabrication)
     os.environ.setdefault("SOURCE_DATE_EPOCH", str(pipeline.git.epoch()))
     run = Run(Inputs(folders.out, settings_file, data.resolve()), settings, rules, found)
     reasons: dict[str, str] = {}

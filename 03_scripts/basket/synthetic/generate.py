@@ -6,6 +6,7 @@ scale, seed and effects give the same bytes, whatever the number of threads.
 """
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -72,12 +73,10 @@ def generate(
 
     `scale` 1 is 206,209 customers, 3.42 million orders and 32.4 million prior lines; the catalogue
     of products is whole at every scale. `effects` is "real", "none" or an `Effects`. Raises
-    DataError where the folder has such files that were not generated.
+    DataError where the folder has such files that were not generated, or no customer results.
     """
     effects = NAMED_EFFECTS[effects] if isinstance(effects, str) else effects
-    customers = round(CUSTOMERS_IN_BLOCK * scale)
-    if customers < 1:
-        raise ValueError(f"scale {scale} gives no customer; use at least {1 / CUSTOMERS_IN_BLOCK}")
+    customers = customers_at(scale)
     _require_own(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).write_text('{"synthetic": true}\n', encoding="utf-8", newline="\n")
@@ -93,6 +92,15 @@ def generate(
     facts = {"synthetic": True, "scale": scale, "seed": seed}
     facts |= {"effects": name or asdict(effects), "rows": rows}
     (folder / MARKER).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8", newline="\n")
+
+
+def customers_at(scale: float) -> int:
+    """Return the number of customers; raise DataError where a scale gives none, or no number."""
+    customers = round(CUSTOMERS_IN_BLOCK * scale) if math.isfinite(scale) else 0
+    if customers < 1:
+        least = 1 / CUSTOMERS_IN_BLOCK
+        raise DataError(f"scale {scale:g}: gives no customer; expected {least:.2g} at least")
+    return customers
 
 
 def _require_own(folder: Path) -> None:

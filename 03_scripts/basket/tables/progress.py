@@ -8,7 +8,7 @@ import json
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SECONDS = 0.2  # between two looks at the file
@@ -20,7 +20,8 @@ def note(building: Path, what: str, done: int, total: int) -> None:
     building.mkdir(parents=True, exist_ok=True)
     partial = building / ".progress.partial"
     partial.write_text(json.dumps([what, done, total]), encoding="utf-8", newline="\n")
-    partial.replace(building / "progress")
+    with suppress(PermissionError):  # Windows: the run is reading it; the next note comes soon
+        partial.replace(building / "progress")
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from basket.analysis.measures import HABITS, RATIOS, share_of
 from basket.analysis.questions import group_words as words
 from basket.analysis.questions.group_halves import OVERALL, group_ratios, held_equal, topic_of
 from basket.analysis.where import where
+from basket.analysis.words import listed
 from basket.project.settings import Settings
 
 OF_DOLLARS = {"mean_order_value", "mean_item_price"}
@@ -265,11 +266,11 @@ def _no_difference(
     noun, equal = words.NOUN[grouping], words.held_equal(held)
     of_value = _ceiling(seen, ratios[ratios["measure"] == "mean_order_value"], "value")
     of_any = _ceiling(seen, ratios, "any")
-    listed = words.listed([words.HABIT[name] for name in RATIOS if name in set(ratios["measure"])])
+    habits = listed(words.HABIT[name] for name in RATIOS if name in set(ratios["measure"]))
     headline = (
         f"No {noun}'s order value differs from the others' by more than {of_value:.0%}{equal}"
     )
-    most = f"In {listed} they differ by {of_any:.0%} at most"
+    most = f"In {habits} they differ by {of_any:.0%} at most"
     if grouping == comparisons.LOYALTY:
         so_what = f"{most}."
         return Finding(

@@ -65,12 +65,6 @@ def capitalised(said: str) -> str:
     return said[:1].upper() + said[1:]
 
 
-def listed(names: list[str]) -> str:
-    """Join names: a, b and c."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
-
-
 def who(grouping: str, group: str) -> str:
     """Name the customers of a group."""
     if grouping == "loyalty_flag":

@@ -17,6 +17,7 @@ from basket.analysis.questions import group_words as words
 from basket.analysis.questions.group_differences import whether_groups_differ
 from basket.analysis.questions.group_halves import held_equal
 from basket.analysis.where import where
+from basket.analysis.words import listed
 from basket.project.settings import Settings
 
 QUESTION = Question(
@@ -83,7 +84,7 @@ def by_family(seen: Evidence, settings: Settings) -> Finding:
         return found
     row = seen.row("redundancy", attribute="family_status")
     accuracy = row.accuracy
-    others = words.listed([words.attribute(name) for name in row.determined_by.split(", ")])
+    others = listed([words.attribute(name) for name in row.determined_by.split(", ")])
     headline = found.headline[0].lower() + found.headline[1:]
     action = found.action
     if found.kind != DIFFERENCE:

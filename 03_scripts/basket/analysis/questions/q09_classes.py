@@ -39,6 +39,7 @@ from basket.analysis.questions.group_halves import (
 )
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
+from basket.analysis.words import listed
 from basket.project.origin import PEOPLE
 from basket.project.settings import Settings
 
@@ -214,14 +215,14 @@ def by_income(seen: Evidence, settings: Settings) -> Finding:
     group, told = _told(seen, [*sure, *unsure])
     who = words.who("income_group", group)
     if sure:
-        headline = f"{words.capitalised(who)}' baskets hold " + words.listed(
+        headline = f"{words.capitalised(who)}' baskets hold " + listed(
             [
                 f"{told[topic].ratio:.1f} times {whose} of {told[topic].goods}"
                 for topic, whose in zip(sure, ("the others' share", "that"), strict=False)
             ]
         )
     else:
-        shares = words.listed([f"of {told[topic].goods}" for topic in unsure])
+        shares = listed([f"of {told[topic].goods}" for topic in unsure])
         headline = f"Income goes with the share {shares} in customers' baskets"
     return Finding(
         kind=DIFFERENCE,
@@ -260,7 +261,7 @@ def _told(seen: Evidence, topics: list[str]) -> tuple[str, dict[str, Told]]:
 
 def _measured(told: dict[str, Told], topics: list[str]) -> str:
     """Say how the ratios were found, with their intervals."""
-    intervals = words.listed(
+    intervals = listed(
         [
             f"{told[topic].low:.1f} to {told[topic].high:.1f} for {told[topic].goods}"
             for topic in topics

@@ -27,6 +27,7 @@ from basket.analysis.finding import (
     TooLittleData,
 )
 from basket.analysis.pairs import LIFTS, MINIMUM_SUPPORT, WITHIN, Half, chosen_and_described
+from basket.analysis.privacy import MOST_OF_ONE
 from basket.analysis.question import WHOM, Question
 from basket.analysis.statistics.ratios import ONE_CUSTOMER, against_others
 from basket.analysis.totals import Counts
@@ -41,7 +42,6 @@ QUESTION = Question(
     part=WHOM,
 )
 MOST_BUYER_PAIRS = 5  # of which the buyers are shown
-MOST_OF_ONE = 0.5  # of the orders with both may be one customer's, or the pair is not shown
 
 
 def bought_together(stage: Stage, counts: Counts) -> dict[str, pd.DataFrame]:

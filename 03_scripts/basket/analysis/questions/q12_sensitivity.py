@@ -6,12 +6,13 @@ fragile. Measured on 10,310 customers: 54 moves 1.5 s of CPU, half of it for jud
 comparisons 21 times.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from basket.analysis import figure, flags
+from basket.analysis.comparisons import VERDICTS
 from basket.analysis.conclusions import GOODS, QUIET, RANGES, Conclusions
 from basket.analysis.daypart_goods import DaypartGoods
 from basket.analysis.finding import (
@@ -27,13 +28,14 @@ from basket.analysis.question import WHOM, Question
 from basket.analysis.sensitivity import (
     COMPARISONS,
     PAIRS,
+    RANKED,
     UNIT_OF,
     moved,
     relabel_hours,
     thresholds,
 )
 from basket.analysis.totals import Counts
-from basket.analysis.words import number
+from basket.analysis.words import listed, number
 from basket.project.settings import Rules, Settings
 from basket.tables.stage import Stage
 
@@ -67,7 +69,6 @@ IN_UNITS: dict[str, Callable[[float], str]] = {  # of thresholds that are no pla
     "size": lambda value: f"{value:g}",
     "share": lambda value: f"{value:.2%} of orders",
 }
-BUSIEST = ("busiest_hours", "busiest_days")
 
 
 def thresholds_moved(
@@ -151,9 +152,6 @@ def sensitivity(
     return _as_table(rows)
 
 
-VERDICTS = ["no practical difference", "small", "medium", "large", "undecided"]
-
-
 def supports_moved(supports: pd.DataFrame) -> pd.DataFrame:
     """One row for each other minimum support of pairs, of pair_supports, whose first row is ours.
 
@@ -206,7 +204,7 @@ def changed_conclusions(base: Mapping, other: Mapping) -> list[str]:
 
 def threshold_in_words(setting: str, value: float) -> str:
     """Say a threshold in words: `loyal_above_orders` at 40 is “loyal above 40 orders”."""
-    if setting in BUSIEST:
+    if setting in RANKED:
         return f"{value:g} {setting.replace('_', ' ')}"
     *words, unit = setting.split("_")
     in_unit = IN_UNITS.get(unit, lambda value: f"{value:,g} {unit}")
@@ -291,13 +289,13 @@ def _headline(by_conclusion: dict[str, dict[str, str]]) -> str:
     if not by_conclusion:
         return "No conclusion changes when a threshold moves by a fifth, or by an hour"
     if len(by_conclusion) > MOST_NAMED:
-        said = f"our thresholds decide {_listed([_about(name) for name in by_conclusion])}"
+        said = f"our thresholds decide {_once(_about(name) for name in by_conclusion)}"
     else:
         changes: dict[str, list[str]] = {}
         for name, settings in by_conclusion.items():
-            changes.setdefault(_listed([_plain(each) for each in settings]), []).append(name)
+            changes.setdefault(_once(_plain(each) for each in settings), []).append(name)
         said = "; ".join(
-            f"moving {settings} changes {_listed([_about(name) for name in names])}"
+            f"moving {settings} changes {_once(_about(name) for name in names)}"
             for settings, names in changes.items()
         )
     return f"{said[0].upper()}{said[1:]}; no other conclusion changes"
@@ -307,7 +305,7 @@ def _as_they_are(by_conclusion: dict[str, dict[str, str]]) -> str:
     if not by_conclusion:
         return ""
     values = [words for settings in by_conclusion.values() for words in settings.values()]
-    return f"As they are: {_listed(values)}. "
+    return f"As they are: {_once(values)}. "
 
 
 def _about(conclusion: str) -> str:
@@ -323,12 +321,11 @@ def _plain(setting: str) -> str:
         if setting.startswith(name):
             return words
     words = setting.split("_")
-    return f"“{' '.join(words if setting in BUSIEST else words[:-1])}”"
+    return f"“{' '.join(words if setting in RANKED else words[:-1])}”"
 
 
-def _listed(names: list[str]) -> str:
-    *most, last = dict.fromkeys(names)
-    return f"{', '.join(most)} and {last}" if most else last
+def _once(names: Iterable[str]) -> str:
+    return listed(dict.fromkeys(names))
 
 
 def _fragile_label(seen: Evidence, settings: Settings) -> tuple[str, bool, set[str]]:

@@ -99,14 +99,14 @@ def hazard_by_day(tables: dict, settings: Settings) -> figure.Figure:
         x="day",
         y="hazard",
         name="return_hazard",
-        title=f"Returns peak {_listed(proven)} days after an order"
+        title=f"Returns peak {listed(proven)} days after an order"
         if proven
         else "No weekly peak of returns is proven",
         subtitle="Share of those not back yet who come back on that day, each customer once, "
         f"active customers, {figure.with_intervals(settings)}{left_out}",
         alt=f"A line by days since the order, from 0 to {WALL - 1}. "
         + (
-            f"It peaks at {_listed(proven)} days, above the two days beside each."
+            f"It peaks at {listed(proven)} days, above the two days beside each."
             if proven
             else "No day after whole weeks is proven to lie above the two days beside it."
         ),
@@ -130,14 +130,14 @@ def whole_weeks(seen: Evidence, settings: Settings) -> Finding:
     )
     return Finding(
         kind=DIFFERENCE if proven else UNDECIDED,
-        headline=f"More customers come back {_listed(proven)} days after an order than a day "
+        headline=f"More customers come back {listed(proven)} days after an order than a day "
         "before or later"
         if proven
         else "Whether customers come back in whole weeks is undecided with this data",
         so_what=f"Of the customers who are not back before day {first}, {hazard:.1%} come back on "
         f"it: {ratio:.2f} times the share of the days beside it (interval {low:.2f} to "
         f"{high:.2f}). "
-        + (f"A peak after {_listed(others)} days is not proven. " if proven and others else "")
+        + (f"A peak after {listed(others)} days is not proven. " if proven and others else "")
         + "Nearly the same customers are still out on neighbouring days, so a peak is what people "
         "do; that fewer come back in later weeks is also who is left.",
         action="Compare returns week by week, not day by day, and plan the days of a reminder's "
@@ -164,7 +164,3 @@ def _weeks(table: pd.DataFrame) -> tuple[list[int], list[int]]:
     """Split the days after whole weeks: those that are peaks, and the others."""
     peaks = set(table.loc[table["is_peak"] == "yes", "day"])
     return [day for day in WEEKS if day in peaks], [day for day in WEEKS if day not in peaks]
-
-
-def _listed(days: list[int]) -> str:
-    return listed([str(day) for day in days])

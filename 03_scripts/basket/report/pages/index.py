@@ -11,6 +11,7 @@ import pandas as pd
 from basket.analysis.finding import HYPOTHESIS, NOT_ANSWERED
 from basket.analysis.privacy import publishable
 from basket.analysis.questions import QUESTIONS
+from basket.analysis.words import listed
 from basket.project.dictionary import result_column
 from basket.project.files import SIDECAR, read_json
 from basket.project.folders import Folders
@@ -23,9 +24,9 @@ from basket.report.workbook.ranking import ranked, shown_levers, to_leave
 from basket.report.workbook.sheet_monday import caveat, first_actions, governing_thought
 from basket.report.workbook.sheet_summary import of_lever
 from basket.tables import completeness
+from basket.tables.audit import COUNTS
 from basket.tables.result_csv import read_csv
 
-COUNTS = ("rows_in", "rows_added", "rows_removed", "rows_quarantined", "rows_out")
 SECTIONS = ("questions", "limits", "stages", "figures", "tables")
 MOST_ACTIONS = MOST_FIGURES = 3
 MOST_COLUMNS = 5  # of a table, that its line names
@@ -124,8 +125,7 @@ def _listed(figures: list[dict]) -> str:
     numbers = sorted(figure["number"] for figure in figures)
     if len(numbers) < 2:
         return "".join(f"Figure {number} stands" for number in numbers)
-    *first, last = map(str, numbers)
-    return f"Figures {', '.join(first)} and {last} stand"
+    return f"Figures {listed(numbers)} stand"
 
 
 def _levers(folders: Folders, settings: Settings) -> pd.DataFrame:

@@ -287,11 +287,11 @@ class Page:
             self.set_height(self.row, size * LINE + 2)
             self.row += 1
 
-    def term(self, term: str, text: str, column: int = 2) -> None:
+    def term(self, term: str, text: str) -> None:
         """Write a term with its explanation beside it."""
         first = self.row
         self.write(first, 1, term, font=self.look.font(bold=True))
-        self.text(text, column=column)
+        self.text(text, column=2)
         self.keep(first, self.row - 1)
         self.space(1.5)
 

@@ -20,7 +20,6 @@ EFFECTS = {
     "epsilon_squared": "epsilon²",
     "cliffs_delta": "Cliff's delta",
     "ratio": "ratio",
-    "difference": "difference",
 }
 NOT_SHOWN = ["population", "group_a", "group_b", "statistic", "for_headline", "customers_to_decide"]
 NOT_SHOWN += ["covered", "effective_customers", "largest_share", "customers_behind"]

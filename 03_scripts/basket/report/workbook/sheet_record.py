@@ -171,25 +171,14 @@ def write_flow(book: Book, flow: pd.DataFrame, facts: dict) -> Page:
         )
     _write_boxes(page, ours, few)
     page.section("Reconciliation: in + added – removed – set aside = out, and out is the next in")
-    page.table(
-        "population_flow",
-        merged_steps(reconciled(ours)) if few else reconciled(ours),
-        headings=FLOW_HEADINGS,
-        overflow=("reason",),
-        dense=True,
-    )
+    steps = merged_steps(reconciled(ours)) if few else reconciled(ours)
+    _write_rows(page, "population_flow", steps)
     others = [name for name in flow["rules"].unique() if name not in (rules, "any")]
     for other in () if few else others:
         page.space(4)
         page.section(f"What {OTHER_RULES.get(other, other)} would have removed or added")
         theirs = reconciled(flow[flow["rules"] == other], whole=False)
-        page.table(
-            f"population_flow_{other}",
-            theirs,
-            headings=FLOW_HEADINGS,
-            overflow=("reason",),
-            dense=True,
-        )
+        _write_rows(page, f"population_flow_{other}", theirs)
     page.space(4)
     if not few:
         _write_published(page, ours, rules, facts)

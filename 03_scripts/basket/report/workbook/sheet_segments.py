@@ -21,7 +21,6 @@ LEVELS = {  # of the table `habits`: heading, format, short name, and the measur
     "reorder_rate": ("Reorder rate", "0.0%", "rate", "reorder_rate"),
 }
 ENDS = {"effect_low": ("low", "from"), "effect_high": ("high", "to")}
-OTHERS = ("others", "the others", "all customers")  # whom a group is compared with
 PARTS = ("gender", "n_dependants")  # of people: they stand among the tests on sheet 9
 MORE = "+0.0%;-0.0%;0.0%"
 
@@ -33,7 +32,7 @@ def write_segments(book: Book, findings: list[dict], published: dict[str, pd.Dat
     table = levels(published["habits"], tests, book.settings)
     page.text(
         "In the table, from and to: how far a group may lie below or above "
-        f"{_against(tests)}, with {book.settings.statistics.confidence:.0%} confidence; where both "
+        f"all the others, with {book.settings.statistics.confidence:.0%} confidence; where both "
         "have one sign, the difference is sure for this comparison alone. Days to the next order "
         "are the median; their interval is that of the mean, gaps of 30 days or more as 30.",
         colour="muted",
@@ -62,12 +61,6 @@ def write_segments(book: Book, findings: list[dict], published: dict[str, pd.Dat
     page.keep(first, place.first + 1)
     page.repeat(place.header)
     return page
-
-
-def _against(tests: pd.DataFrame | None) -> str:
-    """Say whom the intervals compare a group with."""
-    found = set() if tests is None else set(tests["group_b"].dropna().astype("str"))
-    return "all customers" if "all customers" in found else "all the others"
 
 
 def headings_and_formats() -> tuple[dict[str, str], dict[str, str]]:
@@ -128,11 +121,7 @@ def comparisons(tests: pd.DataFrame | None) -> dict[tuple[str, str, str], tuple[
     """
     if tests is None or tests.empty:
         return {}
-    rows = tests[
-        (tests["population"] == PUBLISHED_POPULATION)
-        & (tests["effect_name"] == "ratio")
-        & tests["group_b"].astype("str").isin(OTHERS)
-    ]
+    rows = tests[(tests["population"] == PUBLISHED_POPULATION) & (tests["effect_name"] == "ratio")]
     if "adjusted_for" in rows:
         rows = rows[rows["adjusted_for"].fillna("").astype("str") == ""]
     found = {}

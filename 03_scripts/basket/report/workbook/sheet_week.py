@@ -2,15 +2,14 @@
 
 import pandas as pd
 
-from basket.analysis.privacy import SUPPRESSED
+from basket.analysis.privacy import PUBLISHED_POPULATION, SUPPRESSED
+from basket.analysis.words import listed
 from basket.project.settings import Settings
 from basket.report.workbook.page import Page
+from basket.tables.sums import HOURS
 
-POPULATION = "active"
-EVERY_HOUR = 24
 USUAL = "as usual"
 SHADES = {-2: ("contrast", 0.32), -1: ("contrast", 0.14), 1: ("accent", 0.14), 2: ("accent", 0.32)}
-WORDS = {-2: "far fewer", -1: "fewer", 0: USUAL, 1: "more", 2: "far more"}
 NOTHING_SOLD, NOBODY = "nothing proven", "no segment proven"
 
 
@@ -50,18 +49,15 @@ def orders_against_usual(orders: pd.DataFrame, settings: Settings) -> pd.DataFra
 
     Active customers; a cell without orders is 0. None without any order.
     """
-    of = orders[orders["population"] == POPULATION]
+    of = orders[orders["population"] == PUBLISHED_POPULATION]
     if of.empty or not of["orders"].sum():
         return None
-    parts = {
-        hour: name
-        for name, (first, last) in settings.dayparts.items()
-        for hour in range(first, last + 1)
-    }
+    parts = pd.Series(list(settings.dayparts))[settings.daypart_of_hour()].to_numpy()
     hours = pd.Series(parts).value_counts()
-    cells = of.groupby([of["day"], of["hour"].map(parts)])["orders"].sum().unstack(fill_value=0)
+    part = parts[of["hour"].astype("int64")]
+    cells = of.groupby([of["day"], part])["orders"].sum().unstack(fill_value=0)
     cells = cells.reindex(index=range(7), columns=list(settings.dayparts), fill_value=0)
-    usual = of["orders"].sum() / (7 * EVERY_HOUR)
+    usual = of["orders"].sum() / (7 * HOURS)
     found = cells / hours[cells.columns].to_numpy() / usual
     return found.set_axis(settings.day_names, axis=0)
 
@@ -105,7 +101,7 @@ def _days(days: list[str], week: list) -> str:
     places = [week.index(day) for day in days]
     if len(days) > 2 and places == list(range(places[0], places[-1] + 1)):
         return f"{days[0]} to {days[-1]}"
-    return " and ".join([", ".join(days[:-1]), days[-1]]) if len(days) > 1 else days[0]
+    return listed(days)
 
 
 def what_sells(times: pd.DataFrame | None, settings: Settings) -> list[str]:

@@ -11,7 +11,7 @@ from basket.report.workbook.measure_text import clean_text
 
 NOT_KNOWN = "N/A"
 NOTHING = "–"
-FIGURE_HEADINGS = {"ratio": "Times the mean of all"}  # of columns that only figures have
+FIGURE_HEADINGS = {"ratio": "Times the others"}  # of columns that only figures have
 INTERVAL_ENDS = {"_low": "Interval, from", "_high": "Interval, to"}
 
 
