@@ -224,11 +224,19 @@ def test_cells_are_estimated_alike_on_threads_and_at_once(settings):
     assert len(estimates([counts[:, :0], counts[:, 0]], [counts[:, :0]], settings).ratio) == 0
 
 
-def test_the_order_of_the_customers_is_that_of_their_ids():
-    one = np.arange(3)
-    times = Times(np.array([5, 2, 9]), *[one.reshape(3, 1)] * 6)
-    assert times.by_id().orders.ravel().tolist() == [1, 0, 2]
-    assert Times.together([times, times]).users.tolist() == [5, 2, 9, 5, 2, 9]
+def test_customers_of_all_parts_stand_together_in_the_order_that_is_asked_for():
+    parts = [Times(users, *[users.reshape(-1, 1) * 10] * 6) for users in np.array([[5, 2], [9, 7]])]
+    found = Times.together(parts, np.array([3, 0, 1]))
+    assert found.users.tolist() == [7, 5, 2]
+    assert found.lines.ravel().tolist() == found.cents_by_hour.ravel().tolist() == [70, 50, 20]
+
+
+def test_times_are_those_of_active_customers_in_the_order_of_their_ids(built, generated):
+    counts = built(generated, "corrected").analysis["counts"]
+    active = counts.people.customers[counts.active].set_index("user_id").sort_index()
+    assert counts.times.users.tolist() == active.index.tolist()
+    np.testing.assert_array_equal(counts.times.orders.sum(axis=(1, 2)), active["orders"])
+    np.testing.assert_array_equal(counts.times.lines.sum(axis=(1, 2)), active["lines"])
 
 
 # ---- what generated data does not show ----------------------------------------------------------

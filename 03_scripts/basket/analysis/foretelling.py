@@ -24,6 +24,7 @@ from basket.tables.stage import Stage
 from basket.tables.sums import gap_counts, median_of_counts, per, sum_by
 
 SPLITS = 40
+BLOCK = 2**16  # customers whose splits are numbers at the same time
 FEWEST_ORDERS = 4  # two in each half: fewer have no gap to tell
 FEWEST_DAYS = 7  # observed, for what a customer spends a day
 MEASURES = ("lines_per_order", "order_value", "gap", "spend_a_day")
@@ -49,7 +50,6 @@ def segment_gain(stage: Stage, counts: Counts) -> pd.DataFrame:
     outcomes = measures(second)
     draw = np.random.default_rng(counts.settings.seed)
     judged = np.column_stack([draw.random(len(chosen)) >= 0.5 for _ in range(SPLITS)])
-    judged = judged.astype("float64")  # numbers, of which products of matrices are fast
     squares = errors(np.zeros(len(chosen), np.intp), outcomes, judged)  # about the mean of all
     seen = {name: errors(codes, outcomes, judged) for name, codes in labels.items()}
     return as_table(seen, squares, counts.settings)
@@ -144,7 +144,7 @@ def errors(
 ) -> dict[str, np.ndarray]:
     """Learn group means on some customers, judge them on the others: squared errors of each.
 
-    `judged` (customers x splits) is 1 where a split judges a customer; in the others, 0, it is
+    `judged` (customers x splits) says in which splits a customer is judged; in the others it is
     learnt from. A customer without a group (-1), or of one that nothing was learnt of, is told by
     the mean of all. Errors are added up over the splits; 0 where the outcome is not known.
 
@@ -154,19 +154,24 @@ def errors(
     known = np.column_stack([np.isfinite(each) for each in outcomes.values()])
     values = np.column_stack([_from_the_first(each) for each in outcomes.values()])
     groups = [np.flatnonzero(codes == group) for group in range(-1, int(codes.max(initial=-1)) + 1)]
-    judged_of = [judged[rows] for rows in groups]
-    learnt = []  # of each group: splits x (sums, then numbers, of each outcome)
-    for rows, those in zip(groups, judged_of, strict=True):
+    blocks = [
+        (group, rows[first : first + BLOCK])
+        for group, rows in enumerate(groups)
+        for first in range(0, len(rows), BLOCK)
+    ]
+    # Of each group: splits x (sums, then numbers, of each outcome).
+    learnt = np.zeros((len(groups), judged.shape[1], 2 * len(outcomes)))
+    for group, rows in blocks:
         both = np.column_stack([values[rows], known[rows]])
-        learnt.append(both.sum(axis=0) - those.T @ both)
-    middle = per(*np.split(sum(learnt), 2, axis=1))
+        learnt[group] += both.sum(axis=0) - judged[rows].T.astype("float64") @ both
+    middle = per(*np.split(learnt.sum(axis=0), 2, axis=1))
     usable = np.isfinite(middle)
     found = np.zeros(values.shape)
-    for group, rows in enumerate(groups):
+    for group, rows in blocks:
         means = per(*np.split(learnt[group], 2, axis=1))
         told = np.where(np.isnan(means) | (group == 0), middle, means)
         told = np.where(usable, told, 0.0)
-        sums = judged_of[group] @ np.column_stack([usable, told, told * told])
+        sums = judged[rows].astype("float64") @ np.column_stack([usable, told, told * told])
         times, once, twice = np.split(sums, 3, axis=1)
         y = values[rows]
         found[rows] = y * y * times - 2 * y * once + twice  # of (y - told)^2 over the splits

@@ -28,18 +28,19 @@ class Times:
     priced_lines_by_hour: np.ndarray
 
     @staticmethod
-    def together(parts: Sequence["Times"]) -> "Times":
-        """Put the customers of all parts one after the other."""
+    def together(parts: Sequence["Times"], rows: np.ndarray) -> "Times":
+        """Keep these customers of all parts, in this order; place 0 is the first of the first.
+
+        One array after the other, as together they are most of what stage 05 holds.
+        """
         names = [field.name for field in fields(Times)]
-        return Times(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        return Times(
+            *(np.concatenate([getattr(part, name) for part in parts])[rows] for name in names)
+        )
 
     def those(self, rows: np.ndarray) -> "Times":
         """Keep the customers of a mask, or of these places in this order."""
         return Times(*(getattr(self, field.name)[rows] for field in fields(self)))
-
-    def by_id(self) -> "Times":
-        """Order the customers by their ids, so that sums do not depend on the parts."""
-        return self.those(np.argsort(self.users))
 
     @property
     def cells(self) -> np.ndarray:

@@ -111,16 +111,17 @@ def count(stage: Stage) -> Counts:
         users=users,
         settings=settings,
     )
-    times = Times.together(sums.pop("times"))
+    parts = sums.pop("times")
     people = People(
         with_order_sums(customers, sums.pop("order_sums")),
         labels,
-        narrow(times.lines.sum(axis=1)),
-        customer_times(times, settings),
+        np.concatenate([narrow(part.lines.sum(axis=1)) for part in parts]),
+        np.concatenate([customer_times(part, settings) for part in parts]),
         goods.departments,
     )
     active = is_active(customers, settings)
-    times = times.those(active).by_id()
+    by_id = np.argsort(customers["user_id"].to_numpy())  # so sums do not depend on the parts
+    times = Times.together(parts, by_id[active[by_id]])
     labelled = labels.assign(**{POPULATION_FLAG: customers[POPULATION_FLAG]})
     sums |= {flag: by_label(customers, active, labelled[flag]) for flag in labelled}
     tallies = with_sales({name: populations(each) for name, each in sums.items()}, goods)

@@ -24,7 +24,7 @@ from basket.analysis.finding import (
     require_histories,
 )
 from basket.analysis.questions.q05_loyalty import QUESTION, Gaps  # noqa: F401
-from basket.analysis.times import estimates, reasons
+from basket.analysis.times import estimates, joined, reasons
 from basket.analysis.words import listed
 from basket.project.settings import Settings
 from basket.tables.sums import WALL, per
@@ -71,8 +71,16 @@ def return_hazard(found: Gaps, settings: Settings) -> pd.DataFrame:
 def _peaks(own: np.ndarray, out: np.ndarray, settings: Settings) -> pd.DataFrame:
     """Compare the hazard of each day that has two others below 30 beside it with theirs."""
     limits, days = settings.statistics, np.arange(1, WALL - 1)
-    own_beside, out_beside = (each[days - 1] + each[days + 1] for each in (own, out))
-    peak = estimates([own[days].T, out_beside.T], [out[days].T, own_beside.T], settings)
+    peak = joined(  # day by day: the sums of two days are arrays of all customers
+        [
+            estimates(
+                [own[day], out[day - 1] + out[day + 1]],
+                [out[day], own[day - 1] + own[day + 1]],
+                settings,
+            )
+            for day in days
+        ]
+    )
     reason = reasons(peak, settings)
     sure = (peak.p_value * len(WEEKS) < limits.significance) & (peak.ratio > 1) & (reason == "")
     return pd.DataFrame(
