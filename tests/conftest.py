@@ -187,14 +187,16 @@ class Run:
         with self.environment():
             return Stage(stage, self.rules)
 
-    def notebook(self, stage: str, until: str | None = None) -> dict:
+    def notebook(self, stage: str, until: str | None = None, drawn: bool = False) -> dict:
         """Run a stage; return the names that its notebook defines.
 
-        Each figure is a dot, and pictures are not painted: that takes longer than the stage.
+        Unless they are to be `drawn`, each figure is a dot, and pictures are not painted: that
+        takes longer than the stage.
         """
         with self.environment(), pytest.MonkeyPatch.context() as patch:
-            patch.setattr(draw, "draw", lambda *_, **__: DOT)
-            patch.setattr(pictures, "_show", lambda figure, alt: None)
+            if not drawn:
+                patch.setattr(draw, "draw", lambda *_, **__: DOT)
+                patch.setattr(pictures, "_show", lambda figure, alt: None)
             return run_notebook(stage, self.rules, until)
 
     @cached_property
@@ -227,13 +229,17 @@ def run_stages(data: Path, out: Path, rules: str, settings_file: Path = SETTINGS
 
 
 def whole_report(
-    data: Path, out: Path, settings_file: Path = SETTINGS_FILE, rules: str = "corrected"
+    data: Path,
+    out: Path,
+    settings_file: Path = SETTINGS_FILE,
+    rules: str = "corrected",
+    drawn: bool = False,
 ) -> Run:
-    """Run all six stages into `out`: no kernel, no page, and each figure is a dot."""
+    """Run all six stages into `out`: no kernel, no page, and each figure a dot if not `drawn`."""
     run = run_stages(data, out, rules, settings_file)
     found = raw_files.find(data, run.settings.limits)
     of_run = manifest.Run(Inputs(out, run.settings_file, data), run.settings, run.rules, found)
-    run.notebook("05_visualise")
+    run.notebook("05_visualise", drawn=drawn)
     write_json(run.folders.run_facts, manifest.run_facts(of_run))
     run.notebook("06_report")
     return run

@@ -123,7 +123,7 @@ def test_verify_names_each_number_that_differs_from_its_table(checkout):
             for name, number in finding["numbers"].items():
                 value = number["value"]
                 number["value"] = f"not {value}" if isinstance(value, str) else value + 0.001
-                path.write_text(json.dumps(findings), encoding="utf-8")
+                path.write_text(json.dumps([finding]), encoding="utf-8")
                 with pytest.raises(BasketError, match=re.escape(f"{finding['id']}: {name} is")):
                     verify_findings(folders)
                 number["value"] = value
@@ -137,6 +137,7 @@ def test_verify_names_each_number_that_differs_from_its_table(checkout):
         path.write_text(good, encoding="utf-8")
 
     for finding in json.loads(good):
+        path.write_text(json.dumps([finding]), encoding="utf-8")
         for number in finding["numbers"].values():
             table = checkout / "04_analysis" / "tables" / f"{number['table']}.csv"
             as_built = table.read_bytes()
@@ -144,6 +145,7 @@ def test_verify_names_each_number_that_differs_from_its_table(checkout):
             with pytest.raises(BasketError, match=f"^(findings.json|{table.name}): "):
                 verify_findings(folders)
             table.write_bytes(as_built)
+    path.write_text(good, encoding="utf-8")
     assert verify_findings(folders) == count
 
 

@@ -98,19 +98,19 @@ def test_builds_are_equal_under_other_conditions_and_in_any_number_of_parts(gene
     count, _ = reproduce.compare(first, second)
     assert count > 90
 
-    changes = {"limits.lines_per_part": lines_per_part(generated, 5)}
+    changes = {"limits.lines_per_part": lines_per_part(generated, 7)}
     few = write_settings(tmp_path / "few.yml", changes)
     parts = reproduce.build(tmp_path, reproduce.Conditions("parts", 2, {}), options, few)
-    assert len(list((parts / "02_data/prepared_data/merged").glob("*.parquet"))) == 5
+    assert len(list((parts / "02_data/prepared_data/merged").glob("*.parquet"))) == 7
     places = tuple(
         f"04_analysis/{name}" for name in ("tables/", "visualizations/", "findings.json")
     )
     places += ("05_sent_to_client/",)
-    one, five = (
+    one, seven = (
         {name: digest for name, digest in reproduce.hashes(out).items() if name.startswith(places)}
         for out in (first, parts)
     )
-    assert len(one) > 45 and one == five
+    assert len(one) > 45 and one == seven
 
 
 @pytest.mark.slow

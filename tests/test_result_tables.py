@@ -250,7 +250,6 @@ def test_department_times_add_up_to_the_oracles_departments(built, expected_of, 
     ("data", "rules", "parts"),
     [
         ("generated", "corrected", 3),
-        pytest.param("generated", "corrected", 7, marks=pytest.mark.slow),
         pytest.param("generated", "course", 3, marks=pytest.mark.slow),
         pytest.param("panel", "corrected", 3, marks=pytest.mark.slow),
     ],
