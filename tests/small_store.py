@@ -1,5 +1,6 @@
 """Small deliveries in the course's layout, made in code: a shop that lacks one thing or another."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -126,14 +127,24 @@ def _lines(chance, prior: pd.DataFrame, products: int, lines: int | tuple) -> pd
 
 def thinned(data: Path, folder: Path, share: float, seed: int = 1) -> Path:
     """Write a copy of a delivery with a share of its orders, drawn by lot, and their lines."""
+    draw = np.random.default_rng(seed)
+    return with_orders(data, folder, lambda orders: draw.random(len(orders)) < share)
+
+
+def with_orders(data: Path, folder: Path, chosen: Callable) -> Path:
+    """Write a copy of a delivery with the orders that `chosen` says of the table, and their lines.
+
+    All customers stay. `folder` may be `data` itself.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    tables = {path.name: pd.read_csv(path, dtype=str) for path in data.glob("*.csv")}
+    files = {path.name: path for path in data.glob("*.csv")}
+    tables = {
+        name: pd.read_csv(path, dtype=str, keep_default_na=False) for name, path in files.items()
+    }
     orders = tables["orders.csv"]
-    kept = orders[np.random.default_rng(seed).random(len(orders)) < share]
-    tables["orders.csv"] = kept
+    tables["orders.csv"] = kept = orders[chosen(orders)]
     for name, table in tables.items():
-        if name.startswith(("orders_products", "order_products")):
-            tables[name] = table[table["order_id"].isin(kept["order_id"])]
-    for name, table in tables.items():
-        table.to_csv(folder / name, index=False, lineterminator="\n")
+        of_lines = name.startswith(("orders_products", "order_products"))
+        written = table[table["order_id"].isin(kept["order_id"])] if of_lines else table
+        written.to_csv(folder / name, index=False, lineterminator="\n")
     return folder

@@ -115,8 +115,7 @@ def require_whole(out: Path, good: list[dict[str, str]]) -> None:
             assert file_hash(path) == part["sha256"]
             assert pq.read_table(path).num_rows == part["rows"]
     found = hashes(out)
-    unfinished = (".partial.ipynb", ".FAILED.ipynb")
-    found = {name: digest for name, digest in found.items() if not name.endswith(unfinished)}
+    found = {name: digest for name, digest in found.items() if not name.endswith(".FAILED.ipynb")}
     found.pop("04_analysis/manifest.json", None)  # holds what the last finished run made
     for name, digest in found.items():
         assert digest in {hashed.get(name) for hashed in good}, name
@@ -179,7 +178,7 @@ def test_what_a_killed_run_left_is_swept_up_and_put_back(tmp_path, monkeypatch):
         folders.prepared / "orders" / "part-000.parquet": "the last good one",
         folders.prepared / ".building" / "03_merge" / "merged" / "part-000.parquet": "half",
         folders.prepared / ".03_merge.done.json.partial": "half",
-        folders.notebooks / "03_merge.partial.ipynb": "half",
+        folders.notebooks / ".03_merge.ipynb.partial": "half",
         folders.client / ".instacart_final_report.xlsx.partial": "half",
     }
     for path, content in files.items():

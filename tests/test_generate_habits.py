@@ -184,7 +184,7 @@ def p_values(counts: np.ndarray, segments: np.ndarray, settings) -> np.ndarray:
     found, limits = [], settings.statistics
     for of_department in counts.T:
         one = ratios.against_others(of_department, counts.sum(axis=1), segments, 9)
-        usable = one.reason(limits.fewest_effective_customers, limits.largest_share_of_one) == ""
+        usable = one.reason(limits) == ""
         found.append(np.where(usable, one.p_value, np.nan))
     return np.array(found)
 

@@ -25,6 +25,7 @@ from basket.analysis.questions import q02_spending, q07_region, q11_pairs
 from basket.synthetic.generate import Effects, fabricate_customers, generate
 from basket.synthetic.shopping import real
 from conftest import COMPARED, Run, run_stages
+from small_store import with_orders
 
 pytestmark = pytest.mark.slow
 
@@ -539,15 +540,12 @@ def test_the_real_panel_shows_what_is_true_of_it(real_run):
 
 def test_a_thinned_panel_says_that_histories_are_incomplete(panel, tmp_path):
     """12 % of the orders of the real panel: no answer that needs histories, and none is high."""
-    data = tmp_path / "thinned"
-    copytree(panel, data)
-    orders = pd.read_csv(data / "orders.csv", dtype=str, keep_default_na=False)
     rng = np.random.default_rng(1)
-    kept = orders[(orders["eval_set"] != "prior") | (rng.random(len(orders)) < 0.12)]
-    kept.to_csv(data / "orders.csv", index=False)
-    lines = pd.read_csv(data / "orders_products_prior.csv", dtype=str, keep_default_na=False)
-    lines = lines[lines["order_id"].isin(kept["order_id"])]
-    lines.to_csv(data / "orders_products_prior.csv", index=False)
+    data = with_orders(
+        panel,
+        tmp_path / "thinned",
+        lambda orders: (orders["eval_set"] != "prior") | (rng.random(len(orders)) < 0.12),
+    )
     _, found = analysed(run_stages(data, tmp_path / "out", "corrected"))
     assert len(found) >= 12
     for finding in found:

@@ -1,5 +1,7 @@
 """The one engine for ratios: against plain sums, scipy, and truth in simulations."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -102,6 +104,9 @@ def test_a_lift_is_a_product_of_ratios():
     assert np.log(found.ratio[0]) - moved == pytest.approx(z, rel=0.05)
 
 
+LIMITS = SimpleNamespace(fewest_effective_customers=10, largest_share_of_one=0.25)
+
+
 @pytest.mark.parametrize(
     ("y", "reason"),
     [
@@ -112,14 +117,14 @@ def test_a_lift_is_a_product_of_ratios():
 )
 def test_where_nothing_may_be_concluded_the_reason_is_said(y, reason):
     found = ratios.against_others(np.array(y), np.ones(8), np.repeat([0, 1], 4), 2)
-    assert found.reason(10, 0.25)[0] == reason
+    assert found.reason(LIMITS)[0] == reason
 
 
 def test_few_effective_customers_are_too_few():
     y = np.concatenate([np.arange(10, 18), np.arange(10, 300)])
     found = ratios.against_others(y, np.ones(len(y)), (np.arange(len(y)) < 8).astype(int), 2)
     assert found.effective_customers[1] < 10
-    assert found.reason(10, 0.25)[1] == ratios.TOO_FEW
+    assert found.reason(LIMITS)[1] == ratios.TOO_FEW
 
 
 @pytest.mark.slow

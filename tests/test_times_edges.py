@@ -17,6 +17,7 @@ from basket.checks.verify import unexplained
 from basket.synthetic.generate import generate
 from basket.tables.result_csv import to_csv
 from conftest import COUNTED, run_stages
+from small_store import with_orders
 
 FINDINGS = {
     "busiest": q01.busiest,
@@ -48,13 +49,12 @@ def changed(folder, file: str, **columns) -> None:
 
 def customers_kept(folder, chosen) -> None:
     """Keep the orders of the customers that `chosen` picks from their numbers of prior orders."""
-    orders = pd.read_csv(folder / "orders.csv", dtype=str, keep_default_na=False)
-    counts = orders[orders["eval_set"] == "prior"].groupby("user_id").size()
-    orders = orders[orders["user_id"].isin(chosen(counts).index)]
-    orders.to_csv(folder / "orders.csv", index=False)
-    lines = pd.read_csv(folder / "orders_products_prior.csv", dtype=str, keep_default_na=False)
-    lines = lines[lines["order_id"].isin(orders["order_id"])]
-    lines.to_csv(folder / "orders_products_prior.csv", index=False)
+
+    def theirs(orders: pd.DataFrame) -> pd.Series:
+        counts = orders[orders["eval_set"] == "prior"].groupby("user_id").size()
+        return orders["user_id"].isin(chosen(counts).index)
+
+    with_orders(folder, folder, theirs)
 
 
 EDGES = {

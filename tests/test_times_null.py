@@ -11,7 +11,7 @@ import pytest
 
 from basket.analysis import chosen_times
 from basket.analysis.statistics.ratios import Ratios
-from basket.analysis.times import Times, lifts, reasons
+from basket.analysis.times import Times, lifts
 from conftest import run_stages
 
 pytestmark = pytest.mark.slow
@@ -87,7 +87,7 @@ def test_no_department_is_claimed_to_have_a_time_where_none_has(orders_of, size)
         one = swapped(orders, size, draw, counts)
         false += claimed(one, by_halves(one))
         found: Ratios = lifts(one.times, one.settings)
-        p_values += found.p_value[reasons(found, one.settings) == ""].tolist()
+        p_values += found.p_value[found.reason(one.settings.statistics) == ""].tolist()
     below = np.mean(np.array(p_values) < 0.05)
     print(f"\n{size} customers: {false} of {RUNS[size]} false; p < .05 in {below:.3f}")
     assert false <= 0.01 * RUNS[size]
@@ -100,7 +100,7 @@ def test_the_guard_can_fail_without_the_correction_and_the_other_half(orders_of,
     monkeypatch.setattr(
         chosen_times,
         "proven",
-        lambda found, settings: (reasons(found, settings) == "") & (found.p_value < 0.05),
+        lambda found, settings: (found.reason(settings.statistics) == "") & (found.p_value < 0.05),
     )
     draw = np.random.default_rng(1)
     each = [swapped(orders, 960, draw, counts) for _ in range(40)]

@@ -5,7 +5,7 @@ import pandas as pd
 
 from basket.analysis.halves import chosen_row, in_first_half
 from basket.analysis.statistics.ratios import Ratios
-from basket.analysis.times import Times, against_other_times, lifts, reasons, within_customers
+from basket.analysis.times import Times, against_other_times, lifts, within_customers
 from basket.analysis.totals import Counts
 from basket.analysis.words import span
 from basket.project.settings import Settings
@@ -47,7 +47,7 @@ def proven(found: Ratios, settings: Settings) -> np.ndarray:
     size = np.fmax(found.ratio, 1 / np.where(found.ratio > 0, found.ratio, np.nan))
     strict = limits.significance / max(1, len(found.ratio))
     enough = size >= limits.effects.ratio[0]
-    return (reasons(found, settings) == "") & (found.p_value < strict) & enough
+    return (found.reason(settings.statistics) == "") & (found.p_value < strict) & enough
 
 
 def _surely(found: Ratios) -> np.ndarray:

@@ -217,7 +217,7 @@ def ratio_tests(
                 continue
             above, below = sums_of(measure, adjusted_for)
             ratios = sides.compare(sums[above], sums[below], limits.confidence)
-            reason = ratios.reason(limits.fewest_effective_customers, limits.largest_share_of_one)
+            reason = ratios.reason(limits)
             defined = _defined(grouping, measure, adjusted_for)
             question, no_ratio = (
                 settings.flags[grouping].question,

@@ -221,7 +221,7 @@ def _of_groups(measure: str, found: Ratios, codes: np.ndarray, limits) -> pd.Dat
             "effect_high": found.high,
             "p_value": found.p_value,
             "n": np.bincount(codes[codes >= 0], minlength=groups),
-            "reason": found.reason(limits.fewest_effective_customers, limits.largest_share_of_one),
+            "reason": found.reason(limits),
         }
     )
 

@@ -218,7 +218,7 @@ def _gain(misses, r2, half: np.ndarray, settings: Settings) -> tuple[tuple, bool
     )
     missed = 1 - r2["course"][1]
     low, high = (float(missed * (1 - limit[0])) for limit in (found.high, found.low))
-    reason = found.reason(limits.fewest_effective_customers, limits.largest_share_of_one)[0]
+    reason = found.reason(limits)[0]
     return (r2["proposed"][1] - r2["course"][1], low, high), reason == "" and low > 0
 
 

@@ -72,7 +72,7 @@ class DaypartGoods:
                 [every[:, here].sum(axis=1), goods.sum(axis=1)],
                 limits.confidence,
             )
-            reason = lift.reason(limits.fewest_effective_customers, limits.largest_share_of_one)
+            reason = lift.reason(limits)
             proven = not reason[0] and lift.p_value[0] < limits.significance
             found.append(bool(proven and lift.ratio[0] > 1))
         return tuple(found)

@@ -16,7 +16,6 @@ from scipy.cluster.vq import kmeans2
 from basket.analysis import flags
 from basket.analysis.groups import add_missing_label, is_active
 from basket.analysis.statistics import ratios
-from basket.analysis.times import reasons
 from basket.analysis.totals import Counts
 from basket.project.settings import Settings
 from basket.tables.ids import IdIndex
@@ -207,7 +206,7 @@ def as_table(
                     "r_squared_low": 1 - float(found.high[0]),
                     "r_squared_high": 1 - float(found.low[0]),
                     "effective_customers": float(found.effective_customers[0]),
-                    "reason": str(reasons(found, settings)[0]),
+                    "reason": str(found.reason(settings.statistics)[0]),
                 }
             )
     return pd.DataFrame(rows)

@@ -32,9 +32,7 @@ def chosen_row(
     """
     limits = settings.statistics
     effect, in_first = float(second.ratio[cell]), float(first.ratio[cell])
-    reason = str(
-        second.reason(limits.fewest_effective_customers, limits.largest_share_of_one)[cell]
-    )
+    reason = str(second.reason(limits)[cell])
     same_side = (effect > 1) == (in_first > 1)
     proven = not reason and second.p_value[cell] < limits.significance and same_side
     return {

@@ -118,12 +118,6 @@ def joined(found: Sequence[Ratios]) -> Ratios:
     return Ratios(*(np.concatenate([getattr(each, name) for each in found]) for name in names))
 
 
-def reasons(found: Ratios, settings: Settings) -> np.ndarray:
-    """Say of each cell why nothing may be concluded from it; empty where something may."""
-    limits = settings.statistics
-    return found.reason(limits.fewest_effective_customers, limits.largest_share_of_one)
-
-
 def columns(found: Ratios, name: str, settings: Settings, times: float = 1.0) -> dict:
     """Give a table its columns: the ratio under `name`, its limits, and what they rest on."""
     return {
@@ -133,18 +127,18 @@ def columns(found: Ratios, name: str, settings: Settings, times: float = 1.0) ->
         "effective_customers": found.effective_customers,
         "largest_share": found.largest_share,
         "customers_behind": found.customers,
-        "reason": reasons(found, settings),
+        "reason": found.reason(settings.statistics),
     }
 
 
 def apart(found: Ratios, settings: Settings) -> np.ndarray:
     """Say of each ratio whether its interval excludes 1, and something may be concluded."""
-    return (reasons(found, settings) == "") & ((found.low > 1) | (found.high < 1))
+    return (found.reason(settings.statistics) == "") & ((found.low > 1) | (found.high < 1))
 
 
 def level(found: Ratios, settings: Settings) -> np.ndarray:
     """Say of each ratio whether its interval holds 1, and something may be concluded."""
-    return (reasons(found, settings) == "") & (found.low <= 1) & (found.high >= 1)
+    return (found.reason(settings.statistics) == "") & (found.low <= 1) & (found.high >= 1)
 
 
 def against_next(here: np.ndarray, names: Sequence[str], settings: Settings) -> dict:

@@ -19,7 +19,6 @@ from basket.tables.stage import Stage
 IN_WORDS = {  # what an action rests on
     finding.DESIGN: "a way to plan, not an effect",
     finding.HYPOTHESIS: "to be tried with a control group",
-    finding.NO_ACTION: "none",
 }
 NOT_SHOWN = ["question", "population", "group_b", "unit", "statistic", "for_headline"]
 NOT_SHOWN += ["covered", "largest_share", "customers_behind"]
@@ -69,13 +68,16 @@ class Paper:
             function, self.results, self.stage.settings, self._of_data, question
         )
         self.found.append(finding.record(len(self.found) + 1, question, said, seen))
+        action, basis = said.action, ""
+        if said.action_basis != finding.NO_ACTION:
+            action = f"*Do this:* {said.action} ({said.owner})"
+            basis = f"; the action is {IN_WORDS[said.action_basis]}"
         rests_on = f"; it rests on: {', '.join(said.rests_on)}" if said.rests_on else ""
         display(
             Markdown(
                 f"> **{said.headline}.** {said.so_what}\n>\n"
-                f"> *Do this:* {said.action} ({said.owner})\n>\n"
-                f"> *{said.kind.capitalize()}, confidence {said.confidence}; the action is "
-                f"{IN_WORDS[said.action_basis]}{rests_on}*"
+                f"> {action}\n>\n"
+                f"> *{said.kind.capitalize()}, confidence {said.confidence}{basis}{rests_on}*"
             )
         )
 

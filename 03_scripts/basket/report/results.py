@@ -98,9 +98,10 @@ def _answers(material: Material, question: str, place: str) -> list[str]:
     for finding in material.findings:
         if finding["question"] != question:
             continue
-        said = [f"Fact: {CONFIDENCE[finding['confidence']]}"]
+        said, whose = [f"Fact: {CONFIDENCE[finding['confidence']]}"], ""
         if finding["action_basis"] != NO_ACTION:
             said.append(f"action: {BASIS[finding['action_basis']].lower()}")
+            whose = f"*{finding['owner']}, do this:* "
         if finding["rests_on"]:
             said.append(f"rests on: {', '.join(finding['rests_on'])}")
         tables = ", ".join(f"[{name}]({place}/tables/{name}.csv)" for name in finding["evidence"])
@@ -109,7 +110,7 @@ def _answers(material: Material, question: str, place: str) -> list[str]:
         lines += [
             f"**{_plain(finding['headline'].rstrip('.'))}.** {_plain(finding['so_what'])}",
             "",
-            f"*{finding['owner']}, do this:* {_plain(finding['action'])} {_plain(prize)}".rstrip(),
+            f"{whose}{_plain(finding['action'])} {_plain(prize)}".rstrip(),
             "",
             f"{'; '.join(said)}.{evidence}",
             "",

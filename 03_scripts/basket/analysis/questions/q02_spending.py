@@ -30,7 +30,6 @@ from basket.analysis.times import (
     estimates,
     level,
     lifts,
-    reasons,
     within_customers,
 )
 from basket.analysis.totals import Counts
@@ -89,7 +88,7 @@ def spend_by_time(counts: Counts) -> pd.DataFrame:
                     "within_low": within.low,
                     "within_high": within.high,
                     "within_effective_customers": within.effective_customers,
-                    "within_reason": reasons(within, settings),
+                    "within_reason": within.reason(settings.statistics),
                     "mean_item_price": per(totals / 100, priced.sum(axis=0)),
                     "item_price_ratio": item.ratio,
                     "item_price_ratio_low": item.low,
@@ -109,7 +108,7 @@ def _ties_with_top(cents: np.ndarray, settings: Settings) -> np.ndarray:
     """
     totals = cents.sum(axis=0)
     top = int(totals.argmax())
-    if reasons(estimates([cents[:, top]], [cents.sum(axis=1)], settings), settings)[0]:
+    if estimates([cents[:, top]], [cents.sum(axis=1)], settings).reason(settings.statistics)[0]:
         return totals > 0
     ties = level(estimates([cents], [cents[:, top]], settings), settings)
     ties[top] = True

@@ -18,7 +18,7 @@ from basket.analysis.finding import (
 )
 from basket.analysis.privacy import published_rows
 from basket.analysis.question import WHEN, Question
-from basket.analysis.times import apart, estimates, reasons
+from basket.analysis.times import apart, estimates
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
 from basket.project.settings import Settings
@@ -96,7 +96,7 @@ def _against_next(departments: pd.Series, counts: Counts) -> dict:
         "stands_out": np.where(apart(found, settings), "yes", "no"),
         "effective_customers": found.effective_customers,
         "largest_share": found.largest_share,
-        "reason": np.where(known, reasons(found, settings), ""),
+        "reason": np.where(known, found.reason(settings.statistics), ""),
     }
 
 

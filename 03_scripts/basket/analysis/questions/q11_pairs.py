@@ -136,10 +136,7 @@ def _estimates(people: Half, pair: int, pairs: int, settings: Settings) -> dict:
         low, high = float(each.low[0]), float(each.high[0])
         row |= {name: float(each.ratio[0]), f"{name}_low": low, f"{name}_high": high}
     proof = [found[name] for name in LIFTS[1:]]
-    reasons = [
-        str(each.reason(limits.fewest_effective_customers, limits.largest_share_of_one)[0])
-        for each in proof
-    ]
+    reasons = [str(each.reason(limits)[0]) for each in proof]
     largest = float(proof[0].largest_share[0])
     if largest > limits.largest_share_of_one:  # also where that leaves no interval
         reasons = [ONE_CUSTOMER]
@@ -191,9 +188,7 @@ def pair_buyers(
                     "p_value": found.p_value,
                     "effective_customers": found.effective_customers,
                     "largest_share": found.largest_share,
-                    "reason": found.reason(
-                        limits.fewest_effective_customers, limits.largest_share_of_one
-                    ),
+                    "reason": found.reason(limits),
                 }
             )
             tables.append(table[table["customers"] > 0])

@@ -29,7 +29,6 @@ from basket.analysis.finding import (
 from basket.analysis.groups import is_active
 from basket.analysis.question import WHOM, Question
 from basket.analysis.statistics import ratios
-from basket.analysis.times import reasons
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
 from basket.project.settings import Settings
@@ -262,7 +261,7 @@ def as_table(
                 }
                 if measure == "precision":  # by which the lists are judged
                     row["effective_customers"] = float(found.effective_customers[0])
-                    row["reason"] = str(reasons(found, settings)[0])
+                    row["reason"] = str(found.reason(settings.statistics)[0])
             rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS).astype({"order_number": "Int64"})
 

@@ -24,7 +24,7 @@ from basket.analysis.finding import (
     require_histories,
 )
 from basket.analysis.questions.q05_loyalty import QUESTION, Gaps  # noqa: F401
-from basket.analysis.times import estimates, joined, reasons
+from basket.analysis.times import estimates, joined
 from basket.analysis.words import listed
 from basket.project.settings import Settings
 from basket.tables.sums import WALL, per
@@ -81,7 +81,7 @@ def _peaks(own: np.ndarray, out: np.ndarray, settings: Settings) -> pd.DataFrame
             for day in days
         ]
     )
-    reason = reasons(peak, settings)
+    reason = peak.reason(settings.statistics)
     sure = (peak.p_value * len(WEEKS) < limits.significance) & (peak.ratio > 1) & (reason == "")
     return pd.DataFrame(
         {

@@ -25,6 +25,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from basket.project.settings import Statistics
+
 NOTHING_TO_COMPARE = "nothing to compare"
 ONE_CUSTOMER = "one customer holds too much of it"
 TOO_FEW = "too few effective customers"
@@ -48,16 +50,13 @@ class Ratios:
     largest_share: np.ndarray
     customers: np.ndarray
 
-    def reason(self, fewest: float, largest_share: float) -> np.ndarray:
-        """Say why nothing may be concluded from a cell; empty where something may.
-
-        `fewest` effective customers are enough, and one may hold up to `largest_share`.
-        """
+    def reason(self, limits: Statistics) -> np.ndarray:
+        """Say of each cell why nothing may be concluded from it; empty where something may."""
         return np.select(
             [
                 ~np.isfinite(self.low),
-                self.largest_share > largest_share,
-                ~(self.effective_customers >= fewest),
+                self.largest_share > limits.largest_share_of_one,
+                ~(self.effective_customers >= limits.fewest_effective_customers),
             ],
             [NOTHING_TO_COMPARE, ONE_CUSTOMER, TOO_FEW],
             "",
@@ -92,8 +91,11 @@ def product(
     def of_cell(cell: int) -> tuple[float, ...]:
         return _sums_of_cell(*(_of_cell(side, cell) for side in (above, below)))
 
-    with ThreadPoolExecutor(threads) as pool:
-        sums = list(pool.map(of_cell, range(cells)))
+    if min(threads, cells) > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            sums = list(pool.map(of_cell, range(cells)))
+    else:
+        sums = list(map(of_cell, range(cells)))
     *estimated, customers = np.array(sums, "float64").reshape(cells, 6).T
     return _estimates(*estimated, customers.astype(np.int64), confidence)
 
