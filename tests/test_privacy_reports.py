@@ -261,7 +261,7 @@ def test_what_groups_buy_of_a_department_rests_on_enough_buyers(report, publishe
     cells = lifts[names].fillna("").assign(buyers=counts, hidden=hidden)
     for name, rows in cells[cells["hidden"]].groupby(names):
         rest = rows.loc[rows["buyers"] > 0, "buyers"]
-        everyone = cells[(cells[names] == name).all(axis=1)]["buyers"]
+        everyone = cells[(cells[names] == list(name)).all(axis=1)]["buyers"]
         assert rest.empty or (len(rest) > 1 and rest.sum() >= least) or len(rows) == len(everyone)
 
 

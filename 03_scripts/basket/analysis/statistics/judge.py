@@ -131,7 +131,7 @@ def _size_intervals(
     """Turn the intervals of effects into those of their sizes: |effect|, or max(r, 1 / r)."""
     is_ratio = effect_names == "ratio"
     usual = is_ratio.astype(float)  # no difference: 1 of a ratio, else 0
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         small, large = (
             np.where(is_ratio, np.where(limit > 0, 1 / limit, np.inf), abs(limit))
             for limit in (high, low)
