@@ -261,7 +261,7 @@ BOTH = (
     "Prices and customers' ages, incomes, families and states are invented in this data: this "
     "shows the method."
 )
-AGREE = "Agree on that label's threshold before anybody uses it."
+AGREE = "Agree on the most fragile label's threshold before anybody uses it."
 USUAL = {
     "kind": "description",
     "action_basis": "design",

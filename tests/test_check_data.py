@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from basket.checks.data import check
 from basket.command import main
+from basket.project import folders
 from basket.project.settings import load_settings
 from conftest import SETTINGS_FILE, clean_stage, imported, merge_stage, write_settings
 from test_bad_input import CASES, LOOSE, Stops, title, write_files
@@ -166,3 +167,13 @@ def test_home_is_expanded(tmp_path, monkeypatch):
 
 def test_the_generated_data_is_sound(generated):
     assert check(generated, SETTINGS).faults == []
+
+
+def test_without_any_data_the_check_says_what_a_report_would_be_built_from(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "ORIGINAL_DATA", tmp_path)
+    (tmp_path / "README.md").write_text("x")
+    done = command()
+    assert done.exit_code == 0 and "a report is built from a generated data set" in done.output
+    (tmp_path / "orders.csv").write_text("order_id\n")
+    done = command()
+    assert done.exit_code == 1 and "generated" not in done.output

@@ -56,12 +56,14 @@ def forget() -> None:
     git.is_dirty.cache_clear()
 
 
-def delivered(repository: Path, **facts) -> Folders:
+def delivered(
+    repository: Path, content: bytes = b"the report", synthetic: str = "no", **facts
+) -> Folders:
     """Make the files of a report that verifies; return their folders."""
     folders = Folders(repository)
-    folders.report.write_bytes(b"the report")
+    folders.report.write_bytes(content)
     made = {"commit": git.commit(), "dirty": False, "settings_sha256": HASH} | facts
-    data = {"synthetic": "no", "sha256": "ab", "description": "real"}
+    data = {"synthetic": synthetic, "sha256": "ab", "description": "real"}
     write_json(folders.run_facts, made | {"data": data})
     write_json(folders.findings, [])
     names = (folders.report, folders.run_facts, folders.findings)
@@ -250,6 +252,28 @@ def test_send_compares_with_all_that_was_sent(repository, monkeypatch):
     with pytest.raises(BasketError, match="2017-01-01 was sent before, and a count differs"):
         sending.send(folders, "the client", allow_synthetic=False)
     sending.send(folders, "the client", allow_synthetic=False, accept_difference=True)
+
+
+def test_a_report_of_generated_data_tells_of_nobody_and_two_of_a_day_have_names(
+    repository, monkeypatch
+):
+    """Generated, then real, the same day; the real one again, then with a customer less."""
+
+    def send(content: bytes, synthetic: str = "no") -> Path:
+        forget()
+        return sending.send(delivered(repository, content, synthetic), "the client", True)
+
+    names = [send(b"generated", "data"), send(b"real"), send(b"real")]
+    day = names[0].name[:10]
+    report = "instacart_final_report.xlsx"
+    assert [path.name for path in names] == [f"{day}_{report}", *[f"{day}_2_{report}"] * 2]
+    assert json.loads(differences.said_file(names[0]).read_text()) == {}
+    assert json.loads(differences.said_file(names[1]).read_text()) == COUNTS
+    fewer = {place: count - 1 for place, count in COUNTS.items() if count}
+    monkeypatch.setattr(differences, "published_counts", lambda *_: fewer)
+    with pytest.raises(BasketError, match=f"{day}_2_{report} was sent before, and a count differs"):
+        send(b"one less")
+    assert send(b"generated again", "data").name == f"{day}_3_{report}"
 
 
 def test_a_report_of_another_folder_is_compared_with_what_was_sent_too(

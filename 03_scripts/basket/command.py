@@ -38,6 +38,7 @@ SCALE = click.option(
     help="Size of the generated data; 1 = 206,209 customers and about 32 million order lines.",
 )
 SETTINGS = click.option("--settings", "settings_file", type=FOLDER, help="Another settings file.")
+GENERATED = "02_data/original_data holds no data: a report is built from a generated data set"
 NO_FABRICATION = click.option(
     "--no-fabrication", is_flag=True, help="Invent nothing that was not received."
 )
@@ -120,13 +121,18 @@ def check(data, settings_file, as_json) -> None:
     """
     import json
 
+    from basket.checks.data import Checked
     from basket.checks.data import check as look_at
+    from basket.prepare.raw_files import has_data
     from basket.project.folders import ORIGINAL_DATA
     from basket.project.settings import load_settings
 
     settings = _run(load_settings, settings_file or ROOT / "settings.yml")
-    checked = _run(look_at, (data or ORIGINAL_DATA).resolve(), settings)
-    text = "\n".join(checked.lines())
+    if data is None and not _run(has_data, ORIGINAL_DATA):
+        checked = Checked(str(ORIGINAL_DATA), notes=[GENERATED])
+    else:
+        checked = _run(look_at, (data or ORIGINAL_DATA).resolve(), settings)
+    text = "\n".join(checked.lines()).lstrip()
     _say(json.dumps(checked.as_json(), indent=1) if as_json else text)
     sys.exit(0 if checked.is_sound else 1)
 

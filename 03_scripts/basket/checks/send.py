@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 from basket.checks import differences
@@ -53,24 +55,32 @@ def send(
             f"{made['data']['description']}: not sent; add --allow-synthetic if the "
             "recipient knows (make send ALLOW_SYNTHETIC=1)"
         )
-    counts, client = differences.published_counts(folders, settings), Folders(git.ROOT).client
+    is_generated = made["data"]["synthetic"] == origin.GENERATED  # and tells of nobody
+    counts = {} if is_generated else differences.published_counts(folders, settings)
+    client = Folders(git.ROOT).client
     if not accept_difference:
         smallest = settings.privacy.smallest_group
         differences.refuse_revealing(counts, differences.sent_before(client), smallest)
     now = datetime.now(UTC)
-    target = client / f"{now:%Y-%m-%d}_{folders.report.name}"
     digest = file_hash(folders.report)
-    if target.exists() and file_hash(target) != digest:
-        raise BasketError(
-            f"{target.name} was sent today with other content; rename that copy "
-            "and its row in log.md, then send"
-        )
+    of_today = (f"{now:%Y-%m-%d}{again}_{folders.report.name}" for again in _numbers())
+    target = next(
+        client / name
+        for name in of_today
+        if not (client / name).exists() or file_hash(client / name) == digest
+    )
     write_json(differences.said_file(target), counts)
     shutil.copyfile(folders.report, target)
     row = f"| {now:%Y-%m-%d} | {target.name} | {recipient} | {made['commit'][:12]} | "
     with (client / "log.md").open("a", encoding="utf-8", newline="\n") as log:
         log.write(f"{row}{made['data']['sha256']} | {digest} | {settings_hash(settings)} |\n")
     return target
+
+
+def _numbers() -> Iterator[str]:
+    """Yield what tells the reports of one day apart: nothing, then _2, _3 and so on."""
+    yield ""
+    yield from (f"_{number}" for number in count(2))
 
 
 def _in_the_log(recipient: str) -> str:

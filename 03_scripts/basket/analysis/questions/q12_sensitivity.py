@@ -273,7 +273,9 @@ def what_depends(seen: Evidence, settings: Settings) -> Finding:
             if by_conclusion
             else "Use the thresholds as they are."
         )
-        + (" Agree on that label's threshold before anybody uses it." if unused else ""),
+        + (
+            " Agree on the most fragile label's threshold before anybody uses it." if unused else ""
+        ),
         action_basis=DESIGN,
         confidence="high",
         rests_on=tuple(sorted({*rests_on, *([INVENTED_CUSTOMERS] if about_people else [])})),

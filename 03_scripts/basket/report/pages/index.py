@@ -49,7 +49,7 @@ def write_index(folders: Folders, settings: Settings) -> Path:
         "contents": [Heading(2, text.capitalize(), text) for text in SECTIONS],
         "data_description": facts.get("data", {}).get("description", ""),
         **{name: facts.get(name, "") for name in ("rules", "version", "date")},
-        "commit": facts.get("commit", "")[:12],
+        "commit": facts.get("commit", "")[:12] + " with local changes" * bool(facts.get("dirty")),
         "about": facts.get("data", {}).get("about", {}),
         "warning": _warning(folders),
         "smallest_group": settings.privacy.smallest_group,

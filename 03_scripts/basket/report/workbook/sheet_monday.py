@@ -17,6 +17,7 @@ from basket.analysis.finding import (
     QUIET_WINDOWS,
     SAID,
     SOONER,
+    SYNTHETIC_DATA,
     is_invented,
 )
 from basket.project.origin import PRICE
@@ -32,6 +33,7 @@ from basket.report.workbook.values import NOTHING
 WIDTHS = (4.0, 36.0, 48.5, 12.5, *([10.5] * 7), 22.5, 12.0)
 FACTS_COLUMN = 12  # label of what the formulas start from; the number stands beside it
 MOST_ACTIONS, MOST_LEFT = 3, 3
+GENERATED = "All of this data is generated: this shows the method."
 SMALLEST_SAID = 0.0005  # share of spend that is not printed as 0.0%
 LEADS = {
     SOONER: "Bring the customers you have back sooner",
@@ -144,7 +146,7 @@ def caveat(findings: list[dict], tables: dict[str, pd.DataFrame]) -> str:
     said = [
         "Arithmetic on what was counted, not effects: nothing was varied in this data, so each "
         "action is tried against a control group first.",
-        SAID.get(invented, ""),
+        GENERATED if SYNTHETIC_DATA in rests_on else SAID.get(invented, ""),
     ]
     if INCOMPLETE_HISTORIES in rests_on:
         said.append("Histories of customers are incomplete in this data.")
