@@ -11,7 +11,7 @@ from basket.report.workbook.sheets import SEGMENTS
 from basket.report.workbook.values import NOTHING, is_number, plain
 from basket.tables.sums import WALL
 
-WIDTHS = (13.5, 38.5, 11.0, 10.0, *((10.0, 8.3, 8.3) * 5))
+WIDTHS = (13.5, 38.5, 12.0, 10.0, *((10.0, 8.3, 8.3) * 5))
 BESIDE = ((1, 3), (5, 11), (13, 19))  # columns of blocks side by side: first and last
 LEVELS = {  # of the table `habits`: heading, format, short name, and the measure that compares it
     "mean_order_value": ("USD an order", "$0.00", "value", "mean_order_value"),
