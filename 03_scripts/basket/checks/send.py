@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -63,12 +62,7 @@ def send(
         differences.refuse_revealing(counts, differences.sent_before(client), smallest)
     now = datetime.now(UTC)
     digest = file_hash(folders.report)
-    of_today = (f"{now:%Y-%m-%d}{again}_{folders.report.name}" for again in _numbers())
-    target = next(
-        client / name
-        for name in of_today
-        if not (client / name).exists() or file_hash(client / name) == digest
-    )
+    target = _place(client, f"{now:%Y-%m-%d}", folders.report.name, digest)
     write_json(differences.said_file(target), counts)
     shutil.copyfile(folders.report, target)
     row = f"| {now:%Y-%m-%d} | {target.name} | {recipient} | {made['commit'][:12]} | "
@@ -77,10 +71,12 @@ def send(
     return target
 
 
-def _numbers() -> Iterator[str]:
-    """Yield what tells the reports of one day apart: nothing, then _2, _3 and so on."""
-    yield ""
-    yield from (f"_{number}" for number in count(2))
+def _place(client: Path, day: str, name: str, digest: str) -> Path:
+    """Return where the report of this hash goes: the second one of a day gets _2, and so on."""
+    place, numbers = client / f"{day}_{name}", count(2)
+    while place.exists() and file_hash(place) != digest:
+        place = client / f"{day}_{next(numbers)}_{name}"
+    return place
 
 
 def _in_the_log(recipient: str) -> str:

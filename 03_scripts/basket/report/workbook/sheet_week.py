@@ -52,10 +52,10 @@ def orders_against_usual(orders: pd.DataFrame, settings: Settings) -> pd.DataFra
     of = orders[orders["population"] == PUBLISHED_POPULATION]
     if of.empty or not of["orders"].sum():
         return None
-    parts = pd.Series(list(settings.dayparts))[settings.daypart_of_hour()].to_numpy()
-    hours = pd.Series(parts).value_counts()
-    part = parts[of["hour"].astype("int64")]
-    cells = of.groupby([of["day"], part])["orders"].sum().unstack(fill_value=0)
+    names = list(settings.dayparts)
+    parts = pd.Series([names[place] for place in settings.daypart_of_hour()])  # of each hour
+    hours = parts.value_counts()
+    cells = of.groupby([of["day"], of["hour"].map(parts)])["orders"].sum().unstack(fill_value=0)
     cells = cells.reindex(index=range(7), columns=list(settings.dayparts), fill_value=0)
     usual = of["orders"].sum() / (7 * HOURS)
     found = cells / hours[cells.columns].to_numpy() / usual
