@@ -364,6 +364,15 @@ def test_the_same_notebook_gives_the_same_bytes_wherever_it_is(tmp_path):
     assert one.read_bytes() == other.read_bytes()
 
 
+def test_the_index_says_where_files_had_changed_since_the_commit(tmp_path):
+    folders = write_run(tmp_path)
+    assert "commit 0123456789ab, " in write_index(folders, settings_of_run()).read_text("utf-8")
+    facts = json.loads(folders.run_facts.read_text("utf-8"))
+    folders.run_facts.write_text(json.dumps(facts | {"dirty": True}), encoding="utf-8")
+    text = write_index(folders, settings_of_run()).read_text("utf-8")
+    assert "commit 0123456789ab with local changes, " in text
+
+
 def test_a_page_is_current_until_something_changes(tmp_path, monkeypatch):
     notebook = write_notebook(tmp_path)
     assert not is_current(notebook)

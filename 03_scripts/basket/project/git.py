@@ -66,6 +66,11 @@ def is_dirty() -> bool:
     return bool(changed) or any(not line.startswith("H ") for line in marked.splitlines())
 
 
+def in_words(commit: str, dirty: bool) -> str:
+    """Say the commit that something was built from, and whether files had changed since."""
+    return f"{commit} with local changes" if dirty else commit
+
+
 def committed(name: str) -> str | None:
     """Return the text that the commit holds of a file; None where it holds no such file."""
     return _git("show", f"{commit()}:./{name}")

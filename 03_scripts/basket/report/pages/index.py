@@ -12,6 +12,7 @@ from basket.analysis.finding import HYPOTHESIS, NOT_ANSWERED
 from basket.analysis.privacy import publishable
 from basket.analysis.questions import QUESTIONS
 from basket.analysis.words import listed
+from basket.project import git
 from basket.project.dictionary import result_column
 from basket.project.files import SIDECAR, read_json
 from basket.project.folders import Folders
@@ -49,7 +50,7 @@ def write_index(folders: Folders, settings: Settings) -> Path:
         "contents": [Heading(2, text.capitalize(), text) for text in SECTIONS],
         "data_description": facts.get("data", {}).get("description", ""),
         **{name: facts.get(name, "") for name in ("rules", "version", "date")},
-        "commit": facts.get("commit", "")[:12] + " with local changes" * bool(facts.get("dirty")),
+        "commit": git.in_words(facts.get("commit", "")[:12], facts.get("dirty", False)),
         "about": facts.get("data", {}).get("about", {}),
         "warning": _warning(folders),
         "smallest_group": settings.privacy.smallest_group,

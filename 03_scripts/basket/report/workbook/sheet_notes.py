@@ -3,6 +3,7 @@
 import pandas as pd
 
 from basket.analysis.questions import number_of
+from basket.project import git
 from basket.project.settings import POPULATION_FLAG, Settings
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.sheets import NOTES
@@ -80,7 +81,7 @@ def sections(settings: Settings, facts: dict) -> dict[str, Notes]:
 
 def _data(facts: dict) -> Notes:
     versions = ", ".join(f"{name} {value}" for name, value in facts.get("versions", {}).items())
-    commit = facts["commit"] + (" with local changes" if facts.get("dirty") else "")
+    commit = git.in_words(facts["commit"], facts.get("dirty", False))
     return {
         "Citation": facts["data"].get("citation", f"{CITATION} Non-commercial use, with citation."),
         "Data of this run": facts["data"]["description"] + ".",
