@@ -6,6 +6,7 @@ from math import prod
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 
 from basket.analysis.groups import is_active
 from basket.analysis.order_sums import order_sums
@@ -177,16 +178,18 @@ def by_group(
 ) -> dict[str, Tally]:
     """Add up customers x columns of whole numbers, by name, for every group of each grouping.
 
-    A product of matrices, exact below 2**53: three times as fast as counting each column.
+    A product with a sparse matrix of who belongs where: an eighth of the time of a dense one.
     """
-    columns = np.hstack(list(counts.values())).astype(float)
+    columns, customers = np.hstack(list(counts.values()), dtype=np.int64), len(group)
 
     def sums_of(grouping: str) -> Tally:
         labels = group[grouping].cat
         size = len(labels.categories)
         cell = part.active_customer * size + labels.codes.to_numpy()
-        belongs = (np.arange(2 * size)[:, None] == cell).astype(float)
-        sums = (belongs @ columns).astype(np.int64).reshape(2, size, len(counts), -1)
+        at = np.ones(customers, np.int64), (cell, np.arange(customers))
+        sums = (csr_array(at, shape=(2 * size, customers)) @ columns).reshape(
+            2, size, len(counts), -1
+        )
         return Tally(
             {"is_active": ACTIVE, "group": labels.categories, **axis},
             {name: sums[:, :, place] for place, name in enumerate(counts)},
