@@ -360,6 +360,13 @@ def test_each_kernel_loads_what_its_stage_needs_and_nothing_slow_before_05():
     assert run_command(sys.executable, "-c", code).stdout == "set()\n"
 
 
+def test_a_run_with_nothing_to_do_loads_nothing_slow():
+    slow = "{'pandas', 'scipy', 'matplotlib', 'papermill', 'bs4'}"
+    code = "import sys, basket.command, basket.run.pipeline, basket.checks.verify\n"
+    done = run_command(sys.executable, "-c", f"{code}print({slow} & set(sys.modules))")
+    assert done.stdout == "set()\n", done.stderr
+
+
 def test_wrong_options_exit_2_and_bad_data_exits_1(tmp_path):
     for wrong in (["report", "--rules", "other"], ["report", "--from", "9"], ["nothing"]):
         assert basket(*wrong).returncode == 2

@@ -19,7 +19,7 @@ from basket.project.folders import ROOT, Folders
 from basket.project.published_figures import read_published
 from basket.project.settings import load_settings
 from basket.project.stages import read_record
-from basket.tables.result_csv import unguarded
+from basket.tables.guarded import unguarded
 from basket.tables.store import read_sidecar
 
 TOLERANCE = 1e-6  # of means, published and stored with six decimals; counts agree exactly

@@ -15,7 +15,7 @@ from basket.project.files import file_hash
 from basket.project.folders import Folders
 from basket.project.stages import DONE, USAGE
 from basket.run.manifest import hashes_in
-from basket.tables.result_csv import unguarded
+from basket.tables.guarded import unguarded
 
 NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?")
 HOUR = re.compile(r"\b0?(\d{1,2}):00\b")

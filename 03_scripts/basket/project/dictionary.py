@@ -10,14 +10,15 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 
 from basket.project.errors import BasketError
 from basket.project.flag import Flag
 from basket.project.folders import ROOT
 
-if TYPE_CHECKING:  # the settings are checked against the dictionary
+if TYPE_CHECKING:  # pandas takes long to load; the settings are checked against the dictionary
+    import pandas as pd
+
     from basket.project.settings import Settings
 
 PATH = ROOT / "01_project_management" / "data_dictionary.csv"
@@ -146,7 +147,7 @@ def arrow_schema(table: str) -> pa.Schema:
     return pa.schema([pa.field(c.name, c.arrow_type, not c.required) for c in columns])
 
 
-def validate(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+def validate(table: str, frame: "pd.DataFrame") -> "pd.DataFrame":
     """Return the frame with the table's columns in order; raise when it breaks the dictionary."""
     columns = columns_of(table)
     names = [column.name for column in columns]
@@ -161,7 +162,7 @@ def validate(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     return frame[names]
 
 
-def keeps(column: Column, values: pd.Series, table: str) -> bool:
+def keeps(column: Column, values: "pd.Series", table: str) -> bool:
     """Return whether a column keeps to the dictionary: in one pass, pandera would take ten."""
     if str(values.dtype) != column.pandas_type or (column.required and values.hasnans):
         return False
@@ -174,7 +175,7 @@ def keeps(column: Column, values: pd.Series, table: str) -> bool:
     )
 
 
-def _say_what_is_wrong(table: str, frame: pd.DataFrame) -> None:
+def _say_what_is_wrong(table: str, frame: "pd.DataFrame") -> None:
     """Raise a BasketError that names the first rule which the frame breaks, if it breaks one."""
     import pandera.pandas as pandera
 
@@ -243,7 +244,9 @@ def derivations(settings: "Settings") -> list[dict[str, str]]:
     ]
 
 
-def describe(table: str) -> pd.DataFrame:
+def describe(table: str) -> "pd.DataFrame":
     """Return the dictionary's rows of one table: column, type, unit and description."""
+    import pandas as pd
+
     rows = [(c.name, c.type, c.unit, c.description) for c in columns_of(table)]
     return pd.DataFrame(rows, columns=["column", "type", "unit", "description"])

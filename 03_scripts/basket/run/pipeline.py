@@ -20,16 +20,15 @@ from basket.project.errors import BasketError, visible
 from basket.project.files import file_hash, read_json, write_json
 from basket.project.folders import ORIGINAL_DATA, ROOT, SCRIPTS, Folders, Inputs
 from basket.project.settings import Settings, load_settings
-from basket.project.stages import Step, done_file, graph, record_file, usage_file
+from basket.project.stages import Step, done_file, graph, read_record, record_file, usage_file
 from basket.report.pages.current import is_current
 from basket.run import manifest, up_to_date
 from basket.run.environment import ENVIRONMENT, limit_memory
 from basket.run.lock import only_run, runtime_prefix
 from basket.run.manifest import Run
 from basket.run.up_to_date import executed
-from basket.tables import cluster, completeness, progress
+from basket.tables import cluster, progress
 from basket.tables.publish import building_folder, publish
-from basket.tables.result_csv import read_csv
 
 
 def report(
@@ -66,7 +65,7 @@ def report(
         if scheduler:
             _require_shared_folders(run)
         _build(run)
-        if warning := completeness.warning(read_csv(folders.tables / "completeness.csv")):
+        if warning := read_record(folders, "05_visualise")["facts"]["incomplete"]:
             _say(warning)
         try:
             _finish_pages(run)

@@ -1,7 +1,6 @@
 """Result tables as text: the one way in which numbers are written, and read again.
 
-A spreadsheet takes a text that begins with one of `= + - @` or a tab for a formula, and a product
-may be called like one. Such a text is written after an apostrophe, which readers take off again.
+Texts are written as no spreadsheet calculates them (`basket.tables.guarded`).
 """
 
 import re
@@ -11,18 +10,7 @@ import pandas as pd
 
 from basket.project.dictionary import result_column
 from basket.project.errors import REPORT, BasketError
-
-FORMULA_LIKE = re.compile("'*[-=+@\t]")
-
-
-def guarded(text: object) -> object:
-    """Return a text that no spreadsheet calculates; anything else as it is."""
-    return f"'{text}" if isinstance(text, str) and FORMULA_LIKE.match(text) else text
-
-
-def unguarded(text: str) -> str:
-    """Return the text of which `guarded` made this one."""
-    return text[1:] if text.startswith("'") and FORMULA_LIKE.match(text) else text
+from basket.tables.guarded import guarded, unguarded
 
 
 def to_csv(table: pd.DataFrame) -> str:
