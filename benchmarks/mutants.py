@@ -2,8 +2,9 @@
 
 `make mutants` draws 60 changes with a fixed seed from all that this program knows to make: of a
 comparison, a sign, a number, a condition. Each is made in a copy of the checkout, against
-the quick tests of the files that import the changed module. A mutant is killed when a test fails or
-takes too long. Survivors are listed: some change nothing that anybody could see.
+the quick tests of the files that import the changed module, then against the test that makes the
+example and compares every byte of it. A mutant is killed when a test fails or takes too long.
+Survivors are listed: some change nothing that anybody could see.
 """
 
 import argparse
@@ -14,9 +15,11 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
 
 from basket.project.folders import ROOT, SCRIPTS
 
@@ -28,6 +31,8 @@ COMPARED = {ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">", ast.Eq: "!="
 SIGNS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 REVERSED = {ast.Add: ("+", "-"), ast.Sub: ("-", "+"), ast.Mult: ("*", "/"), ast.Div: ("/", "*")}
 SECONDS = 600  # for the tests of one mutant
+AT_ONCE = 2  # mutants, each in a copy of its own
+EXAMPLE = ["-m", "slow", "-k", "what_this_code_makes", "tests/test_example.py"]
 
 
 @dataclass(frozen=True)
@@ -127,22 +132,26 @@ def survives(mutant: Mutant, checkout: Path) -> bool:
     path = checkout / "03_scripts" / "basket" / mutant.module
     text = path.read_bytes()
     path.write_bytes(text[: mutant.start] + mutant.after.encode() + text[mutant.end :])
-    options = ["-x", "-q", "-m", "not slow", "-p", "no:cacheprovider"]
-    files = [f"tests/{name}" for name in tests_of(mutant.module)]
+    quick = ["-m", "not slow", *(f"tests/{name}" for name in tests_of(mutant.module))]
+    try:
+        return all(_passes(checkout, options) for options in (quick, EXAMPLE))
+    finally:
+        path.write_bytes(text)
+
+
+def _passes(checkout: Path, options: list[str]) -> bool:
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", *options, *files],
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *options],
             cwd=checkout,
             env=os.environ | {"PYTHONPATH": str(checkout / "03_scripts")},
             capture_output=True,
             timeout=SECONDS,
             check=False,
         )
-        return done.returncode == 0
     except subprocess.TimeoutExpired:
         return False
-    finally:
-        path.write_bytes(text)
+    return done.returncode == 0
 
 
 def main() -> None:
@@ -159,15 +168,26 @@ def main() -> None:
     chosen = random.Random(options.seed).sample(every, options.count)
     tried, killed = Counter(), Counter()
     with tempfile.TemporaryDirectory(prefix="basket-mutants-") as place:
-        checkout = copy_of_checkout(Path(place) / "checkout")
-        if not survives(Mutant("project/errors.py", 1, 0, 0, "", ""), checkout):
+        idle = SimpleQueue()
+        for number in range(AT_ONCE):
+            idle.put(copy_of_checkout(Path(place) / f"checkout-{number}"))
+
+        def survived(mutant: Mutant) -> bool:
+            checkout = idle.get()
+            try:
+                return survives(mutant, checkout)
+            finally:
+                idle.put(checkout)
+
+        if not survived(Mutant("project/errors.py", 1, 0, 0, "", "")):
             sys.exit("the tests fail without any change: nothing would be learnt")
-        for mutant in sorted(chosen, key=lambda one: (one.module, one.start)):
-            tried[mutant.room] += 1
-            if survives(mutant, checkout):
-                print(f"survived: {mutant}", flush=True)
-            else:
-                killed[mutant.room] += 1
+        chosen = sorted(chosen, key=lambda one: (one.module, one.start))
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for mutant, alive in zip(chosen, pool.map(survived, chosen), strict=True):
+                tried[mutant.room] += 1
+                killed[mutant.room] += not alive
+                if alive:
+                    print(f"survived: {mutant}", flush=True)
     for room, count in sorted(tried.items()):
         print(f"{room:<10} {killed[room]:>3} of {count:>3} killed")
     share = killed.total() / tried.total()

@@ -50,10 +50,16 @@ def test_a_changed_line_is_noticed_and_taken_back(tmp_path, monkeypatch):
     )
     (package / "x.py").write_text(code)
     monkeypatch.setattr(mutants, "tests_of", lambda _: ["test_x.py"])
+    monkeypatch.setattr(mutants, "EXAMPLE", ["tests/test_example.py"])
     path = f"import sys\nsys.path.insert(0, {str(package)!r})\n"
     plus = mutants.mutants_of("project/x.py", code)[0]
-    (tmp_path / "tests" / "test_x.py").write_text(f"{path}{test}== 2\n")
-    assert not mutants.survives(plus, tmp_path)
-    (tmp_path / "tests" / "test_x.py").write_text(f"{path}{test}>= 0\n")
-    assert mutants.survives(plus, tmp_path)
+
+    def passes(quick: str, example: str) -> bool:
+        for name, compared in (("x", quick), ("example", example)):
+            (tmp_path / "tests" / f"test_{name}.py").write_text(f"{path}{test}{compared}\n")
+        return mutants.survives(plus, tmp_path)
+
+    assert passes(">= 0", ">= 0")
+    assert not passes("== 2", ">= 0")
+    assert not passes(">= 0", "== 2")
     assert (package / "x.py").read_text() == code
