@@ -161,11 +161,12 @@ def _build(run: Run) -> None:
     """
     with ThreadPoolExecutor(1) as beside, closing(Kernels(run)) as kernels:
         for step in graph().values():
-            if up_to_date.is_up_to_date(run, step):
+            why = up_to_date.reason_to_run(run, step)
+            if not why:
                 _say(f"{step.stage:<16} up to date")
                 continue
             try:
-                _run_stage(run, step, kernels)
+                _run_stage(run, step, kernels, why)
             except OSError as error:
                 what = f"{error.filename or run.folders.out}: {error.strerror or error}"
                 raise BasketError(f"{step.stage}: {what}") from None
@@ -178,8 +179,8 @@ def _build(run: Run) -> None:
                 run.pages[stage] = beside.submit(_render, run.folders, stage)
 
 
-def _run_stage(run: Run, step: Step, kernels: "Kernels") -> None:
-    """Run a stage's notebook, then publish what it has made; say how much and how long."""
+def _run_stage(run: Run, step: Step, kernels: "Kernels", why: str) -> None:
+    """Run a stage's notebook, then publish what it has made; say how much, how long and why."""
     from basket.run.execute import execute  # papermill: takes as long as a kernel to start
 
     stage, begun = step.stage, time.perf_counter()
@@ -203,6 +204,7 @@ def _run_stage(run: Run, step: Step, kernels: "Kernels") -> None:
     _say(
         f"{stage:<16} {usage['rows']:>12,} rows {run.seconds[stage]:7.1f} s "
         f"{usage['peak_bytes'] / 2**20:8,.0f} MiB"
+        + (f"   {why}" if why != up_to_date.NOT_YET else "")
     )
 
 

@@ -31,6 +31,7 @@ SETTINGS_OF = {  # what these stages see of the settings; the last two see all
     "03_merge": {"limits", "rules", "labels", "statistics", "thresholds"},
     "04_derive_flags": {"limits", "rules", "labels", "thresholds", "flags", "day_names", "privacy"},
 }
+NOT_YET = "it has not run yet"
 CHANGED = {  # of what a stage depends on: how a changed one is said
     "rules": "other RULES",
     "settings": "settings have changed",
@@ -42,11 +43,6 @@ CHANGED = {  # of what a stage depends on: how a changed one is said
 }
 
 
-def is_up_to_date(run: Run, step: Step) -> bool:
-    """Whether what the stage depends on and what it made are as they were."""
-    return not reason_to_run(run, step)
-
-
 def reason_to_run(run: Run, step: Step) -> str:
     """Say why a stage would run; empty where it is up to date."""
     names = list(graph())
@@ -56,7 +52,7 @@ def reason_to_run(run: Run, step: Step) -> str:
         content = read_json(done_file(run.folders, step.stage), {})
         made = {run.folders.out / path: digest for path, digest in content["outputs"].items()}
     except (KeyError, AttributeError):  # absent, or not what this project writes
-        return "it has not run yet"
+        return NOT_YET
     if content.get("fingerprint") != fingerprint(run, step):
         before, now = content.get("parts", {}), parts_of(run, step)
         changed = [said for name, said in CHANGED.items() if before.get(name) != now.get(name)]
