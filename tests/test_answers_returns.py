@@ -281,6 +281,13 @@ def test_a_number_that_cannot_be_computed_is_never_said(settings):
     )
 
 
+def test_an_interval_that_has_no_end_is_never_said(settings):
+    seen = finding.Evidence({"spend_by_time": pd.DataFrame({"hour": [7], "effect_low": [np.nan]})})
+    assert np.isnan(seen.row("spend_by_time", hour=7).effect_low)
+    with pytest.raises(finding.TooLittleData, match="or one of them holds too much"):
+        finding.require_numbers(seen)
+
+
 def test_where_every_gap_is_at_the_wall_no_day_is_the_commonest(settings):
     tables = complete(returns(orders={30: 700}) | {"return_hazard": hazards(ended=0)})
     for function in (q05.returning, weekly_returns.whole_weeks):

@@ -113,11 +113,14 @@ LIMITS = SimpleNamespace(fewest_effective_customers=10, largest_share_of_one=0.2
         ([0, 0, 0, 0, 1, 2, 3, 4], ratios.NOTHING_TO_COMPARE),
         ([97, 1, 1, 1, 1, 2, 3, 4], ratios.ONE_CUSTOMER),
         ([1, 2, 3, 4, 1, 2, 3, 4], ratios.ONE_CUSTOMER),
+        ([10**9, 1, 1, 1, 1, 2, 3, 4], ratios.ONE_CUSTOMER),  # the interval has no end
+        ([3, 3, 3, 3, 3, 3, 3, 3], ratios.NOTHING_TO_COMPARE),
     ],
 )
 def test_where_nothing_may_be_concluded_the_reason_is_said(y, reason):
     found = ratios.against_others(np.array(y), np.ones(8), np.repeat([0, 1], 4), 2)
     assert found.reason(LIMITS)[0] == reason
+    assert not np.isfinite(found.high[0]) or y[0] < 10**9
 
 
 def test_few_effective_customers_are_too_few():

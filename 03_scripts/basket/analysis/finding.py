@@ -260,7 +260,17 @@ def with_caveats(found: Finding, of_data: tuple[str, ...]) -> Finding:
 
 def require_numbers(seen: Evidence) -> None:
     """Raise TooLittleData where a number that an answer took could not be computed."""
-    if any(isinstance(n["value"], float) and isnan(n["value"]) for n in seen.numbers.values()):
+    lacking = [
+        number["where"]["column"]
+        for number in seen.numbers.values()
+        if isinstance(number["value"], float) and isnan(number["value"])
+    ]
+    if lacking and all(column.endswith(("_low", "_high")) for column in lacking):
+        raise TooLittleData(
+            "An interval that the answer needs cannot be computed: too few customers are behind "
+            "it, or one of them holds too much."
+        )
+    if lacking:
         raise TooLittleData("A number that the answer needs cannot be computed from this data.")
 
 

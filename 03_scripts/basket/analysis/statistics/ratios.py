@@ -54,11 +54,12 @@ class Ratios:
         """Say of each cell why nothing may be concluded from it; empty where something may."""
         return np.select(
             [
-                ~np.isfinite(self.low),
+                ~((self.ratio > 0) & np.isfinite(self.ratio)),
                 self.largest_share > limits.largest_share_of_one,
-                ~(self.effective_customers >= limits.fewest_effective_customers),
+                self.effective_customers < limits.fewest_effective_customers,
+                ~np.isfinite(self.low),  # nobody differs
             ],
-            [NOTHING_TO_COMPARE, ONE_CUSTOMER, TOO_FEW],
+            [NOTHING_TO_COMPARE, ONE_CUSTOMER, TOO_FEW, NOTHING_TO_COMPARE],
             "",
         )
 
