@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from zipfile import ZIP_STORED, ZipFile
 
 import pandas as pd
@@ -23,12 +24,15 @@ from basket.project.errors import BasketError
 from basket.project.folders import ROOT, SCRIPTS, Folders
 from basket.project.origin import Origin
 from basket.project.settings import load_settings
+from basket.report.colours import ramp
 from basket.report.workbook import (
     build,
     measure_text,
     native_charts,
     plain_words,
+    print_setup,
     sheet_figures,
+    sheet_notes,
     sheet_record,
     sheet_segments,
     sheet_week,
@@ -757,6 +761,111 @@ def test_per_cents_below_one_keep_a_decimal():
     assert native_charts._distinct("0%", data, []) == "0%"
 
 
+def native(kind, rows, series=("orders",), **chart):
+    """Build the native chart of a table of made-up numbers, its row 2 named by the title."""
+    table = pd.DataFrame({"group": [f"group {n}" for n in range(rows)]})
+    table = table.assign(share=[0.02 * (n + 1) for n in range(rows)])
+    for place, name in enumerate(series, 1):
+        table[name] = [place * (n + 1.5) for n in range(rows)]
+        table[f"{name}_low"], table[f"{name}_high"] = table[name] - 1, table[name] + 2
+    columns = {name: place for place, name in enumerate(table, 3)}
+    spec = {
+        "kind": kind,
+        "x": "share" if kind == "scatter" else "group",
+        "series": list(series),
+        "x_title": "Group",
+        "y_title": "Orders",
+        "number_format": "0.0",
+    }
+    said = {"name": "native", "title": "Group 1 is named", "alt": "All groups."}
+    said |= {"chart": spec | chart, "highlight": ["group 1"], "name_of": "group"}
+    data = native_charts.Range(Place("8. Chart data", 10, 10 + rows, columns), table)
+    return native_charts.build(said, data, {"orders": "All orders"}, SETTINGS.palette), table
+
+
+@pytest.mark.parametrize("kind", native_charts.KINDS)
+def test_a_native_chart_draws_the_cells_of_its_table(kind):
+    chart, table = native(kind, 5, ("orders", "lines"))
+    hues = [one.lstrip("#") for one in ramp(SETTINGS.palette, 2)]
+    for series, name, letter, hue in zip(
+        chart.series, ("orders", "lines"), "EH", hues, strict=True
+    ):
+        numbers = (series.yVal if kind == "scatter" else series.val).numRef
+        assert numbers.f == f"'8. Chart data'!${letter}$11:${letter}$15"
+        assert [float(one.v) for one in numbers.numCache.pt] == table[name].tolist()
+        assert series.tx.strRef.f == f"'8. Chart data'!${letter}$10"
+        heading = {"orders": "All orders"}.get(name, name)
+        assert series.tx.strRef.strCache.pt[0].v == heading
+        assert [one.idx for one in series.dPt] == ([] if kind == "line" else [1])
+        look = series if kind in ("column", "bar") else series.marker
+        assert look.graphicalProperties.solidFill.srgbClr == hue
+    assert (chart.legend.position, chart.legend.overlay) == ("b", False)
+    assert native(kind, 5)[0].legend is None
+
+
+@pytest.mark.parametrize("kind", native_charts.KINDS)
+def test_titles_of_a_native_chart_stand_upright_only_beside_an_upright_axis(kind):
+    chart, _ = native(kind, 5)
+
+    def look(title):
+        (paragraph,) = title.tx.rich.p
+        (run,) = paragraph.r
+        return run.t, bool(run.rPr.b), bool(title.tx.rich.bodyPr.rot)
+
+    assert look(chart.title) == ("Group 1 is named", True, False)
+    assert look(chart.x_axis.title) == ("Group", False, kind == "bar")
+    assert look(chart.y_axis.title) == ("Orders", False, kind != "bar")
+
+
+@pytest.mark.parametrize(("kind", "most"), [("column", 12), ("bar", 30), ("line", 0)])
+def test_a_native_chart_has_numbers_at_its_bars_or_lines_to_read_them_by(kind, most):
+    for rows, series in ((max(most, 1), ("orders",)), (most + 1, ("orders",)), (3, ("a", "b"))):
+        chart, _ = native(kind, rows, series)
+        labelled = bool(chart.dataLabels and chart.dataLabels.showVal)
+        assert labelled == (0 < rows <= most and len(series) == 1)
+        assert bool(chart.y_axis.majorGridlines) == (not labelled)
+        if kind != "line":
+            assert chart.y_axis.scaling.min == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high", "least", "most"),
+    [
+        ("line", 50, 62, 50, 62),
+        ("line", 20, 62, 0, 62),
+        ("column", 50, 62, 0, 62),
+        ("column", -3, 62, -3, 62),
+        ("line", math.nan, math.nan, None, None),
+    ],
+)
+def test_an_axis_reaches_over_intervals_and_little_further(kind, low, high, least, most):
+    axis = native(kind, 5)[0].y_axis
+    axis.scaling.min = axis.scaling.max = None
+    ends = pd.DataFrame({"orders_low": [low, high - 1], "orders_high": [low + 1, high]})
+    native_charts._make_room_for_intervals(axis, kind, {"orders": list(ends)}, ends)
+    found = axis.scaling.min, axis.scaling.max
+    if least is None:
+        assert found == (None, None)
+        return
+    assert found[0] <= least and most <= found[1]
+    assert least - found[0] < axis.majorUnit and found[1] - most < axis.majorUnit
+    assert 4 <= (found[1] - found[0]) / axis.majorUnit <= 8
+
+
+def test_points_of_shares_stand_on_an_axis_to_100_per_cent():
+    axis = native("scatter", 5)[0].x_axis
+    assert (axis.scaling.min, axis.scaling.max, axis.numFmt.formatCode) == (0, 1, "0%")
+    axis = native("scatter", 5, is_log=True)[0].x_axis
+    assert (axis.scaling.logBase, axis.scaling.min, axis.scaling.max) == (10, 0.01, 1)
+    axis = native("scatter", 60)[0].x_axis  # beyond 1: no shares
+    assert (axis.scaling.min, axis.scaling.max, axis.numFmt.formatCode) == (0, None, "#,##0")
+    assert native_charts._on_log(pd.Series([0.02, 0.1, 1.0])) == pytest.approx(
+        [math.log10(2) / 2, 0.5, 1]
+    )
+    assert native_charts._scaled(pd.Series([1, 2, 4])) == [0.25, 0.5, 1]
+    assert native_charts._scaled(pd.Series([0, 0])) == [0, 0]
+
+
 # --- Monday
 
 
@@ -780,6 +889,16 @@ def test_monday_names_the_action_of_each_lever_then_what_to_leave(good):
     assert plan[4:8] == ["Plan", "–", "–", "–"]
     _, *rows = table_of(good.book[rules.MONDAY], "tbl_leave_out")
     assert [row[:3] for row in rows] == [["Q7", "Do not target by region.", "No region differs"]]
+
+
+def test_the_what_if_names_each_lever_in_words(book):
+    _, *rows = table_of(book[rules.MONDAY], "tbl_what_if")
+    assert [row[0] for row in rows] == [
+        "New customers back sooner",
+        "Regular customers back sooner",
+        "Loyal customers back sooner",
+        "More orders in the quiet windows",
+    ]
 
 
 def test_a_lever_that_no_finding_names_is_an_action_of_its_own(fresh):
@@ -907,6 +1026,49 @@ def test_the_flow_says_who_left_between_two_tables(book):
     ]
 
 
+def test_the_boxes_of_the_flow_stand_beside_each_other_with_the_excluded_below(book):
+    sheet = book[rules.FLOW]
+    places = {cell.value: cell.coordinate for row in sheet["A7:K16"] for cell in row}
+    for title, place in {
+        "As received": "A7",
+        "Cleaned": "D7",
+        "Merged": "G7",
+        "Without exclusions": "J7",
+        "↓": "H12",
+        "Excluded: low activity": "G13",
+    }.items():
+        assert places[title] == place
+    arrows = [cell.coordinate for row in sheet["A7:K16"] for cell in row if cell.value == "→"]
+    assert arrows == ["C9", "F9", "I9"]
+
+    def box(columns, first, last):
+        return {
+            row[0].value: row[-1].value for row in sheet[f"{columns[0]}{first}:{columns[1]}{last}"]
+        }
+
+    assert box("AB", 8, 11) == {
+        "Order lines": 9_000,
+        "Orders": 1_200,
+        "Customers": 140,
+        "Products": 30,
+    }
+    assert box("JK", 8, 10) == {"Order lines": 8_000, "Orders": 1_000, "Customers": 120}
+    assert box("GH", 14, 16) == {"Order lines": 1_000, "Orders": 60, "Customers": 15}
+
+
+def test_the_tests_shown_are_of_whole_groupings_as_they_are():
+    tests = comparisons().assign(adjusted_for="", id=range(4))
+    more = [("region", "reorders", "spend"), ("region", "reorders", "")]
+    more += [("region within loyalty_flag", "reorders", ""), ("region", "share of bulk", "")]
+    more += [("region", "orders in the morning", "")]
+    rows = [
+        {"grouping": a, "measure": b, "adjusted_for": c, "id": n}
+        for n, (a, b, c) in enumerate(more, 10)
+    ]
+    chosen = sheet_notes.chosen_tests(pd.concat([tests, pd.DataFrame(rows)]))
+    assert chosen["id"].tolist() == [0, 11]
+
+
 def test_the_reason_of_a_difference_follows_from_what_went_in():
     published = {"raw_products": 49_693, "raw_lines": 32_434_489, "raw_customers": 206_209}
 
@@ -1005,6 +1167,97 @@ def test_figures_fill_as_few_pages_as_there_can_be(seed):
         )
     )
     assert len(pages) == fewest
+
+
+@pytest.mark.parametrize(
+    ("values", "number_format", "unit"),
+    [
+        ([3, 9_999], "#,##0", ""),
+        ([3, 10_000], "0.0,", "thousands"),
+        ([3, -99_999], "0.0,", "thousands"),
+        ([3, 100_000], "0,", "thousands"),
+        ([0.25, 1], "0%", "per cent"),
+        ([0.25, -9.99], "0.00", ""),
+        ([0.25, 10.01], "0.0", ""),
+        (["suppressed", 7], "#,##0", ""),
+        ([], "#,##0", ""),
+    ],
+)
+def test_numbers_of_a_heat_map_fit_into_its_narrow_cells(values, number_format, unit):
+    found, note = sheet_figures.heat_format(values)
+    assert found == number_format
+    assert unit in note and bool(note) == bool(unit)
+
+
+def test_a_heat_map_shows_its_counts_in_one_format_with_shares_beside_and_below(book):
+    sheet = book[rules.FIGURES]
+    header, *rows, below = sheet[sheet.tables["tbl_heat_heat"].ref]
+    assert [cell.value for cell in header] == ["Day", *map(str, range(24)), "All"]
+    orders = orders_by_day_hour().pivot(index="day", columns="hour", values="orders").fillna(0)
+    shares = orders.sum(axis=1) / orders.to_numpy().sum()
+    for day, (name, *cells, share) in zip(range(7), rows, strict=True):
+        assert name.value == DAYS[day] and [one.value for one in cells] == orders.loc[day].tolist()
+        assert {one.number_format for one in cells} == {"#,##0"}
+        assert (share.number_format, share.value) == ("0.0%", pytest.approx(shares[day]))
+    assert [one.value for one in below[1:-1]] == pytest.approx(
+        (orders.sum() / orders.to_numpy().sum()).tolist()
+    )
+    assert (below[0].value, below[-1].value) == ("All", 1)
+    framed = [one.value for one in rows[1] if one.border.top and one.border.top.style]
+    assert framed == orders.loc[1, [20, 21]].tolist()
+
+
+def test_each_figure_stands_beside_the_words_that_say_what_it_shows(book):
+    sheet = book[rules.FIGURES]
+    drawings = sorted([*sheet._charts, *sheet._images], key=lambda one: one.anchor._from.row)
+    shown = [name for name in TITLES if name != "heat"]
+    for drawing, name in zip(drawings, shown, strict=True):
+        place = drawing.anchor._from
+        label, question = (sheet.cell(place.row + 1 + below, 1).value for below in (0, 1))
+        assert label.startswith(f"Figure {list(TITLES).index(name) + 1}  ·  {TITLES[name][0]}  ")
+        assert question.endswith("?") and place.col == 1
+        bottom = drawing.anchor.ext.height / 12_700
+        row = place.row + 1
+        while bottom > 0:
+            assert row == place.row + 1 or not f"{sheet.cell(row, 1).value}".startswith("Figure ")
+            bottom -= sheet.row_dimensions[row].height
+            row += 1
+
+
+def rows_of(heights, together=(), starts=(), room=100.0):
+    """Make what `breaks` looks at of a page."""
+    heights = dict(enumerate(heights, 1))
+    return SimpleNamespace(
+        heights=heights, together=list(together), page_starts=set(starts), page_height=room
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_page_ends_where_nothing_is_cut_and_what_follows_has_no_room(seed):
+    rng = random.Random(seed)
+    blocks, rows = [], 0
+    while rows < 40:
+        rows += (size := rng.choice((1, 1, 2, 5)))
+        blocks.append((rows - size + 1, rows))
+    heights = [float(rng.randint(5, 20)) for _ in range(rows)]
+    starts = {first for first, _ in blocks if rng.random() < 0.1}
+    found = print_setup.breaks(rows_of(heights, blocks, starts), rows)
+    assert set(found) <= {end for _, end in blocks[:-1]}
+    assert {first - 1 for first in starts - {1}} <= set(found)
+    for start, end, after in zip([0, *found], [*found, rows], [*found[1:], rows, 0], strict=False):
+        assert 0 < sum(heights[start:end]) <= 100
+        if end < rows and end + 1 not in starts:
+            (following,) = (last for first, last in blocks if first == end + 1)
+            assert sum(heights[start:following]) > 100 and after > end
+
+
+def test_rows_that_overlap_stay_together_and_a_page_may_start_within_them():
+    tall = [60.0, 30.0, 30.0, 30.0, 30.0]
+    assert print_setup.breaks(rows_of(tall), 5) == [2]
+    assert print_setup.breaks(rows_of(tall, [(2, 3), (3, 4)]), 5) == [1, 4]
+    assert print_setup.breaks(rows_of(tall, [(2, 4)], {3}), 5) == [2]
+    assert print_setup.breaks(rows_of([60.0, 200.0, 30.0]), 3) == [1, 2]
+    assert print_setup.breaks(rows_of([]), 5) == [] != print_setup.breaks(rows_of([]), 8)
 
 
 @pytest.mark.parametrize(
@@ -1367,6 +1620,7 @@ def test_contrast_is_that_of_wcag():
     [
         (0.3, "a reminder once 9 days have passed, with offers from the customer's own history"),
         (0.1, "a reminder once 9 days have passed"),
+        (0.2, "a reminder once 9 days have passed"),
     ],
 )
 def test_a_segment_is_offered_its_own_history_where_that_hits_more_often(own, said):
