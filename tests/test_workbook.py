@@ -1257,6 +1257,7 @@ def test_rows_that_overlap_stay_together_and_a_page_may_start_within_them():
     assert print_setup.breaks(rows_of(tall, [(2, 3), (3, 4)]), 5) == [1, 4]
     assert print_setup.breaks(rows_of(tall, [(2, 4)], {3}), 5) == [2]
     assert print_setup.breaks(rows_of([60.0, 200.0, 30.0]), 3) == [1, 2]
+    assert print_setup.breaks(rows_of([200.0, 30.0]), 2) == [1]
     assert print_setup.breaks(rows_of([]), 5) == [] != print_setup.breaks(rows_of([]), 8)
 
 
