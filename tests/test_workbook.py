@@ -31,12 +31,14 @@ from basket.report.workbook import (
     native_charts,
     plain_words,
     print_setup,
+    ranking,
     sheet_figures,
     sheet_notes,
     sheet_record,
     sheet_segments,
     sheet_week,
     values,
+    what_if,
 )
 from basket.report.workbook.page import Page, Place
 from basket.tables.audit import CHECKS, COMPLETENESS, FLOW, WRANGLING
@@ -751,6 +753,56 @@ def test_text_is_measured_and_wrapped():
     assert measure_text.wrap("a\nb", 100) == ["a", "b"]
 
 
+def test_the_width_of_a_text_is_that_of_its_letters_in_arial():
+    thousandths = 722 + 556 + 222 + 222 + 556  # Hello, by Adobe's metrics of Helvetica
+    pixels = thousandths / 1000 * 10 / 0.75
+    assert measure_text.text_width("Hello") == pytest.approx(pixels)
+    assert measure_text.text_width("Hello", 20) == pytest.approx(2 * pixels)
+    assert measure_text.text_width("Hello", bold=True) > 1.05 * pixels
+
+
+@pytest.mark.parametrize("width", [5, 40, 100, 300])
+def test_no_line_is_wider_than_its_cell_and_none_could_hold_more(width):
+    text = "a few customers place mmmmmmmmmmmmmmmm orders, again and again, each week"
+    lines = measure_text.wrap(text, width)
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    for line, after in itertools.pairwise([*lines, ""]):
+        assert measure_text.text_width(line) <= width or len(line) == 1
+        word = after.split(" ")[0]
+        if word and f"{line} {word} " in f"{text} ":
+            assert measure_text.text_width(f"{line} {word}") > width
+
+
+@pytest.mark.parametrize(
+    ("value", "held", "number_format", "reads"),
+    [
+        (7.0, 7, "#,##0", "7"),
+        (1234.5, 1234.5, "$#,##0.00", "$1,234.50"),
+        (0.256, 0.256, "0.0%", "25.6%"),
+        (1e17, 1e17, "0.0", "100,000,000,000,000,000.0"),
+        (True, "yes", "0", "yes"),
+        (False, "no", "0", "no"),
+        (math.nan, "N/A", "0", "N/A"),
+        (None, "N/A", "0", "N/A"),
+        ("", "–", "0", "–"),
+    ],
+)
+def test_a_cell_holds_what_is_known_and_is_measured_as_it_reads(value, held, number_format, reads):
+    found = values.plain(value)
+    assert (type(found), found) == (type(held), held)
+    assert values.is_number(found) == (not isinstance(held, str))
+    assert values.shown(found, number_format) == reads
+
+
+def test_numbers_that_no_dictionary_knows_have_decimals_where_they_need_them():
+    assert not any(map(values.is_number, (math.inf, math.nan, True, "7", None)))
+    assert values.number_format("unknown", [1, 2.0, "N/A"]) == "#,##0"
+    assert values.number_format("unknown", [1, 2.5]) == "0.00"
+    assert [values.number_format_of(one) for one in (3.0, 3.5)] == ["#,##0", "#,##0.00"]
+    headings = [values.heading(one) for one in ("rate_low", "rate_high", "ratio", "own_name")]
+    assert headings == ["Interval, from", "Interval, to", "Times the others", "Own name"]
+
+
 def test_repeated_headers_differ():
     assert values.unique(["From", "from", "To"]) == ["From", "from 2", "To"]
 
@@ -899,6 +951,103 @@ def test_the_what_if_names_each_lever_in_words(book):
         "Loyal customers back sooner",
         "More orders in the quiet windows",
     ]
+
+
+USED = {"more_orders": 0.2, "one_more_line": 0.1, "add_other": 0.05, "days_sooner": 2.0}
+USED |= {"reach": 0.5, "contact": 1.5, "margin": 0.25}
+OF_RUN = what_if.Facts(90_000.0, 1_500, 8.0, 5.0, 3.0, 15.7)
+LEVER_ROWS = {  # orders of 60 dollars; a line of 7.5
+    "quiet windows": {"base_orders": 400, "base_spend": 24_000.0, "spend": 2_400.0, "change": 0.1},
+    "sooner, New customer": {"base_orders": 400, "base_spend": 24_000.0, "spend": 1.0, "change": 1},
+    "one more line": {"base_orders": 1_500, "base_spend": 9.0, "spend": 1_125.0, "change": 0.1},
+    "both": {"base_orders": 400, "base_spend": 9.0, "spend": 30.0, "change": 0.01},
+}
+
+
+def lever_of(name, used=USED, **changed):
+    row = {"lever": name, "customers": 100, "gap": 10.0} | LEVER_ROWS[name] | changed
+    return what_if.Lever(pd.Series(row), used, OF_RUN)
+
+
+@pytest.mark.parametrize(
+    ("name", "orders", "dollars"),
+    [
+        ("quiet windows", 400 * 0.2 * 0.5, 400 * 0.2 * 0.5 * 60),
+        ("sooner, New customer", 400 * (10 / 8 - 1) * 0.5, 400 * (10 / 8 - 1) * 0.5 * 60),
+        ("one more line", 1_500 * 0.1 * 0.5 / 8, 1_500 * 0.1 * 0.5 * 7.5),
+        ("both", 400 * 0.05 * 0.5 / 8, 400 * 0.05 * 0.5 * 7.5),
+    ],
+)
+def test_what_a_lever_adds_is_arithmetic_on_what_it_touches(name, orders, dollars):
+    lever = lever_of(name)
+    assert lever.more_orders().result == pytest.approx(orders)
+    assert lever.more_dollars().result == pytest.approx(dollars)
+    assert lever.share_of_spend().result == pytest.approx(dollars / 90_000)
+    assert lever.left().result == pytest.approx(dollars * 0.25 - 100 * 0.5 * 1.5)
+    if lever.adds_lines:
+        assert lever.trial() is None
+        return
+    of = 400 if lever.is_sooner else 1_500
+    lift = orders / (of * 0.5)
+    assert lever.trial().result == pytest.approx(15.7 * (3 / 5) ** 2 / lift**2)
+
+
+CHANGED = {
+    "quiet windows": "more_orders",
+    "sooner, New customer": "days_sooner",
+    "one more line": "one_more_line",
+    "both": "add_other",
+}
+
+
+@pytest.mark.parametrize("name", LEVER_ROWS)
+def test_at_the_change_that_breaks_even_nothing_is_left(name):
+    change = lever_of(name).break_even().result
+    left = lever_of(name, USED | {CHANGED[name]: change}).left().result
+    assert change > 0 and left == pytest.approx(0, abs=1e-6)
+    assert lever_of(name, USED | {CHANGED[name]: 1.1 * change}).left().result > 0
+    assert lever_of(name, USED | {"margin": 0}).break_even().result == "never"
+
+
+def test_what_is_not_known_of_a_lever_is_not_worked_out():
+    without_price = lever_of("quiet windows", base_spend=None)
+    assert without_price.more_orders().result == pytest.approx(40)
+    assert [
+        getattr(without_price, one)() for one in ("more_dollars", "share_of_spend", "left")
+    ] == [None] * 3
+    of_few = lever_of("quiet windows", customers=None)
+    assert of_few.left() is None and of_few.break_even() is None
+    assert lever_of("quiet windows", USED | {"more_orders": 0}).trial().result == "never"
+
+
+def test_findings_come_in_the_order_of_their_prizes_then_of_their_kinds():
+    levers = pd.DataFrame(
+        [("sooner, New customer", 0.2, 0.3), ("quiet windows", None, 0.25), ("both", 0.1, 0.9)],
+        columns=["lever", "share_of_spend", "share_of_orders"],
+    )
+
+    def found(question, lever="", kind="description", basis="design", **more):
+        prize = {"lever": lever, **more}
+        return {"question": question, "prize": prize, "kind": kind, "action_basis": basis}
+
+    findings = [
+        found("Q9"),
+        found("Q8", kind="not answered"),
+        found("Q7", basis="none"),
+        found("Q6", kind="difference"),
+        found("Q5", share_of_spend=0.4),
+        found("Q4", "both"),
+        found("Q3", "sooner, Loyal customer"),
+        found("Q2", "quiet windows"),
+        found("Q1"),
+    ]
+    order = [one["question"] for one in ranking.ranked(findings, levers)]
+    assert order == ["Q2", "Q3", "Q4", "Q6", "Q5", "Q1", "Q9", "Q7", "Q8"]
+    assert [one["question"] for one in ranking.to_do(findings, levers)] == order[:-2]
+    less = found("Q10") | {"touches": [{"direction": "less"}]}
+    alike = found("Q11", kind="no practical difference")
+    assert ranking.to_leave([*findings, less, alike]) == [less, alike]
+    assert ranking.to_do([less], levers) == []
 
 
 def test_a_lever_that_no_finding_names_is_an_action_of_its_own(fresh):
@@ -1109,6 +1258,36 @@ def test_days_that_read_alike_share_a_row():
 )
 def test_a_ratio_is_classed_by_the_thresholds_of_effects(ratio, shade):
     assert sheet_week.class_of(ratio, [1.05, 1.15, 1.3]) == shade
+
+
+def test_the_quietest_windows_are_said_for_days_that_share_them():
+    assert sheet_week.quietest(windows(), SETTINGS) == (
+        "Quietest while people are awake (07:00–23:00 by our reading): Every day 20:00–23:00, 50% "
+        "fewer than an average window."
+    )
+    some = windows()
+    some.loc[[0, 1], ["from_hour", "to_hour"]] = 6, 9
+    some.loc[3, "index"] = 0.4
+    some.loc[6, "is_quiet"] = "no"
+    said = sheet_week.quietest(some, SETTINGS)
+    assert f"{DAYS[0]} and {DAYS[1]} 06:00–09:00, 50% fewer" in said
+    assert f"{DAYS[2]} to {DAYS[5]} 20:00–23:00, 50% to 60% fewer" in said
+    assert sheet_week.quietest(None, SETTINGS) == ""
+    assert sheet_week.quietest(some.assign(is_quiet="no"), SETTINGS) == ""
+
+
+def test_orders_of_a_week_are_against_its_average_hour():
+    even = [("active", day, hour, 2) for day in range(7) for hour in range(24)]
+    orders = frame("population day hour orders", [*even, ("all", 0, 0, 999)])
+    assert (sheet_week.orders_against_usual(orders, SETTINGS) == 1).all(axis=None)
+    first, last = SETTINGS.dayparts["Night"]
+    orders.loc[(orders["day"] == 2) & orders["hour"].between(first, last), "orders"] = 0
+    found = sheet_week.orders_against_usual(orders, SETTINGS)
+    hours = last - first + 1
+    usual = 2 * (7 * 24 - hours) / (7 * 24)
+    assert found.loc[DAYS[2], "Night"] == 0
+    assert found.loc[DAYS[3]].tolist() == pytest.approx([2 / usual] * len(SETTINGS.dayparts))
+    assert sheet_week.orders_against_usual(orders.assign(orders=0), SETTINGS) is None
 
 
 def test_only_proven_goods_stand_in_the_week(book):
