@@ -493,6 +493,18 @@ def test_the_rows_of_an_image_are_neither_thin_nor_thick(rows, series):
         assert (0.1 < bar < 0.3) if kind == "bars" else (0.15 < row < 0.5), (kind, row)
 
 
+def test_a_name_that_leaves_no_room_is_cut_and_no_other():
+    longest = draw.LONGEST_NAME
+    assert draw._short("a" * longest) == "a" * longest
+    assert draw._short("a" * (longest + 1)) == "a" * (longest - 1) + "…"
+    assert draw._short("a" * (longest - 2) + " bcd") == "a" * (longest - 2) + "…"
+
+
+def test_points_with_names_have_more_room_than_a_line():
+    heights = {kind: drawn(kind).get_size_inches()[1] for kind in ("line", "column", "scatter")}
+    assert heights["line"] == heights["column"] < heights["scatter"]
+
+
 @pytest.mark.parametrize(
     ("names", "written"),
     [

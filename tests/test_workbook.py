@@ -40,7 +40,7 @@ from basket.report.workbook import (
     values,
     what_if,
 )
-from basket.report.workbook.page import Page, Place
+from basket.report.workbook.page import Book, Page, Place
 from basket.tables.audit import CHECKS, COMPLETENESS, FLOW, WRANGLING
 from checkout import run_command
 
@@ -1203,6 +1203,13 @@ def test_the_boxes_of_the_flow_stand_beside_each_other_with_the_excluded_below(b
     }
     assert box("JK", 8, 10) == {"Order lines": 8_000, "Orders": 1_000, "Customers": 120}
     assert box("GH", 14, 16) == {"Order lines": 1_000, "Orders": 60, "Customers": 15}
+
+
+def test_where_few_customers_were_left_out_only_what_remains_is_boxed():
+    page = Book(SETTINGS, "").page(rules.FLOW, "Population flow", sheet_record.FLOW_WIDTHS)
+    sheet_record._write_boxes(page, population_flow(), few=True)
+    assert texts_of(page.sheet)[-4:] == ["Without exclusions", "Order lines", "Orders", "Customers"]
+    assert not {"As received", "Cleaned", "Merged", "→", "↓"} & {*texts_of(page.sheet)}
 
 
 def test_the_tests_shown_are_of_whole_groupings_as_they_are():
