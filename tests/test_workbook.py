@@ -1009,6 +1009,18 @@ def test_at_the_change_that_breaks_even_nothing_is_left(name):
     assert lever_of(name, USED | {"margin": 0}).break_even().result == "never"
 
 
+def test_the_what_if_starts_from_all_orders_of_active_customers():
+    tables = result_tables()
+    found = what_if.facts(tables, SETTINGS)
+    assert (found.orders, found.spend, found.lines_per_order) == (1_000, 62_500.0, 8)
+    assert (found.mean_orders, found.sd_orders) == (5, 3)
+    assert found.factor == pytest.approx(2 * (1.959964 + 0.841621) ** 2, rel=1e-5)
+    other = trial_plan().assign(customers_here=["suppressed", 90, 200], mean_orders=[1, 2, 3])
+    assert what_if.facts(tables | {"trial_plan": other}, SETTINGS).mean_orders == 3
+    for plan in (None, other[:0], other[:1], other.assign(outcome="first orders")):
+        assert what_if.facts(tables | {"trial_plan": plan}, SETTINGS).mean_orders is None
+
+
 def test_what_is_not_known_of_a_lever_is_not_worked_out():
     without_price = lever_of("quiet windows", base_spend=None)
     assert without_price.more_orders().result == pytest.approx(40)
@@ -1391,6 +1403,16 @@ def test_a_heat_map_shows_its_counts_in_one_format_with_shares_beside_and_below(
     assert (below[0].value, below[-1].value) == ("All", 1)
     framed = [one.value for one in rows[1] if one.border.top and one.border.top.style]
     assert framed == orders.loc[1, [20, 21]].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "number_format"),
+    [("value", "$0.00"), ("parts", "0.0%"), ("ages", "0.0%"), ("days", "#,##0")],
+)
+def test_the_numbers_of_a_chart_have_its_format_on_their_sheet(book, name, number_format):
+    sheet = book[rules.CHART_DATA]
+    _, *rows = sheet[sheet.tables[f"tbl_{name}"].ref]
+    assert {cell.number_format for _, *cells in rows for cell in cells} == {number_format}
 
 
 def test_each_figure_stands_beside_the_words_that_say_what_it_shows(book):
