@@ -199,6 +199,7 @@ def test_panels_share_their_rows():
     assert [one.get_text() for one in first.get_yticklabels()] == [*map(draw._short, NAMES)]
     assert first.get_ylim() == second.get_ylim() and first.get_xlim() == second.get_xlim()
     assert [axes.get_title("left") for axes in (first, second)] == ["first", "second"]
+    assert [axes.get_xlabel() for axes in (first, second)] == [SAID["y_title"], ""]
 
 
 @pytest.mark.parametrize(
@@ -417,6 +418,8 @@ def test_each_point_stands_at_its_values_with_its_name_beside_it():
     points = axes.collections[0].get_offsets()
     assert points.tolist() == ROWS[["share", "orders_per_buyer"]].to_numpy().tolist()
     assert {one.get_text() for one in axes.texts} == set(NAMES)
+    ticks = [one.get_text() for one in axes.get_xticklabels()]
+    assert ticks == ["2%", "5%", "10%", "20%", "50%", "100%"]
     for label in axes.texts:
         place = NAMES.index(label.get_text())
         assert label.xy == tuple(points[place])

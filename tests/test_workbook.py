@@ -851,6 +851,8 @@ def test_a_native_chart_draws_the_cells_of_its_table(kind):
         assert [one.idx for one in series.dPt] == ([] if kind == "line" else [1])
         look = series if kind in ("column", "bar") else series.marker
         assert look.graphicalProperties.solidFill.srgbClr == hue
+        if kind in ("line", "scatter"):  # points of a scatter are not joined
+            assert bool(series.graphicalProperties.line.noFill) == (kind == "scatter")
     assert (chart.legend.position, chart.legend.overlay) == ("b", False)
     assert native(kind, 5)[0].legend is None
 
