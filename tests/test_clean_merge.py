@@ -436,3 +436,22 @@ def test_a_flow_that_does_not_add_up_cannot_be_recorded(kept, added, removed, qu
     with pytest.raises(BasketError, match="a count of rows is negative"):
         audit.record_flow("t", "s", rows_in, rows_in + wrong, removed=-wrong)
     assert len(audit.flow) == 1
+
+
+def test_what_is_missing_is_recorded_as_a_share_and_as_a_check():
+    audit = Audit("corrected")
+    audit.record_missing("orders", "order_number", "gaps", 1_000, 4_000, "Not answered.", 0.01)
+    audit.record_missing("orders", "order_number", "doubles", 0, 4_000, "Not answered.")
+    audit.record_missing("orders", "order_number", "holes", 0, 0, "Not answered.")
+    missing = audit.missing_table()
+    assert missing[["found", "of", "share", "consequence"]].to_numpy().tolist() == [
+        [1_000, 4_000, 0.25, "Not answered."],
+        [0, 4_000, 0.0, "none"],
+        [0, 0, 0.0, "none"],
+    ]
+    assert missing["limit"].fillna(0).tolist() == [0.01, 0, 0]
+    assert audit.checks_table()[["check", "found", "action"]].to_numpy().tolist() == [
+        ["gaps", "1,000 of 4,000", "Not answered."],
+        ["doubles", "0 of 4,000", "none needed"],
+        ["holes", "0 of 0", "none needed"],
+    ]

@@ -14,15 +14,18 @@ import yaml
 from bs4 import BeautifulSoup
 
 import workbook_rules
+from basket.analysis.questions import QUESTIONS
 from basket.checks import example
 from basket.project import git
 from basket.project.files import write_whole
 from basket.project.folders import ROOT, Folders
 from basket.project.settings import load_settings
 from basket.project.stages import graph
-from basket.report.results import _plain
+from basket.report.results import _plain, anchor, first_findings, results_page
 from basket.report.stages_picture import stages_picture
+from basket.report.workbook.material import read_material
 from checkout import basket, run_command
+from test_workbook import OTHER_ANSWERS, TITLES, write_run
 
 PLACE = ROOT / "04_analysis" / "example"
 CODE = re.compile(r"\bD-\d\d\b")
@@ -165,6 +168,32 @@ def test_the_readme_shows_three_findings_with_a_picture_each(place):
     assert len(pictures) == len(set(pictures)) == 3
     assert all((ROOT / picture).is_file() for picture in pictures)
     assert len(text.splitlines()) <= 120
+
+
+def test_each_question_of_the_results_has_its_own_answers_and_figures(tmp_path):
+    folders = write_run(tmp_path)
+    settings = load_settings(ROOT / "settings.yml")
+    material = read_material(folders, settings, folders.run_facts)
+    head, *parts = results_page(material, "here").split("\n## ")
+    sections = {part.split(" ")[0]: part for part in parts}
+    assert [part.split("\n")[0] for part in parts] == [
+        f"{name} {question.title}" for name, question in QUESTIONS.items()
+    ]
+    for number, (name, text) in enumerate(sections.items(), 1):
+        assert QUESTIONS[name].text in text
+        found = [one for one in material.findings if one["question"] == name]
+        assert len(found) == (number <= 11) == text.count("Fact: ")
+        for finding in found:
+            assert f"**{finding['headline']}.** {_plain(finding['so_what'])}" in text
+            assert f"*VP of Marketing, do this:* {finding['action']} 200 orders" in text
+            assert "Evidence: [orders_by_day](here/tables/orders_by_day.csv)." in text
+            title = f"{name} {QUESTIONS[name].title}"
+            assert f"| [{title}](#{anchor(title)}) | {finding['headline']} | ●●● High |" in head
+        drawn = [figure for figure, (question, _) in TITLES.items() if question == name]
+        assert re.findall(r"visualizations/(\w+)\.png", text) == drawn
+    shown = first_findings(material, "here")
+    assert shown.startswith(f"**{OTHER_ANSWERS[2]['headline']}.** {OTHER_ANSWERS[2]['action']}\n")
+    assert re.findall(r"here/visualizations/(\w+)\.png", shown) == ["value", "heat"]
 
 
 def test_the_picture_of_the_stages_is_that_of_stages_csv():

@@ -1,8 +1,9 @@
 """Figures as images: what the title names is marked, and nothing that is written is cut off."""
 
 import io
+import itertools
 import math
-from itertools import pairwise
+from functools import cache
 
 import matplotlib as mpl
 import numpy as np
@@ -111,13 +112,19 @@ def composed(made: figure.Figure):
     return canvas
 
 
+@cache
+def drawn(case: str):
+    """Draw a case once; what is drawn is only looked at."""
+    return composed(MADE[case])
+
+
 def hues(axes) -> set[str]:
     """All hues of bars, dots, lines and frames."""
     found = [patch.get_facecolor() for patch in axes.patches]
     found += [patch.get_edgecolor() for patch in axes.patches]
     found += [line.get_color() for line in axes.lines]
-    for drawn in axes.collections:
-        found += [*drawn.get_facecolors(), *drawn.get_edgecolors()]
+    for one in axes.collections:
+        found += [*one.get_facecolors(), *one.get_edgecolors()]
     return {mpl.colors.to_hex(hue).upper() for hue in found}
 
 
@@ -126,17 +133,17 @@ def texts(canvas) -> list:
 
 
 def test_nothing_that_is_written_is_cut_off(case):
-    canvas = composed(MADE[case])
+    canvas = drawn(case)
     edge, renderer = canvas.bbox.padded(1), canvas.canvas.get_renderer()
-    for drawn in (*canvas.axes, *canvas.texts):
-        box = drawn.get_tightbbox(renderer)
+    for part in (*canvas.axes, *canvas.texts):
+        box = part.get_tightbbox(renderer)
         inside = edge.x0 <= box.x0 and box.x1 <= edge.x1 and edge.y0 <= box.y0 <= box.y1 <= edge.y1
-        assert inside, f"{drawn} at {box}"
+        assert inside, f"{part} at {box}"
 
 
 def test_what_the_title_names_is_marked(case):
     made = MADE[case]
-    canvas = composed(made)
+    canvas = drawn(case)
     plain = composed(figure.Figure(**vars(made) | {"highlight": ()}))
     if made.kind in ("histogram", "line"):
         assert case == "histogram" or made.highlight == ("bulk",)
@@ -160,7 +167,7 @@ def test_the_same_figure_gives_the_same_bytes(case):
 
 
 def test_cells_that_are_undecided_are_grey_and_carry_no_number():
-    canvas = composed(MADE["heat of ratios"])
+    canvas = drawn("heat of ratios")
     (axes,) = canvas.axes
     assert mpl.colors.to_hex(axes.get_facecolor()).upper() == PALETTE.grid
     decided = CELLS.loc[~CELLS["is_undecided"], "lift"]
@@ -170,30 +177,29 @@ def test_cells_that_are_undecided_are_grey_and_carry_no_number():
 
 
 def test_the_quiet_window_is_framed():
-    (frame,) = [
-        one for one in composed(MADE["heat of counts"]).axes[0].patches if not one.get_fill()
-    ]
+    (frame,) = [one for one in drawn("heat of counts").axes[0].patches if not one.get_fill()]
     assert (frame.get_xy(), frame.get_width(), frame.get_height()) == ((20, 1), 3, 1)
 
 
 def test_the_band_of_what_does_not_matter_is_drawn():
-    def spans(made) -> list:
+    def spans(case: str) -> list:
         return [
             one
-            for one in composed(made).axes[0].patches
+            for one in drawn(case).axes[0].patches
             if mpl.colors.to_hex(one.get_facecolor()).upper() == PALETTE.grid
         ]
 
-    (band,) = spans(MADE["dots"])
+    (band,) = spans("dots")
     assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.9, 1.1))
-    assert spans(MADE["dots on a logarithmic axis"]) == []
+    assert spans("dots on a logarithmic axis") == []
 
 
 def test_panels_share_their_rows():
-    first, second = composed(MADE["dots in panels"]).axes
+    first, second = drawn("dots in panels").axes
     assert [one.get_text() for one in first.get_yticklabels()] == [*map(draw._short, NAMES)]
     assert first.get_ylim() == second.get_ylim() and first.get_xlim() == second.get_xlim()
     assert [axes.get_title("left") for axes in (first, second)] == ["first", "second"]
+    assert [axes.get_xlabel() for axes in (first, second)] == [SAID["y_title"], ""]
 
 
 @pytest.mark.parametrize(
@@ -248,7 +254,7 @@ def test_a_table_of_ratios_begins_with_the_farthest_proof():
 
 @pytest.mark.parametrize("case", ["bar", "bars", "bars in panels", "column"])
 def test_bars_and_their_labels_end_inside_of_their_axes(case):
-    canvas = composed(MADE[case])
+    canvas = drawn(case)
     renderer = canvas.canvas.get_renderer()
     for axes in canvas.axes:
         for bar in axes.patches:
@@ -267,7 +273,7 @@ def rgb(colour: str) -> tuple[int, ...]:
 def test_a_ramp_grows_darker_in_one_hue(classes, hue):
     on_paper = [contrast(rgb(one), rgb(PALETTE.paper)) for one in ramp(PALETTE, classes, hue)]
     assert len(on_paper) == classes and on_paper == sorted(on_paper)
-    assert all(after / before > 1.25 for before, after in pairwise(on_paper))
+    assert all(after / before > 1.25 for before, after in itertools.pairwise(on_paper))
     assert contrast(rgb(ink_of_named(PALETTE)), rgb(PALETTE.paper)) >= 4.5
 
 
@@ -282,3 +288,254 @@ def test_an_interval_wider_than_its_value_is_left_out_and_a_point_alone_is_no_fi
     else:
         shown, said = figure.sure_enough(data, "rate")
         assert len(shown) == left and "left out" in said
+
+
+# ---- what is drawn is what the table says -----------------------------------------------------
+
+
+BARRED = ["bar", "bars", "bars in panels", "column"]
+
+
+def shown_values(case: str, axes) -> pd.DataFrame:
+    """Give the values that a panel shows: a row per name, a column per series."""
+    made = MADE[case]
+    data = made.data.set_index(made.x)
+    if made.panel:
+        data = data[data[made.panel] == axes.get_title("left")].reindex(made.data[made.x])
+    return data[made.series].fillna(0)
+
+
+def spans_of(bars, sideways: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Give where bars start and end along their values, then across them."""
+    boxes = np.array([bar.get_bbox().extents for bar in bars])
+    along, across = boxes[:, [0, 2]], boxes[:, [1, 3]]
+    return (along, across) if sideways else (across, along)
+
+
+@pytest.mark.parametrize("case", BARRED)
+def test_each_bar_begins_at_zero_and_ends_at_its_value(case):
+    sideways = MADE[case].kind == "bar"
+    for axes in drawn(case).axes:
+        values = shown_values(case, axes)
+        along, across = spans_of(axes.patches, sideways)
+        assert along[:, 0].tolist() == [0] * values.size
+        assert along[:, 1] == pytest.approx(values.to_numpy().T.ravel())
+        rows = np.tile(np.arange(len(values)), len(values.columns))
+        assert (np.abs(across - rows[:, None]) < 0.5).all()
+        ends = np.sort(across, axis=0)
+        assert (ends[1:, 0] >= ends[:-1, 1] - 1e-9).all(), "bars cover each other"
+        least, most = axes.get_xlim() if sideways else axes.get_ylim()
+        longest = MADE[case].data[values.columns].to_numpy().max()
+        assert least == 0 and longest <= most < 1.25 * longest
+
+
+@pytest.mark.parametrize("case", BARRED)
+def test_each_bar_has_its_value_written_at_its_end(case):
+    made = MADE[case]
+    unit = 0.01 if "%" in made.number_format else 1
+    canvas = drawn(case)
+    for axes in canvas.axes:
+        values = shown_values(case, axes).to_numpy().T.ravel()
+        for bar, label, value in zip(axes.patches, axes.texts, values, strict=True):
+            assert float(label.get_text().strip("%")) * unit == pytest.approx(
+                value, abs=0.51 * unit
+            )
+            end, said = bar.get_window_extent(), label.get_window_extent()
+            if made.kind == "bar":
+                gap, aside = said.x0 - end.x1, (said.y0 + said.y1 - end.y0 - end.y1) / 2
+            else:
+                gap, aside = said.y0 - end.y1, (said.x0 + said.x1 - end.x0 - end.x1) / 2
+            assert 0 <= gap < 20 and abs(aside) < 5
+        shown = axes.xaxis if made.kind == "bar" else axes.yaxis
+        assert not [one for one in shown.get_ticklabels() if one.get_text()]
+
+
+@pytest.mark.parametrize(("kind", "most"), [("bars", 30), ("columns", 12)])
+def test_more_bars_than_can_be_labelled_have_an_axis(kind, most):
+    for number in (most, most + 1):
+        rows = pd.DataFrame({"hour": map(str, range(number)), "orders": range(1, number + 1)})
+        make = {"bars": figure.bars, "columns": figure.columns}[kind]
+        (axes,) = composed(make(rows, x="hour", series=["orders"], **SAID)).axes
+        ticks = (axes.xaxis if kind == "bars" else axes.yaxis).get_ticklabels()
+        assert bool(axes.texts) == (number == most)
+        assert number < (axes.get_xlim() if kind == "bars" else axes.get_ylim())[1] < 1.25 * number
+        assert bool([one for one in ticks if one.get_text()]) == (number > most)
+
+
+@pytest.mark.parametrize("case", ["bars", "bars in panels", "column", "dots of classes"])
+def test_the_legend_names_each_series_in_its_hue(case):
+    made, first = MADE[case], drawn(case).axes[0]
+    legend = first.get_legend()
+    assert [one.get_text() for one in legend.get_texts()] == made.series
+    keys = [mpl.colors.to_hex(one.get_facecolor()).upper() for one in legend.get_patches()]
+    assert keys == ramp(PALETTE, 2)
+    others = hues(first) - MARKS
+    assert set(keys) <= others
+    assert all(axes.get_legend() is None for axes in drawn(case).axes[1:])
+    assert drawn("bar").axes[0].get_legend() is None
+
+
+@pytest.mark.parametrize("case", ["dots", "dots on a logarithmic axis", "dots of classes"])
+def test_each_dot_stands_at_its_value_between_the_ends_of_its_interval(case):
+    made = MADE[case]
+    (axes,) = drawn(case).axes
+    found = []
+    for line, _, (limits,) in axes.containers:
+        for value, place, limit in zip(*line.get_data(), limits.get_segments(), strict=True):
+            (low, below), (high, above) = limit
+            assert below == above == place
+            found.append((round(place), place, low, value, high))
+    found = np.array(sorted(found))
+    expected = [
+        [row[made.intervals[name][0]], row[name], row[made.intervals[name][1]]]
+        for row in made.data.to_dict("records")
+        for name in made.series
+    ]
+    assert found[:, 2:] == pytest.approx(np.array(expected))
+    assert found[:, 0].tolist() == sorted([*range(len(NAMES))] * len(made.series))
+    assert [one.get_xdata() for one in axes.lines if one.get_linestyle() == "-"][-1] == [1, 1]
+
+
+def test_dots_of_an_undefined_interval_are_drawn_without_one():
+    rows = ROWS.assign(share_low=math.nan)
+    (axes,) = composed(figure.dots(rows, x="department", y="share", **SAID)).axes
+    values = [value for line, *_ in axes.containers for value in line.get_xdata()]
+    assert sorted(values) == sorted(ROWS["share"])
+
+
+def test_a_line_goes_through_its_values_within_its_intervals():
+    (axes,) = drawn("line").axes
+    (line,) = axes.lines
+    assert line.get_xydata() == pytest.approx(np.column_stack([range(4), ROWS["share"]]))
+    (area,) = axes.collections
+    corners = {(x, round(y, 9)) for x, y in area.get_paths()[0].vertices}
+    for ends in (ROWS["share_low"], ROWS["share_high"]):
+        assert set(enumerate(ends)) <= corners
+
+
+def test_each_point_stands_at_its_values_with_its_name_beside_it():
+    (axes,) = drawn("scatter").axes
+    points = axes.collections[0].get_offsets()
+    assert points.tolist() == ROWS[["share", "orders_per_buyer"]].to_numpy().tolist()
+    assert {one.get_text() for one in axes.texts} == set(NAMES)
+    ticks = [one.get_text() for one in axes.get_xticklabels()]
+    assert ticks == ["2%", "5%", "10%", "20%", "50%", "100%"]
+    for label in axes.texts:
+        place = NAMES.index(label.get_text())
+        assert label.xy == tuple(points[place])
+        x, y = axes.transData.transform(points[place])
+        box = label.get_window_extent()
+        assert max(box.x0 - x, x - box.x1, box.y0 - y, y - box.y1) < 20
+
+
+def test_bars_of_nothing_are_drawn_on_an_axis():
+    (axes,) = composed(
+        figure.bars(ROWS.assign(share=0.0), x="department", series=["share"], **SAID)
+    ).axes
+    assert axes.get_xlim() == (0, 1)
+
+
+def test_points_at_one_place_are_named_as_far_as_there_is_room():
+    rows = ROWS.assign(share=0.5, orders_per_buyer=[10, 10.001, 10.002, 10.003])
+    made = figure.scatter(rows, name_of="department", x="share", y="orders_per_buyer", **SAID)
+    (axes,) = composed(made).axes
+    assert 1 <= len(axes.texts) < len(NAMES) and axes.texts[0].get_text() == "bulk"
+    assert axes.get_xlim()[0] == axes.get_ylim()[0] == 0
+
+
+def test_a_histogram_has_a_column_from_each_class_to_the_next_and_its_cuts_across():
+    made = MADE["histogram"]
+    (axes,) = drawn("histogram").axes
+    for bar, (start, value) in zip(axes.patches, made.data.to_numpy(), strict=True):
+        assert bar.get_bbox().extents == pytest.approx((start, 0, start + 1, value))
+    assert [one.get_xdata() for one in axes.lines] == [[at, at] for at, _ in made.cuts]
+    boxes = [one.get_window_extent() for one in axes.texts]
+    for label, (at, said) in zip(axes.texts, made.cuts, strict=True):
+        assert label.get_text().strip() == said and label.get_position()[0] == at
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    highest = axes.transData.transform((0, made.data["share"].max()))[1]
+    assert all(box.y0 > highest for box in boxes), "a name covers the columns"
+
+
+def test_each_cell_of_a_heat_map_is_tinted_by_its_value():
+    (axes,) = drawn("heat of counts").axes
+    assert axes.collections[0].get_array().tolist() == [list(range(24))] * 2
+    tints = axes.collections[0].get_facecolors()[:24].sum(axis=1)
+    assert (np.diff(tints) < 0).all(), "more orders, darker tint"
+    names = [[one.get_text() for one in axis.get_ticklabels()] for axis in (axes.xaxis, axes.yaxis)]
+    assert names == [[str(hour) for hour in range(24)], ["Sunday", "Monday"]]
+    (ratios,) = drawn("heat of ratios").axes
+    shown = np.exp(ratios.collections[0].get_array())
+    assert shown.filled(0) == pytest.approx(np.array([[0.5, 0, 1.5, 0], [0, 0, 1, 0]]))
+
+
+def test_the_legend_of_tints_is_a_narrow_bar_beside_the_map():
+    (axes,) = drawn("heat of counts").axes
+    (bar,) = axes.child_axes
+    cells, beside = axes.get_window_extent(), bar.get_window_extent()
+    assert (beside.y0, beside.y1) == pytest.approx((cells.y0, cells.y1))
+    assert cells.x1 < beside.x0 and 20 * beside.width < 2 * cells.width
+    assert bar.get_ylabel() == SAID["y_title"] and bar.get_ylim() == (0, 23)
+
+
+@pytest.mark.parametrize("series", [["orders"], ["orders", "lines"], ["orders", "lines", "users"]])
+@pytest.mark.parametrize("rows", [4, 9])
+def test_the_rows_of_an_image_are_neither_thin_nor_thick(rows, series):
+    table = pd.DataFrame({"department": [f"shelf {n}" for n in range(rows)]})
+    table = table.assign(orders=1, lines=2, users=3, orders_low=1, orders_high=2)
+    made = {"bars": figure.bars(table, x="department", series=series, **SAID)}
+    if len(series) == 1:
+        made["dots"] = figure.dots(table, x="department", y="orders", **SAID)
+        cells = table.merge(pd.DataFrame({"daypart": ["Night", "Day"]}), how="cross")
+        spans = {"rows": "department", "columns": "daypart", "values": "orders"}
+        made["heat"] = figure.heat(cells, **spans, **SAID)
+    for kind, one in made.items():
+        axes = composed(one).axes[0]
+        row = axes.get_window_extent().height / draw.DOTS_PER_INCH / rows
+        bar = row * 0.8 / len(series)
+        assert (0.1 < bar < 0.3) if kind == "bars" else (0.15 < row < 0.5), (kind, row)
+
+
+def test_a_name_that_leaves_no_room_is_cut_and_no_other():
+    longest = draw.LONGEST_NAME
+    assert draw._short("a" * longest) == "a" * longest
+    assert draw._short("a" * (longest + 1)) == "a" * (longest - 1) + "…"
+    assert draw._short("a" * (longest - 2) + " bcd") == "a" * (longest - 2) + "…"
+
+
+def test_points_with_names_have_more_room_than_a_line():
+    heights = {kind: drawn(kind).get_size_inches()[1] for kind in ("line", "column", "scatter")}
+    assert heights["line"] == heights["column"] < heights["scatter"]
+
+
+@pytest.mark.parametrize(
+    ("names", "written"),
+    [
+        ([f"{hour}" for hour in range(24)], [f"{hour}" for hour in range(24)]),
+        ([f"{hour:02d}:00" for hour in range(24)], [f"{hour:02d}:00" for hour in range(0, 24, 2)]),
+        ([f"{day} d" for day in range(31)], ["0 d", "7 d", "14 d", "21 d", "28 d", "30 d"]),
+    ],
+)
+def test_names_below_columns_are_thinned_out_where_all_have_no_room(names, written):
+    rows = pd.DataFrame({"time": names, "orders": 1.0})
+    (axes,) = composed(figure.columns(rows, x="time", series=["orders"], **SAID)).axes
+    assert [one.get_text() for one in axes.get_xticklabels()] == written
+    assert [names[int(place)] for place in axes.get_xticks()] == written
+
+
+@pytest.mark.parametrize(
+    ("value", "number_format", "written"),
+    [
+        (0.256, "0%", "26%"),
+        (0.0, "0%", "0%"),
+        (0.004, "0%", "0.4%"),
+        (0.01, "0%", "1%"),
+        (0.256, "0.0%", "25.6%"),
+        (1234.5, figure.WHOLE, "1,234"),
+        (1.25, figure.RATIO, "1.25"),
+        (1234.5, figure.DOLLARS, "$1,234"),
+        (1234.5, figure.CENTS, "$1,234.50"),
+    ],
+)
+def test_a_number_beside_its_bar_has_the_decimals_of_its_format(value, number_format, written):
+    assert draw._written(value, number_format) == written

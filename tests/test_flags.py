@@ -131,6 +131,41 @@ def test_a_mean_exactly_at_a_bound_is_not_decided_by_float_noise(bands, expected
     assert "".join(flags.label(banded("some / all", *bands), table, MISSING)) == expected
 
 
+@pytest.mark.parametrize(
+    ("source", "bands", "cuts", "moved"),
+    [
+        (
+            "orders",
+            {"0-10": "up to 10", "11-40": "up to 40", "41+": "above 40"},
+            [20, 50],
+            {"0-20": "up to 20", "21-50": "up to 50", "51+": "above 50"},
+        ),
+        (
+            "age",
+            {"Under 40": "below 40", "40-64": "below 65", "Over 64": "from 65"},
+            [30, 1_000],
+            {"Under 30": "below 30", "30-999": "below 1000", "Over 999": "from 1000"},
+        ),
+        (
+            "spend_cents / priced_lines",
+            {"up to 5": "up to 5", "5-1,500": "up to 1500", "over 1,500": "above 1500"},
+            [7.5, 2_000],
+            {"up to 7.5": "up to 7.5", "7.5-2,000": "up to 2000", "over 2,000": "above 2000"},
+        ),
+        (
+            "orders",
+            {"Few": "up to 10", "Many": "above 10"},
+            [20],
+            {"Few": "up to 20", "Many": "above 20"},
+        ),
+    ],
+)
+def test_labels_of_moved_bounds_state_the_new_ones(source, bands, cuts, moved):
+    flag = Flag(of="customer", source=source, unit="of it", bands=bands)
+    assert flag.bands_at(cuts) == moved
+    assert Flag(of="customer", source=source, unit="of it", bands=moved).cuts == cuts
+
+
 def test_the_mean_of_nothing_is_missing():
     table = {"some": [0, 1], "all": [0, 1]}
     found = flags.label(banded("some / all", "up to 2", "above"), table, MISSING)

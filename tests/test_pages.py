@@ -20,7 +20,7 @@ from basket.report.pages.clean_html import readable
 from basket.report.pages.current import is_current
 from basket.report.pages.decisions import known_codes, write_decisions
 from basket.report.pages.explorer import write_explorer
-from basket.report.pages.index import write_index
+from basket.report.pages.index import _listed, _table, write_index
 from basket.report.pages.notebook import _first_line, render
 from basket.report.pages.page import PageError, settings_of_run
 from notebook_maker import (
@@ -577,3 +577,26 @@ def test_the_data_is_described_alike_in_either_layout():
     generated = Origin({"scale": 0.05}, (), "the course's").about()
     assert generated["What is invented"].startswith("Everything: ")
     assert "What is real" not in generated
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "line"),
+    [
+        ("a", "population,day,orders\nall,0,7\nall,1,8\n", "2 rows by population, day: orders"),
+        ("b", "orders,spend\n7,8.5\n", "1 row: orders, spend"),
+        (
+            "c",
+            "flag,label,customers,orders,lines,spend,reorder_rate,mean_order_value\n",
+            "0 rows by flag, label: customers, orders, lines, spend, reorder rate, …",
+        ),
+    ],
+)
+def test_a_table_is_told_by_what_a_row_is_and_what_it_says(tmp_path, name, rows, line):
+    path = tmp_path / f"{name}.csv"
+    path.write_text(rows, encoding="utf-8")
+    assert _table(path) == {"file": f"{name}.csv", "line": line}
+
+
+def test_figures_that_stand_above_are_named():
+    said = [_listed([{"number": n} for n in given]) for given in ((), (3,), (5, 2))]
+    assert said == ["", "Figure 3 stands", "Figures 2 and 5 stand"]

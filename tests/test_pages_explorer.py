@@ -10,7 +10,16 @@ import pytest
 from basket.project.folders import Folders
 from basket.project.settings import Settings
 from basket.report.pages.explorer import write_explorer
-from basket.report.pages.interval_chart import MOST, PLOT, WIDTH, Chart, Row, as_change, row_of
+from basket.report.pages.interval_chart import (
+    MOST,
+    PLOT,
+    WIDTH,
+    Chart,
+    Row,
+    as_change,
+    bars,
+    row_of,
+)
 from basket.report.pages.page import settings_of_run
 from notebook_maker import write_run
 from test_pages import Elements
@@ -231,3 +240,33 @@ def test_a_row_says_what_its_cells_say(ratio, verdict, reason, level, said, is_s
     row = row_of("a", "", ratio, verdict, reason)
     assert (row.level, row.verdict, row.is_sure) == (level, said, is_sure)
     assert MOST == 8
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        ((1.0, 0.95, 1.1), ["−10%", "0%"]),
+        ((1.0, 0.9, 1.6), ["−25%", "0%", "+50%"]),
+        ((1.2, 0.5, 2.1), ["−50%", "0%", "2 times"]),
+        ((1.2, 0.05, 90), ["−75%", "0%", "4 times"]),
+    ],
+)
+def test_ticks_of_an_axis_are_round_and_have_room(ends, words):
+    drawn = Chart("x", [Row("a", "", ends), Row("b")])
+    places = [place for place, _ in drawn.ticks]
+    assert [text for _, text in drawn.ticks] == words
+    assert all(after - before >= 42 for before, after in pairwise(places))
+    assert {text: place for place, text in drawn.ticks}["0%"] == pytest.approx(PLOT / 2)
+    assert drawn.x(2) - drawn.x(1) == pytest.approx(drawn.x(1) - drawn.x(0.5), abs=0.2)
+
+
+def test_bars_of_counts_are_shares_of_the_longest():
+    drawn = bars("Orders", ["a", "b", "c"], [10, 40, None], "{:,.0f}")
+    assert [row.bar for row in drawn.rows] == [0.25, 1, None]
+    assert [row.level for row in drawn.rows] == ["10", "40", "N/A"]
+    assert drawn.alt == "Orders. a: 10; b: 40; c: N/A"
+    assert not drawn.compares
+    compared = Chart("x", [Row("a", "7", (1, 0.9, 1.1), "alike")])
+    assert compared.compares and compared.alt == "x. a: 7 (alike)"
+    assert compared.height > bars("x", ["a"], [1], "{}").height > 0
+    assert bars("x", [], [], "{}").height == 0

@@ -8,6 +8,7 @@ import inspect
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -21,7 +22,11 @@ from basket.analysis.questions import QUESTIONS, number_of, question_of
 from basket.analysis.questions import q05_loyalty as q05
 from basket.analysis.questions.q12_sensitivity import threshold_in_words
 from basket.analysis.where import where
+from basket.project.files import read_json
+from basket.project.origin import GENERATED
+from basket.report import gallery
 from basket.report.gallery import Paper
+from conftest import DOT
 
 MODULES = [
     import_module(f"{questions.__name__}.{path.stem}")
@@ -127,6 +132,93 @@ def test_a_paper_that_names_what_it_does_not_have_stops_the_run(
         paper.save()
     paper.figures, paper.found[0]["figure"] = [("Q5", replace(shown, sources=()))], shown.name
     paper._check()
+
+
+@pytest.fixture
+def paper_of(settings, monkeypatch, tmp_path):
+    """Give a function that starts a paper about data of a kind; what it shows, and how it draws."""
+    shown, drawn = [], []
+    monkeypatch.setattr(
+        gallery, "display", lambda one, metadata=None: shown.append((one, metadata))
+    )
+    monkeypatch.setattr(gallery.draw, "draw", lambda figure, _, banner: drawn.append(banner) or DOT)
+
+    def start(kind, completeness, banner=None):
+        origin = SimpleNamespace(kind=kind, banner=banner)
+        monkeypatch.setattr(gallery.Origin, "of_run", lambda folders: origin)
+        stage = SimpleNamespace(folders=None, settings=settings, built={})
+        stage.building = lambda name: tmp_path
+        stage.write_findings = lambda found: None
+        tables = {"habits": ACTIVE, "completeness": completeness, "group_shares": SHARES}
+        return Paper(stage, tables), shown, drawn
+
+    return start
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "caveats"),
+    [
+        (GENERATED, 9, ["synthetic data", "incomplete histories"]),
+        (GENERATED, 0, ["synthetic data"]),
+        ("no", 9, ["incomplete histories"]),
+        ("no", 0, []),
+    ],
+)
+def test_an_answer_says_what_kind_of_data_it_rests_on(paper_of, kind, found, caveats):
+    paper, shown, _ = paper_of(kind, WHOLE.assign(found=found, share=found / 9))
+    function, tables = CASES["region, more spend"]
+    paper.results |= {"habits": ACTIVE} | tables
+    paper.answer(function)
+    (answered,) = paper.found
+    assert (answered["id"], answered["question"]) == ("F01", "Q7")
+    assert [one for one in answered["rests_on"] if "invented" not in one] == caveats
+    (text, _) = shown[0]
+    assert f"> **{answered['headline']}.** {answered['so_what']}" in text.data
+    assert f"*Do this:* {answered['action']} ({answered['owner']})" in text.data
+    assert all(caveat in text.data for caveat in caveats)
+
+
+def test_a_figure_is_shown_with_its_words_and_kept_or_the_reason_is_said(paper_of, tmp_path):
+    banner = SimpleNamespace(on_figures="SYNTHETIC DATA")
+    paper, shown, drawn = paper_of(GENERATED, WHOLE, banner)
+    paper.show(q05.shares_by_loyalty)
+    paper.results["group_shares"] = SHARES.assign(customers=[30, 20, 5])
+    paper.show(q05.shares_by_loyalty)
+    (question, figure), *more = paper.figures
+    assert (question, more, drawn) == ("Q5", [], ["SYNTHETIC DATA"])
+    (image, said), (reason, _) = shown
+    assert said["image/png"] == {"alt": figure.alt, "caption": f"{figure.title}."}
+    assert (image.data, image.width) == (DOT, gallery.draw.SHOWN_WIDTH)
+    assert reason.data == "*No figure: A loyalty group has too few active customers to be shown.*"
+    paper.figures = [("Q5", replace(figure, so_what=""))]
+    paper.found = [
+        {"question": "Q5", "figure": "", "so_what": "Of the question.", "touches": [], "id": "F01"},
+        {"question": "Q5", "figure": "", "so_what": "Later.", "touches": [], "id": "F02"},
+    ]
+    paper.save()
+    assert (tmp_path / f"{figure.name}.png").read_bytes() == DOT
+    (record,) = read_json(tmp_path / "figures.json", None)
+    assert (record["question"], record["so_what"]) == ("Q5", "Of the question.")
+    paper.found[1]["figure"] = figure.name
+    paper.save()
+    (record,) = read_json(tmp_path / "figures.json", None)
+    assert record["so_what"] == "Later."
+
+
+def test_the_comparisons_of_a_question_are_shown_largest_first_without_those_in_strata(paper_of):
+    paper, *_ = paper_of("no", WHOLE)
+    rows = [("Q7", "region", "a", "ratio", n / 10) for n in range(25)]
+    rows += [("Q7", "region within loyalty", "a", "ratio", 9.0), ("Q8", "age", "a", "ratio", 9.0)]
+    columns = ["question", "grouping", "group_a", "effect_name", "effect"]
+    tests = pd.DataFrame(rows, columns=columns)
+    paper.results["tests"] = tests.assign(
+        **dict.fromkeys(set(gallery.NOT_SHOWN) - {"question"}, "")
+    )
+    shown = paper.tests("Q7")
+    assert shown["effect"].tolist() == [n / 10 for n in range(24, 4, -1)]
+    assert list(shown) == ["grouping", "group_a", "effect_name", "effect"]
+    paper.results["tests"]["group_a"] = ""
+    assert "group_a" not in paper.tests("Q7")
 
 
 def test_a_row_is_one_row_and_a_number_keeps_its_place():

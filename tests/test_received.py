@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from basket.prepare import raw_file, recognise
+from basket.prepare.raw_file import RawFile
 from basket.prepare.raw_files import RawData, find, has_data, look
 from basket.project.errors import BasketError, DataError
 from basket.project.origin import Origin
@@ -197,7 +199,7 @@ def test_what_was_found_and_what_is_not_used_is_said_in_one_line(tmp_path):
         "aisles.csv (not needed)",
         "order_products__train.csv (not needed)",
         "notes.docx (no CSV file)",
-        "broken.zip (is not a readable zip file",
+        "broken.zip (is not a readable zip file (File is not a zip file))",
         "orders_old.csv",
         "people.csv (its 3 columns are of no raw file)",
         "archive.zip/sample_submission.csv (not needed)",
@@ -321,6 +323,35 @@ def test_what_cannot_be_read_says_what_was_found_expected_and_to_do(tmp_path, ca
         place = str(error.value).find(part, place)
         assert place >= 0, (part, str(error.value))
     assert "\n" not in str(error.value)
+
+
+def test_two_files_of_an_archive_are_named_by_where_they_lie_in_it(tmp_path):
+    packed = lay(tmp_path, {"data.zip": zip_of({**C, "older/orders.csv": DIFFERENT})}) / "data.zip"
+    with pytest.raises(
+        DataError, match=r"data\.zip: holds orders\.csv twice .* take one of"
+    ) as error:
+        find(packed, LIMITS)
+    assert "(orders.csv and older/orders.csv)" in str(error.value)
+
+
+@pytest.mark.parametrize(("size", "said"), [(10, "more than 10"), (12, "more than 12"), (20, "15")])
+def test_a_file_that_grew_or_shrank_while_it_was_read_is_not_taken_for_whole(
+    tmp_path, monkeypatch, size, said
+):
+    monkeypatch.setattr(raw_file, "SLICE_BYTES", 5)  # the file ends with a slice, or within one
+    path = lay(tmp_path, {"orders.csv": b"1,2\n" * 3 + b"3,4"}) / "orders.csv"
+    assert RawFile("orders.csv", path, (), 15).digest()
+    with pytest.raises(DataError, match=f"found {said} bytes"):
+        RawFile("orders.csv", path, (), size).digest()
+
+
+def test_names_of_columns_in_a_message_are_known_ones_and_not_too_many():
+    assert recognise.shown(["order_id", "1", "Quillfeather"]) == "order_id, 1, ***"
+    assert recognise.shown(["order_id;Lee", "a\x07"]) == "order_id;***, ***"
+    names = ["order_id"] * 12
+    assert recognise.shown(names) == ", ".join(names)
+    cut = recognise.shown([*names, "user_id", "user_id"])
+    assert cut == (", ".join(names) + ", user_id")[:120] + " …"
 
 
 def test_more_files_than_anybodys_data_are_refused(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 
 from basket.prepare import spelling
 from basket.prepare.raw_files import find
+from basket.prepare.read_csv import department_rows
 from basket.project.errors import BasketError, DataError
 from conftest import Run, hashes, imported, write_settings
 from test_import import COURSE, CUSTOMERS, KAGGLE, LIMITS, LINES, ORDERS, PRODUCTS, write
@@ -189,6 +190,17 @@ def test_windows_1252_is_read_where_no_line_is_utf_8(tmp_path):
         runs[name] = imported(data, tmp_path / f"{name}_out")
     assert hashes(runs["cp1252"]) == hashes(runs["utf"])
     assert "text: Windows-1252 → UTF-8" in steps(runs["cp1252"])
+
+
+def test_a_department_of_windows_1252_may_have_a_line_break(tmp_path):
+    text = 'department_id,department\n1,"Crème\nfraîche"\n2,bulk\n'
+    read = []
+    for encoding in ("utf-8", "cp1252"):
+        files = COURSE | {"departments.csv": text.encode(encoding)}
+        data = find(write(tmp_path / encoding, files), LIMITS)
+        read.append(department_rows(data.files["raw_departments"]))
+    assert read[0] == read[1]
+    assert read[0][0][1] == ["1", "Crème\nfraîche"]
 
 
 def test_a_file_of_mixed_encodings_is_not_guessed(tmp_path):

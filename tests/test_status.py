@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from basket.command import main
 from basket.project.stages import graph
 from basket.run import status as status_of_run
+from basket.run import up_to_date
 from basket.run.status import status
 from conftest import SETTINGS_FILE, write_settings
 from test_check_data import write
@@ -27,6 +28,25 @@ def test_where_nothing_has_run_all_stages_would(tmp_path, generates):
     reasons = status(write(tmp_path / "data"), out, "corrected", None, None)
     assert reasons == dict.fromkeys(STAGES, "it has not run yet")
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("stale", "said"),
+    [
+        ([], {}),
+        (["01_import"], {"02_clean": "after 01_import, if that makes anything new"}),
+        (["03_merge", "05_visualise"], {"06_report": "after 03_merge, if that makes anything new"}),
+        (["06_report"], {"05_visualise": ""}),
+    ],
+)
+def test_stages_after_one_that_would_run_may_run_too(tmp_path, monkeypatch, stale, said):
+    why = {name: "the code has changed" for name in stale}
+    monkeypatch.setattr(up_to_date, "reason_to_run", lambda _, step: why.get(step.stage, ""))
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1738281600")
+    reasons = status(write(tmp_path / "data"), tmp_path / "out", "corrected", None, None)
+    first = STAGES.index(stale[0]) if stale else len(STAGES)
+    assert all(bool(reasons[name]) == (place >= first) for place, name in enumerate(STAGES))
+    assert why | said == {name: reasons[name] for name in why | said}
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from zipfile import ZIP_STORED, ZipFile
 
 import pandas as pd
@@ -23,18 +24,23 @@ from basket.project.errors import BasketError
 from basket.project.folders import ROOT, SCRIPTS, Folders
 from basket.project.origin import Origin
 from basket.project.settings import load_settings
+from basket.report.colours import ramp
 from basket.report.workbook import (
     build,
     measure_text,
     native_charts,
     plain_words,
+    print_setup,
+    ranking,
     sheet_figures,
+    sheet_notes,
     sheet_record,
     sheet_segments,
     sheet_week,
     values,
+    what_if,
 )
-from basket.report.workbook.page import Page, Place
+from basket.report.workbook.page import Book, Page, Place
 from basket.tables.audit import CHECKS, COMPLETENESS, FLOW, WRANGLING
 from checkout import run_command
 
@@ -747,6 +753,56 @@ def test_text_is_measured_and_wrapped():
     assert measure_text.wrap("a\nb", 100) == ["a", "b"]
 
 
+def test_the_width_of_a_text_is_that_of_its_letters_in_arial():
+    thousandths = 722 + 556 + 222 + 222 + 556  # Hello, by Adobe's metrics of Helvetica
+    pixels = thousandths / 1000 * 10 / 0.75
+    assert measure_text.text_width("Hello") == pytest.approx(pixels)
+    assert measure_text.text_width("Hello", 20) == pytest.approx(2 * pixels)
+    assert measure_text.text_width("Hello", bold=True) > 1.05 * pixels
+
+
+@pytest.mark.parametrize("width", [5, 40, 100, 300])
+def test_no_line_is_wider_than_its_cell_and_none_could_hold_more(width):
+    text = "a few customers place mmmmmmmmmmmmmmmm orders, again and again, each week"
+    lines = measure_text.wrap(text, width)
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    for line, after in itertools.pairwise([*lines, ""]):
+        assert measure_text.text_width(line) <= width or len(line) == 1
+        word = after.split(" ")[0]
+        if word and f"{line} {word} " in f"{text} ":
+            assert measure_text.text_width(f"{line} {word}") > width
+
+
+@pytest.mark.parametrize(
+    ("value", "held", "number_format", "reads"),
+    [
+        (7.0, 7, "#,##0", "7"),
+        (1234.5, 1234.5, "$#,##0.00", "$1,234.50"),
+        (0.256, 0.256, "0.0%", "25.6%"),
+        (1e17, 1e17, "0.0", "100,000,000,000,000,000.0"),
+        (True, "yes", "0", "yes"),
+        (False, "no", "0", "no"),
+        (math.nan, "N/A", "0", "N/A"),
+        (None, "N/A", "0", "N/A"),
+        ("", "–", "0", "–"),
+    ],
+)
+def test_a_cell_holds_what_is_known_and_is_measured_as_it_reads(value, held, number_format, reads):
+    found = values.plain(value)
+    assert (type(found), found) == (type(held), held)
+    assert values.is_number(found) == (not isinstance(held, str))
+    assert values.shown(found, number_format) == reads
+
+
+def test_numbers_that_no_dictionary_knows_have_decimals_where_they_need_them():
+    assert not any(map(values.is_number, (math.inf, math.nan, True, "7", None)))
+    assert values.number_format("unknown", [1, 2.0, "N/A"]) == "#,##0"
+    assert values.number_format("unknown", [1, 2.5]) == "0.00"
+    assert [values.number_format_of(one) for one in (3.0, 3.5)] == ["#,##0", "#,##0.00"]
+    headings = [values.heading(one) for one in ("rate_low", "rate_high", "ratio", "own_name")]
+    assert headings == ["Interval, from", "Interval, to", "Times the others", "Own name"]
+
+
 def test_repeated_headers_differ():
     assert values.unique(["From", "from", "To"]) == ["From", "from 2", "To"]
 
@@ -755,6 +811,113 @@ def test_per_cents_below_one_keep_a_decimal():
     data = native_charts.Range(Place("s", 1, 3, {"v": 1}), pd.DataFrame({"v": [0.3, 0.004]}))
     assert native_charts._distinct("0%", data, ["v"]) == "0.0%"
     assert native_charts._distinct("0%", data, []) == "0%"
+
+
+def native(kind, rows, series=("orders",), **chart):
+    """Build the native chart of a table of made-up numbers, its row 2 named by the title."""
+    table = pd.DataFrame({"group": [f"group {n}" for n in range(rows)]})
+    table = table.assign(share=[0.02 * (n + 1) for n in range(rows)])
+    for place, name in enumerate(series, 1):
+        table[name] = [place * (n + 1.5) for n in range(rows)]
+        table[f"{name}_low"], table[f"{name}_high"] = table[name] - 1, table[name] + 2
+    columns = {name: place for place, name in enumerate(table, 3)}
+    spec = {
+        "kind": kind,
+        "x": "share" if kind == "scatter" else "group",
+        "series": list(series),
+        "x_title": "Group",
+        "y_title": "Orders",
+        "number_format": "0.0",
+    }
+    said = {"name": "native", "title": "Group 1 is named", "alt": "All groups."}
+    said |= {"chart": spec | chart, "highlight": ["group 1"], "name_of": "group"}
+    data = native_charts.Range(Place("8. Chart data", 10, 10 + rows, columns), table)
+    return native_charts.build(said, data, {"orders": "All orders"}, SETTINGS.palette), table
+
+
+@pytest.mark.parametrize("kind", native_charts.KINDS)
+def test_a_native_chart_draws_the_cells_of_its_table(kind):
+    chart, table = native(kind, 5, ("orders", "lines"))
+    hues = [one.lstrip("#") for one in ramp(SETTINGS.palette, 2)]
+    for series, name, letter, hue in zip(
+        chart.series, ("orders", "lines"), "EH", hues, strict=True
+    ):
+        numbers = (series.yVal if kind == "scatter" else series.val).numRef
+        assert numbers.f == f"'8. Chart data'!${letter}$11:${letter}$15"
+        assert [float(one.v) for one in numbers.numCache.pt] == table[name].tolist()
+        assert series.tx.strRef.f == f"'8. Chart data'!${letter}$10"
+        heading = {"orders": "All orders"}.get(name, name)
+        assert series.tx.strRef.strCache.pt[0].v == heading
+        assert [one.idx for one in series.dPt] == ([] if kind == "line" else [1])
+        look = series if kind in ("column", "bar") else series.marker
+        assert look.graphicalProperties.solidFill.srgbClr == hue
+        if kind in ("line", "scatter"):  # points of a scatter are not joined
+            assert bool(series.graphicalProperties.line.noFill) == (kind == "scatter")
+    assert (chart.legend.position, chart.legend.overlay) == ("b", False)
+    assert native(kind, 5)[0].legend is None
+
+
+@pytest.mark.parametrize("kind", native_charts.KINDS)
+def test_titles_of_a_native_chart_stand_upright_only_beside_an_upright_axis(kind):
+    chart, _ = native(kind, 5)
+
+    def look(title):
+        (paragraph,) = title.tx.rich.p
+        (run,) = paragraph.r
+        return run.t, bool(run.rPr.b), bool(title.tx.rich.bodyPr.rot)
+
+    assert look(chart.title) == ("Group 1 is named", True, False)
+    assert look(chart.x_axis.title) == ("Group", False, kind == "bar")
+    assert look(chart.y_axis.title) == ("Orders", False, kind != "bar")
+
+
+@pytest.mark.parametrize(("kind", "most"), [("column", 12), ("bar", 30), ("line", 0)])
+def test_a_native_chart_has_numbers_at_its_bars_or_lines_to_read_them_by(kind, most):
+    for rows, series in ((max(most, 1), ("orders",)), (most + 1, ("orders",)), (3, ("a", "b"))):
+        chart, _ = native(kind, rows, series)
+        labelled = bool(chart.dataLabels and chart.dataLabels.showVal)
+        assert labelled == (0 < rows <= most and len(series) == 1)
+        assert bool(chart.y_axis.majorGridlines) == (not labelled)
+        if kind != "line":
+            assert chart.y_axis.scaling.min == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high", "least", "most"),
+    [
+        ("line", 50, 62, 50, 62),
+        ("line", 20, 62, 0, 62),
+        ("column", 50, 62, 0, 62),
+        ("column", -3, 62, -3, 62),
+        ("line", math.nan, math.nan, None, None),
+    ],
+)
+def test_an_axis_reaches_over_intervals_and_little_further(kind, low, high, least, most):
+    axis = native(kind, 5)[0].y_axis
+    axis.scaling.min = axis.scaling.max = None
+    ends = pd.DataFrame({"orders_low": [low, high - 1], "orders_high": [low + 1, high]})
+    native_charts._make_room_for_intervals(axis, kind, {"orders": list(ends)}, ends)
+    found = axis.scaling.min, axis.scaling.max
+    if least is None:
+        assert found == (None, None)
+        return
+    assert found[0] <= least and most <= found[1]
+    assert least - found[0] < axis.majorUnit and found[1] - most < axis.majorUnit
+    assert 4 <= (found[1] - found[0]) / axis.majorUnit <= 8
+
+
+def test_points_of_shares_stand_on_an_axis_to_100_per_cent():
+    axis = native("scatter", 5)[0].x_axis
+    assert (axis.scaling.min, axis.scaling.max, axis.numFmt.formatCode) == (0, 1, "0%")
+    axis = native("scatter", 5, is_log=True)[0].x_axis
+    assert (axis.scaling.logBase, axis.scaling.min, axis.scaling.max) == (10, 0.01, 1)
+    axis = native("scatter", 60)[0].x_axis  # beyond 1: no shares
+    assert (axis.scaling.min, axis.scaling.max, axis.numFmt.formatCode) == (0, None, "#,##0")
+    assert native_charts._on_log(pd.Series([0.02, 0.1, 1.0])) == pytest.approx(
+        [math.log10(2) / 2, 0.5, 1]
+    )
+    assert native_charts._scaled(pd.Series([1, 2, 4])) == [0.25, 0.5, 1]
+    assert native_charts._scaled(pd.Series([0, 0])) == [0, 0]
 
 
 # --- Monday
@@ -780,6 +943,125 @@ def test_monday_names_the_action_of_each_lever_then_what_to_leave(good):
     assert plan[4:8] == ["Plan", "–", "–", "–"]
     _, *rows = table_of(good.book[rules.MONDAY], "tbl_leave_out")
     assert [row[:3] for row in rows] == [["Q7", "Do not target by region.", "No region differs"]]
+
+
+def test_the_what_if_names_each_lever_in_words(book):
+    _, *rows = table_of(book[rules.MONDAY], "tbl_what_if")
+    assert [row[0] for row in rows] == [
+        "New customers back sooner",
+        "Regular customers back sooner",
+        "Loyal customers back sooner",
+        "More orders in the quiet windows",
+    ]
+
+
+USED = {"more_orders": 0.2, "one_more_line": 0.1, "add_other": 0.05, "days_sooner": 2.0}
+USED |= {"reach": 0.5, "contact": 1.5, "margin": 0.25}
+OF_RUN = what_if.Facts(90_000.0, 1_500, 8.0, 5.0, 3.0, 15.7)
+LEVER_ROWS = {  # orders of 60 dollars; a line of 7.5
+    "quiet windows": {"base_orders": 400, "base_spend": 24_000.0, "spend": 2_400.0, "change": 0.1},
+    "sooner, New customer": {"base_orders": 400, "base_spend": 24_000.0, "spend": 1.0, "change": 1},
+    "one more line": {"base_orders": 1_500, "base_spend": 9.0, "spend": 1_125.0, "change": 0.1},
+    "both": {"base_orders": 400, "base_spend": 9.0, "spend": 30.0, "change": 0.01},
+}
+
+
+def lever_of(name, used=USED, **changed):
+    row = {"lever": name, "customers": 100, "gap": 10.0} | LEVER_ROWS[name] | changed
+    return what_if.Lever(pd.Series(row), used, OF_RUN)
+
+
+@pytest.mark.parametrize(
+    ("name", "orders", "dollars"),
+    [
+        ("quiet windows", 400 * 0.2 * 0.5, 400 * 0.2 * 0.5 * 60),
+        ("sooner, New customer", 400 * (10 / 8 - 1) * 0.5, 400 * (10 / 8 - 1) * 0.5 * 60),
+        ("one more line", 1_500 * 0.1 * 0.5 / 8, 1_500 * 0.1 * 0.5 * 7.5),
+        ("both", 400 * 0.05 * 0.5 / 8, 400 * 0.05 * 0.5 * 7.5),
+    ],
+)
+def test_what_a_lever_adds_is_arithmetic_on_what_it_touches(name, orders, dollars):
+    lever = lever_of(name)
+    assert lever.more_orders().result == pytest.approx(orders)
+    assert lever.more_dollars().result == pytest.approx(dollars)
+    assert lever.share_of_spend().result == pytest.approx(dollars / 90_000)
+    assert lever.left().result == pytest.approx(dollars * 0.25 - 100 * 0.5 * 1.5)
+    if lever.adds_lines:
+        assert lever.trial() is None
+        return
+    of = 400 if lever.is_sooner else 1_500
+    lift = orders / (of * 0.5)
+    assert lever.trial().result == pytest.approx(15.7 * (3 / 5) ** 2 / lift**2)
+
+
+CHANGED = {
+    "quiet windows": "more_orders",
+    "sooner, New customer": "days_sooner",
+    "one more line": "one_more_line",
+    "both": "add_other",
+}
+
+
+@pytest.mark.parametrize("name", LEVER_ROWS)
+def test_at_the_change_that_breaks_even_nothing_is_left(name):
+    change = lever_of(name).break_even().result
+    left = lever_of(name, USED | {CHANGED[name]: change}).left().result
+    assert change > 0 and left == pytest.approx(0, abs=1e-6)
+    assert lever_of(name, USED | {CHANGED[name]: 1.1 * change}).left().result > 0
+    assert lever_of(name, USED | {"margin": 0}).break_even().result == "never"
+
+
+def test_the_what_if_starts_from_all_orders_of_active_customers():
+    tables = result_tables()
+    found = what_if.facts(tables, SETTINGS)
+    assert (found.orders, found.spend, found.lines_per_order) == (1_000, 62_500.0, 8)
+    assert (found.mean_orders, found.sd_orders) == (5, 3)
+    assert found.factor == pytest.approx(2 * (1.959964 + 0.841621) ** 2, rel=1e-5)
+    other = trial_plan().assign(customers_here=["suppressed", 90, 200], mean_orders=[1, 2, 3])
+    assert what_if.facts(tables | {"trial_plan": other}, SETTINGS).mean_orders == 3
+    for plan in (None, other[:0], other[:1], other.assign(outcome="first orders")):
+        assert what_if.facts(tables | {"trial_plan": plan}, SETTINGS).mean_orders is None
+
+
+def test_what_is_not_known_of_a_lever_is_not_worked_out():
+    without_price = lever_of("quiet windows", base_spend=None)
+    assert without_price.more_orders().result == pytest.approx(40)
+    assert [
+        getattr(without_price, one)() for one in ("more_dollars", "share_of_spend", "left")
+    ] == [None] * 3
+    of_few = lever_of("quiet windows", customers=None)
+    assert of_few.left() is None and of_few.break_even() is None
+    assert lever_of("quiet windows", USED | {"more_orders": 0}).trial().result == "never"
+
+
+def test_findings_come_in_the_order_of_their_prizes_then_of_their_kinds():
+    levers = pd.DataFrame(
+        [("sooner, New customer", 0.2, 0.3), ("quiet windows", None, 0.25), ("both", 0.1, 0.9)],
+        columns=["lever", "share_of_spend", "share_of_orders"],
+    )
+
+    def found(question, lever="", kind="description", basis="design", **more):
+        prize = {"lever": lever, **more}
+        return {"question": question, "prize": prize, "kind": kind, "action_basis": basis}
+
+    findings = [
+        found("Q9"),
+        found("Q8", kind="not answered"),
+        found("Q7", basis="none"),
+        found("Q6", kind="difference"),
+        found("Q5", share_of_spend=0.4),
+        found("Q4", "both"),
+        found("Q3", "sooner, Loyal customer"),
+        found("Q2", "quiet windows"),
+        found("Q1"),
+    ]
+    order = [one["question"] for one in ranking.ranked(findings, levers)]
+    assert order == ["Q2", "Q3", "Q4", "Q6", "Q5", "Q1", "Q9", "Q7", "Q8"]
+    assert [one["question"] for one in ranking.to_do(findings, levers)] == order[:-2]
+    less = found("Q10") | {"touches": [{"direction": "less"}]}
+    alike = found("Q11", kind="no practical difference")
+    assert ranking.to_leave([*findings, less, alike]) == [less, alike]
+    assert ranking.to_do([less], levers) == []
 
 
 def test_a_lever_that_no_finding_names_is_an_action_of_its_own(fresh):
@@ -907,6 +1189,56 @@ def test_the_flow_says_who_left_between_two_tables(book):
     ]
 
 
+def test_the_boxes_of_the_flow_stand_beside_each_other_with_the_excluded_below(book):
+    sheet = book[rules.FLOW]
+    places = {cell.value: cell.coordinate for row in sheet["A7:K16"] for cell in row}
+    for title, place in {
+        "As received": "A7",
+        "Cleaned": "D7",
+        "Merged": "G7",
+        "Without exclusions": "J7",
+        "↓": "H12",
+        "Excluded: low activity": "G13",
+    }.items():
+        assert places[title] == place
+    arrows = [cell.coordinate for row in sheet["A7:K16"] for cell in row if cell.value == "→"]
+    assert arrows == ["C9", "F9", "I9"]
+
+    def box(columns, first, last):
+        return {
+            row[0].value: row[-1].value for row in sheet[f"{columns[0]}{first}:{columns[1]}{last}"]
+        }
+
+    assert box("AB", 8, 11) == {
+        "Order lines": 9_000,
+        "Orders": 1_200,
+        "Customers": 140,
+        "Products": 30,
+    }
+    assert box("JK", 8, 10) == {"Order lines": 8_000, "Orders": 1_000, "Customers": 120}
+    assert box("GH", 14, 16) == {"Order lines": 1_000, "Orders": 60, "Customers": 15}
+
+
+def test_where_few_customers_were_left_out_only_what_remains_is_boxed():
+    page = Book(SETTINGS, "").page(rules.FLOW, "Population flow", sheet_record.FLOW_WIDTHS)
+    sheet_record._write_boxes(page, population_flow(), few=True)
+    assert texts_of(page.sheet)[-4:] == ["Without exclusions", "Order lines", "Orders", "Customers"]
+    assert not {"As received", "Cleaned", "Merged", "→", "↓"} & {*texts_of(page.sheet)}
+
+
+def test_the_tests_shown_are_of_whole_groupings_as_they_are():
+    tests = comparisons().assign(adjusted_for="", id=range(4))
+    more = [("region", "reorders", "spend"), ("region", "reorders", "")]
+    more += [("region within loyalty_flag", "reorders", ""), ("region", "share of bulk", "")]
+    more += [("region", "orders in the morning", "")]
+    rows = [
+        {"grouping": a, "measure": b, "adjusted_for": c, "id": n}
+        for n, (a, b, c) in enumerate(more, 10)
+    ]
+    chosen = sheet_notes.chosen_tests(pd.concat([tests, pd.DataFrame(rows)]))
+    assert chosen["id"].tolist() == [0, 11]
+
+
 def test_the_reason_of_a_difference_follows_from_what_went_in():
     published = {"raw_products": 49_693, "raw_lines": 32_434_489, "raw_customers": 206_209}
 
@@ -947,6 +1279,36 @@ def test_days_that_read_alike_share_a_row():
 )
 def test_a_ratio_is_classed_by_the_thresholds_of_effects(ratio, shade):
     assert sheet_week.class_of(ratio, [1.05, 1.15, 1.3]) == shade
+
+
+def test_the_quietest_windows_are_said_for_days_that_share_them():
+    assert sheet_week.quietest(windows(), SETTINGS) == (
+        "Quietest while people are awake (07:00–23:00 by our reading): Every day 20:00–23:00, 50% "
+        "fewer than an average window."
+    )
+    some = windows()
+    some.loc[[0, 1], ["from_hour", "to_hour"]] = 6, 9
+    some.loc[3, "index"] = 0.4
+    some.loc[6, "is_quiet"] = "no"
+    said = sheet_week.quietest(some, SETTINGS)
+    assert f"{DAYS[0]} and {DAYS[1]} 06:00–09:00, 50% fewer" in said
+    assert f"{DAYS[2]} to {DAYS[5]} 20:00–23:00, 50% to 60% fewer" in said
+    assert sheet_week.quietest(None, SETTINGS) == ""
+    assert sheet_week.quietest(some.assign(is_quiet="no"), SETTINGS) == ""
+
+
+def test_orders_of_a_week_are_against_its_average_hour():
+    even = [("active", day, hour, 2) for day in range(7) for hour in range(24)]
+    orders = frame("population day hour orders", [*even, ("all", 0, 0, 999)])
+    assert (sheet_week.orders_against_usual(orders, SETTINGS) == 1).all(axis=None)
+    first, last = SETTINGS.dayparts["Night"]
+    orders.loc[(orders["day"] == 2) & orders["hour"].between(first, last), "orders"] = 0
+    found = sheet_week.orders_against_usual(orders, SETTINGS)
+    hours = last - first + 1
+    usual = 2 * (7 * 24 - hours) / (7 * 24)
+    assert found.loc[DAYS[2], "Night"] == 0
+    assert found.loc[DAYS[3]].tolist() == pytest.approx([2 / usual] * len(SETTINGS.dayparts))
+    assert sheet_week.orders_against_usual(orders.assign(orders=0), SETTINGS) is None
 
 
 def test_only_proven_goods_stand_in_the_week(book):
@@ -1005,6 +1367,108 @@ def test_figures_fill_as_few_pages_as_there_can_be(seed):
         )
     )
     assert len(pages) == fewest
+
+
+@pytest.mark.parametrize(
+    ("values", "number_format", "unit"),
+    [
+        ([3, 9_999], "#,##0", ""),
+        ([3, 10_000], "0.0,", "thousands"),
+        ([3, -99_999], "0.0,", "thousands"),
+        ([3, 100_000], "0,", "thousands"),
+        ([0.25, 1], "0%", "per cent"),
+        ([0.25, -9.99], "0.00", ""),
+        ([0.25, 10.01], "0.0", ""),
+        (["suppressed", 7], "#,##0", ""),
+        ([], "#,##0", ""),
+    ],
+)
+def test_numbers_of_a_heat_map_fit_into_its_narrow_cells(values, number_format, unit):
+    found, note = sheet_figures.heat_format(values)
+    assert found == number_format
+    assert unit in note and bool(note) == bool(unit)
+
+
+def test_a_heat_map_shows_its_counts_in_one_format_with_shares_beside_and_below(book):
+    sheet = book[rules.FIGURES]
+    header, *rows, below = sheet[sheet.tables["tbl_heat_heat"].ref]
+    assert [cell.value for cell in header] == ["Day", *map(str, range(24)), "All"]
+    orders = orders_by_day_hour().pivot(index="day", columns="hour", values="orders").fillna(0)
+    shares = orders.sum(axis=1) / orders.to_numpy().sum()
+    for day, (name, *cells, share) in zip(range(7), rows, strict=True):
+        assert name.value == DAYS[day] and [one.value for one in cells] == orders.loc[day].tolist()
+        assert {one.number_format for one in cells} == {"#,##0"}
+        assert (share.number_format, share.value) == ("0.0%", pytest.approx(shares[day]))
+    assert [one.value for one in below[1:-1]] == pytest.approx(
+        (orders.sum() / orders.to_numpy().sum()).tolist()
+    )
+    assert (below[0].value, below[-1].value) == ("All", 1)
+    framed = [one.value for one in rows[1] if one.border.top and one.border.top.style]
+    assert framed == orders.loc[1, [20, 21]].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "number_format"),
+    [("value", "$0.00"), ("parts", "0.0%"), ("ages", "0.0%"), ("days", "#,##0")],
+)
+def test_the_numbers_of_a_chart_have_its_format_on_their_sheet(book, name, number_format):
+    sheet = book[rules.CHART_DATA]
+    _, *rows = sheet[sheet.tables[f"tbl_{name}"].ref]
+    assert {cell.number_format for _, *cells in rows for cell in cells} == {number_format}
+
+
+def test_each_figure_stands_beside_the_words_that_say_what_it_shows(book):
+    sheet = book[rules.FIGURES]
+    drawings = sorted([*sheet._charts, *sheet._images], key=lambda one: one.anchor._from.row)
+    shown = [name for name in TITLES if name != "heat"]
+    for drawing, name in zip(drawings, shown, strict=True):
+        place = drawing.anchor._from
+        label, question = (sheet.cell(place.row + 1 + below, 1).value for below in (0, 1))
+        assert label.startswith(f"Figure {list(TITLES).index(name) + 1}  ·  {TITLES[name][0]}  ")
+        assert question.endswith("?") and place.col == 1
+        bottom = drawing.anchor.ext.height / 12_700
+        row = place.row + 1
+        while bottom > 0:
+            assert row == place.row + 1 or not f"{sheet.cell(row, 1).value}".startswith("Figure ")
+            bottom -= sheet.row_dimensions[row].height
+            row += 1
+
+
+def rows_of(heights, together=(), starts=(), room=100.0):
+    """Make what `breaks` looks at of a page."""
+    heights = dict(enumerate(heights, 1))
+    return SimpleNamespace(
+        heights=heights, together=list(together), page_starts=set(starts), page_height=room
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_page_ends_where_nothing_is_cut_and_what_follows_has_no_room(seed):
+    rng = random.Random(seed)
+    blocks, rows = [], 0
+    while rows < 40:
+        rows += (size := rng.choice((1, 1, 2, 5)))
+        blocks.append((rows - size + 1, rows))
+    heights = [float(rng.randint(5, 20)) for _ in range(rows)]
+    starts = {first for first, _ in blocks if rng.random() < 0.1}
+    found = print_setup.breaks(rows_of(heights, blocks, starts), rows)
+    assert set(found) <= {end for _, end in blocks[:-1]}
+    assert {first - 1 for first in starts - {1}} <= set(found)
+    for start, end, after in zip([0, *found], [*found, rows], [*found[1:], rows, 0], strict=False):
+        assert 0 < sum(heights[start:end]) <= 100
+        if end < rows and end + 1 not in starts:
+            (following,) = (last for first, last in blocks if first == end + 1)
+            assert sum(heights[start:following]) > 100 and after > end
+
+
+def test_rows_that_overlap_stay_together_and_a_page_may_start_within_them():
+    tall = [60.0, 30.0, 30.0, 30.0, 30.0]
+    assert print_setup.breaks(rows_of(tall), 5) == [2]
+    assert print_setup.breaks(rows_of(tall, [(2, 3), (3, 4)]), 5) == [1, 4]
+    assert print_setup.breaks(rows_of(tall, [(2, 4)], {3}), 5) == [2]
+    assert print_setup.breaks(rows_of([60.0, 200.0, 30.0]), 3) == [1, 2]
+    assert print_setup.breaks(rows_of([200.0, 30.0]), 2) == [1]
+    assert print_setup.breaks(rows_of([]), 5) == [] != print_setup.breaks(rows_of([]), 8)
 
 
 @pytest.mark.parametrize(
@@ -1367,6 +1831,7 @@ def test_contrast_is_that_of_wcag():
     [
         (0.3, "a reminder once 9 days have passed, with offers from the customer's own history"),
         (0.1, "a reminder once 9 days have passed"),
+        (0.2, "a reminder once 9 days have passed"),
     ],
 )
 def test_a_segment_is_offered_its_own_history_where_that_hits_more_often(own, said):
