@@ -302,7 +302,7 @@ def shown_values(case: str, axes) -> pd.DataFrame:
     data = made.data.set_index(made.x)
     if made.panel:
         data = data[data[made.panel] == axes.get_title("left")].reindex(made.data[made.x])
-    return data[made.series].fillna(0)
+    return data[made.series]
 
 
 def spans_of(bars, sideways: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -319,7 +319,7 @@ def test_each_bar_begins_at_zero_and_ends_at_its_value(case):
         values = shown_values(case, axes)
         along, across = spans_of(axes.patches, sideways)
         assert along[:, 0].tolist() == [0] * values.size
-        assert along[:, 1] == pytest.approx(values.to_numpy().T.ravel())
+        assert along[:, 1] == pytest.approx(values.fillna(0).to_numpy().T.ravel())
         rows = np.tile(np.arange(len(values)), len(values.columns))
         assert (np.abs(across - rows[:, None]) < 0.5).all()
         ends = np.sort(across, axis=0)
@@ -337,6 +337,9 @@ def test_each_bar_has_its_value_written_at_its_end(case):
     for axes in canvas.axes:
         values = shown_values(case, axes).to_numpy().T.ravel()
         for bar, label, value in zip(axes.patches, axes.texts, values, strict=True):
+            if np.isnan(value):  # none is not zero
+                assert label.get_text() == ""
+                continue
             assert float(label.get_text().strip("%")) * unit == pytest.approx(
                 value, abs=0.51 * unit
             )
@@ -467,6 +470,9 @@ def test_each_cell_of_a_heat_map_is_tinted_by_its_value():
     (ratios,) = drawn("heat of ratios").axes
     shown = np.exp(ratios.collections[0].get_array())
     assert shown.filled(0) == pytest.approx(np.array([[0.5, 0, 1.5, 0], [0, 0, 1, 0]]))
+    half, one = ratios.collections[0].get_facecolors()[[0, 6], :3]
+    assert half == pytest.approx(mpl.colors.to_rgb(PALETTE.contrast), abs=0.02)
+    assert one == pytest.approx(mpl.colors.to_rgb(PALETTE.paper), abs=0.02)
 
 
 def test_the_legend_of_tints_is_a_narrow_bar_beside_the_map():

@@ -172,7 +172,9 @@ def _short(name) -> str:
 
 
 def _written(value: float, number_format: str) -> str:
-    """Write a number beside its bar; a share below 1 % keeps a decimal."""
+    """Write a number beside its bar, nothing for none; a share below 1 % keeps a decimal."""
+    if math.isnan(value):
+        return ""
     if "%" in number_format:
         digits = 1 if ".0" in number_format or 0 < value < 0.01 else 0
         return f"{value:.{digits}%}"
@@ -239,11 +241,11 @@ def _bars(axes, figure: Figure, colours: Palette, *, sideways: bool) -> None:
     marked = ramp(colours, len(figure.series), "contrast")
     labelled = len(figure.data) * len(figure.series) <= (30 if sideways else 12)
     for number, column in enumerate(figure.series):
-        values = figure.data[column].astype("float64").fillna(0)
+        values = figure.data[column].astype("float64")
         at = place + (number - (len(figure.series) - 1) / 2) * width
         hue = [marked[number] if one else hues[number] for one in named]
         draw_bars = axes.barh if sideways else axes.bar
-        drawn = draw_bars(at, values, width, color=hue, label=_name(figure, column))
+        drawn = draw_bars(at, values.fillna(0), width, color=hue, label=_name(figure, column))
         if labelled:
             shown = [_written(value, figure.number_format) for value in values]
             axes.bar_label(drawn, shown, padding=2, fontsize=SMALL + 1)
