@@ -68,8 +68,11 @@ HEAVIEST = (  # what takes longest comes first, so that no worker is left alone 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort the files, the heaviest first."""
+    """Sort the files, the heaviest first; what looks at the report that `make` built is slow."""
     places = {name: place for place, name in enumerate(HEAVIEST)}
+    for item in items:
+        if "checkout" in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
