@@ -439,6 +439,7 @@ def test_only_confirmed_goods_are_asked_again():
             "group": ["Evening", "Night", "Friday"],
             "measure": ["frozen", "pets", "order value"],
             "confirmed": ["yes", "no", "yes"],
+            "effect_first_half": [1.2, 1.3, 1.4],
         }
     )
     assert daypart_goods._confirmed(table) == [("Evening", "frozen")]

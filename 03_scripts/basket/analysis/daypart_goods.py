@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from basket.analysis.chosen_times import confirmed_goods
 from basket.analysis.groups import is_active
 from basket.analysis.halves import in_first_half
 from basket.analysis.statistics.ratios import product
@@ -17,8 +18,6 @@ from basket.project.settings import Settings
 from basket.tables.ids import IdIndex
 from basket.tables.stage import Stage
 from basket.tables.sums import HOURS, narrow, orders_of
-
-TOPIC = "goods by time"
 
 
 @dataclass(frozen=True)
@@ -81,9 +80,7 @@ class DaypartGoods:
 def _confirmed(split_halves: pd.DataFrame | None) -> list[tuple[str, str]]:
     if split_halves is None or split_halves.empty:
         return []
-    table = split_halves[
-        split_halves["topic"].str.startswith(TOPIC) & (split_halves["confirmed"] == "yes")
-    ]
+    table = confirmed_goods(split_halves)
     return list(zip(table["group"], table["measure"].astype("str"), strict=True))
 
 
