@@ -198,7 +198,9 @@ def says_that_histories_are_incomplete(folders: Folders) -> None:
     assert all("incomplete histories" in finding["rests_on"] for finding in findings)
     assert "high" not in {finding["confidence"] for finding in findings}
     needing = [f for f in findings if f["question"] in ("Q5", "Q6")]
-    assert {f["headline"] for f in needing} == {"Not answered: histories are incomplete"}
+    assert {f["question"] for f in needing} == {"Q5", "Q6"} and len(findings) >= 12
+    said = {(f["kind"], f["headline"]) for f in needing}
+    assert said == {("not answered", "Not answered: histories are incomplete")}
     reach = [f["headline"] for f in findings if f["question"] == "Q4"]
     assert "Not answered: histories are incomplete" in reach
     checks = read_csv(folders.tables / "consistency_checks.csv").set_index("check")
