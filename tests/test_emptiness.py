@@ -56,6 +56,8 @@ def reports(tmp_path_factory):
                 done = basket("report", "--data", data, "--out", out)
                 assert done.returncode == 0, f"{name}: {done.stderr}"
                 assert "Traceback" not in done.stderr
+                warned = "Histories are incomplete: " in done.stderr
+                assert warned == (name == "thinned")
             else:
                 whole_report(data, out, drawn=name in DRAWN)
             made[name] = Folders(out)
