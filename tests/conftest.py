@@ -58,7 +58,6 @@ HEAVIEST = (  # what takes longest comes first, so that no worker is left alone 
     "test_reproduce",
     "test_delivery",  # after test_pipeline, whose report it copies
     "test_bad_input",
-    "test_habits_edges",
     "test_times_edges",
     "test_generate",
     "test_groups_against_sql",
