@@ -1,7 +1,5 @@
 """`basket status` says why each stage would run; `--no-fabrication` invents nothing."""
 
-from pathlib import Path
-
 import pytest
 from click.testing import CliRunner
 
@@ -14,6 +12,14 @@ from conftest import SETTINGS_FILE, write_settings
 from test_check_data import write
 
 STAGES = list(graph())
+
+
+@pytest.fixture(autouse=True)
+def without_commit(monkeypatch):
+    """Let no commit be known, as in a copy of the checkout: `status` leaves its date behind."""
+    monkeypatch.setattr(git, "commit", lambda: git.NO_COMMIT)
+    monkeypatch.setattr(git, "is_dirty", lambda: False)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(git.EPOCH_WITHOUT_COMMIT))
 
 
 @pytest.fixture
@@ -31,19 +37,9 @@ def test_where_nothing_has_run_all_stages_would(tmp_path, generates):
     assert not out.exists()
 
 
-@pytest.fixture
-def of_checkout(checkout, monkeypatch) -> tuple[Path, Path]:
-    """Give the data and the folder of a built report; that no commit is known here either."""
-    monkeypatch.setattr(git, "ROOT", checkout)
-    monkeypatch.setattr(git, "commit", lambda: git.NO_COMMIT)
-    monkeypatch.setattr(git, "is_dirty", lambda: False)
-    (data,) = (checkout / "02_data" / "prepared_data" / "generated_data").iterdir()
-    return data, checkout
-
-
 @pytest.mark.slow
-def test_each_reason_to_run_is_said_and_nothing_is_run(of_checkout, tmp_path):
-    data, out = of_checkout
+def test_each_reason_to_run_is_said_and_nothing_is_run(checkout, tmp_path):
+    (data,), out = (checkout / "02_data/prepared_data/generated_data").iterdir(), checkout
     options = ["--data", str(data), "--out", str(out)]
     loose = write_settings(tmp_path / "loose.yml", {"limits.max_quarantined_share": 0.5})
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
