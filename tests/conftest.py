@@ -44,7 +44,10 @@ RAW_TABLES = ["raw_products", "raw_departments", "raw_customers", "raw_orders", 
 
 HEAVIEST = (  # what takes longest comes first, so that no worker is left alone with it
     "test_pipeline",
+    "test_faults",
     "test_emptiness",
+    "test_fuzz",
+    "test_cluster",
     "test_privacy_reports",
     "test_guards",
     "test_cases",

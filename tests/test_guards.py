@@ -60,9 +60,9 @@ def stages_on(folder: Path, seed: int, scale: float, effects: Effects | str) -> 
 
 
 @pytest.fixture(scope="module")
-def real_run(panel, tmp_path_factory) -> Run:
+def real_run(panel, built) -> Run:
     """Give the stages 01 to 04 of the real panel: 1,200 customers, 960 of them active."""
-    return run_stages(panel, tmp_path_factory.mktemp("guards"), "corrected")
+    return built(panel, "corrected")
 
 
 @pytest.fixture(scope="module")
