@@ -44,7 +44,10 @@ RAW_TABLES = ["raw_products", "raw_departments", "raw_customers", "raw_orders", 
 
 HEAVIEST = (  # what takes longest comes first, so that no worker is left alone with it
     "test_pipeline",
+    "test_faults",
     "test_emptiness",
+    "test_fuzz",
+    "test_cluster",
     "test_privacy_reports",
     "test_guards",
     "test_cases",
@@ -58,7 +61,6 @@ HEAVIEST = (  # what takes longest comes first, so that no worker is left alone 
     "test_reproduce",
     "test_delivery",  # after test_pipeline, whose report it copies
     "test_bad_input",
-    "test_habits_edges",
     "test_times_edges",
     "test_generate",
     "test_groups_against_sql",

@@ -10,12 +10,10 @@ import pytest
 
 from basket.checks.data import check
 from basket.checks.verify import verify_findings
-from basket.project.folders import Folders
 from basket.project.settings import load_settings
 from basket.run import pipeline
 from basket.tables import completeness
 from basket.tables.result_csv import read_csv
-from checkout import basket
 from conftest import SETTINGS_FILE, whole_report
 from test_emptiness import NO_NUMBER, findings_of, sentences_of
 
@@ -74,18 +72,10 @@ def test_what_lies_in_original_data_is_taken_not_invented_data(tmp_path, monkeyp
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ["closed_hours", "few_customers/type_error", "lines_cut_on_a_row"])
 def test_a_report_on_a_case_is_whole_and_true(tmp_path, case):
-    """By the command, which prints what is missing; two of them by the same notebooks here."""
-    folders = Folders(tmp_path)
-    if case == "lines_cut_on_a_row":
-        done = basket("report", "--data", CASES / case, "--out", tmp_path)
-        assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
-        checked = basket("verify", "--out", tmp_path)
-        assert checked.returncode == 0, checked.stderr
-        said = done.stderr
-    else:
-        whole_report(CASES / case, tmp_path, drawn=True)
-        verify_findings(folders)
-        said = completeness.warning(read_csv(folders.tables / "completeness.csv"))
+    """By the notebooks alone; `test_emptiness` has incomplete histories told by the command."""
+    folders = whole_report(CASES / case, tmp_path, drawn=True).folders
+    verify_findings(folders)
+    said = completeness.warning(read_csv(folders.tables / "completeness.csv"))
     for sentence in sentences_of(folders):
         assert not NO_NUMBER.search(sentence), sentence
     incomplete = "Histories are incomplete: prior orders without any line" in said

@@ -21,16 +21,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from basket.checks.reproduce import hashes
-from basket.prepare import split
+from basket.prepare import raw_files, split
 from basket.prepare.layouts import layouts
 from basket.prepare.raw_files import RawFile
 from basket.project.errors import BasketError
 from basket.project.folders import ROOT, SCRIPTS
+from basket.project.settings import load_settings
 from basket.project.stages import Step, graph
 from basket.synthetic.generate import generate
 from basket.tables import cluster, progress, stage, store
 from checkout import BASKET, run_command
-from conftest import Run, import_stage, lines_per_part, run_stages, write_settings
+from conftest import SETTINGS_FILE, Run, import_stage, lines_per_part, run_stages, write_settings
 
 LINES = layouts()["course"].tables["raw_lines"].file
 
@@ -148,11 +149,21 @@ def text_of(seen: list[bytes]) -> str:
 # ---- results ------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def real_or_generated(request, tmp_path) -> Path:
+    """Give a copy of the real panel; where it is absent, a generated set of about its size."""
+    try:
+        return shutil.copytree(request.getfixturevalue("panel"), tmp_path / "data")
+    except pytest.skip.Exception:
+        print("\nNOT RUN against real data: BASKET_REAL_DATA is not set; generated data instead")
+        generate(tmp_path / "data", scale=0.005)
+        return tmp_path / "data"
+
+
 @pytest.mark.slow
-def test_a_cluster_that_loses_a_worker_builds_the_same_files(tmp_path):
+def test_a_cluster_that_loses_a_worker_builds_the_same_files(real_or_generated, tmp_path):
     """The run on this machine has a terminal, and that leaves no trace in the files either."""
-    data = tmp_path / "data"
-    generate(data, scale=0.03)
+    data = real_or_generated
     options = ["--data", data, "--settings", settings_for(data, 6)]
     with terminal() as (screen, seen):
         here = report(*options, "--out", tmp_path / "here", stderr=screen)
@@ -180,6 +191,15 @@ def test_a_cluster_that_loses_a_worker_builds_the_same_files(tmp_path):
     assert re.search(r"03_merge +merge_part, part \|.{24}\| \d of 6", shown)
     assert re.findall(stage_lines, stderr) == re.findall(stage_lines, shown) == list(graph())
     assert "\r" not in stderr and "|" not in stderr  # no bar where there is no terminal
+
+    origin = raw_files.find(data, load_settings(SETTINGS_FILE).limits).origin.sentence()
+    assert origin in stderr.splitlines() and origin in shown
+    flow = (out / "04_analysis" / "tables" / "population_flow.csv").read_text()
+    if not (data / "SYNTHETIC_DATA.json").exists():
+        assert "SYNTHETIC" not in origin
+        assert "Instacart's data in the course's layout" in stderr
+        assert "corrected,merge,merged,180895,0,0,0,180895" in flow
+    assert (out / "05_sent_to_client" / "instacart_final_report.xlsx").is_file()
 
 
 @given(st.binary(max_size=200), st.integers(1, 60))

@@ -5,13 +5,15 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from basket.analysis.finding import NOT_ANSWERED, UNDECIDED
 from basket.checks.verify import verify_findings
 from basket.project.folders import Folders
 from basket.tables.result_csv import read_csv
 from checkout import basket
-from conftest import whole_report
+from conftest import run_stages, whole_report
 from small_store import thinned, write_store
 
 SETS = {
@@ -20,14 +22,14 @@ SETS = {
     "one day": {"days": 1},
     "one department": {"departments": 1},
     "one price": {"prices": "one"},
-    "no prices": {"prices": "none"},
+    "no prices": {"prices": "none", "customers": 60},
     "all loyal": {"customers": 35, "orders": (41, 50)},
     "nobody active": {"orders": 3},
     "one order each": {"orders": 1},
     "one order each, nothing after it": {"orders": 1, "last": False},
     "one or two orders each": {"orders": (1, 2)},
     "no last order": {"last": False},
-    "all gaps of 30 days": {"gaps": (30,)},
+    "all gaps of 30 days": {"gaps": (30,), "customers": 60},
     "all orders of one size": {"lines": (3, 3), "customers": 60},
     "some incomes empty": {"incomes": "some"},
     "a hundred thousand with one order": {"customers": 100_000, "orders": 1, "lines": 3},
@@ -56,6 +58,8 @@ def reports(tmp_path_factory):
                 done = basket("report", "--data", data, "--out", out)
                 assert done.returncode == 0, f"{name}: {done.stderr}"
                 assert "Traceback" not in done.stderr
+                warned = "Histories are incomplete: " in done.stderr
+                assert warned == (name == "thinned")
             else:
                 whole_report(data, out, drawn=name in DRAWN)
             made[name] = Folders(out)
@@ -76,8 +80,9 @@ def sentences_of(folders: Folders) -> list[str]:
         for part in ("headline", "so_what", "action", "change_mind")
     ]
     said += [(finding["prize"] or {}).get("what_if", "") for finding in findings_of(folders)]
-    figures = json.loads((folders.visualizations / "figures.json").read_text(encoding="utf-8"))
-    return said + [figure[part] for figure in figures for part in ("title", "subtitle", "alt")]
+    return said + [
+        figure[part] for figure in figures_of(folders) for part in ("title", "subtitle", "alt")
+    ]
 
 
 def cells_of(table: Path) -> list[str]:
@@ -189,6 +194,95 @@ def test_without_last_orders_the_gaps_are_those_between_prior_orders(reports):
     assert read_csv(folders.tables / "time_to_next_order.csv")["at_risk"].max() <= 40
 
 
+# ---- habits -------------------------------------------------------------------------------------
+
+OF_HABITS = ("Q5", "Q10", "Q13", "Q14")
+
+
+def headlines(folders: Folders, *questions: str) -> list[str]:
+    return [one["headline"] for one in findings_of(folders) if one["question"] in questions]
+
+
+def figures_of(folders: Folders) -> list[dict]:
+    return json.loads((folders.visualizations / "figures.json").read_text(encoding="utf-8"))
+
+
+def names_of_figures(folders: Folders) -> set[str]:
+    return {figure["name"] for figure in figures_of(folders)}
+
+
+@pytest.mark.slow
+def test_customers_with_one_or_two_orders_are_in_no_segment(reports):
+    folders = reports("one or two orders each")
+    assert set(headlines(folders, *OF_HABITS)) == {NOBODY_ACTIVE}
+    for name in ("segments", "offers", "trial_plan"):
+        assert read_csv(folders.tables / f"{name}.csv").empty, name
+
+
+@pytest.mark.slow
+def test_where_all_gaps_are_30_days_nobody_is_said_to_come_back_in_weeks(reports):
+    folders = reports("all gaps of 30 days")
+    (segment,) = read_csv(folders.tables / "segments.csv").to_dict("records")
+    assert (segment["customers"], segment["median_gap_days"]) == (60, 30)
+    said = " ".join(one["so_what"] for one in findings_of(folders) if one["question"] == "Q10")
+    assert "They order every 30 days or more" in said
+    assert (
+        headlines(folders, "Q5")[1:]
+        == ["Not answered: every gap between orders is as long as a gap can be in this data"] * 2
+    )
+    assert headlines(folders, "Q14") == [
+        "Not answered: the customers who were seen long enough all place as many orders"
+    ]
+    assert not read_csv(folders.tables / "return_hazard.csv")["gaps_ended"].any()
+    assert not {"days_between_orders", "return_hazard"} & names_of_figures(folders)
+
+
+@pytest.mark.slow
+def test_where_all_orders_are_of_one_size_there_is_nothing_to_foretell(reports):
+    folders = reports("all orders of one size")
+    assert headlines(folders, "Q10")[1] == (
+        "Not answered: all later orders hold as many lines: there is nothing to foretell"
+    )
+    told = read_csv(folders.tables / "segment_gain.csv").query("measure == 'lines_per_order'")
+    assert not told["customers"].any() and told["r_squared"].isna().all()
+    assert "segment_gain" not in names_of_figures(folders)
+
+
+@pytest.mark.slow
+def test_without_prices_the_value_is_lines_per_order(reports):
+    folders = reports("no prices")
+    segments, told, prizes = (
+        read_csv(folders.tables / f"{name}.csv") for name in ("segments", "segment_gain", "prizes")
+    )
+    assert segments["mean_lines_per_order"].notna().all()
+    assert not segments["spend"].any(), "as the contract has it: the sum of the prices there are"
+    assert "order lines" in headlines(folders, "Q10")[0]
+    by_measure = told.groupby("measure")["customers"].max()
+    assert by_measure["lines_per_order"] == 60 and by_measure["order_value"] == 0
+    assert (prizes[["spend", "base_spend"]] == "").all(axis=None)
+    prizes = [one["prize"] for one in findings_of(folders) if one["question"] in OF_HABITS]
+    assert any(prizes) and all(prize["spend"] is None for prize in prizes if prize)
+
+
+@pytest.mark.slow
+def test_incomplete_histories_answer_no_question_about_habits(reports):
+    folders = reports("thinned")
+    assert set(headlines(folders, *OF_HABITS)) == {"Not answered: histories are incomplete"}
+    assert not {figure["question"] for figure in figures_of(folders)} & set(OF_HABITS)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_habits_drawn_by_lot_are_not_said_to_foretell(tmp_path, seed):
+    """60 customers, every order's size drawn anew: nothing of the first half tells the second."""
+    data = write_store(tmp_path / "data", customers=60, seed=seed)
+    run = run_stages(data, tmp_path / "out", "corrected")
+    names = run.notebook("05_visualise", "Q11 What is bought together")
+    said = [one for one in names["paper"].found if one["question"] == "Q10"][1]
+    assert said["kind"] in (UNDECIDED, NOT_ANSWERED)
+    told = names["results"]["segment_gain"].set_index(["grouping", "measure"])["r_squared"]
+    assert not np.greater(told["segment", "lines_per_order"], 0.1)
+
+
 # ---- incomplete histories -----------------------------------------------------------------------
 
 
@@ -198,14 +292,15 @@ def says_that_histories_are_incomplete(folders: Folders) -> None:
     assert all("incomplete histories" in finding["rests_on"] for finding in findings)
     assert "high" not in {finding["confidence"] for finding in findings}
     needing = [f for f in findings if f["question"] in ("Q5", "Q6")]
-    assert {f["headline"] for f in needing} == {"Not answered: histories are incomplete"}
+    assert {f["question"] for f in needing} == {"Q5", "Q6"} and len(findings) >= 12
+    said = {(f["kind"], f["headline"]) for f in needing}
+    assert said == {("not answered", "Not answered: histories are incomplete")}
     reach = [f["headline"] for f in findings if f["question"] == "Q4"]
     assert "Not answered: histories are incomplete" in reach
     checks = read_csv(folders.tables / "consistency_checks.csv").set_index("check")
     row = checks.loc["customers whose order numbers are not 1 to n"]
     assert row["action"].startswith("their histories have holes")
-    figures = json.loads((folders.visualizations / "figures.json").read_text(encoding="utf-8"))
-    assert not {"loyalty", "days_between_orders"} & {figure["name"] for figure in figures}
+    assert not {"loyalty", "days_between_orders"} & names_of_figures(folders)
 
 
 @pytest.mark.slow

@@ -26,9 +26,11 @@ from basket.run.lock import only_run, runtime_prefix
 from basket.tables.publish import publish
 from checkout import BASKET, run_command
 from conftest import cut_at, imported, write_settings
+from small_store import write_store
 
 NEW = cut_at("loyalty_flag", 10, 30) | {"report.title": "Another report"}
 KILLS = int(os.environ.get("BASKET_KILLS", "4"))
+LITTLE = 2**14  # bytes: less than a table of stage 04, the first that the new settings change
 
 
 # ---- a run, and what it may leave behind --------------------------------------------------------
@@ -91,15 +93,21 @@ def two_settings(tmp_path_factory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(generated, two_settings, tmp_path_factory, temp) -> list[Path]:
-    """Give what an undisturbed run builds under each of the two settings."""
-    built = []
-    for settings in two_settings:
-        out = tmp_path_factory.mktemp("undisturbed") / settings.stem
-        code, stderr = report(generated, out, settings, temp)
+def store(tmp_path_factory) -> Path:
+    """Give a small delivery: what a run takes is hardly a matter of its size."""
+    return write_store(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(store, two_settings, tmp_path_factory, temp) -> list[Path]:
+    """Give what an undisturbed run builds under each of the two settings: the other after one."""
+    old, new = (tmp_path_factory.mktemp("undisturbed") / file.stem for file in two_settings)
+    for out, settings in zip((old, new), two_settings, strict=True):
+        code, stderr = report(store, out, settings, temp)
         assert code == 0, stderr
-        built.append(out)
-    return built
+        if out == old:
+            shutil.copytree(old, new)
+    return [old, new]
 
 
 def require_whole(out: Path, good: list[dict[str, str]]) -> None:
@@ -197,21 +205,22 @@ def test_what_a_killed_run_left_is_swept_up_and_put_back(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_kills_leave_whole_outputs_and_the_next_run_finishes(
-    generated, two_settings, undisturbed, tmp_path, temp
+    store, two_settings, undisturbed, tmp_path, temp
 ):
-    """Runner and kernel are killed in turn, at random moments of a run with new settings."""
+    """Runner and kernel are killed in turn, at random moments of a run with new settings.
+
+    Those change the stages from 04 on. The first result was built from nothing.
+    """
     good = [hashes(out) for out in undisturbed]
-    seconds = [
-        sum(json.loads((out / "04_analysis" / "manifest.json").read_text())["seconds"].values())
-        for out in undisturbed
-    ]
+    took = json.loads((undisturbed[1] / "04_analysis" / "manifest.json").read_text())["seconds"]
+    seconds = sum(took[stage] for stage in list(graph())[3:])
     out, chance = tmp_path / "out", random.Random(2017)
     shutil.copytree(undisturbed[0], out, symlinks=True)
     killed, new = [], 1
     while len(killed) < KILLS:
         kind = ("runner", "kernel")[len(killed) % 2]
-        run = start(generated, out, two_settings[new], temp)
-        time.sleep(chance.uniform(0.2, 1.1 * seconds[new]))
+        run = start(store, out, two_settings[new], temp)
+        time.sleep(chance.uniform(0.2, 1.1 * seconds))
         kernels = kernels_of(run)
         while kind == "kernel" and not kernels and run.poll() is None:
             time.sleep(0.01)
@@ -227,7 +236,7 @@ def test_kills_leave_whole_outputs_and_the_next_run_finishes(
             _, alive = psutil.wait_procs(kernels, timeout=20)
             assert not alive, "a kernel outlives its run"
             require_whole(out, good)
-        code, stderr = report(generated, out, two_settings[new], temp)
+        code, stderr = report(store, out, two_settings[new], temp)
         assert code == 0, stderr
         assert hashes(out) == good[new]
         assert not list(temp.iterdir()), "the next run sweeps up"
@@ -245,9 +254,9 @@ def mounted(folder: Path, *options: str) -> bool:
 
 @pytest.mark.slow
 def test_too_little_of_something_is_said_and_leaves_whole_outputs(
-    generated, two_settings, undisturbed, tmp_path, temp
+    store, two_settings, undisturbed, tmp_path, temp
 ):
-    """Memory, the size of a file, the disk, the right to write: one fault after the other."""
+    """The disk, the right to write, the size of a file, memory: one fault after the other."""
     good = [hashes(out) for out in undisturbed]
     new = two_settings[1]
     disk, out = tmp_path / "disk", tmp_path / "disk" / "out"
@@ -255,7 +264,7 @@ def test_too_little_of_something_is_said_and_leaves_whole_outputs(
     is_disk = os.geteuid() == 0 and mounted(disk, "size=512m")
 
     def require_refused(words: tuple[str, ...], settings: Path = new, **options):
-        code, stderr = report(generated, out, settings, temp, **options)
+        code, stderr = report(store, out, settings, temp, **options)
         error = [line for line in stderr.splitlines() if line.startswith("basket: ")]
         assert code == 1 and len(error) == 1 and "Traceback" not in stderr, stderr
         assert any(word in error[0] for word in words), stderr
@@ -263,20 +272,20 @@ def test_too_little_of_something_is_said_and_leaves_whole_outputs(
 
     try:
         shutil.copytree(undisturbed[0], out)
-        little = {"limits.memory_share": 300 * 2**20 / psutil.virtual_memory().total}
-        starved = write_settings(tmp_path / "starved.yml", NEW | little)
-        require_refused(("kernel died", "MemoryError", "ArrowException"), starved)
-        limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (2**18, 2**18))
-        require_refused(("File too large",), preexec_fn=limit)
         if is_disk:
             space = os.statvfs(disk)
             used = (space.f_blocks - space.f_bfree) * space.f_frsize
-            assert mounted(disk, "remount", f"size={used + 2**20}")
+            assert mounted(disk, "remount", f"size={used + LITTLE}")
             require_refused(("no room left on the disk",))
             assert mounted(disk, "remount", "size=512m", "ro")
             require_refused(("Read-only file system",))
             assert mounted(disk, "remount", "size=512m", "rw")
-        code, stderr = report(generated, out, new, temp)
+        limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (LITTLE, LITTLE))
+        require_refused(("File too large",), preexec_fn=limit)
+        little = {"limits.memory_share": 300 * 2**20 / psutil.virtual_memory().total}
+        starved = write_settings(tmp_path / "starved.yml", NEW | little)
+        require_refused(("kernel died", "MemoryError", "ArrowException"), starved)
+        code, stderr = report(store, out, new, temp)
         assert code == 0, stderr
         assert hashes(out) == good[1]
         assert not list(temp.iterdir())

@@ -25,7 +25,6 @@ from basket.analysis.questions import q02_spending, q07_region, q11_pairs
 from basket.synthetic.generate import Effects, fabricate_customers, generate
 from basket.synthetic.shopping import real
 from conftest import COMPARED, Run, run_stages
-from small_store import with_orders
 
 pytestmark = pytest.mark.slow
 
@@ -61,9 +60,9 @@ def stages_on(folder: Path, seed: int, scale: float, effects: Effects | str) -> 
 
 
 @pytest.fixture(scope="module")
-def real_run(panel, tmp_path_factory) -> Run:
+def real_run(panel, built) -> Run:
     """Give the stages 01 to 04 of the real panel: 1,200 customers, 960 of them active."""
-    return run_stages(panel, tmp_path_factory.mktemp("guards"), "corrected")
+    return built(panel, "corrected")
 
 
 @pytest.fixture(scope="module")
@@ -536,25 +535,6 @@ def test_the_real_panel_shows_what_is_true_of_it(real_run):
     pair = next(finding for finding in found if finding["question"] == "Q11")
     assert pair["kind"] == "candidate"
     assert "“Limes” and “Organic Cilantro”" in pair["headline"]
-
-
-def test_a_thinned_panel_says_that_histories_are_incomplete(panel, tmp_path):
-    """12 % of the orders of the real panel: no answer that needs histories, and none is high."""
-    rng = np.random.default_rng(1)
-    data = with_orders(
-        panel,
-        tmp_path / "thinned",
-        lambda orders: (orders["eval_set"] != "prior") | (rng.random(len(orders)) < 0.12),
-    )
-    _, found = analysed(run_stages(data, tmp_path / "out", "corrected"))
-    assert len(found) >= 12
-    for finding in found:
-        assert "incomplete histories" in finding["rests_on"]
-        assert finding["confidence"] != "high"
-    for question in ("Q5", "Q6"):
-        of_question = [finding for finding in found if finding["question"] == question]
-        assert {finding["kind"] for finding in of_question} == {"not answered"}
-        assert all("histories are incomplete" in each["headline"] for each in of_question)
 
 
 @pytest.mark.parametrize("seed", seeds(20))

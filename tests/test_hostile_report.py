@@ -12,7 +12,6 @@ from html import unescape
 from io import BytesIO
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -26,7 +25,7 @@ from basket.project.settings import load_settings
 from basket.synthetic.generate import generate
 from basket.tables.result_csv import read_csv
 from checkout import basket
-from conftest import run_stages, write_settings
+from conftest import write_settings
 from privacy_attack import true_counts, worked_out
 
 NAME, SURNAME = "Xylophonia", "Quillfeather"  # of every third customer, and of a quarantined one
@@ -331,67 +330,6 @@ def test_no_group_of_a_few_customers_follows_from_all_published_tables_together(
                 hidden[hidden["population"] == "active"] if "population" in hidden else hidden
             )
     assert worked_out(naive, truth, least), "the attack must be able to succeed"
-
-
-def published_tables(folders: Folders) -> dict[str, pd.DataFrame]:
-    """Read the tables that describe customers, as they may leave 04_analysis, and the flow."""
-    exact = {path.stem: read_csv(path) for path in folders.tables.glob("*.csv")}
-    settings = load_settings(ROOT / "settings.yml")
-    shown = {
-        name: privacy.publishable(table, settings, exact["habits"]).astype(str)
-        for name, table in exact.items()
-        if privacy.describes_customers(table)
-    }
-    return shown | {"population_flow": exact["population_flow"].astype(str)}
-
-
-def cells_of_segments(tables: dict[str, pd.DataFrame], customers: pd.DataFrame):
-    """Yield every published row about a segment: the table's name, and the row's customers."""
-    for name, table in tables.items():
-        if "segment" in table:
-            rows = table.rename(columns={"grouping": "of", "group": "label"})
-        elif {"grouping", "group"} <= set(table.columns):
-            rows = table[table["grouping"].isin(["segment", "rhythm", "basket"])].rename(
-                columns={"grouping": "of", "group": "label"}
-            )
-        else:
-            continue
-        for row in rows.to_dict("records"):
-            those = np.ones(len(customers), bool)
-            for of, label in ((row.get("of"), row.get("label")), ("segment", row.get("segment"))):
-                if of and label:
-                    those &= (customers[of].astype(str) == label).to_numpy()
-            if "suppressed" not in row.values():
-                yield name, customers[those]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("customers", [25, 60])
-def test_segments_of_a_small_store_single_nobody_out(tmp_path, customers):
-    """No cell about a segment of fewer than 11, none of which one customer holds more than half."""
-    generate(tmp_path / "data", scale=(customers + 0.2) / 206_209, seed=4)
-    run = run_stages(tmp_path / "data", tmp_path / "out", "corrected")
-    run.notebook("05_visualise")
-    least = run.settings.privacy.smallest_group
-    truth = true_counts(run.folders)
-    small = {cell for cell, count in truth.items() if count < least}
-    assert any(cell[0] == "segment" for cell in small), "nothing to protect"
-    tables = published_tables(run.folders)
-    assert {"segments", "segment_people", "habits", "offers"} <= set(tables)
-    assert worked_out(tables, truth, least) == []
-    people = run.table("analysis_customers")
-    people = people[people["exclusion_flag"] == "Active"]
-    people = people.assign(n_dependants=people["n_dependants"].astype(str))
-    cells = list(cells_of_segments(tables, people))
-    assert cells or customers < 60
-    for name, those in cells:
-        assert len(those) >= least, name
-        for total in ("orders", "lines", "spend_cents"):
-            assert those[total].max() <= those[total].sum() / 2, (name, total)
-    offers = tables["offers"]["customers"]
-    assert (pd.to_numeric(offers[offers != "suppressed"]) >= least).all()
-    plan = read_csv(run.folders.tables / "trial_plan.csv")["customers_here"]
-    assert (pd.to_numeric(plan) >= least).all()
 
 
 @pytest.mark.slow

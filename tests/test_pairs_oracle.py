@@ -1,36 +1,40 @@
 """The tables of Q11 against independent SQL, on real and generated data, and in several parts."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from basket.synthetic.generate import generate
-from conftest import run_stages
 from oracle_pairs import Pairs
 
 COMPARED = "Q12 How much depends on our thresholds?"
 
 
 @pytest.fixture(scope="module")
-def some_data(request, tmp_path_factory):
-    """Give the raw files by name: the panel, and a generated set in which pairs are frequent."""
+def analysed(request, built, tmp_path_factory):
+    """Give a function: the raw files by name and, made once, the tables up to those of the pairs.
 
-    def data(name):
+    The names are those of the panel, and of a generated set in which pairs are frequent.
+    """
+
+    @cache
+    def of(name):
         if name == "panel":
-            return request.getfixturevalue("panel")
-        folder = tmp_path_factory.mktemp("generated_pairs")
-        generate(folder, scale=0.01)
-        return folder
+            data = request.getfixturevalue("panel")
+        else:
+            generate(data := tmp_path_factory.mktemp("generated_pairs"), scale=0.01)
+        return data, built(data, "corrected").notebook("05_visualise", COMPARED)["results"]
 
-    return data
+    return of
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["panel", "generated"])
-def test_pairs_are_those_of_independent_sql(name, some_data, tmp_path):
+def test_pairs_are_those_of_independent_sql(name, analysed):
     """Choice, counts, the four lifts with limits, p, m, and who is a candidate."""
-    data = some_data(name)
-    results = run_stages(data, tmp_path, "corrected").notebook("05_visualise", COMPARED)["results"]
+    data, results = analysed(name)
     table, oracle = results["product_pairs"], Pairs(data)
     chosen = oracle.chosen()
     assert len(table) > 10
@@ -58,11 +62,10 @@ def test_pairs_are_those_of_independent_sql(name, some_data, tmp_path):
 
 
 @pytest.mark.slow
-def test_buyers_are_those_of_independent_sql(panel, tmp_path):
+def test_buyers_are_those_of_independent_sql(analysed):
     """The share of each group against the others', customer by customer."""
-    run = run_stages(panel, tmp_path, "corrected")
-    table = run.notebook("05_visualise", COMPARED)["results"]["pair_buyers"]
-    oracle = Pairs(panel)
+    data, results = analysed("panel")
+    table, oracle = results["pair_buyers"], Pairs(data)
     groups = oracle.connection.execute("FROM customers").df().set_index("user_id")
     assert table["reason"].eq("").any()
     for (a, b), rows in table.groupby(["product_a", "product_b"]):

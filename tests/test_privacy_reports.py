@@ -6,6 +6,7 @@ import re
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -275,3 +276,52 @@ def test_a_few_customers_left_out_are_not_the_rest_of_what_was_received(report, 
         pytest.skip(f"this sample leaves out {left_out} customers")
     cells = {cell.value for _, cell in done.cells() if isinstance(cell.value, int | float)}
     assert not cells & {count for count in received.values() if count > 100}
+
+
+# ---- segments -----------------------------------------------------------------------------------
+
+
+def cells_of_segments(tables: dict[str, pd.DataFrame], customers: pd.DataFrame):
+    """Yield every published row about a segment: the table's name, and the row's customers."""
+    for name, table in tables.items():
+        if "segment" in table:
+            rows = table.rename(columns={"grouping": "of", "group": "label"})
+        elif {"grouping", "group"} <= set(table.columns):
+            rows = table[table["grouping"].isin(["segment", "rhythm", "basket"])].rename(
+                columns={"grouping": "of", "group": "label"}
+            )
+        else:
+            continue
+        for row in rows.to_dict("records"):
+            those = np.ones(len(customers), bool)
+            for of, label in ((row.get("of"), row.get("label")), ("segment", row.get("segment"))):
+                if of and label:
+                    those &= (customers[of].astype(str) == label).to_numpy()
+            if "suppressed" not in row.values():
+                yield name, customers[those]
+
+
+def test_no_segment_singles_anybody_out(report, published):
+    """No cell about a segment of fewer than 11, or of which one customer holds more than half."""
+    run, tables, truth = report
+    least = run.settings.privacy.smallest_group
+    small = {cell for cell, count in truth.items() if count < least}
+    received = len(run.table("customers"))
+    assert received > 70 or any(cell[0] == "segment" for cell in small), "nothing to protect"
+    assert {"segments", "segment_people", "habits", "offers"} <= set(published)
+    shown = {
+        name: published[name].astype(str)
+        for name, table in tables.items()
+        if privacy.describes_customers(table)
+    }
+    people = active(run, "analysis_customers")
+    people = people.assign(n_dependants=people["n_dependants"].astype(str))
+    cells = list(cells_of_segments(shown, people))
+    assert cells or received < 60
+    for name, those in cells:
+        assert len(those) >= least, name
+        for total in ("orders", "lines", "spend_cents"):
+            assert those[total].max() <= those[total].sum() / 2, (name, total)
+    offers = published["offers"]["customers"]
+    assert (pd.to_numeric(offers[offers != privacy.SUPPRESSED]) >= least).all()
+    assert (pd.to_numeric(tables["trial_plan"]["customers_here"]) >= least).all()

@@ -12,7 +12,6 @@ import pytest
 from basket.analysis import chosen_times
 from basket.analysis.statistics.ratios import Ratios
 from basket.analysis.times import Times, lifts
-from conftest import run_stages
 
 pytestmark = pytest.mark.slow
 RUNS = {960: 300, 200: 300, 50: 300}  # customers: reports
@@ -20,14 +19,14 @@ LIKE = 10  # customers whose hours are exchanged, next to each other in numbers 
 
 
 @pytest.fixture(scope="module")
-def orders_of(request, tmp_path_factory):
+def orders_of(request, built):
     """Give the hours and the lines by department of each active customer, order by order."""
     try:
         data = request.getfixturevalue("panel")
     except pytest.skip.Exception:
         print("\nNOT RUN against real data: BASKET_REAL_DATA is not set; generated data instead")
         data = request.getfixturevalue("generated")
-    run = run_stages(data, tmp_path_factory.mktemp("null"), "corrected")
+    run = built(data, "corrected")
     names = run.notebook("05_visualise", "What is compared, and how sure we are")
     counts = names["counts"]
     orders = run.table("analysis_orders")
