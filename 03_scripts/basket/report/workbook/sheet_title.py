@@ -32,7 +32,7 @@ def tiles(tables: dict[str, pd.DataFrame]) -> list[Tile]:
     people = tables["flags"]
     people = _active(people[people["flag"] == "exclusion_flag"])
     departments = _active(tables["departments"])
-    reorder_rate = (departments["reorder_rate"] * departments["lines"]).sum() / lines
+    reorder_rate = float(per((departments["reorder_rate"] * departments["lines"]).sum(), lines))
     who = "active customers"
     customers = people["customers"].iloc[-1] if len(people) else None
     mean = round(float(per(spend, orders)), 6)
