@@ -95,6 +95,7 @@ def test_from_runs_again_from_a_stage(checkout):
     done = report(checkout, "FROM=6")
     assert done.returncode == 0
     assert done.stderr.count("up to date") == len(graph()) - 1
+    assert re.search(r"^06_report .* MiB   FROM=06_report$", done.stderr, re.M)
 
 
 @pytest.mark.slow
