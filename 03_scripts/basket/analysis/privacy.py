@@ -150,11 +150,13 @@ def _with_others(table: pd.DataFrame, hidden: np.ndarray, minimum: int) -> np.nd
 
     The rows of a sum are alike in all but what they are parts of: groups of a grouping, hours.
     """
+    if not hidden.any():
+        return hidden
     parts = {"group_a", "group", "label", *LABELS}
     names = [name for name in table if name in CONTEXT | {"grouping", "flag"} and name not in parts]
-    sums = table[names].astype("str").agg("|".join, axis=1) if names else pd.Series("", table.index)
+    sums = [table[name].astype("str").to_numpy() for name in names] or np.zeros(len(table))
     people, hidden = np.nan_to_num(people_behind(table)), hidden.copy()
-    for places in sums.groupby(sums).indices.values():
+    for places in table.groupby(sums, sort=False, dropna=False).indices.values():
         while True:
             rest = places[~hidden[places] & (people[places] > 0)]
             few = places[hidden[places]]
@@ -173,10 +175,12 @@ def _by_department(mix: pd.DataFrame, minimum: int) -> np.ndarray:
     hidden = np.zeros(len(mix), bool)
     if "customers" not in mix:
         return hidden
+    cells = mix[["grouping", "group", "customers"]]
+    if not _of_few(cells, minimum).any():
+        return hidden
     for places in mix.groupby("department", observed=True).indices.values():
-        cells = mix.iloc[places][["grouping", "group", "customers"]]
-        hidden[places] = suppressed_rows(cells.reset_index(drop=True), minimum)
-    of_group = mix[["grouping", "group", "customers"]].rename(columns={"group": "attribute"})
+        hidden[places] = suppressed_rows(cells.iloc[places].reset_index(drop=True), minimum)
+    of_group = cells.rename(columns={"group": "attribute"})
     return _with_others(of_group, hidden, minimum)
 
 

@@ -29,15 +29,22 @@ def publishable_findings(
 
     A number's `where` names its column and the values of its row.
     """
+    hiding = {name for name, table in published.items() if (table == SUPPRESSED).any(axis=None)}
     return [
         _withhold(finding, settings)
-        if any(_is_withheld(finding, number, published) for number in finding["numbers"].values())
+        if any(
+            _is_withheld(finding, number, published, hiding)
+            for number in finding["numbers"].values()
+        )
         else finding
         for finding in findings
     ]
 
 
-def _is_withheld(finding: dict, number: dict, published: dict[str, pd.DataFrame]) -> bool:
+def _is_withheld(
+    finding: dict, number: dict, published: dict[str, pd.DataFrame], hiding: set[str]
+) -> bool:
+    """Say whether a number lies in a cell that is suppressed; `hiding` tables have any."""
     table, where = number["table"], number.get("where")
     if table not in published or not isinstance(where, dict):
         return False
@@ -46,11 +53,13 @@ def _is_withheld(finding: dict, number: dict, published: dict[str, pd.DataFrame]
             f"finding {finding['id']} describes groups of all customers ({table}); "
             "groups are published for the active ones only (D-15)"
         )
+    if table not in hiding:
+        return False
     rows = published[table]
     for key in set(where) & set(rows.columns):
         rows = rows[rows[key].astype("str") == str(where[key])]
     cells = rows[where["column"]] if where.get("column") in rows else rows
-    return bool((cells == SUPPRESSED).to_numpy().any())
+    return bool((cells == SUPPRESSED).any(axis=None))
 
 
 def unanswered(findings: list[dict], shown: list[dict]) -> set[str]:
