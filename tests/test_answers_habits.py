@@ -3,9 +3,11 @@
 Each cell of these tables holds a number of its own, so that a number in the wrong place is seen.
 """
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from basket.analysis import prizes as levers
 from basket.analysis.finding import (
     DESCRIPTION,
     DESIGN,
@@ -27,6 +29,7 @@ from basket.analysis.finding import (
 )
 from basket.analysis.questions import q10_segments, q13_offers, q14_trial
 from basket.checks.verify import unexplained
+from basket.tables.sums import Tally
 
 ACTIVE = pd.DataFrame({"population": ["active"]})
 WHOLE = pd.DataFrame({"what": ["holes"], "found": [0], "of": [9], "share": [0.0], "limit": [0.01]})
@@ -415,3 +418,23 @@ def test_a_prize_is_sized_by_its_own_lever():
     assert both["what_if"] == "1% add the other: 1 order, 0.0% of all."
     assert sized(found | {"prize": None}, prizes)["prize"] is None
     assert sized(found | {"prize": {"lever": "other"}}, prizes)["prize"] == {"lever": "other"}
+
+
+def test_levers_of_single_lines_are_sized_by_the_usual_order():
+    """200 active orders of 10 lines at $4; the others, of all customers, do not count."""
+    sums = {"orders": 200, "lines": 2_000, "priced_lines": 2_000, "spend_cents": 800_000}
+    sums = {name: np.array([3 * number, number]) for name, number in sums.items()}
+    counts = {"day_hour": Tally({"population": ("all", "active")}, sums)}
+    more = levers._one_more_line(counts, 0.1)
+    assert (more["base_orders"], more["base_spend"]) == (200, 8_000)
+    assert (more["orders"], more["spend"]) == pytest.approx((2, 80))
+    # 30 orders hold both, so 270 hold only the first and 120 only the second.
+    pairs = frame(
+        "candidate orders_with_both confidence_a_to_b confidence_b_to_a",
+        ("no", 99, 0.5, 0.5),
+        ("yes", 30, 0.1, 0.2),
+    )
+    both = levers._both({"product_pairs": pairs}, counts, 0.05)
+    assert (both["base_orders"], both["base_spend"]) == pytest.approx((390, 15_600))
+    assert (both["orders"], both["spend"]) == pytest.approx((1.95, 78))
+    assert levers._both({"product_pairs": pairs.head(1)}, counts, 0.05) == {}
