@@ -20,7 +20,7 @@ from basket.project import git
 from basket.project.files import write_whole
 from basket.project.folders import ROOT, Folders
 from basket.project.settings import load_settings
-from basket.project.stages import graph
+from basket.project.stages import Step, graph
 from basket.report.results import _plain, anchor, first_findings, results_page
 from basket.report.stages_picture import stages_picture
 from basket.report.workbook.material import read_material
@@ -213,6 +213,16 @@ def test_the_picture_of_the_stages_is_that_of_stages_csv():
         if taken in makers
     }
     assert len(soup.find_all("path", {"marker-end": True})) == len(pairs)
+
+
+def test_a_box_of_the_stages_holds_all_that_its_stage_makes():
+    palette, made = load_settings(ROOT / "settings.yml").palette, [f"table_{n}" for n in range(60)]
+    stages = {"01_import": Step("01_import", (), tuple(made)), "02_clean": Step("02_clean", (), ())}
+    soup = BeautifulSoup(stages_picture(stages, palette), "html.parser")
+    first, second = (box for box in soup.find_all("rect") if box.get("rx"))
+    end = float(first["y"]) + float(first["height"])
+    texts = [float(text["y"]) for text in soup.find_all("text") if "table_" in text.get_text()]
+    assert len(texts) > 5 and max(texts) < end < float(second["y"])
 
 
 # ---- the data package ---------------------------------------------------------------------------

@@ -229,7 +229,7 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("size", "said"),
     [
-        (10**12, "has 1,000,000,000,000 bytes, more than 50 GB; refused"),
+        (50 * 10**9 + 1, "has 50,000,000,001 bytes, more than 50 GB; refused"),
         (40 * 10**9, "found 40,000,000,000 bytes, expected at most 1,000,000,000"),
         (10**9, "a line is longer than 67,108,864 bytes"),
     ],

@@ -476,3 +476,11 @@ def test_flags_and_habits_hide_the_same_groups():
     flags.loc[len(flags)] = ("active", "exclusion_flag", "Active", 1036, 1, 1)
     shown = published(flags).rename(columns={"flag": "grouping", "label": "group"})
     assert hidden(shown) == hidden(published(table))
+
+
+def test_an_attacker_knows_who_has_dependants_by_the_family_status():
+    groups = ("family_status", "single"), ("family_status", "married")
+    numbers = ("n_dependants", "0"), ("n_dependants", "2")
+    known = privacy.known_sums(("grouping", "group"), (*groups, *numbers))
+    relations = [sums.tolist() for sums, is_relation in known if is_relation]
+    assert sorted(relations) == [[0, 1, 0, -1], [1, 0, -1, 0]]
