@@ -30,6 +30,10 @@ from basket.run.up_to_date import executed
 from basket.tables import cluster, progress
 from basket.tables.publish import building_folder, publish
 
+# Stages and pages load nbformat. Where JupyterLab is installed, that would compile the grammar of
+# addresses: 2 s.
+sys.modules.setdefault("rfc3987_syntax", None)
+
 
 def report(
     data: Path | None,
@@ -181,8 +185,6 @@ def _build(run: Run) -> None:
 
 def _run_stage(run: Run, step: Step, kernels: "Kernels", why: str) -> None:
     """Run a stage's notebook, then publish what it has made; say how much, how long and why."""
-    # Where JupyterLab is installed, jsonschema would compile the grammar of addresses: 2 s.
-    sys.modules.setdefault("rfc3987_syntax", None)
     from basket.run.execute import execute  # papermill: takes as long as a kernel to start
 
     stage, begun = step.stage, time.perf_counter()

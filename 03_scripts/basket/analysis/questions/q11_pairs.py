@@ -29,7 +29,7 @@ from basket.analysis.finding import (
 from basket.analysis.pairs import LIFTS, MINIMUM_SUPPORT, WITHIN, Half, chosen_and_described
 from basket.analysis.privacy import MOST_OF_ONE
 from basket.analysis.question import WHOM, Question
-from basket.analysis.statistics.ratios import ONE_CUSTOMER, against_others
+from basket.analysis.statistics.ratios import against_others
 from basket.analysis.totals import Counts
 from basket.project.settings import Settings
 from basket.tables.stage import Stage
@@ -137,16 +137,13 @@ def _estimates(people: Half, pair: int, pairs: int, settings: Settings) -> dict:
         row |= {name: float(each.ratio[0]), f"{name}_low": low, f"{name}_high": high}
     proof = [found[name] for name in LIFTS[1:]]
     reasons = [str(each.reason(limits)[0]) for each in proof]
-    largest = float(proof[0].largest_share[0])
-    if largest > limits.largest_share_of_one:  # also where that leaves no interval
-        reasons = [ONE_CUSTOMER]
     p_value = float(np.max([each.p_value[0] for each in proof]))
     above = all(each.ratio[0] > 1 for each in proof)
     proven = not any(reasons) and above and p_value < limits.significance / pairs
     return row | {
         "p_value": p_value,
         "effective_customers": float(np.min([each.effective_customers[0] for each in proof])),
-        "largest_share": largest,
+        "largest_share": float(proof[0].largest_share[0]),
         "reason": next(filter(None, reasons), ""),
         "candidate": "yes" if proven else "no",
     }
