@@ -5,6 +5,7 @@ What each says, branch by branch, stands in test_answers_*.py.
 
 import ast
 import inspect
+from concurrent.futures import Future
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -134,23 +135,49 @@ def test_a_paper_that_names_what_it_does_not_have_stops_the_run(
     paper._check()
 
 
+class Easel:
+    """Draws when it is told to: what was asked for, with the banner that it got."""
+
+    def __init__(self, settings, banner):
+        """Start with nothing asked for."""
+        self.banner, self.asked, self.is_closed = banner, [], False
+
+    def draw(self, figure):
+        """Take a figure."""
+        self.asked.append((figure, Future()))
+        return self.asked[-1][1]
+
+    def finish(self):
+        """Draw all of them."""
+        for _, drawn in self.asked:
+            drawn.set_result(DOT)
+
+    def close(self):
+        """Note it."""
+        self.is_closed = True
+
+
 @pytest.fixture
 def paper_of(settings, monkeypatch, tmp_path):
-    """Give a function that starts a paper about data of a kind; what it shows, and how it draws."""
-    shown, drawn = [], []
-    monkeypatch.setattr(
-        gallery, "display", lambda one, metadata=None: shown.append((one, metadata))
-    )
-    monkeypatch.setattr(gallery.draw, "draw", lambda figure, _, banner: drawn.append(banner) or DOT)
+    """Give a function that starts a paper about data of a kind, in a run; and what it shows."""
+    shown = []
+
+    def show(one, metadata=None, display_id=None):
+        shown.append((one, metadata, display_id))
+
+    monkeypatch.setattr(gallery, "display", show)
+    monkeypatch.setattr(gallery, "update_display", show)
+    monkeypatch.setattr(gallery, "Beside", Easel)
 
     def start(kind, completeness, banner=None):
         origin = SimpleNamespace(kind=kind, banner=banner)
         monkeypatch.setattr(gallery.Origin, "of_run", lambda folders: origin)
-        stage = SimpleNamespace(folders=None, settings=settings, built={})
+        inputs = SimpleNamespace(building=tmp_path)
+        stage = SimpleNamespace(folders=None, settings=settings, built={}, inputs=inputs)
         stage.building = lambda name: tmp_path
         stage.write_findings = lambda found: None
         tables = {"habits": ACTIVE, "completeness": completeness, "group_shares": SHARES}
-        return Paper(stage, tables), shown, drawn
+        return Paper(stage, tables), shown
 
     return start
 
@@ -165,14 +192,14 @@ def paper_of(settings, monkeypatch, tmp_path):
     ],
 )
 def test_an_answer_says_what_kind_of_data_it_rests_on(paper_of, kind, found, caveats):
-    paper, shown, _ = paper_of(kind, WHOLE.assign(found=found, share=found / 9))
+    paper, shown = paper_of(kind, WHOLE.assign(found=found, share=found / 9))
     function, tables = CASES["region, more spend"]
     paper.results |= {"habits": ACTIVE} | tables
     paper.answer(function)
     (answered,) = paper.found
     assert (answered["id"], answered["question"]) == ("F01", "Q7")
     assert [one for one in answered["rests_on"] if "invented" not in one] == caveats
-    (text, _) = shown[0]
+    (text, *_) = shown[0]
     assert f"> **{answered['headline']}.** {answered['so_what']}" in text.data
     assert f"*Do this:* {answered['action']} ({answered['owner']})" in text.data
     assert all(caveat in text.data for caveat in caveats)
@@ -180,22 +207,28 @@ def test_an_answer_says_what_kind_of_data_it_rests_on(paper_of, kind, found, cav
 
 def test_a_figure_is_shown_with_its_words_and_kept_or_the_reason_is_said(paper_of, tmp_path):
     banner = SimpleNamespace(on_figures="SYNTHETIC DATA")
-    paper, shown, drawn = paper_of(GENERATED, WHOLE, banner)
+    paper, shown = paper_of(GENERATED, WHOLE, banner)
     paper.show(q05.shares_by_loyalty)
     paper.results["group_shares"] = SHARES.assign(customers=[30, 20, 5])
     paper.show(q05.shares_by_loyalty)
     (question, figure), *more = paper.figures
-    assert (question, more, drawn) == ("Q5", [], ["SYNTHETIC DATA"])
-    (image, said), (reason, _) = shown
-    assert said["image/png"] == {"alt": figure.alt, "caption": f"{figure.title}."}
-    assert (image.data, image.width) == (DOT, gallery.draw.SHOWN_WIDTH)
+    easel = paper._drawing
+    assert (question, more, easel.banner) == ("Q5", [], "SYNTHETIC DATA")
+    (text, _, place), (reason, *_) = shown
+    assert (text.data, place) == (f"*{figure.alt}*", figure.name)
     assert reason.data == "*No figure: A loyalty group has too few active customers to be shown.*"
+    easel.finish()
+    paper.show(q05.shares_by_loyalty)
+    image, said, place = shown[2]
+    assert said["image/png"] == {"alt": figure.alt, "caption": f"{figure.title}."}
+    assert (image.data, image.width, place) == (DOT, gallery.SHOWN_WIDTH, figure.name)
     paper.figures = [("Q5", replace(figure, so_what=""))]
     paper.found = [
         {"question": "Q5", "figure": "", "so_what": "Of the question.", "touches": [], "id": "F01"},
         {"question": "Q5", "figure": "", "so_what": "Later.", "touches": [], "id": "F02"},
     ]
     paper.save()
+    assert easel.is_closed
     assert (tmp_path / f"{figure.name}.png").read_bytes() == DOT
     (record,) = read_json(tmp_path / "figures.json", None)
     assert (record["question"], record["so_what"]) == ("Q5", "Of the question.")
@@ -206,7 +239,7 @@ def test_a_figure_is_shown_with_its_words_and_kept_or_the_reason_is_said(paper_o
 
 
 def test_the_comparisons_of_a_question_are_shown_largest_first_without_those_in_strata(paper_of):
-    paper, *_ = paper_of("no", WHOLE)
+    paper, _ = paper_of("no", WHOLE)
     rows = [("Q7", "region", "a", "ratio", n / 10) for n in range(25)]
     rows += [("Q7", "region within loyalty", "a", "ratio", 9.0), ("Q8", "age", "a", "ratio", 9.0)]
     columns = ["question", "grouping", "group_a", "effect_name", "effect"]

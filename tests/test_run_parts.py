@@ -85,9 +85,14 @@ def test_only_stages_that_are_not_up_to_date_run_and_pages_that_lack_are_made(ru
     stale, without_page = {"03_merge", "05_visualise"}, {"02_clean"}
     why = dict.fromkeys(stale, "it has changed")
     monkeypatch.setattr(up_to_date, "reason_to_run", lambda _, step: why.get(step.stage, ""))
-    monkeypatch.setattr(
-        pipeline, "_run_stage", lambda _, step, kernels, why: ran.append(step.stage)
-    )
+
+    def run_stage(run, step, kernels, why, meanwhile):
+        ran.append(step.stage)
+        waiting = set(ran[:-1]) - set(run.pages)
+        meanwhile()
+        assert waiting == set(ran[:-1]) <= set(run.pages)  # not before, and then at once
+
+    monkeypatch.setattr(pipeline, "_run_stage", run_stage)
     monkeypatch.setattr(pipeline, "_has_current_page", lambda _, name: name not in without_page)
     monkeypatch.setattr(pipeline, "_render", lambda folders, stage: rendered.append(stage))
     monkeypatch.setattr(pipeline, "_write_page", lambda _, name: written.append(name))

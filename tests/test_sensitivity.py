@@ -47,7 +47,7 @@ def run(headline_of=lambda _: {}, settings=SETTINGS, verdicts=lambda _: np.array
         HOURS,
         RULES,
         settings,
-        customers_under=lambda changed: sens.relabel(CUSTOMERS, changed),
+        customers_under=sens.Relabelling(CUSTOMERS, SETTINGS).under,
         conclusions_under=headline_of,
         verdicts_under=verdicts,
     )
@@ -184,10 +184,11 @@ def test_relabelled_customers_are_counted_by_hand():
 
 
 def test_a_customer_whose_profile_alone_moves_is_counted_once():
-    labels = sens.relabel(CUSTOMERS, SETTINGS)
+    relabelling = sens.Relabelling(CUSTOMERS, SETTINGS)
+    labels = relabelling.under(SETTINGS)
 
     def moved(name, direction):
-        return sens.relabel(CUSTOMERS, sens.moved(SETTINGS, named(name), direction)[1])
+        return relabelling.under(sens.moved(SETTINGS, named(name), direction)[1])
 
     changed = moved("age_group_65+_from_years", -1)
     differs = [flag for flag in labels if (labels[flag].cat.codes != changed[flag].cat.codes).any()]
@@ -195,6 +196,14 @@ def test_a_customer_whose_profile_alone_moves_is_counted_once():
     changed = moved("age_group_40-64_from_years", 1)
     assert np.flatnonzero(q12_sensitivity.is_relabelled(labels, changed)).tolist() == [2]
     assert labels["profile"][2] != changed["profile"][2]
+
+
+def test_labels_that_are_kept_are_those_that_would_be_made_anew():
+    relabelling = sens.Relabelling(CUSTOMERS, SETTINGS)
+    moves = [sens.moved(SETTINGS, threshold, 1) for threshold in sens.thresholds(SETTINGS)]
+    for _, changed in filter(None, moves):
+        anew = sens.Relabelling(CUSTOMERS, changed).under(changed)
+        pd.testing.assert_frame_equal(relabelling.under(changed), anew)
 
 
 def test_prices_relabel_lines_and_hours_relabel_orders():

@@ -261,8 +261,18 @@ def test_false_discovery_is_benjamini_hochberg_over_all_and_skips_missing():
     assert q[[0, 2, 3, 4]] == pytest.approx([0.04, 0.16 / 3, 0.16 / 3, 0.9])
     assert np.isnan(statistics.false_discovery([math.nan])).all()
     assert len(statistics.false_discovery([])) == 0
-    with pytest.raises(ValueError):
-        statistics.false_discovery([0.5, 1.5])
+    for wrong in ([0.5, 1.5], [math.nan, -0.1]):
+        with pytest.raises(ValueError, match="from 0 to 1"):
+            statistics.false_discovery(wrong)
+
+
+@pytest.mark.parametrize("n", [1, 2, 50, 1650])
+def test_false_discovery_is_that_of_scipy_also_among_equal_p_values(n):
+    p = np.random.default_rng(n).random(n) ** 3
+    for p_values in (p, np.round(p, 2), np.append(p, [0, 1])):
+        assert (
+            statistics.false_discovery(p_values) == scipy_stats.false_discovery_control(p_values)
+        ).all()
 
 
 JUST_BELOW = math.nextafter(0.147, 0)

@@ -15,7 +15,7 @@ from basket.analysis.comparisons import RATIO_OF_TIME, codes_of
 from basket.analysis.daypart_goods import DaypartGoods
 from basket.analysis.groups import is_active
 from basket.analysis.measures import RATIOS, TELLING_GOODS, measures, share_of
-from basket.analysis.sensitivity import relabel
+from basket.analysis.sensitivity import Relabelling
 from basket.analysis.statistics.ratios import Ratios, Split
 from basket.analysis.totals import Counts
 from basket.project.settings import Settings
@@ -54,7 +54,7 @@ class Conclusions:
             for name in self._sums
         }
         self._income = people.customers["income"].to_numpy("float64", na_value=np.nan)
-        self._labels = settings.flags, relabel(self._customers, settings)
+        self._relabelling = Relabelling(self._customers, settings)
         self._compared: dict[tuple, pd.DataFrame] = {}
         self._judged: dict[tuple, pd.DataFrame] = {}
         self._said: dict[tuple, dict[str, Hashable]] = {}
@@ -78,10 +78,8 @@ class Conclusions:
         return self._judged[self._judge(changed)]["verdict"].to_numpy()
 
     def labels(self, changed: Settings) -> pd.DataFrame:
-        """Label the customers under these settings; anew only where the last flags differed."""
-        if changed.flags != self._labels[0]:
-            self._labels = changed.flags, relabel(self._customers, changed)
-        return self._labels[1]
+        """Label the customers under these settings."""
+        return self._relabelling.under(changed)
 
     def _judge(self, changed: Settings) -> tuple:
         """Judge all comparisons under these settings; return their key among those judged."""

@@ -5,6 +5,7 @@ label for missing.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -62,15 +63,23 @@ def _gathering(flag: Flag, values: pd.Series) -> np.ndarray:
     return np.array([*codes, -1])[values.cat.codes]
 
 
-def labels_of(what: str, table: pd.DataFrame, settings: Settings) -> dict[str, pd.Categorical]:
+def labels_of(
+    what: str,
+    table: pd.DataFrame,
+    settings: Settings,
+    known: Mapping[str, pd.Categorical] = MappingProxyType({}),
+) -> dict[str, pd.Categorical]:
     """Label each `what` (product or customer) by its flags; {flag: labels}.
 
     Values that are labels as received, such as gender, are no part of it, nor are gathered values
-    (states) where the table lacks them: no threshold moves their labels.
+    (states) where the table lacks them: no threshold moves their labels. Flags whose labels are
+    `known` keep them.
     """
     found = {}
     for name, flag in settings.flags_of(what).items():
-        if flag.bands or (flag.gathers and flag.source in table):
+        if name in known:
+            found[name] = known[name]
+        elif flag.bands or (flag.gathers and flag.source in table):
             found[name] = label(flag, table, settings.labels.missing)
     if what == "customer":
         found["segment"] = segment(found["rhythm"], found["basket"], settings)

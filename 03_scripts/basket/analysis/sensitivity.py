@@ -90,14 +90,27 @@ def _effects(settings: Settings) -> Iterator[Threshold]:
         yield Threshold(f"small_{name}_from_size", value, COMPARISONS, step=step, places=places)
 
 
-def relabel(customers: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Label the rows of analysis_customers anew under these settings: a column per flag.
+class Relabelling:
+    """Labels of the rows of analysis_customers, made anew where a flag differs from the report's.
 
     The flags are those that a threshold decides. The mean item price is that of cleaned
     prices, also under RULES=course, whose spending flag saw the damaged ones; base and moved labels
     are both made here, so their difference is the threshold's alone.
     """
-    return pd.DataFrame(flags.labels_of("customer", customers, settings))
+
+    def __init__(self, customers: pd.DataFrame, settings: Settings):
+        """Label the customers under the report's own settings."""
+        self._customers, self._flags = customers, settings.flags
+        self._labels = flags.labels_of("customer", customers, settings)
+
+    def under(self, changed: Settings) -> pd.DataFrame:
+        """Label them under other settings: a column per flag."""
+        same = {
+            name: labels
+            for name, labels in self._labels.items()
+            if name in self._flags and changed.flags[name] == self._flags[name]
+        }
+        return pd.DataFrame(flags.labels_of("customer", self._customers, changed, same))
 
 
 def relabel_hours(

@@ -24,7 +24,6 @@ from basket.report.colours import ink_of_named, ramp
 from basket.report.pictures import as_png
 
 DOTS_PER_INCH = 150
-SHOWN_WIDTH = 900  # pixels in a notebook
 WIDTH, HEIGHT, LOWEST, HIGHEST = 8.0, 3.7, 2.5, 6.4  # inches
 ROW, ROWS_BESIDE = 0.26, 1.6  # inches: a row of a chart of rows, and what stands around them
 BAR = 0.15  # inches: a bar of a row that holds several

@@ -1,9 +1,11 @@
 """The paper that notebook 05 writes: figures drawn and findings answered, one after the other."""
 
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 
 import pandas as pd
-from IPython.display import Image, Markdown, display
+from IPython.display import Image, Markdown, display, update_display
 
 from basket.analysis import finding
 from basket.analysis.figure import Figure
@@ -12,7 +14,7 @@ from basket.analysis.privacy import publishable
 from basket.analysis.questions import question_of
 from basket.project.files import write_json
 from basket.project.origin import GENERATED, Origin
-from basket.report import draw
+from basket.report.drawing import AtOnce, Beside
 from basket.tables import completeness
 from basket.tables.stage import Stage
 
@@ -20,6 +22,7 @@ IN_WORDS = {  # what an action rests on
     finding.DESIGN: "a way to plan, not an effect",
     finding.HYPOTHESIS: "to be tried with a control group",
 }
+SHOWN_WIDTH = 900  # pixels of a figure in a notebook
 NOT_SHOWN = ["question", "population", "group_b", "unit", "statistic", "for_headline"]
 NOT_SHOWN += ["covered", "largest_share", "customers_behind"]
 
@@ -28,7 +31,8 @@ class Paper:
     """The figures and findings of this run, in the order in which the notebook asks for them.
 
     `results` may grow while the paper is written: a figure and a finding read the tables that are
-    there when they are asked for.
+    there when they are asked for. In a run a figure is drawn beside the work, and takes the place
+    of its text when it is there; by hand it is drawn at once.
     """
 
     def __init__(self, stage: Stage, results: dict[str, pd.DataFrame]):
@@ -36,16 +40,18 @@ class Paper:
         self.stage, self.results = stage, results
         self.figures: list[tuple[str, Figure]] = []
         self.images: dict[str, bytes] = {}
+        self._being_drawn: deque[tuple[Figure, Future]] = deque()
         self.found: list[dict] = []
         self._not_drawn: set[str] = set()  # questions of which a figure could not be drawn
         origin = Origin.of_run(stage.folders)
-        self._banner = origin.banner.on_figures if origin.banner else ""
-        holes = len(completeness.beyond_limit(results["completeness"])) > 0
-        self._of_data = (finding.SYNTHETIC_DATA,) * (origin.kind == GENERATED)
-        self._of_data += (finding.INCOMPLETE_HISTORIES,) * holes
+        banner = origin.banner.on_figures if origin.banner else ""
+        in_a_run = stage.inputs.building is not None
+        self._drawing = (Beside if in_a_run else AtOnce)(stage.settings, banner)
+        self._is_generated = origin.kind == GENERATED
 
     def show(self, function: Callable) -> None:
         """Draw one figure and show it, with its text for those who cannot see it."""
+        self._put_up()
         try:
             finding.require_active(self.results)
             figure = function(self.results, self.stage.settings)
@@ -56,17 +62,27 @@ class Paper:
             display(Markdown(f"*No figure: {reason}*"))
             return
         self.figures.append((question_of(function).id, figure))
-        self.images[figure.name] = draw.draw(figure, self.stage.settings, self._banner)
-        image = Image(self.images[figure.name], format="png", width=draw.SHOWN_WIDTH)
-        texts = {"alt": figure.alt, "caption": f"{figure.title}."}
-        display(image, metadata={"image/png": texts})
+        display(Markdown(f"*{figure.alt}*"), display_id=figure.name)
+        self._being_drawn.append((figure, self._drawing.draw(figure)))
+        self._put_up()
+
+    def _put_up(self, wait: bool = False) -> None:
+        """Put the figures that are drawn where their texts stand; `wait` for all of them."""
+        while self._being_drawn and (wait or self._being_drawn[0][1].done()):
+            figure, drawn = self._being_drawn.popleft()
+            self.images[figure.name] = drawn.result()
+            image = Image(self.images[figure.name], format="png", width=SHOWN_WIDTH)
+            texts = {"alt": figure.alt, "caption": f"{figure.title}."}
+            update_display(image, display_id=figure.name, metadata={"image/png": texts})
 
     def answer(self, function: Callable) -> None:
         """Answer: make one finding from the numbers of the result tables, and show it."""
+        self._put_up()
         question = question_of(function).id
-        said, seen = finding.answer(
-            function, self.results, self.stage.settings, self._of_data, question
-        )
+        holes = len(completeness.beyond_limit(self.results["completeness"])) > 0
+        of_data = (finding.SYNTHETIC_DATA,) * self._is_generated
+        of_data += (finding.INCOMPLETE_HISTORIES,) * holes
+        said, seen = finding.answer(function, self.results, self.stage.settings, of_data, question)
         self.found.append(finding.record(len(self.found) + 1, question, said, seen))
         action, basis = said.action, ""
         if said.action_basis != finding.NO_ACTION:
@@ -103,6 +119,8 @@ class Paper:
         Raises ValueError where a figure or finding names what this paper does not have.
         """
         self._check()
+        self._put_up(wait=True)
+        self._drawing.close()
         folder = self.stage.building("visualizations")
         of_figure = {found["figure"]: found["so_what"] for found in self.found if found["figure"]}
         of_question = {found["question"]: found["so_what"] for found in reversed(self.found)}

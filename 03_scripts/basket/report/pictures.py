@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from basket.tables.sums import WALL
 
+PLACE = {"left": 0.12, "right": 0.95, "bottom": 0.17, "top": 0.96}  # room for millions of orders
 BELOW, BEYOND = "C0", "C1"  # the palette of settings.yml is for what a client sees
 
 
@@ -55,8 +56,9 @@ def show_gaps(orders: np.ndarray) -> None:
 
 
 def _empty(x_title: str, y_title: str) -> tuple:
-    figure = Figure(figsize=(8, 3), dpi=120, layout="constrained")
+    figure = Figure(figsize=(8, 3), dpi=120)
     FigureCanvasAgg(figure)
+    figure.subplots_adjust(**PLACE)
     axes = figure.subplots()
     axes.set(xlabel=x_title, ylabel=y_title)
     axes.spines[["top", "right"]].set_visible(False)

@@ -6,6 +6,7 @@ import sys
 import time
 import traceback
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -159,43 +160,59 @@ def _require_shared_folders(run: Run) -> None:
 
 
 def _build(run: Run) -> None:
-    """Run the stages that are not up to date; render each notebook beside the next stage.
+    """Run the stages that are not up to date; render each notebook while the next one is at work.
 
     Return when all pages are rendered, or have failed: `run.pages` tells.
     """
     with ThreadPoolExecutor(1) as beside, closing(Kernels(run)) as kernels:
-        for step in graph().values():
-            why = up_to_date.reason_to_run(run, step)
-            if not why:
-                _say(f"{step.stage:<16} up to date")
-                continue
-            try:
-                _run_stage(run, step, kernels, why)
-            except OSError as error:
-                what = f"{error.filename or run.folders.out}: {error.strerror or error}"
-                raise BasketError(f"{step.stage}: {what}") from None
-            run.pages[step.stage] = beside.submit(_render, run.folders, step.stage)
-            if step.stage == "05_visualise":  # they show nothing of the report
-                for name in ("explorer", "decisions"):
-                    run.pages[name] = beside.submit(_write_page, run, name)
+        to_render = []  # pages of what has run: between two stages, rendering would only delay
+
+        def render() -> None:
+            while to_render:
+                name, make = to_render.pop(0)
+                run.pages[name] = beside.submit(make)
+
+        try:
+            for step in graph().values():
+                why = up_to_date.reason_to_run(run, step)
+                if not why:
+                    _say(f"{step.stage:<16} up to date")
+                    continue
+                try:
+                    _run_stage(run, step, kernels, why, render)
+                except OSError as error:
+                    what = f"{error.filename or run.folders.out}: {error.strerror or error}"
+                    raise BasketError(f"{step.stage}: {what}") from None
+                to_render.append((step.stage, partial(_render, run.folders, step.stage)))
+                if step.stage == "05_visualise":  # they show nothing of the report
+                    for name in ("explorer", "decisions"):
+                        to_render.append((name, partial(_write_page, run, name)))
+        finally:
+            render()
         for stage in graph():
             if stage not in run.pages and not _has_current_page(run, stage):
                 run.pages[stage] = beside.submit(_render, run.folders, stage)
 
 
-def _run_stage(run: Run, step: Step, kernels: "Kernels", why: str) -> None:
-    """Run a stage's notebook, then publish what it has made; say how much, how long and why."""
-    from basket.run.execute import execute  # papermill: takes as long as a kernel to start
+def _run_stage(
+    run: Run, step: Step, kernels: "Kernels", why: str, meanwhile: Callable[[], None]
+) -> None:
+    """Run a stage's notebook, then publish what it has made; say how much, how long and why.
 
+    `meanwhile` is called when the notebook is about to start.
+    """
     stage, begun = step.stage, time.perf_counter()
     timeout = run.settings.limits.cell_timeout_seconds
     source, target = SCRIPTS / f"{stage}.ipynb", executed(run.folders, stage)
     done_file(run.folders, stage).unlink(missing_ok=True)
     with closing(kernels.take(stage)) as kernel:
+        from basket.run.execute import execute  # papermill: takes as long as a kernel to start
+
         before = up_to_date.parts_of(run, step)
         if stage == "06_report":
             write_json(kernel.building / run.folders.run_facts.name, manifest.run_facts(run))
         kernels.start_ahead(dict(pairwise(graph())).get(stage))
+        meanwhile()
         with progress.bar(kernel.building, stage):
             execute(source, target, {"rules": run.rules}, timeout, kernel)
         if "raw files" in step.takes:

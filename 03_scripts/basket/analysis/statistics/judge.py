@@ -6,7 +6,6 @@ from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from basket.analysis.statistics.effects import NAN
 from basket.project.settings import Settings, Statistics
@@ -21,13 +20,18 @@ def false_discovery(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
     """Return q for each p: the false discovery rate if all p up to this one count as findings.
 
     Pass ALL tests of the report at once. NaN stays NaN and is not counted as a test. A p-value
-    outside 0 to 1 raises ValueError. Source: Benjamini and Hochberg (1995).
+    outside 0 to 1 raises ValueError. Source: Benjamini and Hochberg (1995). Four lines instead of
+    scipy.stats, whose import takes half a second (D-77); a test compares the two.
     """
     p = np.asarray(p_values, dtype=float)
     q = np.full(p.shape, NAN)
-    tested = ~np.isnan(p)
-    if tested.any():
-        q[tested] = stats.false_discovery_control(p[tested])
+    tested = np.flatnonzero(~np.isnan(p))
+    if ((p[tested] < 0) | (p[tested] > 1)).any():
+        raise ValueError(f"a p-value is from 0 to 1, found {p[(p < 0) | (p > 1)][0]}")
+    falling = tested[np.argsort(-p[tested], kind="stable")]
+    tests = len(falling)
+    at_this_p = p[falling] * (tests / np.arange(tests, 0, -1))  # of those up to it, false by chance
+    q[falling] = np.minimum(1, np.minimum.accumulate(at_this_p))
     return q
 
 
