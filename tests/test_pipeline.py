@@ -359,7 +359,7 @@ def test_each_kernel_loads_what_its_stage_needs_and_nothing_slow_before_05():
 
 
 def test_a_run_with_nothing_to_do_loads_nothing_slow():
-    slow = "{'pandas', 'scipy', 'matplotlib', 'papermill', 'bs4'}"
+    slow = "{'pandas', 'scipy', 'matplotlib', 'papermill', 'bs4', 'jinja2'}"
     code = "import sys, basket.command, basket.run.pipeline, basket.checks.verify\n"
     done = run_command(sys.executable, "-c", f"{code}print({slow} & set(sys.modules))")
     assert done.stdout == "set()\n", done.stderr

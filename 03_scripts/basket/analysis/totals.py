@@ -104,7 +104,7 @@ def count(stage: Stage) -> Counts:
         {
             "merged": ("merged", ["order_id", "product_key", "reordered"]),
             "orders": "analysis_orders",
-            "customers": "analysis_customers",
+            "customers": ("analysis_customers", ["user_id", POPULATION_FLAG]),
         },
         goods=goods,
         labels=labels,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from basket.project.errors import BasketError
@@ -103,7 +102,9 @@ def _pages() -> dict[str, str]:
 
 
 @cache
-def _templates() -> Environment:
+def _templates():
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # no page, no need for it
+
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
