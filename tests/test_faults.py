@@ -70,7 +70,7 @@ def kernels_of(run: subprocess.Popen) -> list[psutil.Process]:
     """Return the kernels of a run: the one at work, then the one that waits for the next stage."""
     try:
         children = psutil.Process(run.pid).children()
-        kernels = [child for child in children if "basket.run.serve" in child.cmdline()]
+        kernels = [child for child in children if "basket.run.kernel" in child.cmdline()]
         return sorted(kernels, key=psutil.Process.create_time)
     except psutil.NoSuchProcess:
         return []

@@ -27,8 +27,7 @@ from basket.project.stages import graph
 from basket.run import pipeline, up_to_date
 from basket.run.environment import ENVIRONMENT
 from basket.run.execute import execute
-from basket.run.kernel import Kernel
-from basket.run.serve import LOADED
+from basket.run.kernel import LOADED, Kernel
 from basket.synthetic.generate import generate
 from basket.tables.publish import locked
 from checkout import (

@@ -1,9 +1,11 @@
 """Start each notebook's kernel ahead of time, with the modules loaded that its stage needs.
 
-Started while the stage before is at work, it takes a second or two off each stage (D-34).
+Started while the stage before is at work, it takes a second or two off each stage (D-34). The
+kernel itself is `python -m basket.run.kernel STAGE -f CONNECTION_FILE`.
 """
 
 import contextlib
+import importlib
 import os
 import sys
 from dataclasses import replace
@@ -21,6 +23,15 @@ from basket.project.folders import Inputs
 from basket.run.environment import limit_memory
 from basket.run.lock import runtime_folder
 
+LOADED = {  # by each kernel before its first cell, with all that these import
+    "01_import": ["basket.prepare.import_raw"],
+    "02_clean": ["basket.prepare.clean"],
+    "03_merge": ["basket.prepare.merge"],
+    "04_derive_flags": ["basket.analysis.flags"],
+    "05_visualise": ["basket.report.gallery", "basket.analysis.foretelling"],
+    "06_report": ["basket.report.workbook.build"],
+}
+
 
 class ThisPython(AsyncKernelManager):
     """A kernel of the Python that runs now, whatever kernels the user has installed."""
@@ -37,7 +48,7 @@ class ThisPython(AsyncKernelManager):
     def kernel_spec(self) -> KernelSpec:
         """The kernel's command."""
         return KernelSpec(
-            argv=[sys.executable, "-m", "basket.run.serve", self.stage, "-f", "{connection_file}"],
+            argv=[sys.executable, "-m", "basket.run.kernel", self.stage, "-f", "{connection_file}"],
             display_name="Python 3",
             language="python",
         )
@@ -120,3 +131,24 @@ class Kernel:
             self.manager.connected.stop_channels()
         run_sync(self.manager.cleanup_resources)()
         self._own.cleanup()
+
+
+def main() -> None:
+    """Load what the stage needs; then serve, and release free memory after each cell."""
+    from ipykernel.kernelapp import IPKernelApp
+
+    stage = sys.argv.pop(1)
+    kernel = IPKernelApp.instance()
+    kernel.initialize()
+    with kernel.shell.builtin_trap:  # get_ipython, by which pandas knows that it is in a notebook
+        from basket.tables.store import release_memory  # which imports pandas
+
+        with contextlib.suppress(Exception):  # if it is broken, the notebook will fail as well
+            for module in LOADED.get(stage, ["basket.tables.stage"]):
+                importlib.import_module(module)
+    kernel.shell.events.register("post_run_cell", lambda _: release_memory())
+    kernel.start()
+
+
+if __name__ == "__main__":
+    main()
