@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from nbformat import v4
 
-from basket.project.errors import BasketError
+from basket.project.errors import BasketError, told
 from basket.project.folders import Folders, Inputs
 from basket.project.stages import Step, done_file, graph, record_file
 from basket.run import environment, execute, manifest, pipeline, up_to_date
@@ -163,10 +163,10 @@ def test_a_programming_error_is_told_in_one_line_with_its_place():
     try:
         Run(None, None, "corrected", None).folders  # noqa: B018 (it is to fail)
     except AttributeError as error:
-        told = pipeline._told(error)
-    assert told.startswith("AttributeError: 'NoneType' object has no attribute 'out' (basket/run/")
-    assert "\n" not in told
-    assert pipeline._told(BasketError("one\n  two")) == "one two"
+        said = told(error)
+    assert said.startswith("AttributeError: 'NoneType' object has no attribute 'out' (basket/run/")
+    assert "\n" not in said
+    assert told(BasketError("one\n  two")) == "one two"
 
 
 def test_of_packed_data_a_cluster_is_told_that_this_machine_unpacks_it(run, monkeypatch, capsys):

@@ -1,7 +1,10 @@
 """Errors that are for people: one line that says what was found, what was expected, what to do."""
 
 import shutil
+import traceback
+from pathlib import Path
 
+PACKAGE = Path(__file__).resolve().parents[1]
 REPORT = "make report" if shutil.which("make") else "python -m basket report"  # as advice says it
 
 
@@ -25,3 +28,14 @@ class DataError(BasketError):
 
 class SettingsError(BasketError):
     """settings.yml holds something it should not."""
+
+
+def told(error: Exception) -> str:
+    """Tell an error in one line; a programming error with the last line of this package."""
+    what = " ".join(f"{error}".split())
+    if isinstance(error, BasketError | OSError):
+        return what
+    frames = traceback.extract_tb(error.__traceback__)
+    frame = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)][-1]
+    place = Path(frame.filename).relative_to(PACKAGE.parent).as_posix()
+    return f"{type(error).__name__}: {what} ({place}, line {frame.lineno})"

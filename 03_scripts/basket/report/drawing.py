@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 
 from basket.analysis.figure import Figure
-from basket.project.errors import BasketError
+from basket.project.errors import BasketError, told
 from basket.project.settings import Settings
 
 
@@ -48,7 +48,7 @@ class Beside:
         self._asking = ThreadPoolExecutor(1)  # one figure on its way: neither end fills the pipe
 
     def draw(self, figure: Figure) -> Future:
-        """Return what will be the figure's PNG, or raise what was raised as it was drawn."""
+        """Return what will be the figure's PNG; it raises BasketError where that fails."""
         return self._asking.submit(self._ask, figure)
 
     def close(self) -> None:
@@ -63,15 +63,16 @@ class Beside:
             drawn = self._end.recv()
         except (EOFError, OSError):
             raise BasketError(
-                f"{figure.name}: the process that draws was killed, or ran out of memory"
+                f"figure {figure.name} could not be drawn: the process that draws was killed, or "
+                "ran out of memory"
             ) from None
-        if isinstance(drawn, Exception):
+        if isinstance(drawn, BasketError):
             raise drawn
         return drawn
 
 
 def _draw_all(end: Connection, settings: Settings, banner: str) -> None:
-    """Answer each figure with its PNG, or with what was raised, until the other end is closed."""
+    """Answer each figure with its PNG or with an error, until the other end is closed."""
     import basket.report.draw  # noqa: F401  before it is needed
 
     at_once = AtOnce(settings, banner)
@@ -83,6 +84,6 @@ def _draw_all(end: Connection, settings: Settings, banner: str) -> None:
         try:
             drawn = at_once.draw(figure).result()
         except Exception as error:
-            error.add_note(traceback.format_exc())  # where it was raised: that is not sent
-            drawn = error
+            drawn = BasketError(f"figure {figure.name} could not be drawn: {told(error)}")
+            drawn.add_note(traceback.format_exc())
         end.send(drawn)

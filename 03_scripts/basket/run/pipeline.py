@@ -4,7 +4,6 @@ import os
 import shutil
 import sys
 import time
-import traceback
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from pathlib import Path
 from basket.analysis import questions
 from basket.prepare import raw_files
 from basket.project import git
-from basket.project.errors import BasketError, visible
+from basket.project.errors import BasketError, told, visible
 from basket.project.files import file_hash, read_json, write_json
 from basket.project.folders import ORIGINAL_DATA, ROOT, SCRIPTS, Folders, Inputs
 from basket.project.settings import Settings, load_settings
@@ -311,20 +310,9 @@ def _finish_pages(run: Run) -> None:
             make()
         except Exception as error:
             file.with_suffix(".html").unlink(missing_ok=True)
-            failures.append(f"{file.stem}: its page could not be made: {_told(error)}")
+            failures.append(f"{file.stem}: its page could not be made: {told(error)}")
     if failures:
         raise BasketError(f"{failures[0]}; the report and all other files are whole")
-
-
-def _told(error: Exception) -> str:
-    """Tell an error in one line; a programming error with the last line of this package."""
-    if isinstance(error, BasketError | OSError):
-        return " ".join(f"{error}".split())
-    frames = traceback.extract_tb(error.__traceback__)
-    frame = [frame for frame in frames if Path(frame.filename).is_relative_to(SCRIPTS)][-1]
-    place = Path(frame.filename).relative_to(SCRIPTS).as_posix()
-    what = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"{what} ({place}, line {frame.lineno})"
 
 
 def _say(text: str) -> None:
