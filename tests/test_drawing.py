@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from contextlib import closing
+from pathlib import Path
 
 import pandas as pd
 import psutil
@@ -80,15 +81,20 @@ def test_it_ends_where_the_process_that_asked_is_killed():
         import time
         from basket.project.folders import ROOT
         from basket.project.settings import load_settings
+        import test_drawing
         from basket.report.drawing import Beside
 
         if __name__ == "__main__":
             drawing = Beside(load_settings(ROOT / "settings.yml"), "")
+            drawing.draw(test_drawing.bars("drawn")).result()
             print(drawing.process.pid, flush=True)
             time.sleep(60)
     """
     asking = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", textwrap.dedent(code)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent,
     )
     try:
         drawing = psutil.Process(int(asking.stdout.readline()))

@@ -41,6 +41,18 @@ def test_prices_are_counted_on_both_sides_of_the_ceiling(shown, dollars, said):
     assert (image, alt) == again and image.startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("times", [1, 1_000, 1_000_000])
+def test_nothing_that_is_written_is_cut_off(monkeypatch, times):
+    figures = []
+    monkeypatch.setattr(pictures, "_show", lambda figure, alt: figures.append(figure))
+    pictures.show_gaps(np.arange(31) * times)
+    pictures.show_prices(pd.Series([1, 2.5, 99_999] * min(times, 1_000)), 100)
+    for figure in figures:
+        left, bottom, right, top = figure.get_tightbbox().extents
+        assert left >= 0 and bottom >= 0
+        assert (right <= figure.get_size_inches()[0]) and (top <= figure.get_size_inches()[1])
+
+
 @pytest.mark.parametrize("at_the_wall", [0, 900])
 def test_the_wall_at_30_is_counted(shown, at_the_wall):
     orders = np.array([*range(30), at_the_wall])

@@ -23,6 +23,7 @@ from basket.analysis.questions import QUESTIONS, number_of, question_of
 from basket.analysis.questions import q05_loyalty as q05
 from basket.analysis.questions.q12_sensitivity import threshold_in_words
 from basket.analysis.where import where
+from basket.project.errors import BasketError
 from basket.project.files import read_json
 from basket.project.origin import GENERATED
 from basket.report import gallery
@@ -236,6 +237,16 @@ def test_a_figure_is_shown_with_its_words_and_kept_or_the_reason_is_said(paper_o
     paper.save()
     (record,) = read_json(tmp_path / "figures.json", None)
     assert record["so_what"] == "Later."
+
+
+def test_a_figure_that_cannot_be_drawn_stops_what_comes_next(paper_of):
+    paper, shown = paper_of("no", WHOLE)
+    paper.show(q05.shares_by_loyalty)
+    ((_, drawn),) = paper._drawing.asked
+    drawn.set_exception(BasketError("figure loyalty could not be drawn"))
+    with pytest.raises(BasketError, match="loyalty could not be drawn"):
+        paper.save()
+    assert len(shown) == 1 and not paper.images
 
 
 def test_the_comparisons_of_a_question_are_shown_largest_first_without_those_in_strata(paper_of):

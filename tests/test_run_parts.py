@@ -81,7 +81,7 @@ def test_a_stage_runs_again_when_what_it_depends_on_or_made_has_changed(run, mon
 
 
 def test_only_stages_that_are_not_up_to_date_run_and_pages_that_lack_are_made(run, monkeypatch):
-    ran, rendered, written = [], [], []
+    ran, rendered, written, fails = [], [], [], set()
     stale, without_page = {"03_merge", "05_visualise"}, {"02_clean"}
     why = dict.fromkeys(stale, "it has changed")
     monkeypatch.setattr(up_to_date, "reason_to_run", lambda _, step: why.get(step.stage, ""))
@@ -89,6 +89,8 @@ def test_only_stages_that_are_not_up_to_date_run_and_pages_that_lack_are_made(ru
     def run_stage(run, step, kernels, why, meanwhile):
         ran.append(step.stage)
         waiting = set(ran[:-1]) - set(run.pages)
+        if step.stage in fails:
+            raise BasketError("failed")
         meanwhile()
         assert waiting == set(ran[:-1]) <= set(run.pages)  # not before, and then at once
 
@@ -101,6 +103,14 @@ def test_only_stages_that_are_not_up_to_date_run_and_pages_that_lack_are_made(ru
     assert sorted(rendered) == ["02_clean", "03_merge", "05_visualise"]
     assert written == ["explorer", "decisions"]
     assert set(run.pages) == {*rendered, *written}
+
+    rendered.clear()
+    ran.clear()
+    run.pages.clear()
+    fails.add("05_visualise")
+    with pytest.raises(BasketError, match="failed"):
+        pipeline._build(run)
+    assert rendered == ["03_merge"]
 
     def full(*_):
         raise OSError(28, "No space left on device", "lines.parquet")

@@ -1,9 +1,11 @@
 """Draw figures: at once, or in a process beside the work, one after the other (D-77).
 
-Drawing takes a third of stage 05 and needs nothing but small tables. What loads slowly for it,
-seaborn and matplotlib, is loaded by whoever draws.
+Drawing takes two fifths of the time of stage 05 and needs nothing but small tables. What loads
+slowly for it, seaborn and matplotlib, is loaded by whoever draws.
 """
 
+import contextlib
+import importlib
 import multiprocessing
 import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -73,8 +75,8 @@ class Beside:
 
 def _draw_all(end: Connection, settings: Settings, banner: str) -> None:
     """Answer each figure with its PNG or with an error, until the other end is closed."""
-    import basket.report.draw  # noqa: F401  before it is needed
-
+    with contextlib.suppress(Exception):  # if it is broken, the first figure will say so
+        importlib.import_module("basket.report.draw")  # while nothing is asked yet
     at_once = AtOnce(settings, banner)
     while True:
         try:

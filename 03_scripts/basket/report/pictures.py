@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from basket.tables.sums import WALL
 
-PLACE = {"left": 0.12, "right": 0.95, "bottom": 0.17, "top": 0.96}  # room for millions of orders
+PLACE = {"left": 0.15, "right": 0.95, "bottom": 0.17, "top": 0.96}  # room for tens of millions
 BELOW, BEYOND = "C0", "C1"  # the palette of settings.yml is for what a client sees
 
 
