@@ -77,10 +77,9 @@ def labels_of(
     """
     found = {}
     for name, flag in settings.flags_of(what).items():
-        if name in known:
-            found[name] = known[name]
-        elif flag.bands or (flag.gathers and flag.source in table):
-            found[name] = label(flag, table, settings.labels.missing)
+        if flag.bands or (flag.gathers and flag.source in table):
+            is_known = name in known
+            found[name] = known[name] if is_known else label(flag, table, settings.labels.missing)
     if what == "customer":
         found["segment"] = segment(found["rhythm"], found["basket"], settings)
         found["profile"] = profile(

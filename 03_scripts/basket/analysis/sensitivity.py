@@ -102,15 +102,19 @@ class Relabelling:
         """Label the customers under the report's own settings."""
         self._customers, self._flags = customers, settings.flags
         self._labels = flags.labels_of("customer", customers, settings)
+        self._last = settings.flags, pd.DataFrame(self._labels)
 
     def under(self, changed: Settings) -> pd.DataFrame:
-        """Label them under other settings: a column per flag."""
-        same = {
-            name: labels
-            for name, labels in self._labels.items()
-            if name in self._flags and changed.flags[name] == self._flags[name]
-        }
-        return pd.DataFrame(flags.labels_of("customer", self._customers, changed, same))
+        """Label them under other settings, a column per flag; anew where the last ones differed."""
+        if changed.flags != self._last[0]:
+            same = {
+                name: labels
+                for name, labels in self._labels.items()
+                if name in self._flags and changed.flags[name] == self._flags[name]
+            }
+            labels = flags.labels_of("customer", self._customers, changed, same)
+            self._last = changed.flags, pd.DataFrame(labels)
+        return self._last[1]
 
 
 def relabel_hours(
