@@ -148,10 +148,19 @@ def _cell(rows_of: Callable, table: str, where: dict[str, str], name: str) -> st
 
 
 def _equal(cell: str, value) -> bool:
-    try:
-        return abs(float(cell) - float(value)) <= TOLERANCE
-    except (TypeError, ValueError):
+    found, expected = _number(cell), _number(str(value))
+    if found is None or expected is None:
         return cell == str(value)
+    return abs(found - expected) <= TOLERANCE
+
+
+@cache
+def _number(text: str) -> float | None:
+    """Read a number, once for all the rows that hold it; None if it is a text."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _worded(where: dict[str, str]) -> str:

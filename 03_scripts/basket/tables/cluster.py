@@ -4,7 +4,6 @@ Scheduling, retries after a lost worker, spilling and the dashboard are Dask's (
 must have this package at this version and see OUT and DATA under the same paths.
 """
 
-import asyncio
 import hashlib
 import os
 import tempfile
@@ -166,6 +165,8 @@ def check(address: str) -> str:
 
 def _require_scheduler(address: str) -> None:
     """Raise BasketError unless a scheduler answers in time, whatever else may listen there."""
+    import asyncio  # which no run without a cluster waits for
+
     distributed = _distributed()
 
     async def greet() -> None:  # Client alone waits for ever where another server listens
