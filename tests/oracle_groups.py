@@ -88,7 +88,7 @@ sided AS (
     JOIN strata AS s USING (user_id, adjusted_for)
     WHERE CASE m.adjusted_for
           WHEN 'income' THEN g.grouping IN
-              ('region', 'age_group', 'family_status', 'gender', 'n_dependants')
+              ('region', 'age_group', 'family_status', 'gender', 'n_dependants', 'profile')
           WHEN '' THEN true
           ELSE g.grouping = 'loyalty_flag' AND m.measure NOT LIKE 'orders %' END
 ),

@@ -31,6 +31,10 @@ def test_each_group_is_compared_with_the_others_as_the_sql_does(both):
     expected = expected[~parts]  # of segments: they are tested together
     missing = expected.index.difference(found.index)
     assert len(expected) > 300 and missing.empty, missing
+    measures = expected.index.get_level_values("measure").unique()
+    others = found[found.index.get_level_values("measure").isin(measures)]
+    others = others.drop(expected.index)
+    assert others["effect"].isna().all(), others  # no stratum has enough customers on both sides
     found = found.loc[expected.index]
     known = found["effect_low"].notna() & np.isfinite(expected["effect_low"])
     assert known.sum() > 300 and (known == found["effect_low"].notna()).all()

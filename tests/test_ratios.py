@@ -203,6 +203,18 @@ def test_a_stratum_with_few_customers_on_one_side_is_left_out():
     assert found.ratio == pytest.approx(only.ratio) and found.low == pytest.approx(only.low)
 
 
+def test_every_customer_takes_part_however_the_groups_are_coded():
+    """The codes of pandas have a byte each: 13 groups x 10 strata are more than it holds."""
+    draw = np.random.default_rng(9)
+    codes, strata = draw.integers(0, 18, 5_000), draw.integers(0, 10, 5_000)
+    y, x = draw.integers(1, 100, (2, 5_000))
+    of_a_byte, plain = (
+        standardised(y, x, codes.astype(of), 18, strata, np.ones(10), 11) for of in ("int8", int)
+    )
+    assert (plain[1] > 0.9).all() and (of_a_byte[1] == plain[1]).all()
+    assert of_a_byte[0].ratio.tolist() == plain[0].ratio.tolist()
+
+
 def test_the_confounded_difference_is_gone_at_equal_strata():
     """A planted stratum effect, and groups that differ only in the strata they come from."""
     draw = np.random.default_rng(8)

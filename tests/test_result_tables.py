@@ -37,18 +37,9 @@ def expected_of():
     return expected
 
 
-def without_profiles(table: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the profiles: they are ours to define, the oracle has none."""
-    for column in {"grouping", "flag"} & set(table.columns):
-        table = table[table[column] != "profile"]
-    return table
-
-
 def assert_as_expected(actual: dict, expected: dict, table: str) -> None:
     """Compare one result table with the oracle's, in both directions."""
-    assert_tables_equal(
-        without_profiles(actual[table]), expected[table], KEYS[table], table=table, both_ways=True
-    )
+    assert_tables_equal(actual[table], expected[table], KEYS[table], table=table, both_ways=True)
 
 
 # ---- against the oracle -------------------------------------------------------------------------

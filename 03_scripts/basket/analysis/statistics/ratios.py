@@ -183,6 +183,7 @@ class Split:
         -1 or stratum -1 are left out, and so are the strata that have fewer than `fewest`
         customers on one side.
         """
+        codes = np.asarray(codes).astype(np.intp)  # those of pandas have a byte: 13 * 10 overflows
         strata = np.zeros(len(codes), np.intp) if strata is None else strata
         weights = np.ones(1) if weights is None else np.asarray(weights, "float64")
         cell = np.where((codes >= 0) & (strata >= 0), codes * len(weights) + strata, -1)
