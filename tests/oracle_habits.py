@@ -73,7 +73,7 @@ SELECT source, 'all', count(*), avg(precision), avg(recall) FROM scored GROUP BY
 
 IN_TRIAL = """
 WITH reached AS (
-    SELECT user_id, segment, day, hour,
+    SELECT user_id, segment, day, hour, lines,
         sum(coalesce(gap_days, 0)) OVER seen - first_value(coalesce(gap_days, 0)) OVER seen AS days
     FROM orders JOIN customers USING (user_id)
     WHERE exclusion_flag = 'Active'
@@ -82,10 +82,12 @@ WITH reached AS (
 counted AS (
     SELECT user_id, segment,
         count(*) FILTER (days > 0 AND days <= 56) AS orders,
+        coalesce(sum(lines) FILTER (days > 0 AND days <= 56), 0) AS lines,
         count(*) FILTER (days > 0 AND days <= 56 AND day = 5 AND hour >= 18) AS in_windows
     FROM reached GROUP BY user_id, segment HAVING max(days) >= 56
 )
 SELECT segment, count(*) AS customers, avg(orders) AS mean, stddev_samp(orders) AS sd,
+    avg(lines) AS lines_mean, stddev_samp(lines) AS lines_sd,
     avg(in_windows) AS windows_mean, stddev_samp(in_windows) AS windows_sd
 FROM counted GROUP BY ROLLUP (segment)
 """

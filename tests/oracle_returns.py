@@ -70,13 +70,15 @@ GROUP BY days ORDER BY days
 """
 
 USUAL = """
-WITH usual AS (SELECT user_id, median(gap) AS days FROM gaps GROUP BY user_id)
+WITH usual AS (SELECT user_id, median(gap) AS days, avg(gap) AS mean FROM gaps GROUP BY user_id)
 SELECT count(*) AS customers, quantile_disc(days, 0.25) AS low_quartile_days,
        quantile_disc(days, 0.5) AS median_days, quantile_disc(days, 0.75) AS high_quartile_days,
        (SELECT count(*) FROM gaps) AS orders,
        (SELECT count(*) FROM gaps JOIN usual USING (user_id) WHERE gap > days) AS later_orders,
        (SELECT count(*) FROM gaps JOIN usual USING (user_id) WHERE gap > days)
-           / (SELECT count(*) FROM gaps) AS share_later
+           / (SELECT count(*) FROM gaps) AS share_later,
+       (SELECT count(*) / sum(1 / mean) FROM gaps JOIN usual USING (user_id) WHERE gap > days)
+           AS days_per_order
 FROM usual
 """
 

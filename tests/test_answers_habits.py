@@ -74,11 +74,11 @@ AT_NIGHT = "Try advertisements at 20:00–23:00 on all seven days, against a con
 
 def trials(supported: str) -> pd.DataFrame:
     return frame(
-        "finding action outcome lift weeks customers_here mean_orders sd_orders customers_per_arm "
-        "supported",
+        "finding action outcome lift weeks customers_here mean_outcome sd_outcome "
+        "customers_per_arm supported",
         ("F02", AT_NIGHT, "all orders", 0.02, 8, 890, 4.54, 3.65, 26_000, supported),
         ("F02", AT_NIGHT, "all orders", 0.05, 8, 890, 4.54, 3.65, 4_100, "no"),
-        ("F02", AT_NIGHT, "orders in the windows", 0.02, 8, 890, 0.09, 0.33, 530_000, "no"),
+        ("F02", AT_NIGHT, "orders at its times", 0.02, 8, 890, 0.09, 0.33, 530_000, "no"),
     )
 
 
@@ -323,7 +323,7 @@ def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, eno
         "Bars of the customers that each arm needs, by action; the least are 26,000."
     )
     assert made.data["trial"].tolist() == [
-        "Try advertisements at 20:00–23:00 on… (windows)",
+        "Try advertisements at 20:00–23:00 on… (at its times)",
         "Try advertisements at 20:00–23:00 on…",
     ]
     assert made.highlight == ("Try advertisements at 20:00–23:00 on…",)
@@ -397,8 +397,6 @@ def test_no_figure_is_drawn_of_incomplete_histories(settings, function):
 def test_a_prize_is_sized_by_its_own_lever():
     prizes = frame(
         "rank lever orders share_of_orders spend share_of_spend what_if",
-        (3, "sooner, New customer", 238, 0.019, 5_000.5, 0.011, "one day sooner"),
-        (2, "sooner, Regular customer", 1_238, 0.069, 95_000.5, 0.071, "one day sooner"),
         (4, "quiet windows", 117, 0.0065, 9_000.25, 0.0066, "10% more orders"),
         (5, "both", 1, 0.00003, 38.93, 0.00003, "1% add the other"),
     )
@@ -408,14 +406,12 @@ def test_a_prize_is_sized_by_its_own_lever():
         "evidence": ["quiet_windows"],
     }
     now = sized(found, prizes)
-    assert now["prize"]["what_if"] == "10% more orders: 117 orders, 0.7% of all."
+    assert now["prize"]["what_if"] == "10% more orders: 117 orders, 0.7% of all orders."
     assert [now["prize"][name] for name in ("rank", "orders", "spend")] == [4, 117, 9_000.25]
     assert now["evidence"] == ["quiet_windows", "prizes"]
     assert unexplained(now["prize"]["what_if"], now["numbers"]) == []
-    sooner = sized(found | {"prize": {"lever": "sooner"}}, prizes)["prize"]
-    assert (sooner["lever"], sooner["rank"]) == ("sooner, Regular customer", 2)
     both = sized(found | {"prize": {"lever": "both"}}, prizes)["prize"]
-    assert both["what_if"] == "1% add the other: 1 order, 0.0% of all."
+    assert both["what_if"] == "1% add the other: 1 order, 0.0% of all orders."
     assert sized(found | {"prize": None}, prizes)["prize"] is None
     assert sized(found | {"prize": {"lever": "other"}}, prizes)["prize"] == {"lever": "other"}
 
@@ -428,13 +424,37 @@ def test_levers_of_single_lines_are_sized_by_the_usual_order():
     more = levers._one_more_line(counts, 0.1)
     assert (more["base_orders"], more["base_spend"]) == (200, 8_000)
     assert (more["orders"], more["spend"]) == pytest.approx((2, 80))
-    # 30 orders hold both, so 270 hold only the first and 120 only the second.
+    # 15 % of the orders of half of the customers hold both. Of all, that is 30, while 270 hold only
+    # the first and 120 only the second.
     pairs = frame(
-        "candidate orders_with_both confidence_a_to_b confidence_b_to_a",
-        ("no", 99, 0.5, 0.5),
-        ("yes", 30, 0.1, 0.2),
+        "candidate support confidence_a_to_b confidence_b_to_a",
+        ("no", 0.5, 0.5, 0.5),
+        ("yes", 0.15, 0.1, 0.2),
     )
     both = levers._both({"product_pairs": pairs}, counts, 0.05)
     assert (both["base_orders"], both["base_spend"]) == pytest.approx((390, 15_600))
     assert (both["orders"], both["spend"]) == pytest.approx((1.95, 78))
     assert levers._both({"product_pairs": pairs.head(1)}, counts, 0.05) == {}
+
+
+class Counted(dict):
+    """What a run has counted, with its settings."""
+
+
+@pytest.mark.parametrize(
+    ("customers", "late", "orders"), [(11, 40, 16), (10, 40, None), (11, 0, None)]
+)
+def test_a_day_sooner_is_a_part_of_an_order_at_each_late_return(settings, customers, late, orders):
+    """Five days an order: two days at each of 40 returns are 16 orders of $40."""
+    sums = {"orders": 200, "lines": 2_000, "priced_lines": 2_000, "spend_cents": 800_000}
+    sums = {name: np.array([3 * number, number]) for name, number in sums.items()}
+    counts = Counted(day_hour=Tally({"population": ("all", "active")}, sums))
+    counts.settings = settings
+    gaps = frame("customers later_orders days_per_order", (customers, late, 5.0))
+    sooner = levers._sooner({"usual_gaps": gaps}, counts, 2)
+    if orders is None:
+        assert sooner == {}
+        return
+    assert (sooner["base_orders"], sooner["base_spend"]) == (40, 1_600)
+    assert (sooner["orders"], sooner["spend"]) == (orders, 640)
+    assert sooner["what_if"] == "each return later than usual 2 days sooner"

@@ -82,6 +82,7 @@ def returns(
             "orders": [counts.sum()],
             "later_orders": [later[0]],
             "share_later": [later[1]],
+            "days_per_order": [6.5],
         }
     )
     return {"days_between_orders": between, "usual_gaps": gaps}

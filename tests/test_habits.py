@@ -160,6 +160,19 @@ def test_trials_count_the_orders_that_the_sql_counts(built, request, data, rules
             "touches": [{"segment": "Weekly big shop", "direction": "more"}],
         },
         {"id": "F3", "action": "c", "action_basis": "design", "touches": []},
+        {
+            "id": "F4",
+            "action": "d",
+            "action_basis": "hypothesis",
+            "touches": [{"day": "Thursday", "attribute": "larger orders", "direction": "more"}],
+        },
+        {
+            "id": "F5",
+            "action": "e",
+            "action_basis": "hypothesis",
+            "touches": [],
+            "prize": {"lever": "one more line"},
+        },
     ]
     stage = run.open("05_visualise")
     with run.environment():
@@ -167,16 +180,22 @@ def test_trials_count_the_orders_that_the_sql_counts(built, request, data, rules
     expected = oracle_habits.orders_in_trial(data, rules)
     everyone = expected[expected["segment"].isna()].iloc[0]
     segment = expected[expected["segment"] == "Weekly big shop"].iloc[0]
-    assert set(plan["finding"]) == {"F1", "F2"}
+    assert set(plan["finding"]) == {"F1", "F2", "F4", "F5"}
+    larger = plan[plan["finding"].isin(["F4", "F5"])]
+    assert set(larger["outcome"]) == {"order lines"}
+    assert set(larger["guard"]) == {"all orders must not fall"}
+    assert larger["decision"].str.endswith("in order lines lies above 0").all()
     for finding, outcome, mean, deviation, customers in (
         ("F1", "all orders", everyone["mean"], everyone["sd"], everyone["customers"]),
-        ("F1", "orders in the windows", everyone["windows_mean"], everyone["windows_sd"], None),
+        ("F1", "orders at its times", everyone["windows_mean"], everyone["windows_sd"], None),
         ("F2", "all orders", segment["mean"], segment["sd"], segment["customers"]),
+        ("F4", "order lines", everyone["lines_mean"], everyone["lines_sd"], None),
+        ("F5", "order lines", everyone["lines_mean"], everyone["lines_sd"], everyone["customers"]),
     ):
         rows = plan[(plan["finding"] == finding) & (plan["outcome"] == outcome)]
         assert rows["lift"].tolist() == [0.02, 0.05, 0.1]
-        np.testing.assert_allclose(rows["mean_orders"], mean)
-        np.testing.assert_allclose(rows["sd_orders"], deviation)
+        np.testing.assert_allclose(rows["mean_outcome"], mean)
+        np.testing.assert_allclose(rows["sd_outcome"], deviation)
         assert customers is None or (rows["customers_here"] == customers).all()
 
 
@@ -186,7 +205,8 @@ def test_no_trial_is_planned_from_a_handful_of_a_segment():
     finding = {"id": "F1", "action": "a", "touches": [{"segment": "few", "direction": "more"}]}
     for few, rows in ((10, 0), (11, 3)):
         segments = pd.Categorical(["few"] * few + ["many"] * (40 - few))
-        plan = q14_trial.plan(finding, orders * np.arange(40)[:, None], segments, SETTINGS)
+        seen = q14_trial.Seen(orders * np.arange(40)[:, None], np.arange(40), segments)
+        plan = q14_trial.plan(finding, seen, SETTINGS)
         assert len(plan) == rows
 
 

@@ -166,14 +166,6 @@ def test_what_few_of_a_group_buy_is_hidden_in_both_directions():
     assert hidden.groupby(shown["department"]).sum().isin([0, 2, 3]).all()
 
 
-def test_a_lever_of_a_withheld_group_is_hidden():
-    base = habits(loyalty_flag={"New customer": 40, "Regular customer": 30, "Loyal customer": 4})
-    levers = ["quiet windows", "sooner, New customer", "sooner, Loyal customer"]
-    prizes = pd.DataFrame({"lever": levers, "orders": 100, "what_if": "1 day sooner"})
-    shown = privacy.publishable(prizes, SETTINGS, base)
-    assert list(shown["orders"] == privacy.SUPPRESSED) == [False, False, True]
-
-
 FLOW = ["table", "step", "rows_in", "rows_added", "rows_removed", "rows_quarantined", "rows_out"]
 
 

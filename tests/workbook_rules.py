@@ -336,14 +336,8 @@ def the_largest_prize_comes_first(done: Finished) -> None:
     sizes = {row["lever"]: float(row["share_of_orders"]) for row in _prizes(done)}
     levers = {_cleaned(one["headline"]): (one["prize"] or {}).get("lever") for one in done.findings}
     _, *messages = table_rows(done, SUMMARY, "tbl_key_messages")
-    found = [_largest(sizes, levers.get(row[1])) for row in messages]
+    found = [sizes.get(levers.get(row[1]), -1.0) for row in messages]
     assert found == sorted(found, reverse=True), f"'{SUMMARY}': prizes in the order {found}"
-
-
-def _largest(sizes: dict[str, float], name: str | None) -> float:
-    """Return the size of a lever, of the largest one where the name is that of a family."""
-    family = [size for lever, size in sizes.items() if name in (lever, lever.split(", ")[0])]
-    return max(family, default=-1.0)
 
 
 def _prizes(done: Finished) -> list[dict]:

@@ -36,6 +36,8 @@ SAID = {  # what a finding or a figure rests on, as its so-what says it
     "families and states are invented in this data: this shows the method.",
 }
 QUIET_WINDOWS, SOONER, ONE_MORE_LINE, BOTH = "quiet windows", "sooner", "one more line", "both"
+ALL_ORDERS, ORDER_LINES = "all orders", "order lines"  # outcomes of a trial
+LARGER_ORDERS = "larger orders"  # what an action touches that is to make them so
 SIZES = ("rank", "orders", "share_of_orders", "spend", "share_of_spend")  # of a lever's prize
 NEVER_HIGH = {INVENTED_PRICES, INVENTED_CUSTOMERS, INCOMPLETE_HISTORIES}
 UNITS = {  # of a column in one table, where the dictionary gives that of most tables
@@ -287,30 +289,19 @@ def require_histories(tables: dict[str, pd.DataFrame]) -> None:
 
 
 def sized(found: dict, prizes: pd.DataFrame) -> dict:
-    """Size the prize of a recorded finding by its lever, if the table prizes has it.
-
-    Of a lever that has a row for each group, such as `sooner`, the group with the largest prize.
-    """
+    """Size the prize of a recorded finding by its lever, if the table prizes has it."""
     lever = (found["prize"] or {}).get("lever")
-    named = prizes["lever"]
-    family = prizes[(named == lever) | named.str.startswith(f"{lever}, ")].sort_values("rank")
-    if family.empty:
+    if not (prizes["lever"] == lever).any():
         return found
-    lever = family["lever"].iloc[0]
     seen = Evidence({"prizes": prizes})
     row = seen.row("prizes", lever=lever)
     cells = {name: row.cell(name, f"prize_{name}") if row.holds(name) else None for name in SIZES}
-    group = lever.partition(", ")[2]  # of a lever that has one
-    of = f"{group}s " if group else ""
     what_if = (
-        f"{of}{row.cell('what_if', 'prize_what_if')}: {cells['orders']:,} "
-        f"order{'s' * (cells['orders'] != 1)}, "
-        f"{cells['share_of_orders']:.1%} of all"
+        f"{row.cell('what_if', 'prize_what_if')}: {cells['orders']:,} "
+        f"order{'s' * (cells['orders'] != 1)}, {cells['share_of_orders']:.1%} of all orders"
     )
     return found | {
-        "prize": found["prize"]
-        | cells
-        | {"lever": lever, "what_if": f"{what_if[0].upper()}{what_if[1:]}."},
+        "prize": found["prize"] | cells | {"what_if": f"{what_if[0].upper()}{what_if[1:]}."},
         "numbers": found["numbers"] | seen.numbers,
         "evidence": [*found["evidence"], *seen.evidence],
     }

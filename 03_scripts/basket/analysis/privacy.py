@@ -35,7 +35,6 @@ LABELS = frozenset(c.name for c in columns() if c.key in ("customers", "parts"))
 CONTEXT = frozenset(c.name for c in columns() if c.key == "context") - _MEMBERS
 KEYS = LABELS | CONTEXT | _MEMBERS
 WITHOUT_DEPENDANTS = frozenset({"single", "divorced/widowed"})
-LEVERS_ARE_OF = "loyalty_flag"  # the groups whose orders a lever brings sooner
 CLOSE = 1e-9
 MANY_HIDDEN = 25  # beyond this, sets of three suppressed rows are too many to look at
 
@@ -68,19 +67,13 @@ def publishable(
         few = shown["customers_relabelled"].between(1, minimum - 1).to_numpy(bool, na_value=False)
         few = few | (habits is not None and few_left_out(habits, minimum))  # shares of all
         return _hide(shown, few, [name for name in shown.columns if "relabelled" in name])
-    is_of_groups = describes_customers(table) or "lever" in shown
-    withheld = withheld_groups(habits, settings) if is_of_groups and habits is not None else set()
     if not describes_customers(table):
         of_people = [name for name in numbers if name not in OF_ORDERS and _is_number(shown[name])]
         hidden = _of_few(shown, minimum)
         if ADDED & set(shown.columns):
             hidden = _with_others(shown, hidden, minimum)
-        if "lever" in shown:
-            groups = shown["lever"].str.partition(", ")[2]
-            of_levers = [group for grouping, group in withheld if grouping == LEVERS_ARE_OF]
-            hidden |= groups.isin(of_levers).to_numpy()
-            of_people = numbers
         return _hide(shown, hidden, of_people)
+    withheld = set() if habits is None else withheld_groups(habits, settings)
     if habits is None and not set(COUNTS) & set(shown.columns):
         raise ValueError("a table of groups without a count of customers needs the table habits")
     if {"grouping", "group", "department"} <= set(shown.columns):

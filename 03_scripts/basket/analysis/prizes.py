@@ -9,12 +9,11 @@ import pandas as pd
 
 from basket.analysis.finding import BOTH, ONE_MORE_LINE, QUIET_WINDOWS, SOONER
 from basket.analysis.totals import Counts
-from basket.analysis.where import where
 from basket.tables.sums import HOURS, per
 
 COLUMNS = [
     *("rank", "lever", "touches", "base_orders", "base_spend", "change", "change_unit"),
-    *("orders", "share_of_orders", "spend", "share_of_spend", "what_if"),
+    *("days_per_order", "orders", "share_of_orders", "spend", "share_of_spend", "what_if"),
 ]
 
 
@@ -27,13 +26,13 @@ def prizes(results: dict[str, pd.DataFrame], counts: Counts) -> pd.DataFrame:
     change = counts.settings.what_if
     rows = [
         _quiet_windows(results, counts, change.more_orders),
-        *_sooner(results, change.days_sooner),
+        _sooner(results, counts, change.days_sooner),
         _one_more_line(counts, change.orders_with_one_more_line),
         _both(results, counts, change.orders_that_add_the_other),
     ]
-    table = pd.DataFrame([row for row in rows if row])
+    table = pd.DataFrame([row for row in rows if row], columns=COLUMNS)
     if table.empty:
-        return pd.DataFrame(columns=COLUMNS)
+        return table
     whole = counts["day_hour"].at("population", "active")
     table["share_of_orders"] = per(table["orders"], whole["orders"].sum())
     table["share_of_spend"] = per(table["spend"], whole["spend_cents"].sum() / 100).round(6)
@@ -42,8 +41,7 @@ def prizes(results: dict[str, pd.DataFrame], counts: Counts) -> pd.DataFrame:
     dollars = table[["spend", "base_spend"]].round(2)
     table[["spend", "base_spend"]] = dollars if whole["priced_lines"].any() else np.nan
     table = table.sort_values("share_of_orders", ascending=False, kind="stable", ignore_index=True)
-    table.insert(0, "rank", range(1, len(table) + 1))
-    return table[COLUMNS]
+    return table.assign(rank=range(1, len(table) + 1))
 
 
 def _quiet_windows(results: dict, counts: Counts, more: float) -> dict:
@@ -68,33 +66,29 @@ def _quiet_windows(results: dict, counts: Counts, more: float) -> dict:
     }
 
 
-def _sooner(results: dict, days: float) -> list[dict]:
-    """Every customer of a loyalty group comes back `days` sooner: rate 1 / gap, so gap / (gap - d).
+def _sooner(results: dict, counts: Counts, days: float) -> dict:
+    """Each return that is later than the customer's own usual gap comes `days` sooner.
 
-    The gap is the group's median between orders.
+    A day that is saved is the part of an order that the customer's mean gap makes it.
     """
-    habits = results["habits"][where(population="active", grouping="loyalty_flag")]
-    day = "day" if days == 1 else "days"
-    rows = []
-    for row in habits.itertuples():
-        gap = row.median_days_between_orders
-        if not gap > days:
-            continue
-        more = gap / (gap - days) - 1
-        rows.append(
-            {
-                "lever": f"{SOONER}, {row.group}",
-                "touches": f"orders of each {row.group.lower()}",
-                "base_orders": row.orders,
-                "base_spend": row.spend,
-                "change": days,
-                "change_unit": "days sooner",
-                "orders": more * row.orders,
-                "spend": more * row.spend,
-                "what_if": f"{days:g} {day} sooner, from {gap:g} days to {gap - days:g}",
-            }
-        )
-    return rows
+    gaps = results["usual_gaps"].iloc[0]
+    late, days_per_order = gaps["later_orders"], gaps["days_per_order"]
+    if not late or gaps["customers"] < counts.settings.privacy.smallest_group:
+        return {}
+    orders, cents, *_ = _usual_order(counts)
+    value, more = cents / 100 / orders, days * late / days_per_order
+    return {
+        "lever": SOONER,
+        "touches": "returns later than the customer's own usual gap",
+        "base_orders": late,
+        "base_spend": late * value,
+        "change": days,
+        "change_unit": "days sooner",
+        "days_per_order": days_per_order,
+        "orders": more,
+        "spend": more * value,
+        "what_if": f"each return later than usual {days:g} {'day' if days == 1 else 'days'} sooner",
+    }
 
 
 def _usual_order(counts: Counts) -> tuple[int, int, np.ndarray, np.ndarray]:
@@ -127,12 +121,10 @@ def _both(results: dict, counts: Counts, share: float) -> dict:
     pairs = pairs[pairs["candidate"] == "yes"]
     if pairs.empty:
         return {}
-    *_, price, lines = _usual_order(counts)
+    orders, _, price, lines = _usual_order(counts)
     first = pairs.iloc[0]
-    single = sum(
-        first["orders_with_both"] * (1 / first[f"confidence_{way}"] - 1)
-        for way in ("a_to_b", "b_to_a")
-    )
+    with_both = first["support"] * orders  # pairs are counted on half of the customers
+    single = sum(with_both * (1 / first[f"confidence_{way}"] - 1) for way in ("a_to_b", "b_to_a"))
     return {
         "lever": BOTH,
         "touches": "orders with one product of the first pair and without the other",

@@ -13,7 +13,7 @@ from basket.analysis.questions import QUESTIONS
 from basket.project.origin import BANNERS
 from basket.project.stages import graph
 from basket.report.workbook.material import Material
-from basket.report.workbook.ranking import shown_levers
+from basket.report.workbook.ranking import by_worth
 from basket.report.workbook.sheet_monday import caveat, first_actions, governing_thought
 from basket.report.workbook.shown_findings import BASIS, CONFIDENCE
 
@@ -76,7 +76,7 @@ def anchor(heading: str) -> str:
 
 
 def _levers(material: Material) -> pd.DataFrame:
-    return shown_levers(material.tables.get("prizes"), material.published["habits"])
+    return by_worth(material.tables.get("prizes"))
 
 
 def _doors(place: str) -> str:

@@ -10,6 +10,7 @@ from basket.analysis.finding import (
     DIFFERENCE,
     HYPOTHESIS,
     INVENTED_PRICES,
+    LARGER_ORDERS,
     MORE,
     NO_ACTION,
     NO_DIFFERENCE,
@@ -380,10 +381,10 @@ def _compared(row, name: str, other: str) -> str:
 def _to_try(row, time: pd.Series, when: str, settings: Settings) -> dict:
     """Give what a trial at a time touches, and what is spent then."""
     if time["period"] == "day":
-        touches = (Touch(day=time["name"], direction=MORE),)
+        touches = (Touch(day=time["name"], attribute=LARGER_ORDERS, direction=MORE),)
     else:
         (daypart,) = dayparts_of(time["key"], time["key"] + 1, settings)
-        touches = (Touch(daypart=daypart, direction=MORE),)
+        touches = (Touch(daypart=daypart, attribute=LARGER_ORDERS, direction=MORE),)
     spend, share = row.spend, row.spend_share
     what_if = f"${spend:,.0f} is spent {when}, {share:.1%} of all."
     prize = Prize(what_if=what_if, orders=row.orders, spend=spend, share_of_spend=share)

@@ -123,9 +123,11 @@ def usual_gaps(found: Gaps) -> pd.DataFrame:
     """Give the quartiles of the customers' usual gaps, and the gaps beyond the usual: one row.
 
     A customer's usual gap is the median of the customer's own. A quartile is a gap that occurs: the
-    smallest that is not exceeded by a quarter, half, three quarters of the customers.
+    smallest that is not exceeded by a quarter, half, three quarters of the customers. A day less
+    before a later order is 1 / d of an order more, d being the mean gap of its customer:
+    `days_per_order` is their harmonic mean. 30 stands for 30 or more.
     """
-    by_days = found.by_days.astype("int64")
+    by_days, days = found.by_days.astype("int64"), np.arange(GAPS)
     usual = median_of_counts(by_days)
     known = usual[~np.isnan(usual)]
     quartiles = (
@@ -133,16 +135,18 @@ def usual_gaps(found: Gaps) -> pd.DataFrame:
         if len(known)
         else np.full(3, np.nan)
     )
-    later = int(by_days[np.arange(GAPS) > usual[:, None]].sum())
-    orders = int(by_days.sum())
+    later = np.where(days > usual[:, None], by_days, 0).sum(axis=1)
+    orders = by_days.sum(axis=1)
+    orders_a_day = np.nan_to_num(per(orders, by_days @ days))  # all on one day: none is later
     names = ["low_quartile_days", "median_days", "high_quartile_days"]
     return pd.DataFrame(
         {
             "customers": [len(known)],
             **{name: [days] for name, days in zip(names, quartiles, strict=True)},
-            "orders": [orders],
-            "later_orders": [later],
-            "share_later": per([later], [orders]),
+            "orders": [orders.sum()],
+            "later_orders": [later.sum()],
+            "share_later": per([later.sum()], [orders.sum()]),
+            "days_per_order": per([later.sum()], [later @ orders_a_day]),
         }
     )
 

@@ -2,12 +2,14 @@
 
 Customers are drawn by lot into two arms, one of which sees the action. The outcome that decides is
 all orders of a customer, because an advertisement may only move an order from one hour to another;
-the orders in the windows of the action are what it touches directly. How many customers an arm
-needs follows from how much customers differ, which this data tells.
+the orders at the times of the action are what it touches directly. An action that is to make orders
+larger is decided by all order lines of a customer. How many customers an arm needs follows from how
+much customers differ, which this data tells.
 """
 
 import math
 import textwrap
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -15,9 +17,14 @@ import pandas as pd
 
 from basket.analysis import figure
 from basket.analysis.finding import (
+    ALL_ORDERS,
+    BOTH,
     DESCRIPTION,
     DESIGN,
     HYPOTHESIS,
+    LARGER_ORDERS,
+    ONE_MORE_LINE,
+    ORDER_LINES,
     Evidence,
     Finding,
     Prize,
@@ -32,7 +39,7 @@ from basket.analysis.where import where
 from basket.project.settings import Settings
 from basket.tables.ids import IdIndex
 from basket.tables.stage import Stage
-from basket.tables.sums import HOURS, narrow
+from basket.tables.sums import HOURS, narrow, sum_by
 
 QUESTION = Question(
     id="Q14",
@@ -40,25 +47,37 @@ QUESTION = Question(
     text="How would we know that an action works: whom to compare, for how long, and how many?",
     part=WHOM,
 )
-ALL_ORDERS, IN_WINDOWS = "all orders", "orders in the windows"
+AT_ITS_TIMES = "orders at its times"
 COLUMNS = [
     *("finding", "action", "unit_of_trial", "arms", "outcome", "guard", "weeks", "lift"),
-    *("customers_here", "mean_orders", "sd_orders", "customers_per_arm", "supported", "decision"),
+    *("customers_here", "mean_outcome", "sd_outcome", "customers_per_arm", "supported", "decision"),
 ]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the customers who were seen as long as a trial lasts ordered in its weeks.
+
+    `orders` by day x hour (customers x 168), their order `lines` and their `segments`.
+    """
+
+    orders: np.ndarray
+    lines: np.ndarray
+    segments: pd.Categorical
 
 
 def trial_plan(stage: Stage, counts: Counts, found: list[dict]) -> pd.DataFrame:
     """Plan a trial of each action that is a hypothesis: a row per action, outcome and lift."""
-    orders, segments = orders_in_trial(stage, counts)
+    seen = seen_in_trial(stage, counts)
     rows = []
     for finding in found:
         if finding["action_basis"] == HYPOTHESIS:
-            rows += plan(finding, orders, segments, counts.settings)
+            rows += plan(finding, seen, counts.settings)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def orders_in_trial(stage: Stage, counts: Counts) -> tuple[np.ndarray, pd.Categorical]:
-    """Count each customer's orders by day x hour in the weeks of a trial, and give the segments.
+def seen_in_trial(stage: Stage, counts: Counts) -> Seen:
+    """Count what each customer orders in the weeks of a trial.
 
     The weeks follow the customer's first order. Customers who were not seen so long are left out.
     """
@@ -67,20 +86,24 @@ def orders_in_trial(stage: Stage, counts: Counts) -> tuple[np.ndarray, pd.Catego
         {
             "orders": (
                 "analysis_orders",
-                ["user_id", "order_number", "order_day", "order_hour", "days_since_prior_order"],
+                [
+                    *("user_id", "order_number", "order_day", "order_hour"),
+                    *("days_since_prior_order", "lines"),
+                ],
             ),
             "customers": ("analysis_customers", ["user_id", "exclusion_flag"]),
         },
         settings=counts.settings,
     )
     kept = np.concatenate(found["kept"])
-    return np.concatenate(found["orders"]), counts.people.labels["segment"][kept].array
+    orders, lines = (np.concatenate(found[name]) for name in ("orders", "lines"))
+    return Seen(orders, lines, counts.people.labels["segment"][kept].array)
 
 
 def count_part(
     orders: pd.DataFrame, customers: pd.DataFrame, *, settings: Settings
 ) -> tuple[dict, dict]:
-    """Count one part's orders in the trial: `orders` (customers kept x 168); `kept` says who is.
+    """Count one part's orders and lines in the trial, of customers kept; `kept` says who is.
 
     Kept are the active customers who were seen for as long as the trial lasts.
     """
@@ -101,22 +124,30 @@ def count_part(
     counts = np.bincount(
         customer[inside] * cells + cell[order][inside], minlength=len(customers) * cells
     )
-    return {}, {"orders": [narrow(counts.reshape(-1, cells)[kept])], "kept": [kept]}
+    lines = orders["lines"].to_numpy("int64")[order]
+    return {}, {
+        "orders": [narrow(counts.reshape(-1, cells)[kept])],
+        "lines": [sum_by(customer[inside], lines[inside], len(customers))[kept]],
+        "kept": [kept],
+    }
 
 
-def plan(
-    finding: dict, orders: np.ndarray, segments: pd.Categorical, settings: Settings
-) -> list[dict]:
+def plan(finding: dict, seen: Seen, settings: Settings) -> list[dict]:
     """Plan the trial of one action: who takes part, what is counted, how many an arm needs."""
     touched = finding["touches"]
     names = {touch["segment"] for touch in touched if "segment" in touch}
-    those = np.isin(segments, list(names)) if names else np.ones(len(orders), bool)
+    those = np.isin(seen.segments, list(names)) if names else np.ones(len(seen.lines), bool)
     if names and those.sum() < settings.privacy.smallest_group:
         return []  # what so few customers do is not told, and no trial can be planned from it
-    outcomes = {ALL_ORDERS: orders.sum(axis=1)[those]}
-    windows = cells_touched(touched, settings)
-    if windows.any() and not windows.all():
-        outcomes[IN_WINDOWS] = orders[:, windows].sum(axis=1)[those]
+    if is_to_enlarge(finding):
+        outcomes, guard = {ORDER_LINES: seen.lines[those]}, "all orders must not fall"
+    else:
+        outcomes = {ALL_ORDERS: seen.orders.sum(axis=1)[those]}
+        guard = "order value and lines per order must not fall"
+        times = cells_touched(touched, settings)
+        if times.any() and not times.all():
+            outcomes[AT_ITS_TIMES] = seen.orders[:, times].sum(axis=1)[those]
+    decides = next(iter(outcomes))
     rows = []
     for outcome, counted in outcomes.items():
         if len(counted) < 2 or counted.min() == counted.max():
@@ -131,19 +162,26 @@ def plan(
                     "unit_of_trial": "customer, by lot",
                     "arms": "two of equal size: with the action, without",
                     "outcome": outcome,
-                    "guard": "order value and lines per order must not fall",
+                    "guard": guard,
                     "weeks": settings.trial.weeks,
                     "lift": lift,
                     "customers_here": int(those.sum()),
-                    "mean_orders": mean,
-                    "sd_orders": deviation,
+                    "mean_outcome": mean,
+                    "sd_outcome": deviation,
                     "customers_per_arm": needed,
                     "supported": "yes" if 2 * needed <= those.sum() else "no",
-                    "decision": "roll out where the interval of the difference in all orders lies "
+                    "decision": f"roll out where the interval of the difference in {decides} lies "
                     "above 0",
                 }
             )
     return rows
+
+
+def is_to_enlarge(finding: dict) -> bool:
+    """Say whether an action is to make orders larger, rather than more."""
+    lever = (finding.get("prize") or {}).get("lever")
+    attributes = {touch.get("attribute") for touch in finding["touches"]}
+    return lever in (ONE_MORE_LINE, BOTH) or LARGER_ORDERS in attributes
 
 
 def cells_touched(touches: list[dict], settings: Settings) -> np.ndarray:
@@ -179,7 +217,8 @@ def sizes_by_lift(tables: dict, settings: Settings) -> figure.Figure:
     require_histories(tables)
     planned = published_rows(tables, tables["trial_plan"], settings)
     table = _smallest_lift(tables | {"trial_plan": planned})
-    where_counted = table["outcome"].map({ALL_ORDERS: ""}).fillna(" (windows)")
+    shown = {ALL_ORDERS: "", ORDER_LINES: " (lines)", AT_ITS_TIMES: " (at its times)"}
+    where_counted = table["outcome"].map(shown)
     actions = [textwrap.shorten(action, 38, placeholder="…") for action in table["action"]]
     data = table.assign(trial=actions + where_counted)
     data = data.sort_values("customers_per_arm", ascending=False, ignore_index=True)
@@ -199,8 +238,8 @@ def sizes_by_lift(tables: dict, settings: Settings) -> figure.Figure:
         x_title="Action and outcome",
         y_title="Customers an arm",
         highlight=tuple(data.loc[data["customers_per_arm"] == least["customers_per_arm"], "trial"]),
-        so_what="Try first what needs the fewest customers; the more rarely the counted orders "
-        "come, the more customers it takes.",
+        so_what="Try first what needs the fewest customers; the more customers differ in what is "
+        "counted, the more it takes.",
     )
 
 
@@ -222,7 +261,7 @@ def how_to_try(seen: Evidence, settings: Settings) -> Finding:
     key = {"outcome": ALL_ORDERS, "finding": table["finding"].iloc[0]}
     row = seen.row("trial_plan", lift=table["lift"].iloc[0], **key)
     lift, weeks, needed = row.lift, row.weeks, row.customers_per_arm
-    here, mean, deviation = row.customers_here, row.mean_orders, row.sd_orders
+    here, mean, deviation = row.customers_here, row.mean_outcome, row.sd_outcome
     enough = row.supported == "yes"
     return Finding(
         kind=DESCRIPTION,
@@ -236,6 +275,6 @@ def how_to_try(seen: Evidence, settings: Settings) -> Finding:
         action_basis=DESIGN,
         confidence="medium",
         figure="trial_plan",
-        prize=Prize(what_if=f"{needed:,} customers an arm see {lift:.0%} more orders."),
+        prize=Prize(what_if=f"{needed:,} customers an arm can show {lift:.0%} more orders."),
         change_mind="Orders before the trial, which explain a part of how customers differ.",
     )

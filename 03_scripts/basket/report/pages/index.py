@@ -9,7 +9,6 @@ from urllib.parse import quote
 import pandas as pd
 
 from basket.analysis.finding import HYPOTHESIS, NOT_ANSWERED
-from basket.analysis.privacy import publishable
 from basket.analysis.questions import QUESTIONS
 from basket.analysis.words import listed
 from basket.project import git
@@ -21,7 +20,7 @@ from basket.project.stages import graph, record_file
 from basket.report.pages.decisions import linked
 from basket.report.pages.notebook import headings_of
 from basket.report.pages.page import Heading, banner_of, label_of, notes_of, write_page
-from basket.report.workbook.ranking import ranked, shown_levers, to_leave
+from basket.report.workbook.ranking import by_worth, ranked, to_leave
 from basket.report.workbook.sheet_monday import caveat, first_actions, governing_thought
 from basket.report.workbook.sheet_summary import of_lever
 from basket.tables import completeness
@@ -89,7 +88,7 @@ def _story(folders: Folders, settings: Settings, findings: list[dict], figures: 
     if not findings:
         nothing = {"caveat": "", "actions": [], "further": [], "leave": []}
         return nothing | {"thought": "No findings yet."}
-    levers = _levers(folders, settings)
+    levers = _levers(folders)
     chosen = first_actions(findings, levers)[:MOST_ACTIONS]
     named = [finding["figure"] for finding, _ in chosen]
     named += [finding["figure"] for finding in ranked(findings, levers)]
@@ -129,13 +128,9 @@ def _listed(figures: list[dict]) -> str:
     return f"Figures {listed(numbers)} stand"
 
 
-def _levers(folders: Folders, settings: Settings) -> pd.DataFrame:
-    """Return the levers of the table prizes, those of groups too small to publish left out."""
-    paths = [folders.tables / f"{name}.csv" for name in ("prizes", "habits")]
-    if not all(path.is_file() for path in paths):
-        return pd.DataFrame(columns=["lever"])
-    prizes, habits = map(read_csv, paths)
-    return shown_levers(prizes, publishable(habits, settings))
+def _levers(folders: Folders) -> pd.DataFrame:
+    path = folders.tables / "prizes.csv"
+    return by_worth(read_csv(path) if path.is_file() else None)
 
 
 def _answers(folders: Folders, findings: list[dict]) -> list[dict]:

@@ -17,7 +17,7 @@ from basket.project.settings import Settings
 from basket.report.workbook.file import date_of, to_bytes
 from basket.report.workbook.material import Material, read_material
 from basket.report.workbook.page import Book
-from basket.report.workbook.ranking import shown_levers
+from basket.report.workbook.ranking import by_worth
 from basket.report.workbook.sheet_advice import write_advice
 from basket.report.workbook.sheet_chart_data import write_chart_data
 from basket.report.workbook.sheet_figures import write_figures
@@ -57,7 +57,7 @@ def build(material: Material, settings: Settings, images: Path) -> Book:
     write_chart_data(book, figures)
     write_figures(book, figures, images)
     links = FigureLinks(figures)
-    levers = shown_levers(published.get("prizes"), published["habits"])
+    levers = by_worth(published.get("prizes"))
     write_title(book, tables, facts)
     write_monday(book, findings, levers, published, links)
     write_summary(book, findings, levers, links)

@@ -14,52 +14,27 @@ from basket.analysis.finding import (
     NO_ACTION,
     NO_DIFFERENCE,
     NOT_ANSWERED,
-    SOONER,
     UNDECIDED,
 )
-from basket.analysis.privacy import SUPPRESSED
 from basket.analysis.questions import number_of
 
 KINDS = (DIFFERENCE, CANDIDATE, DESCRIPTION, NO_DIFFERENCE, UNDECIDED, NOT_ANSWERED)
 
 
-def shown_levers(prizes: pd.DataFrame | None, habits: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the levers of groups that are too small to publish; the largest prize first.
-
-    `habits` as published. A lever of a group gains its `customers` and its `gap` in days.
-    """
+def by_worth(prizes: pd.DataFrame | None) -> pd.DataFrame:
+    """Put the levers of the table prizes in order, the largest prize first."""
     if prizes is None or prizes.empty:
         return pd.DataFrame(columns=["lever"])
-    groups = habits[habits["grouping"] == "loyalty_flag"]
-    hidden = (groups == SUPPRESSED).any(axis=1)
-    people = pd.to_numeric(groups["customers"], errors="coerce")
-    known = {
-        f"{SOONER}, {group}": (count, gap)
-        for group, count, gap, is_hidden in zip(
-            groups["group"], people, groups["median_days_between_orders"], hidden, strict=True
-        )
-        if not is_hidden
-    }
-    of_group = prizes["lever"].str.startswith(f"{SOONER}, ")
-    shown = prizes[~of_group | prizes["lever"].isin(list(known))].reset_index(drop=True)
-    shown = shown.infer_objects()
-    share = pd.to_numeric(shown["share_of_spend"], errors="coerce")  # all empty without prices
-    shown = shown.assign(share_of_spend=share)
-    by_worth = shown.apply(worth, axis=1).sort_values(ascending=False, kind="stable").index
-    shown = shown.loc[by_worth].reset_index(drop=True)
-    everybody = None if hidden.any() else people.sum()
-    both = [known.get(lever, (everybody, None)) for lever in shown["lever"]]
-    return shown.assign(customers=[one for one, _ in both], gap=[gap for _, gap in both])
+    share = pd.to_numeric(prizes["share_of_spend"], errors="coerce")  # all empty without prices
+    levers = prizes.assign(share_of_spend=share)
+    order = levers.apply(worth, axis=1).sort_values(ascending=False, kind="stable").index
+    return levers.loc[order].reset_index(drop=True)
 
 
 def lever_of(finding: dict, levers: pd.DataFrame) -> pd.Series | None:
-    """Return the lever that a finding's prize names, or the largest shown one of its family."""
+    """Return the lever that a finding's prize names."""
     name = (finding.get("prize") or {}).get("lever")
-    if not name or levers.empty:
-        return None
-    family = levers[levers["lever"].str.partition(", ")[0] == name.partition(", ")[0]]
-    own = family[family["lever"] == name]
-    rows = family if own.empty else own
+    rows = levers[levers["lever"] == name]
     return None if rows.empty else rows.iloc[0]
 
 

@@ -42,7 +42,7 @@ LEADS = {
     BOTH: "Show together what is bought together",
 }
 TRIES = {  # an action for a lever that no finding names
-    SOONER: "Try reminders that bring {whom} back {what}",
+    SOONER: "Try a reminder to each customer once that customer's own usual gap has passed",
     QUIET_WINDOWS: "Try advertisements in the quietest window of each day",
     ONE_MORE_LINE: "Try suggestions that add a line to an order",
     BOTH: "Try showing the second product of a pair beside the first",
@@ -62,9 +62,8 @@ ACTION_HEADINGS = {
 LEVER_HEADINGS = {
     "lever": "What is changed",
     "touches": "What it touches",
-    "customers": "Customers",
     "orders": "Orders today",
-    "gap": "Days between",
+    "gap": "Days an order",
     "dollars": "USD each",
     "more_orders": "More orders",
     "more_dollars": "More dollars",
@@ -105,30 +104,15 @@ def governing_thought(findings: list[dict], levers: pd.DataFrame) -> str:
     best = open_levers.iloc[0]
     of_some_size = open_levers[[worth(one) >= SMALLEST_SAID for _, one in open_levers.iterrows()]]
     least = best if of_some_size.empty else of_some_size.iloc[-1]
-    said = f"{LEADS[_family(best['lever'])]}: {in_words(best)} would be {_share(best)}"
+    said = f"{LEADS[best['lever']]}: {in_words(best)} would be {_share(best)}"
     if best["lever"] != least["lever"]:
         said += f"; {in_words(least)} would be {_share(least, short=True)}"
     return said + "."
 
 
 def in_words(lever: pd.Series) -> str:
-    """Say a lever's change: what, and for whom."""
-    name, what = lever["lever"], lever["what_if"].split(", counted", 1)[0]
-    if name.startswith(f"{SOONER}, "):
-        return f"{_group(name)} back {what},"
-    if name == QUIET_WINDOWS:
-        return what.replace("these windows", "the quiet windows")
-    what = what.replace("these orders", "orders with one product of the pair")
-    return what.replace(" add the other", " adding the other")
-
-
-def _group(lever: str) -> str:
-    return f"{lever.partition(', ')[2].lower()}s"
-
-
-def _family(lever: str) -> str:
-    """Name what a lever pulls, whatever the group."""
-    return lever.split(", ", 1)[0]
+    """Say a lever's change, for use within a sentence."""
+    return lever["what_if"].split(", counted", 1)[0].replace(" add the other", " adding the other")
 
 
 def _share(lever: pd.Series, *, short: bool = False) -> str:
@@ -159,22 +143,18 @@ def caveat(findings: list[dict], tables: dict[str, pd.DataFrame]) -> str:
 def first_actions(
     findings: list[dict], levers: pd.DataFrame
 ) -> list[tuple[dict, pd.Series | None]]:
-    """List what to do, the largest prize first: each kind of lever once, then what is not sized.
+    """List what to do, the largest prize first: each lever once, then what is not sized.
 
     The action is that of the finding that names the lever; where none does, it is to try the
     lever's own change, unless a finding names it and no action follows.
     """
     doing = [(finding, lever_of(finding, levers)) for finding in to_do(findings, levers)]
-    chosen, seen = [], set()
+    chosen = []
     for _, best in _not_refused(levers, findings).iterrows():
-        family = _family(best["lever"])
-        if family in seen:
-            continue
-        seen.add(family)
         named = [
             (finding, lever)
             for finding, lever in doing
-            if lever is not None and _family(lever["lever"]) == family
+            if lever is not None and lever["lever"] == best["lever"]
         ]
         chosen.append(named[0] if named else (_own_action(best, findings), best))
     return chosen + [(finding, lever) for finding, lever in doing if lever is None]
@@ -186,19 +166,16 @@ def _not_refused(levers: pd.DataFrame, findings: list[dict]) -> pd.DataFrame:
     for finding in findings:
         name = (finding.get("prize") or {}).get("lever")
         if name:
-            names[finding["action_basis"] != NO_ACTION].add(_family(name))
-    refused = names[False] - names[True]
-    return levers[[_family(lever) not in refused for lever in levers.get("lever", ())]]
+            names[finding["action_basis"] != NO_ACTION].add(name)
+    return levers[~levers["lever"].isin(names[False] - names[True])]
 
 
 def _own_action(lever: pd.Series, findings: list[dict]) -> dict:
     """Make an action of a lever: what to try, because of what it touches today."""
-    what = TRIES[_family(lever["lever"])]
     rests_on = {one for finding in findings for one in finding["rests_on"]}
     touches = lever["touches"]
     return {
-        "action": what.format(whom=_group(lever["lever"]), what=lever["what_if"])
-        + ", against a control group.",
+        "action": f"{TRIES[lever['lever']]}, against a control group.",
         "headline": f"It touches {lever['base_orders']:,} orders: {touches}.",
         "confidence": "medium" if INCOMPLETE_HISTORIES in rests_on else "high",
         "action_basis": HYPOTHESIS,
@@ -312,11 +289,14 @@ def _write_facts(page: Page, of_run: what_if.Facts) -> None:
         ("spend_in_all", "Spend (USD)", of_run.spend, "$#,##0"),
         ("orders_in_all", "Orders", of_run.orders, "#,##0"),
         ("lines_per_order", "Order lines an order", of_run.lines_per_order, "0.00"),
-        ("mean_orders", "Orders a customer in a trial", of_run.mean_orders, "0.00"),
-        ("sd_orders", "their standard deviation", of_run.sd_orders, "0.00"),
-        ("size_factor", "Factor of the trial's size", of_run.factor, "0.00"),
     ]
-    rows = [row for row in rows if row[2] is not None]
+    in_trial = {"orders": of_run.orders_in_trial, "lines": of_run.lines_in_trial}
+    for what, known in in_trial.items():
+        if known:
+            label = f"{'Lines' if what == 'lines' else 'Orders'} each in a trial"
+            rows.append((f"mean_{what}", label, known[0], "0.00"))
+            rows.append((f"sd_{what}", "their standard deviation", known[1], "0.00"))
+    rows.append(("size_factor", "Factor of the trial's size", of_run.factor, "0.00"))
     frame = pd.DataFrame([(label, value) for _, label, value, _ in rows], columns=["from", "value"])
     place = page.table(
         "what_if_facts",
@@ -416,7 +396,6 @@ def _write_levers(page: Page, shown: list[what_if.Lever], levers: pd.DataFrame) 
             {
                 "lever": _label(lever.name),
                 "touches": row["touches"],
-                "customers": NOTHING if lever.customers is None else lever.customers,
                 "orders": lever.orders,
                 "gap": NOTHING if lever.gap is None else lever.gap,
                 "dollars": NOTHING if lever.dollars is None else lever.dollars,
@@ -437,18 +416,18 @@ def _write_levers(page: Page, shown: list[what_if.Lever], levers: pd.DataFrame) 
                 column = place.columns[name]
                 page.formula(row, column, text, formula.result, formula.number_format)
     page.text(
-        "Lines count as orders of usual size. Customers an arm: how many a trial needs to see this "
-        "change in all orders of those reached; the margin and the cost are guesses until you "
-        "put in yours.",
+        "Orders are those of all the time counted, up to a year of each customer; lines count as "
+        "orders of usual size. A day saved is the part of an order that the days between a "
+        "customer's orders make it. Each order touched takes one contact. Customers an arm: how "
+        "many a trial needs to see this change in all that those reached order.",
         colour="muted",
     )
 
 
 def _label(lever: str) -> str:
-    if lever.startswith(f"{SOONER}, "):
-        return f"{lever.split(', ', 1)[1]}s back sooner"
     return {
+        SOONER: "Late returns come sooner",
         QUIET_WINDOWS: "More orders in the quiet windows",
         ONE_MORE_LINE: "One more line in an order",
         BOTH: "The other product of a pair",
-    }.get(lever, lever)
+    }[lever]

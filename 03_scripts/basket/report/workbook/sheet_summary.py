@@ -92,7 +92,8 @@ def of_lever(lever: pd.Series) -> str:
     money = f" and ${lever['spend']:,.0f}" if not pd.isna(lever["share_of_spend"]) else ""
     share = lever["share_of_orders"] if not money else lever["share_of_spend"]
     what = "spend" if money else "orders"
-    return f"{lever['what_if']}: {lever['orders']:,} orders{money}, {share:.1%} of {what}."
+    orders = f"{lever['orders']:,} {'order' if lever['orders'] == 1 else 'orders'}"
+    return f"{lever['what_if']}: {orders}{money}, {share:.1%} of {what}."
 
 
 def _not_answered(findings: list[dict]) -> list[dict]:

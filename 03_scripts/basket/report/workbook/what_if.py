@@ -9,12 +9,21 @@ from statistics import NormalDist
 
 import pandas as pd
 
-from basket.analysis.finding import BOTH, ONE_MORE_LINE, QUIET_WINDOWS, SOONER
+from basket.analysis.finding import (
+    ALL_ORDERS,
+    BOTH,
+    ONE_MORE_LINE,
+    ORDER_LINES,
+    QUIET_WINDOWS,
+    SOONER,
+)
 from basket.project.settings import Settings
 
 PER_CENT, DOLLARS, DAYS = "0.0%", "$#,##0.00", "0.0"
+CUSTOMERS = '[>=1000000]"over a million";#,##0'
 NEVER = "never"
 LARGEST_COST = 1_000
+MOST_DAYS = 7
 
 
 @dataclass(frozen=True)
@@ -37,8 +46,8 @@ class Facts:
     spend: float
     orders: int
     lines_per_order: float
-    mean_orders: float | None
-    sd_orders: float | None
+    orders_in_trial: tuple[float, float] | None  # of a customer: mean, standard deviation
+    lines_in_trial: tuple[float, float] | None
     factor: float  # of the sample size: 2 (z_(1 - alpha/2) + z_power)^2
 
 
@@ -54,8 +63,6 @@ class Formula:
 def inputs(levers: pd.DataFrame, settings: Settings) -> list[Input]:
     """List the inputs, preset as settings say: those of this run's levers, then what all share."""
     change, names = settings.what_if, set(levers["lever"])
-    gaps = [row.gap for row in levers.itertuples() if row.lever.startswith(SOONER)]
-    most_days = max(min(gaps, default=0) / 2, change.days_sooner)
     of_levers = {
         QUIET_WINDOWS: ("more_orders", "More orders in the quiet windows", "of those there today"),
         ONE_MORE_LINE: ("one_more_line", "Orders that gain a line", "share of all orders"),
@@ -68,15 +75,23 @@ def inputs(levers: pd.DataFrame, settings: Settings) -> list[Input]:
         for (lever, words), preset in zip(of_levers.items(), presets, strict=True)
         if lever in names
     ]
-    if gaps:
-        label, meaning = "Days sooner that customers come back", "at most half of the shortest gap"
-        found.append(Input("days_sooner", label, meaning, change.days_sooner, 0, most_days, DAYS))
+    if SOONER in names:
+        days = Input(
+            "days_sooner",
+            "Days that late returns come sooner",
+            "each return later than usual",
+            change.days_sooner,
+            0,
+            max(MOST_DAYS, change.days_sooner),
+            DAYS,
+        )
+        found.append(days)
     cost, most = change.contact_dollars, LARGEST_COST
     guess = "put in yours"
     return [
         *found,
-        Input("reach", "Customers reached", "share of those concerned", change.reach, 0, 1),
-        Input("contact", "Cost of reaching a customer", f"USD; {guess}", cost, 0, most, DOLLARS),
+        Input("reach", "Orders reached", "share of those touched", change.reach, 0, 1),
+        Input("contact", "Cost of a contact", f"USD an order; {guess}", cost, 0, most, DOLLARS),
         Input("margin", "Margin", f"of a dollar; {guess}", change.margin, 0, 1),
     ]
 
@@ -88,22 +103,27 @@ def facts(tables: dict[str, pd.DataFrame], settings: Settings) -> Facts:
     orders, lines = int(days["orders"].sum()), int(days["lines"].sum())
     z, limits = NormalDist().inv_cdf, settings.statistics
     reach = z(1 - limits.significance / 2) + z(limits.power)
-    mean = deviation = None
     plan = tables.get("trial_plan")
-    if plan is not None and len(plan):
-        shown = pd.to_numeric(plan["customers_here"], errors="coerce").notna()
-        whole = plan[(plan["outcome"] == "all orders") & shown].infer_objects()
-        if len(whole):
-            row = whole.loc[whole["customers_here"].idxmax()]
-            mean, deviation = float(row["mean_orders"]), float(row["sd_orders"])
     return Facts(
         round(float(days["spend"].sum()), 2),
         orders,
         lines / orders if orders else 0.0,
-        mean,
-        deviation,
+        _in_trial(plan, ALL_ORDERS),
+        _in_trial(plan, ORDER_LINES),
         2 * reach**2,
     )
+
+
+def _in_trial(plan: pd.DataFrame | None, outcome: str) -> tuple[float, float] | None:
+    """Read how an outcome differs between customers, of the plan with most of them."""
+    if plan is None or plan.empty:
+        return None
+    here = pd.to_numeric(plan["customers_here"], errors="coerce")
+    here = here[(plan["outcome"] == outcome) & here.notna()]
+    if here.empty:
+        return None
+    row = plan.loc[here.idxmax()]
+    return float(row["mean_outcome"]), float(row["sd_outcome"])
 
 
 class Lever:
@@ -113,11 +133,10 @@ class Lever:
         """Take the lever's row of `prizes`, the inputs in use and the facts of the run."""
         self.row, self.used, self.facts = row, used, of_run
         self.name: str = row["lever"]
-        self.is_sooner = self.name.startswith(SOONER)
+        self.is_sooner = self.name == SOONER
         self.adds_lines = self.name in (ONE_MORE_LINE, BOTH)
         self.orders = int(row["base_orders"])
-        self.customers = None if pd.isna(row["customers"]) else int(row["customers"])
-        self.gap = float(row["gap"]) if self.is_sooner else None
+        self.gap = float(row["days_per_order"]) if self.is_sooner else None
         money = row["spend"] if self.adds_lines else row["base_spend"]
         per = row["change"] * self.orders if self.adds_lines else self.orders
         self.dollars = float(money) / float(per) if per and not pd.isna(money) and money else None
@@ -127,7 +146,7 @@ class Lever:
         """How much more of the orders today, as a formula and as a number."""
         if self.is_sooner:
             days = self.used["days_sooner"]
-            return "({gap}/({gap}-used_days_sooner)-1)", self.gap / (self.gap - days) - 1
+            return "used_days_sooner/{gap}", days / self.gap
         name = {QUIET_WINDOWS: "more_orders", ONE_MORE_LINE: "one_more_line", BOTH: "add_other"}
         return f"used_{name[self.name]}", self.used[name[self.name]]
 
@@ -158,50 +177,47 @@ class Lever:
         return Formula("={more_dollars}/spend_in_all", more.result / self.facts.spend, "0.0%")
 
     def left(self) -> Formula | None:
-        """Work out what the margin leaves after the cost of reaching the customers."""
+        """Work out what the margin leaves after a contact for each order that is reached."""
         more = self.more_dollars()
-        if more is None or self.customers is None:
+        if more is None:
             return None
         used = self.used
-        cost = self.customers * used["reach"] * used["contact"]
+        cost = self.orders * used["reach"] * used["contact"]
         return Formula(
-            "={more_dollars}*used_margin-{customers}*used_reach*used_contact",
+            "={more_dollars}*used_margin-{orders}*used_reach*used_contact",
             more.result * used["margin"] - cost,
             "$#,##0;-$#,##0",
         )
 
     def break_even(self) -> Formula | None:
-        """Find the change at which the margin pays the cost: a share, or days sooner."""
-        if self.dollars is None or self.customers is None:
+        """Find the change at which the margin pays for the contacts: a share, or days sooner."""
+        if self.dollars is None:
             return None
-        cost = self.customers * self.used["contact"]
-        kept = self.orders * self.dollars * self.used["margin"]
-        spent, gains = "{customers}*used_contact", "{orders}*{dollars}*used_margin"
+        text, form = "used_contact/({dollars}*used_margin)", "0.0%"
+        kept = self.dollars * self.used["margin"]
+        result = self.used["contact"] / (kept or 1)
         if self.is_sooner:
-            text, result = (
-                f"{{gap}}*{spent}/({gains}+{spent})",
-                self.gap * cost / (kept + cost or 1),
-            )
-            form = '0.00" days sooner"'
-        else:
-            text, result, form = f"{spent}/({gains})", cost / (kept or 1), "0.0%"
+            text, result, form = f"{{gap}}*{text}", self.gap * result, '0.0" days"'
         whole = f'=IF(used_margin>0,{text},"{NEVER}")'
-        return Formula(whole, result if self.used["margin"] > 0 else NEVER, form)
+        return Formula(whole, result if kept > 0 else NEVER, form)
 
     def trial(self) -> Formula | None:
-        """Size each arm of a trial that would see this change in all orders, in customers.
+        """Size each arm of a trial that would see this change in all that customers order.
 
+        In their order lines where the lever adds lines, else in their orders.
         n = 2 (z_(1 - alpha/2) + z_power)^2 (sd / mean)^2 / lift^2.
         Source: Fleiss, Levin and Paik (2003), ch. 4.
         """
-        if self.facts.mean_orders is None or self.adds_lines:
+        what = "lines" if self.adds_lines else "orders"
+        known = self.facts.lines_in_trial if self.adds_lines else self.facts.orders_in_trial
+        if known is None:
             return None
-        base = ("{orders}", self.orders) if self.is_sooner else ("orders_in_all", self.facts.orders)
+        mean, deviation = known
         more = self.more_orders().result
-        lift = f"({{more_orders}}/({base[0]}*used_reach))"
-        text = f"size_factor*(sd_orders/mean_orders)^2/{lift}^2"
+        lift = "({more_orders}/(orders_in_all*used_reach))"
+        text = f"size_factor*(sd_{what}/mean_{what})^2/{lift}^2"
         result: float | str = NEVER
         if more > 0:
-            spread = self.facts.sd_orders / self.facts.mean_orders
-            result = self.facts.factor * spread**2 / (more / (base[1] * self.used["reach"])) ** 2
-        return Formula(f'=IF({{more_orders}}>0,{text},"{NEVER}")', result)
+            of_all = more / (self.facts.orders * self.used["reach"])
+            result = self.facts.factor * (deviation / mean) ** 2 / of_all**2
+        return Formula(f'=IF({{more_orders}}>0,{text},"{NEVER}")', result, CUSTOMERS)
