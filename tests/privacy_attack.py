@@ -15,6 +15,13 @@ from basket.project.folders import ROOT, Folders
 from basket.project.settings import load_settings
 
 CUTS = (40, 65)  # of the age groups, as in settings.yml
+GAPS = {  # days between orders, up to: the bands of two flags, as in settings.yml
+    8: ("Weekly", "Frequent customer"),
+    10: ("Fortnightly", "Frequent customer"),
+    15: ("Fortnightly", "Regular customer"),
+    20: ("Occasional", "Regular customer"),
+    30: ("Occasional", "Non-frequent customer"),
+}
 SPOUSE = ("married", "living with parents and siblings")
 
 
@@ -29,6 +36,8 @@ def true_counts(folders: Folders) -> dict[tuple[str, str], int]:
     for name in load_settings(ROOT / "settings.yml").groupings():
         labels = people[name].astype(object).where(people[name].notna(), "(missing)")
         counts |= {(name, str(label)): int(n) for label, n in labels.value_counts().items() if n}
+    gaps = pd.cut(people["median_days_between_orders"].astype(float), [-1, *GAPS], labels=[*GAPS])
+    counts |= {("gaps", str(days)): int(n) for days, n in gaps.value_counts().items() if n}
     ages = pd.read_csv(folders.tables / "income_by_age.csv")
     return counts | {
         ("ages", label): int(n) for label, n in zip(ages["ages"], ages["customers"], strict=True)
@@ -81,6 +90,10 @@ def relations(cells: list[tuple[str, str]]):
         for _, label in of(part):
             holds = partial(re.search, end.format(label.lower()))
             yield of("segment", lambda name, holds=holds: holds(name.lower())), [(part, label)]
+    for place, flag in enumerate(("rhythm", "frequency_flag")):
+        for _, label in of(flag):
+            those = {str(days) for days, bands in GAPS.items() if bands[place] == label}
+            yield of("gaps", those.__contains__), [(flag, label)]
     yield of("profile", lambda label: "no dependants" in label), without
     yield of("profile", lambda label: "with dependants" in label), some
     yield of("family_status", lambda label: label in SPOUSE), some

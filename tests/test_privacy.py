@@ -166,6 +166,22 @@ def test_what_few_of_a_group_buy_is_hidden_in_both_directions():
     assert hidden.groupby(shown["department"]).sum().isin([0, 2, 3]).all()
 
 
+@pytest.mark.parametrize(
+    ("weekly", "frequent", "expected"),
+    [
+        ((37, 40, 17), (45, 30, 19), True),  # 45 - 37 customers have a gap of 8 to 10 days
+        ((37, 40, 17), (48, 29, 17), False),  # 11 have
+        ((37, 40, 17), (37, 45, 12), True),  # 37 + 45 - 77 = 5 have one of 15 to 20 days
+    ],
+)
+def test_two_flags_over_one_column_tell_of_nobody_between_their_cuts(weekly, frequent, expected):
+    rhythm = dict(zip(SETTINGS.flags["rhythm"].labels, weekly, strict=True))
+    frequency = dict(zip(SETTINGS.flags["frequency_flag"].labels, frequent, strict=True))
+    shown = published(habits(rhythm=rhythm, frequency_flag=frequency))
+    withheld = {("frequency_flag", label) for label in frequency}
+    assert hidden(shown) == (withheld if expected else set())
+
+
 FLOW = ["table", "step", "rows_in", "rows_added", "rows_removed", "rows_quarantined", "rows_out"]
 
 

@@ -6,10 +6,12 @@ or that one customer has more than half of, is suppressed, together with as many
 from being worked out: an attacker knows every row left visible, every total, and how the groupings
 hang together (a profile is an age group, dependants and an income group; family status follows from
 dependants). The rows to suppress are found by solving the attacker's equations: no set of up to
-three suppressed rows about too few customers may follow from them.
+three suppressed rows about too few customers may follow from them. Of two flags with bands over one
+column one is withheld where both would tell of too few between their cuts.
 """
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from functools import lru_cache
 from itertools import combinations
 
@@ -36,6 +38,7 @@ CONTEXT = frozenset(c.name for c in columns() if c.key == "context") - _MEMBERS
 KEYS = LABELS | CONTEXT | _MEMBERS
 WITHOUT_DEPENDANTS = frozenset({"single", "divorced/widowed"})
 CLOSE = 1e-9
+EVERYONE = (Decimal("Infinity"), True)
 MANY_HIDDEN = 25  # beyond this, sets of three suppressed rows are too many to look at
 
 
@@ -78,11 +81,11 @@ def publishable(
         raise ValueError("a table of groups without a count of customers needs the table habits")
     if {"grouping", "group", "department"} <= set(shown.columns):
         shown = _every_department(shown, withheld)
-        hidden = _by_department(shown, minimum)
+        hidden = _by_department(shown, settings)
     elif "customers_behind" in shown:
         hidden = _with_others(shown, _of_few(shown, minimum), minimum)
     else:
-        hidden = suppressed_rows(shown, minimum) | _of_few(shown, minimum)
+        hidden = suppressed_rows(shown, settings) | _of_few(shown, minimum)
     if habits is not None:
         hidden |= _rows_of(shown, withheld)
     if "ages" in shown and any(grouping == "age_group" for grouping, _ in withheld):
@@ -160,7 +163,7 @@ def _with_others(table: pd.DataFrame, hidden: np.ndarray, minimum: int) -> np.nd
     return hidden
 
 
-def _by_department(mix: pd.DataFrame, minimum: int) -> np.ndarray:
+def _by_department(mix: pd.DataFrame, settings: Settings) -> np.ndarray:
     """Find the cells of groups and departments to hide: few buy there, or others would tell.
 
     What a group buys adds up over departments, what is bought of a department over the groups.
@@ -169,12 +172,10 @@ def _by_department(mix: pd.DataFrame, minimum: int) -> np.ndarray:
     if "customers" not in mix:
         return hidden
     cells = mix[["grouping", "group", "customers"]]
-    if not _of_few(cells, minimum).any():
-        return hidden
     for places in mix.groupby("department", observed=True).indices.values():
-        hidden[places] = suppressed_rows(cells.iloc[places].reset_index(drop=True), minimum)
+        hidden[places] = suppressed_rows(cells.iloc[places].reset_index(drop=True), settings)
     of_group = cells.rename(columns={"group": "attribute"})
-    return _with_others(of_group, hidden, minimum)
+    return _with_others(of_group, hidden, settings.privacy.smallest_group)
 
 
 def withheld_labels(published: dict[str, pd.DataFrame]) -> set[tuple[str, str]]:
@@ -197,7 +198,7 @@ def withheld_labels(published: dict[str, pd.DataFrame]) -> set[tuple[str, str]]:
 def withheld_groups(habits: pd.DataFrame, settings: Settings) -> set[tuple[str, str]]:
     """Return the (grouping, group) pairs of active customers whose numbers are not published."""
     active = habits[habits["population"] == PUBLISHED_POPULATION].reset_index(drop=True)
-    hidden = suppressed_rows(active, settings.privacy.smallest_group)
+    hidden = suppressed_rows(active, settings)
     rows = active.loc[hidden, ["grouping", "group"]].astype("str")
     return set(rows.itertuples(index=False, name=None))
 
@@ -247,20 +248,49 @@ def _every_department(mix: pd.DataFrame, withheld: set[tuple[str, str]]) -> pd.D
 # ---- which rows to suppress -------------------------------------------------------------------
 
 
-def suppressed_rows(table: pd.DataFrame, minimum: int) -> np.ndarray:
+def suppressed_rows(table: pd.DataFrame, settings: Settings) -> np.ndarray:
     """Find the rows of a table (of one population) that its count of customers says to suppress."""
     count = next((name for name in COUNTS if name in table), None)
     if count is None:
         return np.zeros(len(table), bool)
+    minimum = settings.privacy.smallest_group
     customers = pd.to_numeric(table[count]).astype("Float64").to_numpy("float64", na_value=0)
     few = _of_few(table, minimum) & (customers > 0)
-    if not few.any():
-        return few
     labels = table[[name for name in table.columns if name in KEYS]].astype("str")
+    both = _told_between(labels, customers, settings)
+    if not few.any():
+        return both
     rows = tuple(labels.itertuples(index=False, name=None))
-    return np.array(
-        _suppressed(tuple(labels.columns), rows, tuple(customers), tuple(few.tolist()), minimum)
-    )
+    found = _suppressed(tuple(labels.columns), rows, tuple(customers), tuple(few.tolist()), minimum)
+    return np.array(found) | both
+
+
+def _told_between(labels: pd.DataFrame, customers: np.ndarray, settings: Settings) -> np.ndarray:
+    """Find the rows of a flag that, beside another's, tells of few who are between their cuts.
+
+    Both have bands over one column: who is up to 10 days less who is up to 8 is who is between. The
+    one that settings name first goes.
+    """
+    hidden = np.zeros(len(labels), bool)
+    pair = next((pair for pair in PAIRS if set(pair) <= set(labels.columns)), None)
+    if pair is None:
+        return hidden
+    grouping, group = (labels[name].to_numpy() for name in pair)
+    present = [name for name in settings.flags if (grouping == name).any()]
+    banded = [(name, settings.flags[name]) for name in present if settings.flags[name].bands]
+    for (first, one), (second, other) in combinations(banded, 2):
+        if one.source != other.source:
+            continue
+        up_to = {}  # each edge: how many customers are not beyond it
+        for name, flag in ((first, one), (second, other)):
+            counts = [
+                customers[(grouping == name) & (group == label)].sum() for label in flag.labels
+            ]
+            up_to |= dict(zip([*flag.edges, EVERYONE], np.cumsum(counts), strict=True))
+        between = np.diff([up_to[edge] for edge in sorted(up_to)], prepend=0)
+        if ((between > 0) & (between < settings.privacy.smallest_group)).any():
+            hidden |= grouping == first
+    return hidden
 
 
 @lru_cache(maxsize=256)  # the table habits alone is asked about for every table that is published

@@ -79,6 +79,11 @@ class Flag(BaseModel):
         scale = 100 if self.columns[0].endswith("_cents") else 1
         return [Decimal(str(cut)) * scale for cut in self.cuts]
 
+    @property
+    def edges(self) -> list[tuple[Decimal, bool]]:
+        """Where each band but the last ends: its bound, and whether that itself is in the band."""
+        return [(bound, not self.cut_belongs_above) for bound in self.bounds]
+
     def bands_at(self, cuts: list[int | float]) -> dict[str, str]:
         """Return the bands with other cuts; the numbers in their labels follow."""
         form = "below" if self.cut_belongs_above else "up to"
