@@ -86,6 +86,17 @@ def of_loyalty() -> dict:
             "All customers whose region is known are in one group.",
         ),
         (
+            q07_region.by_region,
+            {
+                **tables([*overall("region", effects=(float("nan"),) * 3)]),
+                "habits": pd.DataFrame(
+                    [("active", "region", "(missing)", 90)],
+                    columns=["population", "grouping", "group", "customers"],
+                ),
+            },
+            "No customer's region is known.",
+        ),
+        (
             q06_habits.habits_by_loyalty,
             of_loyalty() | {"habits": of_loyalty()["habits"].head(2)},
             "No active customer is a loyal customer.",

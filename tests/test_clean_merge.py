@@ -197,6 +197,7 @@ def test_only_prior_orders_are_kept_in_the_order_of_each_customers_history():
         "test_orders": 1,
         "first_orders": 2,
         "first_not_numbered_1": 0,
+        "first_with_gap": 0,
         "customers": 2,
         "customers_ordering": 2,
         "customers_with_holes": 0,
@@ -236,8 +237,29 @@ def test_a_missing_gap_on_a_later_order_is_counted_not_filled():
     damaged = raw_orders()
     damaged.loc[2, "days_since_prior_order"] = pd.NA
     frames, counts = clean.clean_part(damaged, raw_customers(), FILES)
-    assert counts["first_not_numbered_1"] == 1
+    assert (counts["first_not_numbered_1"], counts["first_with_gap"]) == (1, 0)
     assert frames["orders"]["days_since_prior_order"].isna().all()
+
+
+def test_a_gap_on_a_first_order_is_none_whatever_filled_it():
+    """A 0 for an empty field would be a return on the day of the first order."""
+    filled = raw_orders()
+    filled["days_since_prior_order"] = filled["days_since_prior_order"].fillna(0)
+    frames, counts = clean.clean_part(filled, raw_customers(), FILES)
+    assert frames["orders"].equals(
+        clean.clean_part(raw_orders(), raw_customers(), FILES)[0]["orders"]
+    )
+    assert (counts["first_not_numbered_1"], counts["first_with_gap"]) == (0, 2)
+    audit = Audit("corrected")
+    clean.record_orders(audit, counts)
+    checks = audit.checks_table().set_index("check")
+    assert checks.loc["a gap on a first order", "found"] == "2"
+    assert checks.loc["a gap on a first order", "action"].startswith("set missing")
+
+
+@pytest.mark.parametrize(("prices", "found"), [([5.1, 14.9, None], 0), ([5.005, 3.0, 1.999], 2)])
+def test_prices_with_a_fraction_of_a_cent_are_counted(prices, found):
+    assert clean.fractions_of_cents(pd.Series(prices, dtype="float64")) == found
 
 
 # ---- the merge, against plain pandas merges -----------------------------------------------------

@@ -13,6 +13,7 @@ from basket.project.folders import ROOT
 from basket.project.settings import load_settings
 from basket.tables import ids as lookup_module
 from basket.tables import sums
+from basket.tables.audit import Audit
 from basket.tables.ids import IdIndex, OrdersOfLines
 from basket.tables.stage import add_up
 
@@ -388,10 +389,12 @@ def derive_in_parts(one_part, part_of_user: dict[int, int], parts: int):
 
 
 def require_same(one: dict, other: dict) -> None:
-    """Compare what was added up; a Tally by its sums."""
+    """Compare what was added up; a Tally by its sums, the values of all parts as a set."""
     assert one.keys() == other.keys()
     for name, value in one.items():
         pairs = [(value, other[name])]
+        if isinstance(value, list):
+            pairs = [tuple(set(np.concatenate(each)) for each in (value, other[name]))]
         if isinstance(value, sums.Tally):
             pairs = [(value[each], other[name][each]) for each in value.sums]
         for left, right in pairs:
@@ -434,3 +437,18 @@ def test_flags_and_sums_do_not_depend_on_the_order_of_the_lines(one_part):
     for table, frame in left[0].items():
         pd.testing.assert_frame_equal(frame, right[0][table])
     require_same(*(added for _, added in (left, right)))
+
+
+def test_states_that_no_region_gathers_are_counted():
+    people = pd.DataFrame(
+        {"state": ["Ohio", "TX", "TX", "Mars", None], "region": ["Midwest", *["(missing)"] * 4]}
+    )
+    audit = Audit("corrected")
+    parts = [derive._ungathered(people, SETTINGS), derive._ungathered(people.head(2), SETTINGS)]
+    derive.record_ungathered(audit, add_up(parts), SETTINGS)
+    (check,) = audit.checks
+    assert (check["check"], check["found"]) == ("values that no region gathers", "2")
+    assert check["action"] == "left without a region"
+    audit = Audit("corrected")
+    derive.record_ungathered(audit, derive._ungathered(people.head(1), SETTINGS), SETTINGS)
+    assert audit.checks[0]["action"] == "none needed"

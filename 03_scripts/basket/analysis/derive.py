@@ -95,6 +95,7 @@ def derive_part(
         "low_activity_lines": int(analysis_customers.loc[is_low, "lines"].sum()),
         "orders": len(analysis_orders),
         "low_activity_orders": int(analysis_customers.loc[is_low, "orders"].sum()),
+        **_ungathered(analysis_customers, settings),
         **_carriers(analysis_orders, settings.flags_of("order"), by_orders),
         **_carriers(analysis_customers, settings.flags_of("customer"), {"customers": 1}),
     }
@@ -106,6 +107,17 @@ def _carriers(table: pd.DataFrame, flags: dict[str, Flag], weights: dict) -> dic
         name: tally({name: (table[name].cat.codes, table[name].cat.categories)}, weights)
         for name, flag in flags.items()
         if flag.source != name
+    }
+
+
+def _ungathered(customers: pd.DataFrame, settings: Settings) -> dict[str, list[np.ndarray]]:
+    """List, by the flag that should gather them under a label, the values that none of its does."""
+    return {
+        f"not in {name}": [
+            customers.loc[customers[name] == settings.labels.missing, flag.source].dropna().unique()
+        ]
+        for name, flag in settings.flags_of("customer").items()
+        if flag.gathers
     }
 
 
@@ -162,6 +174,16 @@ def _spent(
     """Cents of each order, and its lines that have a price; `prices` are by product_key."""
     cents, is_priced = prices.fillna(0).to_numpy("int64"), prices.notna().to_numpy()
     return order.sum(cents.take(key)), order.sum(is_priced.take(key))
+
+
+def record_ungathered(audit: Audit, sums: dict, settings: Settings) -> None:
+    """Record how many values no label of a flag gathers: their customers have no label."""
+    for name, flag in settings.flags_of("customer").items():
+        if flag.gathers:
+            found = {value for part in sums[f"not in {name}"] for value in part}
+            action = f"left without a {name}" if found else "none needed"
+            what = f"values that no {name} gathers"
+            audit.record_check("analysis_customers", flag.source, what, len(found), action)
 
 
 def record_exclusion(audit: Audit, sums: dict, built: dict[str, dict]) -> None:

@@ -59,6 +59,12 @@ def to_cents(prices: pd.Series) -> pd.Series:
     return (prices * 100).round().astype("Int32")
 
 
+def fractions_of_cents(prices: pd.Series) -> int:
+    """Count the prices that `to_cents` rounds, but for what a float itself leaves."""
+    cents = prices * 100
+    return int(((cents - cents.round()).abs() > 1e-6).sum())
+
+
 def without_absurd_prices(price_cents: pd.Series, thresholds: Thresholds) -> pd.Series:
     """Set prices above the ceiling missing: 14,900 and 99,999 dollars are damage (D-06)."""
     return price_cents.mask(price_cents > round(100 * thresholds.price_ceiling_dollars))
@@ -139,9 +145,14 @@ def customers(raw_customers: pd.DataFrame, raw_orders: pd.DataFrame) -> pd.DataF
 
 
 def prior_orders(raw_orders: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per prior order: the others have no lines in this data (D-07)."""
+    """Return a row per prior order: the others have no lines in this data (D-07).
+
+    A first order has no order before it: a gap there, such as a 0 that fills an empty field, is
+    none.
+    """
     kept = raw_orders[raw_orders["eval_set"] == "prior"].drop(columns="eval_set")
-    kept["is_first_order"] = kept["days_since_prior_order"].isna().astype("bool")
+    gap = kept["days_since_prior_order"].mask(kept["order_number"] == 1)
+    kept = kept.assign(days_since_prior_order=gap, is_first_order=gap.isna().astype("bool"))
     return kept.sort_values(["user_id", "order_number"], ignore_index=True)
 
 
@@ -171,7 +182,8 @@ def clean_part(
     orders = prior_orders(raw_orders)
     by_set = raw_orders["eval_set"].value_counts()
     gaps = orders["days_since_prior_order"].dropna().to_numpy("int64")
-    misnumbered = orders["is_first_order"] != (orders["order_number"] == 1)
+    is_first = orders["order_number"] == 1
+    filled = (raw_orders["order_number"] == 1) & raw_orders["days_since_prior_order"].notna()
     kept = customers(raw_customers, raw_orders)
     last_gaps = kept["last_gap_days"].dropna().to_numpy("int64")
     return {"orders": orders, "customers": kept}, {
@@ -182,7 +194,8 @@ def clean_part(
         "first_orders": int(orders["is_first_order"].sum()),
         "orders_by_gap": np.bincount(gaps, minlength=31),
         "last_orders_by_gap": np.bincount(last_gaps, minlength=31),
-        "first_not_numbered_1": int(misnumbered.sum()),
+        "first_not_numbered_1": int((orders["is_first_order"] & ~is_first).sum()),
+        "first_with_gap": int((filled & (raw_orders["eval_set"] == "prior")).sum()),
         "customers": len(raw_customers),
         **count_missing(raw_orders, raw_customers),
     }
@@ -210,6 +223,9 @@ def record_orders(audit: Audit, counts: dict[str, int]) -> None:
     check, gap = audit.record_check, "days_since_prior_order"
     action = "left missing: a first order has no order before it"
     check("orders", gap, "missing", counts["first_orders"], action)
+    found = counts["first_with_gap"]
+    action = "set missing: a first order has no order before it" if found else "none needed"
+    check("orders", gap, "a gap on a first order", found, action)
     action = "kept: 30 means 30 or more; medians are shown, not means"
     check("orders", gap, "censored at 30", int(counts["orders_by_gap"][30]), action)
     at_wall = int(counts["last_orders_by_gap"][30])

@@ -137,7 +137,8 @@ def _rows(text: str, separator: str, has_text: bool) -> Iterator[tuple[str, list
             yield lines[at], lines[at].rstrip("\r\n").split(separator)
             at += 1
             continue
-        reach = lines[at:] if has_text else lines[at : at + 1]
+        last = len(lines) if has_text else at + 1
+        reach = (lines[place] for place in range(at, last))  # a slice would copy all that follow
         reader = csv.reader(reach, strict=True, delimiter=separator)
         try:
             fields, height = next(reader), reader.line_num

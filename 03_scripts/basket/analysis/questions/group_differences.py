@@ -105,6 +105,9 @@ def whether_groups_differ(
     tests = seen.tables["tests"]
     overall = tests[where(grouping=grouping, measure=HABITS, effect_name=OVERALL)]
     if overall.dropna(subset="effect").empty:  # a single group has nothing to differ from
+        groups = seen.tables["habits"][where(population="active", grouping=grouping)]["group"]
+        if (groups == settings.labels.missing).all():
+            raise TooLittleData(f"No customer's {word} is known.")
         raise TooLittleData(f"All customers whose {word} is known are in one group.")
     overall = overall[(overall["adjusted_for"] == held) & overall["effect"].notna()]
     said |= {"rests_on": (INVENTED_PRICES, INVENTED_CUSTOMERS)}
