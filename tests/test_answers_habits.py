@@ -281,16 +281,23 @@ def test_the_figure_of_goods_names_the_segment_that_is_proven_to_buy_most_of_som
     assert made.title == "Weekly top-up: 2.3 times the others' share of alcohol"
     assert made.highlight == ("Weekly top-up", "alcohol")
     assert made.alt == (
-        "Heat map of departments by segment; 2 of 3 cells are decided, 1 of them proven to differ."
+        "Heat map of departments by segment; 1 of 3 cells are decided, 1 of them proven to differ."
+    )
+    assert made.so_what == (
+        "Offer a segment what it buys more of than the others; grey cells say nothing."
     )
     assert made.data.values.tolist() == [
         ["Weekly top-up", "alcohol", 2.34, False],
-        ["Weekly big shop", "alcohol", 0.71, False],
+        ["Weekly big shop", "alcohol", 0.71, True],
         ["Weekly big shop", "babies", 3.21, True],
     ]
     unsure = tables | {"department_lifts": lifts.assign(for_headline="no")}
     made = q10_segments.goods_by_segment(unsure, settings)
     assert made.title == "No segment is proven to buy more or less of any department"
+    assert made.data["is_undecided"].all()
+    assert made.so_what == (
+        "No offer to a segment follows from here: no cell is proven to lie above 1."
+    )
     few = tables | {"department_lifts": lifts.assign(reason="too few effective customers")}
     with pytest.raises(TooLittleData, match="No segment has enough customers"):
         q10_segments.goods_by_segment(few, settings)

@@ -462,7 +462,11 @@ FIGURES = {
         spend(within_ratio=1.01, within_low=0.98, within_high=1.04),
     ),
     "goods by daypart": (q02.goods_by_daypart, goods(EVENING)),
-    "goods by daypart, nothing confirmed": (q02.goods_by_daypart, goods()),
+    "goods by daypart, nothing confirmed": (q02.goods_by_daypart, goods(verdict="large")),
+    "goods by daypart, proven and not confirmed": (
+        q02.goods_by_daypart,
+        goods(for_headline=["yes", *["no"] * 4]),
+    ),
     "prices and cuts": (q03.prices_and_cuts, PRICES),
     "department shares": (q04.shares, reach()),
     "reach and orders": (q04.reach_and_orders, reach()),

@@ -269,14 +269,19 @@ def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
     if (table["reason"] != "").all():
         raise TooLittleData("No department has enough customers in any part of the day.")
     sure = confirmed_goods(tables["split_halves"])
+    named = pd.MultiIndex.from_frame(table[["daypart", "department"]]).isin(
+        pd.MultiIndex.from_frame(sure[["group", "measure"]])
+    )  # what the title may name is not grey
+    table = table.assign(for_headline=table["for_headline"].mask(named, "yes"))
     data = figure.decided_first(table, rows="daypart", columns="department", ratio="lift")
-    title = (
-        "No department is confirmed to sell more at one time of day"
-        if sure.empty
-        else f"{sure['measure'].iloc[0].capitalize()} sells more "
-        f"{at_daypart(sure['group'].iloc[0])}"
-    )
     decided = data[~data["is_undecided"]]
+    proven = decided[decided["is_proven"]]
+    title = "No department is confirmed to sell more at one time of day"
+    if len(sure):
+        first = sure.iloc[0]
+        title = f"{first['measure'].capitalize()} sells more {at_daypart(first['group'])}"
+    elif (proven["lift"] > 1).any():
+        title = "No half of the customers alone confirms what sells more at one time of day"
     farthest = decided.loc[decided["lift"].sort_values(kind="stable").index].tail(1)
     said = "".join(
         f" The highest ratio is {row.lift:.2f}, of {row.department} {at_daypart(row.daypart)}."
@@ -291,14 +296,16 @@ def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
         name="departments_by_daypart",
         title=title,
         subtitle="Share of order lines of a department in a part of the day, times its usual "
-        "share, active customers; grey: undecided",
+        "share, active customers; grey: nothing is proven",
         alt=f"Heat map of departments by part of the day; {len(decided)} of {len(data)} cells are "
         f"decided.{said}",
         sources=("department_times", "split_halves"),
         x_title="Department",
         y_title="Times its usual share of order lines",
         so_what="Grey cells cannot guide what to advertise when; of the others, blue ones sell "
-        "more than usual at that time, orange ones less.",
+        "more than usual at that time, orange ones less."
+        if len(proven)
+        else "What is drawn here cannot guide what to advertise when.",
     )
 
 

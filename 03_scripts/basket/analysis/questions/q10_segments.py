@@ -211,13 +211,15 @@ def goods_by_segment(tables: dict, settings: Settings) -> figure.Figure:
         name="goods_by_segment",
         title=title or "No segment is proven to buy more or less of any department",
         subtitle="A department's share of the segment's order lines, times that of the others, "
-        "active customers; grey: undecided",
+        "active customers; grey: nothing is proven",
         alt=f"Heat map of departments by segment; {int((~data['is_undecided']).sum())} of "
         f"{len(data)} cells are decided, {len(proven)} of them proven to differ.",
         sources=("department_lifts", "segments"),
         x_title="Department",
         y_title="Times the others' share of order lines",
-        so_what="Offer a segment what it buys more of than the others; grey cells say nothing.",
+        so_what="Offer a segment what it buys more of than the others; grey cells say nothing."
+        if (proven["ratio"] > 1).any()
+        else "No offer to a segment follows from here: no cell is proven to lie above 1.",
     )
 
 
