@@ -453,6 +453,11 @@ FIGURES = {
     ),
     "spend by hour": (q02.spend_by_hour, spend()),
     "spend by hour, as the orders": (q02.spend_by_hour, spend(orders=[410, 350, 240, 4, 3])),
+    "spend by hour, proven to differ": (
+        q02.spend_by_hour,
+        spend(**BY_VALUE, orders=[410, 350, 240, 4, 3]),
+    ),
+    "spend by hour, the same": (q02.spend_by_hour, spend(verdicts=(NONE,) * 5)),
     "value by hour, undecided": (q02.value_by_hour, spend()),
     "value by hour, different": (q02.value_by_hour, spend(**BY_VALUE)),
     "value by hour, the same": (q02.value_by_hour, spend(verdicts=(NONE,) * 5)),

@@ -146,12 +146,17 @@ def _require_prices(table: pd.DataFrame) -> None:
         raise TooLittleData(NO_PRICE)
 
 
+def _waking(tables: dict, settings: Settings) -> pd.DataFrame:
+    """Pick the waking hours of spend_by_time that may be published."""
+    table = published_rows(tables, tables["spend_by_time"], settings)
+    table = table[where(period="hour")]
+    return table[table["key"].between(*settings.waking_hours)]
+
+
 def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the value of an order by hour, while people are awake."""
-    table = published_rows(tables, tables["spend_by_time"], settings)
-    table = table[where(period="hour")].rename(columns={"key": "hour"})
-    _require_prices(table)
-    table = table[table["hour"].between(*settings.waking_hours)]
+    _require_prices(tables["spend_by_time"])
+    table = _waking(tables, settings).rename(columns={"key": "hour"})
     if table.empty:
         raise TooLittleData("No order of an active customer falls into waking hours.")
     shown, left_out = figure.sure_enough(table, "mean_order_value")
@@ -200,7 +205,10 @@ def spend_by_hour(tables: dict, settings: Settings) -> figure.Figure:
     apart = (data["share_of_orders"] - data["share_of_spend"]).abs().max()
     few = len(top) <= HOURS / 2
     most = f"Most is spent at {hours_in_words(top)}" if few else NO_HOUR_LEADS
-    follows = apart < CLOSE
+    awake = _waking(tables, settings)
+    differs = (awake["for_headline"] == "yes").any()
+    alike = len(awake) > 0 and (awake["verdict"] == statistics.NO_DIFFERENCE).all()
+    follows = apart < CLOSE and not differs
     return figure.columns(
         data,
         x="hour",
@@ -217,9 +225,15 @@ def spend_by_hour(tables: dict, settings: Settings) -> figure.Figure:
         y_title="Share",
         number_format=figure.SHARE,
         labels={"share_of_orders": "of orders", "share_of_spend": "of spend"},
-        so_what="No hour brings more money than its orders do: plan by orders."
-        if follows
-        else "Some hours bring more money than their orders do."
+        so_what=(
+            "Some waking hours are proven to bring more or less money than their orders do: for "
+            "revenue, plan by spend."
+            if differs
+            else "No waking hour brings more or less money than its orders do: plan by orders."
+            if alike
+            else "No waking hour is proven to bring more or less money than its orders do: plan by "
+            "orders."
+        )
         + if_invented(tables, INVENTED_PRICES),
     )
 
