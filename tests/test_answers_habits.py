@@ -50,10 +50,13 @@ SEGMENTS = frame(
 DRINKERS = SEGMENTS.assign(share_of_lines=[0.412, 0.312, 0.9])
 
 
-def gain(own: float, own_low: float, people_high: float, reason: str = "") -> pd.DataFrame:
+def gain(
+    own: float, own_low: float, people_high: float, reason: str = "", income_high: float = -0.1
+) -> pd.DataFrame:
     return frame(
         "grouping measure customers r_squared r_squared_low r_squared_high reason",
         ("profile", "lines_per_order", 957, -0.009, -0.033, people_high, ""),
+        ("income_group", "lines_per_order", 958, -0.2, -0.3, income_high, ""),
         ("segment", "lines_per_order", 960, own, own_low, 0.55, reason),
         ("segment", "order_value", 955, 0.44, 0.4, 0.5, ""),
     )
@@ -146,7 +149,7 @@ def test_the_figure_of_segments_names_the_one_with_most_lines(settings):
             0.013,
             DIFFERENCE,
             "A customer's own first orders foretell 49% of how later baskets differ in size; age, "
-            "family and income at most 1%",
+            "family and income at most 2%",
             "Foretell a customer's baskets from the customer's own rhythm and basket, not from who "
             "the customer is.",
         ),
@@ -184,7 +187,7 @@ def test_habits_are_said_to_foretell_only_where_their_interval_is_above_that_of_
     assert found.rests_on == (INVENTED_CUSTOMERS,)
     made = q10_segments.what_foretells({"segment_gain": table, "completeness": WHOLE}, settings)
     assert made.title == (
-        "Rhythm and basket foretell later baskets; age, family and income do not"
+        "Rhythm and basket foretell later baskets better than age, family and income"
         if decided
         else "Habits are not proven to foretell later baskets better than age, family and income"
     )
@@ -197,6 +200,16 @@ def test_habits_are_said_to_foretell_only_where_their_interval_is_above_that_of_
 def test_what_foretells_worse_than_the_mean_foretells_nothing(settings):
     found = said(q10_segments.what_habits_add, settings, segment_gain=gain(0.49, 0.45, -0.02))
     assert found.headline.endswith("differ in size; age, family and income nothing")
+
+
+@pytest.mark.parametrize(("income_high", "kind"), [(0.0413, DIFFERENCE), (0.46, UNDECIDED)])
+def test_income_alone_may_foretell_more_than_profiles_do(settings, income_high, kind):
+    table = gain(0.49, 0.45, 0.013, income_high=income_high)
+    found = said(q10_segments.what_habits_add, settings, segment_gain=table)
+    assert found.kind == kind
+    assert found.headline.endswith("income at most 5%") == (kind == DIFFERENCE)
+    few = table.assign(reason=["", "too few effective customers", "", ""])
+    assert said(q10_segments.what_habits_add, settings, segment_gain=few).kind == UNDECIDED
 
 
 @pytest.mark.parametrize(
@@ -364,7 +377,7 @@ def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, eno
         ),
         (
             q10_segments.what_habits_add,
-            {"segment_gain": gain(0.5, 0.4, 0.1).assign(customers=[0, 0, 955])},
+            {"segment_gain": gain(0.5, 0.4, 0.1).assign(customers=[0, 0, 0, 955])},
             "Not answered: all later orders hold as many lines: there is nothing to foretell",
         ),
         *(

@@ -25,7 +25,7 @@ from basket.analysis.measures import HABITS, RATIOS, share_of
 from basket.analysis.questions import group_words as words
 from basket.analysis.questions.group_halves import OVERALL, group_ratios, held_equal, topic_of
 from basket.analysis.where import where
-from basket.analysis.words import listed
+from basket.analysis.words import at_most, listed
 from basket.project.settings import Settings
 
 OF_DOLLARS = {"mean_order_value", "mean_item_price"}
@@ -71,7 +71,7 @@ def value_of_groups(tables: dict, grouping: str, name: str, settings: Settings) 
         title=f"The value of an order differs by {word}{equal}"
         if len(proven)
         else f"No {noun}'s order value differs from the others' by more than "
-        f"{_limits(data).max():.0%}{equal}"
+        f"{at_most(_limits(data).max())}{equal}"
         if within_small(data, settings)
         else f"No {noun}'s order value is proven to differ from the others'{equal}",
         subtitle=f"Mean order value by {word}{equal}, times that of the others, active customers, "
@@ -268,9 +268,9 @@ def _no_difference(
     of_any = _ceiling(seen, ratios, "any")
     habits = listed(words.HABIT[name] for name in RATIOS if name in set(ratios["measure"]))
     headline = (
-        f"No {noun}'s order value differs from the others' by more than {of_value:.0%}{equal}"
+        f"No {noun}'s order value differs from the others' by more than {at_most(of_value)}{equal}"
     )
-    most = f"In {habits} they differ by {of_any:.0%} at most"
+    most = f"In {habits} they differ by {at_most(of_any)} at most"
     if grouping == comparisons.LOYALTY:
         so_what = f"{most}."
         return Finding(

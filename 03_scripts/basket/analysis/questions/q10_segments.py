@@ -31,6 +31,7 @@ from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.statistics import ratios
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
+from basket.analysis.words import at_most
 from basket.project.origin import PEOPLE as INVENTED_PEOPLE
 from basket.project.settings import Settings
 from basket.tables.sums import WALL, dollars, per
@@ -53,6 +54,7 @@ OF_LABELS = [
     *("share_of_orders", "lines", "spend", "share_of_spend", "mean_lines_per_order"),
     *("lines_ratio", "lines_ratio_low", "lines_ratio_high", "effective_customers"),
 ]
+WHO_THEY_ARE = ("profile", "income_group")  # what foretells later orders by who customers are
 PEOPLE = ("age_group", "income_group", "family_status", "region")
 
 
@@ -238,7 +240,7 @@ def what_foretells(tables: dict, settings: Settings) -> figure.Figure:
         x="grouping",
         y="explained",
         name="segment_gain",
-        title="Rhythm and basket foretell later baskets; age, family and income do not"
+        title="Rhythm and basket foretell later baskets better than age, family and income"
         if habits_are_better(table)
         else "Habits are not proven to foretell later baskets better than age, family and income",
         subtitle="Share of the differences in lines an order, second half of each customer's "
@@ -251,7 +253,7 @@ def what_foretells(tables: dict, settings: Settings) -> figure.Figure:
         number_format=figure.SHARE,
         reference=0.0,
         so_what="Plan with the grouping that foretells what customers do next; one whose "
-        "interval reaches 0 foretells nothing.",
+        "interval reaches 0 is not proven to foretell anything.",
     )
 
 
@@ -289,10 +291,16 @@ def habits_are_better(table: pd.DataFrame) -> bool:
     Nothing is proven where a reason stands, or where nothing is foretold.
     """
     rows = table.set_index("grouping")
-    if not {"segment", "profile"} <= set(rows.index[rows["reason"] == ""]):
+    if not {"segment", *WHO_THEY_ARE} <= set(rows.index[rows["reason"] == ""]):
         return False
-    low, most = rows.loc["segment", "r_squared_low"], rows.loc["profile", "r_squared_high"]
+    low, most = rows.loc["segment", "r_squared_low"], _most_by_people(table)["r_squared_high"]
     return bool(low > max(most, 0))
+
+
+def _most_by_people(table: pd.DataFrame) -> pd.Series:
+    """Pick, of the groupings by who people are, the one that may foretell most."""
+    of_people = table[table["grouping"].isin(WHO_THEY_ARE)]
+    return of_people.loc[of_people["r_squared_high"].idxmax()]
 
 
 def which_segments(seen: Evidence, settings: Settings) -> Finding:
@@ -332,17 +340,20 @@ def which_segments(seen: Evidence, settings: Settings) -> Finding:
 def what_habits_add(seen: Evidence, settings: Settings) -> Finding:
     """Say how much better own habits foretell later orders than who people are."""
     seen.require_histories()
-    better = habits_are_better(_foretold(seen.tables))
+    table = _foretold(seen.tables)
+    better = habits_are_better(table)
     key = {"measure": "lines_per_order"}
-    own, people = (seen.row("segment_gain", grouping=g, **key) for g in ("segment", "profile"))
+    own = seen.row("segment_gain", grouping="segment", **key)
     customers = own.cell("customers", "customers")
     explained = most = 0.0
     if better:
+        people = seen.row("segment_gain", grouping=_most_by_people(table)["grouping"], **key)
         explained, most = own.cell("r_squared", "own"), people.cell("r_squared_high", "people_most")
     return Finding(
         kind=DIFFERENCE if better else UNDECIDED,
         headline=f"A customer's own first orders foretell {explained:.0%} of how later baskets "
-        f"differ in size; age, family and income {f'at most {most:.0%}' if most > 0 else 'nothing'}"
+        "differ in size; age, family and income "
+        + (f"at most {at_most(most)}" if most > 0 else "nothing")
         if better
         else "Whether a customer's own habits foretell later baskets better than age, family and "
         "income is undecided with this data",
