@@ -28,6 +28,7 @@ from basket.analysis.finding import (
     sized,
 )
 from basket.analysis.questions import q10_segments, q13_offers, q14_trial
+from basket.analysis.questions.group_halves import TOP_GOODS, top_columns
 from basket.checks.verify import unexplained
 from basket.tables.sums import Tally
 
@@ -289,9 +290,20 @@ def test_the_figure_of_goods_names_the_segment_that_is_proven_to_buy_most_of_som
         ("segment", "Monthly tiny", "babies", 8.7, "", "large", "yes"),
         ("region", "West", "babies", 7.6, "", "large", "yes"),
     )
+    halves = frame(
+        "topic group measure effect_first_half effect effect_low effect_high confirmed",
+        ("top goods: Monthly tiny", "Monthly tiny", "babies", 9.1, 8.1, 5.0, 12.0, "yes"),
+        ("top goods: Weekly big shop", "Weekly big shop", "babies", 8.1, 2.1, 0.9, 5.0, "no"),
+        ("top goods: Weekly top-up", "Weekly top-up", "alcohol", 2.5, 2.1, 1.8, 2.4, "yes"),
+        ("top times: Weekly top-up", "Weekly top-up", "orders at night", 9, 9, 8, 10, "yes"),
+    )
+    assert top_columns({"split_halves": halves}, TOP_GOODS, "top", "lift").loc["Weekly top-up"][
+        ["top", "lift", "lift_low", "lift_high"]
+    ].to_list() == ["alcohol", 2.1, 1.8, 2.4]
     tables = {"completeness": WHOLE, "segments": SEGMENTS, "department_lifts": lifts}
+    tables |= {"split_halves": halves}
     made = q10_segments.goods_by_segment(tables, settings)
-    assert made.title == "Weekly top-up: 2.3 times the others' share of alcohol"
+    assert made.title == "Weekly top-up: a larger share of alcohol than the others"
     assert made.highlight == ("Weekly top-up", "alcohol")
     assert made.alt == (
         "Heat map of departments by segment; 1 of 3 cells are decided, 1 of them proven to differ."
@@ -304,7 +316,11 @@ def test_the_figure_of_goods_names_the_segment_that_is_proven_to_buy_most_of_som
         ["Weekly big shop", "alcohol", 0.71, True],
         ["Weekly big shop", "babies", 3.21, True],
     ]
-    unsure = tables | {"department_lifts": lifts.assign(for_headline="no")}
+    unsure = tables | {"split_halves": halves.assign(confirmed="no")}
+    assert q10_segments.goods_by_segment(unsure, settings).title == (
+        "Segments differ in what they buy; no half of the customers alone confirms in what"
+    )
+    unsure |= {"department_lifts": lifts.assign(for_headline="no")}
     made = q10_segments.goods_by_segment(unsure, settings)
     assert made.title == "No segment is proven to buy more or less of any department"
     assert made.data["is_undecided"].all()

@@ -31,17 +31,6 @@ from basket.project.settings import Settings
 OF_DOLLARS = {"mean_order_value", "mean_item_price"}
 
 
-def highest(ratios: pd.DataFrame, name: str, ratio: str) -> pd.DataFrame:
-    """Find each group's measure with the highest ratio above 1 that may carry a headline.
-
-    A row per group that has one: the measure as `name`, its ratio and limits as `ratio`.
-    """
-    strong = ratios[where(for_headline="yes")].query("effect > 1")
-    best = strong.sort_values("effect", ascending=False).drop_duplicates("group_a")
-    columns = {"measure": name} | {f"effect{end}": f"{ratio}{end}" for end in ("", "_low", "_high")}
-    return best.set_index("group_a").rename(columns=columns)[list(columns.values())]
-
-
 def order_value_ratios(tables: dict, grouping: str, settings: Settings) -> pd.DataFrame:
     """One row per group: its mean order value over that of the others, with its interval."""
     table = group_ratios(tables, "tests", grouping, settings)

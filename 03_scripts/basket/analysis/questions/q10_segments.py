@@ -24,9 +24,8 @@ from basket.analysis.finding import (
     is_invented,
     require_histories,
 )
-from basket.analysis.measures import OF_ORDERS
 from basket.analysis.question import WHOM, Question
-from basket.analysis.questions.group_differences import highest
+from basket.analysis.questions.group_halves import TOP_GOODS, TOP_TIMES, top_columns, tops
 from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.statistics import ratios
 from basket.analysis.totals import Counts
@@ -61,21 +60,18 @@ PEOPLE = ("age_group", "income_group", "family_status", "region")
 def segments(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """One row per segment, active: its size, rhythm, basket, and what it buys more of, and when.
 
-    `top_department` is the one with the highest lift against the others among those that may carry
-    a headline, `top_time` the time with the highest ratio of shares of orders; empty where none is.
+    `top_department` is the one with the highest lift against the others, `top_time` the time with
+    the highest ratio of shares of orders, as one half of the customers chooses them among what is
+    proven and the other confirms them; empty where none is.
     """
     habits = tables["habits"][where(population="active", grouping="segment")]
-    times = tables["tests"][where(grouping="segment", effect_name="ratio")]
-    goods = tables["department_lifts"][where(grouping="segment")]
     table = (
         tables["group_shares"][where(grouping="segment")]
         .drop(columns="grouping")
         .rename(columns={"group": "segment"})
         .join(habits.set_index("group")[list(HABITS)].rename(columns=HABITS), on="segment")
-        .join(highest(goods, "top_department", "top_lift"), on="segment")
-        .join(
-            highest(times[times["unit"] == OF_ORDERS], "top_time", "top_time_ratio"), on="segment"
-        )
+        .join(top_columns(tables, TOP_GOODS, "top_department", "top_lift"), on="segment")
+        .join(top_columns(tables, TOP_TIMES, "top_time", "top_time_ratio"), on="segment")
     )
     names = table[["top_department", "top_time"]].astype("object").fillna("")
     return table.assign(**names).reset_index(drop=True)
@@ -199,11 +195,13 @@ def goods_by_segment(tables: dict, settings: Settings) -> figure.Figure:
         raise TooLittleData("No segment has enough customers for its goods to be compared.")
     data = figure.decided_first(table, rows="segment", columns="department", ratio="ratio")
     proven = data[~data["is_undecided"] & data["is_proven"]]
-    most = proven.loc[proven["ratio"].sort_values(kind="stable").index].tail(1)
-    title = "".join(
-        f"{row.segment}: {row.ratio:.1f} times the others' share of {row.department}"
-        for row in most.itertuples()
-    )
+    sure = tops(tables, TOP_GOODS)
+    sure = sure[sure.index.isin(data["segment"])]
+    title = "No segment is proven to buy more or less of any department"
+    if len(sure):
+        title = f"{sure.index[0]}: a larger share of {sure['measure'].iloc[0]} than the others"
+    elif len(proven):
+        title = "Segments differ in what they buy; no half of the customers alone confirms in what"
     return figure.heat(
         data.drop(columns="is_proven"),
         rows="segment",
@@ -211,12 +209,12 @@ def goods_by_segment(tables: dict, settings: Settings) -> figure.Figure:
         values="ratio",
         undecided="is_undecided",
         name="goods_by_segment",
-        title=title or "No segment is proven to buy more or less of any department",
+        title=title,
         subtitle="A department's share of the segment's order lines, times that of the others, "
         "active customers; grey: nothing is proven",
         alt=f"Heat map of departments by segment; {int((~data['is_undecided']).sum())} of "
         f"{len(data)} cells are decided, {len(proven)} of them proven to differ.",
-        sources=("department_lifts", "segments"),
+        sources=("department_lifts", "segments", "split_halves"),
         x_title="Department",
         y_title="Times the others' share of order lines",
         so_what="Offer a segment what it buys more of than the others; grey cells say nothing."
