@@ -11,11 +11,19 @@ from pathlib import Path
 import pandas as pd
 
 from basket.analysis.privacy import PUBLISHED_POPULATION, publishable
-from basket.analysis.statistics import LABELS, UNDECIDED
 from basket.project.folders import Folders
 from basket.project.settings import Settings
 from basket.report.pages import interval_chart
-from basket.report.pages.interval_chart import PROVEN, Chart, as_level, bars, one_line, row_of
+from basket.report.pages.interval_chart import (
+    PROVEN,
+    SIZES,
+    UNDECIDED,
+    Chart,
+    as_level,
+    bars,
+    one_line,
+    row_of,
+)
 from basket.report.pages.page import WITHHELD, Heading, banner_of, notes_of, write_page
 from basket.tables.result_csv import read_csv
 
@@ -178,7 +186,7 @@ def _verdict(row: dict) -> str:
     verdict = row.get("verdict", "")
     if row.get("for_headline") == "yes":
         return PROVEN if verdict == UNDECIDED else verdict
-    return UNDECIDED if verdict in LABELS else verdict
+    return UNDECIDED if verdict in SIZES else verdict
 
 
 # ---- times and departments --------------------------------------------------------------------

@@ -10,7 +10,6 @@ from math import exp, log
 import pandas as pd
 
 from basket.analysis.privacy import SUPPRESSED
-from basket.analysis.statistics import LABELS
 from basket.report.pages.clean_html import NOT_TEXT
 
 WIDTH, PLOT = 400, 205  # of a chart, and of the part of it where ratios are drawn
@@ -23,6 +22,7 @@ TICKS = (1.0, 0.5, 2.0, 0.25, 4.0, 0.125, 0.75, 1.5, 0.9, 1.1)  # as many as hav
 APART = 42  # ticks from each other
 TIMES = 2.0  # a change that may be so large is told as times, not in per cent
 NOT_KNOWN = "N/A"
+SIZES, UNDECIDED = ("small", "medium", "large"), "undecided"  # verdicts of the tests
 PROVEN = "proven"  # to differ, by a size that is not
 SHORT = {
     "too few effective customers": "few customers",
@@ -109,11 +109,11 @@ def row_of(name, level: str, ratio: tuple, verdict: str, reason: str = "") -> Ro
     else:
         text = f"{as_change(at)} ({as_change(low)} to {as_change(high)})"
     level = " · ".join(filter(None, (level, text)))
-    is_sure = verdict in (*LABELS, PROVEN)
+    is_sure = verdict in (*SIZES, PROVEN)
     if is_sure:
         size = f": {verdict}" * (verdict != PROVEN)
         verdict = f"{'higher' if at > 1 else 'lower'}{size}"
-    elif verdict == "undecided" and reason:
+    elif verdict == UNDECIDED and reason:
         verdict = f"undecided: {SHORT.get(reason, reason)}"
     return Row(one_line(name), level, (at, low, high), verdict, is_sure)
 
