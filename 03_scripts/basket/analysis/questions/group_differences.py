@@ -152,7 +152,7 @@ def _difference(
             headline=f"Whether ordering habits differ by {words.attribute(grouping)}"
             f"{words.held_equal(held)} is undecided with this data",
             so_what=f"On one half of the customers, {who} {first}; the other half does not confirm "
-            "it.",
+            f"it.{_covered(seen, group_ratios(seen.tables, 'tests', grouping, settings), held)}",
             confidence="low",
             **said | alone,
         )
@@ -260,6 +260,7 @@ def _no_difference(
         f"No {noun}'s order value differs from the others' by more than {at_most(of_value)}{equal}"
     )
     most = f"In {habits} they differ by {at_most(of_any)} at most"
+    covered = _covered(seen, ratios, held)
     if grouping == comparisons.LOYALTY:
         so_what = f"{most}."
         return Finding(
@@ -269,7 +270,8 @@ def _no_difference(
         return Finding(
             kind=NO_DIFFERENCE,
             headline=headline,
-            so_what=f"{most}, and in days, times of day and goods by too little to matter.",
+            so_what=f"{most}, and in days, times of day and goods by too little to matter."
+            + covered,
             confidence="high",
             **said,
         )
@@ -277,7 +279,7 @@ def _no_difference(
         kind=UNDECIDED,
         headline=headline,
         so_what=f"{most}; whether they differ in their habits as a whole, or in days, times of day "
-        "or goods, is undecided.",
+        f"or goods, is undecided.{covered}",
         confidence="low",
         **said,
     )
@@ -291,10 +293,26 @@ def _undecided(
         kind=UNDECIDED,
         headline=f"Whether ordering habits differ by {words.attribute(grouping)}"
         f"{words.held_equal(held)} is undecided with this data",
-        so_what=_what_is_open(seen, grouping, ratios, settings),
+        so_what=_what_is_open(seen, grouping, ratios, settings) + _covered(seen, ratios, held),
         confidence="low",
         **said,
     )
+
+
+def _covered(seen: Evidence, ratios: pd.DataFrame, held: str) -> str:
+    """Say with which share of all orders groups can be compared at equal income."""
+    known = ratios.dropna(subset=["covered", "effect_low"])
+    known = known.sort_values("covered", kind="stable")
+    if held != comparisons.INCOME or known.empty:
+        return ""
+    ends = (known.iloc[place] for place in (0, -1))
+    least, most = (
+        f"{_row_of(seen, end).cell('covered', name):.0%}"
+        for end, name in zip(ends, ("covered_least", "covered_most"), strict=True)
+    )
+    if least == most:
+        return f" The comparison at equal income covers {least} of all orders."
+    return f" The comparison at equal income covers {least} to {most} of all orders, by group."
 
 
 def _what_is_open(seen: Evidence, grouping: str, ratios: pd.DataFrame, settings: Settings) -> str:
