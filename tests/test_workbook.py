@@ -1852,6 +1852,9 @@ def test_a_segment_is_offered_its_own_history_where_that_hits_more_often(own, sa
     )
     row = {"segment": "Weekly big shop", "median_gap_days": 9.0}
     assert sheet_segments.what_to_try(row, [], offers) == f"{said}; against a control group."
+    action = {"action_basis": "hypothesis", "touches": [{"segment": "Weekly big shop"}]}
+    named = [action | {"action": "Try offers that keep them."}]
+    assert sheet_segments.what_to_try(row, named, offers) == "offers that keep them."
 
 
 def test_intervals_of_too_few_customers_are_not_shown_beside_groups():

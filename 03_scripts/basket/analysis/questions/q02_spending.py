@@ -263,7 +263,7 @@ def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
         else f"The same customers' orders are worth {least['within_ratio']:.2f} to "
         f"{most['within_ratio']:.2f} times as much by day",
         subtitle="Value of orders on a day, times that of the same customers' orders on others, "
-        f"active customers, {figure.with_intervals(settings)}{left_out}",
+        f"active customers of both halves, {figure.with_intervals(settings)}{left_out}",
         alt=f"Dots with intervals by day of the week. {most['day']} has the highest estimate, "
         f"{most['within_ratio']:.2f} times the same customers' orders on other days, and "
         f"{least['day']} the lowest, {least['within_ratio']:.2f} times.",
@@ -310,7 +310,7 @@ def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
         name="departments_by_daypart",
         title=title,
         subtitle="Share of order lines of a department in a part of the day, times its usual "
-        "share, active customers; grey: nothing is proven",
+        "share, active customers of both halves; grey: nothing is proven",
         alt=f"Heat map of departments by part of the day; {len(decided)} of {len(data)} cells are "
         f"decided.{said}",
         sources=("department_times", "split_halves"),

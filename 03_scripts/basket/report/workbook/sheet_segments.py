@@ -219,7 +219,7 @@ def what_to_try(row: dict, findings: list[dict], offers: pd.DataFrame | None) ->
         and any(touch.get("segment") == row["segment"] for touch in finding["touches"])
     ]
     if named:
-        return " ".join(dict.fromkeys(named))
+        return " ".join(dict.fromkeys(named)).removeprefix("Try ")
     gap = in_days(row["median_gap_days"])
     said = f"a reminder once the customer's own usual gap (about {gap}) has passed"
     if offers is not None and _own_history_wins(offers):
