@@ -459,7 +459,11 @@ FIGURES = {
     ),
     "spend by hour, the same": (q02.spend_by_hour, spend(verdicts=(NONE,) * 5)),
     "value by hour, undecided": (q02.value_by_hour, spend()),
-    "value by hour, different": (q02.value_by_hour, spend(**BY_VALUE)),
+    "value by hour, different": (
+        q02.value_by_hour,
+        spend(**BY_VALUE, order_value_ratio=[1, 1.2, 0.9, 1.2, 0.9]),
+    ),
+    "value by hour, smaller": (q02.value_by_hour, spend(for_headline=[*["no"] * 2, *["yes"] * 3])),
     "value by hour, the same": (q02.value_by_hour, spend(verdicts=(NONE,) * 5)),
     "value by day": (q02.value_by_day, spend()),
     "value by day, the same": (

@@ -161,13 +161,19 @@ def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
         raise TooLittleData("No order of an active customer falls into waking hours.")
     shown, left_out = figure.sure_enough(table, "mean_order_value")
     highest = shown.sort_values("mean_order_value").iloc[-1]
+    differ = table[where(for_headline="yes")]
+    so_what = "Choose hours by how many orders they bring, not by what an order is worth."
+    if (differ["order_value_ratio"] > 1).any():
+        so_what = "Offers of large baskets belong where orders are larger."
+    elif len(differ):
+        so_what = "Some hours hold smaller orders: offers of large baskets belong in the others."
     return figure.line(
         shown,
         x="hour",
         y="mean_order_value",
         name="order_value_by_hour",
         title="The value of an order depends on the hour"
-        if len(table[where(for_headline="yes")])
+        if len(differ)
         else "The value of an order hardly depends on the hour"
         if (table["verdict"] == statistics.NO_DIFFERENCE).all()
         else "No hour is proven to hold larger or smaller orders",
@@ -180,13 +186,7 @@ def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
         x_title="Hour of the day",
         y_title="US dollars an order",
         number_format=figure.DOLLARS,
-        so_what=(
-            "Some hours hold orders of another size: offers of large baskets belong where they are "
-            "larger."
-            if len(table[where(for_headline="yes")])
-            else "Choose hours by how many orders they bring, not by what an order is worth."
-        )
-        + if_invented(tables, INVENTED_PRICES),
+        so_what=so_what + if_invented(tables, INVENTED_PRICES),
     )
 
 
