@@ -1322,7 +1322,7 @@ def test_orders_of_a_week_are_against_its_average_hour():
 def test_only_proven_goods_stand_in_the_week(book):
     rows = table_of(book[rules.ADVICE], "tbl_ad_week")
     assert rows[-2] == ["Sells more then", "nothing proven", "snacks", *["nothing proven"] * 2]
-    assert rows[-1] == ["Who orders more", *["no segment proven"] * 4]
+    assert rows[-1] == ["Who orders more", *["no segment confirmed"] * 4]
 
 
 def test_groups_carry_the_intervals_of_comparisons_with_the_others(book):

@@ -35,8 +35,10 @@ def write_segments(book: Book, findings: list[dict], published: dict[str, pd.Dat
         "In the table, from and to: how far a group may lie below or above "
         f"all the others, with {book.settings.statistics.confidence:.0%} confidence; where both "
         "have one sign, the difference is unlikely to be chance in this one comparison of many. "
-        f"{NOTHING}: nothing may be concluded from so few customers. Days to the next order are "
-        "the median; their interval is that of the mean, gaps of 30 days or more as 30.",
+        f"{NOTHING}: too few customers, or one with too much of it, to conclude from. Days to the "
+        "next order are the median; their interval is that of the mean, gaps of 30 days or more "
+        "as 30. What a segment buys more of, and when it orders more, is chosen on one half of "
+        "the customers and confirmed on the other, with the interval of that.",
         colour="muted",
     )
     page.text(
@@ -186,8 +188,8 @@ def lines_about(row: dict, findings: list[dict], tables: dict[str, pd.DataFrame]
             f"lines, {_dollars(row['mean_order_value'])}; {row['reorder_rate']:.0%} of lines are "
             "bought again"
         ),
-        "Hours": _more(row, "top_time", "no part of the day is proven to differ"),
-        "Buys more of": _more(row, "top_department", "no department is proven to differ"),
+        "Hours": _more(row, "top_time", "no part of the day is confirmed"),
+        "Buys more of": _more(row, "top_department", "no department is confirmed"),
         "What to try": what_to_try(row, findings, tables.get("offers")),
         "Rests on": _rests_on(row, findings, tables),
     }

@@ -10,7 +10,7 @@ from basket.tables.sums import HOURS
 
 USUAL = "as usual"
 SHADES = {-2: ("contrast", 0.32), -1: ("contrast", 0.14), 1: ("accent", 0.14), 2: ("accent", 0.32)}
-NOTHING_SOLD, NOBODY = "nothing proven", "no segment proven"
+NOTHING_SOLD, NOBODY = "nothing proven", "no segment confirmed"
 
 
 def write_week(page: Page, tables: dict[str, pd.DataFrame], settings: Settings) -> None:
