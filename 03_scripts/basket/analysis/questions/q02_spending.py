@@ -148,8 +148,7 @@ def _require_prices(table: pd.DataFrame) -> None:
 
 def _waking(tables: dict, settings: Settings) -> pd.DataFrame:
     """Pick the waking hours of spend_by_time that may be published."""
-    table = published_rows(tables, tables["spend_by_time"], settings)
-    table = table[where(period="hour")]
+    table = published_rows(tables, tables["spend_by_time"], settings)[where(period="hour")]
     return table[table["key"].between(*settings.waking_hours)]
 
 
@@ -229,10 +228,8 @@ def spend_by_hour(tables: dict, settings: Settings) -> figure.Figure:
             "Some waking hours are proven to bring more or less money than their orders do: for "
             "revenue, plan by spend."
             if differs
-            else "No waking hour brings more or less money than its orders do: plan by orders."
-            if alike
-            else "No waking hour is proven to bring more or less money than its orders do: plan by "
-            "orders."
+            else f"No waking hour {'brings' if alike else 'is proven to bring'} more or less money "
+            "than its orders do: plan by orders."
         )
         + if_invented(tables, INVENTED_PRICES),
     )
@@ -283,9 +280,8 @@ def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
     if (table["reason"] != "").all():
         raise TooLittleData("No department has enough customers in any part of the day.")
     sure = confirmed_goods(tables["split_halves"])
-    named = pd.MultiIndex.from_frame(table[["daypart", "department"]]).isin(
-        pd.MultiIndex.from_frame(sure[["group", "measure"]])
-    )  # what the title may name is not grey
+    cells = table["daypart"] + table["department"]  # what the title may name is not grey
+    named = cells.isin(sure["group"] + sure["measure"])
     table = table.assign(for_headline=table["for_headline"].mask(named, "yes"))
     data = figure.decided_first(table, rows="daypart", columns="department", ratio="lift")
     decided = data[~data["is_undecided"]]
@@ -296,10 +292,9 @@ def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
         title = f"{first['measure'].capitalize()} sells more {at_daypart(first['group'])}"
     elif (proven["lift"] > 1).any():
         title = "No half of the customers alone confirms what sells more at one time of day"
-    farthest = decided.loc[decided["lift"].sort_values(kind="stable").index].tail(1)
     said = "".join(
         f" The highest ratio is {row.lift:.2f}, of {row.department} {at_daypart(row.daypart)}."
-        for row in farthest.itertuples()
+        for row in decided.sort_values("lift", kind="stable").tail(1).itertuples()
     )
     return figure.heat(
         data,
