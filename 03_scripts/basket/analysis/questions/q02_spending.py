@@ -177,8 +177,7 @@ def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
         if (table["verdict"] == statistics.NO_DIFFERENCE).all()
         else "No hour is proven to hold larger or smaller orders",
         subtitle="Mean value of an order by waking hour, active customers, "
-        + figure.with_intervals(settings)
-        + left_out,
+        f"{figure.with_intervals(settings)}{left_out}",
         alt="Line of mean order value by hour with its interval. The highest estimate is "
         f"${highest['mean_order_value']:.2f} at {highest['name']}.",
         sources=("spend_by_time",),
@@ -225,8 +224,7 @@ def spend_by_hour(tables: dict, settings: Settings) -> figure.Figure:
         number_format=figure.SHARE,
         labels={"share_of_orders": "of orders", "share_of_spend": "of spend"},
         so_what=(
-            "Some waking hours are proven to bring more or less money than their orders do: for "
-            "revenue, plan by spend."
+            "Some waking hours are proven to bring more or less money than their orders do."
             if differs
             else f"No waking hour {'brings' if alike else 'is proven to bring'} more or less money "
             "than its orders do: plan by orders."
@@ -247,8 +245,7 @@ def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
     table = table.rename(columns={"within_high": "within_ratio_high"})
     shown, left_out = figure.sure_enough(table, "within_ratio")
     small = settings.statistics.effects.ratio[0]
-    most = shown.sort_values("within_ratio").iloc[-1]
-    least = shown.sort_values("within_ratio").iloc[0]
+    least, most = (shown.sort_values("within_ratio").iloc[place] for place in (0, -1))
     inside = (table["within_ratio_high"] < small) & (table["within_ratio_low"] > 1 / small)
     return figure.dots(
         shown,
