@@ -132,3 +132,14 @@ def test_no_two_cases_of_one_question_say_the_same_and_act_otherwise(settings):
         assert (found.action_basis == "hypothesis") <= (found.kind == "difference"), case
         assert ("control group" in found.action) == (found.action_basis == "hypothesis"), case
         assert (found.prize is not None) == (found.action_basis == "hypothesis"), case
+
+
+def test_the_orders_that_a_comparison_at_equal_income_covers_are_said_by_group(settings):
+    function, given = FINDINGS["region, undecided"]
+    tests = given["tests"].copy()
+    west = (tests["group_a"] == "West") & (tests["effect_name"] == "ratio")
+    tests.loc[west, "covered"] = 0.104
+    found = function(Evidence({"completeness": WHOLE} | given | {"tests": tests}), settings)
+    assert found.so_what.endswith(
+        "The comparison at equal income covers 10% to 87% of all orders, by group."
+    )

@@ -28,6 +28,7 @@ from basket.analysis.finding import (
     sized,
 )
 from basket.analysis.questions import q10_segments, q13_offers, q14_trial
+from basket.analysis.questions.group_halves import TOP_GOODS, top_columns
 from basket.checks.verify import unexplained
 from basket.tables.sums import Tally
 
@@ -50,10 +51,13 @@ SEGMENTS = frame(
 DRINKERS = SEGMENTS.assign(share_of_lines=[0.412, 0.312, 0.9])
 
 
-def gain(own: float, own_low: float, people_high: float, reason: str = "") -> pd.DataFrame:
+def gain(
+    own: float, own_low: float, people_high: float, reason: str = "", income_high: float = -0.1
+) -> pd.DataFrame:
     return frame(
         "grouping measure customers r_squared r_squared_low r_squared_high reason",
         ("profile", "lines_per_order", 957, -0.009, -0.033, people_high, ""),
+        ("income_group", "lines_per_order", 958, -0.2, -0.3, income_high, ""),
         ("segment", "lines_per_order", 960, own, own_low, 0.55, reason),
         ("segment", "order_value", 955, 0.44, 0.4, 0.5, ""),
     )
@@ -146,7 +150,7 @@ def test_the_figure_of_segments_names_the_one_with_most_lines(settings):
             0.013,
             DIFFERENCE,
             "A customer's own first orders foretell 49% of how later baskets differ in size; age, "
-            "family and income at most 1%",
+            "family and income at most 2%",
             "Foretell a customer's baskets from the customer's own rhythm and basket, not from who "
             "the customer is.",
         ),
@@ -184,7 +188,7 @@ def test_habits_are_said_to_foretell_only_where_their_interval_is_above_that_of_
     assert found.rests_on == (INVENTED_CUSTOMERS,)
     made = q10_segments.what_foretells({"segment_gain": table, "completeness": WHOLE}, settings)
     assert made.title == (
-        "Rhythm and basket foretell later baskets; age, family and income do not"
+        "Rhythm and basket foretell later baskets better than age, family and income"
         if decided
         else "Habits are not proven to foretell later baskets better than age, family and income"
     )
@@ -197,6 +201,16 @@ def test_habits_are_said_to_foretell_only_where_their_interval_is_above_that_of_
 def test_what_foretells_worse_than_the_mean_foretells_nothing(settings):
     found = said(q10_segments.what_habits_add, settings, segment_gain=gain(0.49, 0.45, -0.02))
     assert found.headline.endswith("differ in size; age, family and income nothing")
+
+
+@pytest.mark.parametrize(("income_high", "kind"), [(0.0413, DIFFERENCE), (0.46, UNDECIDED)])
+def test_income_alone_may_foretell_more_than_profiles_do(settings, income_high, kind):
+    table = gain(0.49, 0.45, 0.013, income_high=income_high)
+    found = said(q10_segments.what_habits_add, settings, segment_gain=table)
+    assert found.kind == kind
+    assert found.headline.endswith("income at most 5%") == (kind == DIFFERENCE)
+    few = table.assign(reason=["", "too few effective customers", "", ""])
+    assert said(q10_segments.what_habits_add, settings, segment_gain=few).kind == UNDECIDED
 
 
 @pytest.mark.parametrize(
@@ -276,21 +290,43 @@ def test_the_figure_of_goods_names_the_segment_that_is_proven_to_buy_most_of_som
         ("segment", "Monthly tiny", "babies", 8.7, "", "large", "yes"),
         ("region", "West", "babies", 7.6, "", "large", "yes"),
     )
+    halves = frame(
+        "topic group measure effect_first_half effect effect_low effect_high confirmed",
+        ("top goods: Monthly tiny", "Monthly tiny", "babies", 9.1, 8.1, 5.0, 12.0, "yes"),
+        ("top goods: Weekly big shop", "Weekly big shop", "babies", 8.1, 2.1, 0.9, 5.0, "no"),
+        ("top goods: Weekly top-up", "Weekly top-up", "alcohol", 2.5, 2.1, 1.8, 2.4, "yes"),
+        ("top times: Weekly top-up", "Weekly top-up", "orders at night", 9, 9, 8, 10, "yes"),
+    )
+    assert top_columns({"split_halves": halves}, TOP_GOODS, "top", "lift").loc["Weekly top-up"][
+        ["top", "lift", "lift_low", "lift_high"]
+    ].to_list() == ["alcohol", 2.1, 1.8, 2.4]
     tables = {"completeness": WHOLE, "segments": SEGMENTS, "department_lifts": lifts}
+    tables |= {"split_halves": halves}
     made = q10_segments.goods_by_segment(tables, settings)
-    assert made.title == "Weekly top-up: 2.3 times the others' share of alcohol"
+    assert made.title == "Weekly top-up: a larger share of alcohol than the others"
     assert made.highlight == ("Weekly top-up", "alcohol")
     assert made.alt == (
-        "Heat map of departments by segment; 2 of 3 cells are decided, 1 of them proven to differ."
+        "Heat map of departments by segment; 1 of 3 cells are decided, 1 of them proven to differ."
+    )
+    assert made.so_what == (
+        "Offer a segment what it buys more of than the others; grey cells say nothing."
     )
     assert made.data.values.tolist() == [
         ["Weekly top-up", "alcohol", 2.34, False],
-        ["Weekly big shop", "alcohol", 0.71, False],
+        ["Weekly big shop", "alcohol", 0.71, True],
         ["Weekly big shop", "babies", 3.21, True],
     ]
-    unsure = tables | {"department_lifts": lifts.assign(for_headline="no")}
+    unsure = tables | {"split_halves": halves.assign(confirmed="no")}
+    assert q10_segments.goods_by_segment(unsure, settings).title == (
+        "Segments differ in what they buy; no half of the customers alone confirms in what"
+    )
+    unsure |= {"department_lifts": lifts.assign(for_headline="no")}
     made = q10_segments.goods_by_segment(unsure, settings)
     assert made.title == "No segment is proven to buy more or less of any department"
+    assert made.data["is_undecided"].all()
+    assert made.so_what == (
+        "No offer to a segment follows from here: no cell is proven to lie above 1."
+    )
     few = tables | {"department_lifts": lifts.assign(reason="too few effective customers")}
     with pytest.raises(TooLittleData, match="No segment has enough customers"):
         q10_segments.goods_by_segment(few, settings)
@@ -357,7 +393,7 @@ def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, eno
         ),
         (
             q10_segments.what_habits_add,
-            {"segment_gain": gain(0.5, 0.4, 0.1).assign(customers=[0, 0, 955])},
+            {"segment_gain": gain(0.5, 0.4, 0.1).assign(customers=[0, 0, 0, 955])},
             "Not answered: all later orders hold as many lines: there is nothing to foretell",
         ),
         *(

@@ -220,8 +220,17 @@ def test_the_figure_of_pairs(settings):
     assert drawn.data[f"{GIVEN}_low"].is_monotonic_decreasing
     assert drawn.data[GIVEN].tolist() == [5.1, 4.1]
     assert drawn.highlight == ("Hummus 1 + Pita 1",)
+    unsure = q11.strongest_pairs(
+        tables(pair(2, reason="too few effective customers"), pair(1, candidate="yes")), settings
+    )
+    for made, why in (
+        (drawn, "more than customers' own habits explain is not proven."),
+        (unsure, "too few effective customers."),
+    ):
+        assert made.so_what.endswith(f"what a trial tells. The first is no candidate: {why}")
     both = q11.strongest_pairs(tables(pair(2, candidate="yes"), pair(1, candidate="yes")), settings)
     assert both.title == "2 pairs are candidates for a trial of offers"
+    assert both.so_what.endswith("that is what a trial tells.")
     none = q11.strongest_pairs(tables(pair(1), pair(2, **{f"{GIVEN}_low": NAN})), settings)
     assert none.title == "No pair of products is proven"
     assert none.data["pair"].tolist() == ["Hummus 1 + Pita 1"]

@@ -453,8 +453,17 @@ FIGURES = {
     ),
     "spend by hour": (q02.spend_by_hour, spend()),
     "spend by hour, as the orders": (q02.spend_by_hour, spend(orders=[410, 350, 240, 4, 3])),
+    "spend by hour, proven to differ": (
+        q02.spend_by_hour,
+        spend(**BY_VALUE, orders=[410, 350, 240, 4, 3]),
+    ),
+    "spend by hour, the same": (q02.spend_by_hour, spend(verdicts=(NONE,) * 5)),
     "value by hour, undecided": (q02.value_by_hour, spend()),
-    "value by hour, different": (q02.value_by_hour, spend(**BY_VALUE)),
+    "value by hour, different": (
+        q02.value_by_hour,
+        spend(**BY_VALUE, order_value_ratio=[1, 1.2, 0.9, 1.2, 0.9]),
+    ),
+    "value by hour, smaller": (q02.value_by_hour, spend(for_headline=[*["no"] * 2, *["yes"] * 3])),
     "value by hour, the same": (q02.value_by_hour, spend(verdicts=(NONE,) * 5)),
     "value by day": (q02.value_by_day, spend()),
     "value by day, the same": (
@@ -462,7 +471,11 @@ FIGURES = {
         spend(within_ratio=1.01, within_low=0.98, within_high=1.04),
     ),
     "goods by daypart": (q02.goods_by_daypart, goods(EVENING)),
-    "goods by daypart, nothing confirmed": (q02.goods_by_daypart, goods()),
+    "goods by daypart, nothing confirmed": (q02.goods_by_daypart, goods(verdict="large")),
+    "goods by daypart, proven and not confirmed": (
+        q02.goods_by_daypart,
+        goods(for_headline=["yes", *["no"] * 4]),
+    ),
     "prices and cuts": (q03.prices_and_cuts, PRICES),
     "department shares": (q04.shares, reach()),
     "reach and orders": (q04.reach_and_orders, reach()),

@@ -231,23 +231,27 @@ def test_names_in_a_title_are_whole_and_the_longest(title, names, found):
     assert figure.named(title, names) == (found if found != 1 else (names[1],))
 
 
-def test_a_table_of_ratios_begins_with_the_farthest_proof():
+def test_a_table_of_ratios_begins_with_the_farthest_proof_and_decides_what_titles_say():
     table = pd.DataFrame(
         [
-            ("Night", "produce", 1.1, "", "small", "no"),
+            ("Night", "produce", 1.01, "", "no practical difference", "no"),
             ("Night", "pets", 9.0, "too few effective customers", "undecided", "no"),
             ("Night", "bulk", 0.5, "", "medium", "yes"),
+            ("Night", "snacks", 1.4, "", "large", "no"),
+            ("Night", "eggs", 1.2, "", "undecided", "yes"),
             ("Day", "pets", 3.0, "", "undecided", "no"),
-            ("Day", "bulk", 0.0, "", "large", "no"),
+            ("Day", "bulk", 0.0, "", "large", "yes"),
         ],
         columns=["daypart", "department", "lift", "reason", "verdict", "for_headline"],
     )
     made = figure.decided_first(table, rows="daypart", columns="department", ratio="lift")
     assert made.values.tolist() == [
         ["Night", "bulk", 0.5, False, True],
-        ["Night", "produce", 1.1, False, False],
+        ["Night", "eggs", 1.2, False, True],
+        ["Night", "produce", 1.01, False, False],
         ["Night", "pets", 9.0, True, False],
-        ["Day", "bulk", 0.0, True, False],
+        ["Night", "snacks", 1.4, True, False],
+        ["Day", "bulk", 0.0, True, True],
         ["Day", "pets", 3.0, True, False],
     ]
 

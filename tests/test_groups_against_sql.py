@@ -64,6 +64,34 @@ def test_what_is_named_is_the_second_halfs_and_farthest_in_the_first(both):
     assert chosen.set_index("topic")["measure"].to_dict().get("goods they buy more of") == "snacks"
 
 
+def test_what_a_profile_or_a_segment_buys_most_above_others_is_chosen_on_one_half(both):
+    results, connection = both
+    table = results["split_halves"]
+    table = table[table["topic"].str.startswith("top ")]
+    lifts = results["department_lifts"].set_index(KEYS)
+    proven = lifts[(lifts["for_headline"] == "yes") & (lifts["effect"] > 1)]
+    first, second = (compared(connection, half) for half in (FIRST_HALF, f"NOT ({FIRST_HALF})"))
+    for row in table[table["topic"].str.startswith("top goods: ")].itertuples():
+        held = "income" if row.question == "Q9" else ""
+        grouping = "segment" if row.question == "Q10" else "profile"
+        keys = [
+            (grouping, row.group, goods, held)
+            for goods in lifts.index.unique("measure").drop("missing", errors="ignore")
+            if (grouping, row.group, goods, held) in proven.index
+        ]
+        key = (grouping, row.group, row.measure, held)
+        assert first.loc[keys, "effect"].map(np.log).abs().idxmax() == key
+        assert row.effect_first_half == pytest.approx(first.loc[key, "effect"])
+        for name in ESTIMATES:
+            assert getattr(row, name) == pytest.approx(second.loc[key, name], rel=1e-6), name
+    confirmed = table[(table["confirmed"] == "yes") & (table["effect"] > 1)].set_index("topic")
+    for name in ("profile", "segment"):
+        for row in results[f"{name}s"].itertuples():
+            for topic, ratio in (("top goods", row.top_lift), ("top times", row.top_time_ratio)):
+                said = confirmed["effect"].get(f"{topic}: {getattr(row, name)}", np.nan)
+                assert ratio == pytest.approx(said, nan_ok=True)
+
+
 def test_the_habits_at_equal_orders_are_those_of_orders_2_to_5(both):
     results, connection = both
     table = results["habits_at_equal_orders"].set_index("group")

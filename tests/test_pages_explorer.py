@@ -44,7 +44,7 @@ def comparison(group: str, measure: str, ratio: tuple, **other) -> dict:
     plain = {"question": "Q7", "population": "active", "grouping": "region", "group_b": "others"}
     plain |= {"effect_name": "ratio", "effect": at, "effect_low": low, "effect_high": high}
     plain |= {"group_a": group, "measure": measure, "n": REGIONS[group], "adjusted_for": None}
-    return plain | {"reason": None, "verdict": "undecided"} | other
+    return plain | {"reason": None, "verdict": "undecided", "for_headline": "no"} | other
 
 
 def write_tables(folder: Path, departments: tuple = HOSTILE_NAMES, synthetic: str = "no"):
@@ -58,7 +58,11 @@ def write_tables(folder: Path, departments: tuple = HOSTILE_NAMES, synthetic: st
     tests = [
         comparison("Northeast", "mean_order_value", (0.123, 0.456, 0.789)),
         comparison("Midwest", "mean_order_value", (0.123, 0.456, 0.789)),
-        comparison("South", "mean_order_value", (1.1, 1.2, 1.3), verdict="medium"),
+        comparison(
+            "South", "mean_order_value", (1.1, 1.2, 1.3), verdict="medium", for_headline="yes"
+        ),
+        comparison("South", "mean_item_price", (1.1, 1.2, 1.3), verdict="medium"),
+        comparison("West", "mean_item_price", (1.01, 1.2, 1.3), for_headline="yes"),
         comparison(
             "West", "mean_order_value", (0.5, 1.5, 3e9), reason="too few effective customers"
         ),
@@ -82,7 +86,7 @@ def write_tables(folder: Path, departments: tuple = HOSTILE_NAMES, synthetic: st
     times = [
         {"population": "active", "daypart": "Night", "department": department, "lines": 9}
         | {"share": 0.1, "lift": 1.5, "lift_low": 1.2, "lift_high": 2.5}
-        | {"reason": None, "verdict": "large"}
+        | {"reason": None, "verdict": "large", "for_headline": "yes"}
         for department in departments
     ]
     for name, rows in {
@@ -127,6 +131,9 @@ def test_levels_intervals_and_verdicts_stand_beside_each_group(text):
         *("West", "$12.00 · 1.50 times (0.50 to over 8)", "undecided: few customers"),
     ]
     assert "South: $11.00 · +20% (+10% to +30%) (higher: medium); West:" in shown
+    shown = chart(text, "Habits: Dollars an item, by region")
+    assert "South: $11.00 · +20% (+10% to +30%) (undecided)" in shown
+    assert "West: $12.00 · +20% (+1% to +30%) (higher)" in shown
     shown = chart(text, "Orders: In the evening, by region")
     assert "South: 0% (−3% to +2%) (no practical difference)" in shown
 
@@ -136,7 +143,7 @@ def test_a_group_too_small_to_show_is_named_and_nothing_else(text):
     assert not re.search("123,?456", text)
     assert "0.46" not in text and "−54%" not in text
     titles = re.findall("<figcaption>(.*, by region)</figcaption>", text)
-    assert len(titles) == 3 + len(HOSTILE_NAMES)
+    assert len(titles) == 4 + len(HOSTILE_NAMES)
     for title, group in product(titles, HIDDEN):
         shown = chart(text, title)
         (level,) = re.findall(rf">{group}</text><text[^>]*>([^<]*)<", shown)
@@ -223,6 +230,7 @@ def test_a_ratio_is_written_as_a_change(ratio, change):
     [
         ((1.2, 1.1, 1.3), "small", "", "+20% (+10% to +30%)", "higher: small", True),
         ((0.8, 0.7, 0.9), "small", "", "−20% (−30% to −10%)", "lower: small", True),
+        ((0.8, 0.7, 0.99), "proven", "", "−20% (−30% to −1%)", "lower", True),
         ((0.8, 0.7, 0.9), "undecided", "", "−20% (−30% to −10%)", "undecided", False),
         (
             (1.2, 0.1, 20.0),

@@ -1167,7 +1167,7 @@ def test_the_boxes_of_the_flow_stand_beside_each_other_with_the_excluded_below(b
         "As received": "A7",
         "Cleaned": "D7",
         "Merged": "G7",
-        "Without exclusions": "J7",
+        "After exclusions": "J7",
         "↓": "H12",
         "Excluded: low activity": "G13",
     }.items():
@@ -1193,7 +1193,7 @@ def test_the_boxes_of_the_flow_stand_beside_each_other_with_the_excluded_below(b
 def test_where_few_customers_were_left_out_only_what_remains_is_boxed():
     page = Book(SETTINGS, "").page(rules.FLOW, "Population flow", sheet_record.FLOW_WIDTHS)
     sheet_record._write_boxes(page, population_flow(), few=True)
-    assert texts_of(page.sheet)[-4:] == ["Without exclusions", "Order lines", "Orders", "Customers"]
+    assert texts_of(page.sheet)[-4:] == ["After exclusions", "Order lines", "Orders", "Customers"]
     assert not {"As received", "Cleaned", "Merged", "→", "↓"} & {*texts_of(page.sheet)}
 
 
@@ -1252,6 +1252,14 @@ def test_a_ratio_is_classed_by_the_thresholds_of_effects(ratio, shade):
     assert sheet_week.class_of(ratio, [1.05, 1.15, 1.3]) == shade
 
 
+def test_the_legend_of_the_week_says_both_sides_as_days_are_classed():
+    steps = [1.05, 1.15, 1.3]
+    assert sheet_week.legend(steps) == (
+        "More: from 5%; far more: from 30%; fewer: from 5%; far fewer: from 23%."
+    )
+    assert [sheet_week.class_of(ratio, steps) for ratio in (0.77, 0.76)] == [-1, -2]
+
+
 def test_the_quietest_windows_are_said_for_days_that_share_them():
     assert sheet_week.quietest(windows(), SETTINGS) == (
         "Quietest while people are awake (07:00–23:00 by our reading): Every day 20:00–23:00, 50% "
@@ -1285,7 +1293,7 @@ def test_orders_of_a_week_are_against_its_average_hour():
 def test_only_proven_goods_stand_in_the_week(book):
     rows = table_of(book[rules.ADVICE], "tbl_ad_week")
     assert rows[-2] == ["Sells more then", "nothing proven", "snacks", *["nothing proven"] * 2]
-    assert rows[-1] == ["Who orders more", *["no segment proven"] * 4]
+    assert rows[-1] == ["Who orders more", *["no segment confirmed"] * 4]
 
 
 def test_groups_carry_the_intervals_of_comparisons_with_the_others(book):
@@ -1792,6 +1800,9 @@ def test_the_checker_rejects_a_finding_that_rests_on_no_cell(fresh):
         rules.findings_rest_on_cells(finished(fresh))
 
 
+REMINDER = "a reminder once the customer's own usual gap (about 9 days) has passed"
+
+
 def test_contrast_is_that_of_wcag():
     assert math.isclose(rules.contrast((0, 0, 0), (255, 255, 255)), 21)
     assert 4.4 < rules.contrast((119, 119, 119), (255, 255, 255)) < 4.5
@@ -1800,9 +1811,9 @@ def test_contrast_is_that_of_wcag():
 @pytest.mark.parametrize(
     ("own", "said"),
     [
-        (0.3, "a reminder once 9 days have passed, with offers from the customer's own history"),
-        (0.1, "a reminder once 9 days have passed"),
-        (0.2, "a reminder once 9 days have passed"),
+        (0.3, f"{REMINDER}, with offers from the customer's own history"),
+        (0.1, REMINDER),
+        (0.2, REMINDER),
     ],
 )
 def test_a_segment_is_offered_its_own_history_where_that_hits_more_often(own, said):
@@ -1812,6 +1823,32 @@ def test_a_segment_is_offered_its_own_history_where_that_hits_more_often(own, sa
     )
     row = {"segment": "Weekly big shop", "median_gap_days": 9.0}
     assert sheet_segments.what_to_try(row, [], offers) == f"{said}; against a control group."
+    action = {"action_basis": "hypothesis", "touches": [{"segment": "Weekly big shop"}]}
+    named = [action | {"action": "Try offers that keep them."}]
+    assert sheet_segments.what_to_try(row, named, offers) == "offers that keep them."
+
+
+def test_intervals_of_too_few_customers_are_not_shown_beside_groups():
+    few = ("too few effective customers", "")
+    tests = frame(
+        "population grouping group_a measure effect_name effect_low effect_high reason",
+        [
+            ("active", "profile", "young", "reorder_rate", "ratio", 0.78, 0.87, few[0]),
+            ("active", "profile", "old", "reorder_rate", "ratio", 0.9, 1.2, few[1]),
+            ("active", "loyalty_flag", "New", "reorder_rate", "ratio", 0.5, 0.6, "by definition"),
+        ],
+    )
+    assert sheet_segments.comparisons(tests) == {
+        ("profile", "old", "reorder_rate"): (-0.1, 0.2),
+        ("loyalty_flag", "New", "reorder_rate"): (-0.5, -0.4),
+    }
+
+
+def test_an_interval_that_holds_no_difference_may_still_decide():
+    (said,) = sheet_notes.sections(SETTINGS, FACTS)["How to read an interval"].values()
+    assert said.endswith(
+        "one that reaches both none and a difference that matters leaves the question open."
+    )
 
 
 def test_a_gap_of_30_days_stands_for_all_that_are_longer():

@@ -73,7 +73,7 @@ PROMISED = {  # by sheet
         "As received",
         "Cleaned",
         "Merged",
-        "Without exclusions",
+        "After exclusions",
         "Excluded",
         "Reconciliation",
         "published",
@@ -297,7 +297,7 @@ def sheets_hold_what_they_promise(done: Finished) -> None:
         few = FEW_LEFT_OUT.search(found)
         if name == SEGMENTS and not table_rows(done, SEGMENTS, "tbl_groups")[0]:
             words = ("groups are left out",)
-        for word in words if not few else ("Without exclusions", "Reconciliation", "Adds up"):
+        for word in words if not few else ("After exclusions", "Reconciliation", "Adds up"):
             assert word in found, f"'{name}': no {word!r}"
     asked = [re.match(r"Q\d+", text) for text in done.texts[ADVICE]]
     missing = {f"Q{number}" for number in range(1, 13)} - {one[0] for one in asked if one}

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis.finding import TooLittleData
-from basket.analysis.statistics import UNDECIDED
+from basket.analysis.statistics import NO_DIFFERENCE
 from basket.project.settings import Settings
 
 FEWEST_POINTS = 2  # of estimates in a figure
@@ -151,11 +151,13 @@ def _named(**said) -> Figure:
 def decided_first(table: pd.DataFrame, *, rows: str, columns: str, ratio: str) -> pd.DataFrame:
     """Order a table of judged ratios for a heat map: the columns with the farthest proof first.
 
-    A row per cell, with `is_undecided` and `is_proven`; rows keep their order.
+    A row per cell, with `is_undecided` and `is_proven`; rows keep their order. Decided is what may
+    carry a headline, as the titles say, and what is proven to make no practical difference.
     """
-    undecided = (table["reason"].fillna("") != "") | (table["verdict"] == UNDECIDED)
-    undecided |= ~(table[ratio] > 0)
-    data = table.assign(is_undecided=undecided, is_proven=table["for_headline"] == "yes")
+    proven = table["for_headline"] == "yes"
+    alike = (table["reason"].fillna("") == "") & (table["verdict"] == NO_DIFFERENCE)
+    undecided = ~((proven | alike) & (table[ratio] > 0))
+    data = table.assign(is_undecided=undecided, is_proven=proven)
     far = np.log(data[ratio].where(~undecided)).abs().fillna(0.0).groupby(data[columns]).max()
     names = far.sort_values(ascending=False, kind="stable").index
     order = data[columns].map({name: number for number, name in enumerate(names)})

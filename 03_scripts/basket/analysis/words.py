@@ -1,5 +1,6 @@
 """Numbers, lists and times of day as people write them."""
 
+import math
 from collections.abc import Iterable
 
 from basket.project.settings import Settings
@@ -31,6 +32,11 @@ def listed(names: Iterable) -> str:
     """List names or numbers: a; a and b; a, b and c."""
     *most, last = map(str, names)
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def at_most(share: float) -> str:
+    """Write an upper limit in whole per cent, rounded up: 1.2 % is at most 2 %."""
+    return f"{math.ceil(round(100 * share, 4))}%"
 
 
 def number(count: int) -> str:

@@ -5,6 +5,7 @@ It looks at all of 04_analysis, which is the analyst's; what is for others is ma
 
 import csv
 import json
+import math
 import re
 from collections.abc import Callable
 from functools import cache, partial
@@ -104,7 +105,10 @@ def verify_findings(folders: Folders) -> int:
 
 
 def unexplained(sentence: str, numbers: dict[str, dict]) -> list[str]:
-    """Return the numbers of a sentence that `numbers` hold neither rounded nor in a text."""
+    """Return the numbers of a sentence that `numbers` hold neither rounded nor in a text.
+
+    An upper limit may be rounded up to whole per cent, as `at_most` does.
+    """
     values = [number["value"] for number in numbers.values()]
     keys = [key for number in numbers.values() for key in number["where"].values()]
     texts = [value for value in values if isinstance(value, str)]
@@ -112,11 +116,16 @@ def unexplained(sentence: str, numbers: dict[str, dict]) -> list[str]:
     known |= {f"{int(shown):,}" for shown in known if shown.isdigit()}
     for value in values:
         if isinstance(value, int | float):
-            said = (value, 100 * value, 100 * abs(value - 1))  # 1.12 times is 12 % more
+            shares = (value, abs(value - 1))  # 1.12 times is 12 % more
+            said = (value, *(100 * share for share in shares))
             shown = [f"{n:,.{decimals}f}" for n in said for decimals in DECIMALS]
-            known.update(shown, [f"{value:g}"])
+            known.update(shown, [f"{value:g}"], (_up(share) for share in shares))
     found = NUMBER.findall(_whole_hours(sentence))
     return [shown for shown in found if not {shown, shown.rstrip(",")} & known]
+
+
+def _up(share: float) -> str:
+    return f"{math.ceil(round(100 * share, 4))}"
 
 
 def _whole_hours(text: str) -> str:

@@ -25,21 +25,10 @@ from basket.analysis.measures import HABITS, RATIOS, share_of
 from basket.analysis.questions import group_words as words
 from basket.analysis.questions.group_halves import OVERALL, group_ratios, held_equal, topic_of
 from basket.analysis.where import where
-from basket.analysis.words import listed
+from basket.analysis.words import at_most, listed
 from basket.project.settings import Settings
 
 OF_DOLLARS = {"mean_order_value", "mean_item_price"}
-
-
-def highest(ratios: pd.DataFrame, name: str, ratio: str) -> pd.DataFrame:
-    """Find each group's measure with the highest ratio above 1 that may carry a headline.
-
-    A row per group that has one: the measure as `name`, its ratio and limits as `ratio`.
-    """
-    strong = ratios[where(for_headline="yes")].query("effect > 1")
-    best = strong.sort_values("effect", ascending=False).drop_duplicates("group_a")
-    columns = {"measure": name} | {f"effect{end}": f"{ratio}{end}" for end in ("", "_low", "_high")}
-    return best.set_index("group_a").rename(columns=columns)[list(columns.values())]
 
 
 def order_value_ratios(tables: dict, grouping: str, settings: Settings) -> pd.DataFrame:
@@ -71,7 +60,7 @@ def value_of_groups(tables: dict, grouping: str, name: str, settings: Settings) 
         title=f"The value of an order differs by {word}{equal}"
         if len(proven)
         else f"No {noun}'s order value differs from the others' by more than "
-        f"{_limits(data).max():.0%}{equal}"
+        f"{at_most(_limits(data).max())}{equal}"
         if within_small(data, settings)
         else f"No {noun}'s order value is proven to differ from the others'{equal}",
         subtitle=f"Mean order value by {word}{equal}, times that of the others, active customers, "
@@ -166,7 +155,7 @@ def _difference(
             headline=f"Whether ordering habits differ by {words.attribute(grouping)}"
             f"{words.held_equal(held)} is undecided with this data",
             so_what=f"On one half of the customers, {who} {first}; the other half does not confirm "
-            "it.",
+            f"it.{_covered(seen, group_ratios(seen.tables, 'tests', grouping, settings), held)}",
             confidence="low",
             **said | alone,
         )
@@ -271,9 +260,10 @@ def _no_difference(
     of_any = _ceiling(seen, ratios, "any")
     habits = listed(words.HABIT[name] for name in RATIOS if name in set(ratios["measure"]))
     headline = (
-        f"No {noun}'s order value differs from the others' by more than {of_value:.0%}{equal}"
+        f"No {noun}'s order value differs from the others' by more than {at_most(of_value)}{equal}"
     )
-    most = f"In {habits} they differ by {of_any:.0%} at most"
+    most = f"In {habits} they differ by {at_most(of_any)} at most"
+    covered = _covered(seen, ratios, held)
     if grouping == comparisons.LOYALTY:
         so_what = f"{most}."
         return Finding(
@@ -283,7 +273,8 @@ def _no_difference(
         return Finding(
             kind=NO_DIFFERENCE,
             headline=headline,
-            so_what=f"{most}, and in days, times of day and goods by too little to matter.",
+            so_what=f"{most}, and in days, times of day and goods by too little to matter."
+            + covered,
             confidence="high",
             **said,
         )
@@ -291,7 +282,7 @@ def _no_difference(
         kind=UNDECIDED,
         headline=headline,
         so_what=f"{most}; whether they differ in their habits as a whole, or in days, times of day "
-        "or goods, is undecided.",
+        f"or goods, is undecided.{covered}",
         confidence="low",
         **said,
     )
@@ -305,10 +296,26 @@ def _undecided(
         kind=UNDECIDED,
         headline=f"Whether ordering habits differ by {words.attribute(grouping)}"
         f"{words.held_equal(held)} is undecided with this data",
-        so_what=_what_is_open(seen, grouping, ratios, settings),
+        so_what=_what_is_open(seen, grouping, ratios, settings) + _covered(seen, ratios, held),
         confidence="low",
         **said,
     )
+
+
+def _covered(seen: Evidence, ratios: pd.DataFrame, held: str) -> str:
+    """Say with which share of all orders groups can be compared at equal income."""
+    known = ratios.dropna(subset=["covered", "effect_low"])
+    known = known.sort_values("covered", kind="stable")
+    if held != comparisons.INCOME or known.empty:
+        return ""
+    ends = (known.iloc[place] for place in (0, -1))
+    least, most = (
+        f"{_row_of(seen, end).cell('covered', name):.0%}"
+        for end, name in zip(ends, ("covered_least", "covered_most"), strict=True)
+    )
+    if least == most:
+        return f" The comparison at equal income covers {least} of all orders."
+    return f" The comparison at equal income covers {least} to {most} of all orders, by group."
 
 
 def _what_is_open(seen: Evidence, grouping: str, ratios: pd.DataFrame, settings: Settings) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 from basket.analysis import comparisons, statistics
 from basket.analysis.groups import People
 from basket.analysis.halves import chosen_row, in_first_half
-from basket.analysis.measures import RATIOS, customer_sums, income_bands, share_of
+from basket.analysis.measures import OF_ORDERS, RATIOS, customer_sums, income_bands, share_of
 from basket.analysis.privacy import published_rows
 from basket.analysis.questions import group_words as words
 from basket.analysis.totals import Counts
@@ -26,6 +26,7 @@ ESTIMATES = ["effect_first_half", "effect", "effect_low", "effect_high", "p_valu
 COLUMNS = [*TOPICS, *ESTIMATES, "effective_customers", "largest_share", "customers_behind"]
 COLUMNS += ["reason", "confirmed"]
 MORE_GOODS, LESS_GOODS = "goods they buy more of", "goods they buy less of"
+TOP_GOODS, TOP_TIMES = "top goods", "top times"  # of a profile or a segment
 
 
 # ---- which comparisons there are ----------------------------------------------------------------
@@ -60,7 +61,8 @@ def group_ratios(
 def split_halves(counts: Counts, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Choose on one half of the active customers what is named of groups: rows of split_halves.
 
-    A row for each grouping that has a proven difference, and two for the goods of an income group.
+    A row for each grouping that has a proven difference, two for the goods of an income group, and
+    up to two for each profile and segment: what it buys more of, and when it orders more.
     """
     people, settings = counts.active_people.by_id(), counts.settings
     if people.customers.empty:
@@ -74,7 +76,43 @@ def split_halves(counts: Counts, tables: dict[str, pd.DataFrame]) -> pd.DataFram
             names["topic"] = topic_of(grouping, held_equal(tables, grouping, settings))
             rows.append(halves.farthest(table, names))
     rows += _goods_by_income(tables, halves, settings)
+    rows += _tops(tables, halves, settings)
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _tops(tables: dict, halves: "Halves", settings: Settings) -> list[dict]:
+    """Choose of each profile and segment what it buys most above the others, and when it orders so.
+
+    Of what is proven on all customers. What too few of the second half stand behind is left out.
+    """
+    rows = []
+    for topic, name in ((TOP_GOODS, "department_lifts"), (TOP_TIMES, "tests")):
+        for grouping in ("profile", "segment"):
+            table = group_ratios(tables, name, grouping, settings, for_headline="yes")
+            if topic == TOP_TIMES:
+                table = table[table["unit"] == OF_ORDERS]
+            named = ~table["measure"].isin(settings.labels.unnamed_departments)
+            for group, proven in table[named & (table["effect"] > 1)].groupby("group_a"):
+                names = {"question": settings.flags[grouping].question}
+                rows.append(halves.farthest(proven, names | {"topic": f"{topic}: {group}"}))
+    return [row for row in rows if row["customers_behind"] >= settings.privacy.smallest_group]
+
+
+def tops(tables: dict, topic: str) -> pd.DataFrame:
+    """Pick what the second half confirms of profiles and segments: rows of split_halves by group.
+
+    Those that led the choice come first.
+    """
+    table = tables["split_halves"]
+    table = table[table["topic"].str.startswith(f"{topic}: ") & (table["confirmed"] == "yes")]
+    table = table[table["effect"] > 1].set_index("group")
+    return table.sort_values("effect_first_half", ascending=False, kind="stable")
+
+
+def top_columns(tables: dict, topic: str, name: str, ratio: str) -> pd.DataFrame:
+    """Give what `tops` picks as columns: the measure as `name`, its ratio and limits as `ratio`."""
+    columns = {"measure": name} | {f"effect{end}": f"{ratio}{end}" for end in ("", "_low", "_high")}
+    return tops(tables, topic).rename(columns=columns)[list(columns.values())]
 
 
 def topic_of(grouping: str, held: str) -> str:

@@ -6,14 +6,9 @@ import pandas as pd
 
 from basket.analysis import figure
 from basket.analysis.finding import Evidence, Finding, TooLittleData
-from basket.analysis.measures import OF_ORDERS
 from basket.analysis.privacy import published_rows
-from basket.analysis.questions.group_differences import (
-    highest,
-    value_of_groups,
-    whether_groups_differ,
-)
-from basket.analysis.questions.group_halves import held_equal
+from basket.analysis.questions.group_differences import value_of_groups, whether_groups_differ
+from basket.analysis.questions.group_halves import TOP_GOODS, TOP_TIMES, held_equal, top_columns
 from basket.analysis.questions.q09_classes import QUESTION  # noqa: F401
 from basket.analysis.where import where
 from basket.project.settings import Settings
@@ -27,10 +22,10 @@ def profiles(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.DataFram
 
     Ratios are to the other profiles, that of order value at equal income; `spend_ratio` is that of
     spend per customer. `top_department` is the one with the highest ratio of shares of order lines,
-    `top_time` the time with the highest ratio of shares of orders, both at equal income, among
-    those above 1 that may carry a headline; empty where there is none.
+    `top_time` the time with the highest ratio of shares of orders, both at equal income, as one
+    half of the customers chooses it and the other confirms it; empty where there is none.
     """
-    tests, lifts = tables["tests"], tables["department_lifts"]
+    tests = tables["tests"]
     habits = tables["habits"][where(population="active", grouping="profile")]
     ratios = tests[where(grouping="profile", effect_name="ratio")]
     spend = ratios[where(measure="spend_per_customer")].set_index("group_a")
@@ -42,9 +37,6 @@ def profiles(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.DataFram
         | {name: f"order_value_{name}" for name in ("verdict", "for_headline")}
     )
     spend = spend.rename(columns={f"effect{end}": f"spend_ratio{end}" for end in LIMITS})
-    times = equal[equal["unit"] == OF_ORDERS]
-    goods = lifts[where(grouping="profile")]
-    goods = goods[goods["adjusted_for"] == held]
     table = (
         tables["group_shares"][where(grouping="profile")]
         .drop(columns="grouping")
@@ -52,8 +44,8 @@ def profiles(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.DataFram
         .join(habits.set_index("group")[HABITS], on="profile")
         .join(value[[name for name in value if name.startswith("order_value_")]], on="profile")
         .join(spend[[f"spend_ratio{end}" for end in LIMITS]], on="profile")
-        .join(highest(goods, "top_department", "top_lift"), on="profile")
-        .join(highest(times, "top_time", "top_time_ratio"), on="profile")
+        .join(top_columns(tables, TOP_GOODS, "top_department", "top_lift"), on="profile")
+        .join(top_columns(tables, TOP_TIMES, "top_time", "top_time_ratio"), on="profile")
     )
     names = table[["top_department", "top_time"]].astype("object").fillna("")
     return table.assign(**names).sort_values("spend", ascending=False, ignore_index=True)

@@ -147,42 +147,45 @@ def _require_prices(table: pd.DataFrame) -> None:
         raise TooLittleData(NO_PRICE)
 
 
+def _waking(tables: dict, settings: Settings) -> pd.DataFrame:
+    """Pick the waking hours of spend_by_time that may be published."""
+    table = published_rows(tables, tables["spend_by_time"], settings)[where(period="hour")]
+    return table[table["key"].between(*settings.waking_hours)]
+
+
 def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the value of an order by hour, while people are awake."""
-    table = published_rows(tables, tables["spend_by_time"], settings)
-    table = table[where(period="hour")].rename(columns={"key": "hour"})
-    _require_prices(table)
-    table = table[table["hour"].between(*settings.waking_hours)]
+    _require_prices(tables["spend_by_time"])
+    table = _waking(tables, settings).rename(columns={"key": "hour"})
     if table.empty:
         raise TooLittleData("No order of an active customer falls into waking hours.")
     shown, left_out = figure.sure_enough(table, "mean_order_value")
     highest = shown.sort_values("mean_order_value").iloc[-1]
+    differ = table[where(for_headline="yes")]
+    so_what = "Choose hours by how many orders they bring, not by what an order is worth."
+    if (differ["order_value_ratio"] > 1).any():
+        so_what = "Offers of large baskets belong where orders are larger."
+    elif len(differ):
+        so_what = "Some hours hold smaller orders: offers of large baskets belong in the others."
     return figure.line(
         shown,
         x="hour",
         y="mean_order_value",
         name="order_value_by_hour",
         title="The value of an order depends on the hour"
-        if len(table[where(for_headline="yes")])
+        if len(differ)
         else "The value of an order hardly depends on the hour"
         if (table["verdict"] == statistics.NO_DIFFERENCE).all()
         else "No hour is proven to hold larger or smaller orders",
         subtitle="Mean value of an order by waking hour, active customers, "
-        + figure.with_intervals(settings)
-        + left_out,
+        f"{figure.with_intervals(settings)}{left_out}",
         alt="Line of mean order value by hour with its interval. The highest estimate is "
         f"${highest['mean_order_value']:.2f} at {highest['name']}.",
         sources=("spend_by_time",),
         x_title="Hour of the day",
         y_title="US dollars an order",
         number_format=figure.DOLLARS,
-        so_what=(
-            "Some hours hold orders of another size: offers of large baskets belong where they are "
-            "larger."
-            if len(table[where(for_headline="yes")])
-            else "Choose hours by how many orders they bring, not by what an order is worth."
-        )
-        + if_invented(tables, INVENTED_PRICES),
+        so_what=so_what + if_invented(tables, INVENTED_PRICES),
     )
 
 
@@ -201,7 +204,10 @@ def spend_by_hour(tables: dict, settings: Settings) -> figure.Figure:
     apart = (data["share_of_orders"] - data["share_of_spend"]).abs().max()
     few = len(top) <= HOURS / 2
     most = f"Most is spent at {hours_in_words(top)}" if few else NO_HOUR_LEADS
-    follows = apart < CLOSE
+    awake = _waking(tables, settings)
+    differs = (awake["for_headline"] == "yes").any()
+    alike = len(awake) > 0 and (awake["verdict"] == statistics.NO_DIFFERENCE).all()
+    follows = apart < CLOSE and not differs
     return figure.columns(
         data,
         x="hour",
@@ -218,9 +224,12 @@ def spend_by_hour(tables: dict, settings: Settings) -> figure.Figure:
         y_title="Share",
         number_format=figure.SHARE,
         labels={"share_of_orders": "of orders", "share_of_spend": "of spend"},
-        so_what="No hour brings more money than its orders do: plan by orders."
-        if follows
-        else "Some hours bring more money than their orders do."
+        so_what=(
+            "Some waking hours are proven to bring more or less money than their orders do."
+            if differs
+            else f"No waking hour {'brings' if alike else 'is proven to bring'} more or less money "
+            "than its orders do: plan by orders."
+        )
         + if_invented(tables, INVENTED_PRICES),
     )
 
@@ -237,8 +246,7 @@ def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
     table = table.rename(columns={"within_high": "within_ratio_high"})
     shown, left_out = figure.sure_enough(table, "within_ratio")
     small = settings.statistics.effects.ratio[0]
-    most = shown.sort_values("within_ratio").iloc[-1]
-    least = shown.sort_values("within_ratio").iloc[0]
+    least, most = (shown.sort_values("within_ratio").iloc[place] for place in (0, -1))
     inside = (table["within_ratio_high"] < small) & (table["within_ratio_low"] > 1 / small)
     return figure.dots(
         shown,
@@ -250,7 +258,7 @@ def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
         else f"The same customers' orders are worth {least['within_ratio']:.2f} to "
         f"{most['within_ratio']:.2f} times as much by day",
         subtitle="Value of orders on a day, times that of the same customers' orders on others, "
-        f"active customers, {figure.with_intervals(settings)}{left_out}",
+        f"active customers of both halves, {figure.with_intervals(settings)}{left_out}",
         alt=f"Dots with intervals by day of the week. {most['day']} has the highest estimate, "
         f"{most['within_ratio']:.2f} times the same customers' orders on other days, and "
         f"{least['day']} the lowest, {least['within_ratio']:.2f} times.",
@@ -270,18 +278,21 @@ def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
     if (table["reason"] != "").all():
         raise TooLittleData("No department has enough customers in any part of the day.")
     sure = confirmed_goods(tables["split_halves"])
+    cells = table["daypart"] + table["department"]  # what the title may name is not grey
+    named = cells.isin(sure["group"] + sure["measure"])
+    table = table.assign(for_headline=table["for_headline"].mask(named, "yes"))
     data = figure.decided_first(table, rows="daypart", columns="department", ratio="lift")
-    title = (
-        "No department is confirmed to sell more at one time of day"
-        if sure.empty
-        else f"{sure['measure'].iloc[0].capitalize()} sells more "
-        f"{at_daypart(sure['group'].iloc[0])}"
-    )
     decided = data[~data["is_undecided"]]
-    farthest = decided.loc[decided["lift"].sort_values(kind="stable").index].tail(1)
+    proven = decided[decided["is_proven"]]
+    title = "No department is confirmed to sell more at one time of day"
+    if len(sure):
+        first = sure.iloc[0]
+        title = f"{first['measure'].capitalize()} sells more {at_daypart(first['group'])}"
+    elif (proven["lift"] > 1).any():
+        title = "No half of the customers alone confirms what sells more at one time of day"
     said = "".join(
         f" The highest ratio is {row.lift:.2f}, of {row.department} {at_daypart(row.daypart)}."
-        for row in farthest.itertuples()
+        for row in decided.sort_values("lift", kind="stable").tail(1).itertuples()
     )
     return figure.heat(
         data,
@@ -292,14 +303,16 @@ def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
         name="departments_by_daypart",
         title=title,
         subtitle="Share of order lines of a department in a part of the day, times its usual "
-        "share, active customers; grey: undecided",
+        "share, active customers of both halves; grey: nothing is proven",
         alt=f"Heat map of departments by part of the day; {len(decided)} of {len(data)} cells are "
         f"decided.{said}",
         sources=("department_times", "split_halves"),
         x_title="Department",
         y_title="Times its usual share of order lines",
         so_what="Grey cells cannot guide what to advertise when; of the others, blue ones sell "
-        "more than usual at that time, orange ones less.",
+        "more than usual at that time, orange ones less."
+        if len(proven)
+        else "What is drawn here cannot guide what to advertise when.",
     )
 
 

@@ -340,7 +340,7 @@ def returning(seen: Evidence, settings: Settings) -> Finding:
         so_what=f"Counted by orders, the commonest gap below {end} days is {day} days "
         f"({share:.0%}), and {late:.0%} of gaps are {end} days or more. Counted by customer, "
         f"{late_by_customer:.0%} are, and {mostly:.0%} of customers stay away for {end} days or "
-        "more oftener than for any other number of days. Every order counted was followed by "
+        "more, more often than for any other number. Every order counted was followed by "
         "another: who never came back is not in this data, nor does it say how much longer than "
         f"{end} days a gap was.",
         action="Try a reminder to each customer once that customer's own usual gap has passed, "

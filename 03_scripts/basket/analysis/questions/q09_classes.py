@@ -268,8 +268,8 @@ def _measured(told: dict[str, Told], topics: list[str]) -> str:
         ]
     )
     return (
-        "Chosen on one half of the customers and measured on the other, with intervals of "
-        f"{intervals}."
+        "Chosen on one half of the customers and measured on the other, with "
+        f"{'intervals' if len(topics) > 1 else 'an interval'} of {intervals}."
     )
 
 

@@ -24,13 +24,13 @@ from basket.analysis.finding import (
     is_invented,
     require_histories,
 )
-from basket.analysis.measures import OF_ORDERS
 from basket.analysis.question import WHOM, Question
-from basket.analysis.questions.group_differences import highest
+from basket.analysis.questions.group_halves import TOP_GOODS, TOP_TIMES, top_columns, tops
 from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.statistics import ratios
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
+from basket.analysis.words import at_most
 from basket.project.origin import PEOPLE as INVENTED_PEOPLE
 from basket.project.settings import Settings
 from basket.tables.sums import WALL, dollars, per
@@ -53,27 +53,25 @@ OF_LABELS = [
     *("share_of_orders", "lines", "spend", "share_of_spend", "mean_lines_per_order"),
     *("lines_ratio", "lines_ratio_low", "lines_ratio_high", "effective_customers"),
 ]
+WHO_THEY_ARE = ("profile", "income_group")  # what foretells later orders by who customers are
 PEOPLE = ("age_group", "income_group", "family_status", "region")
 
 
 def segments(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """One row per segment, active: its size, rhythm, basket, and what it buys more of, and when.
 
-    `top_department` is the one with the highest lift against the others among those that may carry
-    a headline, `top_time` the time with the highest ratio of shares of orders; empty where none is.
+    `top_department` is the one with the highest lift against the others, `top_time` the time with
+    the highest ratio of shares of orders, as one half of the customers chooses them among what is
+    proven and the other confirms them; empty where none is.
     """
     habits = tables["habits"][where(population="active", grouping="segment")]
-    times = tables["tests"][where(grouping="segment", effect_name="ratio")]
-    goods = tables["department_lifts"][where(grouping="segment")]
     table = (
         tables["group_shares"][where(grouping="segment")]
         .drop(columns="grouping")
         .rename(columns={"group": "segment"})
         .join(habits.set_index("group")[list(HABITS)].rename(columns=HABITS), on="segment")
-        .join(highest(goods, "top_department", "top_lift"), on="segment")
-        .join(
-            highest(times[times["unit"] == OF_ORDERS], "top_time", "top_time_ratio"), on="segment"
-        )
+        .join(top_columns(tables, TOP_GOODS, "top_department", "top_lift"), on="segment")
+        .join(top_columns(tables, TOP_TIMES, "top_time", "top_time_ratio"), on="segment")
     )
     names = table[["top_department", "top_time"]].astype("object").fillna("")
     return table.assign(**names).reset_index(drop=True)
@@ -197,11 +195,13 @@ def goods_by_segment(tables: dict, settings: Settings) -> figure.Figure:
         raise TooLittleData("No segment has enough customers for its goods to be compared.")
     data = figure.decided_first(table, rows="segment", columns="department", ratio="ratio")
     proven = data[~data["is_undecided"] & data["is_proven"]]
-    most = proven.loc[proven["ratio"].sort_values(kind="stable").index].tail(1)
-    title = "".join(
-        f"{row.segment}: {row.ratio:.1f} times the others' share of {row.department}"
-        for row in most.itertuples()
-    )
+    sure = tops(tables, TOP_GOODS)
+    sure = sure[sure.index.isin(data["segment"])]
+    title = "No segment is proven to buy more or less of any department"
+    if len(sure):
+        title = f"{sure.index[0]}: a larger share of {sure['measure'].iloc[0]} than the others"
+    elif len(proven):
+        title = "Segments differ in what they buy; no half of the customers alone confirms in what"
     return figure.heat(
         data.drop(columns="is_proven"),
         rows="segment",
@@ -209,15 +209,17 @@ def goods_by_segment(tables: dict, settings: Settings) -> figure.Figure:
         values="ratio",
         undecided="is_undecided",
         name="goods_by_segment",
-        title=title or "No segment is proven to buy more or less of any department",
+        title=title,
         subtitle="A department's share of the segment's order lines, times that of the others, "
-        "active customers; grey: undecided",
+        "active customers of both halves; grey: nothing is proven",
         alt=f"Heat map of departments by segment; {int((~data['is_undecided']).sum())} of "
         f"{len(data)} cells are decided, {len(proven)} of them proven to differ.",
-        sources=("department_lifts", "segments"),
+        sources=("department_lifts", "segments", "split_halves"),
         x_title="Department",
         y_title="Times the others' share of order lines",
-        so_what="Offer a segment what it buys more of than the others; grey cells say nothing.",
+        so_what="Offer a segment what it buys more of than the others; grey cells say nothing."
+        if (proven["ratio"] > 1).any()
+        else "No offer to a segment follows from here: no cell is proven to lie above 1.",
     )
 
 
@@ -236,7 +238,7 @@ def what_foretells(tables: dict, settings: Settings) -> figure.Figure:
         x="grouping",
         y="explained",
         name="segment_gain",
-        title="Rhythm and basket foretell later baskets; age, family and income do not"
+        title="Rhythm and basket foretell later baskets better than age, family and income"
         if habits_are_better(table)
         else "Habits are not proven to foretell later baskets better than age, family and income",
         subtitle="Share of the differences in lines an order, second half of each customer's "
@@ -249,7 +251,7 @@ def what_foretells(tables: dict, settings: Settings) -> figure.Figure:
         number_format=figure.SHARE,
         reference=0.0,
         so_what="Plan with the grouping that foretells what customers do next; one whose "
-        "interval reaches 0 foretells nothing.",
+        "interval reaches 0 is not proven to foretell anything.",
     )
 
 
@@ -287,10 +289,16 @@ def habits_are_better(table: pd.DataFrame) -> bool:
     Nothing is proven where a reason stands, or where nothing is foretold.
     """
     rows = table.set_index("grouping")
-    if not {"segment", "profile"} <= set(rows.index[rows["reason"] == ""]):
+    if not {"segment", *WHO_THEY_ARE} <= set(rows.index[rows["reason"] == ""]):
         return False
-    low, most = rows.loc["segment", "r_squared_low"], rows.loc["profile", "r_squared_high"]
+    low, most = rows.loc["segment", "r_squared_low"], _most_by_people(table)["r_squared_high"]
     return bool(low > max(most, 0))
+
+
+def _most_by_people(table: pd.DataFrame) -> pd.Series:
+    """Pick, of the groupings by who people are, the one that may foretell most."""
+    of_people = table[table["grouping"].isin(WHO_THEY_ARE)]
+    return of_people.loc[of_people["r_squared_high"].idxmax()]
 
 
 def which_segments(seen: Evidence, settings: Settings) -> Finding:
@@ -330,17 +338,20 @@ def which_segments(seen: Evidence, settings: Settings) -> Finding:
 def what_habits_add(seen: Evidence, settings: Settings) -> Finding:
     """Say how much better own habits foretell later orders than who people are."""
     seen.require_histories()
-    better = habits_are_better(_foretold(seen.tables))
+    table = _foretold(seen.tables)
+    better = habits_are_better(table)
     key = {"measure": "lines_per_order"}
-    own, people = (seen.row("segment_gain", grouping=g, **key) for g in ("segment", "profile"))
+    own = seen.row("segment_gain", grouping="segment", **key)
     customers = own.cell("customers", "customers")
     explained = most = 0.0
     if better:
+        people = seen.row("segment_gain", grouping=_most_by_people(table)["grouping"], **key)
         explained, most = own.cell("r_squared", "own"), people.cell("r_squared_high", "people_most")
     return Finding(
         kind=DIFFERENCE if better else UNDECIDED,
         headline=f"A customer's own first orders foretell {explained:.0%} of how later baskets "
-        f"differ in size; age, family and income {f'at most {most:.0%}' if most > 0 else 'nothing'}"
+        "differ in size; age, family and income "
+        + (f"at most {at_most(most)}" if most > 0 else "nothing")
         if better
         else "Whether a customer's own habits foretell later baskets better than age, family and "
         "income is undecided with this data",

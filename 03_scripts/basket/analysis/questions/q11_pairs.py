@@ -241,6 +241,7 @@ def strongest_pairs(tables: dict, settings: Settings) -> figure.Figure:
     first, proven = table.iloc[0], (table["candidate"] == "yes").sum()
     candidates = tuple(table.loc[table["candidate"] == "yes", "pair"])
     times = f"{first['lift_given_size']:.1f} times as often as basket size explains"
+    why = first["reason"] or "more than customers' own habits explain is not proven"
     are = "1 pair is a candidate" if proven == 1 else f"{proven} pairs are candidates"
     return figure.dots(
         table,
@@ -260,7 +261,9 @@ def strongest_pairs(tables: dict, settings: Settings) -> figure.Figure:
         highlight=candidates,
         is_log=True,
         so_what="Pairs stand by the lower end of their intervals, the least that is sure. A pair "
-        "bought together anyway may need no offer: that is what a trial tells.",
+        "bought together anyway may need no offer: that is what a trial tells."
+        + f" The first is no candidate: {why}."
+        * (first["candidate"] != "yes"),
     )
 
 

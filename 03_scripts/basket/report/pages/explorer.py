@@ -14,7 +14,16 @@ from basket.analysis.privacy import PUBLISHED_POPULATION, publishable
 from basket.project.folders import Folders
 from basket.project.settings import Settings
 from basket.report.pages import interval_chart
-from basket.report.pages.interval_chart import Chart, as_level, bars, one_line, row_of
+from basket.report.pages.interval_chart import (
+    PROVEN,
+    SIZES,
+    UNDECIDED,
+    Chart,
+    as_level,
+    bars,
+    one_line,
+    row_of,
+)
 from basket.report.pages.page import WITHHELD, Heading, banner_of, notes_of, write_page
 from basket.tables.result_csv import read_csv
 
@@ -169,7 +178,15 @@ def _group_row(grouping: str, group: str, name: str, levels: dict, found: dict, 
         level = as_level(shares.get((grouping, group, name), ""), "{:.1%}")
         level = "" if level == interval_chart.NOT_KNOWN else level
     ratio = tuple(test.get(end) for end in ENDS)
-    return row_of(group, level, ratio, test.get("verdict", ""), test.get("reason") or "")
+    return row_of(group, level, ratio, _verdict(test), test.get("reason") or "")
+
+
+def _verdict(row: dict) -> str:
+    """Give the verdict of a comparison: proven is what may carry a headline, as in the figures."""
+    verdict = row.get("verdict", "")
+    if row.get("for_headline") == "yes":
+        return PROVEN if verdict == UNDECIDED else verdict
+    return UNDECIDED if verdict in SIZES else verdict
 
 
 # ---- times and departments --------------------------------------------------------------------
@@ -181,7 +198,8 @@ def _times(tables: dict[str, pd.DataFrame], settings: Settings) -> Block:
         "times",
         "Hours and days",
         "Orders compare with an average day or hour, and the interval alone says what is proven. "
-        "The worth of an order compares with the same customers' orders at other times.",
+        "The worth of an order compares with the same customers' orders at other times; these "
+        "intervals have no verdict.",
         ["Hour", "Day"],
         [("Measure", {name: name for name in MEASURES_OF_TIMES})],
     )
@@ -231,9 +249,8 @@ def _index_row(row: dict, period: str):
 def _spend_row(row: dict, level: str, ratio: tuple[str, str, str]):
     """Make the row of a day or an hour: what an order, or an item, is worth then."""
     ends = tuple(row[end] for end in ratio)
-    is_within = ratio[0] == "within_ratio"
-    reason = row["within_reason" if is_within else "reason"] or ""
-    verdict = row["verdict"] if is_within else ""
+    reason = row["within_reason"] or "" if ratio[0] == "within_ratio" else ""
+    verdict = UNDECIDED if reason else ""  # that of the table is of another ratio
     return row_of(row["name"], as_level(row[level], "${:,.2f}"), ends, verdict, reason)
 
 
@@ -270,7 +287,7 @@ def _departments(tables: dict[str, pd.DataFrame], settings: Settings) -> Block:
                 row["department"],
                 as_level(row["share"], "{:.1%}"),
                 tuple(row[end] for end in _ends("lift")),
-                row["verdict"],
+                _verdict(row),
                 row["reason"] or "",
             )
             for row in rows

@@ -22,6 +22,8 @@ TICKS = (1.0, 0.5, 2.0, 0.25, 4.0, 0.125, 0.75, 1.5, 0.9, 1.1)  # as many as hav
 APART = 42  # ticks from each other
 TIMES = 2.0  # a change that may be so large is told as times, not in per cent
 NOT_KNOWN = "N/A"
+SIZES, UNDECIDED = ("small", "medium", "large"), "undecided"  # verdicts of the tests
+PROVEN = "proven"  # to differ, by a size that is not
 SHORT = {
     "too few effective customers": "few customers",
     "one customer holds too much of it": "one customer's",
@@ -107,10 +109,11 @@ def row_of(name, level: str, ratio: tuple, verdict: str, reason: str = "") -> Ro
     else:
         text = f"{as_change(at)} ({as_change(low)} to {as_change(high)})"
     level = " · ".join(filter(None, (level, text)))
-    is_sure = verdict in ("small", "medium", "large")
+    is_sure = verdict in (*SIZES, PROVEN)
     if is_sure:
-        verdict = f"{'higher' if at > 1 else 'lower'}: {verdict}"
-    elif verdict == "undecided" and reason:
+        size = f": {verdict}" * (verdict != PROVEN)
+        verdict = f"{'higher' if at > 1 else 'lower'}{size}"
+    elif verdict == UNDECIDED and reason:
         verdict = f"undecided: {SHORT.get(reason, reason)}"
     return Row(one_line(name), level, (at, low, high), verdict, is_sure)
 

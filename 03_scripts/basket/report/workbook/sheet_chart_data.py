@@ -11,7 +11,7 @@ from basket.report.workbook.sheets import CHART_DATA
 from basket.report.workbook.shown_figures import ShownFigure, prepare
 from basket.report.workbook.values import heading, plain
 
-DATA_WIDTHS = (31.0, *([13.0] * 6), 31.0, *([13.0] * 5))
+DATA_WIDTHS = (36.5, *([12.0] * 6), 36.5, *([12.0] * 5))
 LEFT_BAND, RIGHT_BAND = range(1, 7), range(8, 14)  # columns of tables side by side
 TITLES, GAP = (16, 14), 10  # points: of title and source, and of what parts two tables
 

@@ -16,6 +16,7 @@ CITATION = (
 )
 RIGHT_HALF = 6  # column in which the right half of the glossary begins
 MOST_TESTS = 60
+CHANCE = '[<0.0001]"< 0.0001";0.0000'  # format of p and q: none is 0
 EFFECTS = {
     "cramers_v": "Cramér's V",
     "epsilon_squared": "epsilon²",
@@ -130,8 +131,8 @@ def _interval(settings: Settings) -> Notes:
         "In plain words": (
             "Were the study repeated with other customers many times, about "
             f"{settings.statistics.confidence:.0%} of the intervals drawn in this way would hold "
-            "the true value; a short interval is a precise answer, and one that contains “no "
-            "difference” leaves the question open."
+            "the true value; a short interval is a precise answer, and one that reaches both "
+            "none and a difference that matters leaves the question open."
         )
     }
 
@@ -143,7 +144,7 @@ def _limits(settings: Settings) -> Notes:
             "lifetime value."
         ),
         "Weekdays": (
-            f"No official source says which day 0 is; we read it as {settings.day_names[0]} (D-01)."
+            f"No official source says which day 0 is; we read it as {settings.day_names[0]}."
         ),
         "No leaving": (
             "Every prior order was followed by another, by the way the sample was drawn: it tells "
@@ -151,7 +152,7 @@ def _limits(settings: Settings) -> Notes:
         ),
         "Censored gaps": (
             "A gap of 30 days means 30 or more. Medians below 30 are sound; a plain mean is not "
-            "shown (D-11)."
+            "shown."
         ),
         "No quantities": (
             "A line says that a product was bought, not how many of it. There are no costs, "
@@ -170,7 +171,7 @@ def _privacy(settings: Settings) -> Notes:
             "Everything is of active customers. A number is suppressed where fewer than "
             f"{settings.privacy.smallest_group} customers stand behind it (those of the group, or "
             "the buyers among them), or one has more than half of it, together with as many others "
-            "as keep it from being worked out; what is said about it is withheld too (D-15, D-64)."
+            "as keep it from being worked out; what is said about it is withheld too."
         ),
         "Still shown": (
             "Counts of orders by time and of lines by department, however few customers place "
@@ -180,11 +181,11 @@ def _privacy(settings: Settings) -> Notes:
             "Two reports on nearly the same customers differ by the few who came or went. Before "
             "one is sent, its counts of customers are compared with those of all that were sent: a "
             f"difference of 1 to {settings.privacy.smallest_group - 1} is refused unless somebody "
-            "accepts it. Orders, money and shares are not compared (D-58)."
+            "accepts it. Orders, money and shares are not compared."
         ),
         "Never published": (
             "Names of customers and identifiers of customers. Names are dropped while the files "
-            "are read (D-14)."
+            "are read."
         ),
     }
 
@@ -247,8 +248,8 @@ def _write_tests(page: Page, published: dict[str, pd.DataFrame]) -> None:
     shown = chosen_tests(tests)
     page.text(
         f"The overall comparison of each ordering habit: {len(shown)} of {len(tests)} tests; "
-        "the others stand in 04_analysis/tables/tests.csv. Customers that would decide: how "
-        "many an undecided test would need.",
+        "the others stand in 04_analysis/tables/tests.csv. A verdict here is that of the overall "
+        "test alone: an answer also rests on each group's intervals against the others.",
         colour="muted",
     )
     page.space(3)
@@ -256,7 +257,9 @@ def _write_tests(page: Page, published: dict[str, pd.DataFrame]) -> None:
         why = shown["reason"].fillna("").map(lambda reason: f" ({reason})" if reason else "")
         shown = shown.assign(verdict=shown["verdict"] + why)
     shown = _in_words(shown.drop(columns=NOT_SHOWN, errors="ignore"))
-    place = page.table("tests", shown, headings={"effect_name": "Measure of effect"}, dense=True)
+    headings = {"effect_name": "Measure of effect"}
+    formats = {"p_value": CHANCE, "q_value": CHANCE}
+    place = page.table("tests", shown, headings=headings, formats=formats, dense=True)
     page.repeat(place.header)
 
 

@@ -53,7 +53,7 @@ BOXES = {
         ("Orders", "analysis_orders", "active customers", "rows_in"),
         ("Customers", "analysis_customers", "active customers", "rows_in"),
     ),
-    "Without exclusions": _box_of(
+    "After exclusions": _box_of(
         ("Order lines", "merged", "active customers", "rows_out"),
         ("Orders", "analysis_orders", "active customers", "rows_out"),
         ("Customers", "analysis_customers", "active customers", "rows_out"),
@@ -61,7 +61,7 @@ BOXES = {
 }
 EXCLUDED = {
     label: BoxNumber(number.table, number.step, "rows_removed")
-    for label, number in BOXES["Without exclusions"].items()
+    for label, number in BOXES["After exclusions"].items()
 }
 
 FLOW_HEADINGS = {
@@ -124,7 +124,7 @@ COMPARED = {
     ),
     "rows.active": (
         "Order lines of active customers",
-        BOXES["Without exclusions"]["Order lines"],
+        BOXES["After exclusions"]["Order lines"],
         ("rows.prior", "rows.customers"),
         COUNTED_BEFORE,
     ),
@@ -136,7 +136,7 @@ COMPARED = {
     ),
     "customers.active": (
         "Active customers",
-        BOXES["Without exclusions"]["Customers"],
+        BOXES["After exclusions"]["Customers"],
         ("rows.prior", "rows.customers"),
         "A customer's prior orders are counted here; published analyses count those that are left "
         "after the merge.",
@@ -156,7 +156,7 @@ def write_flow(book: Book, flow: pd.DataFrame, facts: dict) -> Page:
     low_activity = book.settings.flags[POPULATION_FLAG]
     page.text(
         "How many rows each step took in and gave on. Merged: every order line with its order, "
-        "product and customer. Without exclusions: active customers. Excluded: customers of low "
+        "product and customer. After exclusions: active customers. Excluded: customers of low "
         f"activity ({low_activity.rules[0]}).",
         colour="muted",
     )

@@ -22,6 +22,7 @@ LEVELS = {  # of the table `habits`: heading, format, short name, and the measur
 }
 ENDS = {"effect_low": ("low", "from"), "effect_high": ("high", "to")}
 PARTS = ("gender", "n_dependants")  # of people: they stand among the tests on sheet 9
+DEFINED = "by definition"  # the reason of a comparison that restates how groups are made
 MORE = "+0.0%;-0.0%;0.0%"
 
 
@@ -33,8 +34,11 @@ def write_segments(book: Book, findings: list[dict], published: dict[str, pd.Dat
     page.text(
         "In the table, from and to: how far a group may lie below or above "
         f"all the others, with {book.settings.statistics.confidence:.0%} confidence; where both "
-        "have one sign, the difference is sure for this comparison alone. Days to the next order "
-        "are the median; their interval is that of the mean, gaps of 30 days or more as 30.",
+        "have one sign, the difference is unlikely to be chance in this one comparison of many. "
+        f"{NOTHING}: too few customers, or one with too much of it, to conclude from. Days to the "
+        "next order are the median; their interval is that of the mean, gaps of 30 days or more "
+        "as 30. What a segment buys more of, and when it orders more, is chosen on one half of "
+        "the customers and confirmed on the other, with the interval of that.",
         colour="muted",
     )
     page.text(
@@ -117,7 +121,8 @@ def _share(spend, of_groups: pd.Series, habits: pd.DataFrame):
 def comparisons(tests: pd.DataFrame | None) -> dict[tuple[str, str, str], tuple[float, float]]:
     """Return the interval of each comparison with the others: 0.1 is a tenth more.
 
-    Comparisons that are adjusted for something, and those that say nothing, are left out.
+    Comparisons that are adjusted for something, and those from which nothing may be concluded, are
+    left out; what a group is defined by is a comparison.
     """
     if tests is None or tests.empty:
         return {}
@@ -127,7 +132,8 @@ def comparisons(tests: pd.DataFrame | None) -> dict[tuple[str, str, str], tuple[
     found = {}
     for row in rows.to_dict("records"):
         low, high = (plain(row[name]) for name in ENDS)
-        if is_number(low) and is_number(high):
+        concludes = (row.get("reason") or "") in ("", DEFINED)
+        if concludes and is_number(low) and is_number(high):
             key = (row["grouping"], str(row["group_a"]), row["measure"])
             found[key] = (round(low - 1, 6), round(high - 1, 6))
     return found
@@ -182,8 +188,8 @@ def lines_about(row: dict, findings: list[dict], tables: dict[str, pd.DataFrame]
             f"lines, {_dollars(row['mean_order_value'])}; {row['reorder_rate']:.0%} of lines are "
             "bought again"
         ),
-        "Hours": _more(row, "top_time", "no part of the day is proven to differ"),
-        "Buys more of": _more(row, "top_department", "no department is proven to differ"),
+        "Hours": _more(row, "top_time", "no part of the day is confirmed"),
+        "Buys more of": _more(row, "top_department", "no department is confirmed"),
         "What to try": what_to_try(row, findings, tables.get("offers")),
         "Rests on": _rests_on(row, findings, tables),
     }
@@ -203,7 +209,7 @@ def _more(row: dict, name: str, otherwise: str) -> str:
     found, low, high = (plain(row.get(key)) for key in (name, f"{ratio}_low", f"{ratio}_high"))
     if not isinstance(found, str) or found in ("N/A", NOTHING) or not is_number(low):
         return otherwise
-    return f"{found}, {low - 1:.0%} to {high - 1:.0%} more than usual"
+    return f"{found}, {low - 1:.0%} to {high - 1:.0%} more than the others"
 
 
 def what_to_try(row: dict, findings: list[dict], offers: pd.DataFrame | None) -> str:
@@ -215,8 +221,9 @@ def what_to_try(row: dict, findings: list[dict], offers: pd.DataFrame | None) ->
         and any(touch.get("segment") == row["segment"] for touch in finding["touches"])
     ]
     if named:
-        return " ".join(dict.fromkeys(named))
-    said = f"a reminder once {in_days(row['median_gap_days'])} have passed"
+        return " ".join(dict.fromkeys(named)).removeprefix("Try ")
+    gap = in_days(row["median_gap_days"])
+    said = f"a reminder once the customer's own usual gap (about {gap}) has passed"
     if offers is not None and _own_history_wins(offers):
         said += ", with offers from the customer's own history"
     return f"{said}; against a control group."

@@ -10,7 +10,7 @@ from basket.tables.sums import HOURS
 
 USUAL = "as usual"
 SHADES = {-2: ("contrast", 0.32), -1: ("contrast", 0.14), 1: ("accent", 0.14), 2: ("accent", 0.32)}
-NOTHING_SOLD, NOBODY = "nothing proven", "no segment proven"
+NOTHING_SOLD, NOBODY = "nothing proven", "no segment confirmed"
 
 
 def write_week(page: Page, tables: dict[str, pd.DataFrame], settings: Settings) -> None:
@@ -23,7 +23,7 @@ def write_week(page: Page, tables: dict[str, pd.DataFrame], settings: Settings) 
     steps = settings.statistics.effects.ratio
     page.text(
         "Orders an hour against the average hour of the week. Days that read alike share a row. "
-        f"Fewer or more: from {steps[0] - 1:.0%}; far fewer or far more: from {steps[2] - 1:.0%}. "
+        f"{legend(steps)} "
         "Where orders are few, an advertisement can be tried; whether it brings orders, a trial "
         "tells.",
         colour="muted",
@@ -60,6 +60,14 @@ def orders_against_usual(orders: pd.DataFrame, settings: Settings) -> pd.DataFra
     usual = of["orders"].sum() / (7 * HOURS)
     found = cells / hours[cells.columns].to_numpy() / usual
     return found.set_axis(settings.day_names, axis=0)
+
+
+def legend(steps: list[float]) -> str:
+    """Say from where on orders are more, or fewer: a fewer is the inverse of a more."""
+    return (
+        f"More: from {steps[0] - 1:.0%}; far more: from {steps[2] - 1:.0%}; "
+        f"fewer: from {1 - 1 / steps[0]:.0%}; far fewer: from {1 - 1 / steps[2]:.0%}."
+    )
 
 
 def grid(shares: pd.DataFrame, steps: list[float]) -> tuple[list[tuple[int, ...]], pd.DataFrame]:
