@@ -359,10 +359,10 @@ def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, eno
         "Bars of the customers that each arm needs, by action; the least are 26,000."
     )
     assert made.data["trial"].tolist() == [
-        "Try advertisements at 20:00–23:00 on… (at its times)",
-        "Try advertisements at 20:00–23:00 on…",
+        "Try advertisements at 20:00–23:00… (at its times)",
+        "Try advertisements at 20:00–23:00…",
     ]
-    assert made.highlight == ("Try advertisements at 20:00–23:00 on…",)
+    assert made.highlight == ("Try advertisements at 20:00–23:00…",)
 
 
 # ---- what cannot be said ------------------------------------------------------------------------

@@ -219,7 +219,7 @@ def sizes_by_lift(tables: dict, settings: Settings) -> figure.Figure:
     table = _smallest_lift(tables | {"trial_plan": planned})
     shown = {ALL_ORDERS: "", ORDER_LINES: " (lines)", AT_ITS_TIMES: " (at its times)"}
     where_counted = table["outcome"].map(shown)
-    actions = [textwrap.shorten(action, 38, placeholder="…") for action in table["action"]]
+    actions = [textwrap.shorten(action, 34, placeholder="…") for action in table["action"]]
     data = table.assign(trial=actions + where_counted)
     data = data.sort_values("customers_per_arm", ascending=False, ignore_index=True)
     least = data.iloc[-1]
