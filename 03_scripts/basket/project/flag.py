@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 BOUND = re.compile(r"(up to|below|above|from)(?: (\d+(?:\.\d+)?))?")
+FITS = re.compile(r"\d{1,9}(\.\d{1,4})?")  # times the counts of any customer, a bound has 64 bits
 LAST = {"up to": "above", "below": "from"}  # how the last band begins, by the form of the others
 WORDS = (("up to ", "above {} up to {}", "above "), ("below ", "{} to below {}", "from "))
 NUMBER = r"\d[\d,]*(?:\.\d+)?"
@@ -99,6 +100,11 @@ class Flag(BaseModel):
                 raise ValueError(
                     f"{label}: {bands[label]!r} is no bound; expected `up to 10` or `below 10`, "
                     "and for the last label `above` or `from 10`"
+                )
+            if match[2] and not FITS.fullmatch(match[2]):
+                raise ValueError(
+                    f"{label}: {bands[label][:40]!r} is too large or too exact; expected a bound "
+                    "below 1,000,000,000 with at most four decimals"
                 )
         if not found:
             return bands
