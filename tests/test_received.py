@@ -13,6 +13,7 @@ from basket.prepare import raw_file, recognise
 from basket.prepare.raw_file import RawFile
 from basket.prepare.raw_files import RawData, find, has_data, look
 from basket.project.errors import BasketError, DataError
+from basket.project.folders import Folders
 from basket.project.origin import Origin
 from basket.run import pipeline
 from conftest import clean_stage, hashes, imported, merge_stage, write_settings
@@ -306,6 +307,14 @@ REFUSED = {
         {"a.zip": zip_of({"b.zip": zip_of({"c.zip": zip_of({"d.zip": zip_of(C)})})})},
         "archives lie more than 3 deep in each other; refused",
     ),
+    "a name that is not UTF-8": (
+        {
+            "a.tar": tar_of(
+                {{"orders.csv": "orders_\udcff.csv"}.get(name, name): C[name] for name in C}
+            )
+        },
+        "a.tar/orders_\udcff.csv: the name is not UTF-8; rename the file",
+    ),
     "a row number that is none": (
         {**C, "orders.csv": b"".join(b"7," + line + b"\n" for line in C["orders.csv"].split())},
         "orders.csv: unexpected column",
@@ -422,9 +431,9 @@ def test_what_lies_in_original_data_is_never_passed_over(tmp_path, monkeypatch, 
     folder = lay(tmp_path / "original_data", DELIVERIES[case][1])
     (folder / "README.md").write_text("x")
     monkeypatch.setattr(pipeline, "ORIGINAL_DATA", folder)
-    assert pipeline._default_data(None, settings, None) == folder
+    assert pipeline._data_of_run(None, Folders(), settings, None) == folder
     with pytest.raises(BasketError, match="SCALE is the size of the generated data"):
-        pipeline._default_data(None, settings, 0.01)
+        pipeline._data_of_run(None, Folders(), settings, 0.01)
 
 
 # ---- layouts and mixtures -----------------------------------------------------------------------

@@ -18,8 +18,13 @@ class _Path(click.Path):
     """A path, of which `~` is the user's home also where no shell has expanded it."""
 
     def convert(self, value, param, ctx):
-        """Return the path."""
-        return Path(super().convert(value, param, ctx)).expanduser()
+        """Return the path; an empty one, as of a variable that is not set, is a wrong option."""
+        if not str(value):
+            self.fail("found an empty path; leave the option out, or name a folder or file")
+        try:
+            return Path(super().convert(value, param, ctx)).expanduser()
+        except RuntimeError:
+            self.fail(f"{value}: there is no such user; expected a folder or file")
 
 
 FOLDER = _Path()
@@ -293,6 +298,8 @@ def _run(function, *arguments, **options):
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         what = f"{where}{error.strerror or error}"
+    except UnicodeEncodeError as error:  # of a name that the system has in other bytes
+        what = f"{error.object!a} is no text; name another folder, or set LC_ALL=C.UTF-8"
     except KeyboardInterrupt:
         what = "interrupted; the last good outputs are in place"
     _say(f"basket: {what}", err=True)

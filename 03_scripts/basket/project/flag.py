@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+LONGEST_TEXT = 1000  # characters; with a limit, a text that no file can hold is refused as well
 BOUND = re.compile(r"(up to|below|above|from)(?: (\d+(?:\.\d+)?))?")
 FITS = re.compile(r"\d{1,9}(\.\d{1,4})?")  # times the counts of any customer, a bound has 64 bits
 LAST = {"up to": "above", "below": "from"}  # how the last band begins, by the form of the others
@@ -20,7 +21,9 @@ EXCLUSIVE = re.compile(r"\b(over|above|under|below|(more|less|fewer) than)\b", r
 class Flag(BaseModel):
     """One flag. Labels are in the order of tables and charts."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, str_max_length=LONGEST_TEXT
+    )
 
     of: Literal["product", "order", "customer"]
     source: str = Field(alias="from")

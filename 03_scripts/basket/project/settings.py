@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from basket.project import dictionary
-from basket.project.flag import Flag
+from basket.project.flag import LONGEST_TEXT, Flag
 from basket.project.yaml_file import parse_yaml, read_yaml
 
 
@@ -42,7 +42,7 @@ Steps = Annotated[list[SomeShare], *THREE]
 class Section(BaseModel):
     """A part of the settings: an unknown key is an error, and nothing changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=LONGEST_TEXT)
 
 
 class Report(Section):
