@@ -16,7 +16,7 @@ from pathlib import Path
 from basket.analysis import questions
 from basket.prepare import raw_files
 from basket.project import git
-from basket.project.errors import BasketError, told, visible
+from basket.project.errors import BasketError, is_text, told, visible
 from basket.project.files import file_hash, read_json, write_json
 from basket.project.folders import ORIGINAL_DATA, ROOT, SCRIPTS, Folders, Inputs
 from basket.project.settings import Settings, load_settings
@@ -46,24 +46,22 @@ def report(
     no_fabrication: bool = False,
 ) -> Path:
     """Build everything that is not up to date; return the report's path. Raises BasketError."""
-    settings_file = (settings_file or ROOT / "settings.yml").resolve()
-    settings = load_settings(settings_file)
-    questions.require_known(settings.flags, settings_file)
-    folders = Folders(out.resolve() if out else ROOT)
+    settings, inputs = planned(data, out, scale, settings_file)
+    folders = Folders(inputs.out)
     if not limit_memory(settings.limits.memory_share):
         _say("memory_share has no effect: this system cannot limit the memory of a program")
     with only_run(folders):
         if scheduler:
             _say(cluster.check(scheduler))
-        data = (data or _default_data(folders, settings, scale)).resolve()
-        _require_apart(folders, data)
-        found = raw_files.find(data, settings.limits)
+        if data is None and inputs.data != ORIGINAL_DATA.resolve():
+            _generated_data(folders, settings, scale)
+        found = raw_files.find(inputs.data, settings.limits)
         if not found.synthetic:
             _say(f"{found.root}: {found.listed()}")
         found = replace(found, invents=not no_fabrication)
         _say(found.origin.sentence())
         invent_nothing = "yes" if no_fabrication else ""
-        inputs = Inputs(folders.out, settings_file, data, scheduler, invent_nothing=invent_nothing)
+        inputs = replace(inputs, scheduler=scheduler, invent_nothing=invent_nothing)
         run = Run(inputs, settings, rules, found, start_from)
         _prepare_environment(run)
         if scheduler:
@@ -76,6 +74,27 @@ def report(
         finally:  # all stages are published: the manifest says so, whatever pages are lacking
             manifest.write_manifest(run)
     return folders.report
+
+
+def planned(
+    data: Path | None, out: Path | None, scale: float | None, settings_file: Path | None
+) -> tuple[Settings, Inputs]:
+    """Return the settings and the folders of a run; refuse what no run can do. Writes nothing.
+
+    Data that is to be generated need not be there yet.
+    """
+    settings_file = (settings_file or ROOT / "settings.yml").resolve()
+    settings = load_settings(settings_file)
+    questions.require_known(settings.flags, settings_file)
+    folders = Folders(out.resolve() if out else ROOT)
+    if not is_text(folders.out):
+        raise BasketError(
+            f"{folders.out}: the name is no text in this locale; name another OUT, or set "
+            "LC_ALL=C.UTF-8"
+        )
+    data = _data_of_run(data, folders, settings, scale).resolve()
+    _require_apart(folders, data)
+    return settings, Inputs(folders.out, settings_file, data)
 
 
 def _require_apart(folders: Folders, data: Path) -> None:
@@ -93,16 +112,24 @@ def _require_apart(folders: Folders, data: Path) -> None:
             )
 
 
-def _default_data(folders: Folders, settings: Settings, scale: float | None) -> Path:
-    """Return the original data if there is any, else generated data of the given size."""
-    if not raw_files.has_data(ORIGINAL_DATA):
-        return _generated_data(folders, settings, scale)
+def _data_of_run(
+    data: Path | None, folders: Folders, settings: Settings, scale: float | None
+) -> Path:
+    """Return DATA, else the original data if there is any, else the place of generated data."""
+    if data is None and not raw_files.has_data(ORIGINAL_DATA):
+        folder = generated_folder(folders, settings, scale)
+        if not folder.is_dir():
+            from basket.synthetic.generate import customers_at
+
+            customers_at(settings.generator.scale if scale is None else scale)
+        return folder
     if scale is not None:
+        there = "DATA names other data" if data else "02_data/original_data holds files"
         raise BasketError(
-            "SCALE is the size of the generated data, but 02_data/original_data "
-            "holds files; leave SCALE out, or name a generated folder with DATA"
+            f"SCALE is the size of the generated data, but {there}; leave SCALE out, or name a "
+            "generated folder with DATA alone"
         )
-    return ORIGINAL_DATA
+    return data or ORIGINAL_DATA
 
 
 def generated_folder(folders: Folders, settings: Settings, scale: float | None) -> Path:
@@ -123,10 +150,9 @@ def _generated_data(folders: Folders, settings: Settings, scale: float | None) -
     stamp = folder / "generator.sha256"
     code = up_to_date.hash_of(sorted((SCRIPTS / "basket" / "synthetic").glob("*.*")))
     if not (stamp.is_file() and stamp.read_text(encoding="utf-8") == code):
-        from basket.synthetic.generate import customers_at, generate
+        from basket.synthetic.generate import generate
 
         begun = time.perf_counter()
-        customers_at(scale)  # refuses a scale before what is there is removed
         shutil.rmtree(folders.generated, ignore_errors=True)
         generate(folder, scale=scale, seed=seed, threads=settings.limits.threads)
         stamp.write_text(code, encoding="utf-8", newline="\n")
