@@ -13,10 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from basket import command
 from basket.analysis import questions
 from basket.checks import verify
-from basket.project import dictionary
+from basket.project import dictionary, stages
 from basket.project.errors import BasketError, SettingsError
 from basket.project.settings import load_settings
 from basket.project.stages import graph
@@ -593,6 +595,83 @@ def test_one_bad_value_among_many_is_enough(orders):
 def test_a_table_that_the_dictionary_does_not_know_is_refused():
     with pytest.raises(KeyError, match="no column for the table lunches"):
         dictionary.columns_of("lunches")
+
+
+WRITTEN = dictionary.PATH.read_text(encoding="utf-8")
+AGAIN = "save it as CSV UTF-8, with commas"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (WRITTEN.replace(",", ";").encode(), f", line 1: column column is missing; … {AGAIN}"),
+        (b"", f", line 1: column column is missing; expected column, tables, … {AGAIN}"),
+        (WRITTEN.replace("unit", "Unit", 1).encode(), ", line 1: column unit is missing; expected"),
+        (WRITTEN.encode("cp1252"), f": is not UTF-8; {AGAIN}"),
+        (b"x" * 200_000, ": is not readable as CSV (field larger than field"),
+        (
+            WRITTEN.replace("int32,yes,1,", "int32,yes,one,", 1).encode(),
+            ": row order_id: minimum: found 'one', expected a number, or nothing",
+        ),
+        (
+            WRITTEN.replace("int32,yes", "int23,yes", 1).encode(),
+            ": row order_id: type: found 'int23', expected one of int8, int16",
+        ),
+        (
+            WRITTEN.replace("int32,yes", "int32,Yes", 1).encode(),
+            ": row order_id: required: found 'Yes', expected one of yes, no, received",
+        ),
+    ],
+)
+def test_a_dictionary_that_a_spreadsheet_spoilt_is_refused_in_one_line(
+    tmp_path, monkeypatch, content, said
+):
+    path = tmp_path / "data_dictionary.csv"
+    path.write_bytes(content)
+    monkeypatch.setattr(dictionary, "PATH", path)
+    with pytest.raises(BasketError) as error:
+        dictionary.columns.__wrapped__()
+    first, _, last = said.partition(" … ")
+    assert str(error.value).startswith(f"{path}{first}") and str(error.value).endswith(last)
+    assert "\n" not in str(error.value)
+
+
+def test_a_byte_order_mark_changes_nothing(tmp_path, monkeypatch):
+    for module, name, read in ((dictionary, "PATH", "columns"), (stages, "GRAPH", "graph")):
+        marked = tmp_path / name
+        marked.write_bytes(b"\xef\xbb\xbf" + getattr(module, name).read_bytes())
+        monkeypatch.setattr(module, name, marked)
+        assert getattr(module, read).__wrapped__() == getattr(module, read)()
+
+
+def test_stages_that_a_spreadsheet_spoilt_are_one_line_of_any_command(tmp_path, monkeypatch):
+    (tmp_path / "stages.csv").write_text("stage;takes;makes\n01_import;raw files;raw_products\n")
+    monkeypatch.setattr(stages, "GRAPH", tmp_path / "stages.csv")
+    monkeypatch.setattr(command, "graph", stages.graph.__wrapped__)
+    done = CliRunner().invoke(command.main, ["report", "--from", "3"])
+    assert (done.exit_code, done.output.count("\n")) == (1, 1)
+    assert f"line 1: column stage is missing; expected stage, takes, makes: {AGAIN}" in done.output
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("derivation", "{rule}", "derivation: found 'rule'; in braces, expected one of price_ceil"),
+        ("derivation", "{rules", "derivation: expected '}' before end of string; in braces, expec"),
+        ("description", "{rules}", "description: found 'rules'; in braces, expected one of price"),
+    ],
+)
+def test_a_placeholder_that_nothing_fills_is_refused_with_the_settings(
+    tmp_path, monkeypatch, name, text, said
+):
+    columns = [
+        replace(each, **{name: text}) if each.name == "age_group" else each
+        for each in dictionary.columns()
+    ]
+    monkeypatch.setattr(dictionary, "columns", lambda: columns)
+    with pytest.raises(BasketError) as error:
+        load_settings(write_settings(tmp_path / "s.yml", {}))
+    assert str(error.value).startswith(f"{dictionary.PATH}: row age_group: {said}")
 
 
 # ---- wording ------------------------------------------------------------------------------------

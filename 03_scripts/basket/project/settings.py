@@ -258,6 +258,7 @@ class Settings(Section):
             if {bool(flag.ranks), flag.of == "order"} != {name in BUSIEST}:
                 raise ValueError(f"flags.{name}: expected ranks in {', '.join(BUSIEST)} alone")
             dictionary.require_flag(name, flag)
+        dictionary.derivations(self)  # refuses what its rows ask of no settings
         highest, ceiling = self.flags["price_range"].cuts[-1], self.thresholds.price_ceiling_dollars
         if highest >= ceiling:
             raise ValueError(
