@@ -282,6 +282,25 @@ REFUSED = {
         {**C, "orders.csv": b"PK\x03\x04\x14\x00\n" + b"\x00\xff" * 99},
         "it looks like a workbook or an archive; save it as CSV UTF-8, or unpack it",
     ),
+    "a gzip file that is called .csv": (
+        {**C, "orders.csv": gzip.compress(C["orders.csv"])},
+        "orders.csv: the first line … it looks like a gzip file; unpack it, or let its name end w",
+    ),
+    "a gzip file with more at its end": (
+        {"orders.csv.gz": gzip.compress(C["orders.csv"]) + b"junk"}
+        | {name: text for name, text in C.items() if name != "orders.csv"},
+        "orders.csv.gz: is not a readable gzip file (what follows its end, or all of it, is no "
+        "gzip); expected a whole one: get it again",
+    ),
+    "a gzip file that is cut": (
+        {"orders.csv.gz": gzip.compress(C["orders.csv"])[:-9]}
+        | {name: text for name, text in C.items() if name != "orders.csv"},
+        "orders.csv.gz: is not a readable gzip file (Compressed file ended … get it again",
+    ),
+    "an empty line above the header": (
+        {**C, "orders.csv": b"\r\n" + C["orders.csv"]},
+        "orders.csv: the first line is empty; expected a header: take out what is empty above it",
+    ),
     "two different files of one name": (
         {**C, "older/orders.csv": DIFFERENT},
         "holds orders.csv twice (orders.csv and older/orders.csv); expected it once: they differ, "
