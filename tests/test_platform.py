@@ -115,6 +115,20 @@ def test_a_folder_whose_name_is_no_text_is_one_line(tmp_path):
         assert "; name another " in done.stderr and "LC_ALL=C.UTF-8" in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="NOT RUN: no /dev/full")
+def test_what_cannot_be_printed_is_one_line(tmp_path):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*BASKET, "status", "--out", tmp_path],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "basket: what is printed: No space left on device\n"
+
+
 def test_a_long_folder_for_temporary_files_does_not_break_sockets(tmp_path, monkeypatch):
     long = tmp_path / ("x" * 90)
     long.mkdir()

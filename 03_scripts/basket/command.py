@@ -38,6 +38,8 @@ class _Commands(click.Group):
         except BrokenPipeError:  # whoever read what is printed has left
             raise
         except TOLD as error:
+            if isinstance(error, OSError) and not error.filename:
+                error.filename = "what is printed"
             _fail(error)
 
 

@@ -1,13 +1,14 @@
 """`make report`: the stages in their order, each only when something it depends on has changed."""
 
+import errno
 import os
 import shutil
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -33,6 +34,8 @@ from basket.tables.publish import building_folder, publish
 # Stages and pages load nbformat. Where JupyterLab is installed, that would compile the grammar of
 # addresses: 2 s.
 sys.modules.setdefault("rfc3987_syntax", None)
+
+FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk, or what of it a user may have
 
 
 def report(
@@ -69,11 +72,23 @@ def report(
         _build(run)
         if warning := read_record(folders, "05_visualise")["facts"]["incomplete"]:
             _say(warning)
-        try:
-            _finish_pages(run)
-        finally:  # all stages are published: the manifest says so, whatever pages are lacking
-            manifest.write_manifest(run)
+        with _naming(folders.out, "the pages or the manifest could not be written"):
+            try:
+                _finish_pages(run)
+            finally:  # all stages are published: the manifest says so, whatever pages are lacking
+                manifest.write_manifest(run)
     return folders.report
+
+
+@contextmanager
+def _naming(out: Path, what: str) -> Iterator[None]:
+    """Tell an error of the system with what was being done, and where: in `out` if it is silent."""
+    try:
+        yield
+    except OSError as error:
+        advice = "; make room there, then run again" if error.errno in FULL else ""
+        where = f"{error.filename or out}: {error.strerror or error}"
+        raise BasketError(f"{what}: {where}{advice}") from None
 
 
 def planned(
@@ -203,11 +218,8 @@ def _build(run: Run) -> None:
                 if not why:
                     _say(f"{step.stage:<16} up to date")
                     continue
-                try:
+                with _naming(run.folders.out, step.stage):
                     _run_stage(run, step, kernels, why, render)
-                except OSError as error:
-                    what = f"{error.filename or run.folders.out}: {error.strerror or error}"
-                    raise BasketError(f"{step.stage}: {what}") from None
                 to_render.append((step.stage, partial(_render, run.folders, step.stage)))
                 if step.stage == "05_visualise":  # they show nothing of the report
                     for name in ("explorer", "decisions"):
