@@ -108,7 +108,7 @@ def _column(row: dict[str, str]) -> Column:
     tables = row["tables"].split()
     for name, known in EXPECTED.items():
         if row[name] not in known:
-            raise _wrong(row, name, f"one of {', '.join(filter(None, known))}")
+            raise _wrong(row, name, f"one of {', '.join(one or 'nothing' for one in known)}")
     return Column(
         name=row["column"],
         tables=tuple(name for name in tables if name != RESULTS),
