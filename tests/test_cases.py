@@ -10,6 +10,7 @@ import pytest
 
 from basket.checks.data import check
 from basket.checks.verify import verify_findings
+from basket.project.folders import Folders
 from basket.project.settings import load_settings
 from basket.run import pipeline
 from basket.tables import completeness
@@ -66,7 +67,7 @@ def test_what_lies_in_original_data_is_taken_not_invented_data(tmp_path, monkeyp
     shutil.copytree(CASES / "original_data_ignored" / case, folder)
     (folder / "README.md").write_text("x")
     monkeypatch.setattr(pipeline, "ORIGINAL_DATA", folder)
-    assert pipeline._default_data(None, SETTINGS, None) == folder
+    assert pipeline._data_of_run(None, Folders(), SETTINGS, None) == folder
 
 
 @pytest.mark.slow

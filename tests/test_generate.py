@@ -7,6 +7,7 @@ for 10,310 customers (scale 0.05), whose habits make counts vary more than indep
 
 import csv
 import json
+import re
 import subprocess
 import sys
 import time
@@ -663,9 +664,9 @@ def test_another_seed_gives_other_orders_and_the_same_catalogue(tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_a_scale_without_customers_is_refused(tmp_path):
-    for scale in (0.0, 1e-6, float("inf"), float("nan")):
-        with pytest.raises(DataError, match=f"^scale {scale:g}: gives no customer; expected"):
+def test_a_scale_that_gives_no_customer_or_too_many_is_refused(tmp_path):
+    for scale in (0.0, 1e-6, 501, 1e300, float("inf"), float("nan")):
+        with pytest.raises(DataError, match=f"^scale {re.escape(f'{scale:g}')}: expected a number"):
             generate(tmp_path / "data", scale)
     assert not (tmp_path / "data").exists()
 

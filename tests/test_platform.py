@@ -91,6 +91,44 @@ def test_a_programming_error_keeps_its_traceback(tmp_path):
     assert "Traceback" in done.stderr and "stands in the way" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("report", "--data", ""), "'--data': found an empty path; leave the option out, or"),
+        (("report", "--out", ""), "'--out': found an empty path; leave the option out, or"),
+        (("check", ""), "'[DATA]': found an empty path; leave the option out, or name a"),
+        (("check", "~nobody-here/x"), "~nobody-here/x: there is no such user; expected a folder"),
+    ],
+)
+def test_a_path_that_names_nothing_is_a_wrong_option(options, said):
+    done = CliRunner().invoke(command.main, options)
+    assert (done.exit_code, done.output.count("Error")) == (2, 1)
+    assert said in done.output.splitlines()[-1]
+
+
+def test_a_folder_whose_name_is_no_text_is_one_line(tmp_path):
+    out = os.fsdecode(os.fsencode(tmp_path) + b"/o\xff")
+    for options in (("report", "--scale", "0.001"), ("flat",)):
+        done = run_command(*BASKET, *options, "--out", out)
+        assert done.returncode == 1
+        assert done.stderr.startswith("basket: ") and done.stderr.count("\n") == 1
+        assert "; name another " in done.stderr and "LC_ALL=C.UTF-8" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="NOT RUN: no /dev/full")
+def test_what_cannot_be_printed_is_one_line(tmp_path):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*BASKET, "status", "--out", tmp_path],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "basket: what is printed: No space left on device\n"
+
+
 def test_a_long_folder_for_temporary_files_does_not_break_sockets(tmp_path, monkeypatch):
     long = tmp_path / ("x" * 90)
     long.mkdir()

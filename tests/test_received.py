@@ -13,6 +13,7 @@ from basket.prepare import raw_file, recognise
 from basket.prepare.raw_file import RawFile
 from basket.prepare.raw_files import RawData, find, has_data, look
 from basket.project.errors import BasketError, DataError
+from basket.project.folders import Folders
 from basket.project.origin import Origin
 from basket.run import pipeline
 from conftest import clean_stage, hashes, imported, merge_stage, write_settings
@@ -281,6 +282,25 @@ REFUSED = {
         {**C, "orders.csv": b"PK\x03\x04\x14\x00\n" + b"\x00\xff" * 99},
         "it looks like a workbook or an archive; save it as CSV UTF-8, or unpack it",
     ),
+    "a gzip file that is called .csv": (
+        {**C, "orders.csv": gzip.compress(C["orders.csv"])},
+        "orders.csv: the first line … it looks like a gzip file; unpack it, or let its name end w",
+    ),
+    "a gzip file with more at its end": (
+        {"orders.csv.gz": gzip.compress(C["orders.csv"]) + b"junk"}
+        | {name: text for name, text in C.items() if name != "orders.csv"},
+        "orders.csv.gz: is not a readable gzip file (what follows its end, or all of it, is no "
+        "gzip); expected a whole one: get it again",
+    ),
+    "a gzip file that is cut": (
+        {"orders.csv.gz": gzip.compress(C["orders.csv"])[:-9]}
+        | {name: text for name, text in C.items() if name != "orders.csv"},
+        "orders.csv.gz: is not a readable gzip file (Compressed file ended … get it again",
+    ),
+    "an empty line above the header": (
+        {**C, "orders.csv": b"\r\n" + C["orders.csv"]},
+        "orders.csv: the first line is empty; expected a header: take out what is empty above it",
+    ),
     "two different files of one name": (
         {**C, "older/orders.csv": DIFFERENT},
         "holds orders.csv twice (orders.csv and older/orders.csv); expected it once: they differ, "
@@ -305,6 +325,14 @@ REFUSED = {
     "archives in archives in archives": (
         {"a.zip": zip_of({"b.zip": zip_of({"c.zip": zip_of({"d.zip": zip_of(C)})})})},
         "archives lie more than 3 deep in each other; refused",
+    ),
+    "a name that is not UTF-8": (
+        {
+            "a.tar": tar_of(
+                {{"orders.csv": "orders_\udcff.csv"}.get(name, name): C[name] for name in C}
+            )
+        },
+        "a.tar/orders_\udcff.csv: the name is not UTF-8; rename the file",
     ),
     "a row number that is none": (
         {**C, "orders.csv": b"".join(b"7," + line + b"\n" for line in C["orders.csv"].split())},
@@ -422,9 +450,9 @@ def test_what_lies_in_original_data_is_never_passed_over(tmp_path, monkeypatch, 
     folder = lay(tmp_path / "original_data", DELIVERIES[case][1])
     (folder / "README.md").write_text("x")
     monkeypatch.setattr(pipeline, "ORIGINAL_DATA", folder)
-    assert pipeline._default_data(None, settings, None) == folder
+    assert pipeline._data_of_run(None, Folders(), settings, None) == folder
     with pytest.raises(BasketError, match="SCALE is the size of the generated data"):
-        pipeline._default_data(None, settings, 0.01)
+        pipeline._data_of_run(None, Folders(), settings, 0.01)
 
 
 # ---- layouts and mixtures -----------------------------------------------------------------------

@@ -118,7 +118,15 @@ def test_only_stages_that_are_not_up_to_date_run_and_pages_that_lack_are_made(ru
     monkeypatch.setattr(pipeline, "_run_stage", full)
     with pytest.raises(BasketError) as error:
         pipeline._build(run)
-    assert f"{error.value}" == "03_merge: lines.parquet: No space left on device"
+    full_disk = "No space left on device; make room there, then run again"
+    assert f"{error.value}" == f"03_merge: lines.parquet: {full_disk}"
+
+
+def test_an_error_of_the_system_that_names_no_file_names_the_folder_of_the_results(tmp_path):
+    for number, said in ((28, "full; make room there, then run again"), (5, "full")):
+        with pytest.raises(BasketError) as error, pipeline._naming(tmp_path, "the manifest"):
+            raise OSError(number, "full")
+        assert f"{error.value}" == f"the manifest: {tmp_path}: {said}"
 
 
 def test_a_page_is_current_while_it_is_as_the_manifest_says(run, monkeypatch):
@@ -254,6 +262,7 @@ def test_why_a_cell_failed_is_told_with_its_line_and_ours(name, trace, told):
         (True, "", execute.STOPPED),
         (False, "", execute.DIED + execute.MEMORY_ADVICE),
         (False, "no module x", "the kernel died: no module x"),
+        (False, "MemoryError: x", f"the kernel died: MemoryError: x{execute.MEMORY_ADVICE}"),
     ],
 )
 def test_a_lost_kernel_is_told_by_its_last_words(stopped, words, told):

@@ -13,10 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from basket import command
 from basket.analysis import questions
 from basket.checks import verify
-from basket.project import dictionary
+from basket.project import dictionary, stages
 from basket.project.errors import BasketError, SettingsError
 from basket.project.settings import load_settings
 from basket.project.stages import graph
@@ -63,14 +65,40 @@ def refused(path) -> str:
         ("rules.corrected.repair_product_ids", "perhaps", "Input should be a valid boolean"),
         ("limits.max_quarantined_share", 1.5, "Input should be less"),
         ("limits.lines_per_part", 0, "Input should be greater than 0"),
-        ("statistics.confidence", 2, "Input should be less than or equal to 1"),
+        *(
+            (f"statistics.{key}", value, f"Input should be {said} than {end}")
+            for key in ("confidence", "significance", "power")
+            for value, said, end in [(0, "greater", 0), (1, "less", 1)]
+        ),
+        ("report.title", "\ud800", "Input should be a valid string, unable to parse raw data as"),
+        ("flags.gender.unit", "\udcff", "Input should be a valid string, unable to parse raw da"),
+        ("labels.missing", "x" * 1001, "String should have at most 1000 characters, found 'xxx"),
+        ("statistics.income_bands", 101, "Input should be less than or equal to 100"),
+        ("limits.memory_share", 0, "Input should be greater than 0"),
         ("day_names", ["Mon"] * 6, "List should have at least 7 items"),
         ("palette.ink", "black", "String should match pattern"),
-        ("statistics.effects.cramers_v", [3, 1, 5], "each number must be above the"),
+        ("statistics.effects.cramers_v", [0.3, 0.1, 0.5], "each number must be above the"),
+        ("waking_hours", [22, 7], "the first hour must not be after the last, found [22, 7]"),
+        ("dayparts.Evening", [23, 18], "the first hour must not be after the last"),
     ],
 )
 def test_a_bad_value_is_named_by_its_key(tmp_path, key, value, said):
     assert refused(write_settings(tmp_path / "s.yml", {key: value})).startswith(f"{key}: {said}")
+
+
+@pytest.mark.parametrize(
+    ("measure", "steps", "place", "said"),
+    [
+        ("cramers_v", [0.1, 3, 5], 1, "less than or equal to 1, found 3"),
+        ("epsilon_squared", [0, 0.1, 0.2], 0, "greater than 0, found 0"),
+        ("cliffs_delta", [0.1, 0.2, 1.1], 2, "less than or equal to 1, found 1.1"),
+        ("ratio", [1, 1.1, 1.2], 0, "greater than 1, found 1"),
+    ],
+)
+def test_the_steps_of_an_effect_lie_where_the_effect_can(tmp_path, measure, steps, place, said):
+    key = f"statistics.effects.{measure}"
+    found = refused(write_settings(tmp_path / "s.yml", {key: steps}))
+    assert found == f"{key}.{place}: Input should be {said}"
 
 
 @pytest.mark.parametrize(
@@ -105,6 +133,12 @@ RISE = "must be below Some (up to 4): bounds must rise"
         ({"Few": "below 4", "Many": "above 4"}, "Many: the last label must say `from 4`, not"),
         ({"Few": "below 4", "Many": "from 5"}, "Many: the last label must say `from 4`, not"),
         ({"Few": "below 0", "Many": "from 0"}, "Few: nothing is below 0"),
+        (
+            {"Few": f"up to {10**9}", "Many": "above"},
+            "Few: 'up to 1000000000' is too large or too exact; expected a bound below 1,000,000,0",
+        ),
+        ({"Few": f"up to {'9' * 500}", "Many": "above"}, "Few: 'up to 9999999999999999999999"),
+        ({"Few": "up to 0.33333", "Many": "above"}, "Few: 'up to 0.33333' is too large or too"),
         ({"Few": "up to 4", "Some": "up to 4", "Many": "above"}, f"Few (up to 4) {RISE}"),
         ({"Few": "up to 9", "Some": "up to 4", "Many": "above"}, f"Few (up to 9) {RISE}"),
     ],
@@ -339,7 +373,6 @@ def test_a_question_that_nobody_asks_is_refused(tmp_path):
         ({"Day": [0, 11], "Evening": [13, 23]}, False),  # 12 belongs to none
         ({"Day": [0, 12], "Evening": [12, 23]}, False),  # 12 belongs to both
         ({"Day": [6, 23], "Night": [0, 4]}, False),
-        ({"Day": [0, 11], "Evening": [23, 12]}, False),
     ],
 )
 def test_dayparts_must_hold_every_hour_once(tmp_path, dayparts, is_whole):
@@ -357,7 +390,6 @@ NARROW = "waking_hours must hold window_hours or more"
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"waking_hours": [22, 7]}, NARROW),
         ({"waking_hours": [8, 9], "window_hours": 3}, NARROW),
         ({"waking_hours": [8, 24]}, "waking_hours.1: Input should be less than or equal to 23"),
         ({"flags.region.gathers.West": ["Ohio"]}, "value once; Ohio is in several"),
@@ -563,6 +595,83 @@ def test_one_bad_value_among_many_is_enough(orders):
 def test_a_table_that_the_dictionary_does_not_know_is_refused():
     with pytest.raises(KeyError, match="no column for the table lunches"):
         dictionary.columns_of("lunches")
+
+
+WRITTEN = dictionary.PATH.read_text(encoding="utf-8")
+AGAIN = "save it as CSV UTF-8, with commas"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (WRITTEN.replace(",", ";").encode(), f", line 1: column column is missing; … {AGAIN}"),
+        (b"", f", line 1: column column is missing; expected column, tables, … {AGAIN}"),
+        (WRITTEN.replace("unit", "Unit", 1).encode(), ", line 1: column unit is missing; expected"),
+        (WRITTEN.encode("cp1252"), f": is not UTF-8; {AGAIN}"),
+        (b"x" * 200_000, ": is not readable as CSV (field larger than field"),
+        (
+            WRITTEN.replace("int32,yes,1,", "int32,yes,one,", 1).encode(),
+            ": row order_id: minimum: found 'one', expected a number, or nothing",
+        ),
+        (
+            WRITTEN.replace("int32,yes", "int23,yes", 1).encode(),
+            ": row order_id: type: found 'int23', expected one of int8, int16",
+        ),
+        (
+            WRITTEN.replace("int32,yes", "int32,Yes", 1).encode(),
+            ": row order_id: required: found 'Yes', expected one of yes, no, received",
+        ),
+    ],
+)
+def test_a_dictionary_that_a_spreadsheet_spoilt_is_refused_in_one_line(
+    tmp_path, monkeypatch, content, said
+):
+    path = tmp_path / "data_dictionary.csv"
+    path.write_bytes(content)
+    monkeypatch.setattr(dictionary, "PATH", path)
+    with pytest.raises(BasketError) as error:
+        dictionary.columns.__wrapped__()
+    first, _, last = said.partition(" … ")
+    assert str(error.value).startswith(f"{path}{first}") and str(error.value).endswith(last)
+    assert "\n" not in str(error.value)
+
+
+def test_a_byte_order_mark_changes_nothing(tmp_path, monkeypatch):
+    for module, name, read in ((dictionary, "PATH", "columns"), (stages, "GRAPH", "graph")):
+        marked = tmp_path / name
+        marked.write_bytes(b"\xef\xbb\xbf" + getattr(module, name).read_bytes())
+        monkeypatch.setattr(module, name, marked)
+        assert getattr(module, read).__wrapped__() == getattr(module, read)()
+
+
+def test_stages_that_a_spreadsheet_spoilt_are_one_line_of_any_command(tmp_path, monkeypatch):
+    (tmp_path / "stages.csv").write_text("stage;takes;makes\n01_import;raw files;raw_products\n")
+    monkeypatch.setattr(stages, "GRAPH", tmp_path / "stages.csv")
+    monkeypatch.setattr(command, "graph", stages.graph.__wrapped__)
+    done = CliRunner().invoke(command.main, ["report", "--from", "3"])
+    assert (done.exit_code, done.output.count("\n")) == (1, 1)
+    assert f"line 1: column stage is missing; expected stage, takes, makes: {AGAIN}" in done.output
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("derivation", "{rule}", "derivation: found 'rule'; in braces, expected one of price_ceil"),
+        ("derivation", "{rules", "derivation: expected '}' before end of string; in braces, expec"),
+        ("description", "{rules}", "description: found 'rules'; in braces, expected one of price"),
+    ],
+)
+def test_a_placeholder_that_nothing_fills_is_refused_with_the_settings(
+    tmp_path, monkeypatch, name, text, said
+):
+    columns = [
+        replace(each, **{name: text}) if each.name == "age_group" else each
+        for each in dictionary.columns()
+    ]
+    monkeypatch.setattr(dictionary, "columns", lambda: columns)
+    with pytest.raises(BasketError) as error:
+        load_settings(write_settings(tmp_path / "s.yml", {}))
+    assert str(error.value).startswith(f"{dictionary.PATH}: row age_group: {said}")
 
 
 # ---- wording ------------------------------------------------------------------------------------

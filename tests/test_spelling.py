@@ -8,7 +8,7 @@ import pytest
 
 from basket.prepare import spelling
 from basket.prepare.raw_files import find
-from basket.prepare.read_csv import department_rows
+from basket.prepare.read_csv import advice, department_rows
 from basket.project.errors import BasketError, DataError
 from conftest import Run, hashes, imported, write_settings
 from test_import import COURSE, CUSTOMERS, KAGGLE, LIMITS, LINES, ORDERS, PRODUCTS, write
@@ -213,6 +213,7 @@ def test_a_file_of_mixed_encodings_is_not_guessed(tmp_path):
 
 
 LIMIT = "max_quarantined_share (0.001)"
+PLAIN = "write plain numbers: no words, and no signs of money or between thousands"
 STOPS = {  # what could mean two things, or what one row alone has
     "day or month first": (
         "customers",
@@ -231,7 +232,7 @@ STOPS = {  # what could mean two things, or what one row alone has
         last(PRODUCTS, lambda value: '"1,234"'),
         f"prices: found '1,234', expected a number; 6 of 6 rows are bad, "
         f"more than {LIMIT}: the whole column is "
-        "written in another way; write plain numbers, without signs between thousands",
+        f"written in another way; {PLAIN}",
     ),
     "NA where nothing may be missing": (
         "orders",
@@ -242,7 +243,13 @@ STOPS = {  # what could mean two things, or what one row alone has
         "orders",
         column(ORDERS, "order_dow", lambda _: "Monday"),
         f"order_dow: found '***', expected a whole number; 5 of 5 rows are bad, "
-        f"more than {LIMIT}: the whole column",
+        f"more than {LIMIT}: the whole column is written in another way; {PLAIN}",
+    ),
+    "sums with a sign of money": (
+        "customers",
+        last(CUSTOMERS, lambda value: f"${value}"),
+        f"2 of 2 rows are bad, more than {LIMIT}: the whole column is written in another way; "
+        f"{PLAIN}",
     ),
 }
 
@@ -254,6 +261,15 @@ def test_what_may_mean_two_things_stops_with_advice_that_fits(tmp_path, case):
         imported(write(tmp_path / "data", **{name: lines}), tmp_path / "out")
     assert said in str(error.value) and "\n" not in str(error.value)
     assert "raise that limit" not in str(error.value)
+
+
+def test_few_rows_beyond_a_limit_are_not_dropped_by_advice():
+    """Days that count from 1, where few orders fall on the seventh."""
+    said = advice("order_dow: found 7, expected 6 or less", 80, 1000)
+    assert said.startswith("correct the file, also where it counts from 1 or in another unit; ")
+    assert said.endswith("would drop these rows")
+    said = advice("expected 7 fields, found 6", 80, 1000)
+    assert said == "correct the file or raise that limit in settings.yml"
 
 
 def test_rows_that_number_nothing_are_named(tmp_path):

@@ -1,13 +1,15 @@
 """`basket status` says why each stage would run; `--no-fabrication` invents nothing."""
 
+import os
+
 import pytest
 from click.testing import CliRunner
 
 from basket.command import main
 from basket.project import git
+from basket.project.errors import BasketError
 from basket.project.stages import graph
-from basket.run import status as status_of_run
-from basket.run import up_to_date
+from basket.run import pipeline, up_to_date
 from basket.run.status import status
 from conftest import SETTINGS_FILE, write_settings
 from test_check_data import write
@@ -26,7 +28,7 @@ def without_commit(monkeypatch):
 @pytest.fixture
 def generates(monkeypatch, tmp_path):
     """Let no original data lie there."""
-    monkeypatch.setattr(status_of_run, "ORIGINAL_DATA", tmp_path / "original_data")
+    monkeypatch.setattr(pipeline, "ORIGINAL_DATA", tmp_path / "original_data")
 
 
 def test_where_nothing_has_run_all_stages_would(tmp_path, generates):
@@ -36,6 +38,35 @@ def test_where_nothing_has_run_all_stages_would(tmp_path, generates):
     reasons = status(write(tmp_path / "data"), out, "corrected", None, None)
     assert reasons == dict.fromkeys(STAGES, "it has not run yet")
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"data": "data", "scale": 3.0}, "SCALE is the size of the generated data, but DATA names"),
+        ({"data": "data", "scale": float("nan")}, "SCALE is the size of the generated data, but"),
+        ({"scale": 1e300}, "scale 1e+300: expected a number from 4.8e-06 to 500"),
+        ({"data": "data", "out": "data"}, "data: OUT, "),
+        ({"data": "data", "out": "data/o"}, "data: OUT, "),
+        ({"settings_file": "s.yml"}, "s.yml: flags.gender.question: found Q99, expected one of"),
+        ({"out": os.fsdecode(b"o\xff")}, "the name is no text in this locale; name another OUT"),
+    ],
+)
+def test_a_run_and_its_status_refuse_the_same_and_write_nothing(
+    tmp_path, generates, monkeypatch, options, said
+):
+    monkeypatch.setattr(pipeline, "limit_memory", lambda share: True)
+    write(tmp_path / "data")
+    write_settings(tmp_path / "s.yml", {"flags.gender.question": "Q99"})
+    before = sorted(tmp_path.rglob("*"))
+    places = {name: tmp_path / value for name, value in options.items() if name != "scale"}
+    common = {"data": None, "out": tmp_path / "out", "rules": "corrected", "scale": None}
+    given = common | {"settings_file": None} | options | places
+    for command, more in ((status, {}), (pipeline.report, {"start_from": None})):
+        with pytest.raises(BasketError) as error:
+            command(**given | more)
+        assert said in str(error.value) and "\n" not in str(error.value)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -18,8 +19,28 @@ class _Path(click.Path):
     """A path, of which `~` is the user's home also where no shell has expanded it."""
 
     def convert(self, value, param, ctx):
-        """Return the path."""
-        return Path(super().convert(value, param, ctx)).expanduser()
+        """Return the path; an empty one, as of a variable that is not set, is a wrong option."""
+        if not str(value):
+            self.fail("found an empty path; leave the option out, or name a folder or file")
+        try:
+            return Path(super().convert(value, param, ctx)).expanduser()
+        except RuntimeError:
+            self.fail(f"{value}: there is no such user; expected a folder or file")
+
+
+class _Commands(click.Group):
+    """The commands; an error of what one loads or prints is told like one of what it does."""
+
+    def invoke(self, ctx):
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # whoever read what is printed has left
+            raise
+        except TOLD as error:
+            if isinstance(error, OSError) and not error.filename:
+                error.filename = "what is printed"
+            _fail(error)
 
 
 FOLDER = _Path()
@@ -54,7 +75,7 @@ def _stage_name(_context, _option, value: str | None) -> str | None:
     raise click.BadParameter(f"{value} is no stage; expected one of {', '.join(graph())}")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(git.version(), prog_name="basket")
 def main() -> None:
     """From raw order files to six notebooks and one Excel report."""
@@ -286,14 +307,25 @@ def _run(function, *arguments, **options):
     """Call a function; an error that is for people becomes one line and exit code 1."""
     try:
         return function(*arguments, **options)
-    except BasketError as error:
-        what = str(error)
-    except MemoryError:
+    except TOLD as error:
+        _fail(error)
+
+
+TOLD = (BasketError, MemoryError, OSError, UnicodeEncodeError, KeyboardInterrupt)
+
+
+def _fail(error: BaseException) -> NoReturn:
+    """Tell an error in one line and end with exit code 1."""
+    if isinstance(error, MemoryError):
         what = "out of memory; give the machine more, or lower lines_per_part in settings.yml"
-    except OSError as error:
+    elif isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         what = f"{where}{error.strerror or error}"
-    except KeyboardInterrupt:
+    elif isinstance(error, UnicodeEncodeError):  # of a name that the system has in other bytes
+        what = f"{error.object!a} is no text; name another folder, or set LC_ALL=C.UTF-8"
+    elif isinstance(error, KeyboardInterrupt):
         what = "interrupted; the last good outputs are in place"
+    else:
+        what = str(error)
     _say(f"basket: {what}", err=True)
     sys.exit(1)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from basket.prepare.raw_file import GZIPPED, UNREADABLE, RawFile, is_tar
+from basket.prepare.raw_file import GZIP, GZIPPED, UNREADABLE, RawFile, is_tar
 from basket.prepare.unpacking import FREE, Budget, Guarded, Packed, open_zip, require_few
 from basket.project.errors import DataError
 from basket.project.settings import Limits
@@ -30,7 +30,7 @@ KINDS = {
 DEEPEST = 3  # folders below the one that was named, and archives within each other
 MOST_FILES = 1000
 PIECE = 2**20
-PACKED = (".zip", ".gz", ".tgz", ".tar")
+PACKED = {".zip": "zip", ".gz": "gzip", ".tgz": "gzip", ".tar": "tar"}
 IGNORED = re.compile(
     r"(^|/)(\.(?!\.?/)|__MACOSX/|__pycache__/)|(^|/)(Thumbs\.db|desktop\.ini)$", re.I
 )
@@ -140,7 +140,7 @@ class _Look:
         if not is_archive and self.wanted(path.name):
             self._add(RawFile(plain_name(path.name), path, (), size))
             return
-        if not is_archive and not plain_name(path.name).endswith(PACKED):
+        if not is_archive and not plain_name(path.name).endswith(tuple(PACKED)):
             self.found.others.append(RawFile("", path, (), 0).place(self.root))
             return
         try:
@@ -151,10 +151,14 @@ class _Look:
         except DataError as error:
             fault = error
         except UNREADABLE as error:
-            fault = DataError(
-                f"{path}: is not a readable zip file ({error}); expected a folder or zip "
-                "file with the raw data"
-            )
+            kind = PACKED.get(path.suffix.lower(), "zip")
+            expected = "a whole one: get it again"
+            if kind == "zip":
+                expected = "a folder or zip file with the raw data"
+            elif isinstance(error, gzip.BadGzipFile):
+                error = "what follows its end, or all of it, is no gzip"
+            what = f"is not a readable {kind} file ({error})"
+            fault = DataError(f"{path}: {what}; expected {expected}")
         self.found.faults[path.name] = fault
         self.found.files = [file for file in self.found.files if file.path != path]
 
@@ -164,7 +168,7 @@ class _Look:
             raise DataError(f"{path}: archives lie more than {DEEPEST} deep in each other; refused")
         start = file.read(2)
         file.seek(0)
-        if start == b"\x1f\x8b":
+        if start == GZIP:
             self._in_gzip(path, file, size, way)
         elif is_tar(file):
             self._in_tar(path, file, way)
@@ -236,7 +240,7 @@ class _Look:
         """Whether a member may be data or hold some; note it where it is neither."""
         if IGNORED.search(name) or NOTES.search(name):
             return False
-        if self.wanted(name) or plain_name(name).endswith(PACKED):
+        if self.wanted(name) or plain_name(name).endswith(tuple(PACKED)):
             return True
         self.found.others.append(RawFile("", path, (*way, name), 0).place(self.root))
         return False

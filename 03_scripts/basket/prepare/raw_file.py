@@ -20,6 +20,7 @@ LONGEST_HEADER = 64 * 1024  # bytes
 LONGEST_LINE = 64 * 2**20  # bytes; what has none is no text of lines
 MOST_IN_MEMORY = 10**9  # bytes of a file that is read in one piece: products, customers
 BOM = b"\xef\xbb\xbf"
+GZIP = b"\x1f\x8b"  # how a gzip file begins
 GZIPPED = ""  # the member that a gzip file holds: it has no name
 # What a damaged archive or file raises when it is read; RuntimeError includes NotImplementedError.
 UNREADABLE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, ValueError)
@@ -152,6 +153,9 @@ class RawFile:
         line, end, _ = first.partition(b"\n")
         line = line.rstrip(b"\r")
         if not line.strip():
+            if first.strip():
+                above = "expected a header: take out what is empty above it"
+                raise DataError(f"{self.name}: the first line is empty; {above}")
             raise DataError(f"{self.name}: the file is empty; expected a header and rows")
         if not end and len(first) >= LONGEST_HEADER - len(BOM):
             raise DataError(
@@ -171,6 +175,8 @@ class RawFile:
 
 def _advice(start: bytes) -> str:
     """Say what a file that begins so looks like and what to do; empty where nothing tells it."""
+    if start.startswith(GZIP):
+        return ": it looks like a gzip file; unpack it, or let its name end with .gz"
     if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in start[1:4:2]:
         return ": it looks like UTF-16, a spreadsheet's Unicode text; save it as CSV UTF-8"
     if start.startswith(b"PK\x03\x04"):

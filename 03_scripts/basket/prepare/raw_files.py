@@ -13,7 +13,7 @@ from basket.prepare.archives import Contents, is_data, look_into, plain_name
 from basket.prepare.layouts import Form, Layout, RawTable, files_not_read, forms, lacking, layouts
 from basket.prepare.raw_file import BOM, SLICE_BYTES, RawFile
 from basket.prepare.recognise import Seen, check_header
-from basket.project.errors import DataError
+from basket.project.errors import DataError, is_text
 from basket.project.files import file_hash
 from basket.project.origin import OF_PEOPLE, PEOPLE, PRICE, About, Origin
 from basket.project.settings import Limits
@@ -246,6 +246,10 @@ class _Delivery:
 
     def _checked(self, seen: "Seen", table: str, base: str) -> tuple[RawFile, Form] | None:
         """Return a file with its form and spelling; note what is wrong with its header."""
+        place = seen.file.place(self.root)
+        if not is_text(place):
+            self.faults.append(DataError(f"{place}: the name is not UTF-8; rename the file"))
+            return None
         fitting = seen.forms(table)
         own = [form for form in fitting if form.layout == base]
         form = next(iter(own or fitting), None)

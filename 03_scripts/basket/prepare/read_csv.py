@@ -308,11 +308,16 @@ def advice(rule: str, bad: int, read: int) -> str:
     if rule.endswith("is not UTF-8"):
         return "save it as CSV UTF-8 (a spreadsheet's plain CSV is Windows-1252, or another)"
     if bad < max(2, MUCH * read):
+        if rule.endswith((" or less", " or more")):
+            return (
+                "correct the file, also where it counts from 1 or in another unit; to raise that "
+                "limit in settings.yml would drop these rows"
+            )
         return "correct the file or raise that limit in settings.yml"
     if rule.endswith("expected month/day/year"):
         how = "write the dates as month/day/year or year-month-day"
     elif rule.endswith("number"):
-        how = "write plain numbers, without signs between thousands"
+        how = "write plain numbers: no words, and no signs of money or between thousands"
     else:
         return "so many are no damage of single rows: correct the file"
     much = "the whole column" if bad == read else "much of the column"

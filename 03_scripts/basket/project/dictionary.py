@@ -4,7 +4,6 @@ A column of the result tables (`results` among its tables) also says how a reade
 number format, and whether it identifies rows.
 """
 
-import csv
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from basket.project.errors import BasketError
+from basket.project.files import read_rows
 from basket.project.flag import Flag
 from basket.project.folders import ROOT
 
@@ -43,6 +43,12 @@ NUMERIC = tuple(name for name in ARROW_TYPES if name.lower().startswith(("int", 
 RESULTS = "results"  # means all result tables among the tables of a column
 AS_WRITTEN = ("type", "unit", "source", "derived_from", "derivation", "description")
 AS_WRITTEN += ("heading", "format", "key")
+HEADER = ("column", "tables", "required", "minimum", "maximum", "allowed", *AS_WRITTEN)
+EXPECTED = {  # of each row
+    "type": (*ARROW_TYPES, "fraction", "money", "text", "whole"),
+    "required": ("yes", "no", "received"),
+    "key": ("", "customers", "parts", "context"),
+}
 
 
 @dataclass(frozen=True)
@@ -95,23 +101,37 @@ class Column:
 @cache
 def columns() -> tuple[Column, ...]:
     """Return all columns, in the order in which every table shows them."""
-    with PATH.open(newline="", encoding="utf-8") as file:
-        return tuple(map(_column, csv.DictReader(file, restval="")))
+    return tuple(map(_column, read_rows(PATH, HEADER)))
 
 
 def _column(row: dict[str, str]) -> Column:
     tables = row["tables"].split()
+    for name, known in EXPECTED.items():
+        if row[name] not in known:
+            raise _wrong(row, name, f"one of {', '.join(one or 'nothing' for one in known)}")
     return Column(
         name=row["column"],
         tables=tuple(name for name in tables if name != RESULTS),
         required=row["required"] == "yes",
         needed=row["required"] in ("yes", "received"),
-        minimum=float(row["minimum"]) if row["minimum"] else None,
-        maximum=float(row["maximum"]) if row["maximum"] else None,
+        minimum=_limit(row, "minimum"),
+        maximum=_limit(row, "maximum"),
         allowed=tuple(row["allowed"].split("|")) if row["allowed"] else (),
         in_results=RESULTS in tables,
         **{name: row[name] for name in AS_WRITTEN},
     )
+
+
+def _limit(row: dict[str, str], name: str) -> float | None:
+    try:
+        return float(row[name]) if row[name] else None
+    except ValueError:
+        raise _wrong(row, name, "a number, or nothing") from None
+
+
+def _wrong(row: dict[str, str], name: str, expected: str) -> BasketError:
+    found = f"found {row[name]!r}, expected {expected}"
+    return BasketError(f"{PATH}: row {row['column']}: {name}: {found}")
 
 
 @cache
@@ -235,13 +255,23 @@ def derivations(settings: "Settings") -> list[dict[str, str]]:
             "table": " ".join(column.tables),
             "column": column.name,
             "derived_from": column.derived_from,
-            "condition": column.derivation.format(**words, rules=rules.get(column.name)),
+            "condition": _filled(column, "derivation", words | {"rules": rules.get(column.name)}),
             "unit": column.unit,
-            "description": column.description.format(**words),
+            "description": _filled(column, "description", words),
         }
         for column in columns()
         if column.source == "derived" and column.tables
     ]
+
+
+def _filled(column: Column, name: str, words: dict[str, object]) -> str:
+    """Put the words in the place of their names; raise BasketError for a name of none."""
+    try:
+        return getattr(column, name).format(**words)
+    except (LookupError, ValueError) as error:
+        found = f"found {error}" if isinstance(error, LookupError) else error
+        expected = f"in braces, expected one of {', '.join(words)}"
+        raise BasketError(f"{PATH}: row {column.name}: {name}: {found}; {expected}") from None
 
 
 def describe(table: str) -> "pd.DataFrame":

@@ -18,6 +18,15 @@ def visible(text: object) -> str:
     )
 
 
+def is_text(text: object) -> bool:
+    """Whether a text can be written to a file: a name of other bytes, or half a sign, cannot."""
+    try:
+        str(text).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class BasketError(Exception):
     """A run that cannot go on, with a message a user can act on."""
 

@@ -1,9 +1,13 @@
 """Files written whole or not at all, read as JSON, and hashed."""
 
+import csv
 import hashlib
+import io
 import json
 import os
 from pathlib import Path
+
+from basket.project.errors import BasketError
 
 SIDECAR = "_table.json"  # what a published table says of itself, in its folder
 
@@ -31,6 +35,27 @@ def read_json(path: Path, otherwise):
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return otherwise
+
+
+def read_rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    """Read a CSV file of the project, also one that a spreadsheet has saved as CSV UTF-8.
+
+    Raises BasketError, in one line, where it is not text or lacks one of these columns.
+    """
+    again = "save it as CSV UTF-8, with commas"
+    try:
+        rows = csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig")), restval="")
+        lacking = [name for name in columns if name not in (rows.fieldnames or [])]
+        if not lacking:
+            return list(rows)
+    except OSError as error:
+        raise BasketError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise BasketError(f"{path}: is not UTF-8; {again}") from None
+    except csv.Error as error:
+        raise BasketError(f"{path}: is not readable as CSV ({error}); {again}") from None
+    expected = f"expected {', '.join(columns)}"
+    raise BasketError(f"{path}, line 1: column {lacking[0]} is missing; {expected}: {again}")
 
 
 def file_hash(path: Path) -> str | None:

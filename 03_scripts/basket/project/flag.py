@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+LONGEST_TEXT = 1000  # characters; with a limit, a text that no file can hold is refused as well
 BOUND = re.compile(r"(up to|below|above|from)(?: (\d+(?:\.\d+)?))?")
+FITS = re.compile(r"\d{1,9}(\.\d{1,4})?")  # times the counts of any customer, a bound has 64 bits
 LAST = {"up to": "above", "below": "from"}  # how the last band begins, by the form of the others
 WORDS = (("up to ", "above {} up to {}", "above "), ("below ", "{} to below {}", "from "))
 NUMBER = r"\d[\d,]*(?:\.\d+)?"
@@ -19,7 +21,9 @@ EXCLUSIVE = re.compile(r"\b(over|above|under|below|(more|less|fewer) than)\b", r
 class Flag(BaseModel):
     """One flag. Labels are in the order of tables and charts."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, str_max_length=LONGEST_TEXT
+    )
 
     of: Literal["product", "order", "customer"]
     source: str = Field(alias="from")
@@ -104,6 +108,11 @@ class Flag(BaseModel):
                 raise ValueError(
                     f"{label}: {bands[label]!r} is no bound; expected `up to 10` or `below 10`, "
                     "and for the last label `above` or `from 10`"
+                )
+            if match[2] and not FITS.fullmatch(match[2]):
+                raise ValueError(
+                    f"{label}: {bands[label][:40]!r} is too large or too exact; expected a bound "
+                    "below 1,000,000,000 with at most four decimals"
                 )
         if not found:
             return bands

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from basket.project import dictionary
-from basket.project.flag import Flag
+from basket.project.flag import LONGEST_TEXT, Flag
 from basket.project.yaml_file import parse_yaml, read_yaml
 
 
@@ -18,19 +18,31 @@ def _rising(values: list[float]) -> list[float]:
     return values
 
 
+def _from_to(hours: list[int]) -> list[int]:
+    """Refuse hours of which the last comes before the first."""
+    if hours[0] > hours[1]:
+        raise ValueError("the first hour must not be after the last")
+    return hours
+
+
 Positive = Annotated[float, Field(gt=0, le=10**12, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0, le=10**12)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Hours = Annotated[list[Annotated[int, Field(ge=0, le=23)]], Field(min_length=2, max_length=2)]
+SomeShare = Annotated[float, Field(gt=0, le=1)]
+Chance = Annotated[float, Field(gt=0, lt=1)]
+Factor = Annotated[float, Field(gt=1, le=10**12)]
+Hour = Annotated[int, Field(ge=0, le=23)]
+Hours = Annotated[list[Hour], Field(min_length=2, max_length=2), AfterValidator(_from_to)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
-Steps = Annotated[list[Positive], Field(min_length=3, max_length=3), AfterValidator(_rising)]
+THREE = (Field(min_length=3, max_length=3), AfterValidator(_rising))
+Steps = Annotated[list[SomeShare], *THREE]
 
 
 class Section(BaseModel):
     """A part of the settings: an unknown key is an error, and nothing changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=LONGEST_TEXT)
 
 
 class Report(Section):
@@ -84,19 +96,19 @@ class Effects(Section):
     cramers_v: Steps
     epsilon_squared: Steps
     cliffs_delta: Steps
-    ratio: Steps
+    ratio: Annotated[list[Factor], *THREE]
 
 
 class Statistics(Section):
     """How sure the report must be."""
 
-    confidence: Share
-    significance: Share
-    power: Share
+    confidence: Chance
+    significance: Chance
+    power: Chance
     most_times_the_data: Positive
     fewest_effective_customers: Positive
     largest_share_of_one: Share
-    income_bands: Count
+    income_bands: Annotated[Count, Field(le=100)]
     equal_order_numbers: Annotated[
         list[Count], Field(min_length=2, max_length=2), AfterValidator(_rising)
     ]
@@ -115,7 +127,7 @@ class Trial(Section):
     """The trial of an action: how long, and how small a lift it should see."""
 
     weeks: Count
-    lifts: Steps
+    lifts: Annotated[list[Positive], *THREE]
 
 
 class WhatIf(Section):
@@ -152,7 +164,7 @@ class Limits(Section):
     lines_per_part: Count
     threads: Count
     max_quarantined_share: Share
-    memory_share: Share
+    memory_share: SomeShare
     cell_timeout_seconds: Count
     largest_archive_gigabytes: Positive
     largest_archive_ratio: Positive
@@ -246,6 +258,7 @@ class Settings(Section):
             if {bool(flag.ranks), flag.of == "order"} != {name in BUSIEST}:
                 raise ValueError(f"flags.{name}: expected ranks in {', '.join(BUSIEST)} alone")
             dictionary.require_flag(name, flag)
+        dictionary.derivations(self)  # refuses what its rows ask of no settings
         highest, ceiling = self.flags["price_range"].cuts[-1], self.thresholds.price_ceiling_dollars
         if highest >= ceiling:
             raise ValueError(

@@ -1,12 +1,11 @@
 """Read the graph of stages from stages.csv, and the record that each stage leaves."""
 
-import csv
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from basket.project.errors import REPORT, BasketError
-from basket.project.files import read_json
+from basket.project.files import read_json, read_rows
 from basket.project.folders import SCRIPTS, Folders
 
 GRAPH = SCRIPTS / "stages.csv"
@@ -26,11 +25,10 @@ class Step:
 def graph() -> dict[str, Step]:
     """Return the stages in their order."""
     steps = {}
-    with GRAPH.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            stage, takes, makes = row["stage"], row["takes"], tuple(row["makes"].split())
-            takes = (takes,) if takes == "raw files" else tuple(takes.split())
-            steps[stage] = Step(stage, takes, makes)
+    for row in read_rows(GRAPH, ("stage", "takes", "makes")):
+        stage, takes, makes = row["stage"], row["takes"], tuple(row["makes"].split())
+        takes = (takes,) if takes == "raw files" else tuple(takes.split())
+        steps[stage] = Step(stage, takes, makes)
     return steps
 
 

@@ -89,7 +89,8 @@ def _death(kernel: Kernel) -> str:
     if kernel.is_stopped:
         return STOPPED
     words = kernel.last_words
-    return f"the kernel died: {words}" if words else DIED + MEMORY_ADVICE
+    advice = "" if words and "MemoryError" not in words else MEMORY_ADVICE
+    return (f"the kernel died: {words}" if words else DIED) + advice
 
 
 def _place(notebook: nbformat.NotebookNode, cell: nbformat.NotebookNode) -> str:

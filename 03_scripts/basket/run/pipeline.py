@@ -1,13 +1,14 @@
 """`make report`: the stages in their order, each only when something it depends on has changed."""
 
+import errno
 import os
 import shutil
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -16,7 +17,7 @@ from pathlib import Path
 from basket.analysis import questions
 from basket.prepare import raw_files
 from basket.project import git
-from basket.project.errors import BasketError, told, visible
+from basket.project.errors import BasketError, is_text, told, visible
 from basket.project.files import file_hash, read_json, write_json
 from basket.project.folders import ORIGINAL_DATA, ROOT, SCRIPTS, Folders, Inputs
 from basket.project.settings import Settings, load_settings
@@ -34,6 +35,8 @@ from basket.tables.publish import building_folder, publish
 # addresses: 2 s.
 sys.modules.setdefault("rfc3987_syntax", None)
 
+FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk, or what of it a user may have
+
 
 def report(
     data: Path | None,
@@ -46,24 +49,22 @@ def report(
     no_fabrication: bool = False,
 ) -> Path:
     """Build everything that is not up to date; return the report's path. Raises BasketError."""
-    settings_file = (settings_file or ROOT / "settings.yml").resolve()
-    settings = load_settings(settings_file)
-    questions.require_known(settings.flags, settings_file)
-    folders = Folders(out.resolve() if out else ROOT)
+    settings, inputs = planned(data, out, scale, settings_file)
+    folders = Folders(inputs.out)
     if not limit_memory(settings.limits.memory_share):
         _say("memory_share has no effect: this system cannot limit the memory of a program")
     with only_run(folders):
         if scheduler:
             _say(cluster.check(scheduler))
-        data = (data or _default_data(folders, settings, scale)).resolve()
-        _require_apart(folders, data)
-        found = raw_files.find(data, settings.limits)
+        if data is None and inputs.data != ORIGINAL_DATA.resolve():
+            _generated_data(folders, settings, scale)
+        found = raw_files.find(inputs.data, settings.limits)
         if not found.synthetic:
             _say(f"{found.root}: {found.listed()}")
         found = replace(found, invents=not no_fabrication)
         _say(found.origin.sentence())
         invent_nothing = "yes" if no_fabrication else ""
-        inputs = Inputs(folders.out, settings_file, data, scheduler, invent_nothing=invent_nothing)
+        inputs = replace(inputs, scheduler=scheduler, invent_nothing=invent_nothing)
         run = Run(inputs, settings, rules, found, start_from)
         _prepare_environment(run)
         if scheduler:
@@ -71,11 +72,44 @@ def report(
         _build(run)
         if warning := read_record(folders, "05_visualise")["facts"]["incomplete"]:
             _say(warning)
-        try:
-            _finish_pages(run)
-        finally:  # all stages are published: the manifest says so, whatever pages are lacking
-            manifest.write_manifest(run)
+        with _naming(folders.out, "the pages or the manifest could not be written"):
+            try:
+                _finish_pages(run)
+            finally:  # all stages are published: the manifest says so, whatever pages are lacking
+                manifest.write_manifest(run)
     return folders.report
+
+
+@contextmanager
+def _naming(out: Path, what: str) -> Iterator[None]:
+    """Tell an error of the system with what was being done, and where: in `out` if it is silent."""
+    try:
+        yield
+    except OSError as error:
+        advice = "; make room there, then run again" if error.errno in FULL else ""
+        where = f"{error.filename or out}: {error.strerror or error}"
+        raise BasketError(f"{what}: {where}{advice}") from None
+
+
+def planned(
+    data: Path | None, out: Path | None, scale: float | None, settings_file: Path | None
+) -> tuple[Settings, Inputs]:
+    """Return the settings and the folders of a run; refuse what no run can do. Writes nothing.
+
+    Data that is to be generated need not be there yet.
+    """
+    settings_file = (settings_file or ROOT / "settings.yml").resolve()
+    settings = load_settings(settings_file)
+    questions.require_known(settings.flags, settings_file)
+    folders = Folders(out.resolve() if out else ROOT)
+    if not is_text(folders.out):
+        raise BasketError(
+            f"{folders.out}: the name is no text in this locale; name another OUT, or set "
+            "LC_ALL=C.UTF-8"
+        )
+    data = _data_of_run(data, folders, settings, scale).resolve()
+    _require_apart(folders, data)
+    return settings, Inputs(folders.out, settings_file, data)
 
 
 def _require_apart(folders: Folders, data: Path) -> None:
@@ -93,16 +127,24 @@ def _require_apart(folders: Folders, data: Path) -> None:
             )
 
 
-def _default_data(folders: Folders, settings: Settings, scale: float | None) -> Path:
-    """Return the original data if there is any, else generated data of the given size."""
-    if not raw_files.has_data(ORIGINAL_DATA):
-        return _generated_data(folders, settings, scale)
+def _data_of_run(
+    data: Path | None, folders: Folders, settings: Settings, scale: float | None
+) -> Path:
+    """Return DATA, else the original data if there is any, else the place of generated data."""
+    if data is None and not raw_files.has_data(ORIGINAL_DATA):
+        folder = generated_folder(folders, settings, scale)
+        if not folder.is_dir():
+            from basket.synthetic.generate import customers_at
+
+            customers_at(settings.generator.scale if scale is None else scale)
+        return folder
     if scale is not None:
+        there = "DATA names other data" if data else "02_data/original_data holds files"
         raise BasketError(
-            "SCALE is the size of the generated data, but 02_data/original_data "
-            "holds files; leave SCALE out, or name a generated folder with DATA"
+            f"SCALE is the size of the generated data, but {there}; leave SCALE out, or name a "
+            "generated folder with DATA alone"
         )
-    return ORIGINAL_DATA
+    return data or ORIGINAL_DATA
 
 
 def generated_folder(folders: Folders, settings: Settings, scale: float | None) -> Path:
@@ -123,10 +165,9 @@ def _generated_data(folders: Folders, settings: Settings, scale: float | None) -
     stamp = folder / "generator.sha256"
     code = up_to_date.hash_of(sorted((SCRIPTS / "basket" / "synthetic").glob("*.*")))
     if not (stamp.is_file() and stamp.read_text(encoding="utf-8") == code):
-        from basket.synthetic.generate import customers_at, generate
+        from basket.synthetic.generate import generate
 
         begun = time.perf_counter()
-        customers_at(scale)  # refuses a scale before what is there is removed
         shutil.rmtree(folders.generated, ignore_errors=True)
         generate(folder, scale=scale, seed=seed, threads=settings.limits.threads)
         stamp.write_text(code, encoding="utf-8", newline="\n")
@@ -177,11 +218,8 @@ def _build(run: Run) -> None:
                 if not why:
                     _say(f"{step.stage:<16} up to date")
                     continue
-                try:
+                with _naming(run.folders.out, step.stage):
                     _run_stage(run, step, kernels, why, render)
-                except OSError as error:
-                    what = f"{error.filename or run.folders.out}: {error.strerror or error}"
-                    raise BasketError(f"{step.stage}: {what}") from None
                 to_render.append((step.stage, partial(_render, run.folders, step.stage)))
                 if step.stage == "05_visualise":  # they show nothing of the report
                     for name in ("explorer", "decisions"):

@@ -5,8 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from basket.prepare import raw_files
-from basket.project.folders import ORIGINAL_DATA, ROOT, Folders, Inputs
-from basket.project.settings import load_settings
 from basket.project.stages import graph
 from basket.run import pipeline, up_to_date
 from basket.run.manifest import Run
@@ -21,19 +19,13 @@ def status(
     no_fabrication: bool = False,
 ) -> dict[str, str]:
     """Return why each stage would run, empty where it would not. Raises BasketError."""
-    settings_file = (settings_file or ROOT / "settings.yml").resolve()
-    settings = load_settings(settings_file)
-    folders = Folders(out.resolve() if out else ROOT)
-    if data is None:
-        has_data = raw_files.has_data(ORIGINAL_DATA)
-        generated = pipeline.generated_folder(folders, settings, scale)
-        data = ORIGINAL_DATA if has_data else generated
-        if not has_data and not generated.is_dir():
-            return dict.fromkeys(graph(), "its data has not been generated yet")
-    found = raw_files.find(data.resolve(), settings.limits)
+    settings, inputs = pipeline.planned(data, out, scale, settings_file)
+    if data is None and not inputs.data.is_dir():
+        return dict.fromkeys(graph(), "its data has not been generated yet")
+    found = raw_files.find(inputs.data, settings.limits)
     found = replace(found, invents=not no_fabrication)
     os.environ.setdefault("SOURCE_DATE_EPOCH", str(pipeline.git.epoch()))
-    run = Run(Inputs(folders.out, settings_file, data.resolve()), settings, rules, found)
+    run = Run(inputs, settings, rules, found)
     reasons: dict[str, str] = {}
     for stage, step in graph().items():
         reasons[stage] = up_to_date.reason_to_run(run, step)

@@ -6,7 +6,6 @@ scale, seed and effects give the same bytes, whatever the number of threads.
 """
 
 import json
-import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +29,7 @@ FILES += ("orders_products_prior.csv",)
 CUSTOMERS_IN_CHUNK = 2_048  # are generated together, with a random stream of their own
 ORDERS_IN_SLICE = 50_000  # orders whose lines are written together
 ROWS_IN_SLICE = 400_000  # of orders.csv and customers.csv
+LARGEST_SCALE = 500  # 1.7 billion orders; an id has 32 bits
 EVAL_SETS = ("prior", "train", "test")
 
 
@@ -95,11 +95,11 @@ def generate(
 
 
 def customers_at(scale: float) -> int:
-    """Return the number of customers; raise DataError where a scale gives none, or no number."""
-    customers = round(CUSTOMERS_IN_BLOCK * scale) if math.isfinite(scale) else 0
+    """Return the number of customers; raise DataError where a scale gives none, or too many."""
+    customers = round(CUSTOMERS_IN_BLOCK * scale) if 0 < scale <= LARGEST_SCALE else 0
     if customers < 1:
         least = 1 / CUSTOMERS_IN_BLOCK
-        raise DataError(f"scale {scale:g}: gives no customer; expected {least:.2g} at least")
+        raise DataError(f"scale {scale:g}: expected a number from {least:.2g} to {LARGEST_SCALE}")
     return customers
 
 

@@ -11,7 +11,7 @@ from basket.project.settings import Settings
 from basket.project.stages import graph
 from basket.report.pages.page import DECISIONS, TEMPLATES, banner_of, notes_of, settings_of_run
 
-PARTS = ("beautifulsoup4", "jinja2", "mistune", "pygments")  # nbconvert brings them
+PARTS = ("beautifulsoup4", "jinja2", "mistune", "pygments")  # packages that make it
 
 
 def is_current(executed: Path) -> bool:
