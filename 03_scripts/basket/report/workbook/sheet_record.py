@@ -386,7 +386,7 @@ def write_checks(book: Book, checks: pd.DataFrame, flow: pd.DataFrame) -> Page:
 
     Where few customers are left out, what was found among all of them would tell of those few.
     """
-    page = book.page(CHECKS, "Consistency checks", (24.0, 24.0, 34.0, 16.0, 48.0))
+    page = book.page(CHECKS, "Consistency checks", (22.0, 23.0, 46.0, 15.0, 48.0))
     page.on_one_page = True
     acted = (~checks["action"].str.lower().str.startswith(("none", "no "))).sum()
     page.text(
