@@ -3,6 +3,7 @@
 import os
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -593,3 +594,15 @@ def test_an_archive_of_zipped_files_as_downloaded_is_read_like_the_files(generat
     assert zipped.layout == plain.layout
     for table, file in plain.files.items():
         assert b"".join(zipped.files[table].slices()) == b"".join(file.slices()), table
+
+
+def test_more_parts_than_files_may_be_open_are_refused_with_the_setting():
+    raw = SimpleNamespace(files={"raw_lines": SimpleNamespace(size=17_800)})  # 1,000 lines
+
+    def parts(each: int) -> int:
+        limits = SimpleNamespace(lines_per_part=each)
+        return import_raw.part_count(SimpleNamespace(settings=SimpleNamespace(limits=limits)), raw)
+
+    assert (parts(10_000), parts(100), parts(2)) == (1, 10, 500)
+    with pytest.raises(DataError, match=r"lines_per_part .* 1,000 parts .* set it to 2 or more"):
+        parts(1)

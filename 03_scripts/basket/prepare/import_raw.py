@@ -1,5 +1,6 @@
 """Stage 01: the raw files, typed and split by customer; names of people never pass this point."""
 
+import math
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,7 @@ from basket.tables.ids import IdIndex, OrdersOfLines
 from basket.tables.stage import Stage
 
 PRIOR, WITHOUT_LINES = "prior", "test"  # labels of eval_set, where a layout has none
+MOST_PARTS = 500
 BYTES_PER_LINE = 17.8  # of the order lines' file, on average
 
 
@@ -135,9 +137,19 @@ def _fabricated_customers(user_ids: np.ndarray) -> pd.DataFrame:
 
 
 def part_count(stage: Stage, raw: RawData) -> int:
-    """Say in how many parts this delivery's tables are split, of about `lines_per_part` lines."""
-    lines = raw.files["raw_lines"].size / BYTES_PER_LINE
-    return max(1, round(lines / stage.settings.limits.lines_per_part))
+    """Say in how many parts this delivery's tables are split, of about `lines_per_part` lines.
+
+    Raises DataError where that are too many: each is a file, and all are open at once.
+    """
+    lines, each = raw.files["raw_lines"].size / BYTES_PER_LINE, stage.settings.limits.lines_per_part
+    parts = max(1, round(lines / each))
+    if parts > MOST_PARTS:
+        least = math.ceil(lines / MOST_PARTS)
+        raise DataError(
+            f"lines_per_part in settings.yml: {each:,} makes {parts:,} parts of the order lines; "
+            f"expected {MOST_PARTS} at most: set it to {least:,} or more"
+        )
+    return parts
 
 
 def import_orders(stage: Stage, raw: RawData) -> tuple[IdIndex, np.ndarray, np.ndarray]:

@@ -92,7 +92,7 @@ def levels(habits: pd.DataFrame, tests: pd.DataFrame | None, settings: Settings)
                 "grouping": grouping.replace("_flag", "").replace("_", " "),
                 "group": str(row["group"]),
                 "customers": row["customers"],
-                "share_of_spend": _share(row["spend"], groups["spend"], habits),
+                "share_of_spend": _share(row["spend"], habits),
             }
             for name, (*_, measure) in LEVELS.items():
                 key = (grouping, str(row["group"]), measure)
@@ -109,7 +109,7 @@ def levels(habits: pd.DataFrame, tests: pd.DataFrame | None, settings: Settings)
     return pd.DataFrame(rows, columns=[*names, *ends])
 
 
-def _share(spend, of_groups: pd.Series, habits: pd.DataFrame):
+def _share(spend, habits: pd.DataFrame):
     """Return a group's share of the spend of all groups; the largest grouping knows the whole."""
     if not is_number(plain(spend)):
         return SUPPRESSED if spend == SUPPRESSED else NOTHING
