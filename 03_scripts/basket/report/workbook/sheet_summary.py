@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from basket.analysis.finding import NOT_ANSWERED
+from basket.analysis.finding import INVENTED_PRICES, NOT_ANSWERED
 from basket.analysis.questions import number_of
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.ranking import lever_of, ranked
@@ -38,9 +38,11 @@ def write_summary(
     """Write a row for each message, as many as a page holds; say where the others stand."""
     page = book.page(SUMMARY, "Executive summary", WIDTHS)
     page.on_one_page = True
+    rests_on_prices = any(INVENTED_PRICES in finding["rests_on"] for finding in findings)
+    invented = " Dollars rest on invented prices." * rests_on_prices
     page.text(
         "What we found, what it means and what to do, by what acting could add. Fact says how sure "
-        "the finding is, Action whether it was tried: none was.",
+        "the finding is, Action whether it was tried: none was." + invented,
         colour="muted",
     )
     page.space(4)
@@ -93,7 +95,8 @@ def of_lever(lever: pd.Series) -> str:
     share = lever["share_of_orders"] if not money else lever["share_of_spend"]
     what = "spend" if money else "orders"
     orders = f"{lever['orders']:,} {'order' if lever['orders'] == 1 else 'orders'}"
-    return f"{lever['what_if']}: {orders}{money}, {share:.1%} of {what}."
+    said = f"{lever['what_if']}: {orders}{money}, {share:.1%} of {what}."
+    return f"{said[0].upper()}{said[1:]}"
 
 
 def _not_answered(findings: list[dict]) -> list[dict]:
