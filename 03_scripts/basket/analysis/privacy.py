@@ -265,6 +265,11 @@ def suppressed_rows(table: pd.DataFrame, settings: Settings) -> np.ndarray:
     return np.array(found) | both
 
 
+def _pair_of(table: pd.DataFrame) -> tuple[str, str] | None:
+    """Name the columns of a table that say of which grouping a row is, and of which group."""
+    return next((pair for pair in PAIRS if set(pair) <= set(table.columns)), None)
+
+
 def _told_between(labels: pd.DataFrame, customers: np.ndarray, settings: Settings) -> np.ndarray:
     """Find the rows of a flag that, beside another's, tells of few who are between their cuts.
 
@@ -272,7 +277,7 @@ def _told_between(labels: pd.DataFrame, customers: np.ndarray, settings: Setting
     one that settings name first goes.
     """
     hidden = np.zeros(len(labels), bool)
-    pair = next((pair for pair in PAIRS if set(pair) <= set(labels.columns)), None)
+    pair = _pair_of(labels)
     if pair is None:
         return hidden
     grouping, group = (labels[name].to_numpy() for name in pair)
@@ -397,7 +402,7 @@ def known_sums(names: tuple[str, ...], rows: tuple[tuple]) -> list[tuple[np.ndar
     against those of another, and is of use only where its sum is 0.
     """
     table = pd.DataFrame(rows, columns=names)
-    pair = next((pair for pair in PAIRS if set(pair) <= set(table.columns)), None)
+    pair = _pair_of(table)
     labels = [name for name in table.columns if name in LABELS]
     blocks = [
         *([pair[0]] if pair else []),

@@ -105,7 +105,7 @@ def _story(folders: Folders, settings: Settings, findings: list[dict], figures: 
             {
                 "do": finding["action"],
                 "because": finding["headline"].rstrip("."),
-                "prize": prize[:1].upper() + prize[1:],
+                "prize": prize,
                 "fact": finding["confidence"],
                 "basis": "to be tried" if finding["action_basis"] == HYPOTHESIS else "a plan",
                 "figure": figure,
