@@ -17,6 +17,7 @@ from basket.project.errors import BasketError
 from basket.project.folders import Folders
 from basket.project.stages import graph
 from checkout import SMALL, hashes, make, run_command
+from in_process import run_notebook
 
 
 def test_the_manifest_holds_all_that_went_in_and_came_out(checkout):
@@ -110,7 +111,7 @@ def test_verify_names_a_file_that_was_changed_removed_or_added(checkout):
 
 
 @pytest.mark.slow
-def test_verify_names_each_number_that_differs_from_its_table(checkout):
+def test_verify_names_each_number_that_differs_from_its_table(checkout, tmp_path, monkeypatch):
     """Each number of the findings is changed, then the table cell that it names."""
     folders = Folders(checkout)
     path = checkout / "04_analysis" / "findings.json"
@@ -133,6 +134,11 @@ def test_verify_names_each_number_that_differs_from_its_table(checkout):
         path.write_text(json.dumps(findings), encoding="utf-8")
         with pytest.raises(BasketError, match=r"the headline says 77\.7"):
             verify_findings(folders)
+        monkeypatch.setenv("BASKET_OUT", str(checkout))
+        monkeypatch.setenv("BASKET_BUILDING", str(tmp_path))
+        with pytest.raises(BasketError, match=r"the headline says 77\.7"):
+            run_notebook("06_report")
+        assert not any(tmp_path.iterdir()), "no workbook is written with a number that has no table"
     finally:
         path.write_text(good, encoding="utf-8")
 

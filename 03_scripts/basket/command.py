@@ -104,12 +104,10 @@ def _run_own_code(script: Path) -> None:
 @NO_FABRICATION
 def report(data, out, rules, scale, start_from, settings_file, scheduler, no_fabrication) -> None:
     """Build the report and all that leads to it; only what has changed."""
-    from basket.checks.verify import verify_findings
     from basket.run import pipeline
 
     options = (data, out, rules, scale, start_from, settings_file, scheduler, no_fabrication)
     path = _run(pipeline.report, *options)
-    _run(verify_findings, Folders(path.parents[1]))
     _say(f"report: {path}")
     _say(f"pages:  {path.parents[1] / '04_analysis' / 'notebooks' / 'index.html'}")
 

@@ -29,7 +29,7 @@ LOADED = {  # by each kernel before its first cell, with all that these import
     "03_merge": ["basket.prepare.merge"],
     "04_derive_flags": ["basket.analysis.flags"],
     "05_visualise": ["basket.report.gallery", "basket.analysis.foretelling"],
-    "06_report": ["basket.report.workbook.build"],
+    "06_report": ["basket.report.workbook.build", "basket.checks.verify"],
 }
 
 
