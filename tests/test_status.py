@@ -19,7 +19,7 @@ STAGES = list(graph())
 
 @pytest.fixture(autouse=True)
 def without_commit(monkeypatch):
-    """Let no commit be known, as in a copy of the checkout: `status` leaves its date behind."""
+    """Let no commit be known, as in a copy of the checkout, nor the date of one."""
     monkeypatch.setattr(git, "commit", lambda: git.NO_COMMIT)
     monkeypatch.setattr(git, "is_dirty", lambda: False)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", str(git.EPOCH_WITHOUT_COMMIT))

@@ -1,6 +1,5 @@
 """`basket status`: which stages a report would run, and why. Nothing is run or written."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +23,6 @@ def status(
         return dict.fromkeys(graph(), "its data has not been generated yet")
     found = raw_files.find(inputs.data, settings.limits)
     found = replace(found, invents=not no_fabrication)
-    os.environ.setdefault("SOURCE_DATE_EPOCH", str(pipeline.git.epoch()))
     run = Run(inputs, settings, rules, found)
     reasons: dict[str, str] = {}
     for stage, step in graph().items():
