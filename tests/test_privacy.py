@@ -1,7 +1,7 @@
 """Suppression: what leaves 04_analysis tells of no group of too few customers."""
 
+import re
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from basket.analysis import figure, privacy
-from basket.project.settings import load_settings
+from basket.analysis import figure, flags, privacy
+from basket.project.folders import ROOT
+from basket.project.settings import load_settings, parse_settings
 from basket.report.workbook import sheet_record
 from basket.report.workbook.shown_figures import FigureGate, publishable_figures
 
-SETTINGS = load_settings(Path(__file__).resolve().parents[1] / "settings.yml")
+SETTINGS = load_settings(ROOT / "settings.yml")
 LEAST = SETTINGS.privacy.smallest_group
 AGES, INCOMES = SETTINGS.flags["age_group"].labels, SETTINGS.flags["income_group"].labels
 HOUSEHOLDS = ("no dependants", "with dependants")
@@ -489,6 +490,28 @@ def test_flags_and_habits_hide_the_same_groups():
 def test_an_attacker_knows_who_has_dependants_by_the_family_status():
     groups = ("family_status", "single"), ("family_status", "married")
     numbers = ("n_dependants", "0"), ("n_dependants", "2")
-    known = privacy.known_sums(("grouping", "group"), (*groups, *numbers))
+    known = privacy.known_sums(("grouping", "group"), (*groups, *numbers), ())
     relations = [sums.tolist() for sums, is_relation in known if is_relation]
     assert sorted(relations) == [[0, 1, 0, -1], [1, 0, -1, 0]]
+
+
+@pytest.mark.parametrize(
+    "baskets", [["Top-up", "Regular", "Big"], ["Shop", "Big shop", "Very big shop"]]
+)
+def test_a_segment_belongs_to_its_rhythm_and_basket_whatever_they_are_called(baskets):
+    """One of 8 is hidden among 9: with it a row and a column of the square, or it is the rest."""
+    bounds = ("below 7", "below 11", "from 11")
+    named = ", ".join(f"{name}: {bound}" for name, bound in zip(baskets, bounds, strict=True))
+    text = re.sub("Top-up: .*from 11", named, (ROOT / "settings.yml").read_text(encoding="utf-8"))
+    settings = parse_settings(text, ROOT / "settings.yml")
+    square = np.array([[156, 198, 39], [100, 58, 166], [8, 102, 154]])
+    rhythms = settings.flags["rhythm"].labels
+    counted = dict(zip(flags.segment_parts(settings), square.ravel().tolist(), strict=True))
+    table = habits(
+        segment=counted,
+        rhythm=dict(zip(rhythms, square.sum(axis=1).tolist(), strict=True)),
+        basket=dict(zip(baskets, square.sum(axis=0).tolist(), strict=True)),
+    )
+    shown = privacy.publishable(table, settings)
+    closed = (shown["customers"] == privacy.SUPPRESSED).to_numpy()[:9].reshape(3, 3)
+    assert closed[2, 0] and (closed.sum(axis=0) != 1).all() and (closed.sum(axis=1) != 1).all()

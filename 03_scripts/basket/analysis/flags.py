@@ -5,6 +5,7 @@ label for missing.
 """
 
 from collections.abc import Mapping
+from itertools import product
 from types import MappingProxyType
 
 import numpy as np
@@ -12,6 +13,8 @@ import pandas as pd
 
 from basket.project.flag import Flag
 from basket.project.settings import Rules, Settings
+
+DEPENDANTS = ("no dependants", "with dependants")
 
 
 def categorical(codes: np.ndarray, labels: list[str], missing: str) -> pd.Categorical:
@@ -88,13 +91,13 @@ def labels_of(
     return found
 
 
-def segment_labels(settings: Settings) -> list[str]:
-    """List the segments: rhythm x basket (D-48), as a marketer says them: weekly big shop."""
-    return [
-        f"{rhythm} {basket[0].lower()}{basket[1:]}"
-        for rhythm in settings.flags["rhythm"].labels
-        for basket in settings.flags["basket"].labels
-    ]
+def segment_parts(settings: Settings) -> dict[str, dict[str, str]]:
+    """Name the segments, rhythm x basket (D-48), as a marketer says them, each with its parts."""
+    rhythms, baskets = (settings.flags[name].labels for name in ("rhythm", "basket"))
+    return {
+        f"{rhythm} {basket[0].lower()}{basket[1:]}": {"rhythm": rhythm, "basket": basket}
+        for rhythm, basket in product(rhythms, baskets)
+    }
 
 
 def segment(rhythm: pd.Categorical, basket: pd.Categorical, settings: Settings) -> pd.Categorical:
@@ -103,18 +106,21 @@ def segment(rhythm: pd.Categorical, basket: pd.Categorical, settings: Settings) 
     known = (rhythm.codes < rhythms) & (basket.codes < baskets)
     codes = rhythm.codes.astype(int) * baskets + basket.codes
     return categorical(
-        np.where(known, codes, -1), segment_labels(settings), settings.labels.missing
+        np.where(known, codes, -1), list(segment_parts(settings)), settings.labels.missing
     )
 
 
-def profile_labels(settings: Settings) -> list[str]:
-    """List the profiles: age group x dependants x income group (D-24)."""
-    return [
-        f"{age}, {household}, {income.lower()}"
-        for age in settings.flags["age_group"].labels
-        for household in ("no dependants", "with dependants")
-        for income in settings.flags["income_group"].labels
-    ]
+def profile_parts(settings: Settings) -> dict[str, dict[str, str]]:
+    """Name the profiles, age group x dependants x income group (D-24), each with its parts."""
+    ages, incomes = (settings.flags[name].labels for name in ("age_group", "income_group"))
+    return {
+        f"{age}, {household}, {income.lower()}": {
+            "age_group": age,
+            "dependants": household,
+            "income_group": income,
+        }
+        for age, household, income in product(ages, DEPENDANTS, incomes)
+    }
 
 
 def profile(
@@ -127,7 +133,7 @@ def profile(
     household = (dependants > 0).astype(int)
     codes = (age.codes.astype(int) * 2 + household) * incomes + income.codes
     return categorical(
-        np.where(known, codes, -1), profile_labels(settings), settings.labels.missing
+        np.where(known, codes, -1), list(profile_parts(settings)), settings.labels.missing
     )
 
 

@@ -18,6 +18,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from basket.analysis.flags import DEPENDANTS, profile_parts, segment_parts
 from basket.project.dictionary import columns
 from basket.project.settings import Settings
 
@@ -39,6 +40,7 @@ KEYS = LABELS | CONTEXT | _MEMBERS
 WITHOUT_DEPENDANTS = frozenset({"single", "divorced/widowed"})
 CLOSE = 1e-9
 EVERYONE = (Decimal("Infinity"), True)
+Parts = tuple[tuple[str, str, str, str], ...]
 MANY_HIDDEN = 25  # beyond this, sets of three suppressed rows are too many to look at
 
 
@@ -261,8 +263,11 @@ def suppressed_rows(table: pd.DataFrame, settings: Settings) -> np.ndarray:
     if not few.any():
         return both
     rows = tuple(labels.itertuples(index=False, name=None))
-    found = _suppressed(tuple(labels.columns), rows, tuple(customers), tuple(few.tolist()), minimum)
-    return np.array(found) | both
+    counted, hidden = tuple(customers), tuple(few.tolist())
+    parts = _parts_of_groups(settings)
+    return (
+        np.array(_suppressed(tuple(labels.columns), rows, counted, hidden, minimum, parts)) | both
+    )
 
 
 def _pair_of(table: pd.DataFrame) -> tuple[str, str] | None:
@@ -305,6 +310,7 @@ def _suppressed(
     counted: tuple[float, ...],
     few: tuple[bool, ...],
     minimum: int,
+    parts: Parts,
 ) -> tuple[bool, ...]:
     """Find the rows to suppress from their labels, and how many customers each is about.
 
@@ -319,7 +325,8 @@ def _suppressed(
         return abs(value) < CLOSE if is_relation else value >= minimum
 
     filled = customers > 0
-    known = [row for row, is_relation in known_sums(names, rows) if is_of_use(row, is_relation)]
+    sums = known_sums(names, rows, parts)
+    known = [row for row, is_relation in sums if is_of_use(row, is_relation)]
     weights = np.array(known).reshape(-1, len(rows))
     primary = hidden.copy()
     while exposed := exposed_sets(weights, sizes, hidden, minimum):
@@ -395,11 +402,14 @@ def exposed_sets(
 
 
 @lru_cache(maxsize=64)  # the groups are the same for every department
-def known_sums(names: tuple[str, ...], rows: tuple[tuple]) -> list[tuple[np.ndarray, bool]]:
+def known_sums(
+    names: tuple[str, ...], rows: tuple[tuple], parts: Parts
+) -> list[tuple[np.ndarray, bool]]:
     """Return the sums of rows that are known: totals, margins, and relations between groupings.
 
     Each is a row of weights, and whether it is a relation: that one weighs the rows of a grouping
-    against those of another, and is of use only where its sum is 0.
+    against those of another, and is of use only where its sum is 0. `parts` says of which groups
+    segments and profiles are made.
     """
     table = pd.DataFrame(rows, columns=names)
     pair = _pair_of(table)
@@ -418,34 +428,37 @@ def known_sums(names: tuple[str, ...], rows: tuple[tuple]) -> list[tuple[np.ndar
             keys = keys + "|" + table[other].astype("str")
         equations += [((keys == key).to_numpy(float), False) for key in keys.unique()]
     if pair and not labels:
-        equations += _relations(table[pair[0]].astype("str"), table[pair[1]].astype("str"))
+        related = _relations(*(table[name].astype("str") for name in pair), parts)
+        equations += [relation for relation in related if relation[0].any()]
     return equations
 
 
-def _relations(grouping: pd.Series, group: pd.Series) -> Iterable[tuple]:
+def _parts_of_groups(settings: Settings) -> Parts:
+    """List what each segment and profile is made of: its grouping, its name, a part's two."""
+    of_groups = {"segment": segment_parts(settings), "profile": profile_parts(settings)}
+    return tuple(
+        (grouping, group, part, label)
+        for grouping, groups in of_groups.items()
+        for group, parts in groups.items()
+        for part, label in parts.items()
+    )
+
+
+def _relations(grouping: pd.Series, group: pd.Series, parts: Parts) -> Iterable[tuple]:
     """Yield how profiles and segments add up to their parts, and family status to dependants."""
-    segments, name = grouping == "segment", group.str.lower()
-    for part, is_at in (("rhythm", name.str.startswith), ("basket", name.str.endswith)):
-        for label in group[grouping == part].unique():
-            those = segments & is_at(label.lower())
-            yield _relation(those, (grouping == part) & (group == label))
-    profiles = grouping == "profile"
-    parts = group.str.split(", ", n=2, expand=True).reindex(columns=range(3))
-    without = (grouping == "n_dependants") & (group == "0")
-    for age in parts.loc[profiles, 0].dropna().unique():
-        yield _relation(profiles & (parts[0] == age), (grouping == "age_group") & (group == age))
-    for income in parts.loc[profiles, 2].dropna().unique():
-        yield _relation(
-            profiles & (parts[2] == income),
-            (grouping == "income_group") & (group.str.lower() == income),
-        )
-    with_some = (grouping == "n_dependants") & (group != "0")
-    single = group.isin(WITHOUT_DEPENDANTS)
-    family = grouping == "family_status"
-    for rows, is_without in ((profiles, parts[1] == "no dependants"), (family, single)):
-        if rows.any():
-            yield _relation(rows & is_without, without)
-            yield _relation(rows & ~is_without, with_some)
+    without, some = DEPENDANTS
+    numbers = grouping == "n_dependants"
+    is_part = {("dependants", without): numbers & (group == "0")}
+    is_part["dependants", some] = numbers & (group != "0")
+    single, family = group.isin(WITHOUT_DEPENDANTS), grouping == "family_status"
+    yield _relation(family & single, is_part["dependants", without])
+    yield _relation(family & ~single, is_part["dependants", some])
+    made_of: dict[tuple[str, str, str], list[str]] = {}
+    for whole, name, part, label in parts:
+        made_of.setdefault((whole, part, label), []).append(name)
+    for (whole, part, label), names in made_of.items():
+        those = is_part.get((part, label), (grouping == part) & (group == label))
+        yield _relation((grouping == whole) & group.isin(names), those)
 
 
 def _relation(left: pd.Series, right: pd.Series) -> tuple[np.ndarray, bool]:
