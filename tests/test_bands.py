@@ -110,6 +110,26 @@ def test_a_band_has_its_least_share_of_the_customers():
     assert cut_points.best_cuts(binned([5, 95], [500.0, 0.0]))[1].tolist() == [11]
 
 
+@hypothesis_settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(-9, 40), st.integers(-50, 50)), min_size=1, max_size=30))
+def test_steps_that_nobody_has_change_no_cut(people):
+    """A gap belongs to the band above it, as if its steps were bins that hold nobody."""
+    values, measure = (np.array(of, float) for of in zip(*people, strict=True))
+    bins, edges = cut_points.in_bins(values, 1)
+    every = np.arange(values.min(), values.max() + 1)
+    dense = cut_points.Binned.of((values - values.min()).astype(int), measure, every)
+    found = cut_points.best_cuts(cut_points.Binned.of(bins, measure, edges))
+    assert [cuts.tolist() for cuts in found] == [c.tolist() for c in cut_points.best_cuts(dense)]
+
+
+@pytest.mark.parametrize("most", [2_147_483_647, 40_000])
+def test_bins_stay_few_and_part_the_values_however_far_these_reach(most):
+    values = np.append(np.random.default_rng(3).integers(1, 40_000, 5_000), most).astype(float)
+    bins, edges = cut_points.in_bins(values, 1)
+    assert 500 < len(edges) <= cut_points.MOST_BINS
+    assert (np.searchsorted(edges, values, side="right") - 1 == bins).all()
+
+
 def test_r_squared_of_the_sums_is_that_of_the_customers():
     rng = np.random.default_rng(1)
     x, y = rng.integers(0, 6, 300), rng.normal(5, 2, 300)

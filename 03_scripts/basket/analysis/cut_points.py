@@ -17,6 +17,7 @@ from basket.project.settings import Settings
 
 STEPS = {"age": 1, "income": 1000}  # a proposed cut is a multiple of this: years, dollars
 MOST_CUTS = 3
+MOST_BINS = 1000  # the search looks at every two of them
 LEAST_BAND = 0.05  # of the customers searched: a smaller band is no group to address
 LEAST_GAIN = 0.005  # of R2: a further cut must add as much on customers it was not searched on
 
@@ -44,7 +45,7 @@ def quarter_of(user_ids, seed: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Binned:
-    """Customers and the sum of their measure by bin of an attribute; bin k begins at edges[k]."""
+    """Customers and the sum of their measure by bin of an attribute: see `in_bins`."""
 
     edges: np.ndarray
     customers: np.ndarray
@@ -59,6 +60,24 @@ class Binned:
     def __add__(self, other: "Binned") -> "Binned":
         """Put two sets of customers together."""
         return Binned(self.edges, self.customers + other.customers, self.total + other.total)
+
+
+def in_bins(values: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Put values into bins of a step's width, or of more where more than MOST_BINS hold any.
+
+    Returns the number of each value's bin, and for each bin the least multiple of the step that is
+    above all values of the bins before: a gap belongs to the band above it.
+    """
+    steps = np.floor(values / step)
+    held = np.unique(steps)
+    starts = held
+    if len(held) > MOST_BINS:
+        shares = np.arange(MOST_BINS) / MOST_BINS
+        starts = np.unique(np.quantile(steps, shares, method="lower"))
+    edges = starts * step
+    edges[1:] = (held[np.searchsorted(held, starts[1:]) - 1] + 1) * step
+    edges = edges.astype(np.int64) if (edges % 1 == 0).all() else edges
+    return np.searchsorted(starts, steps, side="right") - 1, edges
 
 
 def best_cuts(binned: Binned, most: int = MOST_CUTS) -> list:
@@ -181,10 +200,7 @@ def _compare(attribute, values, quarter, course, step, settings: Settings) -> li
             _row("course", [], **nothing),
             _row("proposed", [], **nothing) | {"confirmed": "no"},
         ]
-    lowest = np.floor(x.min() / step)
-    bins = (np.floor(x / step) - lowest).astype(np.int64)
-    edges = (lowest + np.arange(bins.max() + 1)) * step
-    edges = edges.astype(np.int64) if (edges % 1 == 0).all() else edges
+    bins, edges = in_bins(x, step)
     quarters = [Binned.of(bins[part == number], y[part == number], edges) for number in (0, 1)]
     cuts = choose_cuts(quarters, [_squares(y[part == number]) for number in (0, 1)])
 
