@@ -455,6 +455,20 @@ def test_what_lies_in_original_data_is_never_passed_over(tmp_path, monkeypatch, 
         pipeline._data_of_run(None, Folders(), settings, 0.01)
 
 
+def test_a_linked_folder_is_read_once_and_a_link_in_a_circle_ends(tmp_path):
+    """Large data is kept elsewhere and linked."""
+    lay(tmp_path / "elsewhere", C)
+    data = lay(tmp_path / "original_data", {"README.md": b"x"})
+    (data / "circle").symlink_to(data)
+    assert not has_data(data)
+    for name in ("instacart_2017", "the_same"):
+        (data / name).symlink_to(tmp_path / "elsewhere")
+    assert has_data(data)
+    found = find(data, LIMITS)
+    plain = find(tmp_path / "elsewhere", LIMITS)
+    assert contents(found) == contents(plain) and not found.unused
+
+
 # ---- layouts and mixtures -----------------------------------------------------------------------
 
 TRIPLETEN = {

@@ -11,7 +11,7 @@ import re
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -84,6 +84,20 @@ def look_into(data: Path, wanted: Callable[[str], bool], limits: Limits) -> Cont
     return found
 
 
+def walk(
+    folder: Path, not_listed: Callable[[OSError], None]
+) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Walk as `os.walk` does, also through links to folders, into each folder once."""
+    known = set()
+    for here, below, names in os.walk(folder, onerror=not_listed, followlinks=True):
+        place = os.path.realpath(here)
+        if place in known:
+            below.clear()
+            continue
+        known.add(place)
+        yield Path(here), below, names
+
+
 def _files_below(data: Path, found: Contents) -> list[Path]:
     """Return the files of a folder and of those below it, sorted; note the empty folders."""
     files: list[Path] = []
@@ -92,8 +106,7 @@ def _files_below(data: Path, found: Contents) -> list[Path]:
         what = f"{error.filename}: cannot be listed ({error.strerror}); expected a folder to read"
         found.faults[Path(error.filename).name] = DataError(what)
 
-    for folder, below, names in os.walk(data, onerror=not_listed):
-        here = Path(folder)
+    for here, below, names in walk(data, not_listed):
         depth = len(here.relative_to(data).parts)
         below[:] = sorted(name for name in below if not IGNORED.search(f"{name}/"))
         if depth >= DEEPEST:

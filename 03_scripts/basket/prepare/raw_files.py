@@ -5,11 +5,10 @@ none is fabricated. What was looked at and is not used is named.
 """
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from basket.prepare.archives import Contents, is_data, look_into, plain_name
+from basket.prepare.archives import Contents, is_data, look_into, plain_name, walk
 from basket.prepare.layouts import Form, Layout, RawTable, files_not_read, forms, lacking, layouts
 from basket.prepare.raw_file import BOM, SLICE_BYTES, RawFile
 from basket.prepare.recognise import Seen, check_header
@@ -121,8 +120,8 @@ def has_data(folder: Path) -> bool:
     def not_listed(error: OSError) -> None:
         raise error  # what lies there is never passed over
 
-    walk = os.walk(folder, onerror=not_listed) if folder.exists() else []
-    return any(is_data(Path(here) / name) for here, _, names in walk for name in names)
+    found = walk(folder, not_listed) if folder.exists() else []
+    return any(is_data(here / name) for here, _, names in found for name in names)
 
 
 def find(data: Path, limits: Limits) -> RawData:
