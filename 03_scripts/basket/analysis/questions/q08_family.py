@@ -12,7 +12,7 @@ from basket.analysis.finding import (
     if_invented,
 )
 from basket.analysis.privacy import published_rows
-from basket.analysis.question import WHOM, Question
+from basket.analysis.question import PEOPLE, WHOM, Question
 from basket.analysis.questions import group_words as words
 from basket.analysis.questions.group_differences import whether_groups_differ
 from basket.analysis.questions.group_halves import held_equal
@@ -25,6 +25,7 @@ QUESTION = Question(
     title="Age and family",
     text="Do age and family status go with ordering habits?",
     part=WHOM,
+    needs=(PEOPLE,),
 )
 
 

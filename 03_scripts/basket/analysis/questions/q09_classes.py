@@ -27,7 +27,7 @@ from basket.analysis.finding import (
 )
 from basket.analysis.groups import People
 from basket.analysis.measures import TELLING_GOODS, measures, share_of
-from basket.analysis.question import WHOM, Question
+from basket.analysis.question import PEOPLE, PRICE, WHOM, Question
 from basket.analysis.questions import group_words as words
 from basket.analysis.questions.group_differences import OF_DOLLARS, whether_groups_differ
 from basket.analysis.questions.group_halves import (
@@ -40,7 +40,6 @@ from basket.analysis.questions.group_halves import (
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
 from basket.analysis.words import listed
-from basket.project.origin import PEOPLE
 from basket.project.settings import Settings
 
 QUESTION = Question(
@@ -48,6 +47,7 @@ QUESTION = Question(
     title="Classifications",
     text="Which classifications do age, income, goods and family status suggest?",
     part=WHOM,
+    needs=(PRICE, PEOPLE),
 )
 MOST_DEPARTMENTS = 6  # shown by income
 AGES_PER_ROW = 4  # years

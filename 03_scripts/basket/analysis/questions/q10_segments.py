@@ -24,7 +24,7 @@ from basket.analysis.finding import (
     is_invented,
     require_histories,
 )
-from basket.analysis.question import WHOM, Question
+from basket.analysis.question import PEOPLE, PRICE, WHOM, Question
 from basket.analysis.questions.group_halves import TOP_GOODS, TOP_TIMES, top_columns, tops
 from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.statistics import ratios
@@ -40,6 +40,7 @@ QUESTION = Question(
     title="Profiles from habits",
     text="Which customer profiles do ordering habits suggest, and how do they differ?",
     part=WHOM,
+    needs=(PRICE, PEOPLE),
 )
 SHARES = ("share_of_customers", "share_of_orders", "share_of_lines", "share_of_spend")
 HABITS = {
