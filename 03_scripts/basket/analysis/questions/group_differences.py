@@ -100,11 +100,7 @@ def whether_groups_differ(
         raise TooLittleData(f"All customers whose {word} is known are in one group.")
     overall = overall[(overall["adjusted_for"] == held) & overall["effect"].notna()]
     said |= {"rests_on": (INVENTED_PRICES, INVENTED_CUSTOMERS)}
-    alone = {
-        "action": f"Do not target by {word} alone.",
-        "action_basis": DESIGN,
-        "touches": (Touch(direction=LESS, attribute=word),),
-    }
+    alone = not_alone(word)
     chosen = seen.tables["split_halves"]
     if (chosen["topic"] == topic_of(grouping, held)).any():
         return _difference(seen, grouping, held, settings, said, alone)
@@ -118,6 +114,15 @@ def whether_groups_differ(
         rest = _rest_is_decided(tests[tests["grouping"] == grouping], settings)
         return _no_difference(seen, grouping, held, ratios, same and rest, said | alone)
     return _undecided(seen, grouping, held, ratios, settings, said | alone)
+
+
+def not_alone(word: str) -> dict:
+    """Advise not to target by an attribute alone: what a finding says of its action."""
+    return {
+        "action": f"Do not target by {word} alone.",
+        "action_basis": DESIGN,
+        "touches": (Touch(direction=LESS, attribute=word),),
+    }
 
 
 def _rest_is_decided(tests: pd.DataFrame, settings: Settings) -> bool:

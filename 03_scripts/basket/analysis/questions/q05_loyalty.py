@@ -268,7 +268,7 @@ def days_between(tables: dict, settings: Settings) -> figure.Figure:
         labels={"share": "each gap once", "mean_share": "each customer once"},
         highlight=(str(last["label"]),),
         so_what="Gaps differ too much for one day of reminders: let each customer's own usual gap "
-        "set it. Those in the last bar may be lost.",
+        "set it. How long customers stay away beyond 30 days is not known.",
     )
 
 
