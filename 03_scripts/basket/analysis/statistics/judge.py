@@ -165,8 +165,9 @@ def judge_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFram
 def decide_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Give ALL comparisons of the report together their q and verdict.
 
-    A comparison with a `reason` is undecided: nothing may be concluded from it. A false discovery
-    rate lets a few in a hundred claims be false, and a headline picks the most extreme of many. So
+    A comparison with a `reason` is undecided and no test: nothing may be concluded from it, and
+    what is certain by definition would make the others look surer. A false discovery rate lets a
+    few in a hundred claims be false, and a headline picks the most extreme of many. So
     `for_headline` is yes only where there is no reason, the effect itself is at least a small one,
     its interval excludes no difference, its p-value survives Bonferroni's correction over all
     comparisons of the report, and enough customers stand behind it to be published.
@@ -180,14 +181,15 @@ def decide_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFra
         comparisons[name].to_numpy(float)
         for name in ("effect", "effect_low", "effect_high", "p_value")
     )
-    q = false_discovery(p_value)
     may_conclude = (comparisons["reason"] == "").to_numpy()
+    p_value = np.where(may_conclude, p_value, NAN)
+    q = false_discovery(p_value)
     found = _verdicts(names, effect, low, high, q, thresholds=effects, significance=significance)
     size, _ = _size_intervals(names, effect, effect)
     least, _ = _size_intervals(names, low, high)
     matters = (size >= _steps(names, effects)[:, 0]) & (least > (names == "ratio"))
     strict = significance / max(1, np.count_nonzero(~np.isnan(p_value)))
-    survives = may_conclude & matters & (p_value < strict)
+    survives = matters & (p_value < strict)
     if "customers_behind" in comparisons:
         behind = pd.to_numeric(comparisons["customers_behind"]).astype("Int64")
         comparisons = comparisons.assign(customers_behind=behind)
