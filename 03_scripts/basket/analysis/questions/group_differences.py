@@ -213,8 +213,8 @@ def _only_overall(
     return Finding(
         kind=DIFFERENCE,
         headline=words.capitalised(
-            f"{measure} differs by {word}{words.held_equal(held)}; no "
-            f"single {words.NOUN[grouping]} is proven to stand out"
+            f"{measure} {words.verb(measure, 'differs', 'differ')} by {word}"
+            f"{words.held_equal(held)}; no single {words.NOUN[grouping]} is proven to stand out"
         ),
         so_what=f"{_explained(row, shown['effect_name'], word, measure)}.",
         confidence="high",

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from basket.analysis import comparisons, figure
+from basket.analysis import comparisons, figure, statistics
 from basket.analysis.finding import (
     DIFFERENCE,
     INVENTED_CUSTOMERS,
@@ -44,6 +44,8 @@ def effects_by_attribute(tables: dict, settings: Settings) -> figure.Figure:
     table = table.assign(grouping=table["grouping"].map(words.attribute))
     proven = table[where(for_headline="yes")]
     first, smallest = table.iloc[0], settings.statistics.effects.epsilon_squared[0]
+    is_open = len(proven) and proven["verdict"].iloc[0] == statistics.UNDECIDED
+    size = "; whether by enough to matter is undecided" if is_open else ""
     equal = "; all but income at equal income" if comparisons.INCOME in held.values() else ""
     return figure.dots(
         table,
@@ -52,8 +54,8 @@ def effects_by_attribute(tables: dict, settings: Settings) -> figure.Figure:
         name="effects_by_attribute",
         title="No attribute tells in practice what an order is worth"
         if table["effect_high"].max() < smallest
-        else f"{words.capitalised(proven['grouping'].iloc[0])} is proven to go with what an order "
-        "is worth"
+        else words.capitalised(proven["grouping"].iloc[0])
+        + f" goes with what an order is worth{size}"
         if len(proven)
         else "No attribute is proven to go with what an order is worth",
         subtitle=f"Share of the differences in order value that each attribute explains{equal}, "

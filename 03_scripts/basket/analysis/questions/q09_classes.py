@@ -398,7 +398,7 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
     gain, low, high = row.cell("gain_over_course", "gain"), row.gain_low, row.gain_high
     return Finding(
         kind=DIFFERENCE,
-        headline=f"{words.capitalised(of)} {'have' if measure == 'income' else 'has'} {several} at "
+        headline=f"{words.capitalised(of)} {words.verb(of, 'has', 'have')} {several} at "
         f"{cuts}, which {tell} more than the usual cuts",
         so_what=f"{compared}: {100 * gain:.1f} percentage points more (interval {100 * low:.1f} to "
         f"{100 * high:.1f}).",

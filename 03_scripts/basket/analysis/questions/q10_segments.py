@@ -198,7 +198,7 @@ def goods_by_segment(tables: dict, settings: Settings) -> figure.Figure:
     proven = data[~data["is_undecided"] & data["is_proven"]]
     sure = tops(tables, TOP_GOODS)
     sure = sure[sure.index.isin(data["segment"])]
-    title = "No segment is proven to buy more or less of any department"
+    title = "No segment buys more or less of a department surely enough for a claim"
     if len(sure):
         title = f"{sure.index[0]}: a larger share of {sure['measure'].iloc[0]} than the others"
     elif len(proven):
@@ -212,7 +212,7 @@ def goods_by_segment(tables: dict, settings: Settings) -> figure.Figure:
         name="goods_by_segment",
         title=title,
         subtitle="A department's share of the segment's order lines, times that of the others, "
-        "active customers of both halves; grey: nothing is proven",
+        "active customers of both halves; grey: not sure enough for a claim",
         alt=f"Heat map of departments by segment; {int((~data['is_undecided']).sum())} of "
         f"{len(data)} cells are decided, {len(proven)} of them proven to differ.",
         sources=("department_lifts", "segments", "split_halves"),
