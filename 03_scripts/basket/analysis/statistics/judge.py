@@ -35,29 +35,7 @@ def false_discovery(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
     return q
 
 
-def verdict(
-    effect_name: str,
-    effect: float,
-    low: float,
-    high: float,
-    q: float,
-    *,
-    thresholds: Mapping[str, Sequence[float]],
-    significance: float = 0.05,
-) -> str:
-    """Say what the interval of the size of an effect decides.
-
-    `no practical difference` if all of it is below the smallest threshold; else `large`, `medium`
-    or `small` if all of it is at or above that threshold and q is below `significance`; else
-    `undecided`, which a missing limit or q gives too. The size is |effect|; of a ratio r it is
-    max(r, 1 / r). `thresholds` maps the effect's name to (small, medium, large); an unknown name
-    raises KeyError. Source: analysis decisions, from the interval, set before looking.
-    """
-    one = (np.array([each]) for each in (effect_name, effect, low, high, q))
-    return str(_verdicts(*one, thresholds=thresholds, significance=significance)[0])
-
-
-def _verdicts(
+def verdicts(
     effect_names: np.ndarray,
     effect: np.ndarray,
     low: np.ndarray,
@@ -67,7 +45,14 @@ def _verdicts(
     thresholds: Mapping[str, Sequence[float]],
     significance: float,
 ) -> np.ndarray:
-    """Say of each effect what `verdict` says."""
+    """Say what the interval of the size of each effect decides.
+
+    `no practical difference` if all of it is below the smallest threshold; else `large`, `medium`
+    or `small` if all of it is at or above that threshold and q is below `significance`; else
+    `undecided`, which a missing limit or q gives too. The size is |effect|; of a ratio r it is
+    max(r, 1 / r). `thresholds` maps the effect's name to (small, medium, large); an unknown name
+    raises KeyError. Source: analysis decisions, from the interval, set before looking.
+    """
     steps = _steps(effect_names, thresholds)
     least, most = _size_intervals(effect_names, low, high)
     found = np.full(len(effect), UNDECIDED, dtype=object)
@@ -184,7 +169,7 @@ def decide_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFra
     may_conclude = (comparisons["reason"] == "").to_numpy()
     p_value = np.where(may_conclude, p_value, NAN)
     q = false_discovery(p_value)
-    found = _verdicts(names, effect, low, high, q, thresholds=effects, significance=significance)
+    found = verdicts(names, effect, low, high, q, thresholds=effects, significance=significance)
     size, _ = _size_intervals(names, effect, effect)
     least, _ = _size_intervals(names, low, high)
     matters = (size >= _steps(names, effects)[:, 0]) & (least > (names == "ratio"))
