@@ -9,6 +9,7 @@ import json
 import re
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -68,19 +69,26 @@ def said_by(module) -> list[str]:
     ]
 
 
+@cache
+def named_in_answers() -> set[str]:
+    """Give every name in the tests of what is said."""
+    return {
+        node.attr if isinstance(node, ast.Attribute) else node.id
+        for path in ANSWERS
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute | ast.Name)
+    }
+
+
 @pytest.mark.parametrize(
     ("module", "name"),
     [(each, name) for each in MODULES for name in said_by(each)],
     ids=lambda value: value if isinstance(value, str) else value.__name__.rsplit(".")[-1],
 )
 def test_what_each_figure_and_finding_says_stands_in_a_test(module, name):
-    named = {
-        node.attr if isinstance(node, ast.Attribute) else node.id
-        for path in ANSWERS
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Attribute | ast.Name)
-    }
-    assert name in named, f"no tests/test_answers_*.py names {name} of {module.__name__}"
+    assert name in named_in_answers(), (
+        f"no tests/test_answers_*.py names {name} of {module.__name__}"
+    )
 
 
 @pytest.mark.parametrize("case", CASES)
