@@ -365,6 +365,18 @@ def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, eno
     assert made.highlight == ("Try advertisements at 20:00–23:00…",)
 
 
+def test_a_lift_is_said_as_settings_have_it(settings):
+    table = trials("yes").replace({"lift": {0.02: 0.015, 0.05: 0.02}})
+    found = said(q14_trial.how_to_try, settings, trial_plan=table)
+    assert found.headline.startswith("A trial that can see 1.5% more orders in 8 weeks")
+    statistics = settings.statistics.model_copy(update={"power": 0.825})
+    power = settings.model_copy(update={"statistics": statistics})
+    made = q14_trial.sizes_by_lift({"trial_plan": table, "completeness": WHOLE}, power)
+    assert made.title.endswith("to see 1.5% more")
+    assert made.subtitle.startswith("Customers in each arm for 1.5% more in 8 weeks")
+    assert made.subtitle.endswith("at 82.5% power")
+
+
 # ---- what cannot be said ------------------------------------------------------------------------
 
 
@@ -430,6 +442,15 @@ def test_no_figure_is_drawn_of_incomplete_histories(settings, function):
 # ---- prizes -------------------------------------------------------------------------------------
 
 
+def test_a_share_in_a_lever_is_said_as_it_is(settings):
+    sums = {"orders": np.ones((1, 7, 24)), "spend_cents": np.ones((1, 7, 24))}
+    keys = {"population": ("active",), "day": range(7), "hour": range(24)}
+    counts = {"day_hour": Tally(keys, sums)}
+    windows = {"quiet_windows": frame("day from_hour to_hour", (0, 20, 23))}
+    more = levers._quiet_windows(windows, counts, 0.025)
+    assert more["what_if"] == "2.5% more orders in the quiet windows"
+
+
 def test_a_prize_is_sized_by_its_own_lever():
     prizes = frame(
         "rank lever orders share_of_orders spend share_of_spend what_if",
@@ -471,6 +492,8 @@ def test_levers_of_single_lines_are_sized_by_the_usual_order():
     assert (both["base_orders"], both["base_spend"]) == pytest.approx((390, 15_600))
     assert (both["orders"], both["spend"]) == pytest.approx((1.95, 78))
     assert levers._both({"product_pairs": pairs.head(1)}, counts, 0.05) == {}
+    assert levers._one_more_line(counts, 0.005)["what_if"].startswith("one more line in 0.5% of ")
+    assert levers._both({"product_pairs": pairs}, counts, 0.015)["what_if"].startswith("1.5% of ")
 
 
 class Counted(dict):

@@ -21,7 +21,7 @@ from basket.analysis.questions import q02_spending as q02
 from basket.analysis.questions import q03_price_ranges as q03
 from basket.analysis.questions import q04_departments as q04
 from basket.analysis.questions.ad_calendar import ad_calendar
-from basket.analysis.words import hours_in_words, listed, number, span
+from basket.analysis.words import hours_in_words, listed, number, per_cent, span
 from basket.checks.verify import unexplained
 
 SENTENCES = Path(__file__).parent / "answers_times.md"
@@ -699,6 +699,21 @@ def test_words():
     assert hours_in_words(range(24)) == "00:00–24:00"
     assert [listed(list("abc")[:size]) for size in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
     assert (number(7), number(1_200)) == ("seven", "1,200")
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        *((0.02, "2%"), (0.015, "1.5%"), (0.025, "2.5%"), (0.995, "99.5%"), (0.005, "0.5%")),
+        *((0.07, "7%"), (0, "0%"), (1, "100%"), (12, "1,200%"), (1e-9, "0.0000001%")),
+        *((10**12, "100,000,000,000,000%"), (1.05 - 1, "5%"), (0.0123456, "1.23456%")),
+    ],
+)
+def test_a_share_of_settings_is_said_as_it_is_and_verified_so(share, said):
+    assert per_cent(share) == said
+    numbers = {"share": {"value": share, "where": {}}}
+    assert unexplained(f"{said} more orders", numbers) == []
+    assert unexplained(f"{said[:-1]}1% more orders", numbers) == [f"{said[:-1]}1"]
 
 
 def test_windows_of_the_same_hours_are_named_together():

@@ -36,6 +36,7 @@ from basket.analysis.privacy import published_rows
 from basket.analysis.question import WHOM, Question
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
+from basket.analysis.words import per_cent
 from basket.project.settings import Settings
 from basket.tables.ids import IdIndex
 from basket.tables.stage import Stage
@@ -223,15 +224,16 @@ def sizes_by_lift(tables: dict, settings: Settings) -> figure.Figure:
     data = table.assign(trial=actions + where_counted)
     data = data.sort_values("customers_per_arm", ascending=False, ignore_index=True)
     least = data.iloc[-1]
+    lift = per_cent(least["lift"])
     return figure.bars(
         data[["trial", "customers_per_arm"]],
         x="trial",
         series=["customers_per_arm"],
         name="trial_plan",
         title=f"A trial needs {least['customers_per_arm']:,} customers an arm or more to see "
-        f"{least['lift']:.0%} more",
-        subtitle=f"Customers in each arm for {least['lift']:.0%} more in {least['weeks']} weeks, "
-        f"by action, at {settings.statistics.power:.0%} power",
+        f"{lift} more",
+        subtitle=f"Customers in each arm for {lift} more in {least['weeks']} weeks, "
+        f"by action, at {per_cent(settings.statistics.power)} power",
         alt=f"Bars of the customers that each arm needs, by action; the least are "
         f"{least['customers_per_arm']:,}.",
         sources=("trial_plan",),
@@ -265,7 +267,7 @@ def how_to_try(seen: Evidence, settings: Settings) -> Finding:
     enough = row.supported == "yes"
     return Finding(
         kind=DESCRIPTION,
-        headline=f"A trial that can see {lift:.0%} more orders in {weeks} weeks needs about "
+        headline=f"A trial that can see {per_cent(lift)} more orders in {weeks} weeks needs about "
         f"{needed:,} customers in each arm",
         so_what=f"A customer places {mean:.1f} orders in {weeks} weeks, with a standard deviation "
         f"of {deviation:.1f}. This data has {here:,} such customers, "
@@ -275,6 +277,6 @@ def how_to_try(seen: Evidence, settings: Settings) -> Finding:
         action_basis=DESIGN,
         confidence="medium",
         figure="trial_plan",
-        prize=Prize(what_if=f"{needed:,} customers an arm can show {lift:.0%} more orders."),
+        prize=Prize(what_if=f"{needed:,} customers an arm can show {per_cent(lift)} more orders."),
         change_mind="Orders before the trial, which explain a part of how customers differ.",
     )
