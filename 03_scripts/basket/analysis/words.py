@@ -40,6 +40,13 @@ def per_cent(share: float) -> str:
     return f"{Decimal(f'{100 * share:.10g}'):,f}%"
 
 
+def in_dollars(amount: float) -> str:
+    """Write dollars of settings as they are, to four decimals: $5, $7.50, $4.995."""
+    whole, _, part = f"{amount:,.4f}".partition(".")
+    part = part.rstrip("0")
+    return f"${whole}.{part:0<2}" if part else f"${whole}"
+
+
 def at_most(share: float) -> str:
     """Write an upper limit in whole per cent, rounded up: 1.2 % is at most 2 %."""
     return f"{math.ceil(round(100 * share, 4))}%"
