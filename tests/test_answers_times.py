@@ -651,6 +651,18 @@ def test_a_misspelt_column_stops_the_run(case, settings):
             make(tables | {name: misspelt})
 
 
+def test_days_may_be_called_as_sentences_go(settings):
+    names = ["Rest and sun", "Off, on rota", *settings.day_names[2:]]
+    settings = settings.model_copy(update={"day_names": names})
+    found = q01.busiest(Evidence(busy(names=names[0], equal_share=1 / 7)), settings)
+    assert "(one of seven days would be 14.3%)" in found.headline
+    rows = quiet_table(*TWO_WINDOWS[:1]).assign(day_name=names[1])
+    given = quiet(*TWO_WINDOWS[:1], names=f"20:00–23:00 on {names[1]}") | {"quiet_windows": rows}
+    assert q01.quiet(Evidence(given), settings).headline.startswith(
+        "Orders thin out in the evening: 20:00–23:00 is the quietest waking window on Off, on rota,"
+    )
+
+
 def test_cuts_of_price_are_drawn_as_settings_have_them(tmp_path):
     settings = load_settings(write_settings(tmp_path / "s.yml", cut_at("price_range", 1.5, 2)))
     cuts = q03.prices_and_cuts(PRICES, settings).cuts

@@ -1876,3 +1876,13 @@ def test_the_notes_say_the_confidence_as_it_is():
     (said,) = sheet_notes.sections(settings, FACTS)["How to read an interval"].values()
     for text in (said, sheet_notes.glossary(settings)["Interval"]):
         assert "99.5%" in text
+
+
+def test_a_segment_stands_in_its_own_part_of_the_day():
+    hours = {"Night": [0, 10], "Noon": [11, 13], "Afternoon": [14, 18], "Evening (late": [19, 23]}
+    settings = SETTINGS.model_copy(update={"dayparts": hours})
+    times = ["orders in the afternoon", "orders in the evening (late", "suppressed"]
+    table = pd.DataFrame({"segment": ["A", "B", "C"], "top_time": times})
+    nobody = sheet_week.NOBODY
+    assert sheet_week.who_orders(table, settings) == [nobody, nobody, "A", "B"]
+    assert sheet_week.who_orders(None, settings) == [nobody] * 4

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pandas as pd
 
+from basket.analysis.measures import orders_in
 from basket.analysis.privacy import PUBLISHED_POPULATION, SUPPRESSED
 from basket.analysis.words import listed, per_cent
 from basket.project.settings import Settings
@@ -138,11 +139,10 @@ def what_sells(times: pd.DataFrame | None, settings: Settings) -> list[str]:
 
 def who_orders(segments: pd.DataFrame | None, settings: Settings) -> list[str]:
     """Name for each part of the day the segments that surely order more then."""
-    times = pd.Series(dtype=str) if segments is None else segments["top_time"].astype("str")
+    if segments is None:
+        return [NOBODY] * len(settings.dayparts)
     return [
-        ", ".join(segments.loc[times.str.contains(part, case=False), "segment"]) or NOBODY
-        if len(times)
-        else NOBODY
+        ", ".join(segments.loc[segments["top_time"] == orders_in(part), "segment"]) or NOBODY
         for part in settings.dayparts
     ]
 
