@@ -3,6 +3,8 @@
 Each cell of these tables holds a number of its own, so that a number in the wrong place is seen.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,10 +29,13 @@ from basket.analysis.finding import (
     answer,
     sized,
 )
+from basket.analysis.groups import People
 from basket.analysis.questions import q10_segments, q13_offers, q14_trial
 from basket.analysis.questions.group_halves import TOP_GOODS, top_columns
 from basket.checks.verify import unexplained
+from basket.project.settings import load_settings
 from basket.tables.sums import Tally
+from conftest import write_settings
 
 ACTIVE = pd.DataFrame({"population": ["active"]})
 WHOLE = pd.DataFrame({"what": ["holes"], "found": [0], "of": [9], "share": [0.0], "limit": [0.01]})
@@ -140,6 +145,27 @@ def test_the_figure_of_segments_names_the_one_with_most_lines(settings):
         "customers."
     )
     assert made.data["segment"].tolist() == ["Weekly top-up", "Weekly big shop"]  # none is tiny
+
+
+def test_the_figure_of_segments_has_a_panel_for_each_rhythm(tmp_path):
+    bands = {"Every week": "up to 8", "Every fortnight": "above"}
+    settings = load_settings(write_settings(tmp_path / "s.yml", {"flags.rhythm.bands": bands}))
+    names = ["Every week top-up", "Every fortnight big shop"]
+    segments = SEGMENTS.head(2).assign(segment=names)
+    made = q10_segments.mix_of_segments({"segments": segments, "completeness": WHOLE}, settings)
+    assert made.data["rhythm"].tolist() == ["Every week", "Every fortnight"]
+    assert made.data["basket"].tolist() == ["top-up", "big shop"]
+
+
+def test_a_household_has_its_label_from_exactly_the_share_of_settings(tmp_path):
+    """7 of 100 lines are a share of 0.07, though 0.07 x 100 is above 7."""
+    labels = {"Baby household": {"department": "babies", "share": 0.07}}
+    settings = load_settings(write_settings(tmp_path / "s.yml", {"basket_labels": labels}))
+    customers = pd.DataFrame({"orders": [10, 10], "lines": [100, 100], "spend_cents": [500, 700]})
+    lines = np.array([[7], [6]])
+    people = People(customers, pd.DataFrame(), lines, np.empty((2, 0)), ["babies"])
+    found = q10_segments.basket_labels(SimpleNamespace(active_people=people, settings=settings))
+    assert (found["customers"].tolist(), found["spend"].tolist()) == ([1], [5.0])
 
 
 @pytest.mark.parametrize(

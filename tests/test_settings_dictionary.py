@@ -273,6 +273,28 @@ def test_flags_that_do_not_fit_the_rest_are_refused(tmp_path, change, said):
 
 
 @pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {
+                "flags.rhythm.bands": {"X": "up to 8", "X a": "above"},
+                "flags.basket.bands": {"A b": "below 7", "B": "from"},
+            },
+            "flags.segment: two of its labels would be 'X a b'; they are put together from those "
+            "of flags.rhythm, flags.basket: rename one there",
+        ),
+        (
+            {"flags.income_group.bands": {"Low": "below 50000", "low": "from"}},
+            "flags.profile: two of its labels would be '18-39, no dependants, low'; they are put",
+        ),
+        ({"labels.missing": "Weekly top-up"}, "flags.segment: two of its labels would be 'Weekly"),
+    ],
+)
+def test_labels_that_are_put_together_must_differ(tmp_path, change, said):
+    assert refused(write_settings(tmp_path / "s.yml", change)).startswith(said)
+
+
+@pytest.mark.parametrize(
     ("section", "key", "said"),
     [
         ("flags", "loyalty_flag", "flags.loyalty_flag is missing; the analysis needs a flag of th"),

@@ -88,33 +88,13 @@ def labels_of(
     return found
 
 
-def segment_labels(settings: Settings) -> list[str]:
-    """List the segments: rhythm x basket (D-48), as a marketer says them: weekly big shop."""
-    return [
-        f"{rhythm} {basket[0].lower()}{basket[1:]}"
-        for rhythm in settings.flags["rhythm"].labels
-        for basket in settings.flags["basket"].labels
-    ]
-
-
 def segment(rhythm: pd.Categorical, basket: pd.Categorical, settings: Settings) -> pd.Categorical:
     """Put each customer into one segment by habits; missing where rhythm or basket is."""
     rhythms, baskets = (len(settings.flags[name].labels) for name in ("rhythm", "basket"))
     known = (rhythm.codes < rhythms) & (basket.codes < baskets)
     codes = rhythm.codes.astype(int) * baskets + basket.codes
-    return categorical(
-        np.where(known, codes, -1), segment_labels(settings), settings.labels.missing
-    )
-
-
-def profile_labels(settings: Settings) -> list[str]:
-    """List the profiles: age group x dependants x income group (D-24)."""
-    return [
-        f"{age}, {household}, {income.lower()}"
-        for age in settings.flags["age_group"].labels
-        for household in ("no dependants", "with dependants")
-        for income in settings.flags["income_group"].labels
-    ]
+    labels = settings.composed_labels()["segment"]
+    return categorical(np.where(known, codes, -1), labels, settings.labels.missing)
 
 
 def profile(
@@ -126,9 +106,8 @@ def profile(
     known = (age.codes < ages) & (income.codes < incomes) & ~np.isnan(dependants)
     household = (dependants > 0).astype(int)
     codes = (age.codes.astype(int) * 2 + household) * incomes + income.codes
-    return categorical(
-        np.where(known, codes, -1), profile_labels(settings), settings.labels.missing
-    )
+    labels = settings.composed_labels()["profile"]
+    return categorical(np.where(known, codes, -1), labels, settings.labels.missing)
 
 
 # ---- days and hours ---------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Read and check the settings: every adjustable number and label, from settings.yml."""
 
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -258,6 +258,14 @@ class Settings(Section):
             if {bool(flag.ranks), flag.of == "order"} != {name in BUSIEST}:
                 raise ValueError(f"flags.{name}: expected ranks in {', '.join(BUSIEST)} alone")
             dictionary.require_flag(name, flag)
+        for name, labels in self.composed_labels().items():
+            for label in labels:
+                if [*labels, self.labels.missing].count(label) > 1:
+                    parts = [f"flags.{part}" for part in self.flags[name].columns]
+                    raise ValueError(
+                        f"flags.{name}: two of its labels would be {label!r}; they are put "
+                        f"together from those of {', '.join(parts)}: rename one there"
+                    )
         dictionary.derivations(self)  # refuses what its rows ask of no settings
         highest, ceiling = self.flags["price_range"].cuts[-1], self.thresholds.price_ceiling_dollars
         if highest >= ceiling:
@@ -270,6 +278,21 @@ class Settings(Section):
     def flags_of(self, what: str) -> dict[str, Flag]:
         """Return the flags of products, orders or customers: `what` is the singular."""
         return {name: flag for name, flag in self.flags.items() if flag.of == what}
+
+    def segments(self) -> list[tuple[str, str]]:
+        """Pair rhythm and basket (D-48), as a marketer says them: Weekly, big shop."""
+        rhythms, baskets = (self.flags[name].labels for name in ("rhythm", "basket"))
+        return list(product(rhythms, (f"{name[0].lower()}{name[1:]}" for name in baskets)))
+
+    def composed_labels(self) -> dict[str, list[str]]:
+        """Return the labels of segments and of profiles: age x dependants x income group (D-24)."""
+        ages, incomes = (self.flags[name].labels for name in ("age_group", "income_group"))
+        households = ("no dependants", "with dependants")
+        profiles = product(ages, households, map(str.lower, incomes))
+        return {
+            "segment": list(map(" ".join, self.segments())),
+            "profile": list(map(", ".join, profiles)),
+        }
 
     def groupings(self) -> list[str]:
         """Name the flags that group customers, in order."""
