@@ -1886,3 +1886,15 @@ def test_a_segment_stands_in_its_own_part_of_the_day():
     nobody = sheet_week.NOBODY
     assert sheet_week.who_orders(table, settings) == [nobody, nobody, "A", "B"]
     assert sheet_week.who_orders(None, settings) == [nobody] * 4
+
+
+def test_a_department_that_settings_misspell_is_told(book):
+    said = " ".join(str(cell) for (cell, *_) in book[rules.CHECKS].values if cell)
+    assert (
+        "The settings name departments that this data lacks: babies (basket_labels.Baby "
+        "household), pets (basket_labels.Pet household), alcohol (basket_labels.Alcohol buyer), "
+        "missing (labels.unnamed_departments), other (labels.unnamed_departments); correct those "
+        "that are misspelt."
+    ) in said
+    everything = [rule.department for rule in SETTINGS.basket_labels.values()]
+    assert SETTINGS.unknown_departments({*everything, "missing", "other"}) == ""

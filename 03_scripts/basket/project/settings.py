@@ -1,5 +1,6 @@
 """Read and check the settings: every adjustable number and label, from settings.yml."""
 
+from collections.abc import Collection
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Annotated, Literal
@@ -306,6 +307,21 @@ class Settings(Section):
     def banded(self) -> list[str]:
         """Name the tested groupings whose groups are bands of ours: thresholds move them."""
         return [name for name, flag in self.tested().items() if flag.bands]
+
+    def unknown_departments(self, departments: Collection[str]) -> str:
+        """Say which departments that settings name are not among these; empty where all are.
+
+        Another shop's data may lack one; in most data it is a misspelling that would go unseen.
+        """
+        named = [(rule.department, f"basket_labels.{k}") for k, rule in self.basket_labels.items()]
+        named += [(name, "labels.unnamed_departments") for name in self.labels.unnamed_departments]
+        absent = [f"{name} ({key})" for name, key in named if name not in departments]
+        if not absent:
+            return ""
+        return (
+            f"the settings name departments that this data lacks: {', '.join(absent)}; correct "
+            "those that are misspelt"
+        )
 
     @property
     def regions(self) -> dict[str, list[str]]:
