@@ -391,6 +391,33 @@ def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, eno
     assert made.highlight == ("Try advertisements at 20:00–23:00…",)
 
 
+@pytest.mark.parametrize(
+    ("ends", "names"),
+    [
+        (("high income customers", "women"), ["for high…", "for women"]),
+        (("high income customers",) * 2, ["for…"]),
+        (("women", "women "), ["for women", "for women"]),
+    ],
+)
+def test_the_names_of_trials_are_as_short_as_keeps_them_apart(ends, names):
+    start = "Try offers of large baskets "
+    found = q14_trial.short_names([f"{start}for {end}" for end in ends])
+    assert sorted(found.values()) == [f"{start}{name}" for name in names]
+
+
+def test_the_figure_of_trials_marks_only_the_least(settings):
+    table = (
+        trials("yes")
+        .head(2)
+        .assign(
+            lift=0.02,
+            action=[f"Try offers of large baskets for {who}" for who in ("women", "high men")],
+        )
+    )
+    made = q14_trial.sizes_by_lift({"trial_plan": table, "completeness": WHOLE}, settings)
+    assert made.highlight == ("Try offers of large baskets for high…",)
+
+
 def test_a_lift_is_said_as_settings_have_it(settings):
     table = trials("yes").replace({"lift": {0.02: 0.015, 0.05: 0.02}})
     found = said(q14_trial.how_to_try, settings, trial_plan=table)

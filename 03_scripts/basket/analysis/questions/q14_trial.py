@@ -9,6 +9,7 @@ much customers differ, which this data tells.
 
 import math
 import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -49,6 +50,7 @@ QUESTION = Question(
     part=WHOM,
 )
 AT_ITS_TIMES = "orders at its times"
+SHORT = 34  # characters of an action in the figure
 COLUMNS = [
     *("finding", "action", "unit_of_trial", "arms", "outcome", "guard", "weeks", "lift"),
     *("customers_here", "mean_outcome", "sd_outcome", "customers_per_arm", "supported", "decision"),
@@ -220,8 +222,8 @@ def sizes_by_lift(tables: dict, settings: Settings) -> figure.Figure:
     table = _smallest_lift(tables | {"trial_plan": planned})
     shown = {ALL_ORDERS: "", ORDER_LINES: " (lines)", AT_ITS_TIMES: " (at its times)"}
     where_counted = table["outcome"].map(shown)
-    actions = [textwrap.shorten(action, 34, placeholder="…") for action in table["action"]]
-    data = table.assign(trial=actions + where_counted)
+    data = table.assign(trial=table["action"].map(short_names(table["action"])) + where_counted)
+    data = data.drop_duplicates(["trial", "customers_per_arm"])  # actions with the same trial
     data = data.sort_values("customers_per_arm", ascending=False, ignore_index=True)
     least = data.iloc[-1]
     lift = per_cent(least["lift"])
@@ -243,6 +245,16 @@ def sizes_by_lift(tables: dict, settings: Settings) -> figure.Figure:
         so_what="Try first what needs the fewest customers; the more customers differ in what is "
         "counted, the more it takes.",
     )
+
+
+def short_names(actions: Iterable[str]) -> dict[str, str]:
+    """Shorten each action to SHORT characters, all to as many more as keep them apart."""
+    actions, width = set(actions), SHORT
+    while True:
+        names = {action: textwrap.shorten(action, width, placeholder="…") for action in actions}
+        if len(set(names.values())) == len(names) or width >= max(map(len, names)):
+            return names
+        width += 1
 
 
 def _smallest_lift(tables: dict) -> pd.DataFrame:
