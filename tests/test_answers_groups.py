@@ -143,3 +143,9 @@ def test_the_orders_that_a_comparison_at_equal_income_covers_are_said_by_group(s
     assert found.so_what.endswith(
         "The comparison at equal income covers 10% to 87% of all orders, by group."
     )
+
+
+def test_three_steps_are_listed(settings):
+    given = bands("age", "income", "35 | 50 | 65", "yes") | {"completeness": WHOLE}
+    found = q09_classes.steps(Evidence(given), settings)
+    assert "steps at age 35, 50 and 65, which tell more" in found.headline
