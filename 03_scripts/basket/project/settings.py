@@ -285,14 +285,17 @@ class Settings(Section):
         rhythms, baskets = (self.flags[name].labels for name in ("rhythm", "basket"))
         return list(product(rhythms, (f"{name[0].lower()}{name[1:]}" for name in baskets)))
 
-    def composed_labels(self) -> dict[str, list[str]]:
-        """Return the labels of segments and of profiles: age x dependants x income group (D-24)."""
+    def profiles(self) -> list[tuple[str, str, str]]:
+        """Combine age group, dependants and income group (D-24): 18-39, no dependants, low."""
         ages, incomes = (self.flags[name].labels for name in ("age_group", "income_group"))
         households = ("no dependants", "with dependants")
-        profiles = product(ages, households, map(str.lower, incomes))
+        return list(product(ages, households, map(str.lower, incomes)))
+
+    def composed_labels(self) -> dict[str, list[str]]:
+        """Return the labels of segments and of profiles, in the order of their parts."""
         return {
             "segment": list(map(" ".join, self.segments())),
-            "profile": list(map(", ".join, profiles)),
+            "profile": list(map(", ".join, self.profiles())),
         }
 
     def groupings(self) -> list[str]:
