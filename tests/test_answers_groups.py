@@ -9,7 +9,9 @@ import pytest
 from basket.analysis.finding import Evidence, Finding, TooLittleData
 from basket.analysis.questions import profiles_of_people, q06_habits, q07_region, q09_classes
 from basket.checks.verify import unexplained
-from cases_groups import FIGURE_PARTS, FIGURES, FINDINGS, REGIONS, bands, loyalty, profiles
+from basket.project.settings import load_settings
+from cases_groups import FIGURE_PARTS, FIGURES, FINDINGS, REGIONS, bands, loyalty, profiles, value
+from conftest import write_settings
 from group_tables import alike, overall, tables
 
 WHOLE = pd.DataFrame({"what": [""], "found": [0], "of": [9], "share": [0.0], "limit": [0.01]})
@@ -143,3 +145,19 @@ def test_the_orders_that_a_comparison_at_equal_income_covers_are_said_by_group(s
     assert found.so_what.endswith(
         "The comparison at equal income covers 10% to 87% of all orders, by group."
     )
+
+
+def test_three_steps_are_listed(settings):
+    given = bands("age", "income", "35 | 50 | 65", "yes") | {"completeness": WHOLE}
+    found = q09_classes.steps(Evidence(given), settings)
+    assert "steps at age 35, 50 and 65, which tell more" in found.headline
+
+
+def test_profiles_have_a_panel_for_each_income(tmp_path):
+    bands = {"Low, very": "below 50000", "High": "from 50000"}
+    file = write_settings(tmp_path / "s.yml", {"flags.income_group.bands": bands})
+    names = {"South": "40-64, no dependants, high", "West": "18-39, no dependants, low, very"}
+    given = {name: each.replace(names) for name, each in value(0.93, "profile").items()}
+    data = profiles_of_people.value_by_profile(given, load_settings(file)).data
+    assert data["income"].tolist() == ["low, very", "high"]
+    assert data["people"].tolist() == ["18-39, no dependants", "40-64, no dependants"]

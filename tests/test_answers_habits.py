@@ -3,6 +3,8 @@
 Each cell of these tables holds a number of its own, so that a number in the wrong place is seen.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,10 +29,13 @@ from basket.analysis.finding import (
     answer,
     sized,
 )
+from basket.analysis.groups import People
 from basket.analysis.questions import q10_segments, q13_offers, q14_trial
 from basket.analysis.questions.group_halves import TOP_GOODS, top_columns
 from basket.checks.verify import unexplained
+from basket.project.settings import load_settings
 from basket.tables.sums import Tally
+from conftest import write_settings
 
 ACTIVE = pd.DataFrame({"population": ["active"]})
 WHOLE = pd.DataFrame({"what": ["holes"], "found": [0], "of": [9], "share": [0.0], "limit": [0.01]})
@@ -140,6 +145,27 @@ def test_the_figure_of_segments_names_the_one_with_most_lines(settings):
         "customers."
     )
     assert made.data["segment"].tolist() == ["Weekly top-up", "Weekly big shop"]  # none is tiny
+
+
+def test_the_figure_of_segments_has_a_panel_for_each_rhythm(tmp_path):
+    bands = {"Every week": "up to 8", "Every fortnight": "above"}
+    settings = load_settings(write_settings(tmp_path / "s.yml", {"flags.rhythm.bands": bands}))
+    names = ["Every week top-up", "Every fortnight big shop"]
+    segments = SEGMENTS.head(2).assign(segment=names)
+    made = q10_segments.mix_of_segments({"segments": segments, "completeness": WHOLE}, settings)
+    assert made.data["rhythm"].tolist() == ["Every week", "Every fortnight"]
+    assert made.data["basket"].tolist() == ["top-up", "big shop"]
+
+
+def test_a_household_has_its_label_from_exactly_the_share_of_settings(tmp_path):
+    """7 of 100 lines are a share of 0.07, though 0.07 x 100 is above 7."""
+    labels = {"Baby household": {"department": "babies", "share": 0.07}}
+    settings = load_settings(write_settings(tmp_path / "s.yml", {"basket_labels": labels}))
+    customers = pd.DataFrame({"orders": [10, 10], "lines": [100, 100], "spend_cents": [500, 700]})
+    lines = np.array([[7], [6]])
+    people = People(customers, pd.DataFrame(), lines, np.empty((2, 0)), ["babies"])
+    found = q10_segments.basket_labels(SimpleNamespace(active_people=people, settings=settings))
+    assert (found["customers"].tolist(), found["spend"].tolist()) == ([1], [5.0])
 
 
 @pytest.mark.parametrize(
@@ -365,6 +391,45 @@ def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, eno
     assert made.highlight == ("Try advertisements at 20:00–23:00…",)
 
 
+@pytest.mark.parametrize(
+    ("ends", "names"),
+    [
+        (("high income customers", "women"), ["for high…", "for women"]),
+        (("high income customers",) * 2, ["for…"]),
+        (("women", "women "), ["for women", "for women"]),
+    ],
+)
+def test_the_names_of_trials_are_as_short_as_keeps_them_apart(ends, names):
+    start = "Try offers of large baskets "
+    found = q14_trial.short_names([f"{start}for {end}" for end in ends])
+    assert sorted(found.values()) == [f"{start}{name}" for name in names]
+
+
+def test_the_figure_of_trials_marks_only_the_least(settings):
+    table = (
+        trials("yes")
+        .head(2)
+        .assign(
+            lift=0.02,
+            action=[f"Try offers of large baskets for {who}" for who in ("women", "high men")],
+        )
+    )
+    made = q14_trial.sizes_by_lift({"trial_plan": table, "completeness": WHOLE}, settings)
+    assert made.highlight == ("Try offers of large baskets for high…",)
+
+
+def test_a_lift_is_said_as_settings_have_it(settings):
+    table = trials("yes").replace({"lift": {0.02: 0.015, 0.05: 0.02}})
+    found = said(q14_trial.how_to_try, settings, trial_plan=table)
+    assert found.headline.startswith("A trial that can see 1.5% more orders in 8 weeks")
+    statistics = settings.statistics.model_copy(update={"power": 0.825})
+    power = settings.model_copy(update={"statistics": statistics})
+    made = q14_trial.sizes_by_lift({"trial_plan": table, "completeness": WHOLE}, power)
+    assert made.title.endswith("to see 1.5% more")
+    assert made.subtitle.startswith("Customers in each arm for 1.5% more in 8 weeks")
+    assert made.subtitle.endswith("at 82.5% power")
+
+
 # ---- what cannot be said ------------------------------------------------------------------------
 
 
@@ -430,6 +495,15 @@ def test_no_figure_is_drawn_of_incomplete_histories(settings, function):
 # ---- prizes -------------------------------------------------------------------------------------
 
 
+def test_a_share_in_a_lever_is_said_as_it_is(settings):
+    sums = {"orders": np.ones((1, 7, 24)), "spend_cents": np.ones((1, 7, 24))}
+    keys = {"population": ("active",), "day": range(7), "hour": range(24)}
+    counts = {"day_hour": Tally(keys, sums)}
+    windows = {"quiet_windows": frame("day from_hour to_hour", (0, 20, 23))}
+    more = levers._quiet_windows(windows, counts, 0.025)
+    assert more["what_if"] == "2.5% more orders in the quiet windows"
+
+
 def test_a_prize_is_sized_by_its_own_lever():
     prizes = frame(
         "rank lever orders share_of_orders spend share_of_spend what_if",
@@ -471,6 +545,8 @@ def test_levers_of_single_lines_are_sized_by_the_usual_order():
     assert (both["base_orders"], both["base_spend"]) == pytest.approx((390, 15_600))
     assert (both["orders"], both["spend"]) == pytest.approx((1.95, 78))
     assert levers._both({"product_pairs": pairs.head(1)}, counts, 0.05) == {}
+    assert levers._one_more_line(counts, 0.005)["what_if"].startswith("one more line in 0.5% of ")
+    assert levers._both({"product_pairs": pairs}, counts, 0.015)["what_if"].startswith("1.5% of ")
 
 
 class Counted(dict):

@@ -413,19 +413,40 @@ def test_the_figure_of_thresholds(settings):
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "words"),
+    ("setting", "value", "labels", "words"),
     [
-        ("waking_hours_from_hour", 7, "waking hours from 07:00"),
-        ("window_of_hours", 3, "window of 3 hours"),
-        ("small_epsilon_squared_from_size", 0.01, "small epsilon squared from 0.01"),
-        ("small_ratio_from_size", 1.05, "small ratio from 1.05"),
-        ("minimum_support_of_pairs_share", 0.001, "minimum support of pairs 0.10% of orders"),
-        ("middle_income_from_dollars", 50_000, "middle income from 50,000 dollars"),
-        ("busiest_days", 2, "2 busiest days"),
+        ("waking_hours_from_hour", 7, "orders", "waking hours from 07:00"),
+        ("window_of_hours", 3, "orders", "window of 3 hours"),
+        ("small_epsilon_squared_from_size", 0.01, "comparisons", "small epsilon squared from 0.01"),
+        ("small_ratio_from_size", 1.05, "comparisons", "small ratio from 1.05"),
+        (
+            "minimum_support_of_pairs_share",
+            0.001,
+            "pairs",
+            "minimum support of pairs 0.10% of orders",
+        ),
+        ("loyal_above_orders", 40, "customers", "loyal above 40 orders"),
+        ("middle_income_from_dollars", 50_000, "customers", "middle income from 50,000 dollars"),
+        ("rich_from_dollars", 1_234_567, "customers", "rich from 1,234,567 dollars"),
+        ("loyal_above_share", 0.6, "customers", "loyal above 0.6 share"),
+        ("late_from_hour", 9.5, "customers", "late from 9.5 hour"),
+        ("busiest_days", 2, "orders", "2 busiest days"),
     ],
 )
-def test_thresholds_are_said_in_words(setting, value, words):
-    assert q12.threshold_in_words(setting, value) == words
+def test_thresholds_are_said_in_words(setting, value, labels, words):
+    assert q12.threshold_in_words(setting, value, labels) == words
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("waking_hours_until_hour", "the waking hours"),
+        ("window_of_hours", "the length of a window"),
+        ("window_shopper_above_orders", "“window shopper above”"),
+    ],
+)
+def test_a_setting_is_named_without_its_value(setting, said):
+    assert q12._plain(setting) == said
 
 
 # ---- contradictions -----------------------------------------------------------------------------

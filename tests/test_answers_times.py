@@ -21,8 +21,10 @@ from basket.analysis.questions import q02_spending as q02
 from basket.analysis.questions import q03_price_ranges as q03
 from basket.analysis.questions import q04_departments as q04
 from basket.analysis.questions.ad_calendar import ad_calendar
-from basket.analysis.words import hours_in_words, listed, number, span
+from basket.analysis.words import hours_in_words, in_dollars, listed, number, per_cent, span
 from basket.checks.verify import unexplained
+from basket.project.settings import load_settings
+from conftest import cut_at, write_settings
 
 SENTENCES = Path(__file__).parent / "answers_times.md"
 FINDING = (
@@ -649,6 +651,32 @@ def test_a_misspelt_column_stops_the_run(case, settings):
             make(tables | {name: misspelt})
 
 
+def test_days_may_be_called_as_sentences_go(settings):
+    names = ["Rest and sun", "Off, on rota", *settings.day_names[2:]]
+    settings = settings.model_copy(update={"day_names": names})
+    found = q01.busiest(Evidence(busy(names=names[0], equal_share=1 / 7)), settings)
+    assert "(one of seven days would be 14.3%)" in found.headline
+    rows = quiet_table(*TWO_WINDOWS[:1]).assign(day_name=names[1])
+    given = quiet(*TWO_WINDOWS[:1], names=f"20:00–23:00 on {names[1]}") | {"quiet_windows": rows}
+    assert q01.quiet(Evidence(given), settings).headline.startswith(
+        "Orders thin out in the evening: 20:00–23:00 is the quietest waking window on Off, on rota,"
+    )
+
+
+def test_cuts_of_price_are_drawn_as_settings_have_them(tmp_path):
+    settings = load_settings(write_settings(tmp_path / "s.yml", cut_at("price_range", 1.5, 2)))
+    cuts = q03.prices_and_cuts(PRICES, settings).cuts
+    assert [said for _, said in cuts if "simple" in said] == ["simple cut $1.50", "simple cut $2"]
+
+
+def test_a_department_may_be_called_as_the_sentence_goes(settings):
+    prices = PRICES["department_prices"].replace("meat seafood", "meat and more")
+    found = q03.price_ranges(Evidence(PRICES | {"department_prices": prices}), settings)
+    assert found.so_what.startswith(
+        "A third of the order lines of meat and more cost more than $20.30, of snacks more than "
+    )
+
+
 # ---- the ad calendar, and words ------------------------------------------------------------------
 
 
@@ -699,6 +727,29 @@ def test_words():
     assert hours_in_words(range(24)) == "00:00–24:00"
     assert [listed(list("abc")[:size]) for size in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
     assert (number(7), number(1_200)) == ("seven", "1,200")
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        *((0.02, "2%"), (0.015, "1.5%"), (0.025, "2.5%"), (0.995, "99.5%"), (0.005, "0.5%")),
+        *((0.07, "7%"), (0, "0%"), (1, "100%"), (12, "1,200%"), (1e-9, "0.0000001%")),
+        *((10**12, "100,000,000,000,000%"), (1.05 - 1, "5%"), (0.0123456, "1.23456%")),
+    ],
+)
+def test_a_share_of_settings_is_said_as_it_is_and_verified_so(share, said):
+    assert per_cent(share) == said
+    numbers = {"share": {"value": share, "where": {}}}
+    assert unexplained(f"{said} more orders", numbers) == []
+    assert unexplained(f"{said[:-1]}1% more orders", numbers) == [f"{said[:-1]}1"]
+
+
+@pytest.mark.parametrize(
+    ("amount", "said"),
+    [(5, "$5"), (7.5, "$7.50"), (4.99, "$4.99"), (4.995, "$4.995"), (5e4, "$50,000")],
+)
+def test_dollars_of_settings_are_said_as_they_are(amount, said):
+    assert in_dollars(amount) == said
 
 
 def test_windows_of_the_same_hours_are_named_together():

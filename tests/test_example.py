@@ -332,6 +332,15 @@ def test_decisions_are_linked_once(text, linked):
     assert said == text if linked is None else said.startswith(linked.format(example.DECISIONS))
 
 
+def test_a_hundredth_decision_is_linked(tmp_path, monkeypatch):
+    text = "## D-99 Before\n\n## D-100 A hundredth\n"
+    (tmp_path / "01_project_management").mkdir()
+    (tmp_path / example.DECISIONS).write_text(text, encoding="utf-8")
+    monkeypatch.setattr(example, "ROOT", tmp_path)
+    link = f"[D-100](../../{example.DECISIONS}#d-100-a-hundredth)"
+    assert example._each("(D-100), D-1000x", "[{}]({})") == f"({link}), D-1000x"
+
+
 def test_the_stamp_is_the_date_of_the_release():
     content = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert example.released() % 86_400 == 0

@@ -106,7 +106,7 @@ def test_a_profile_is_age_group_dependants_and_income_group(age, dependants, inc
     one |= {"age": age, "n_dependants": dependants, "income": income}
     found = flags.labels_of("customer", pd.DataFrame([one]), SETTINGS)
     assert list(found["profile"]) == [expected]
-    assert len(flags.profile_parts(SETTINGS)) == 18
+    assert len(dict(SETTINGS.composed()["profile"])) == 18
 
 
 def test_every_flag_has_its_labels_in_the_order_of_the_settings_and_missing_last():

@@ -16,6 +16,7 @@ from basket.project.errors import BasketError
 from basket.project.folders import ROOT, SCRIPTS, Folders
 from basket.project.origin import Origin
 from basket.project.stages import graph
+from basket.report.pages import decisions
 from basket.report.pages.clean_html import readable
 from basket.report.pages.current import is_current
 from basket.report.pages.decisions import known_codes, write_decisions
@@ -247,6 +248,18 @@ def test_no_link_to_a_decision_is_dead(tmp_path):
     for notebook in SCRIPTS.glob("*.ipynb"):
         quoted |= set(re.findall(r"D-\d\d", notebook.read_text(encoding="utf-8")))
     assert quoted <= known_codes()
+
+
+def test_a_hundredth_decision_has_its_place(tmp_path, monkeypatch):
+    text = (
+        "| a |\n|---|\n| b |\n\n## D-100 A hundredth\n\n[here](#d-100-a-hundredth), D-100, D-1000"
+    )
+    (tmp_path / "decisions.md").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(decisions, "DECISIONS", tmp_path / "decisions.md")
+    monkeypatch.setattr(decisions, "known_codes", decisions.known_codes.__wrapped__)
+    html = write_decisions(Folders(tmp_path), settings_of_run()).read_text(encoding="utf-8")
+    assert '<h2 id="D-100">' in html
+    assert '<a href="#D-100">here</a>, <a href="#D-100">D-100</a>, D-1000' in html
 
 
 def test_money_is_not_taken_for_a_formula(page):

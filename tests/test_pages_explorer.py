@@ -123,6 +123,13 @@ def chart(text: str, title: str) -> str:
     return text.partition(f"<figcaption>{title}</figcaption>")[2].partition("</figure>")[0]
 
 
+def test_the_confidence_is_said_as_it_is(tmp_path, settings):
+    statistics = settings.statistics.model_copy(update={"confidence": 0.995})
+    changed = settings.model_copy(update={"statistics": statistics})
+    said = write_explorer(write_tables(tmp_path), changed).read_text(encoding="utf-8")
+    assert "its line the 99.5% interval" in said
+
+
 def test_levels_intervals_and_verdicts_stand_beside_each_group(text):
     shown = chart(text, "Habits: Dollars an order, by region")
     assert re.findall(r"<text[^>]*>([^<]*)</text>", shown)[-10:] == [

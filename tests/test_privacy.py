@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from basket.analysis import figure, flags, privacy
+from basket.analysis import figure, privacy
 from basket.project.folders import ROOT
 from basket.project.settings import load_settings, parse_settings
 from basket.report.workbook import sheet_record
@@ -506,7 +506,7 @@ def test_a_segment_belongs_to_its_rhythm_and_basket_whatever_they_are_called(bas
     settings = parse_settings(text, ROOT / "settings.yml")
     square = np.array([[156, 198, 39], [100, 58, 166], [8, 102, 154]])
     rhythms = settings.flags["rhythm"].labels
-    counted = dict(zip(flags.segment_parts(settings), square.ravel().tolist(), strict=True))
+    counted = dict(zip(dict(settings.composed()["segment"]), square.ravel().tolist(), strict=True))
     table = habits(
         segment=counted,
         rhythm=dict(zip(rhythms, square.sum(axis=1).tolist(), strict=True)),

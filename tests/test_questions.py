@@ -26,7 +26,6 @@ from basket.analysis.measures import RATIOS
 from basket.analysis.question import PRICE, WHEN
 from basket.analysis.questions import QUESTIONS, group_words, number_of, question_of
 from basket.analysis.questions import q05_loyalty as q05
-from basket.analysis.questions.q12_sensitivity import threshold_in_words
 from basket.analysis.where import where
 from basket.project.errors import BasketError
 from basket.project.files import read_json
@@ -296,11 +295,6 @@ def test_a_row_is_one_row_and_a_number_keeps_its_place():
         seen.row("quiet_windows", rank=3)
     with pytest.raises(LookupError, match=r"table quiet_windows .* where {'rnak': 1}"):
         seen.row("quiet_windows", rnak=1)
-
-
-def test_thresholds_are_said_with_their_value_and_unit():
-    assert threshold_in_words("loyal_above_orders", 40) == "loyal above 40 orders"
-    assert threshold_in_words("middle_income_from_dollars", 5e4).endswith("50,000 dollars")
 
 
 def test_the_questions_are_their_modules_in_order():

@@ -110,6 +110,16 @@ def test_a_fifth_and_at_least_one_step(name, direction, expected):
     assert changed.thresholds.price_ceiling_dollars == SETTINGS.thresholds.price_ceiling_dollars
 
 
+@pytest.mark.parametrize(
+    ("cut", "direction", "expected"),
+    [(9.9999, -1, 7.9999), (9.9999, 1, 11.9999), (0.0002, -1, 0.0001), (0.0002, 1, 0.0003)],
+)
+def test_a_cut_as_exact_as_settings_allow_can_be_moved(cut, direction, expected):
+    settings = changed_settings("spending_flag", [cut])
+    value, changed = sens.moved(settings, named("high_spender_from_dollars", settings), direction)
+    assert changed.flags["spending_flag"].cuts == [value] == [expected]
+
+
 def test_an_hour_that_moves_takes_its_neighbour_along():
     _, changed = sens.moved(SETTINGS, named("evening_from_hour"), -1)
     assert changed.dayparts["Evening"] == [17, 23]

@@ -28,6 +28,7 @@ from conftest import SETTINGS_FILE, cut_at, write_settings
 
 SETTINGS = load_settings(SETTINGS_FILE)
 GAP = "days_since_prior_order"
+MEDIAN = "median_days_between_orders"  # of whole days, and of halves between two of them
 NOT_TABLES = {"tables", "visualizations", "findings", "report"}
 ON_REQUEST = {"flat_lines"}  # written by `basket flat`, not by a stage
 
@@ -159,6 +160,9 @@ def test_bands_that_do_not_hold_together_are_refused_with_their_labels(tmp_path,
         ("age", {"Up to 30": "up to 40", "More": "above"}, "Up to 30", "Up to 40"),
         ("income", {"0-9,999": "below 20000", "Rich": "from 20000"}, "0-9,999", "0-19,999"),
         ("spend_cents", {"$0-49": "below 60", "More": "from 60"}, "$0-49", "$0-60"),
+        (MEDIAN, {"Few": "up to 10", "11-20": "up to 20", "More": "above"}, "11-20", "10-20"),
+        (MEDIAN, {"0-39 days": "below 40", "More": "from 40"}, "0-39 days", "0-40 days"),
+        (MEDIAN, {"Under 40": "below 40", "Over 39": "from"}, "Over 39", "Over 40"),
     ],
 )
 def test_a_label_that_states_a_number_must_agree_with_its_bounds(
@@ -172,18 +176,20 @@ def test_a_label_that_states_a_number_must_agree_with_its_bounds(
 
 
 @pytest.mark.parametrize(
-    "bands",
+    ("source", "bands"),
     [
-        {"18-39": "below 40", "40-64": "below 65", "65+": "from 65"},
-        {"0-40": "up to 40", "41+": "above 40"},
-        {"Under 40": "below 40", "Over 39": "from"},
-        {"Up to 10 orders": "up to 10", "Over 10 orders": "above"},
-        {"Up to 39": "below 40", "40 or more": "from 40"},
-        {"None": "up to 0", "Some": "above"},
+        ("age", {"18-39": "below 40", "40-64": "below 65", "65+": "from 65"}),
+        ("age", {"0-40": "up to 40", "41+": "above 40"}),
+        ("age", {"Under 40": "below 40", "Over 39": "from"}),
+        ("max_order", {"Up to 10 orders": "up to 10", "Over 10 orders": "above"}),
+        ("age", {"Up to 39": "below 40", "40 or more": "from 40"}),
+        ("age", {"None": "up to 0", "Some": "above"}),
+        (MEDIAN, {"Up to 10": "up to 10", "10-20 days": "up to 20", "Over 20": "above"}),
     ],
 )
-def test_a_label_that_agrees_with_its_bounds_is_accepted(tmp_path, bands):
-    file = write_settings(tmp_path / "s.yml", {"flags.frequency_flag.bands": bands})
+def test_a_label_that_agrees_with_its_bounds_is_accepted(tmp_path, source, bands):
+    change = {"flags.frequency_flag.from": source, "flags.frequency_flag.bands": bands}
+    file = write_settings(tmp_path / "s.yml", change)
     assert load_settings(file).flags["frequency_flag"].labels == list(bands)
 
 
@@ -264,6 +270,28 @@ MISSING_AS_LABEL = {"flags.spending_flag.bands": {"(missing)": "below 5", "b": "
 def test_flags_that_do_not_fit_the_rest_are_refused(tmp_path, change, said):
     found = refused(write_settings(tmp_path / "s.yml", change))
     assert found.startswith(f"flags.{said}")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {
+                "flags.rhythm.bands": {"X": "up to 8", "X a": "above"},
+                "flags.basket.bands": {"A b": "below 7", "B": "from"},
+            },
+            "flags.segment: two of its labels would be 'X a b'; they are put together from those "
+            "of flags.rhythm, flags.basket: rename one there",
+        ),
+        (
+            {"flags.income_group.bands": {"Low": "below 50000", "low": "from"}},
+            "flags.profile: two of its labels would be '18-39, no dependants, low'; they are put",
+        ),
+        ({"labels.missing": "Weekly top-up"}, "flags.segment: two of its labels would be 'Weekly"),
+    ],
+)
+def test_labels_that_are_put_together_must_differ(tmp_path, change, said):
+    assert refused(write_settings(tmp_path / "s.yml", change)).startswith(said)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from basket.report.workbook import (
     plain_words,
     print_setup,
     ranking,
+    sheet_advice,
     sheet_figures,
     sheet_notes,
     sheet_record,
@@ -1258,6 +1259,9 @@ def test_the_legend_of_the_week_says_both_sides_as_days_are_classed():
         "More: from 5%; far more: from 30%; fewer: from 5%; far fewer: from 23%."
     )
     assert [sheet_week.class_of(ratio, steps) for ratio in (0.77, 0.76)] == [-1, -2]
+    assert sheet_week.legend([1.005, 1.01, 1.015]) == (
+        "More: from 0.5%; far more: from 1.5%; fewer: from 0.5%; far fewer: from 1.5%."
+    )
 
 
 def test_the_quietest_windows_are_said_for_days_that_share_them():
@@ -1857,3 +1861,40 @@ def test_a_gap_of_30_days_stands_for_all_that_are_longer():
         "29 days",
         "30 days or more",
     ]
+
+
+def test_lifts_that_differ_have_a_column_each():
+    plan = trial_plan().replace({"lift": {0.02: 0.015, 0.05: 0.02}}).assign(supported="yes")
+    found = sheet_advice.trials(plan)
+    assert list(found.columns[3:-1]) == ["to see +1.5%", "to see +2%", "to see +10%"]
+    assert found["enough"].tolist() == ["yes, from +1.5%"]
+
+
+def test_the_notes_say_the_confidence_as_it_is():
+    statistics = SETTINGS.statistics.model_copy(update={"confidence": 0.995})
+    settings = SETTINGS.model_copy(update={"statistics": statistics})
+    (said,) = sheet_notes.sections(settings, FACTS)["How to read an interval"].values()
+    for text in (said, sheet_notes.glossary(settings)["Interval"]):
+        assert "99.5%" in text
+
+
+def test_a_segment_stands_in_its_own_part_of_the_day():
+    hours = {"Night": [0, 10], "Noon": [11, 13], "Afternoon": [14, 18], "Evening (late": [19, 23]}
+    settings = SETTINGS.model_copy(update={"dayparts": hours})
+    times = ["orders in the afternoon", "orders in the evening (late", "suppressed"]
+    table = pd.DataFrame({"segment": ["A", "B", "C"], "top_time": times})
+    nobody = sheet_week.NOBODY
+    assert sheet_week.who_orders(table, settings) == [nobody, nobody, "A", "B"]
+    assert sheet_week.who_orders(None, settings) == [nobody] * 4
+
+
+def test_a_department_that_settings_misspell_is_told(book):
+    said = " ".join(str(cell) for (cell, *_) in book[rules.CHECKS].values if cell)
+    assert (
+        "The settings name departments that this data lacks: babies (basket_labels.Baby "
+        "household), pets (basket_labels.Pet household), alcohol (basket_labels.Alcohol buyer), "
+        "missing (labels.unnamed_departments), other (labels.unnamed_departments); correct those "
+        "that are misspelt."
+    ) in said
+    everything = [rule.department for rule in SETTINGS.basket_labels.values()]
+    assert SETTINGS.unknown_departments({*everything, "missing", "other"}) == ""

@@ -5,7 +5,6 @@ label for missing.
 """
 
 from collections.abc import Mapping
-from itertools import product
 from types import MappingProxyType
 
 import numpy as np
@@ -13,8 +12,6 @@ import pandas as pd
 
 from basket.project.flag import Flag
 from basket.project.settings import Rules, Settings
-
-DEPENDANTS = ("no dependants", "with dependants")
 
 
 def categorical(codes: np.ndarray, labels: list[str], missing: str) -> pd.Categorical:
@@ -91,36 +88,13 @@ def labels_of(
     return found
 
 
-def segment_parts(settings: Settings) -> dict[str, dict[str, str]]:
-    """Name the segments, rhythm x basket (D-48), as a marketer says them, each with its parts."""
-    rhythms, baskets = (settings.flags[name].labels for name in ("rhythm", "basket"))
-    return {
-        f"{rhythm} {basket[0].lower()}{basket[1:]}": {"rhythm": rhythm, "basket": basket}
-        for rhythm, basket in product(rhythms, baskets)
-    }
-
-
 def segment(rhythm: pd.Categorical, basket: pd.Categorical, settings: Settings) -> pd.Categorical:
     """Put each customer into one segment by habits; missing where rhythm or basket is."""
     rhythms, baskets = (len(settings.flags[name].labels) for name in ("rhythm", "basket"))
     known = (rhythm.codes < rhythms) & (basket.codes < baskets)
     codes = rhythm.codes.astype(int) * baskets + basket.codes
-    return categorical(
-        np.where(known, codes, -1), list(segment_parts(settings)), settings.labels.missing
-    )
-
-
-def profile_parts(settings: Settings) -> dict[str, dict[str, str]]:
-    """Name the profiles, age group x dependants x income group (D-24), each with its parts."""
-    ages, incomes = (settings.flags[name].labels for name in ("age_group", "income_group"))
-    return {
-        f"{age}, {household}, {income.lower()}": {
-            "age_group": age,
-            "dependants": household,
-            "income_group": income,
-        }
-        for age, household, income in product(ages, DEPENDANTS, incomes)
-    }
+    labels = [name for name, _ in settings.composed()["segment"]]
+    return categorical(np.where(known, codes, -1), labels, settings.labels.missing)
 
 
 def profile(
@@ -132,9 +106,8 @@ def profile(
     known = (age.codes < ages) & (income.codes < incomes) & ~np.isnan(dependants)
     household = (dependants > 0).astype(int)
     codes = (age.codes.astype(int) * 2 + household) * incomes + income.codes
-    return categorical(
-        np.where(known, codes, -1), list(profile_parts(settings)), settings.labels.missing
-    )
+    labels = [name for name, _ in settings.composed()["profile"]]
+    return categorical(np.where(known, codes, -1), labels, settings.labels.missing)
 
 
 # ---- days and hours ---------------------------------------------------------------------------

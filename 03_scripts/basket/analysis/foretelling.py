@@ -120,7 +120,7 @@ def groupings(
         values = pd.Categorical(add_missing_label(values.astype("category"), missing))
         codes = values.codes.astype(np.intp)
         found[name] = np.where(codes == list(values.categories).index(missing), -1, codes)
-    found["kmeans"] = clusters(first, len(flags.segment_parts(settings)), settings.seed)
+    found["kmeans"] = clusters(first, len(settings.composed()["segment"]), settings.seed)
     return found
 
 

@@ -69,8 +69,12 @@ def measures(people: People, settings: Settings) -> Measures:
 
 def time_names(settings: Settings) -> list[str]:
     """Name the measures that are shares of orders at some time."""
-    dayparts = [f"orders in the {name.lower()}" for name in settings.dayparts]
-    return [*dayparts, "orders at the weekend"]
+    return [*map(orders_in, settings.dayparts), "orders at the weekend"]
+
+
+def orders_in(daypart: str) -> str:
+    """Name the measure of a part of the day's share of a customer's orders."""
+    return f"orders in the {daypart.lower()}"
 
 
 def share_of(department):

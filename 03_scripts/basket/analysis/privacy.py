@@ -18,9 +18,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from basket.analysis.flags import DEPENDANTS, profile_parts, segment_parts
 from basket.project.dictionary import columns
-from basket.project.settings import Settings
+from basket.project.settings import DEPENDANTS, Settings
 
 SUPPRESSED = "suppressed"
 PUBLISHED_POPULATION = "active"
@@ -435,11 +434,10 @@ def known_sums(
 
 def _parts_of_groups(settings: Settings) -> Parts:
     """List what each segment and profile is made of: its grouping, its name, a part's two."""
-    of_groups = {"segment": segment_parts(settings), "profile": profile_parts(settings)}
     return tuple(
         (grouping, group, part, label)
-        for grouping, groups in of_groups.items()
-        for group, parts in groups.items()
+        for grouping, groups in settings.composed().items()
+        for group, parts in groups
         for part, label in parts.items()
     )
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from basket.analysis.finding import BOTH, ONE_MORE_LINE, QUIET_WINDOWS, SOONER
 from basket.analysis.totals import Counts
+from basket.analysis.words import per_cent
 from basket.tables.sums import HOURS, per
 
 COLUMNS = [
@@ -62,7 +63,7 @@ def _quiet_windows(results: dict, counts: Counts, more: float) -> dict:
         "change_unit": "more orders",
         "orders": more * orders,
         "spend": more * spend,
-        "what_if": f"{more:.0%} more orders in the quiet windows",
+        "what_if": f"{per_cent(more)} more orders in the quiet windows",
     }
 
 
@@ -112,7 +113,8 @@ def _one_more_line(counts: Counts, share: float) -> dict:
         "change_unit": "of the orders with one more line",
         "orders": share * orders / lines,
         "spend": share * orders * price,
-        "what_if": f"one more line in {share:.0%} of the orders, counted as orders of usual size",
+        "what_if": f"one more line in {per_cent(share)} of the orders, "
+        "counted as orders of usual size",
     }
 
 
@@ -135,5 +137,5 @@ def _both(results: dict, counts: Counts, share: float) -> dict:
         "change_unit": "of these orders add the other",
         "orders": share * single / lines,
         "spend": share * single * price,
-        "what_if": f"{share:.0%} of the orders with one of the pair add the other",
+        "what_if": f"{per_cent(share)} of the orders with one of the pair add the other",
     }

@@ -139,13 +139,13 @@ def moved(
 ) -> tuple[int | float, Settings] | None:
     """Move one threshold down (-1) or up (+1) by its step: its new value, and the new settings.
 
-    A whole number (of orders, years, hours; not of dollars) moves by one at least. None
-    where the settings would not hold together, such as a low bound above a high one.
+    A count (of orders, years, days, hours; not of dollars) moves by whole numbers, by one at least.
+    None where the settings would not hold together, such as a low bound above a high one.
     """
     flag = settings.flags.get(threshold.flag)
     step = threshold.step or MOVE * threshold.value
-    if flag is not None and flag.is_whole:
-        step = max(1, round(step))
+    if flag is not None:
+        step = max(1, round(step / flag.smallest_step)) * flag.smallest_step
     value = round(threshold.value + direction * step, 9)  # 7 + 1.4 is 8.4
     content = settings.model_dump()
     for (*path, last), added in threshold.places:

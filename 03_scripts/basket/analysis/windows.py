@@ -1,5 +1,7 @@
 """The quietest window of each day within waking hours, and which of them are worth a trial."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -85,8 +87,9 @@ def windows_in_words(windows: list[tuple[str, str]], days: int) -> str:
     by_hours: dict[str, list[str]] = {}
     for day, hours in windows:
         by_hours.setdefault(hours, []).append(day)
-    on = {
-        hours: f"all {number(days)} days" if len(named) == days else listed(named)
-        for hours, named in by_hours.items()
-    }
-    return "; ".join(f"{hours} on {named}" for hours, named in on.items())
+    return "; ".join(f"{hours} on {days_in_words(on, days)}" for hours, on in by_hours.items())
+
+
+def days_in_words(named: Sequence[str], days: int) -> str:
+    """Name days: all seven days, where they are all there are."""
+    return f"all {number(days)} days" if len(named) == days else listed(named)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from decimal import Decimal
 
 from basket.project.settings import Settings
 from basket.tables.sums import HOURS
@@ -32,6 +33,18 @@ def listed(names: Iterable) -> str:
     """List names or numbers: a; a and b; a, b and c."""
     *most, last = map(str, names)
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def per_cent(share: float) -> str:
+    """Write a share of settings as it is, in per cent: 2%, 1.5%, 99.5%; ten digits at most."""
+    return f"{Decimal(f'{100 * share:.10g}'):,f}%"
+
+
+def in_dollars(amount: float) -> str:
+    """Write dollars of settings as they are, to four decimals: $5, $7.50, $4.995."""
+    whole, _, part = f"{amount:,.4f}".partition(".")
+    part = part.rstrip("0")
+    return f"${whole}.{part:0<2}" if part else f"${whole}"
 
 
 def at_most(share: float) -> str:

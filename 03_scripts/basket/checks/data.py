@@ -144,6 +144,8 @@ class _Look:
         if departments is not None:
             with self.noting():
                 clean.require_departments(repaired, departments, self.names)
+            if note := self.settings.unknown_departments(set(departments["department"])):
+                self.checked.notes.append(note)
 
     def _small(self, table: str) -> pd.DataFrame | None:
         """Read a table of texts; None where it is not there or cannot be read."""

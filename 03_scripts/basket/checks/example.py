@@ -22,6 +22,7 @@ from basket.project.folders import ROOT, Folders
 from basket.project.settings import Settings, load_settings
 from basket.project.stages import graph
 from basket.report.data_package import data_package
+from basket.report.pages.decisions import DECISION
 from basket.report.results import anchor, first_findings, results_page
 from basket.report.stages_picture import stages_picture
 from basket.report.workbook.material import read_material
@@ -39,7 +40,7 @@ FLAT = {  # the folders of a run, as its pages name them, and of the example
     "../findings.json": "findings.json",
     '../manifest.json">manifest.json': 'run_facts.json">run_facts.json',  # it has times
 }
-CODE = re.compile(r"(?<![\w\[#-])D-\d\d\b(?!\])")
+CODE = re.compile(rf"(?<![\w\[#-]){DECISION}(?!\])")
 
 
 def make_example() -> Path:
@@ -155,7 +156,8 @@ def _each(lines: list[str] | str, form: str) -> list[str] | str:
 def _anchors() -> dict[str, str]:
     """Return the anchor of each decision by its code."""
     text = (ROOT / DECISIONS).read_text(encoding="utf-8")
-    return {heading[:4]: anchor(heading) for heading in re.findall(r"(?m)^## (D-\d\d .*)$", text)}
+    headings = re.findall(rf"(?m)^## (({DECISION}) .*)$", text)
+    return {code: anchor(heading) for heading, code in headings}
 
 
 def _readme(findings: str) -> str:

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from functools import cache, partial
 from pathlib import Path
 
@@ -107,7 +108,8 @@ def verify_findings(folders: Folders) -> int:
 def unexplained(sentence: str, numbers: dict[str, dict]) -> list[str]:
     """Return the numbers of a sentence that `numbers` hold neither rounded nor in a text.
 
-    An upper limit may be rounded up to whole per cent, as `at_most` does.
+    An upper limit may be rounded up to whole per cent, as `at_most` does, and a share of settings
+    be said as it is, as `per_cent` does.
     """
     values = [number["value"] for number in numbers.values()]
     keys = [key for number in numbers.values() for key in number["where"].values()]
@@ -119,13 +121,18 @@ def unexplained(sentence: str, numbers: dict[str, dict]) -> list[str]:
             shares = (value, abs(value - 1))  # 1.12 times is 12 % more
             said = (value, *(100 * share for share in shares))
             shown = [f"{n:,.{decimals}f}" for n in said for decimals in DECIMALS]
-            known.update(shown, [f"{value:g}"], (_up(share) for share in shares))
+            known.update(shown, [f"{value:g}"])
+            known.update(spell(share) for share in shares for spell in (_up, _as_it_is))
     found = NUMBER.findall(_whole_hours(sentence))
     return [shown for shown in found if not {shown, shown.rstrip(",")} & known]
 
 
 def _up(share: float) -> str:
     return f"{math.ceil(round(100 * share, 4))}"
+
+
+def _as_it_is(share: float) -> str:
+    return f"{Decimal(f'{100 * share:.10g}'):,f}"
 
 
 def _whole_hours(text: str) -> str:

@@ -13,12 +13,12 @@ import pyarrow as pa
 
 from basket.project.errors import BasketError
 from basket.project.files import read_rows
-from basket.project.flag import Flag
 from basket.project.folders import ROOT
 
 if TYPE_CHECKING:  # pandas takes long to load; the settings are checked against the dictionary
     import pandas as pd
 
+    from basket.project.flag import Flag
     from basket.project.settings import Settings
 
 PATH = ROOT / "01_project_management" / "data_dictionary.csv"
@@ -222,7 +222,7 @@ def _say_what_is_wrong(table: str, frame: "pd.DataFrame") -> None:
         raise BasketError(f"{table}: breaks data_dictionary.csv: {reason}") from None
 
 
-def require_flag(name: str, flag: Flag) -> None:
+def require_flag(name: str, flag: "Flag") -> None:
     """Raise ValueError where no column can hold a flag, or no column can make its labels."""
     key, table = f"flags.{name}", f"analysis_{flag.of}s"
     column = {column.name: column for column in columns_of(table)}.get(name)

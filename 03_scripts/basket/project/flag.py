@@ -7,9 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from basket.project import dictionary
+
 LONGEST_TEXT = 1000  # characters; with a limit, a text that no file can hold is refused as well
 BOUND = re.compile(r"(up to|below|above|from)(?: (\d+(?:\.\d+)?))?")
-FITS = re.compile(r"\d{1,9}(\.\d{1,4})?")  # times the counts of any customer, a bound has 64 bits
+DECIMALS = 4  # of a bound, at most
+FITS = re.compile(rf"\d{{1,9}}(\.\d{{1,{DECIMALS}}})?")  # times any customer's counts: 64 bits
 LAST = {"up to": "above", "below": "from"}  # how the last band begins, by the form of the others
 WORDS = (("up to ", "above {} up to {}", "above "), ("below ", "{} to below {}", "from "))
 NUMBER = r"\d[\d,]*(?:\.\d+)?"
@@ -73,9 +76,20 @@ class Flag(BaseModel):
         return "; ".join(f"{label}: {rule}" for label, rule in pairs)
 
     @property
-    def is_whole(self) -> bool:
-        """Whether its values are whole numbers, such as orders and years: not money, not means."""
+    def is_counted(self) -> bool:
+        """Whether its values are counts, of orders, years or days: not money, not means."""
         return len(self.columns) == 1 and not self.columns[0].endswith("_cents")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its values are counts without halves: a median may lie between two whole days."""
+        types = {column.name: column.type for column in dictionary.columns()}
+        return self.is_counted and not types.get(self.source, "").startswith("float")
+
+    @property
+    def smallest_step(self) -> float:
+        """The least by which a cut may move, in the flag's unit: one of what is counted."""
+        return 1 if self.is_counted else 10**-DECIMALS
 
     @property
     def bounds(self) -> list[Decimal]:
@@ -112,7 +126,7 @@ class Flag(BaseModel):
             if match[2] and not FITS.fullmatch(match[2]):
                 raise ValueError(
                     f"{label}: {bands[label][:40]!r} is too large or too exact; expected a bound "
-                    "below 1,000,000,000 with at most four decimals"
+                    f"below 1,000,000,000 with at most {DECIMALS} decimals"
                 )
         if not found:
             return bands
@@ -164,8 +178,8 @@ class Flag(BaseModel):
     def _restated(self, label: str, low, high) -> str:
         """Set the numbers that a label states to the bounds of its band (None: open).
 
-        Whole numbers are counted: from 40 to below 65 is 40-64. Of other numbers, such as money
-        and means, both bounds are stated.
+        Whole numbers are counted: from 40 to below 65 is 40-64. Of other numbers, such as money,
+        means and medians, both bounds are stated.
         """
         is_whole = self.is_whole and all(edge is None or edge == int(edge) for edge in (low, high))
         above = self.cut_belongs_above

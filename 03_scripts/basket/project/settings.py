@@ -1,6 +1,7 @@
 """Read and check the settings: every adjustable number and label, from settings.yml."""
 
-from itertools import pairwise
+from collections.abc import Collection
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -185,6 +186,7 @@ class Palette(Section):
 
 
 POPULATION_FLAG = "exclusion_flag"  # its last label is the active population
+DEPENDANTS = ("no dependants", "with dependants")
 BUSIEST = ("busiest_day", "busiest_days", "busiest_period_of_day")  # the flags of orders
 NAMED_FLAGS = {  # flags that the analysis knows by name: the column and the number of labels
     "price_range": ("price_cents", 3),
@@ -258,6 +260,15 @@ class Settings(Section):
             if {bool(flag.ranks), flag.of == "order"} != {name in BUSIEST}:
                 raise ValueError(f"flags.{name}: expected ranks in {', '.join(BUSIEST)} alone")
             dictionary.require_flag(name, flag)
+        for name, groups in self.composed().items():
+            labels = [label for label, _ in groups]
+            for label in labels:
+                if [*labels, self.labels.missing].count(label) > 1:
+                    parts = [f"flags.{part}" for part in self.flags[name].columns]
+                    raise ValueError(
+                        f"flags.{name}: two of its labels would be {label!r}; they are put "
+                        f"together from those of {', '.join(parts)}: rename one there"
+                    )
         dictionary.derivations(self)  # refuses what its rows ask of no settings
         highest, ceiling = self.flags["price_range"].cuts[-1], self.thresholds.price_ceiling_dollars
         if highest >= ceiling:
@@ -271,6 +282,28 @@ class Settings(Section):
         """Return the flags of products, orders or customers: `what` is the singular."""
         return {name: flag for name, flag in self.flags.items() if flag.of == what}
 
+    def composed(self) -> dict[str, list[tuple[str, dict[str, str]]]]:
+        """Name all segments (rhythm x basket, D-48) and profiles (D-24), each with its parts.
+
+        Segments are called as a marketer says them: Weekly big shop.
+        """
+        rhythms, baskets, ages, incomes = (
+            self.flags[name].labels for name in ("rhythm", "basket", "age_group", "income_group")
+        )
+        return {
+            "segment": [
+                (f"{rhythm} {basket[0].lower()}{basket[1:]}", {"rhythm": rhythm, "basket": basket})
+                for rhythm, basket in product(rhythms, baskets)
+            ],
+            "profile": [
+                (
+                    f"{age}, {household}, {income.lower()}",
+                    {"age_group": age, "dependants": household, "income_group": income},
+                )
+                for age, household, income in product(ages, DEPENDANTS, incomes)
+            ],
+        }
+
     def groupings(self) -> list[str]:
         """Name the flags that group customers, in order."""
         return [name for name in self.flags_of("customer") if name != POPULATION_FLAG]
@@ -283,6 +316,21 @@ class Settings(Section):
     def banded(self) -> list[str]:
         """Name the tested groupings whose groups are bands of ours: thresholds move them."""
         return [name for name, flag in self.tested().items() if flag.bands]
+
+    def unknown_departments(self, departments: Collection[str]) -> str:
+        """Say which departments that settings name are not among these; empty where all are.
+
+        Another shop's data may lack one; in most data it is a misspelling that would go unseen.
+        """
+        named = [(rule.department, f"basket_labels.{k}") for k, rule in self.basket_labels.items()]
+        named += [(name, "labels.unnamed_departments") for name in self.labels.unnamed_departments]
+        absent = [f"{name} ({key})" for name, key in named if name not in departments]
+        if not absent:
+            return ""
+        return (
+            f"the settings name departments that this data lacks: {', '.join(absent)}; correct "
+            "those that are misspelt"
+        )
 
     @property
     def regions(self) -> dict[str, list[str]]:

@@ -54,13 +54,16 @@ def profiles(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.DataFram
 def value_by_profile(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the value of an order by profile, in a panel for each class of income."""
     drawn = value_of_groups(tables, "profile", "profiles", settings)
-    parts = drawn.data["group"].astype("str").str.rsplit(", ", n=1)
-    if (parts.str.len() < 2).any():
+    parts = dict(settings.composed()["profile"])
+    if not set(drawn.data["group"]) <= set(parts):
         return drawn
-    data = drawn.data.assign(people=parts.str[0], income=parts.str[1])
+    chosen = [parts[group] for group in drawn.data["group"]]
+    data = drawn.data.assign(
+        people=[f"{each['age_group']}, {each['dependants']}" for each in chosen],
+        income=[each["income_group"].lower() for each in chosen],
+    )
     order = [name.lower() for name in settings.flags["income_group"].labels]
-    place = data["income"].str.lower().map(dict(zip(order, range(len(order)), strict=True)))
-    data = data.assign(place=place.fillna(len(order)))
+    data = data.assign(place=data["income"].map(order.index))
     data = data.sort_values(["place", "people"], kind="stable", ignore_index=True)
     data["people"] = pd.Categorical(data["people"], sorted(set(data["people"])))
     data = data.drop(columns="place")

@@ -24,7 +24,7 @@ from basket.analysis.question import WHEN, Question
 from basket.analysis.times import apart, columns, estimates, level
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
-from basket.analysis.windows import quietest, to_try, windows_in_words
+from basket.analysis.windows import days_in_words, quietest, to_try, windows_in_words
 from basket.analysis.words import at_daypart, dayparts_of, hours_in_words, listed, number, span
 from basket.project.settings import Settings
 from basket.tables.sums import HOURS, dollars, per
@@ -242,16 +242,14 @@ def busiest(seen: Evidence, settings: Settings) -> Finding:
     days = of_days.cell("names", "busiest_days", "days")
     hours = of_hours.cell("names", "busiest_hours", "hours of the day")
     share, hour_share = of_days.cell("share", "days_share"), of_hours.cell("share", "hours_share")
-    orders, count = (
-        of_days.cell("orders", "days_orders"),
-        len(days.replace(" and ", ", ").split(", ")),
-    )
+    orders = of_days.cell("orders", "days_orders")
     level, hours_level = of_days.level_with, of_hours.level_with
     reason = of_hours.reason or (of_days.reason if share < 1 else "")
     if share < 1:
         equal = of_days.cell("equal_share", "days_equal_share")
         unproven = f" (not proven to be ahead of {level})" if level else ""
-        of_all = f"{number(count)} of {number(len(settings.day_names))} days would be {equal:.1%}"
+        week = len(settings.day_names)
+        of_all = f"{number(round(equal * week))} of {number(week)} days would be {equal:.1%}"
         start = f"{days}{unproven} take {share:.1%} of all orders ({of_all})"
         ahead = of_days.cell("index_low", "days_index_low") > 1 if not reason else False
     else:
@@ -336,7 +334,8 @@ def _thin_out(table: pd.DataFrame, names: str, settings: Settings) -> str:
     """Begin the headline: orders thin out where every window ends with the waking hours."""
     if table["window"].nunique() > 1:
         return f"The quietest waking windows are {names}"
-    window, days = names.split(" on ")
+    window, named = table["window"].iloc[0], table.sort_values("day")["day_name"].tolist()
+    days = days_in_words(named, len(settings.day_names))
     said = f"{window} is the quietest waking window on {days}"
     dayparts = dayparts_of(*table.iloc[0][["from_hour", "to_hour"]], settings)
     at_end = table["to_hour"].iloc[0] == settings.waking_hours[1] + 1

@@ -17,7 +17,7 @@ from basket.analysis.finding import (
 from basket.analysis.question import PRICE, WHEN, Question
 from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.totals import Counts
-from basket.analysis.words import listed
+from basket.analysis.words import in_dollars, listed
 from basket.project.settings import Settings
 from basket.tables.sums import dollars, per
 
@@ -134,7 +134,7 @@ def prices_and_cuts(tables: dict, settings: Settings) -> figure.Figure:
     table = tables["spend_by_price"]
     flag = settings.flags["price_range"]
     simple = [cut for cut in flag.cuts if cut <= table["from_dollars"].max()]
-    cuts = [(cut, f"simple cut ${cut:,.0f}") for cut in simple]
+    cuts = [(cut, f"simple cut {in_dollars(cut)}") for cut in simple]
     cuts += [(cut, f"{name} ${cut:,.2f}") for name, cut in zip(THIRDS, thirds, strict=True)]
     low, high = (f"${cut:,.2f}" for cut in thirds)
     return figure.histogram(
@@ -184,15 +184,14 @@ def price_ranges(seen: Evidence, settings: Settings) -> Finding:
     if len(named) < 2:
         return Finding(headline=ranges, so_what=top, action="No action follows.", **said)
     above = []
-    for place in (0, -1):
+    for place, cost in ((0, " cost"), (-1, "")):
         row = seen.row("department_prices", department=named["department"].iloc[place])
         name = row.cell("department", f"department_{abs(place)}", "department")
         cut = row.cell("two_thirds_dollars", f"cut_{abs(place)}")
-        above.append(f"of {name} more than ${cut:.2f}")
+        above.append(f"of {name}{cost} more than ${cut:.2f}")
     return Finding(
         headline=f"{ranges}; what is dear depends on the department",
-        so_what=f"A third of the order lines {above[0].replace(' more', ' cost more', 1)}, "
-        f"{above[1]}. {top}",
+        so_what=f"A third of the order lines {', '.join(above)}. {top}",
         action="Plan by each department's own price ranges, cut at a third and two thirds of its "
         "order lines; keep the simple ones for comparison.",
         action_basis=DESIGN,

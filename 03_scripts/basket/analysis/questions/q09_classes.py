@@ -193,7 +193,7 @@ def _listed(cuts: str, attribute: str = "age") -> str:
     each = str(cuts).split(" | ")
     if attribute == "income":
         each = [f"${float(cut):,.0f}" for cut in each]
-    return " and ".join(each)
+    return listed(each)
 
 
 def by_income(seen: Evidence, settings: Settings) -> Finding:

@@ -120,7 +120,7 @@ def basket_labels(counts: Counts) -> pd.DataFrame:
         if rule.department not in people.departments:
             continue
         of_department = people.department_lines[:, people.departments.index(rule.department)]
-        has = of_department >= rule.share * lines
+        has = per(of_department, lines) >= rule.share  # 0.07 x 100 is above 7, 7 / 100 is 0.07
         if not has.any():
             continue
         found = ratios.against_others(
@@ -154,8 +154,13 @@ def mix_of_segments(tables: dict, settings: Settings) -> figure.Figure:
     table = _published(tables["segments"], settings)
     most = table.sort_values("share_of_lines").iloc[-1]
     data = table[["segment", *SHARES[:3]]]
-    parts = data["segment"].astype("str").str.partition(" ")
-    data = data.assign(rhythm=parts[0], basket=parts[2])
+    rhythm_of = {name: parts["rhythm"] for name, parts in settings.composed()["segment"]}
+    rhythms = [rhythm_of.get(name, name) for name in data["segment"]]  # or it is missing
+    baskets = [
+        name.removeprefix(rhythm).strip()
+        for name, rhythm in zip(data["segment"], rhythms, strict=True)
+    ]
+    data = data.assign(rhythm=rhythms, basket=baskets)
     return figure.bars(
         data,
         x="basket",

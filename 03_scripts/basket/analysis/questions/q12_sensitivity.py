@@ -46,6 +46,8 @@ QUESTION = Question(
     part=WHOM,
 )
 CHOSEN_PAIRS = "Q11 pairs"
+CUSTOMERS = UNIT_OF["customer"]
+OF_FLAGS = (CUSTOMERS, UNIT_OF["product"])  # what flags of bands label
 COLUMNS = [
     "setting",
     "base",
@@ -63,11 +65,15 @@ ABOUT = {  # what a conclusion says, to follow "changes"
     RANGES: "which price range holds most money",
     CHOSEN_PAIRS: "which pairs of products are candidates",
 }
-IN_UNITS: dict[str, Callable[[float], str]] = {  # of thresholds that are no plain number
+IN_UNITS: dict[str, Callable[[float], str]] = {  # of thresholds without a flag
     "hour": lambda value: f"{value:02.0f}:00",
     "hours": lambda value: f"{value:g} hours",
     "size": lambda value: f"{value:g}",
     "share": lambda value: f"{value:.2%} of orders",
+}
+IN_ONE = {  # settings that are named together
+    **dict.fromkeys(("waking_hours_from_hour", "waking_hours_until_hour"), "the waking hours"),
+    "window_of_hours": "the length of a window",
 }
 
 
@@ -202,19 +208,24 @@ def changed_conclusions(base: Mapping, other: Mapping) -> list[str]:
     )
 
 
-def threshold_in_words(setting: str, value: float) -> str:
-    """Say a threshold in words: `loyal_above_orders` at 40 is “loyal above 40 orders”."""
+def threshold_in_words(setting: str, value: float, labels: str) -> str:
+    """Say a threshold in words: `loyal_above_orders` at 40 is “loyal above 40 orders”.
+
+    `labels` is what it labels, the unit of its row of sensitivity: customers and products are
+    labelled by flags, whose units are the words of settings.
+    """
     if setting in RANKED:
         return f"{value:g} {setting.replace('_', ' ')}"
     *words, unit = setting.split("_")
-    in_unit = IN_UNITS.get(unit, lambda value: f"{value:,g} {unit}")
-    return f"{' '.join(words)} {in_unit(value)}"
+    if labels in OF_FLAGS or unit not in IN_UNITS:
+        return f"{' '.join(words)} {value:,.10g} {unit}"
+    return f"{' '.join(words)} {IN_UNITS[unit](value)}"
 
 
 def labels_by_threshold(tables: dict, settings: Settings) -> figure.Figure:
     """Draw how many labels of customers depend on each threshold, and what else does."""
     table = tables["sensitivity"]
-    table = table[table["unit"] == UNIT_OF["customer"]].dropna(subset=["changed"])
+    table = table[table["unit"] == CUSTOMERS].dropna(subset=["changed"])
     shown = publishable(table, settings, tables.get("habits"))
     of_few = (shown == SUPPRESSED).any(axis=1).to_numpy()
     table = table[~table["setting"].isin(table.loc[of_few, "setting"])]
@@ -224,7 +235,7 @@ def labels_by_threshold(tables: dict, settings: Settings) -> figure.Figure:
     data = data.sort_values(ascending=False, kind="stable").reset_index()
     base = table.groupby("setting")["base"].first()
     deciding = set(table.loc[table["headlines_changed"] > 0, "setting"])
-    words = {name: threshold_in_words(name, base[name]) for name in data["setting"]}
+    words = {name: threshold_in_words(name, base[name], CUSTOMERS) for name in data["setting"]}
     first = words[data["setting"].iloc[0]]
     changing = tuple(f"{words[name]} (a conclusion changes)" for name in sorted(deciding))
     data["setting"] = [
@@ -259,7 +270,7 @@ def what_depends(seen: Evidence, settings: Settings) -> Finding:
     by_conclusion: dict[str, dict[str, str]] = {}
     for one in table[table["headlines_changed"] > 0].itertuples():
         row = seen.row("sensitivity", setting=one.setting, changed=one.changed)
-        words = threshold_in_words(one.setting, row.cell("base", f"base_{one.setting}"))
+        words = threshold_in_words(one.setting, row.cell("base", f"base_{one.setting}"), one.unit)
         for name in row.cell("conclusions_changed", f"changed_{one.Index}").split("; "):
             by_conclusion.setdefault(name, {})[one.setting] = words
     fragile, unused, rests_on = _fragile_label(seen, settings)
@@ -319,9 +330,8 @@ def _about(conclusion: str) -> str:
 
 def _plain(setting: str) -> str:
     """Name a setting without its value: the waking hours, “active from”."""
-    for name, words in (("waking", "the waking hours"), ("window", "the length of a window")):
-        if setting.startswith(name):
-            return words
+    if setting in IN_ONE:
+        return IN_ONE[setting]
     words = setting.split("_")
     return f"“{' '.join(words if setting in RANKED else words[:-1])}”"
 
@@ -333,7 +343,7 @@ def _once(names: Iterable[str]) -> str:
 def _fragile_label(seen: Evidence, settings: Settings) -> tuple[str, bool, set[str]]:
     """Say which customers' label depends most on its threshold, and whether a finding uses it."""
     table = seen.tables["sensitivity"]
-    table = table[table["unit"] == UNIT_OF["customer"]].dropna(subset=["changed"])
+    table = table[table["unit"] == CUSTOMERS].dropna(subset=["changed"])
     if table.empty or not table["relabelled"].max():
         return "No customer gets another label.", False, set()
     if table["relabelled"].max() < settings.privacy.smallest_group:
@@ -341,7 +351,7 @@ def _fragile_label(seen: Evidence, settings: Settings) -> tuple[str, bool, set[s
     worst = table.sort_values("relabelled", ascending=False, kind="stable").iloc[0]
     row = seen.row("sensitivity", setting=worst["setting"], changed=worst["changed"])
     count, share = row.cell("relabelled"), row.cell("share_relabelled")
-    words = threshold_in_words(worst["setting"], row.cell("base", "fragile_base"))
+    words = threshold_in_words(worst["setting"], row.cell("base", "fragile_base"), CUSTOMERS)
     flag = next(
         (each.flag for each in thresholds(settings) if each.setting == worst["setting"]), ""
     )
@@ -350,7 +360,7 @@ def _fragile_label(seen: Evidence, settings: Settings) -> tuple[str, bool, set[s
     invented = {INVENTED_CUSTOMERS} if flag.describes_people else set()
     invented |= {INVENTED_PRICES} if "cents" in flag.source else set()
     said = (
-        f"The most fragile label is “{words}”: at {row.changed:,g} {flag.unit}, {count:,} "
+        f"The most fragile label is “{words}”: at {row.changed:,.10g} {flag.unit}, {count:,} "
         f"customers ({share:.0%}) get another label"
         + (f"; {flag.question} uses it." if used else "; no finding uses it.")
     )

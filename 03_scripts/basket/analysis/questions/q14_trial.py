@@ -9,6 +9,7 @@ much customers differ, which this data tells.
 
 import math
 import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -36,6 +37,7 @@ from basket.analysis.privacy import published_rows
 from basket.analysis.question import WHOM, Question
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
+from basket.analysis.words import per_cent
 from basket.project.settings import Settings
 from basket.tables.ids import IdIndex
 from basket.tables.stage import Stage
@@ -48,6 +50,7 @@ QUESTION = Question(
     part=WHOM,
 )
 AT_ITS_TIMES = "orders at its times"
+SHORT = 34  # characters of an action in the figure
 COLUMNS = [
     *("finding", "action", "unit_of_trial", "arms", "outcome", "guard", "weeks", "lift"),
     *("customers_here", "mean_outcome", "sd_outcome", "customers_per_arm", "supported", "decision"),
@@ -219,19 +222,20 @@ def sizes_by_lift(tables: dict, settings: Settings) -> figure.Figure:
     table = _smallest_lift(tables | {"trial_plan": planned})
     shown = {ALL_ORDERS: "", ORDER_LINES: " (lines)", AT_ITS_TIMES: " (at its times)"}
     where_counted = table["outcome"].map(shown)
-    actions = [textwrap.shorten(action, 34, placeholder="…") for action in table["action"]]
-    data = table.assign(trial=actions + where_counted)
+    data = table.assign(trial=table["action"].map(short_names(table["action"])) + where_counted)
+    data = data.drop_duplicates(["trial", "customers_per_arm"])  # actions with the same trial
     data = data.sort_values("customers_per_arm", ascending=False, ignore_index=True)
     least = data.iloc[-1]
+    lift = per_cent(least["lift"])
     return figure.bars(
         data[["trial", "customers_per_arm"]],
         x="trial",
         series=["customers_per_arm"],
         name="trial_plan",
         title=f"A trial needs {least['customers_per_arm']:,} customers an arm or more to see "
-        f"{least['lift']:.0%} more",
-        subtitle=f"Customers in each arm for {least['lift']:.0%} more in {least['weeks']} weeks, "
-        f"by action, at {settings.statistics.power:.0%} power",
+        f"{lift} more",
+        subtitle=f"Customers in each arm for {lift} more in {least['weeks']} weeks, "
+        f"by action, at {per_cent(settings.statistics.power)} power",
         alt=f"Bars of the customers that each arm needs, by action; the least are "
         f"{least['customers_per_arm']:,}.",
         sources=("trial_plan",),
@@ -241,6 +245,16 @@ def sizes_by_lift(tables: dict, settings: Settings) -> figure.Figure:
         so_what="Try first what needs the fewest customers; the more customers differ in what is "
         "counted, the more it takes.",
     )
+
+
+def short_names(actions: Iterable[str]) -> dict[str, str]:
+    """Shorten each action to SHORT characters, all to as many more as keep them apart."""
+    actions, width = set(actions), SHORT
+    while True:
+        names = {action: textwrap.shorten(action, width, placeholder="…") for action in actions}
+        if len(set(names.values())) == len(names) or width >= max(map(len, names)):
+            return names
+        width += 1
 
 
 def _smallest_lift(tables: dict) -> pd.DataFrame:
@@ -265,7 +279,7 @@ def how_to_try(seen: Evidence, settings: Settings) -> Finding:
     enough = row.supported == "yes"
     return Finding(
         kind=DESCRIPTION,
-        headline=f"A trial that can see {lift:.0%} more orders in {weeks} weeks needs about "
+        headline=f"A trial that can see {per_cent(lift)} more orders in {weeks} weeks needs about "
         f"{needed:,} customers in each arm",
         so_what=f"A customer places {mean:.1f} orders in {weeks} weeks, with a standard deviation "
         f"of {deviation:.1f}. This data has {here:,} such customers, "
@@ -275,6 +289,6 @@ def how_to_try(seen: Evidence, settings: Settings) -> Finding:
         action_basis=DESIGN,
         confidence="medium",
         figure="trial_plan",
-        prize=Prize(what_if=f"{needed:,} customers an arm can show {lift:.0%} more orders."),
+        prize=Prize(what_if=f"{needed:,} customers an arm can show {per_cent(lift)} more orders."),
         change_mind="Orders before the trial, which explain a part of how customers differ.",
     )

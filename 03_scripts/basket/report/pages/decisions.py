@@ -13,9 +13,10 @@ from basket.report.pages.clean_html import box_tables, clean_html, markdown_to_h
 from basket.report.pages.page import DECISIONS, Heading, write_page
 
 PAGE = "decisions.html"
-CODE = re.compile(r"\bD-\d\d\b")
-TITLE = re.compile(r"^## (D-\d\d)\b", re.MULTILINE)
-ANCHOR = re.compile(r"#(d-\d\d)-.*")  # as a code host makes it of a title
+DECISION = r"D-(?:\d\d|[1-9]\d{2,})\b"
+CODE = re.compile(rf"\b{DECISION}")
+TITLE = re.compile(rf"^## ({DECISION})", re.MULTILINE)
+ANCHOR = re.compile(r"#(d-\d+)-.*")  # as a code host makes it of a title
 NOT_LINKED = ["a", "code", "pre", "h1", "h2", "h3", "h4", "h5", "h6"]
 
 

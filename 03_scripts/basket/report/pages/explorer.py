@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from basket.analysis.privacy import PUBLISHED_POPULATION, publishable
+from basket.analysis.words import per_cent
 from basket.project.folders import Folders
 from basket.project.settings import Settings
 from basket.report.pages import interval_chart
@@ -83,7 +84,7 @@ def write_explorer(folders: Folders, settings: Settings) -> Path:
         "notes": notes_of(folders, WITHHELD),
         "contents": [Heading(2, block.title, block.id) for block in blocks],
         "blocks": blocks,
-        "confidence": settings.statistics.confidence,
+        "confidence": per_cent(settings.statistics.confidence),
         "draw": interval_chart,
     }
     page = folders.notebooks / "explorer.html"

@@ -62,7 +62,8 @@ def build(material: Material, settings: Settings, images: Path) -> Book:
     write_monday(book, findings, levers, published, links)
     write_summary(book, findings, levers, links)
     write_flow(book, tables["population_flow"], facts)
-    write_checks(book, tables["consistency_checks"], tables["population_flow"])
+    checks, flow = tables["consistency_checks"], tables["population_flow"]
+    write_checks(book, checks, flow, tables["departments"])
     write_wrangling(book, tables["wrangling_steps"])
     flags = published["flags"]
     write_derivations(book, flags, bool((flags == SUPPRESSED).any(axis=None)))

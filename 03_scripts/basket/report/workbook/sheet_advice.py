@@ -5,6 +5,7 @@ import pandas as pd
 from basket.analysis.finding import NO_ACTION, NOT_ANSWERED
 from basket.analysis.privacy import SUPPRESSED
 from basket.analysis.questions import QUESTIONS, Question, number_of
+from basket.analysis.words import per_cent
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.ranking import lever_of
 from basket.report.workbook.sheet_summary import of_lever
@@ -160,9 +161,10 @@ def trials(plan: pd.DataFrame) -> pd.DataFrame:
     Actions that need the same trial share a row.
     """
     rows = []
+    plan = plan.assign(lift="+" + plan["lift"].map(per_cent))
     for (outcome, action), part in plan.groupby(["outcome", "action"], sort=False):
-        sizes = {f"to see {row.lift:+.0%}": int(row.customers_per_arm) for row in part.itertuples()}
-        enough = [f"{row.lift:+.0%}" for row in part.itertuples() if row.supported == "yes"]
+        sizes = {f"to see {row.lift}": int(row.customers_per_arm) for row in part.itertuples()}
+        enough = [row.lift for row in part.itertuples() if row.supported == "yes"]
         rows.append(
             {
                 "action": action,

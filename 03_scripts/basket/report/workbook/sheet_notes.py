@@ -3,6 +3,7 @@
 import pandas as pd
 
 from basket.analysis.questions import number_of
+from basket.analysis.words import per_cent
 from basket.project import git
 from basket.project.settings import POPULATION_FLAG, Settings
 from basket.report.workbook.page import Book, Page
@@ -130,8 +131,8 @@ def _interval(settings: Settings) -> Notes:
     return {
         "In plain words": (
             "Were the study repeated with other customers many times, about "
-            f"{settings.statistics.confidence:.0%} of the intervals drawn in this way would hold "
-            "the true value; a short interval is a precise answer, and one that reaches both "
+            f"{per_cent(settings.statistics.confidence)} of the intervals drawn in this way would "
+            "hold the true value; a short interval is a precise answer, and one that reaches both "
             "none and a difference that matters leaves the question open."
         )
     }
@@ -213,7 +214,7 @@ def glossary(settings: Settings) -> Notes:
         "Source": "the table of results that holds the numbers",
         "Interval": (
             "where the true value lies with "
-            f"{settings.statistics.confidence:.0%} confidence, as explained above"
+            f"{per_cent(settings.statistics.confidence)} confidence, as explained above"
         ),
         "Lift": "how many times more often than in the whole population; 1 is no difference",
         "Loyalty": settings.flags["loyalty_flag"].wording,

@@ -381,10 +381,13 @@ def compared(flow: pd.DataFrame, rules: str, synthetic: str) -> pd.DataFrame:
 # ---- 3. and 4. --------------------------------------------------------------------------------
 
 
-def write_checks(book: Book, checks: pd.DataFrame, flow: pd.DataFrame) -> Page:
+def write_checks(
+    book: Book, checks: pd.DataFrame, flow: pd.DataFrame, departments: pd.DataFrame
+) -> Page:
     """Write what was checked, what was found, and what was done.
 
     Where few customers are left out, what was found among all of them would tell of those few.
+    `departments` are those of the data: settings may name others, which are said too.
     """
     page = book.page(CHECKS, "Consistency checks", (22.0, 23.0, 46.0, 15.0, 48.0))
     page.on_one_page = True
@@ -394,6 +397,8 @@ def write_checks(book: Book, checks: pd.DataFrame, flow: pd.DataFrame) -> Page:
         "duplicates, mixed types and outliers are looked for at each import and each change.",
         colour="muted",
     )
+    if note := book.settings.unknown_departments(set(departments["department"])):
+        page.text(f"{note[0].upper()}{note[1:]}.")
     page.space(4)
     if few_left_out(flow, book.settings.privacy.smallest_group):
         of_people = checks["table"].isin({table for name in BETWEEN for table in CHAINS[name]})

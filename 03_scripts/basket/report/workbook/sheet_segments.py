@@ -4,6 +4,7 @@ import pandas as pd
 
 from basket.analysis.finding import HYPOTHESIS, SYNTHETIC_DATA, is_invented
 from basket.analysis.privacy import PUBLISHED_POPULATION, SUPPRESSED
+from basket.analysis.words import per_cent
 from basket.project.origin import PEOPLE, PRICE
 from basket.project.settings import Settings
 from basket.report.workbook.page import Book, Page
@@ -31,9 +32,10 @@ def write_segments(book: Book, findings: list[dict], published: dict[str, pd.Dat
     page = book.page(SEGMENTS, "Customer groups and segments", WIDTHS)
     tests = published.get("tests")
     table = levels(published["habits"], tests, book.settings)
+    confidence = per_cent(book.settings.statistics.confidence)
     page.text(
         "In the table, from and to: how far a group may lie below or above "
-        f"all the others, with {book.settings.statistics.confidence:.0%} confidence; where both "
+        f"all the others, with {confidence} confidence; where both "
         "have one sign, the difference is unlikely to be chance in this one comparison of many. "
         f"{NOTHING}: too few customers, or one with too much of it, to conclude from. Days to the "
         "next order are the median; their interval is that of the mean, gaps of 30 days or more "

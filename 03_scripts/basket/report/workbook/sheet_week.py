@@ -1,9 +1,12 @@
 """The week as a grid: days by parts of the day, with fewer or more orders than usual."""
 
+from decimal import Decimal
+
 import pandas as pd
 
+from basket.analysis.measures import orders_in
 from basket.analysis.privacy import PUBLISHED_POPULATION, SUPPRESSED
-from basket.analysis.words import listed
+from basket.analysis.words import listed, per_cent
 from basket.project.settings import Settings
 from basket.report.workbook.page import Page
 from basket.tables.sums import HOURS
@@ -63,10 +66,18 @@ def orders_against_usual(orders: pd.DataFrame, settings: Settings) -> pd.DataFra
 
 
 def legend(steps: list[float]) -> str:
-    """Say from where on orders are more, or fewer: a fewer is the inverse of a more."""
+    """Say from where on orders are more, or fewer.
+
+    A fewer is the inverse of a more, rounded to per cent, or as exactly as its step is given.
+    """
+    said = []
+    for step in (steps[0], steps[2]):
+        decimals = max(2, -Decimal(str(step)).as_tuple().exponent)
+        said.append((per_cent(step - 1), per_cent(round(1 - 1 / step, decimals))))
+    (more, fewer), (far_more, far_fewer) = said
     return (
-        f"More: from {steps[0] - 1:.0%}; far more: from {steps[2] - 1:.0%}; "
-        f"fewer: from {1 - 1 / steps[0]:.0%}; far fewer: from {1 - 1 / steps[2]:.0%}."
+        f"More: from {more}; far more: from {far_more}; "
+        f"fewer: from {fewer}; far fewer: from {far_fewer}."
     )
 
 
@@ -128,11 +139,10 @@ def what_sells(times: pd.DataFrame | None, settings: Settings) -> list[str]:
 
 def who_orders(segments: pd.DataFrame | None, settings: Settings) -> list[str]:
     """Name for each part of the day the segments that surely order more then."""
-    times = pd.Series(dtype=str) if segments is None else segments["top_time"].astype("str")
+    if segments is None:
+        return [NOBODY] * len(settings.dayparts)
     return [
-        ", ".join(segments.loc[times.str.contains(part, case=False), "segment"]) or NOBODY
-        if len(times)
-        else NOBODY
+        ", ".join(segments.loc[segments["top_time"] == orders_in(part), "segment"]) or NOBODY
         for part in settings.dayparts
     ]
 
