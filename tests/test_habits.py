@@ -126,6 +126,23 @@ def test_where_all_are_alike_there_is_nothing_to_foretell():
     assert not found.any()
 
 
+def test_what_cannot_be_told_from_half_of_the_orders_foretells_nothing():
+    """A spending flag may be made of reordered lines, whose labels are those of all orders."""
+    random = np.random.default_rng(3)
+    names = (*foretelling.SUMS, "median_gap")
+    first = {name: random.integers(20, 60, 50).astype(float) for name in names}
+    people = ("profile", "income_group", "loyalty_flag", "spending_flag", "segment")
+    labels = pd.DataFrame({name: pd.Categorical(["a", "b"] * 25) for name in people})
+    everything = list(foretelling.groupings(labels, first, SETTINGS))
+    assert everything == [*people, "kmeans"]
+    of_reorders = SETTINGS.flags["spending_flag"].model_copy(
+        update={"source": "reordered_lines / lines"}
+    )
+    changed = {"flags": SETTINGS.flags | {"spending_flag": of_reorders}}
+    found = foretelling.groupings(labels, first, SETTINGS.model_copy(update=changed))
+    assert list(found) == [name for name in everything if name != "spending_flag"]
+
+
 def test_the_middle_order_belongs_to_the_first_half():
     orders = pd.DataFrame(
         {

@@ -298,6 +298,7 @@ def test_labels_that_are_put_together_must_differ(tmp_path, change, said):
     ("section", "key", "said"),
     [
         ("flags", "loyalty_flag", "flags.loyalty_flag is missing; the analysis needs a flag of th"),
+        ("flags", "spending_flag", "flags.spending_flag is missing, but data_dictionary.csv descr"),
         (
             "flags",
             "family_status",

@@ -27,7 +27,8 @@ BLOCK = 2**16  # customers whose splits are numbers at the same time
 FEWEST_ORDERS = 4  # two in each half: fewer have no gap to tell
 FEWEST_DAYS = 7  # observed, for what a customer spends a day
 MEASURES = ("lines_per_order", "order_value", "gap", "spend_a_day")
-GROUPINGS = ("profile", "income_group", "loyalty_flag", "spending_flag", "segment", "kmeans")
+GROUPINGS = ("profile", "income_group", "loyalty_flag", "spending_flag", "segment")
+BY_HABITS = ("loyalty_flag", "spending_flag", "rhythm", "basket")
 SUMS = ("orders", "lines", "spend_cents", "priced_lines", "gaps", "gap_days")
 
 
@@ -99,7 +100,8 @@ def groupings(
 ) -> dict[str, np.ndarray]:
     """Code the group of each customer, as the first half alone tells it; -1 where missing.
 
-    Loyalty is the number of orders: that of the first half, doubled.
+    Loyalty is the number of orders: that of the first half, doubled. A flag that settings lack, or
+    make from what is not summed by half, is left out.
     """
     missing = settings.labels.missing
     seen = pd.DataFrame(
@@ -111,11 +113,14 @@ def groupings(
     )
     of_first = {
         name: flags.label(settings.flags[name], seen, missing)
-        for name in ("loyalty_flag", "spending_flag", "rhythm", "basket")
+        for name in BY_HABITS
+        if name in settings.flags and set(settings.flags[name].columns) <= set(seen)
     }
     of_first["segment"] = flags.segment(of_first["rhythm"], of_first["basket"], settings)
     found = {}
-    for name in GROUPINGS[:-1]:
+    for name in GROUPINGS:
+        if name in BY_HABITS and name not in of_first:
+            continue
         values = pd.Series(of_first[name] if name in of_first else labels[name].to_numpy())
         values = pd.Categorical(add_missing_label(values.astype("category"), missing))
         codes = values.codes.astype(np.intp)

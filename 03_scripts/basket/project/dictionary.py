@@ -245,6 +245,11 @@ def require_flag(name: str, flag: "Flag") -> None:
         raise ValueError(f"{key}.from: {found}")
 
 
+def flags_described() -> set[str]:
+    """Name the columns whose derivation stands in the settings."""
+    return {column.name for column in columns() if "{rules}" in column.derivation}
+
+
 def derivations(settings: "Settings") -> list[dict[str, str]]:
     """Return a row per derived column, its rule worded with the thresholds in force.
 

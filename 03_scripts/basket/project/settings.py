@@ -260,6 +260,11 @@ class Settings(Section):
             if {bool(flag.ranks), flag.of == "order"} != {name in BUSIEST}:
                 raise ValueError(f"flags.{name}: expected ranks in {', '.join(BUSIEST)} alone")
             dictionary.require_flag(name, flag)
+        if absent := dictionary.flags_described() - set(self.flags):
+            raise ValueError(
+                f"flags.{min(absent)} is missing, but {dictionary.PATH.name} describes it: take its "
+                "row away as well"
+            )
         for name, groups in self.composed().items():
             labels = [label for label, _ in groups]
             for label in labels:
