@@ -13,6 +13,7 @@ from math import isnan
 import pandas as pd
 
 from basket.analysis.where import where
+from basket.analysis.words import capitalised
 from basket.project.dictionary import result_column
 from basket.project.origin import PEOPLE, PRICE
 from basket.project.settings import Settings
@@ -302,7 +303,7 @@ def sized(found: dict, prizes: pd.DataFrame) -> dict:
         f"order{'s' * (cells['orders'] != 1)}, {cells['share_of_orders']:.1%} of all orders"
     )
     return found | {
-        "prize": found["prize"] | cells | {"what_if": f"{what_if[0].upper()}{what_if[1:]}."},
+        "prize": found["prize"] | cells | {"what_if": f"{capitalised(what_if)}."},
         "numbers": found["numbers"] | seen.numbers,
         "evidence": [*found["evidence"], *seen.evidence],
     }

@@ -35,6 +35,11 @@ def listed(names: Iterable) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
+def capitalised(said: str) -> str:
+    """Make the first letter a capital, and leave the others."""
+    return said[:1].upper() + said[1:]
+
+
 def per_cent(share: float) -> str:
     """Write a share of settings as it is, in per cent: 2%, 1.5%, 99.5%; ten digits at most."""
     return f"{Decimal(f'{100 * share:.10g}'):,f}%"

@@ -262,8 +262,8 @@ class Settings(Section):
             dictionary.require_flag(name, flag)
         if absent := dictionary.flags_described() - set(self.flags):
             raise ValueError(
-                f"flags.{min(absent)} is missing, but {dictionary.PATH.name} describes it: take its "
-                "row away as well"
+                f"flags.{min(absent)} is missing, but {dictionary.PATH.name} describes it: take "
+                "its row away as well"
             )
         for name, groups in self.composed().items():
             labels = [label for label, _ in groups]

@@ -25,7 +25,7 @@ from basket.analysis.measures import HABITS, RATIOS, share_of
 from basket.analysis.questions import group_words as words
 from basket.analysis.questions.group_halves import OVERALL, group_ratios, held_equal, topic_of
 from basket.analysis.where import where
-from basket.analysis.words import at_most, listed
+from basket.analysis.words import at_most, capitalised, listed
 from basket.project.settings import Settings
 
 OF_DOLLARS = {"mean_order_value", "mean_item_price"}
@@ -68,7 +68,7 @@ def value_of_groups(tables: dict, grouping: str, name: str, settings: Settings) 
         alt=f"Dots with intervals by {word}: mean order value runs from {last['ratio']:.2f} times "
         f"that of the others ({last['group']}) to {first['ratio']:.2f} times ({first['group']}).",
         sources=("tests",),
-        x_title=words.capitalised(noun),
+        x_title=capitalised(noun),
         y_title="Times the others' mean order value",
         band=figure.no_difference(settings),
         so_what=f"Only a {noun} whose interval lies outside of the grey band spends enough more or "
@@ -212,7 +212,7 @@ def _only_overall(
     word, measure = words.attribute(grouping), words.HABIT[shown["measure"]]
     return Finding(
         kind=DIFFERENCE,
-        headline=words.capitalised(
+        headline=capitalised(
             f"{measure} {words.verb(measure, 'differs', 'differ')} by {word}"
             f"{words.held_equal(held)}; no single {words.NOUN[grouping]} is proven to stand out"
         ),
@@ -350,4 +350,4 @@ def _what_is_open(seen: Evidence, grouping: str, ratios: pd.DataFrame, settings:
         number = row.cell("customers_to_decide", "needed")
         needed = f"About {number:,} {who} would most likely decide it."
     may = words.may(shown["measure"], low, high)
-    return f"{words.capitalised(who)} may {may}: {what}. {needed}"
+    return f"{capitalised(who)} may {may}: {what}. {needed}"

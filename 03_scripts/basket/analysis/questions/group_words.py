@@ -1,5 +1,7 @@
 """Groups of customers and differences between them, in the words of a reader."""
 
+from basket.analysis.words import capitalised
+
 HABIT = {  # what findings say of groups
     "mean_order_value": "the value of an order",
     "mean_lines_per_order": "the lines per order",
@@ -58,11 +60,6 @@ def attribute(column: str) -> str:
 def goods(department: str) -> str:
     """Name a department as goods."""
     return GOODS.get(department, department)
-
-
-def capitalised(said: str) -> str:
-    """Make the first letter a capital, and leave the others."""
-    return said[:1].upper() + said[1:]
 
 
 def verb(said: str, of_one: str, of_several: str) -> str:

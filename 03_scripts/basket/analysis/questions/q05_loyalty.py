@@ -26,6 +26,7 @@ from basket.analysis.groups import is_active
 from basket.analysis.question import WHOM, Question
 from basket.analysis.statistics import ratios
 from basket.analysis.where import where
+from basket.analysis.words import capitalised
 from basket.project.settings import Settings
 from basket.tables.ids import IdIndex
 from basket.tables.stage import Stage
@@ -360,8 +361,7 @@ def returning(seen: Evidence, settings: Settings) -> Finding:
 
 
 def _sentence(parts: list[str]) -> str:
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
+    return f"{capitalised('; '.join(parts))}."
 
 
 def _days(days: float, beyond: str) -> str:

@@ -17,7 +17,7 @@ from basket.analysis.questions import group_words as words
 from basket.analysis.questions.group_differences import whether_groups_differ
 from basket.analysis.questions.group_halves import held_equal
 from basket.analysis.where import where
-from basket.analysis.words import listed
+from basket.analysis.words import capitalised, listed
 from basket.project.settings import Settings
 
 QUESTION = Question(
@@ -54,8 +54,7 @@ def effects_by_attribute(tables: dict, settings: Settings) -> figure.Figure:
         name="effects_by_attribute",
         title="No attribute tells in practice what an order is worth"
         if table["effect_high"].max() < smallest
-        else words.capitalised(proven["grouping"].iloc[0])
-        + f" goes with what an order is worth{size}"
+        else capitalised(proven["grouping"].iloc[0]) + f" goes with what an order is worth{size}"
         if len(proven)
         else "No attribute is proven to go with what an order is worth",
         subtitle=f"Share of the differences in order value that each attribute explains{equal}, "

@@ -39,7 +39,7 @@ from basket.analysis.questions.group_halves import (
 )
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
-from basket.analysis.words import listed
+from basket.analysis.words import capitalised, listed
 from basket.project.settings import Settings
 
 QUESTION = Question(
@@ -226,7 +226,7 @@ def by_income(seen: Evidence, settings: Settings) -> Finding:
     who = words.who("income_group", group)
     return Finding(
         kind=DIFFERENCE,
-        headline=f"{words.capitalised(who)}' baskets hold "
+        headline=f"{capitalised(who)}' baskets hold "
         + listed(
             [
                 f"{told[topic].ratio:.1f} times {whose} of {told[topic].goods}"
@@ -398,7 +398,7 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
     gain, low, high = row.cell("gain_over_course", "gain"), row.gain_low, row.gain_high
     return Finding(
         kind=DIFFERENCE,
-        headline=f"{words.capitalised(of)} {words.verb(of, 'has', 'have')} {several} at "
+        headline=f"{capitalised(of)} {words.verb(of, 'has', 'have')} {several} at "
         f"{cuts}, which {tell} more than the usual cuts",
         so_what=f"{compared}: {100 * gain:.1f} percentage points more (interval {100 * low:.1f} to "
         f"{100 * high:.1f}).",

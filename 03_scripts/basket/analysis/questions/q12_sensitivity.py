@@ -35,7 +35,7 @@ from basket.analysis.sensitivity import (
     thresholds,
 )
 from basket.analysis.totals import Counts
-from basket.analysis.words import listed, number
+from basket.analysis.words import capitalised, listed, number
 from basket.project.settings import Rules, Settings
 from basket.tables.stage import Stage
 
@@ -311,7 +311,7 @@ def _headline(by_conclusion: dict[str, dict[str, str]]) -> str:
             f"moving {settings} changes {_once(_about(name) for name in names)}"
             for settings, names in changes.items()
         )
-    return f"{said[0].upper()}{said[1:]}; no other conclusion changes"
+    return f"{capitalised(said)}; no other conclusion changes"
 
 
 def _as_they_are(by_conclusion: dict[str, dict[str, str]]) -> str:

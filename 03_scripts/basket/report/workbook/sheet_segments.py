@@ -4,7 +4,7 @@ import pandas as pd
 
 from basket.analysis.finding import HYPOTHESIS, SYNTHETIC_DATA, is_invented
 from basket.analysis.privacy import PUBLISHED_POPULATION, SUPPRESSED
-from basket.analysis.words import per_cent
+from basket.analysis.words import capitalised, per_cent
 from basket.project.origin import PEOPLE, PRICE
 from basket.project.settings import Settings
 from basket.report.workbook.page import Book, Page
@@ -247,7 +247,7 @@ def _invented(tables: dict[str, pd.DataFrame]) -> str:
     whats = [people] * is_invented(tables, PEOPLE)
     whats += [f"prices{' are invented in this data' * (not whats)}"] * is_invented(tables, PRICE)
     said = ", and so are ".join(whats)
-    return f"{said[0].upper()}{said[1:]}: they show the method. " if said else ""
+    return f"{capitalised(said)}: they show the method. " if said else ""
 
 
 def _rests_on(row: dict, findings: list[dict], tables: dict[str, pd.DataFrame]) -> str:

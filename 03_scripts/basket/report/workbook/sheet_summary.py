@@ -4,6 +4,7 @@ import pandas as pd
 
 from basket.analysis.finding import INVENTED_PRICES, NOT_ANSWERED
 from basket.analysis.questions import number_of
+from basket.analysis.words import capitalised
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.ranking import lever_of, ranked
 from basket.report.workbook.sheets import ADVICE, SUMMARY
@@ -95,8 +96,7 @@ def of_lever(lever: pd.Series) -> str:
     share = lever["share_of_orders"] if not money else lever["share_of_spend"]
     what = "spend" if money else "orders"
     orders = f"{lever['orders']:,} {'order' if lever['orders'] == 1 else 'orders'}"
-    said = f"{lever['what_if']}: {orders}{money}, {share:.1%} of {what}."
-    return f"{said[0].upper()}{said[1:]}"
+    return capitalised(f"{lever['what_if']}: {orders}{money}, {share:.1%} of {what}.")
 
 
 def _not_answered(findings: list[dict]) -> list[dict]:
