@@ -3,6 +3,7 @@
 import pandas as pd
 
 from basket.analysis.privacy import PUBLISHED_POPULATION, SUPPRESSED
+from basket.analysis.windows import to_try
 from basket.analysis.words import listed
 from basket.project.settings import Settings
 from basket.report.workbook.page import Page
@@ -138,10 +139,10 @@ def who_orders(segments: pd.DataFrame | None, settings: Settings) -> list[str]:
 
 
 def quietest(windows: pd.DataFrame | None, settings: Settings) -> str:
-    """Say the quietest waking window of the days, those alike together."""
+    """Say the quietest waking window of the days on which it is proven, those alike together."""
     if windows is None or windows.empty:
         return ""
-    quiet = windows[windows["is_quiet"] == "yes"].sort_values("day")
+    quiet = to_try(windows)
     if quiet.empty:
         return ""
     parts = []
@@ -153,5 +154,5 @@ def quietest(windows: pd.DataFrame | None, settings: Settings) -> str:
     first, last = settings.waking_hours
     return (
         f"Quietest while people are awake ({first:02d}:00–{last + 1:02d}:00 by our reading): "
-        f"{'; '.join(parts)}."
+        f"{'; '.join(parts)}. Chosen on one half of the customers, measured on the other."
     )
