@@ -3,7 +3,6 @@
 import pandas as pd
 
 from basket.analysis.privacy import PUBLISHED_POPULATION, SUPPRESSED
-from basket.analysis.windows import to_try
 from basket.analysis.words import listed
 from basket.project.settings import Settings
 from basket.report.workbook.page import Page
@@ -142,7 +141,7 @@ def quietest(windows: pd.DataFrame | None, settings: Settings) -> str:
     """Say the quietest waking window of the days on which it is proven, those alike together."""
     if windows is None or windows.empty:
         return ""
-    quiet = to_try(windows)
+    quiet = windows[windows["is_quiet"] == "yes"].sort_values("day")
     if quiet.empty:
         return ""
     parts = []
