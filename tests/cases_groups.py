@@ -83,10 +83,13 @@ LOYAL_MORE = comparison(
 )
 
 
-def goods(more: str = "yes", less: str | None = "yes", proven: str = "no", **other) -> dict:
-    """Low incomes buy more snacks and less meat; who confirms it, and what ranks prove."""
+def goods(more="yes", less: str | None = "yes", proven="no", reason="", **other) -> dict:
+    """Low incomes buy more snacks and less meat; who confirms it, and what ranks prove.
+
+    `reason` says why the second half says nothing of snacks.
+    """
     rows = [("goods they buy more of", "Low income", "snacks", 1.9, 1.74, 1.62, 1.88)]
-    halves = [chosen(*rows, confirmed=more)]
+    halves = [chosen(*rows, confirmed=more, reason=reason)]
     if less:
         rows = [("goods they buy less of", "Low income", "meat seafood", 0.5, 0.43, 0.31, 0.58)]
         halves.append(chosen(*rows, confirmed=less))
@@ -227,6 +230,10 @@ FINDINGS = {
     "income, more alone": (q09.by_income, goods(less=None)),
     "income, less by ranks": (q09.by_income, goods(less="no", proven="yes")),
     "income, by ranks": (q09.by_income, goods(more="no", less="no", proven="yes")),
+    "income, by ranks, of few": (
+        q09.by_income,
+        goods(more="no", less=None, proven="yes", reason="too few effective customers"),
+    ),
     "income, not confirmed": (q09.by_income, goods(more="no", less="no")),
     "steps": (q09.steps, bands("income", "mean_item_price", "48000", "yes")),
     "steps, of age": (q09.steps, bands("age", "income", "41 | 66", "yes")),

@@ -90,7 +90,7 @@ CHOSEN = ["question", "topic", "group", "measure", "effect_first_half"]
 CHOSEN += ["effect", "effect_low", "effect_high"]
 
 
-def chosen(*rows: tuple, confirmed: str = "yes") -> pd.DataFrame:
+def chosen(*rows: tuple, confirmed: str = "yes", reason: str = "") -> pd.DataFrame:
     """Make rows of split_halves: topic, group, measure, first half, effect, low, high."""
     table = pd.DataFrame([("Q0", *row) for row in rows], columns=CHOSEN)
-    return table.assign(reason="", confirmed=confirmed)
+    return table.assign(reason=reason, confirmed=confirmed)

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from openpyxl import load_workbook
 
+from basket.analysis.questions import QUESTIONS
 from basket.checks.data import check
 from basket.checks.verify import verify_findings
 from basket.command import main
@@ -48,9 +49,14 @@ def test_without_fabrication_what_was_not_received_stays_empty(tmp_path, monkeyp
     assert facts["fabricated"] == [] and facts["absent"] == ["prices", *OF_PEOPLE]
     for what in ("prices", "customers"):
         assert is_absent(missing, what) and not is_invented(missing, what)
-    assert why_not(missing, "Q7") == "customers were not received, and none are invented"
-    assert why_not(missing, "Q2") == "prices were not received, and none are invented"
-    assert why_not(missing, "Q1") == ""
+    assert (
+        why_not(missing, QUESTIONS["Q7"].needs)
+        == "customers were not received, and none are invented"
+    )
+    assert (
+        why_not(missing, QUESTIONS["Q2"].needs) == "prices were not received, and none are invented"
+    )
+    assert why_not(missing, QUESTIONS["Q1"].needs) == ""
 
 
 def test_with_fabrication_and_the_courses_layout_both_are_invented(tmp_path):
@@ -58,7 +64,7 @@ def test_with_fabrication_and_the_courses_layout_both_are_invented(tmp_path):
         _, _, missing = cleaned(write(tmp_path / name, files), tmp_path / f"{name}_out")
         for what in ("prices", "customers"):
             assert is_invented(missing, what) and not is_absent(missing, what)
-        assert why_not(missing, "Q9") == ""
+        assert why_not(missing, QUESTIONS["Q9"].needs) == ""
 
 
 def test_another_shop_may_lack_attributes_and_nothing_of_it_is_invented(tmp_path):
@@ -68,7 +74,9 @@ def test_another_shop_may_lack_attributes_and_nothing_of_it_is_invented(tmp_path
     assert run.table("raw_customers")["age"].tolist() == [40, 18]
     assert run.table("raw_customers")["income"].isna().all()
     assert run.table("raw_products")["prices"].isna().all()
-    assert why_not(missing, "Q8").startswith("some columns of customers were not received, and")
+    assert why_not(missing, QUESTIONS["Q8"].needs).startswith(
+        "some columns of customers were not received, and"
+    )
     assert not any(is_invented(missing, what) for what in ("prices", "customers"))
     origin = find(data, LIMITS).origin
     assert origin.kind == REAL and origin.banner is None

@@ -322,7 +322,7 @@ def test_the_figure_of_goods_names_the_segment_that_is_proven_to_buy_most_of_som
     )
     unsure |= {"department_lifts": lifts.assign(for_headline="no")}
     made = q10_segments.goods_by_segment(unsure, settings)
-    assert made.title == "No segment is proven to buy more or less of any department"
+    assert made.title == "No segment buys more or less of a department surely enough for a claim"
     assert made.data["is_undecided"].all()
     assert made.so_what == (
         "No offer to a segment follows from here: no cell is proven to lie above 1."

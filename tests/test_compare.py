@@ -1,5 +1,7 @@
 """What groups are compared with and at equal what; what may carry a headline; strata."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,6 +43,9 @@ def test_what_may_carry_a_headline(settings):
     assert tuple(judged["for_headline"]) == headlines
     assert tuple(judged["verdict"]) == verdicts
     assert judged["customers_to_decide"].isna()[7]  # a reason is not a matter of numbers
+    assert judged["q_value"].isna()[7], "nor one of the tests"
+    rest = statistics.judge_together(pd.DataFrame([*rows[:7], *rows[8:]]), settings)
+    assert rest["q_value"].equals(judged["q_value"].drop(7).reset_index(drop=True))
 
 
 def planted(random, n=3000) -> People:
@@ -117,6 +122,42 @@ def test_what_loyalty_is_defined_by_is_said_to_be(settings):
         ("segment", "mean_gap"),
         ("segment", "mean_lines_per_order"),
     }
+
+
+def test_shares_of_habits_groups_are_not_compared_by_ranks(settings):
+    """Loyalty has nothing to do with the night, but few orders are more often none at all by night.
+
+    The rank test rejects the true null, the ratio of the groups' shares does not.
+    """
+    random = np.random.default_rng(4)
+    people = planted(random)
+    orders = people.customers["orders"].to_numpy()
+    labels = people.labels.assign(segment=people.labels["loyalty_flag"])
+    people = replace(
+        people,
+        customers=people.customers.assign(commonest_day=random.integers(0, 7, len(orders))),
+        customer_times=random.multinomial(orders, [0.05, 0.35, 0.35, 0.15, 0.1]),
+        labels=labels,
+    )
+    made = comparisons.measures(people, settings)
+    values = {name: made[name] for name in ("mean_order_value", "orders in the night")}
+    both = [comparisons.overall_tests(values, people, settings)]
+    both += [comparisons.commonest_tests(people, settings)]
+    table = pd.concat(both, ignore_index=True)
+    coarser = table[table["reason"] == "shares of few orders are coarser"]
+    assert set(coarser["grouping"]) == {"loyalty_flag", "segment"}
+    assert "mean_order_value" not in set(coarser["measure"])
+    night = coarser[(coarser["measure"] == "orders in the night")].set_index("grouping")
+    assert night.loc["loyalty_flag", "p_value"] < 1e-6, "else this proves nothing"
+    sums = comparisons.customer_sums(people, settings)
+    split = comparisons.splits(people, comparisons.income_bands(people, settings), settings)
+    ratios = comparisons.ratio_tests(["orders in the night"], "", sums, split, settings)
+    ratios = ratios[(ratios["grouping"] == "loyalty_flag") & (ratios["reason"] == "")]
+    assert (ratios["p_value"] > 0.01).all() and len(ratios)
+    counted = comparisons.verdict_counts(table.assign(verdict="small")).set_index("grouping")
+    of = table["grouping"].value_counts()
+    assert counted.loc["region", "tests"] == of["region"]
+    assert counted.loc["segment", "tests"] == 1 < of["segment"]
 
 
 def test_ranks_within_bands_of_income_say_nothing_of_the_bands():

@@ -101,9 +101,9 @@ def test_the_51_states_are_in_four_regions():
     ],
 )
 def test_a_profile_is_age_group_dependants_and_income_group(age, dependants, income, expected):
-    one = {"age": age, "n_dependants": dependants, "income": income, "max_order": 1}
-    one |= {"spend_cents": 0, "priced_lines": 0, "median_days_between_orders": 1.0}
-    one |= {"lines": 7, "orders": 1}
+    banded = [flag for flag in SETTINGS.flags.values() if flag.bands]
+    one = {name: 1 for flag in banded for name in flag.columns}
+    one |= {"age": age, "n_dependants": dependants, "income": income}
     found = flags.labels_of("customer", pd.DataFrame([one]), SETTINGS)
     assert list(found["profile"]) == [expected]
     assert len(flags.profile_parts(SETTINGS)) == 18

@@ -6,6 +6,7 @@ small sets are generated. Seeds and counts stand in each test; `pytest -s` print
 `make guards` runs all of them; otherwise, as in CI, a tenth of the seeds, within wider limits.
 """
 
+import json
 import multiprocessing
 import os
 import tempfile
@@ -24,7 +25,7 @@ from basket.analysis.finding import answer
 from basket.analysis.questions import q02_spending, q07_region, q11_pairs
 from basket.synthetic.generate import Effects, fabricate_customers, generate
 from basket.synthetic.shopping import real
-from conftest import COMPARED, Run, run_stages
+from conftest import COMPARED, Run, run_stages, whole_report
 
 pytestmark = pytest.mark.slow
 
@@ -549,6 +550,23 @@ def test_a_whole_report_on_shuffled_demographics_claims_nothing(
     claims = [f["headline"] for f in about if f["kind"] == "difference"]
     by_age = "ncomes have a step at age"  # true here too: incomes and ages are shuffled together
     assert [claim for claim in claims if by_age not in claim] == []
+
+
+@pytest.mark.parametrize("seed", range(1, 11 if ALL else 2))
+def test_a_whole_report_on_shuffled_times_is_whole_and_claims_no_times(
+    seed: int, panel: Path, tmp_path: Path
+):
+    """Whole reports (10 of them, 1 in CI): each order has the day and hour of another one."""
+    copytree(panel, tmp_path / "data")
+    orders = pd.read_csv(tmp_path / "data" / "orders.csv", dtype=str, keep_default_na=False)
+    times = list(orders.columns[orders.columns.str.contains("dow|hour")])
+    order = np.random.default_rng(seed).permutation(len(orders))
+    orders[times] = orders[times].to_numpy()[order]
+    orders.to_csv(tmp_path / "data" / "orders.csv", index=False)
+    folders = whole_report(tmp_path / "data", tmp_path / "out").folders
+    found = json.loads(folders.findings.read_text(encoding="utf-8"))
+    about = [each for each in found if each["question"] == "Q2" and each["kind"] == "difference"]
+    assert [each["headline"] for each in about] == []
 
 
 def shuffled(source: Path, target: Path, seed: int) -> Path:

@@ -5,8 +5,11 @@ What each says, branch by branch, stands in test_answers_*.py.
 
 import ast
 import inspect
+import json
+import re
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,12 +22,15 @@ import test_answers_times
 from basket.analysis import questions
 from basket.analysis.figure import Figure
 from basket.analysis.finding import Evidence, Finding, answer
-from basket.analysis.questions import QUESTIONS, number_of, question_of
+from basket.analysis.measures import RATIOS
+from basket.analysis.question import PRICE, WHEN
+from basket.analysis.questions import QUESTIONS, group_words, number_of, question_of
 from basket.analysis.questions import q05_loyalty as q05
 from basket.analysis.questions.q12_sensitivity import threshold_in_words
 from basket.analysis.where import where
 from basket.project.errors import BasketError
 from basket.project.files import read_json
+from basket.project.folders import ROOT, SCRIPTS
 from basket.project.origin import GENERATED
 from basket.report import gallery
 from basket.report.gallery import Paper
@@ -63,19 +69,26 @@ def said_by(module) -> list[str]:
     ]
 
 
+@cache
+def named_in_answers() -> set[str]:
+    """Give every name in the tests of what is said."""
+    return {
+        node.attr if isinstance(node, ast.Attribute) else node.id
+        for path in ANSWERS
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute | ast.Name)
+    }
+
+
 @pytest.mark.parametrize(
     ("module", "name"),
     [(each, name) for each in MODULES for name in said_by(each)],
     ids=lambda value: value if isinstance(value, str) else value.__name__.rsplit(".")[-1],
 )
 def test_what_each_figure_and_finding_says_stands_in_a_test(module, name):
-    named = {
-        node.attr if isinstance(node, ast.Attribute) else node.id
-        for path in ANSWERS
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Attribute | ast.Name)
-    }
-    assert name in named
+    assert name in named_in_answers(), (
+        f"no tests/test_answers_*.py names {name} of {module.__name__}"
+    )
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -296,3 +309,37 @@ def test_the_questions_are_their_modules_in_order():
     assert all(QUESTIONS[question_of(each).id] == question_of(each) for each in functions)
     assert number_of("Q1") == 1
     assert number_of("not ours") == len(QUESTIONS) + 1
+
+
+def test_each_question_stands_in_the_brief_and_in_the_contents_of_notebook_05():
+    brief = (ROOT / "01_project_management" / "brief.md").read_text(encoding="utf-8")
+    cells = json.loads((SCRIPTS / "05_visualise.ipynb").read_text(encoding="utf-8"))["cells"]
+    headings = re.findall(r"^## (Q\d+) ", "\n".join("".join(c["source"]) for c in cells), re.M)
+    contents = next(text for c in cells if "**Contents:**" in (text := "".join(c["source"])))
+    assert set(headings) == set(QUESTIONS)
+    for each in QUESTIONS:
+        assert f"**{each}**" in brief, f"brief.md lacks {each}"
+        assert f"[{each} " in contents, f"the contents of 05_visualise.ipynb lack {each}"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        'QUESTION = Question(id="Q9", title="A (b)", text="c?", part=WHEN, needs=(PRICE,))',
+        'QUESTION = Question(\n    id="Q9",\n    title="A "\n    "(b)",\n    text="c?",\n'
+        "    part=WHEN,\n    needs=(PRICE,),\n)",
+    ],
+)
+def test_a_question_is_read_on_one_line_and_on_several(tmp_path, written):
+    module = tmp_path / "q09_a.py"
+    module.write_text(f"{written}\nrest = (1,)\n", encoding="utf-8")
+    found = questions._read(module)
+    assert (found.id, found.title, found.part, found.needs) == ("Q9", "A (b)", WHEN, (PRICE,))
+    module.write_text("QUESTIONS = 1\n", encoding="utf-8")
+    with pytest.raises(LookupError, match=r"q09_a\.py defines no QUESTION"):
+        questions._read(module)
+
+
+def test_every_measure_of_habits_has_its_words():
+    for words in (group_words.HABIT, group_words.DOES, group_words.OFFERS):
+        assert set(RATIOS) <= set(words)

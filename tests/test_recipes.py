@@ -71,20 +71,22 @@ def fullest(seen: Evidence, settings: Settings) -> Finding:
         figure="lines_by_hour",
     )
 '''
-TEST = '''"""Q15 on a table made by hand."""
-
-import pandas as pd
-
-from basket.analysis.finding import Evidence
-from basket.analysis.questions import q15_full_baskets
-
+TEST = """
 
 def test_the_hour_of_the_fullest_baskets(settings):
+    from basket.analysis.questions import q15_full_baskets
+
     hours = {"population": "active", "hour": [9, 20], "orders": [30, 7], "lines": [60, 35]}
     table = q15_full_baskets.lines_by_hour({"orders_by_hour": pd.DataFrame(hours)})
     finding = q15_full_baskets.fullest(Evidence({"lines_by_hour": table}), settings)
     assert finding.headline.startswith("Orders at 20:00 hold 5.0 lines")
-'''
+    figure = q15_full_baskets.full_baskets({"lines_by_hour": table}, settings)
+    assert figure.title == "Orders at 20:00 hold 5.0 lines, the most"
+"""
+TESTS = [
+    f"tests/test_{name}.py"
+    for name in ("answers_habits", "answers_returns", "project", "questions")
+]
 CHART = '''
 
 def spend_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
@@ -103,6 +105,15 @@ def spend_by_loyalty(tables: dict, settings: Settings) -> figure.Figure:
         number_format=figure.CENTS,
     )
 '''
+
+
+CHART_TEST = """
+
+def test_spend_by_loyalty(settings):
+    shares = {"grouping": "loyalty_flag", "group": ["New", "Loyal"], "spend_per_customer": [1, 9]}
+    made = q05.spend_by_loyalty({"group_shares": pd.DataFrame(shares)}, settings)
+    assert made.title == "What a customer spends goes with loyalty"
+"""
 
 
 def cell(kind: str, text: str) -> dict:
@@ -130,6 +141,11 @@ def edit_notebook(folder: Path, *, before: str, cells: list[dict], imported: str
     path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def append(file: Path, text: str) -> None:
+    """Write more at the end of a file."""
+    file.write_text(file.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
 def touched(before: dict[str, str], after: dict[str, str]) -> set[str]:
     """Name the files that are new or other than before."""
     return {name for name, content in after.items() if before.get(name) != content}
@@ -142,9 +158,8 @@ def changed(tmp_path_factory) -> tuple[Path, set[str], set[str]]:
     as_it_was = hashes(folder)
 
     (folder / QUESTIONS / "q15_full_baskets.py").write_text(MODULE, encoding="utf-8")
-    (folder / "tests" / "test_q15.py").write_text(TEST, encoding="utf-8")
-    brief = folder / "01_project_management" / "brief.md"
-    brief.write_text(f"{brief.read_text(encoding='utf-8')}\n- **Q15** {TITLE}\n", encoding="utf-8")
+    append(folder / "tests" / "test_answers_habits.py", TEST)
+    append(folder / "01_project_management" / "brief.md", f"\n- **Q15** {TITLE}\n")
     edit_notebook(
         folder,
         before="## The ad calendar",
@@ -160,16 +175,16 @@ def changed(tmp_path_factory) -> tuple[Path, set[str], set[str]]:
     )
     with_question = hashes(folder)
 
-    module = folder / QUESTIONS / "q05_loyalty.py"
-    module.write_text(module.read_text(encoding="utf-8") + CHART, encoding="utf-8")
+    append(folder / QUESTIONS / "q05_loyalty.py", CHART)
     edit_notebook(
         folder, before="## Q6", cells=[cell("code", "paper.show(q05_loyalty.spend_by_loyalty)")]
     )
+    append(folder / "tests" / "test_answers_returns.py", CHART_TEST)
     with_chart = hashes(folder)
 
     report = (*BASKET, "report", "--scale", "0.005")
     pytest_ = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
-    for command in (report, (*pytest_, "tests/test_q15.py", "tests/test_project.py")):
+    for command in (report, (*pytest_, *TESTS)):
         done = run_command(*command, folder=folder, PYTHONPATH=folder / "03_scripts")
         assert done.returncode == 0, done.stdout + done.stderr
     return folder, touched(as_it_was, with_question), touched(with_question, with_chart)
@@ -189,10 +204,10 @@ def test_a_question_touches_four_files_and_stands_everywhere(changed):
     assert "When to advertise, and what (Q1, Q2, Q3, Q4, Q15)" in cells
 
 
-def test_a_chart_touches_two_files_and_is_drawn(changed):
+def test_a_chart_touches_two_files_and_a_test_and_is_drawn(changed):
     folder, _, files = changed
     print(f"\na chart: {len(files)} files: {', '.join(sorted(files))}")
-    assert len(files) <= 2
+    assert len(files) <= 3 and "tests/test_answers_returns.py" in files
     drawings = folder / "04_analysis" / "visualizations"
     figures = json.loads((drawings / "figures.json").read_text(encoding="utf-8"))
     drawn = {each["name"]: each["question"] for each in figures}

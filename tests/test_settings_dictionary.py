@@ -501,6 +501,13 @@ def test_a_result_table_is_read_as_it_was_written(tmp_path):
         read_csv(tmp_path / "table.csv")
 
 
+def test_numbers_that_were_put_together_as_objects_are_rounded_as_others():
+    nothing = pd.DataFrame(columns=["share", "reason"])
+    table = pd.concat([nothing, pd.DataFrame({"share": [1 / 3, None], "reason": ["", "few"]})])
+    assert table["share"].dtype == object, "else this proves nothing"
+    assert to_csv(table) == "share,reason\n0.333333,\n,few\n"
+
+
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "=cmd|' /C calc'!A0", '=HYPERLINK("x")']
 NO_FORMULAS = ["'quoted'", "a=b", " =1", "", "3-4", "'", "''", "O'=x"]
 

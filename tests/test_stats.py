@@ -23,7 +23,13 @@ THRESHOLDS = {
 }
 LIMITS = dict(rel=1e-9, abs=1e-12)
 
-verdict = partial(statistics.verdict, thresholds=THRESHOLDS)
+
+def verdict(effect_name: str, effect: float, low: float, high: float, q: float) -> str:
+    """Give the verdict on one effect."""
+    one = (np.array([each]) for each in (effect_name, effect, low, high, q))
+    return str(statistics.verdicts(*one, thresholds=THRESHOLDS, significance=0.05)[0])
+
+
 OF_REPORT = load_settings(ROOT / "settings.yml").statistics
 required = partial(statistics.required_sample_size, thresholds=THRESHOLDS, settings=OF_REPORT)
 in_half = partial(  # the number that decides in half of the cases, however large

@@ -40,6 +40,7 @@ from basket.project.settings import Settings
 OTHERS = "others"
 INCOME, INCOME_GROUP, LOYALTY = "income", "income_group", "loyalty_flag"
 BY_DEFINITION = "by definition"
+COARSER = "shares of few orders are coarser"
 VERDICTS = [statistics.NO_DIFFERENCE, "small", "medium", "large", statistics.UNDECIDED]
 RESTATED = {  # by the groups of a grouping that is made from them
     LOYALTY: {"orders", "median_days_between_orders", "mean_gap", "reorder_rate"},
@@ -93,6 +94,7 @@ def overall_tests(values: Measures, people: People, settings: Settings) -> pd.Da
                     continue
                 found, *sides = _overall(numbers, ordered, codes, names, settings)
                 reason = _defined(grouping, measure, adjusted_for)
+                reason = reason or _coarser(grouping, measure, settings)
                 said = {"adjusted_for": adjusted_for, "reason": reason}
                 question = settings.flags[grouping].question
                 rows.append(row(question, grouping, measure, found, *sides, **said))
@@ -133,6 +135,17 @@ def _defined(grouping: str, measure: str, adjusted_for: str) -> str:
     return BY_DEFINITION if restates and measure in restated else ""
 
 
+def _coarser(grouping: str, measure: str, settings: Settings) -> str:
+    """Say that a customer's share says something of how many orders he has; empty if it does not.
+
+    Whoever has few orders has a share of 0 of what is rare more often, and a commonest time that is
+    more often another one. Groups made from habits differ in their numbers of orders, and so their
+    ranks and commonest times differ where nothing else does. The ratios of groups do not.
+    """
+    is_made_of_habits = not settings.flags[grouping].describes_people
+    return COARSER if is_made_of_habits and measure not in HABITS else ""
+
+
 def association_tests(labels: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Test whether loyalty goes with who people are: Cramér's V of customers by two attributes."""
     rows = []
@@ -157,7 +170,11 @@ def commonest_tests(people: People, settings: Settings) -> pd.DataFrame:
             counts = np.zeros((len(names), chosen.max(initial=0) + 1), np.int64)
             np.add.at(counts, (codes[codes >= 0], chosen[codes >= 0]), 1)
             found = statistics.cramers_v(counts, settings.statistics.confidence)
-            rows.append(row(settings.flags[grouping].question, grouping, measure, found))
+            question, reason = (
+                settings.flags[grouping].question,
+                _coarser(grouping, measure, settings),
+            )
+            rows.append(row(question, grouping, measure, found, reason=reason))
     return pd.DataFrame(rows)
 
 
@@ -415,7 +432,8 @@ def _as_ratios(table: pd.DataFrame, ratio: str, customers: int) -> pd.DataFrame:
 
 
 def verdict_counts(tests: pd.DataFrame) -> pd.DataFrame:
-    """Count how many comparisons of each grouping came to each verdict."""
+    """Count how many comparisons of each grouping came to each verdict: all that compare."""
+    tests = tests[~tests["reason"].isin([BY_DEFINITION, COARSER])]
     table = pd.crosstab([tests["question"], tests["grouping"]], tests["verdict"])
     table = table.reindex(columns=VERDICTS, fill_value=0)
     return table.assign(tests=table.sum(axis=1)).rename_axis(columns=None).reset_index()

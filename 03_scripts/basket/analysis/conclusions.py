@@ -15,7 +15,7 @@ from basket.analysis.comparisons import RATIO_OF_TIME, codes_of
 from basket.analysis.daypart_goods import DaypartGoods
 from basket.analysis.groups import is_active
 from basket.analysis.halves import in_first_half
-from basket.analysis.measures import RATIOS, TELLING_GOODS, measures, share_of
+from basket.analysis.measures import RATIOS, TELLING_GOODS, banded, measures, share_of
 from basket.analysis.sensitivity import Relabelling
 from basket.analysis.statistics.ratios import Ratios, Split
 from basket.analysis.totals import Counts
@@ -113,7 +113,10 @@ class Conclusions:
         """
         limits, flag = self._settings.statistics, self._settings.flags[grouping]
         if flag.describes_people and flag.source != "income":
-            bands, weights = self._income_bands(active)
+            bands = banded(np.where(active, self._income, np.nan), self._settings)
+            known = bands >= 0
+            orders = self._customers["orders"].to_numpy()
+            weights = np.bincount(bands[known], orders[known]) if known.any() else np.ones(1)
             split = Split.of(codes, groups, bands, weights, self._settings.privacy.smallest_group)
         else:
             split = Split.of(codes, groups)
@@ -127,18 +130,6 @@ class Conclusions:
             tables = [each for both in pool.map(compared, self._sums) for each in both]
         named = pd.concat(tables, ignore_index=True)
         return named.assign(conclusion=name_of(grouping, self._settings))[NAMED + JUDGED]
-
-    def _income_bands(self, active: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Band of income of each active customer, -1 where it is missing, and orders by band."""
-        known = active & ~np.isnan(self._income)
-        bands = self._settings.statistics.income_bands
-        if not known.any():
-            return np.full(len(known), -1), np.ones(1)
-        steps = np.arange(1, bands) / bands
-        cuts = np.unique(np.quantile(self._income[known], steps, method="lower"))
-        band = np.where(known, np.searchsorted(cuts, self._income, side="right"), -1)
-        orders = self._customers["orders"].to_numpy()
-        return band, np.bincount(band[known], orders[known], len(cuts) + 1)
 
     def _range_with_most_money(self, changed: Settings) -> int:
         priced = self._products[self._products["price_cents"].notna()]

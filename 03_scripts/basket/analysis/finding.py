@@ -205,12 +205,13 @@ def answer(
     tables: dict[str, pd.DataFrame],
     settings: Settings,
     of_data: tuple[str, ...] = (),
-    question: str = "",
+    needs: tuple[str, ...] = (),
 ) -> tuple[Finding, Evidence]:
     """Answer, or say why this data cannot: the only place that catches NotAnswered.
 
     Every finding rests on `of_data`, what is invented or missing in all of the data; none on prices
-    or people that are not invented. What was not received is why its `question` has no answer.
+    or people that are not invented. Where what its question `needs` was not received, that is why
+    there is no answer.
     """
     seen = Evidence(tables)
     try:
@@ -219,7 +220,7 @@ def answer(
         require_numbers(seen)
     except NotAnswered as reason:
         if isinstance(reason, TooLittleData):
-            reason = TooLittleData(completeness.why_not(tables["completeness"], question) or reason)
+            reason = TooLittleData(completeness.why_not(tables["completeness"], needs) or reason)
         found = Finding(
             kind=NOT_ANSWERED,
             headline=reason.headline,

@@ -119,7 +119,11 @@ def commonest(people: People, settings: Settings) -> dict[str, np.ndarray]:
 
 def income_bands(people: People, settings: Settings) -> np.ndarray:
     """Code each customer by the band of income, -1 where it is missing; bands of equal size."""
-    incomes = people.customers["income"].to_numpy("float64", na_value=np.nan)
+    return banded(people.customers["income"].to_numpy("float64", na_value=np.nan), settings)
+
+
+def banded(incomes: np.ndarray, settings: Settings) -> np.ndarray:
+    """Code each income by its band as `income_bands` does, -1 where it is NaN."""
     known = ~np.isnan(incomes)
     if not known.any():
         return np.full(len(incomes), -1)

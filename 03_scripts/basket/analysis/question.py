@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from basket.project.origin import PEOPLE, PRICE
+
+__all__ = ["PEOPLE", "PRICE", "WHEN", "WHOM", "Question"]
+
 WHEN = "When to advertise, and what"
 WHOM = "Whom to address, and how sure we are"
 
@@ -10,10 +14,12 @@ WHOM = "Whom to address, and how sure we are"
 class Question:
     """A question: its id (Q1), a short title, itself in one sentence, its part of the report.
 
-    `part` is the heading of the sheet with the recommendations for its answers.
+    `part` is the heading of the sheet with the recommendations for its answers, `needs` what it has
+    no answer without, of what a delivery may lack: PRICE, PEOPLE.
     """
 
     id: str
     title: str
     text: str
     part: str
+    needs: tuple[str, ...] = ()

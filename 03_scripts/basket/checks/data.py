@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from basket.analysis.questions import QUESTIONS
 from basket.prepare import clean, merge, repeats
 from basket.prepare.import_raw import too_many
 from basket.prepare.raw_files import RawData, RawFile, look
@@ -30,7 +31,7 @@ from basket.project.origin import OPTIONAL
 from basket.project.settings import Settings
 from basket.tables import store
 from basket.tables.audit import Audit
-from basket.tables.completeness import RESTS_ON, warning
+from basket.tables.completeness import warning
 from basket.tables.ids import IdIndex
 
 SHOWN = 3  # bad rows of a file
@@ -348,8 +349,8 @@ class _Look:
     def notes(self, is_whole: bool) -> list[str]:
         """Say what will be invented, what is incomplete, and which questions that touches."""
         notes = [text for text in (warning(self.audit.missing_table()),) if text]
-        for what, questions in RESTS_ON.items() if is_whole else ():
-            numbers = ", ".join(questions)
+        for what in OPTIONAL if is_whole else ():
+            numbers = ", ".join(each.id for each in QUESTIONS.values() if what in each.needs)
             absent = [name for name in OPTIONAL[what] if name in self.raw.absent]
             if absent:
                 notes.append(f"not received: {', '.join(absent)}; {numbers} rest on them")

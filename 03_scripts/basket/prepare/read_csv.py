@@ -13,7 +13,7 @@ continues with the next line.
 
 import csv
 import io
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -31,6 +31,7 @@ from basket.prepare.spelling import count_row_numbers
 from basket.project import dictionary
 from basket.project.dictionary import Column
 from basket.project.errors import DataError
+from basket.project.threads import in_order
 
 LENIENT = (b" ", b"\t", b"x", b"X")  # pyarrow reads " 7" as 7 and 0x1F as 31
 MANY_BAD_ROWS = 1000  # beyond these, reading stops when the allowed share cannot be met any more
@@ -278,7 +279,7 @@ def read_slices(
         return work(found.rows), found.bad, found.lines
 
     with ThreadPoolExecutor(threads) as pool:
-        slices = _in_order(pool, parse, _without_first_line(file.slices()), threads + 1)
+        slices = in_order(pool, threads + 1, parse, _without_first_line(file.slices()))
         yield from numbered(slices, reader)
 
 
@@ -347,17 +348,6 @@ def find_rows(file: RawFile, table: str, wanted: Callable) -> Iterator[tuple[int
             ):
                 yield int(before + at), lines[at - 1].decode("utf-8", "replace"), values
         before += found.lines
-
-
-def _in_order(pool: ThreadPoolExecutor, work: Callable, items: Iterable, ahead: int) -> Iterator:
-    """Do what `pool.map` does, but take items from the source only when there is room for them."""
-    waiting = deque()
-    for item in items:
-        waiting.append(pool.submit(work, item))
-        if len(waiting) >= ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
 def _without_first_line(slices: Iterator[bytes]) -> Iterator[bytes]:

@@ -44,8 +44,9 @@ RESULTS = "results"  # means all result tables among the tables of a column
 AS_WRITTEN = ("type", "unit", "source", "derived_from", "derivation", "description")
 AS_WRITTEN += ("heading", "format", "key")
 HEADER = ("column", "tables", "required", "minimum", "maximum", "allowed", *AS_WRITTEN)
+OF_RESULTS = ("fraction", "money", "text", "whole")  # types of columns that no stored table has
 EXPECTED = {  # of each row
-    "type": (*ARROW_TYPES, "fraction", "money", "text", "whole"),
+    "type": (*ARROW_TYPES, *OF_RESULTS),
     "required": ("yes", "no", "received"),
     "key": ("", "customers", "parts", "context"),
 }
@@ -109,6 +110,8 @@ def _column(row: dict[str, str]) -> Column:
     for name, known in EXPECTED.items():
         if row[name] not in known:
             raise _wrong(row, name, f"one of {', '.join(one or 'nothing' for one in known)}")
+    if tables == [RESULTS] and row["type"] not in OF_RESULTS:
+        raise _wrong(row, "type", f"of a result table, one of {', '.join(OF_RESULTS)}")
     return Column(
         name=row["column"],
         tables=tuple(name for name in tables if name != RESULTS),

@@ -127,6 +127,7 @@ def _fit(panels, top: float, bottom: float) -> None:
     for axes in panels:  # about as high as it will be: that decides how many ticks there are
         place = axes.get_position()
         axes.set_position((place.x0, bottom + 0.15, place.width, top - bottom - 0.2))
+        axes.yaxis.set_major_locator(mpl.ticker.FixedLocator(axes.get_yticks()))  # these have room
     frames = [axes.get_tightbbox(renderer).transformed(to_share) for axes in panels]
     inner = [axes.get_position() for axes in panels]
     left = inner[0].x0 - frames[0].x0 + 0.012

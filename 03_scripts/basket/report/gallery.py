@@ -78,12 +78,13 @@ class Paper:
     def answer(self, function: Callable) -> None:
         """Answer: make one finding from the numbers of the result tables, and show it."""
         self._put_up()
-        question = question_of(function).id
+        question = question_of(function)
         holes = len(completeness.beyond_limit(self.results["completeness"])) > 0
         of_data = (finding.SYNTHETIC_DATA,) * self._is_generated
         of_data += (finding.INCOMPLETE_HISTORIES,) * holes
-        said, seen = finding.answer(function, self.results, self.stage.settings, of_data, question)
-        self.found.append(finding.record(len(self.found) + 1, question, said, seen))
+        settings = self.stage.settings
+        said, seen = finding.answer(function, self.results, settings, of_data, question.needs)
+        self.found.append(finding.record(len(self.found) + 1, question.id, said, seen))
         action, basis = said.action, ""
         if said.action_basis != finding.NO_ACTION:
             action = f"*Do this:* {said.action} ({said.owner})"

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from basket.project.errors import DataError
+from basket.project.threads import in_order
 from basket.synthetic.by_id import CUSTOMERS_IN_BLOCK, position
 from basket.synthetic.catalogue import all_products, write_departments, write_products
 from basket.synthetic.people import attributes, fabricate_customers, states
@@ -85,7 +86,7 @@ def generate(
         "departments": write_departments(folder / "departments.csv"),
     }
     with ThreadPoolExecutor(threads) as pool:
-        parallel = partial(_in_order, pool, 2 * threads)
+        parallel = partial(in_order, pool, 2 * threads)
         rows["customers"] = _write_customers(folder / "customers.csv", customers, parallel)
         rows |= _write_shopping(folder, customers, seed, effects, parallel)
     name = next((name for name, known in NAMED_EFFECTS.items() if known == effects), None)
@@ -116,17 +117,6 @@ def _require_own(folder: Path) -> None:
 # Customers, orders and lines
 
 Parallel = Callable[[Callable, Iterable], Iterator]
-
-
-def _in_order(pool: ThreadPoolExecutor, ahead: int, work: Callable, tasks: Iterable) -> Iterator:
-    """Yield the results in the order of the tasks, with few of them waiting in memory."""
-    waiting = []
-    for task in tasks:
-        waiting.append(pool.submit(work, task))
-        if len(waiting) > ahead:
-            yield waiting.pop(0).result()
-    while waiting:
-        yield waiting.pop(0).result()
 
 
 def _csv_bytes(columns: dict) -> pa.Buffer:

@@ -4,6 +4,8 @@ A row counts something that may be missing; where its share lies above its limit
 customers are incomplete (`settings.statistics.incomplete_histories`).
 """
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from basket.project.origin import PEOPLE, PRICE
@@ -16,7 +18,6 @@ ABSENT = {
     PRICE: "columns about prices that were not received",
     PEOPLE: "columns about people that were not received",
 }
-RESTS_ON = {PRICE: ("Q2", "Q3", "Q9", "Q10"), PEOPLE: ("Q7", "Q8", "Q9", "Q10")}  # questions
 
 
 def is_invented(completeness: pd.DataFrame, what: str) -> bool:
@@ -30,12 +31,12 @@ def is_absent(completeness: pd.DataFrame, what: str) -> bool:
     return _counts(completeness, ABSENT[what]) > 0
 
 
-def why_not(completeness: pd.DataFrame, question: str) -> str:
-    """Say why a question has no answer where what it rests on was not received; else empty."""
+def why_not(completeness: pd.DataFrame, needs: Iterable[str]) -> str:
+    """Say why a question has no answer where what it needs was not received; else empty."""
     absent = [
         what if _counts(completeness, ABSENT[what], "of") == missing else f"some columns of {what}"
-        for what, questions in RESTS_ON.items()
-        if question in questions and (missing := _counts(completeness, ABSENT[what]))
+        for what in needs
+        if (missing := _counts(completeness, ABSENT[what]))
     ]
     return f"{' and '.join(absent)} were not received, and none are invented" if absent else ""
 

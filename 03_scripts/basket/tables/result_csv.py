@@ -19,7 +19,7 @@ def to_csv(table: pd.DataFrame) -> str:
     Texts are `guarded`. A carriage return in a name becomes a line break: unquoted, it would end
     the row. Raises BasketError for a column that the dictionary does not describe.
     """
-    shown = table.copy()
+    shown = table.infer_objects()  # beside an empty table, numbers are put together as objects
     for name in shown.columns:
         decimals = result_column(name).decimals
         if result_column(name).is_text:

@@ -9,7 +9,7 @@ needs no statistics, whose import takes a second. A run reads them before it ren
 thread: Python 3.11 cannot build syntax trees in two threads at once.
 """
 
-import ast
+import re
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -19,22 +19,15 @@ from basket.analysis.question import Question
 from basket.project.errors import SettingsError
 from basket.project.flag import Flag
 
+DEFINED = re.compile(r"^QUESTION = (Question\(.*?\))$", re.DOTALL | re.MULTILINE)
+
 
 def _read(module: Path) -> Question:
-    """Read `QUESTION = Question(...)`: texts, and names that `analysis/question.py` defines."""
-    _, found, after = module.read_text(encoding="utf-8").partition("\nQUESTION = Question(\n")
+    """Evaluate `QUESTION = Question(...)`, which names nothing but what `question.py` defines."""
+    found = DEFINED.search(module.read_text(encoding="utf-8"))
     if not found:
-        raise LookupError(f"{module.name} defines no QUESTION")
-    arguments, _, _ = after.partition("\n)\n")
-    call = ast.parse(f"Question({arguments})", mode="eval").body
-    return Question(
-        **{
-            each.arg: vars(question)[each.value.id]
-            if isinstance(each.value, ast.Name)
-            else ast.literal_eval(each.value)
-            for each in call.keywords
-        }
-    )
+        raise LookupError(f"{module.name} defines no QUESTION = Question(...)")
+    return eval(found[1], dict(vars(question)))
 
 
 QUESTIONS: dict[str, Question] = {

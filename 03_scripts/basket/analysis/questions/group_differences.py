@@ -100,11 +100,7 @@ def whether_groups_differ(
         raise TooLittleData(f"All customers whose {word} is known are in one group.")
     overall = overall[(overall["adjusted_for"] == held) & overall["effect"].notna()]
     said |= {"rests_on": (INVENTED_PRICES, INVENTED_CUSTOMERS)}
-    alone = {
-        "action": f"Do not target by {word} alone.",
-        "action_basis": DESIGN,
-        "touches": (Touch(direction=LESS, attribute=word),),
-    }
+    alone = not_alone(word)
     chosen = seen.tables["split_halves"]
     if (chosen["topic"] == topic_of(grouping, held)).any():
         return _difference(seen, grouping, held, settings, said, alone)
@@ -118,6 +114,15 @@ def whether_groups_differ(
         rest = _rest_is_decided(tests[tests["grouping"] == grouping], settings)
         return _no_difference(seen, grouping, held, ratios, same and rest, said | alone)
     return _undecided(seen, grouping, held, ratios, settings, said | alone)
+
+
+def not_alone(word: str) -> dict:
+    """Advise not to target by an attribute alone: what a finding says of its action."""
+    return {
+        "action": f"Do not target by {word} alone.",
+        "action_basis": DESIGN,
+        "touches": (Touch(direction=LESS, attribute=word),),
+    }
 
 
 def _rest_is_decided(tests: pd.DataFrame, settings: Settings) -> bool:
@@ -208,8 +213,8 @@ def _only_overall(
     return Finding(
         kind=DIFFERENCE,
         headline=words.capitalised(
-            f"{measure} differs by {word}{words.held_equal(held)}; no "
-            f"single {words.NOUN[grouping]} is proven to stand out"
+            f"{measure} {words.verb(measure, 'differs', 'differ')} by {word}"
+            f"{words.held_equal(held)}; no single {words.NOUN[grouping]} is proven to stand out"
         ),
         so_what=f"{_explained(row, shown['effect_name'], word, measure)}.",
         confidence="high",

@@ -65,6 +65,11 @@ def capitalised(said: str) -> str:
     return said[:1].upper() + said[1:]
 
 
+def verb(said: str, of_one: str, of_several: str) -> str:
+    """Choose the verb that fits a measure in words: the price differs, the days differ."""
+    return of_several if {"lines", "days", "incomes"} & set(said.split()) else of_one
+
+
 def who(grouping: str, group: str) -> str:
     """Name the customers of a group."""
     if grouping == "loyalty_flag":

@@ -23,7 +23,7 @@ from basket.analysis.finding import (
     if_invented,
 )
 from basket.analysis.privacy import published_rows
-from basket.analysis.question import WHEN, Question
+from basket.analysis.question import PRICE, WHEN, Question
 from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.times import (
     against_other_times,
@@ -45,6 +45,7 @@ QUESTION = Question(
     text="When do people spend the most, for each order, for each item and in total, and what "
     "should be advertised then?",
     part=WHEN,
+    needs=(PRICE,),
 )
 NO_HOUR_LEADS = "No hour is proven to take most of the money"
 CLOSE = 0.005  # shares of a day that read as one
@@ -303,7 +304,7 @@ def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
         name="departments_by_daypart",
         title=title,
         subtitle="Share of order lines of a department in a part of the day, times its usual "
-        "share, active customers of both halves; grey: nothing is proven",
+        "share, active customers of both halves; grey: not sure enough for a claim",
         alt=f"Heat map of departments by part of the day; {len(decided)} of {len(data)} cells are "
         f"decided.{said}",
         sources=("department_times", "split_halves"),

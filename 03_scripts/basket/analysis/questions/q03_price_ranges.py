@@ -14,7 +14,7 @@ from basket.analysis.finding import (
     TooLittleData,
     if_invented,
 )
-from basket.analysis.question import WHEN, Question
+from basket.analysis.question import PRICE, WHEN, Question
 from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.totals import Counts
 from basket.analysis.words import listed
@@ -26,6 +26,7 @@ QUESTION = Question(
     title="Price ranges",
     text="Into which few price ranges can all prices be folded, and what do they hold?",
     part=WHEN,
+    needs=(PRICE,),
 )
 ALL = "all departments"
 CUTS = ("third_dollars", "two_thirds_dollars")

@@ -2,12 +2,16 @@
 
 from basket.analysis import figure
 from basket.analysis.finding import Evidence, Finding
-from basket.analysis.question import WHOM, Question
+from basket.analysis.question import PEOPLE, WHOM, Question
 from basket.analysis.questions.group_differences import value_of_groups, whether_groups_differ
 from basket.project.settings import Settings
 
 QUESTION = Question(
-    id="Q7", title="Habits by region", text="Do ordering habits differ between regions?", part=WHOM
+    id="Q7",
+    title="Habits by region",
+    text="Do ordering habits differ between regions?",
+    part=WHOM,
+    needs=(PEOPLE,),
 )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from basket.analysis import comparisons, figure
+from basket.analysis import comparisons, figure, statistics
 from basket.analysis.finding import (
     DIFFERENCE,
     INVENTED_CUSTOMERS,
@@ -12,7 +12,7 @@ from basket.analysis.finding import (
     if_invented,
 )
 from basket.analysis.privacy import published_rows
-from basket.analysis.question import WHOM, Question
+from basket.analysis.question import PEOPLE, WHOM, Question
 from basket.analysis.questions import group_words as words
 from basket.analysis.questions.group_differences import whether_groups_differ
 from basket.analysis.questions.group_halves import held_equal
@@ -25,6 +25,7 @@ QUESTION = Question(
     title="Age and family",
     text="Do age and family status go with ordering habits?",
     part=WHOM,
+    needs=(PEOPLE,),
 )
 
 
@@ -43,6 +44,8 @@ def effects_by_attribute(tables: dict, settings: Settings) -> figure.Figure:
     table = table.assign(grouping=table["grouping"].map(words.attribute))
     proven = table[where(for_headline="yes")]
     first, smallest = table.iloc[0], settings.statistics.effects.epsilon_squared[0]
+    is_open = len(proven) and proven["verdict"].iloc[0] == statistics.UNDECIDED
+    size = "; whether by enough to matter is undecided" if is_open else ""
     equal = "; all but income at equal income" if comparisons.INCOME in held.values() else ""
     return figure.dots(
         table,
@@ -51,8 +54,8 @@ def effects_by_attribute(tables: dict, settings: Settings) -> figure.Figure:
         name="effects_by_attribute",
         title="No attribute tells in practice what an order is worth"
         if table["effect_high"].max() < smallest
-        else f"{words.capitalised(proven['grouping'].iloc[0])} is proven to go with what an order "
-        "is worth"
+        else words.capitalised(proven["grouping"].iloc[0])
+        + f" goes with what an order is worth{size}"
         if len(proven)
         else "No attribute is proven to go with what an order is worth",
         subtitle=f"Share of the differences in order value that each attribute explains{equal}, "

@@ -27,9 +27,9 @@ from basket.analysis.finding import (
 )
 from basket.analysis.groups import People
 from basket.analysis.measures import TELLING_GOODS, measures, share_of
-from basket.analysis.question import WHOM, Question
+from basket.analysis.question import PEOPLE, PRICE, WHOM, Question
 from basket.analysis.questions import group_words as words
-from basket.analysis.questions.group_differences import OF_DOLLARS, whether_groups_differ
+from basket.analysis.questions.group_differences import OF_DOLLARS, not_alone, whether_groups_differ
 from basket.analysis.questions.group_halves import (
     LESS_GOODS,
     MORE_GOODS,
@@ -40,7 +40,6 @@ from basket.analysis.questions.group_halves import (
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
 from basket.analysis.words import listed
-from basket.project.origin import PEOPLE
 from basket.project.settings import Settings
 
 QUESTION = Question(
@@ -48,6 +47,7 @@ QUESTION = Question(
     title="Classifications",
     text="Which classifications do age, income, goods and family status suggest?",
     part=WHOM,
+    needs=(PRICE, PEOPLE),
 )
 MOST_DEPARTMENTS = 6  # shown by income
 AGES_PER_ROW = 4  # years
@@ -212,29 +212,32 @@ def by_income(seen: Evidence, settings: Settings) -> Finding:
     unsure = _proven_overall(seen, [topic for topic in topics if topic not in sure])
     if not sure and not unsure:
         return whether_groups_differ(seen, "income_group", settings, **said)
-    group, told = _told(seen, [*sure, *unsure])
+    if not sure:
+        shares = listed([f"of {_goods(seen, topic)}" for topic in unsure])
+        return Finding(
+            kind=DIFFERENCE,
+            headline=f"Income goes with the share {shares} in customers' baskets",
+            so_what=" ".join(_explained(seen, topic, also=False) for topic in unsure),
+            confidence="medium",
+            rests_on=(INVENTED_CUSTOMERS,),
+            **said | not_alone("income"),
+        )
+    group, told = _told(seen, sure)
     who = words.who("income_group", group)
-    if sure:
-        headline = f"{words.capitalised(who)}' baskets hold " + listed(
+    return Finding(
+        kind=DIFFERENCE,
+        headline=f"{words.capitalised(who)}' baskets hold "
+        + listed(
             [
                 f"{told[topic].ratio:.1f} times {whose} of {told[topic].goods}"
                 for topic, whose in zip(sure, ("the others' share", "that"), strict=False)
             ]
-        )
-    else:
-        shares = listed([f"of {told[topic].goods}" for topic in unsure])
-        headline = f"Income goes with the share {shares} in customers' baskets"
-    return Finding(
-        kind=DIFFERENCE,
-        headline=headline,
-        so_what=" ".join(
-            [
-                *([_measured(told, sure)] if sure else []),
-                *(_explained(seen, topic, told[topic], who, bool(sure)) for topic in unsure),
-            ]
         ),
-        confidence="high" if sure else "medium",
-        **said | _offer(seen, group, told[[*sure, *unsure][0]]),
+        so_what=" ".join(
+            [_measured(told, sure), *(_explained(seen, topic, also=True) for topic in unsure)]
+        ),
+        confidence="high",
+        **said | _offer(seen, group, told[sure[0]]),
     )
 
 
@@ -282,9 +285,19 @@ def _proven_overall(seen: Evidence, topics: list[str]) -> list[str]:
     return [topic for topic in topics if share_of(goods[topic]) in proven]
 
 
-def _explained(seen: Evidence, topic: str, told: Told, who: str, also: bool) -> str:
-    """Say that customers' own shares go with income, where too few buy most to say how much."""
-    row = _overall_row(seen, grouping="income_group", measure=share_of(told.department))
+def _goods(seen: Evidence, topic: str) -> str:
+    """Say what goods a topic is about."""
+    return words.goods(seen.row("split_halves", topic=topic).cell("measure", topic))
+
+
+def _explained(seen: Evidence, topic: str, also: bool) -> str:
+    """Say that customers' own shares go with income, though no group is confirmed to buy more.
+
+    The second half may even tell the opposite of the first; of too few buyers it tells nothing.
+    """
+    chosen = seen.row("split_halves", topic=topic)
+    department, reason = chosen.cell("measure", topic), chosen.reason
+    row = _overall_row(seen, grouping="income_group", measure=share_of(department))
     kind = row.effect_name
     effect, low, high = (row.cell(f"effect{end}", f"{topic}, overall{end}", kind) for end in ENDS)
     size = (
@@ -292,11 +305,17 @@ def _explained(seen: Evidence, topic: str, told: Told, who: str, also: bool) -> 
         if kind == "epsilon_squared"
         else f"sets them {effect:.2f} apart by Cliff's delta (interval {low:.2f} to {high:.2f})"
     )
-    return (
-        f"Income {'also ' * also}goes with the share of {told.goods}: it {size}; on the half kept "
-        f"aside the baskets of {who} hold {told.ratio:.1f} times the others' share (interval "
-        f"{told.low:.1f} to {told.high:.1f}), but too few buy most of it to say how much."
-    )
+    if reason:
+        rest = "but too few buy most of it to say which incomes buy more"
+    else:
+        who = words.who("income_group", chosen.group)
+        ratio, low, high = (chosen.cell(f"effect{end}", f"{topic}, effect{end}") for end in ENDS)
+        rest = (
+            f"but which incomes buy more is not confirmed: on the half kept aside the baskets of "
+            f"{who} hold {ratio:.1f} times the others' share (interval {low:.1f} to {high:.1f})"
+        )
+    goods = words.goods(department)
+    return f"Income {'also ' * also}goes with the share of {goods}: it {size}, {rest}."
 
 
 def _overall_row(seen: Evidence, **names: str) -> Row:
@@ -379,7 +398,7 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
     gain, low, high = row.cell("gain_over_course", "gain"), row.gain_low, row.gain_high
     return Finding(
         kind=DIFFERENCE,
-        headline=f"{words.capitalised(of)} {'have' if measure == 'income' else 'has'} {several} at "
+        headline=f"{words.capitalised(of)} {words.verb(of, 'has', 'have')} {several} at "
         f"{cuts}, which {tell} more than the usual cuts",
         so_what=f"{compared}: {100 * gain:.1f} percentage points more (interval {100 * low:.1f} to "
         f"{100 * high:.1f}).",

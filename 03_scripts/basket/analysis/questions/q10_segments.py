@@ -24,7 +24,7 @@ from basket.analysis.finding import (
     is_invented,
     require_histories,
 )
-from basket.analysis.question import WHOM, Question
+from basket.analysis.question import PEOPLE, PRICE, WHOM, Question
 from basket.analysis.questions.group_halves import TOP_GOODS, TOP_TIMES, top_columns, tops
 from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.statistics import ratios
@@ -40,6 +40,7 @@ QUESTION = Question(
     title="Profiles from habits",
     text="Which customer profiles do ordering habits suggest, and how do they differ?",
     part=WHOM,
+    needs=(PRICE, PEOPLE),
 )
 SHARES = ("share_of_customers", "share_of_orders", "share_of_lines", "share_of_spend")
 HABITS = {
@@ -197,7 +198,7 @@ def goods_by_segment(tables: dict, settings: Settings) -> figure.Figure:
     proven = data[~data["is_undecided"] & data["is_proven"]]
     sure = tops(tables, TOP_GOODS)
     sure = sure[sure.index.isin(data["segment"])]
-    title = "No segment is proven to buy more or less of any department"
+    title = "No segment buys more or less of a department surely enough for a claim"
     if len(sure):
         title = f"{sure.index[0]}: a larger share of {sure['measure'].iloc[0]} than the others"
     elif len(proven):
@@ -211,7 +212,7 @@ def goods_by_segment(tables: dict, settings: Settings) -> figure.Figure:
         name="goods_by_segment",
         title=title,
         subtitle="A department's share of the segment's order lines, times that of the others, "
-        "active customers of both halves; grey: nothing is proven",
+        "active customers of both halves; grey: not sure enough for a claim",
         alt=f"Heat map of departments by segment; {int((~data['is_undecided']).sum())} of "
         f"{len(data)} cells are decided, {len(proven)} of them proven to differ.",
         sources=("department_lifts", "segments", "split_halves"),

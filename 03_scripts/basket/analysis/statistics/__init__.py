@@ -10,13 +10,12 @@ from basket.analysis.statistics.effects import (
     no_estimate,
 )
 from basket.analysis.statistics.judge import (
-    LABELS,
     NO_DIFFERENCE,
     UNDECIDED,
     decide_together,
     false_discovery,
     judge_together,
     required_sample_size,
-    verdict,
+    verdicts,
 )
 from basket.analysis.statistics.ratios import Ratios, Split, product

@@ -35,29 +35,7 @@ def false_discovery(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
     return q
 
 
-def verdict(
-    effect_name: str,
-    effect: float,
-    low: float,
-    high: float,
-    q: float,
-    *,
-    thresholds: Mapping[str, Sequence[float]],
-    significance: float = 0.05,
-) -> str:
-    """Say what the interval of the size of an effect decides.
-
-    `no practical difference` if all of it is below the smallest threshold; else `large`, `medium`
-    or `small` if all of it is at or above that threshold and q is below `significance`; else
-    `undecided`, which a missing limit or q gives too. The size is |effect|; of a ratio r it is
-    max(r, 1 / r). `thresholds` maps the effect's name to (small, medium, large); an unknown name
-    raises KeyError. Source: analysis decisions, from the interval, set before looking.
-    """
-    one = (np.array([each]) for each in (effect_name, effect, low, high, q))
-    return str(_verdicts(*one, thresholds=thresholds, significance=significance)[0])
-
-
-def _verdicts(
+def verdicts(
     effect_names: np.ndarray,
     effect: np.ndarray,
     low: np.ndarray,
@@ -67,7 +45,14 @@ def _verdicts(
     thresholds: Mapping[str, Sequence[float]],
     significance: float,
 ) -> np.ndarray:
-    """Say of each effect what `verdict` says."""
+    """Say what the interval of the size of each effect decides.
+
+    `no practical difference` if all of it is below the smallest threshold; else `large`, `medium`
+    or `small` if all of it is at or above that threshold and q is below `significance`; else
+    `undecided`, which a missing limit or q gives too. The size is |effect|; of a ratio r it is
+    max(r, 1 / r). `thresholds` maps the effect's name to (small, medium, large); an unknown name
+    raises KeyError. Source: analysis decisions, from the interval, set before looking.
+    """
     steps = _steps(effect_names, thresholds)
     least, most = _size_intervals(effect_names, low, high)
     found = np.full(len(effect), UNDECIDED, dtype=object)
@@ -165,8 +150,9 @@ def judge_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFram
 def decide_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Give ALL comparisons of the report together their q and verdict.
 
-    A comparison with a `reason` is undecided: nothing may be concluded from it. A false discovery
-    rate lets a few in a hundred claims be false, and a headline picks the most extreme of many. So
+    A comparison with a `reason` is undecided and no test: nothing may be concluded from it, and
+    what is certain by definition would make the others look surer. A false discovery rate lets a
+    few in a hundred claims be false, and a headline picks the most extreme of many. So
     `for_headline` is yes only where there is no reason, the effect itself is at least a small one,
     its interval excludes no difference, its p-value survives Bonferroni's correction over all
     comparisons of the report, and enough customers stand behind it to be published.
@@ -180,14 +166,15 @@ def decide_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFra
         comparisons[name].to_numpy(float)
         for name in ("effect", "effect_low", "effect_high", "p_value")
     )
-    q = false_discovery(p_value)
     may_conclude = (comparisons["reason"] == "").to_numpy()
-    found = _verdicts(names, effect, low, high, q, thresholds=effects, significance=significance)
+    p_value = np.where(may_conclude, p_value, NAN)
+    q = false_discovery(p_value)
+    found = verdicts(names, effect, low, high, q, thresholds=effects, significance=significance)
     size, _ = _size_intervals(names, effect, effect)
     least, _ = _size_intervals(names, low, high)
     matters = (size >= _steps(names, effects)[:, 0]) & (least > (names == "ratio"))
     strict = significance / max(1, np.count_nonzero(~np.isnan(p_value)))
-    survives = may_conclude & matters & (p_value < strict)
+    survives = matters & (p_value < strict)
     if "customers_behind" in comparisons:
         behind = pd.to_numeric(comparisons["customers_behind"]).astype("Int64")
         comparisons = comparisons.assign(customers_behind=behind)

@@ -18,6 +18,7 @@ from basket.analysis.finding import (
     SAID,
     SOONER,
     SYNTHETIC_DATA,
+    UNDECIDED,
     is_invented,
 )
 from basket.project.origin import PRICE
@@ -241,7 +242,7 @@ def _write_left(page: Page, chosen: list[dict], links: FigureLinks) -> None:
         {
             "place": [finding["question"] for finding in chosen],
             "leave": [finding["action"] for finding in chosen],
-            "found": [finding["headline"] for finding in chosen],
+            "found": [_nothing_for(finding) for finding in chosen],
             "fact": [confidence(finding) for finding in chosen],
             "figure": [links.short(finding) for finding in chosen],
         }
@@ -253,6 +254,11 @@ def _write_left(page: Page, chosen: list[dict], links: FigureLinks) -> None:
         links={"figure": [links.target(finding) for finding in chosen]},
         headings={"place": "Q", "leave": "Leave", "found": "Because", "fact": "Fact"},
     )
+
+
+def _nothing_for(finding: dict) -> str:
+    """Say why no money should go there: what is undecided is no reason, but gives none either."""
+    return "Nothing is proven for it. " * (finding["kind"] == UNDECIDED) + finding["headline"]
 
 
 # ---- what if ----------------------------------------------------------------------------------

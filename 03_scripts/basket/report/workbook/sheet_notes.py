@@ -241,7 +241,10 @@ def _write_tests(page: Page, published: dict[str, pd.DataFrame]) -> None:
         return
     counts = published.get("verdict_counts")
     if counts is not None and not counts.empty:
-        page.text("All tests of this report, by verdict.", colour="muted")
+        page.text(
+            "The tests of this report by verdict, without what restates how its groups are made.",
+            colour="muted",
+        )
         page.space(3)
         page.table("verdict_counts", by_question(counts), dense=True)
         page.space(6)
