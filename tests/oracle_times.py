@@ -46,12 +46,12 @@ FROM influence GROUP BY cell ORDER BY cell
 """
 
 TERMS = {
-    # orders in each window of three hours from 7 on, over all orders from 7 to 22
+    # orders an hour in each window of three hours from 7 on, over those of the week from 7 to 22
     "windows": """
         SELECT user_id, window_day || ' ' || start AS cell,
                count(*) FILTER (day = window_day AND hour BETWEEN start AND start + 2) AS above1,
-               1 AS above2,
-               count(*) FILTER (hour BETWEEN 7 AND 22) AS below1, 1 AS below2
+               7 * 16 AS above2,
+               count(*) FILTER (hour BETWEEN 7 AND 22) AS below1, 3 AS below2
         FROM (SELECT * FROM population_orders WHERE population = 'active')
         CROSS JOIN (SELECT unnest(range(0, 7)) AS window_day)
         CROSS JOIN (SELECT unnest(range(7, 21)) AS start)

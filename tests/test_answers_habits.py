@@ -499,9 +499,10 @@ def test_a_share_in_a_lever_is_said_as_it_is(settings):
     sums = {"orders": np.ones((1, 7, 24)), "spend_cents": np.ones((1, 7, 24))}
     keys = {"population": ("active",), "day": range(7), "hour": range(24)}
     counts = {"day_hour": Tally(keys, sums)}
-    windows = {"quiet_windows": frame("day from_hour to_hour", (0, 20, 23))}
-    more = levers._quiet_windows(windows, counts, 0.025)
+    windows = frame("day from_hour to_hour is_quiet", (0, 20, 23, "yes"), (1, 7, 10, "no"))
+    more = levers._quiet_windows({"quiet_windows": windows}, counts, 0.025)
     assert more["what_if"] == "2.5% more orders in the quiet windows"
+    assert more["base_orders"] == 3
 
 
 def test_a_prize_is_sized_by_its_own_lever():

@@ -483,6 +483,12 @@ def less(**what):
         (less(day="Saturday"), less(day="Saturday"), False),
         (less(day="Saturday"), more(department="snacks"), False),
         (
+            more(daypart="Evening", day="Monday", hours=(20, 23)),
+            less(daypart="Evening", day="Monday", hours=(18, 20)),
+            False,
+        ),
+        (more(daypart="Evening", day="Monday", hours=(20, 23)), less(daypart="Evening"), True),
+        (
             more(daypart="Evening", department="frozen"),
             less(daypart="Evening", department="produce"),
             False,

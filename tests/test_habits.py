@@ -167,7 +167,7 @@ def test_the_middle_order_belongs_to_the_first_half():
 def test_trials_count_the_orders_that_the_sql_counts(built, request, data, rules):
     data = request.getfixturevalue(data)
     run = built(data, rules)
-    touches = [{"day": "Thursday", "daypart": "Evening", "direction": "more"}]
+    touches = [{"day": "Thursday", "daypart": "Evening", "hours": (20, 23), "direction": "more"}]
     findings = [
         {"id": "F1", "action": "a", "action_basis": "hypothesis", "touches": touches},
         {
@@ -190,14 +190,21 @@ def test_trials_count_the_orders_that_the_sql_counts(built, request, data, rules
             "touches": [],
             "prize": {"lever": "one more line"},
         },
+        {
+            "id": "F6",
+            "action": "f",
+            "action_basis": "hypothesis",
+            "touches": [{"segment": "Low income", "attribute": "income", "direction": "more"}],
+        },
     ]
     stage = run.open("05_visualise")
     with run.environment():
         plan = q14_trial.trial_plan(stage, run.analysis["counts"], findings)
     expected = oracle_habits.orders_in_trial(data, rules)
-    everyone = expected[expected["segment"].isna()].iloc[0]
+    everyone = expected[expected[["segment", "income_group"]].isna().all(axis=1)].iloc[0]
+    poor = expected[expected["income_group"] == "Low income"].iloc[0]
     segment = expected[expected["segment"] == "Weekly big shop"].iloc[0]
-    assert set(plan["finding"]) == {"F1", "F2", "F4", "F5"}
+    assert set(plan["finding"]) == {"F1", "F2", "F4", "F5", "F6"}
     larger = plan[plan["finding"].isin(["F4", "F5"])]
     assert set(larger["outcome"]) == {"order lines"}
     assert set(larger["guard"]) == {"all orders must not fall"}
@@ -208,6 +215,7 @@ def test_trials_count_the_orders_that_the_sql_counts(built, request, data, rules
         ("F2", "all orders", segment["mean"], segment["sd"], segment["customers"]),
         ("F4", "order lines", everyone["lines_mean"], everyone["lines_sd"], None),
         ("F5", "order lines", everyone["lines_mean"], everyone["lines_sd"], everyone["customers"]),
+        ("F6", "all orders", poor["mean"], poor["sd"], poor["customers"]),
     ):
         rows = plan[(plan["finding"] == finding) & (plan["outcome"] == outcome)]
         assert rows["lift"].tolist() == [0.02, 0.05, 0.1]
@@ -221,10 +229,49 @@ def test_no_trial_is_planned_from_a_handful_of_a_segment():
     orders = np.arange(40 * 168).reshape(40, 168) % 3
     finding = {"id": "F1", "action": "a", "touches": [{"segment": "few", "direction": "more"}]}
     for few, rows in ((10, 0), (11, 3)):
-        segments = pd.Categorical(["few"] * few + ["many"] * (40 - few))
-        seen = q14_trial.Seen(orders * np.arange(40)[:, None], np.arange(40), segments)
+        groups = pd.DataFrame({"segment": ["few"] * few + ["many"] * (40 - few)})
+        seen = q14_trial.Seen(orders * np.arange(40)[:, None], np.arange(40), groups)
         plan = q14_trial.plan(finding, seen, SETTINGS)
         assert len(plan) == rows
+
+
+@pytest.mark.parametrize(
+    ("touches", "days", "hours"),
+    [
+        ([{"day": "Monday", "daypart": "Evening", "hours": [20, 23]}], [2], range(20, 23)),
+        (
+            [
+                {"day": "Monday", "daypart": "Afternoon", "hours": [16, 19]},
+                {"day": "Monday", "daypart": "Evening", "hours": [16, 19]},
+            ],
+            [2],
+            range(16, 19),
+        ),
+        ([{"daypart": "Evening", "department": "frozen"}], range(7), range(18, 24)),
+        ([{"day": "Monday"}, {"department": "snacks"}], [2], range(24)),
+        ([{"department": "snacks"}, {"attribute": "own usual gap"}], [], []),
+    ],
+)
+def test_a_trial_counts_the_days_and_hours_that_its_action_names(touches, days, hours):
+    cells = q14_trial.cells_touched(touches, SETTINGS).reshape(7, 24)
+    assert set(zip(*np.nonzero(cells), strict=True)) == {(d, h) for d in days for h in hours}
+
+
+def test_a_trial_is_of_the_group_that_its_action_names():
+    groups = pd.DataFrame(
+        {
+            "segment": ["a", "b", "a"],
+            "income_group": ["b", "b", "c"],
+            "n_dependants": ["0", "2", "2"],
+        }
+    )
+    for touches, expected in (
+        ([{"segment": "b"}], [False, True, False]),
+        ([{"segment": "b", "attribute": "income"}, {"day": "Monday"}], [True, True, False]),
+        ([{"segment": "2", "attribute": "dependants"}, {"segment": "a"}], [True, True, True]),
+        ([{"attribute": "own usual gap"}], [True, True, True]),
+    ):
+        assert q14_trial.takes_part(touches, groups).tolist() == expected
 
 
 def test_a_trial_of_the_size_that_is_named_sees_the_lift_four_times_in_five():

@@ -358,11 +358,17 @@ def analysed(built, panel):
     return built(panel, "corrected").analysis
 
 
-def test_the_quiet_window_is_that_of_the_report(analysed):
-    orders = analysed["counts"]["day_hour"].at("population", "active")["orders"]
-    first = analysed["results"]["quiet_windows"].iloc[0]
-    found = conclusions.quiet_hours(orders, analysed["settings"])
-    assert found == (first["from_hour"], first["to_hour"])
+def test_the_quiet_window_is_that_of_the_report_if_it_names_one(analysed):
+    counts, results, settings = (analysed[name] for name in ("counts", "results", "settings"))
+    found = results["quiet_windows"]
+    first = found.iloc[0]
+    for table, expected in (
+        (found, (first["from_hour"], first["to_hour"])),
+        (found.assign(is_quiet="no"), None),
+    ):
+        given = results | {"quiet_windows": table}
+        made = conclusions.Conclusions(counts, given, daypart_goods.DaypartGoods([], None, {}))
+        assert made.under(settings).get("Q1 quiet window") == expected
 
 
 def test_on_real_data_the_window_hangs_on_the_waking_hours_and_no_hour_on_people(analysed):

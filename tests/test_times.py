@@ -49,16 +49,26 @@ def assert_ratios(found: pd.DataFrame, name: str, expected: pd.DataFrame, times:
             )
 
 
-def test_quiet_windows_are_the_lowest_of_each_day_with_the_oracles_limits(built, data, expected_of):
-    expected = expected_of(data)["windows"]
+def test_quiet_windows_are_chosen_on_one_half_and_have_the_oracles_limits_of_the_other(
+    built, data, expected_of
+):
+    first, second, whole = (
+        expected_of(data, of)["windows"] for of in (*HALVES, oracle_times.WHOLE)
+    )
     found = built(data, "corrected").all_results["quiet_windows"]
-    lowest = expected.groupby(expected.index.str[0])["ratio"].min()
-    cells = found["day"].astype(str) + " " + found["from_hour"].astype(str)
-    found = found.set_index(cells)
-    np.testing.assert_allclose(found["share"], lowest[found["day"].astype(str)], rtol=1e-9)
-    assert_ratios(found, "index", expected, 7 * 16 / 3)
+    found = found.set_index(found["day"].astype(str) + " " + found["from_hour"].astype(str))
+    chosen = first.loc[found.index, "ratio"]
+    lowest = first.groupby(first.index.str[0])["ratio"].min()
+    assert chosen.tolist() == sorted(lowest)
+    assert_ratios(found, "index", second)
+    judged = second.loc[found.index]
+    np.testing.assert_allclose(found["p_value"], judged["p_value"].astype(float), rtol=1e-5)
+    np.testing.assert_allclose(found["share"], whole.loc[found.index, "ratio"] / (7 * 16 / 3))
     assert (found["difference"] - abs(1 - found["index"])).abs().max() < 1e-9
-    assert found["is_quiet"].eq("yes").eq(found["index_high"] < 1).all()
+    enough = (judged["m"] >= 10) & (judged["largest_share"] <= 0.25)
+    proven = (judged["ratio"] <= 1 / 1.05) & (judged["p_value"] < 0.05 / 7) & enough
+    assert found["is_quiet"].eq("yes").tolist() == proven.tolist()
+    assert proven.all()  # real quiet windows are large, and found
     assert found["at_edge"].eq("yes").eq(found["from_hour"].isin([7, 20])).all()
 
 
@@ -196,11 +206,16 @@ def test_busiest_times_have_the_shares_and_ratios_of_plain_sums(built, data):
         assert busiest["index"] == pytest.approx(busiest["share"] / (size / of))
         assert busiest["ratio_to_next"] == pytest.approx(counts.iloc[size - 1] / counts.iloc[size])
         assert busiest["stands_out"] == ("yes" if busiest["ratio_to_next_low"] > 1 else "no")
-    quiet = run.all_results["quiet_windows"]
+    quiet = windows.to_try(run.all_results["quiet_windows"])
     together = table.loc[("windows", "slowest")]
     assert together["orders"] == quiet["orders"].sum()
     assert together["tenth_more"] == pytest.approx(quiet["orders"].sum() / len(orders) / 10)
     assert together["spend"] == pytest.approx(quiet["spend"].sum(), abs=0.05)
+    at = orders.merge(quiet, left_on="order_day", right_on="day", how="left")
+    inside = (at["order_hour"] >= at["from_hour"]) & (at["order_hour"] < at["to_hour"])
+    second = ~in_first_half(at["user_id"])
+    equal = 3 * len(quiet) / 168
+    assert together["index"] == pytest.approx(inside[second].mean() / equal)
 
 
 # ---- the arithmetic, on a few customers --------------------------------------------------------
@@ -293,7 +308,7 @@ def test_a_planted_day_of_large_orders_is_chosen_within_customers(settings):
     assert days["effect"].to_numpy() == pytest.approx(2, rel=0.01)
 
 
-def test_a_window_is_quiet_only_where_its_whole_interval_lies_below_the_average(settings):
+def test_a_window_is_quiet_only_where_the_other_half_proves_it(settings):
     orders = np.random.default_rng(6).poisson(1, (400, 7, 24))
     orders[:, 5, 10:13] //= 3  # Thursday
     orders[:, 2, 7:10] //= 2  # Monday, from the first waking hour on
@@ -304,11 +319,30 @@ def test_a_window_is_quiet_only_where_its_whole_interval_lies_below_the_average(
     assert (thursday["window"], thursday["is_quiet"]) == ("10:00–13:00", "yes")
     assert (thursday["at_edge"], thursday["stands_out"]) == ("no", "yes")
     assert (table.loc["Monday", "window"], table.loc["Monday", "at_edge"]) == ("07:00–10:00", "yes")
-    straddles = (table["index_low"] < 1) & (table["index_high"] > 1)
-    assert straddles.any()
-    assert table["is_quiet"].eq("yes").eq(table["index_high"] < 1).all()
-    average = orders[:, :, 7:23].sum() / (6 * 16) * 3
-    assert thursday["index"] == pytest.approx(orders[:, 5, 10:13].sum() / average)
+    assert table["is_quiet"].eq("yes").tolist() == [True, True, *[False] * 4]
+    assert thursday["orders"] == orders[:, 5, 10:13].sum()
+    second = orders[~in_first_half(np.arange(1, 401))]
+    average = second[:, :, 7:23].sum() / (6 * 16) * 3
+    assert thursday["index"] == pytest.approx(second[:, 5, 10:13].sum() / average)
+
+
+def test_a_window_that_is_low_on_the_choosing_half_alone_is_not_quiet(settings):
+    orders = np.random.default_rng(6).poisson(1, (400, 7, 24))
+    orders[in_first_half(np.arange(1, 401)), 5, 10:13] = 0
+    table = windows.quiet_windows(few(settings, orders=orders)).set_index("day_name")
+    assert (table["rank"].idxmin(), table.loc["Thursday", "window"]) == ("Thursday", "10:00–13:00")
+    assert set(table["is_quiet"]) == {"no"}
+
+
+@pytest.mark.parametrize(("start", "quiet"), [(10, "no"), (20, "yes")])
+def test_a_window_that_hardly_differs_is_not_quiet_however_sure(settings, start, quiet):
+    """Everybody orders 30 times in each hour, 29 or 28 times in a window: 3 % and 7 % fewer."""
+    orders = np.random.default_rng(7).poisson(30, (400, 7, 24)) * 0 + 30
+    orders[:, :, start : start + 3] = 29 if quiet == "no" else 28
+    orders[:, :, 8] += np.random.default_rng(7).integers(0, 2, (400, 7))
+    table = windows.quiet_windows(few(settings, orders=orders))
+    assert (table["p_value"] < 1e-9).all()
+    assert set(table["is_quiet"]) == {quiet}
 
 
 def test_a_ratio_that_holds_one_is_level_and_does_not_stand_out(settings):

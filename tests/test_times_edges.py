@@ -143,8 +143,7 @@ def test_at_an_edge_no_sentence_is_false_and_nothing_breaks(edge, analysed, sett
 def test_one_day_is_no_busiest_day(analysed, settings):
     said = said_of(analysed("one day"), settings)
     assert said["busiest"].startswith("All orders fall on Tuesday, and the hours ")
-    assert " is the quietest waking window on Tuesday, with " in said["quiet"]
-    assert "fewer orders than the average window" in said["quiet"]
+    assert said["quiet"].startswith("No waking window that has orders is proven")
     assert list(analysed("one day")["quiet_windows"]["day_name"]) == ["Tuesday"]
 
 

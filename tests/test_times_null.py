@@ -1,20 +1,26 @@
-"""Where no department has a time of day of its own, none is claimed: seeds and counts in the test.
+"""Where nothing goes with a time, nothing is claimed: seeds and counts in the tests.
 
-Hour profiles are swapped between customers of like activity: who orders what stays, who orders
-much stays, and whether what and when go together is left to chance.
+Windows: each order falls into any hour of the week alike, or each customer's own week begins at an
+hour that is drawn. Departments: hour profiles are swapped between customers of like activity. Who
+orders what stays, who orders much stays, and whether what and when go together is left to chance.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from basket.analysis import chosen_times
+from basket.analysis import chosen_times, windows
+from basket.analysis.halves import in_first_half
 from basket.analysis.statistics.ratios import Ratios
 from basket.analysis.times import Times, lifts
 
 pytestmark = pytest.mark.slow
 RUNS = {960: 300, 200: 300, 50: 300}  # customers: reports
+WEEK = 168  # hours
+WINDOWS = 300  # reports
 LIKE = 10  # customers whose hours are exchanged, next to each other in numbers of orders
 
 
@@ -107,3 +113,61 @@ def test_the_guard_can_fail_without_the_correction_and_the_other_half(orders_of,
     false = sum(claimed(one, (all_, all_)) for one, all_ in zip(each, everyone, strict=True))
     print(f"\nmutant: {false} of 40 false")
     assert false > 20
+
+
+# ---- windows of hours ---------------------------------------------------------------------------
+
+
+def anew(orders: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """Draw the hour of the week of each order."""
+    return draw.multinomial(orders.sum(axis=1), np.full(WEEK, 1 / WEEK))
+
+
+def moved(orders: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """Begin the week of each customer at an hour of its own: habits stay, quiet windows do not."""
+    hours = np.arange(WEEK) + draw.integers(0, WEEK, (len(orders), 1))
+    return np.take_along_axis(orders, hours % WEEK, axis=1)
+
+
+def as_they_are(times: Times) -> Times:
+    """Let one half of the customers choose and the other half measure."""
+    return times
+
+
+def the_same_half(times: Times) -> Times:
+    """Let the same customers choose and measure: the first half, and again under other ids."""
+    first = in_first_half(times.users)
+    size = min(np.count_nonzero(first), np.count_nonzero(~first))
+    half = times.those(np.flatnonzero(first)[:size])
+    again = replace(half, users=times.users[~first][:size])
+    return Times.together([half, again], np.arange(2 * size))
+
+
+def windows_claimed(counts, times_at_random: Callable, who: Callable = as_they_are) -> int:
+    """Count the reports on random times that name a window."""
+    draw = np.random.default_rng(1)
+    cells, false = counts.times.cells.astype(np.int64), 0
+    for _ in range(WINDOWS):
+        orders = times_at_random(cells, draw).reshape(counts.times.orders.shape)
+        random = replace(counts, times=who(replace(counts.times, orders=orders)))
+        false += len(windows.to_try(windows.quiet_windows(random))) > 0
+    print(f"\n{times_at_random.__name__}, {who.__name__}: {false} of {WINDOWS} claim a window")
+    return false
+
+
+@pytest.mark.parametrize("times_at_random", [anew, moved])
+def test_no_window_is_claimed_to_be_quiet_where_none_is(orders_of, times_at_random):
+    """Seed 1, 300 reports: 2.5 % may claim one, the half of 5 % in which a window has fewer."""
+    counts, _ = orders_of
+    assert windows_claimed(counts, times_at_random) <= 0.05 * WINDOWS
+
+
+def test_the_guard_of_windows_can_fail_if_the_same_half_chooses_and_measures(orders_of):
+    counts, _ = orders_of
+    assert windows_claimed(counts, anew, the_same_half) > 0.1 * WINDOWS
+
+
+def test_the_guard_of_windows_can_fail_if_each_day_is_judged_by_itself(orders_of, monkeypatch):
+    counts, _ = orders_of
+    monkeypatch.setattr(windows, "proven", lambda found, settings: found.p_value < 0.05)
+    assert windows_claimed(counts, anew) > 0.1 * WINDOWS

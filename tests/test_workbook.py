@@ -172,7 +172,7 @@ def prizes():
     sooner = ("sooner", "returns later than the customer's own usual gap", late, late * 62.5)
     sooner += (1.0, "days sooner", a_day, round(more), round(more / of_all[0], 6))
     sooner += (round(more * 62.5, 2), round(more * 62.5 / of_all[1], 6), SOONER)
-    windows = ("quiet windows", "orders in the quietest waking window of each day", 70, 4_200.0)
+    windows = ("quiet windows", "orders in the windows proven to be quiet", 70, 4_200.0)
     change = (0.1, "more orders", None, 7, 0.007, 420.0, 0.00672)
     return frame(
         "lever touches base_orders base_spend change change_unit days_per_order orders "
@@ -1054,7 +1054,7 @@ def test_a_lever_that_no_finding_names_is_an_action_of_its_own(fresh):
     assert [row[1] for row in rows[:2]] == [
         "Try a reminder to each customer once that customer's own usual gap has passed, against a "
         "control group.",
-        "Try advertisements in the quietest window of each day, against a control group.",
+        "Try advertisements in the quiet windows, against a control group.",
     ]
 
 
@@ -1267,7 +1267,7 @@ def test_the_legend_of_the_week_says_both_sides_as_days_are_classed():
 def test_the_quietest_windows_are_said_for_days_that_share_them():
     assert sheet_week.quietest(windows(), SETTINGS) == (
         "Quietest while people are awake (07:00–23:00 by our reading): Every day 20:00–23:00, 50% "
-        "fewer than an average window."
+        "fewer than an average window. Chosen on one half of the customers, measured on the other."
     )
     some = windows()
     some.loc[[0, 1], ["from_hour", "to_hour"]] = 6, 9

@@ -14,10 +14,12 @@ from basket.analysis import flags, statistics
 from basket.analysis.comparisons import RATIO_OF_TIME, codes_of
 from basket.analysis.daypart_goods import DaypartGoods
 from basket.analysis.groups import is_active
+from basket.analysis.halves import in_first_half
 from basket.analysis.measures import RATIOS, TELLING_GOODS, banded, measures, share_of
 from basket.analysis.sensitivity import Relabelling
 from basket.analysis.statistics.ratios import Ratios, Split
 from basket.analysis.totals import Counts
+from basket.analysis.windows import quietest, to_try
 from basket.project.settings import Settings
 
 HABITS = ("mean_order_value", "mean_lines_per_order", "mean_item_price")
@@ -38,7 +40,9 @@ class Conclusions:
         """Take the comparisons of the report; order the measures of all customers."""
         people, settings = counts.people, counts.settings
         self._customers, self._settings, self._goods = people.customers, settings, goods
-        self._orders = counts["day_hour"].at("population", "active")["orders"]
+        choosing = in_first_half(counts.times.users)
+        self._orders = counts.times.orders[choosing].sum(axis=0)
+        self._is_quiet = len(to_try(results["quiet_windows"])) > 0
         self._products = counts.products
         values, lines = (
             measures(people, settings),
@@ -67,11 +71,12 @@ class Conclusions:
         key = self._judge(changed)
         if key not in self._said:
             self._said[key] = kinds(self._judged[key], self._claims)
-        found = self._said[key] | {
-            QUIET: quiet_hours(self._orders, changed),
-            RANGES: self._range_with_most_money(changed),
-        }
-        return found | ({GOODS: self._goods.confirmed(changed)} if self._goods.chosen else {})
+        found = self._said[key] | {RANGES: self._range_with_most_money(changed)}
+        if self._is_quiet:
+            found[QUIET] = quiet_hours(self._orders, changed)
+        if self._goods.chosen:
+            found[GOODS] = self._goods.confirmed(changed)
+        return found
 
     def verdicts(self, changed: Settings) -> np.ndarray:
         """Give the verdict of each comparison of the report under these settings."""
@@ -145,14 +150,11 @@ def quiet_hours(orders: np.ndarray, settings: Settings) -> tuple[int, int] | Non
     None where no day has orders then. Days without any are closed, and not quiet.
     """
     first, last = settings.waking_hours
-    length = settings.window_hours
-    starts = range(first, last - length + 2)
-    open_days = orders[orders[:, first : last + 1].sum(axis=1) > 0]
-    if not len(open_days):
+    windows = quietest(orders, np.flatnonzero(orders[:, first : last + 1].sum(axis=1)), settings)
+    if not windows:
         return None
-    windows = np.array([open_days[:, start : start + length].sum(axis=1) for start in starts])
-    start = first + int(windows.min(axis=1).argmin())
-    return start, start + length
+    _, start = windows[0]
+    return start, start + settings.window_hours
 
 
 def _of_report(

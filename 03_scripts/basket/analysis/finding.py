@@ -84,11 +84,16 @@ class IncompleteHistories(NotAnswered):
 
 @dataclass(frozen=True, kw_only=True)
 class Touch:
-    """What an action touches: an empty name is not touched; `direction` is more or less of it."""
+    """What an action touches: an empty name is not touched; `direction` is more or less of it.
+
+    `hours` are those of the action within its daypart, the end excluded: (20, 23). `attribute` says
+    what a group of people is a group of; a segment by habits has none.
+    """
 
     direction: str
     day: str = ""
     daypart: str = ""
+    hours: tuple[int, int] | tuple[()] = ()
     department: str = ""
     segment: str = ""
     attribute: str = ""

@@ -9,6 +9,7 @@ import pandas as pd
 
 from basket.analysis.finding import BOTH, ONE_MORE_LINE, QUIET_WINDOWS, SOONER
 from basket.analysis.totals import Counts
+from basket.analysis.windows import to_try
 from basket.analysis.words import per_cent
 from basket.tables.sums import HOURS, per
 
@@ -46,7 +47,7 @@ def prizes(results: dict[str, pd.DataFrame], counts: Counts) -> pd.DataFrame:
 
 
 def _quiet_windows(results: dict, counts: Counts, more: float) -> dict:
-    windows = results["quiet_windows"]
+    windows = to_try(results["quiet_windows"])
     if windows.empty:
         return {}
     of = counts["day_hour"].at("population", "active")
@@ -56,7 +57,7 @@ def _quiet_windows(results: dict, counts: Counts, more: float) -> dict:
     orders, spend = of["orders"][inside].sum(), of["spend_cents"][inside].sum() / 100
     return {
         "lever": QUIET_WINDOWS,
-        "touches": "orders in the quietest window of each day",
+        "touches": "orders in the windows proven to be quiet",
         "base_orders": orders,
         "base_spend": spend,
         "change": more,

@@ -15,9 +15,9 @@ WHY_NOT = "none is confirmed to sell more in this part of the day"
 def ad_calendar(tables: dict[str, pd.DataFrame], settings: Settings) -> pd.DataFrame:
     """One row per day with a quiet window: when to try, for whom, what to offer, on what evidence.
 
-    The window is the day's quietest in waking hours, where it is proven to be quiet. The offer is
-    the department that is confirmed to sell more in the part of the day in which the whole window
-    lies.
+    The window is the day's quietest in waking hours, where it is proven to be quiet: chosen on one
+    half of the customers, its index measured on the other. The offer is the department that is
+    confirmed to sell more in the part of the day in which the whole window lies.
     """
     calendar = to_try(tables["quiet_windows"])
     sure = confirmed_goods(tables["split_halves"]).set_index("group")["measure"]

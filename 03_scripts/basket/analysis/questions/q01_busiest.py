@@ -11,20 +11,21 @@ from basket.analysis.finding import (
     DESIGN,
     HYPOTHESIS,
     MORE,
-    NO_ACTION,
     QUIET_WINDOWS,
     SALES,
+    UNDECIDED,
     Evidence,
     Finding,
     Prize,
     TooLittleData,
     Touch,
 )
+from basket.analysis.halves import in_first_half
 from basket.analysis.question import WHEN, Question
 from basket.analysis.times import apart, columns, estimates, level
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
-from basket.analysis.windows import days_in_words, quietest, to_try, windows_in_words
+from basket.analysis.windows import days_in_words, quiet_windows, to_try, windows_in_words
 from basket.analysis.words import at_daypart, dayparts_of, hours_in_words, listed, number, span
 from basket.project.settings import Settings
 from basket.tables.sums import HOURS, dollars, per
@@ -49,7 +50,8 @@ def busiest_times(counts: Counts) -> pd.DataFrame:
     `index` compares the share with `equal_share`, that of as many average days or hours. Busiest
     are only times with orders. `next_name` is the first that is not among them, `ratio_to_next`
     the orders of the last among them against that; `level_with` names all that are not proven to
-    lie behind (before, for the slowest). The last row puts the quiet windows of all days together.
+    lie behind (before, for the slowest). The last row puts together the windows that are proven to
+    be quiet; its index, as theirs, is that of the half of the customers that did not choose them.
     """
     days, hours, settings = counts.times.orders_by_day, counts.times.orders_by_hour, counts.settings
     rows = []
@@ -69,18 +71,23 @@ def busiest_times(counts: Counts) -> pd.DataFrame:
                     **_ahead_of_next(orders, order, count, named, settings),
                 }
             )
-    rows.append(_quietest_together(counts))
+    rows.append(_quiet_together(counts))
     return pd.DataFrame(rows)
 
 
-def _quietest_together(counts: Counts) -> dict:
-    """Put the quietest windows of all days together, as a row of busiest_times."""
-    names, length = counts.settings.day_names, counts.settings.window_hours
-    windows = quietest(counts)
-    hours = [day * HOURS + start + n for day, start in windows for n in range(length)]
-    at = [(names[day], span(start, start + length)) for day, start in windows]
-    named = windows_in_words(at, len(names))
-    share = _share_of_orders(counts, counts.times.cells, np.array(hours, "intp"), lambda _: named)
+def _quiet_together(counts: Counts) -> dict:
+    """Put the windows that are proven to be quiet together, as a row of busiest_times."""
+    windows = to_try(quiet_windows(counts))
+    hours = [
+        row.day * HOURS + hour
+        for row in windows.itertuples()
+        for hour in range(row.from_hour, row.to_hour)
+    ]
+    named = windows_in_words(windows, counts.settings)
+    measured = ~in_first_half(counts.times.users)
+    share = _share_of_orders(
+        counts, counts.times.cells, np.array(hours, "intp"), lambda _: named, measured
+    )
     return {"period": "windows", "rank": "slowest", **share, **NO_NEXT, "level_with": ""}
 
 
@@ -89,11 +96,18 @@ def _day_namer(settings: Settings) -> Callable[[np.ndarray], str]:
 
 
 def _share_of_orders(
-    counts: Counts, orders: np.ndarray, chosen: np.ndarray, named: Callable[[np.ndarray], str]
+    counts: Counts,
+    orders: np.ndarray,
+    chosen: np.ndarray,
+    named: Callable[[np.ndarray], str],
+    measured: np.ndarray | slice = slice(None),
 ) -> dict:
-    """Orders, spend and index of some times together; `orders` is customers x all times."""
+    """Orders, spend and index of some times together; `orders` is customers x all times.
+
+    The index is that of the customers `measured`.
+    """
     picked = orders[:, chosen].sum(axis=1)
-    found = estimates([picked], [orders.sum(axis=1)], counts.settings)
+    found = estimates([picked[measured]], [orders.sum(axis=1)[measured]], counts.settings)
     equal = len(chosen) / orders.shape[1]
     share = float(per(picked.sum(), orders.sum()))
     cents = counts["day_hour"].at("population", "active")["spend_cents"]
@@ -173,7 +187,7 @@ def order_index(counts: Counts) -> pd.DataFrame:
 
 
 def heat_map(tables: dict, settings: Settings) -> figure.Figure:
-    """Draw orders by day and hour, with the quietest waking window of each day in a frame."""
+    """Draw orders by day and hour, with each window that is proven to be quiet in a frame."""
     table = tables["orders_by_day_hour"][where(population="active")]
     times = tables["busiest_times"].set_index(["period", "rank"])
     names, share = times["names"], times["share"]
@@ -186,13 +200,11 @@ def heat_map(tables: dict, settings: Settings) -> figure.Figure:
     peak = data.sort_values("orders", ascending=False, kind="stable").iloc[0]
     days, hours = names["days", "busiest"], names["hours", "busiest"]
     at_peak = f"{peak['day']} {span(peak['hour'], peak['hour'] + 1)}"
-    windows = tables["quiet_windows"]
     framed = tuple(
         (row.day_name, row.from_hour, row.to_hour)
-        for row in windows.itertuples()
-        if row.day_name in set(data["day"])
+        for row in to_try(tables["quiet_windows"]).itertuples()
     )
-    frames = "; framed: the quietest waking window of each day" if framed else ""
+    frames = "; framed: windows proven to be quiet" if framed else ""
     return figure.heat(
         data,
         rows="day",
@@ -211,7 +223,8 @@ def heat_map(tables: dict, settings: Settings) -> figure.Figure:
         x_title="Hour of the day",
         y_title="Orders",
         so_what="Staff and stock for the dark hours; try advertisements in the framed ones, where "
-        "waking orders are fewest. When people are awake is a setting of ours."
+        "waking orders are fewest: chosen on one half of the customers, measured on the other. "
+        "When people are awake is a setting of ours."
         if framed
         else "Staff and stock for the dark hours.",
     )
@@ -220,10 +233,13 @@ def heat_map(tables: dict, settings: Settings) -> figure.Figure:
 # ---- findings -----------------------------------------------------------------------------------
 
 NO_WINDOWS = "No order of an active customer falls into waking hours."
+HALVES = "Windows were chosen on one half of the customers and measured on the other."
 
 
-def _from_average(first, last) -> str:
+def _from_average(seen: Evidence, windows: pd.DataFrame) -> str:
     """Say how far windows lie from the average one, e.g. 53% to 68% fewer orders than."""
+    ranks = windows.sort_values("index", kind="stable")["rank"]
+    first, last = (seen.row("quiet_windows", rank=ranks.iloc[place]) for place in (0, -1))
     most, least = (
         f"{row.cell('difference', f'{name}_difference'):.0%}"
         for row, name in ((first, "quietest"), (last, "least_quiet"))
@@ -285,48 +301,61 @@ def quiet(seen: Evidence, settings: Settings) -> Finding:
     table = seen.tables["quiet_windows"]
     if table.empty:
         raise TooLittleData(NO_WINDOWS)
-    first, last = (seen.row("quiet_windows", rank=rank) for rank in (1, len(table)))
+    trial = to_try(table)
+    if trial.empty:
+        return _none_is_quiet(seen, table, settings)
     together = seen.row("busiest_times", period="windows", rank="slowest")
     names = together.cell("names", "windows", "windows")
-    below = _from_average(first, last)
-    trial = to_try(table)
-    tried = windows_in_words(
-        list(zip(trial["day_name"], trial["window"], strict=True)), len(settings.day_names)
-    )
     orders, share = (
         together.cell("orders", "windows_orders"),
         together.cell("share", "windows_share"),
     )
     more = together.cell("tenth_more", "tenth_more")
-    sure = (table["is_quiet"] == "yes").all()
-    few = (table["reason"] != "").any()
+    sure = len(trial) == len(table) and (trial["at_edge"] == "no").all()
     return Finding(
-        headline=f"{_thin_out(table, names, settings)}, with {below} the average window",
-        so_what=" ".join(filter(None, _about_windows(table, first, settings))),
-        action=f"Try advertisements at {tried}, against a control group that sees none."
-        if tried
-        else "No action follows.",
-        action_basis=HYPOTHESIS if tried else NO_ACTION,
+        headline=f"{_thin_out(trial, names, settings)}, with {_from_average(seen, trial)} the "
+        "average window",
+        so_what=" ".join([HALVES, *_about_windows(seen, trial, settings)]),
+        action=f"Try advertisements at {names}, against a control group that sees none.",
+        action_basis=HYPOTHESIS,
         touches=tuple(
-            Touch(day=row.day_name, daypart=daypart, direction=MORE)
+            Touch(
+                day=row.day_name,
+                daypart=daypart,
+                hours=(row.from_hour, row.to_hour),
+                direction=MORE,
+            )
             for row in trial.itertuples()
             for daypart in dayparts_of(row.from_hour, row.to_hour, settings)
         ),
         prize=_prize(
             together,
             "windows",
-            f"The quietest windows of all days hold {orders:,} orders, {share:.1%} of all; a tenth "
-            f"more orders in them would be {more:.2%} more in all.",
+            f"These windows hold {orders:,} orders, {share:.1%} of all; a tenth more in them would "
+            f"be {more:.2%} more in all.",
             lever=QUIET_WINDOWS,
         ),
-        confidence="low"
-        if few or not sure
-        else "medium"
-        if (table["at_edge"] == "yes").any()
-        else "high",
+        confidence="high" if sure else "medium",
         rests_on=(DAY_NAMES,),
         figure="orders_by_day_hour",
         change_mind="A trial in which the quiet windows bring no more orders than busy ones.",
+    )
+
+
+def _none_is_quiet(seen: Evidence, table: pd.DataFrame, settings: Settings) -> Finding:
+    """Say that no window is proven to be quiet, and how far those chosen lie from the average."""
+    said = [HALVES, *_about_windows(seen, table.head(0), settings)]
+    if table["index"].notna().all():
+        said.insert(1, f"Those chosen have {_from_average(seen, table)} the average window.")
+    seen.evidence.append("quiet_windows")
+    return Finding(
+        headline="No waking window that has orders is proven to have fewer than the average window",
+        so_what=" ".join(said),
+        action="No action follows.",
+        kind=UNDECIDED,
+        rests_on=(DAY_NAMES,),
+        figure="orders_by_day_hour",
+        change_mind="More customers: with them a smaller difference is proven.",
     )
 
 
@@ -342,20 +371,25 @@ def _thin_out(table: pd.DataFrame, names: str, settings: Settings) -> str:
     return f"Orders thin out {at_daypart(dayparts[-1])}: {said}" if at_end else said
 
 
-def _about_windows(table: pd.DataFrame, first, settings: Settings) -> list[str]:
-    """Say on what the windows depend, whether days differ, and which hold no order at all."""
-    edge = table["at_edge"] == "yes"
-    which = "These windows touch" if edge.all() else "Some of these windows touch"
-    said = [
-        f"{which} an end of the hours in which we take people to be awake: that setting of ours "
-        "decides which window is the quietest."
-        if edge.any()
-        else ""
-    ]
+def _about_windows(seen: Evidence, trial: pd.DataFrame, settings: Settings) -> list[str]:
+    """Say on what the windows to try depend, whether days differ, and what is not proven."""
+    table, said = seen.tables["quiet_windows"], []
+    edge = trial["at_edge"] == "yes"
+    if edge.any():
+        which = "These windows touch" if edge.all() else "Some of these windows touch"
+        said.append(
+            f"{which} an end of the hours in which we take people to be awake: that setting of "
+            "ours decides which window is the quietest."
+        )
+    open_still = table[(table["is_quiet"] != "yes") & (table["orders"] > 0)]
+    if len(trial) and len(open_still):
+        days = listed(open_still.sort_values("day")["day_name"])
+        said.append(f"On {days} no window is proven to have fewer.")
     empty = table[table["orders"] == 0]
     if len(empty):
-        at = list(zip(empty["day_name"], empty["window"], strict=True))
-        said.append(f"No order falls into {windows_in_words(at, len(settings.day_names))}.")
+        for row in empty.itertuples():
+            seen.row("quiet_windows", rank=row.rank).cell("window", f"empty_{row.day_name}")
+        said.append(f"No order falls into {windows_in_words(empty, settings)}.")
     closed = [name for name in settings.day_names if name not in set(table["day_name"])]
     if closed:
         said.append(f"No order falls on {listed(closed)} in waking hours.")
@@ -363,13 +397,15 @@ def _about_windows(table: pd.DataFrame, first, settings: Settings) -> list[str]:
     if few:
         said.append(f"Not of every window may something be concluded: {listed(few)}.")
     elif len(table) > 1:
+        first = seen.row("quiet_windows", rank=1)
         ratio = first.cell("ratio_to_next", "to_next")
         low, high = (
             first.cell(f"ratio_to_next_{end}", f"to_next_{end}") for end in ("low", "high")
         )
         day = first.cell("day_name", "quietest_day", "day")
+        ahead = first.stands_out == "yes" and ratio < 1  # the other half may say the opposite
         said.append(
-            (f"{day} is the quietest" if first.stands_out == "yes" else "No day is proven quietest")
+            (f"{day} is the quietest" if ahead else "No day is proven quietest")
             + f": {day} has {ratio:.0%} of the orders of the next, {first.next_name} (interval "
             f"{low:.0%} to {high:.0%})."
         )

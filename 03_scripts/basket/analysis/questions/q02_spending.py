@@ -397,8 +397,9 @@ def _to_try(row, time: pd.Series, when: str, settings: Settings) -> dict:
     if time["period"] == "day":
         touches = (Touch(day=time["name"], attribute=LARGER_ORDERS, direction=MORE),)
     else:
-        (daypart,) = dayparts_of(time["key"], time["key"] + 1, settings)
-        touches = (Touch(daypart=daypart, attribute=LARGER_ORDERS, direction=MORE),)
+        hours = int(time["key"]), int(time["key"]) + 1
+        (daypart,) = dayparts_of(*hours, settings)
+        touches = (Touch(daypart=daypart, hours=hours, attribute=LARGER_ORDERS, direction=MORE),)
     spend, share = row.spend, row.spend_share
     what_if = f"${spend:,.0f} is spent {when}, {share:.1%} of all."
     prize = Prize(what_if=what_if, orders=row.orders, spend=spend, share_of_spend=share)

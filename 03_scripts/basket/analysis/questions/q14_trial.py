@@ -35,6 +35,7 @@ from basket.analysis.finding import (
 from basket.analysis.groups import is_active
 from basket.analysis.privacy import published_rows
 from basket.analysis.question import WHOM, Question
+from basket.analysis.questions.group_words import attribute
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
 from basket.analysis.words import per_cent
@@ -61,12 +62,13 @@ COLUMNS = [
 class Seen:
     """What the customers who were seen as long as a trial lasts ordered in its weeks.
 
-    `orders` by day x hour (customers x 168), their order `lines` and their `segments`.
+    `orders` by day x hour (customers x 168), their order `lines`, and in `groups` the label of each
+    in every grouping.
     """
 
     orders: np.ndarray
     lines: np.ndarray
-    segments: pd.Categorical
+    groups: pd.DataFrame
 
 
 def trial_plan(stage: Stage, counts: Counts, found: list[dict]) -> pd.DataFrame:
@@ -100,7 +102,7 @@ def seen_in_trial(stage: Stage, counts: Counts) -> Seen:
     )
     kept = np.concatenate(found["kept"])
     orders, lines = (np.concatenate(found[name]) for name in ("orders", "lines"))
-    return Seen(orders, lines, counts.people.labels["segment"][kept].array)
+    return Seen(orders, lines, counts.people.labels[kept])
 
 
 def count_part(
@@ -138,9 +140,8 @@ def count_part(
 def plan(finding: dict, seen: Seen, settings: Settings) -> list[dict]:
     """Plan the trial of one action: who takes part, what is counted, how many an arm needs."""
     touched = finding["touches"]
-    names = {touch["segment"] for touch in touched if "segment" in touch}
-    those = np.isin(seen.segments, list(names)) if names else np.ones(len(seen.lines), bool)
-    if names and those.sum() < settings.privacy.smallest_group:
+    those = takes_part(touched, seen.groups)
+    if those.sum() < settings.privacy.smallest_group:
         return []  # what so few customers do is not told, and no trial can be planned from it
     if is_to_enlarge(finding):
         outcomes, guard = {ORDER_LINES: seen.lines[those]}, "all orders must not fall"
@@ -187,6 +188,16 @@ def is_to_enlarge(finding: dict) -> bool:
     return lever in (ONE_MORE_LINE, BOTH) or LARGER_ORDERS in attributes
 
 
+def takes_part(touches: list[dict], groups: pd.DataFrame) -> np.ndarray:
+    """Say of each customer whether an action is for it: for all, where it names no group."""
+    groupings = {attribute(grouping): grouping for grouping in groups}
+    named = [touch for touch in touches if "segment" in touch]
+    those = [
+        groups[groupings[touch.get("attribute", "segment")]] == touch["segment"] for touch in named
+    ]
+    return np.any(those, axis=0) if those else np.ones(len(groups), bool)
+
+
 def cells_touched(touches: list[dict], settings: Settings) -> np.ndarray:
     """Say of each day x hour (168) whether an action touches it."""
     days, parts = settings.day_names, list(settings.dayparts)
@@ -196,7 +207,9 @@ def cells_touched(touches: list[dict], settings: Settings) -> np.ndarray:
         if not {"day", "daypart"} & touch.keys():
             continue
         day = days.index(touch["day"]) if "day" in touch else slice(None)
-        hours = part_of == parts.index(touch["daypart"]) if "daypart" in touch else slice(None)
+        hours = np.isin(np.arange(HOURS), range(*touch.get("hours", (0, HOURS))))
+        if "daypart" in touch:
+            hours &= part_of == parts.index(touch["daypart"])
         cells[day, hours] = True
     return cells.ravel()
 

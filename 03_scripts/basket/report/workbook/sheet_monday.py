@@ -44,7 +44,7 @@ LEADS = {
 }
 TRIES = {  # an action for a lever that no finding names
     SOONER: "Try a reminder to each customer once that customer's own usual gap has passed",
-    QUIET_WINDOWS: "Try advertisements in the quietest window of each day",
+    QUIET_WINDOWS: "Try advertisements in the quiet windows",
     ONE_MORE_LINE: "Try suggestions that add a line to an order",
     BOTH: "Try showing the second product of a pair beside the first",
 }

@@ -148,7 +148,7 @@ def who_orders(segments: pd.DataFrame | None, settings: Settings) -> list[str]:
 
 
 def quietest(windows: pd.DataFrame | None, settings: Settings) -> str:
-    """Say the quietest waking window of the days, those alike together."""
+    """Say the quietest waking window of the days on which it is proven, those alike together."""
     if windows is None or windows.empty:
         return ""
     quiet = windows[windows["is_quiet"] == "yes"].sort_values("day")
@@ -163,5 +163,5 @@ def quietest(windows: pd.DataFrame | None, settings: Settings) -> str:
     first, last = settings.waking_hours
     return (
         f"Quietest while people are awake ({first:02d}:00–{last + 1:02d}:00 by our reading): "
-        f"{'; '.join(parts)}."
+        f"{'; '.join(parts)}. Chosen on one half of the customers, measured on the other."
     )
