@@ -380,12 +380,16 @@ def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, eno
     )
     assert (found.kind, found.action_basis, found.confidence) == (DESCRIPTION, DESIGN, "medium")
     made = q14_trial.sizes_by_lift({"trial_plan": table, "completeness": WHOLE}, settings)
-    assert made.title == "A trial needs 26,000 customers an arm or more to see 2% more"
+    by_action = "A trial needs 26,000 to 530,000 customers an arm to see 2% more, by action"
+    assert made.title == by_action
+    alone = {"trial_plan": table[table["outcome"] == "all orders"], "completeness": WHOLE}
+    of_one = q14_trial.sizes_by_lift(alone, settings)
+    assert of_one.title == "A trial needs 26,000 customers an arm to see 2% more"
     assert made.alt == (
         "Bars of the customers that each arm needs, by action; the least are 26,000."
     )
     assert made.data["trial"].tolist() == [
-        "Try advertisements at 20:00–23:00… (at its times)",
+        "Try advertisements at 20:00–23:00… (these times)",
         "Try advertisements at 20:00–23:00…",
     ]
     assert made.highlight == ("Try advertisements at 20:00–23:00…",)
@@ -425,7 +429,7 @@ def test_a_lift_is_said_as_settings_have_it(settings):
     statistics = settings.statistics.model_copy(update={"power": 0.825})
     power = settings.model_copy(update={"statistics": statistics})
     made = q14_trial.sizes_by_lift({"trial_plan": table, "completeness": WHOLE}, power)
-    assert made.title.endswith("to see 1.5% more")
+    assert made.title.endswith("to see 1.5% more, by action")
     assert made.subtitle.startswith("Customers in each arm for 1.5% more in 8 weeks")
     assert made.subtitle.endswith("at 82.5% power")
 

@@ -233,20 +233,21 @@ def sizes_by_lift(tables: dict, settings: Settings) -> figure.Figure:
     require_histories(tables)
     planned = published_rows(tables, tables["trial_plan"], settings)
     table = _smallest_lift(tables | {"trial_plan": planned})
-    shown = {ALL_ORDERS: "", ORDER_LINES: " (lines)", AT_ITS_TIMES: " (at its times)"}
+    shown = {ALL_ORDERS: "", ORDER_LINES: " (lines)", AT_ITS_TIMES: " (these times)"}
     where_counted = table["outcome"].map(shown)
     data = table.assign(trial=table["action"].map(short_names(table["action"])) + where_counted)
     data = data.drop_duplicates(["trial", "customers_per_arm"])  # actions with the same trial
     data = data.sort_values("customers_per_arm", ascending=False, ignore_index=True)
     least = data.iloc[-1]
-    lift = per_cent(least["lift"])
+    lift, most = per_cent(least["lift"]), data["customers_per_arm"].iloc[0]
+    up_to = f" to {most:,}" if most > least["customers_per_arm"] else ""
     return figure.bars(
         data[["trial", "customers_per_arm"]],
         x="trial",
         series=["customers_per_arm"],
         name="trial_plan",
-        title=f"A trial needs {least['customers_per_arm']:,} customers an arm or more to see "
-        f"{lift} more",
+        title=f"A trial needs {least['customers_per_arm']:,}{up_to} customers an arm to see {lift} "
+        f"more{', by action' * bool(up_to)}",
         subtitle=f"Customers in each arm for {lift} more in {least['weeks']} weeks, "
         f"by action, at {per_cent(settings.statistics.power)} power",
         alt=f"Bars of the customers that each arm needs, by action; the least are "
