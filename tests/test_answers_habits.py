@@ -371,8 +371,8 @@ def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, eno
         "A trial that can see 2% more orders in 8 weeks needs about 26,000 customers in each arm"
     )
     assert found.so_what == (
-        "A customer places 4.5 orders in 8 weeks, with a standard deviation of 3.6. This data has "
-        f"890 such customers, {enough}"
+        "A customer places 4.5 orders in the 8 weeks after the first one, with a standard "
+        f"deviation of 3.6. This data has 890 such customers, {enough}"
     )
     assert found.action == (
         "Draw customers into two arms by a hash of their id, show the action to one, and count all "

@@ -295,8 +295,8 @@ def how_to_try(seen: Evidence, settings: Settings) -> Finding:
         kind=DESCRIPTION,
         headline=f"A trial that can see {per_cent(lift)} more orders in {weeks} weeks needs about "
         f"{needed:,} customers in each arm",
-        so_what=f"A customer places {mean:.1f} orders in {weeks} weeks, with a standard deviation "
-        f"of {deviation:.1f}. This data has {here:,} such customers, "
+        so_what=f"A customer places {mean:.1f} orders in the {weeks} weeks after the first one, "
+        f"with a standard deviation of {deviation:.1f}. This data has {here:,} such customers, "
         + ("enough for both arms." if enough else "too few for such a trial."),
         action="Draw customers into two arms by a hash of their id, show the action to one, and "
         "count all orders of both: the orders in a window alone may only have moved there.",

@@ -251,14 +251,14 @@ class Page:
     # ---- blocks
 
     def banner(self, text: str) -> None:
-        """Write a row that nobody can overlook."""
-        for column in range(1, len(self.widths) + 1):
-            self.sheet.cell(self.row, column).fill = self.look.fill("warning")
-        lines = wrap(text, self.pixels(1, len(self.widths)) - CELL_PADDING, TEXT_SIZE, True)
+        """Write what nobody can overlook, in as many rows as it takes."""
         middle = Alignment(vertical="center")
-        self.write(self.row, 1, lines[0], font=self.look.font(bold=True), align=middle)
-        self.set_height(self.row, 20)
-        self.row += 1
+        for line in wrap(text, self.pixels(1, len(self.widths)) - CELL_PADDING, TEXT_SIZE, True):
+            for column in range(1, len(self.widths) + 1):
+                self.sheet.cell(self.row, column).fill = self.look.fill("warning")
+            self.write(self.row, 1, line, font=self.look.font(bold=True), align=middle)
+            self.set_height(self.row, 20)
+            self.row += 1
 
     def section(self, text: str) -> None:
         """Write a heading."""
