@@ -34,14 +34,13 @@ from basket.analysis.measures import (
 from basket.analysis.order_sums import EARLY
 from basket.analysis.statistics import Estimate, Split
 from basket.analysis.totals import Counts
+from basket.analysis.verdicts import BY_DEFINITION, COARSER, NO_DIFFERENCE, SIZES, UNDECIDED
 from basket.analysis.where import where
 from basket.project.settings import Settings
 
 OTHERS = "others"
 INCOME, INCOME_GROUP, LOYALTY = "income", "income_group", "loyalty_flag"
-BY_DEFINITION = "by definition"
-COARSER = "shares of few orders are coarser"
-VERDICTS = [statistics.NO_DIFFERENCE, "small", "medium", "large", statistics.UNDECIDED]
+VERDICTS = [NO_DIFFERENCE, *SIZES, UNDECIDED]
 RESTATED = {  # by the groups of a grouping that is made from them
     LOYALTY: {"orders", "median_days_between_orders", "mean_gap", "reorder_rate"},
     "segment": {"median_days_between_orders", "mean_gap", "mean_lines_per_order"},
@@ -305,7 +304,8 @@ def within_tests(
             found = statistics.epsilon_squared(
                 values[measure]()[chosen], codes[chosen], settings.statistics.confidence
             )
-            rows.append(row("Q8", f"{redundant} within {name}", measure, found))
+            question = settings.flags[redundant].question or ""
+            rows.append(row(question, f"{redundant} within {name}", measure, found))
     return pd.DataFrame(rows)
 
 
@@ -371,7 +371,7 @@ def judge(
     people = counts.active_people.by_id()
     times = {name: results[name] for name in RATIO_OF_TIME}
     if people.customers.empty:
-        nothing = {"q_value": np.nan, "verdict": statistics.UNDECIDED, "for_headline": "no"}
+        nothing = {"q_value": np.nan, "verdict": UNDECIDED, "for_headline": "no"}
         no_test = pd.DataFrame([row("", "", "", statistics.no_estimate("ratio", 0))])
         empty = statistics.judge_together(no_test, settings).head(0)
         judged_times = {name: table.assign(**nothing) for name, table in times.items()}

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 
-from basket.analysis import flags, statistics
+from basket.analysis import flags, statistics, verdicts
 from basket.analysis.comparisons import RATIO_OF_TIME, codes_of
 from basket.analysis.daypart_goods import DaypartGoods
 from basket.analysis.groups import is_active
@@ -226,9 +226,9 @@ def kinds(judged: pd.DataFrame, ours: Mapping[str, Hashable]) -> dict[str, Hasha
     judged = judged[judged["conclusion"] != ""]
     proven = judged[judged["for_headline"] == "yes"].groupby("conclusion", sort=False)
     claims = {name: _claims(rows) for name, rows in proven}
-    same = judged["verdict"].eq(statistics.NO_DIFFERENCE).groupby(judged["conclusion"]).all()
+    same = judged["verdict"].eq(verdicts.NO_DIFFERENCE).groupby(judged["conclusion"]).all()
     found = {
-        name: statistics.NO_DIFFERENCE if alike else statistics.UNDECIDED
+        name: verdicts.NO_DIFFERENCE if alike else verdicts.UNDECIDED
         for name, alike in same.items()
     }
     return {

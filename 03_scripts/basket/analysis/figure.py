@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis.finding import TooLittleData
-from basket.analysis.statistics import NO_DIFFERENCE
+from basket.analysis.verdicts import NO_DIFFERENCE
 from basket.project.settings import Settings
 
 FEWEST_POINTS = 2  # of estimates in a figure

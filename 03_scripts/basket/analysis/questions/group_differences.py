@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from basket.analysis import comparisons, figure, statistics
+from basket.analysis import comparisons, figure, verdicts
 from basket.analysis.finding import (
     DESIGN,
     DIFFERENCE,
@@ -110,7 +110,7 @@ def whether_groups_differ(
     ratios = group_ratios(seen.tables, "tests", grouping, settings)
     ratios = ratios[ratios["measure"].isin(RATIOS)]
     if within_small(ratios, settings):
-        same = (overall["verdict"] == statistics.NO_DIFFERENCE).all()
+        same = (overall["verdict"] == verdicts.NO_DIFFERENCE).all()
         rest = _rest_is_decided(tests[tests["grouping"] == grouping], settings)
         return _no_difference(seen, grouping, held, ratios, same and rest, said | alone)
     return _undecided(seen, grouping, held, ratios, settings, said | alone)
@@ -137,7 +137,7 @@ def _rest_is_decided(tests: pd.DataFrame, settings: Settings) -> bool:
     ):
         v = tests.loc[tests["measure"] == kind, "effect_high"]
         shares = tests[tests["measure"].str.startswith(name) & tests["effect_name"].isin(OVERALL)]
-        by_share = len(shares) and (shares["verdict"] == statistics.NO_DIFFERENCE).all()
+        by_share = len(shares) and (shares["verdict"] == verdicts.NO_DIFFERENCE).all()
         if not (len(v) and (v < effects.cramers_v[0]).all()) and not by_share:
             return False
     return True

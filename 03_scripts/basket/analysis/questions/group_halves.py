@@ -17,6 +17,7 @@ from basket.analysis.measures import OF_ORDERS, RATIOS, customer_sums, income_ba
 from basket.analysis.privacy import published_rows
 from basket.analysis.questions import group_words as words
 from basket.analysis.totals import Counts
+from basket.analysis.verdicts import BY_DEFINITION
 from basket.analysis.where import where
 from basket.project.settings import Settings
 
@@ -51,7 +52,7 @@ def group_ratios(
     table = tables[name]
     table = table[where(grouping=grouping, effect_name="ratio", **only)]
     table = table[table["adjusted_for"] == held_equal(tables, grouping, settings)]
-    table = table[table["reason"] != comparisons.BY_DEFINITION]
+    table = table[table["reason"] != BY_DEFINITION]
     return published_rows(tables, table, settings)
 
 

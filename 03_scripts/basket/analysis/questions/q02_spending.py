@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from basket.analysis import figure, statistics
+from basket.analysis import figure, verdicts
 from basket.analysis.chosen_times import GOODS, ORDER_VALUE, WITHIN, confirmed_goods
 from basket.analysis.finding import (
     DAY_NAMES,
@@ -176,7 +176,7 @@ def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
         title="The value of an order depends on the hour"
         if len(differ)
         else "The value of an order hardly depends on the hour"
-        if (table["verdict"] == statistics.NO_DIFFERENCE).all()
+        if (table["verdict"] == verdicts.NO_DIFFERENCE).all()
         else "No hour is proven to hold larger or smaller orders",
         subtitle="Mean value of an order by waking hour, active customers, "
         f"{figure.with_intervals(settings)}{left_out}",
@@ -207,7 +207,7 @@ def spend_by_hour(tables: dict, settings: Settings) -> figure.Figure:
     most = f"Most is spent at {hours_in_words(top)}" if few else NO_HOUR_LEADS
     awake = _waking(tables, settings)
     differs = (awake["for_headline"] == "yes").any()
-    alike = len(awake) > 0 and (awake["verdict"] == statistics.NO_DIFFERENCE).all()
+    alike = len(awake) > 0 and (awake["verdict"] == verdicts.NO_DIFFERENCE).all()
     follows = apart < CLOSE and not differs
     return figure.columns(
         data,
@@ -407,7 +407,7 @@ def _to_try(row, time: pd.Series, when: str, settings: Settings) -> dict:
 
 
 def _no_time_differs(most: str, table: pd.DataFrame, said: dict) -> Finding:
-    alike = (table["verdict"] == statistics.NO_DIFFERENCE).all()
+    alike = (table["verdict"] == verdicts.NO_DIFFERENCE).all()
     return Finding(
         headline=f"{most}; the value of an order hardly depends on the time"
         if alike
@@ -475,7 +475,7 @@ def goods_by_time(seen: Evidence, settings: Settings) -> Finding:
 
 
 def _no_goods_differ(seen: Evidence, table: pd.DataFrame) -> Finding:
-    alike = (table["verdict"] == statistics.NO_DIFFERENCE).all()
+    alike = (table["verdict"] == verdicts.NO_DIFFERENCE).all()
     picked = seen.tables["split_halves"]
     picked = picked[picked["topic"].str.startswith(GOODS)]
     so_what = "On one half of the customers no department stands out at any time of day."

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from basket.analysis import comparisons, figure, statistics
+from basket.analysis import comparisons, figure, verdicts
 from basket.analysis.finding import (
     DIFFERENCE,
     INVENTED_CUSTOMERS,
@@ -44,7 +44,7 @@ def effects_by_attribute(tables: dict, settings: Settings) -> figure.Figure:
     table = table.assign(grouping=table["grouping"].map(words.attribute))
     proven = table[where(for_headline="yes")]
     first, smallest = table.iloc[0], settings.statistics.effects.epsilon_squared[0]
-    is_open = len(proven) and proven["verdict"].iloc[0] == statistics.UNDECIDED
+    is_open = len(proven) and proven["verdict"].iloc[0] == verdicts.UNDECIDED
     size = "; whether by enough to matter is undecided" if is_open else ""
     equal = "; all but income at equal income" if comparisons.INCOME in held.values() else ""
     return figure.dots(

@@ -10,8 +10,6 @@ from basket.analysis.statistics.effects import (
     no_estimate,
 )
 from basket.analysis.statistics.judge import (
-    NO_DIFFERENCE,
-    UNDECIDED,
     decide_together,
     false_discovery,
     judge_together,

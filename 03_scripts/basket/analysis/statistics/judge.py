@@ -8,11 +8,9 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis.statistics.effects import NAN
+from basket.analysis.verdicts import NO_DIFFERENCE, SIZES, UNDECIDED
 from basket.project.settings import Settings, Statistics
 
-LABELS = ("small", "medium", "large")
-NO_DIFFERENCE = "no practical difference"
-UNDECIDED = "undecided"
 NORMAL = NormalDist()
 
 
@@ -56,7 +54,7 @@ def verdicts(
     steps = _steps(effect_names, thresholds)
     least, most = _size_intervals(effect_names, low, high)
     found = np.full(len(effect), UNDECIDED, dtype=object)
-    for place, label in enumerate(LABELS):
+    for place, label in enumerate(SIZES):
         found[(q < significance) & (least >= steps[:, place])] = label
     found[most < steps[:, 0]] = NO_DIFFERENCE
     found[np.isnan(effect)] = UNDECIDED

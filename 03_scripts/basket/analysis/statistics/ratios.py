@@ -25,11 +25,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from basket.analysis.verdicts import NOTHING_TO_COMPARE, ONE_CUSTOMER, TOO_FEW
 from basket.project.settings import Statistics
 
-NOTHING_TO_COMPARE = "nothing to compare"
-ONE_CUSTOMER = "one customer holds too much of it"
-TOO_FEW = "too few effective customers"
 NO_VARIATION = 1e-9  # of a log ratio: less is the rounding of numbers that are all alike
 
 

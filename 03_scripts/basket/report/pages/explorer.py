@@ -11,20 +11,12 @@ from pathlib import Path
 import pandas as pd
 
 from basket.analysis.privacy import PUBLISHED_POPULATION, publishable
+from basket.analysis.verdicts import SIZES, UNDECIDED
 from basket.analysis.words import per_cent
 from basket.project.folders import Folders
 from basket.project.settings import Settings
 from basket.report.pages import interval_chart
-from basket.report.pages.interval_chart import (
-    PROVEN,
-    SIZES,
-    UNDECIDED,
-    Chart,
-    as_level,
-    bars,
-    one_line,
-    row_of,
-)
+from basket.report.pages.interval_chart import PROVEN, Chart, as_level, bars, one_line, row_of
 from basket.report.pages.page import WITHHELD, Heading, banner_of, notes_of, write_page
 from basket.tables.result_csv import read_csv
 

@@ -10,6 +10,14 @@ from math import exp, log
 import pandas as pd
 
 from basket.analysis.privacy import SUPPRESSED
+from basket.analysis.verdicts import (
+    BY_DEFINITION,
+    NOTHING_TO_COMPARE,
+    ONE_CUSTOMER,
+    SIZES,
+    TOO_FEW,
+    UNDECIDED,
+)
 from basket.report.pages.clean_html import NOT_TEXT
 
 WIDTH, PLOT = 400, 205  # of a chart, and of the part of it where ratios are drawn
@@ -22,13 +30,12 @@ TICKS = (1.0, 0.5, 2.0, 0.25, 4.0, 0.125, 0.75, 1.5, 0.9, 1.1)  # as many as hav
 APART = 42  # ticks from each other
 TIMES = 2.0  # a change that may be so large is told as times, not in per cent
 NOT_KNOWN = "N/A"
-SIZES, UNDECIDED = ("small", "medium", "large"), "undecided"  # verdicts of the tests
 PROVEN = "proven"  # to differ, by a size that is not
 SHORT = {
-    "too few effective customers": "few customers",
-    "one customer holds too much of it": "one customer's",
-    "by definition": "by definition",
-    "nothing to compare": "too little",
+    TOO_FEW: "few customers",
+    ONE_CUSTOMER: "one customer's",
+    BY_DEFINITION: BY_DEFINITION,
+    NOTHING_TO_COMPARE: "too little",
 }
 
 

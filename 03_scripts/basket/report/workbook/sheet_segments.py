@@ -4,6 +4,7 @@ import pandas as pd
 
 from basket.analysis.finding import HYPOTHESIS, SYNTHETIC_DATA, is_invented
 from basket.analysis.privacy import PUBLISHED_POPULATION, SUPPRESSED
+from basket.analysis.verdicts import BY_DEFINITION
 from basket.analysis.words import capitalised, per_cent
 from basket.project.origin import PEOPLE, PRICE
 from basket.project.settings import Settings
@@ -23,7 +24,6 @@ LEVELS = {  # of the table `habits`: heading, format, short name, and the measur
 }
 ENDS = {"effect_low": ("low", "from"), "effect_high": ("high", "to")}
 PARTS = ("gender", "n_dependants")  # of people: they stand among the tests on sheet 9
-DEFINED = "by definition"  # the reason of a comparison that restates how groups are made
 MORE = "+0.0%;-0.0%;0.0%"
 
 
@@ -134,7 +134,7 @@ def comparisons(tests: pd.DataFrame | None) -> dict[tuple[str, str, str], tuple[
     found = {}
     for row in rows.to_dict("records"):
         low, high = (plain(row[name]) for name in ENDS)
-        concludes = (row.get("reason") or "") in ("", DEFINED)
+        concludes = (row.get("reason") or "") in ("", BY_DEFINITION)
         if concludes and is_number(low) and is_number(high):
             key = (row["grouping"], str(row["group_a"]), row["measure"])
             found[key] = (round(low - 1, 6), round(high - 1, 6))
