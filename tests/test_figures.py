@@ -62,6 +62,9 @@ MADE = {
     "bars": figure.bars(
         ROWS, x="department", series=["share", "other"], number_format="0%", **SAID
     ),
+    "bars of hundreds of thousands": figure.bars(
+        ROWS.assign(orders=170_000 * ROWS["share"]), x="department", series=["orders"], **SAID
+    ),
     "bars in panels": figure.bars(
         ROWS, x="department", series=["share", "other"], panel="panel", **SAID
     ),

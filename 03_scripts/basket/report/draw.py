@@ -65,15 +65,18 @@ def compose(figure: Figure, settings: Settings, banner: str = "") -> mpl.figure.
         if name:
             axes.set_title(name, fontsize=TEXT, loc="left")
             axes.set_ylabel("")
-    if figure.kind == "bar":  # of all panels, with room for the longest bar's label
-        highest = figure.data[figure.series].to_numpy("float64", na_value=0).max()
-        panels[0].set_xlim(0, 1.05 * highest + 0.07 * len(panels) * highest or 1)
     if len(panels) > 1:
         for axes in panels:
             axes.set_xlabel("")
         panels[0].set_xlabel(figure.y_title)
         panels[0].xaxis.label.set(ha="left", x=0)
     _fit(panels, top - 0.1 / height, 0.3 / height)
+    if figure.kind == "bar":  # of all panels, with room for the longest bar's label
+        highest = figure.data[figure.series].to_numpy("float64", na_value=0).max()
+        label = CHARACTER * len(_written(highest, figure.number_format)) + 0.05
+        width = WIDTH * panels[0].get_position().width
+        wider = max(1.05 + 0.07 * len(panels), width / (width - label))
+        panels[0].set_xlim(0, wider * highest or 1)
     if figure.kind == "scatter":
         _name_points(panels[0], figure, colours)
     return canvas
