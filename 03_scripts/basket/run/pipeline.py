@@ -101,6 +101,7 @@ def planned(
     settings_file = (settings_file or ROOT / "settings.yml").resolve()
     settings = load_settings(settings_file)
     questions.require_known(settings.flags, settings_file)
+    git.epoch()  # refuses a SOURCE_DATE_EPOCH that is no date
     folders = Folders(out.resolve() if out else ROOT)
     if not is_text(folders.out):
         raise BasketError(

@@ -9,6 +9,7 @@ needs no statistics, whose import takes a second. A run reads them before it ren
 thread: Python 3.11 cannot build syntax trees in two threads at once.
 """
 
+import ast
 import re
 from collections.abc import Callable
 from importlib import import_module
@@ -23,11 +24,18 @@ DEFINED = re.compile(r"^QUESTION = (Question\(.*?\))$", re.DOTALL | re.MULTILINE
 
 
 def _read(module: Path) -> Question:
-    """Evaluate `QUESTION = Question(...)`, which names nothing but what `question.py` defines."""
+    """Read `QUESTION = Question(...)`: texts, and names that `analysis/question.py` knows."""
     found = DEFINED.search(module.read_text(encoding="utf-8"))
     if not found:
         raise LookupError(f"{module.name} defines no QUESTION = Question(...)")
-    return eval(found[1], dict(vars(question)))
+    call = ast.parse(found[1], mode="eval").body
+    return Question(**{each.arg: _value(each.value) for each in call.keywords})
+
+
+def _value(node: ast.expr):
+    if isinstance(node, ast.Name):
+        return vars(question)[node.id]
+    return tuple(map(_value, node.elts)) if isinstance(node, ast.Tuple) else ast.literal_eval(node)
 
 
 QUESTIONS: dict[str, Question] = {

@@ -26,7 +26,7 @@ ROW, AXIS = 38, 22  # heights
 EDGE = 6  # of the plot, so that a dot at its end is whole
 LONGEST_NAME = 40  # characters
 MOST = 8.0  # times: ratios beyond it, or its inverse, end at the edge
-TICKS = (1.0, 0.5, 2.0, 0.25, 4.0, 0.125, 0.75, 1.5, 0.9, 1.1)  # as many as have room, in order
+TICKS = ((1.0,), (0.5, 2.0), (0.25, 4.0), (0.75, 1.5), (0.8, 1.2))  # those with room, in order
 APART = 42  # ticks from each other
 TIMES = 2.0  # a change that may be so large is told as times, not in per cent
 NOT_KNOWN = "N/A"
@@ -82,10 +82,12 @@ class Chart:
     def ticks(self) -> list[tuple[float, str]]:
         """Places on the axis, and what stands there: how much more or less."""
         ends, shown = exp(self.reach), []
-        for tick in TICKS:
-            at = self.x(tick)
-            if 1 / ends <= tick <= ends and all(abs(at - other) >= APART for other, _ in shown):
-                shown.append((at, f"{tick:g} times" if tick >= TIMES else as_change(tick)))
+        for pair in TICKS:  # of less and of more: both or neither
+            within = all(1 / ends <= tick <= ends for tick in pair)
+            places = [self.x(tick) for tick in pair]
+            if within and all(abs(at - other) >= APART for at in places for other, _ in shown):
+                said = [f"{tick:g} times" if tick >= TIMES else as_change(tick) for tick in pair]
+                shown += zip(places, said, strict=True)
         return sorted(shown)
 
     def x(self, ratio: float) -> float:
