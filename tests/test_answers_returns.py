@@ -112,8 +112,8 @@ RETURNING = Finding(
     headline="Half of the customers have a usual gap of 10.5 days or less between orders, a "
     "quarter of 17.5 days or more",
     so_what="Counted by orders, the commonest gap below 30 days is 7 days (40%), and 10% of gaps "
-    "are 30 days or more. Counted by customer, 18% are, and for 33% of customers gaps of 30 days "
-    "or more, taken together, are commoner than those of any single day. Every order counted was "
+    "are 30 days or more. Counted by customer, 18% are, and for 33% of customers, gaps of 30 days "
+    "or more, taken together, are more common than gaps of any one length. Every order counted was "
     "followed by another: who never came back is not in this data, nor does it say how much longer "
     "than 30 days a gap was.",
     action="Try a reminder to each customer once that customer's own usual gap has passed, against "

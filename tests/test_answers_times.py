@@ -672,6 +672,22 @@ def test_days_may_be_called_as_sentences_go(settings):
     )
 
 
+@pytest.mark.parametrize(
+    ("is_quiet", "ratio", "said"),
+    [
+        ("yes", 0.9, "Sunday is the quietest: Sunday has 90%"),
+        ("no", 0.9, "No day is proven quietest: Sunday has 90%"),  # another day's window is quiet
+        ("yes", 1.1, "No day is proven quietest: Sunday has 110%"),  # the other half says so
+    ],
+)
+def test_the_quietest_day_is_one_that_is_quiet(settings, is_quiet, ratio, said):
+    windows = [(1, 20, 9, 0.5, is_quiet, "yes", ""), (2, 20, 9, 0.6, "yes", "yes", "")]
+    rows = quiet_table(*windows).assign(stands_out=["yes", "no"])
+    rows["ratio_to_next"] = [ratio, NAN]
+    given = quiet(*windows, names="20:00–23:00 on Monday") | {"quiet_windows": rows}
+    assert said in q01.quiet(Evidence(given), settings).so_what
+
+
 def test_cuts_of_price_are_drawn_as_settings_have_them(tmp_path):
     settings = load_settings(write_settings(tmp_path / "s.yml", cut_at("price_range", 1.5, 2)))
     cuts = q03.prices_and_cuts(PRICES, settings).cuts

@@ -25,6 +25,7 @@ from basket.analysis.finding import answer
 from basket.analysis.questions import q02_spending, q07_region, q11_pairs
 from basket.synthetic.generate import Effects, fabricate_customers, generate
 from basket.synthetic.shopping import real
+from basket.tables.result_csv import read_csv
 from conftest import COMPARED, Run, run_stages, whole_report
 
 pytestmark = pytest.mark.slow
@@ -567,6 +568,8 @@ def test_a_whole_report_on_shuffled_times_is_whole_and_claims_no_times(
     found = json.loads(folders.findings.read_text(encoding="utf-8"))
     about = [each for each in found if each["question"] == "Q2" and each["kind"] == "difference"]
     assert [each["headline"] for each in about] == []
+    for name in ("segments", "profiles"):
+        assert not read_csv(folders.tables / f"{name}.csv")["top_time"].replace("", None).any()
 
 
 def shuffled(source: Path, target: Path, seed: int) -> Path:

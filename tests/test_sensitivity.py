@@ -362,8 +362,12 @@ def test_the_quiet_window_is_that_of_the_report_if_it_names_one(analysed):
     counts, results, settings = (analysed[name] for name in ("counts", "results", "settings"))
     found = results["quiet_windows"]
     first = found.iloc[0]
+    late = found.assign(
+        is_quiet=["no"] * (len(found) - 1) + ["yes"]
+    )  # the last one alone is proven
     for table, expected in (
         (found, (first["from_hour"], first["to_hour"])),
+        (late, (late["from_hour"].iloc[-1], late["to_hour"].iloc[-1])),
         (found.assign(is_quiet="no"), None),
     ):
         given = results | {"quiet_windows": table}

@@ -94,7 +94,7 @@ def analysed(tmp_path_factory):
 def tables_of(counts, results) -> dict[str, pd.DataFrame]:
     """Make the tables of Q1 to Q4 and the calendar, as notebook 05 does."""
     tables = {
-        "busiest_times": q01.busiest_times(counts),
+        "busiest_times": q01.busiest_times(counts, windows.quiet_windows(counts)),
         "order_index": q01.order_index(counts),
         "quiet_windows": windows.quiet_windows(counts),
         "spend_by_time": q02.spend_by_time(counts).assign(**UNKNOWN),

@@ -34,6 +34,7 @@ from basket.report.workbook import (
     ranking,
     sheet_advice,
     sheet_figures,
+    sheet_monday,
     sheet_notes,
     sheet_record,
     sheet_segments,
@@ -929,6 +930,13 @@ def test_monday_names_the_action_of_each_lever_then_what_to_leave(good):
     assert plan[4:8] == ["Plan", "–", "–", "–"]
     _, *rows = table_of(good.book[rules.MONDAY], "tbl_leave_out")
     assert [row[:3] for row in rows] == [["Q7", "Do not target by region.", "No region differs"]]
+
+
+def test_what_is_undecided_is_left_because_no_effect_is_proven():
+    said = {"headline": "Whether habits differ is undecided"}
+    undecided, alike = ({**said, "kind": kind} for kind in ("undecided", "no practical difference"))
+    assert sheet_monday._nothing_for(undecided) == f"No effect is proven. {said['headline']}"
+    assert sheet_monday._nothing_for(alike) == said["headline"]
 
 
 def test_the_what_if_names_each_lever_in_words(book):
@@ -1891,7 +1899,7 @@ def test_a_segment_stands_in_its_own_part_of_the_day():
 def test_a_department_that_settings_misspell_is_told(book):
     said = " ".join(str(cell) for (cell, *_) in book[rules.CHECKS].values if cell)
     assert (
-        "The settings name departments that this data lacks: babies (basket_labels.Baby "
+        "The settings name departments that this data lacks, or of which nothing was sold: babies (basket_labels.Baby "
         "household), pets (basket_labels.Pet household), alcohol (basket_labels.Alcohol buyer), "
         "missing (labels.unnamed_departments), other (labels.unnamed_departments); correct those "
         "that are misspelt."

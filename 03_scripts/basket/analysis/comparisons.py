@@ -93,7 +93,7 @@ def overall_tests(values: Measures, people: People, settings: Settings) -> pd.Da
                     continue
                 found, *sides = _overall(numbers, ordered, codes, names, settings)
                 reason = _defined(grouping, measure, adjusted_for)
-                reason = reason or _coarser(grouping, measure, settings)
+                reason = reason or coarser(grouping, measure, settings)
                 said = {"adjusted_for": adjusted_for, "reason": reason}
                 question = settings.flags[grouping].question
                 rows.append(row(question, grouping, measure, found, *sides, **said))
@@ -134,12 +134,12 @@ def _defined(grouping: str, measure: str, adjusted_for: str) -> str:
     return BY_DEFINITION if restates and measure in restated else ""
 
 
-def _coarser(grouping: str, measure: str, settings: Settings) -> str:
-    """Say that a customer's share says something of how many orders he has; empty if it does not.
+def coarser(grouping: str, measure: str, settings: Settings) -> str:
+    """Give the reason why shares of groups made from habits are not compared by ranks, else "".
 
-    Whoever has few orders has a share of 0 of what is rare more often, and a commonest time that is
-    more often another one. Groups made from habits differ in their numbers of orders, and so their
-    ranks and commonest times differ where nothing else does. The ratios of groups do not.
+    Customers with few orders more often have a share of 0 of anything rare, and their commonest
+    time is noisier. Such groups differ in numbers of orders, so their ranks differ even where
+    their habits do not; the groups' ratios are unaffected.
     """
     is_made_of_habits = not settings.flags[grouping].describes_people
     return COARSER if is_made_of_habits and measure not in HABITS else ""
@@ -169,10 +169,8 @@ def commonest_tests(people: People, settings: Settings) -> pd.DataFrame:
             counts = np.zeros((len(names), chosen.max(initial=0) + 1), np.int64)
             np.add.at(counts, (codes[codes >= 0], chosen[codes >= 0]), 1)
             found = statistics.cramers_v(counts, settings.statistics.confidence)
-            question, reason = (
-                settings.flags[grouping].question,
-                _coarser(grouping, measure, settings),
-            )
+            question = settings.flags[grouping].question
+            reason = coarser(grouping, measure, settings)
             rows.append(row(question, grouping, measure, found, reason=reason))
     return pd.DataFrame(rows)
 
@@ -432,7 +430,7 @@ def _as_ratios(table: pd.DataFrame, ratio: str, customers: int) -> pd.DataFrame:
 
 
 def verdict_counts(tests: pd.DataFrame) -> pd.DataFrame:
-    """Count how many comparisons of each grouping came to each verdict: all that compare."""
+    """Count how many comparisons of each grouping came to each verdict, of those that compare."""
     tests = tests[~tests["reason"].isin([BY_DEFINITION, COARSER])]
     table = pd.crosstab([tests["question"], tests["grouping"]], tests["verdict"])
     table = table.reindex(columns=VERDICTS, fill_value=0)

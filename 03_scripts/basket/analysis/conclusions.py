@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from basket.analysis import flags, statistics, verdicts
-from basket.analysis.comparisons import RATIO_OF_TIME, codes_of
+from basket.analysis.comparisons import RATIO_OF_TIME, coarser, codes_of
 from basket.analysis.daypart_goods import DaypartGoods
 from basket.analysis.groups import is_active
 from basket.analysis.halves import in_first_half
@@ -41,8 +41,8 @@ class Conclusions:
         people, settings = counts.people, counts.settings
         self._customers, self._settings, self._goods = people.customers, settings, goods
         choosing = in_first_half(counts.times.users)
-        self._orders = counts.times.orders[choosing].sum(axis=0)
-        self._is_quiet = len(to_try(results["quiet_windows"])) > 0
+        quiet = np.isin(np.arange(7), to_try(results["quiet_windows"])["day"])
+        self._orders = counts.times.orders[choosing].sum(axis=0) * quiet[:, None]
         self._products = counts.products
         values, lines = (
             measures(people, settings),
@@ -72,7 +72,7 @@ class Conclusions:
         if key not in self._said:
             self._said[key] = kinds(self._judged[key], self._claims)
         found = self._said[key] | {RANGES: self._range_with_most_money(changed)}
-        if self._is_quiet:
+        if self._orders.any():  # on days with a window that is proven to be quiet
             found[QUIET] = quiet_hours(self._orders, changed)
         if self._goods.chosen:
             found[GOODS] = self._goods.confirmed(changed)
@@ -124,7 +124,8 @@ class Conclusions:
         def compared(measure: str) -> list[pd.DataFrame]:
             overall = statistics.epsilon_squared(self._ordered[measure], codes, limits.confidence)
             found = split.compare(*self._sums[measure], limits.confidence)
-            return [_overall(measure, overall), _of_groups(measure, found, codes, limits)]
+            reason = coarser(grouping, measure, self._settings)
+            return [_overall(measure, overall, reason), _of_groups(measure, found, codes, limits)]
 
         with ThreadPoolExecutor(self._settings.limits.threads) as pool:
             tables = [each for both in pool.map(compared, self._sums) for each in both]
@@ -183,7 +184,7 @@ def _of_report(
     return together.assign(reason=together["reason"].fillna(""))[NAMED + JUDGED]
 
 
-def _overall(measure: str, found: statistics.Estimate) -> pd.DataFrame:
+def _overall(measure: str, found: statistics.Estimate, reason: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "measure": measure,
@@ -194,7 +195,7 @@ def _overall(measure: str, found: statistics.Estimate) -> pd.DataFrame:
             "effect_high": found.high,
             "p_value": found.p_value,
             "n": found.n,
-            "reason": "",
+            "reason": reason,
         },
         index=[0],
     )

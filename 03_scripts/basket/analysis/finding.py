@@ -12,6 +12,7 @@ from math import isnan
 
 import pandas as pd
 
+from basket.analysis.verdicts import NO_DIFFERENCE, UNDECIDED  # noqa: F401 (kinds as well)
 from basket.analysis.where import where
 from basket.analysis.words import capitalised
 from basket.project.dictionary import result_column
@@ -20,8 +21,8 @@ from basket.project.settings import Settings
 from basket.tables import completeness
 
 MARKETING, SALES = "VP of Marketing", "SVP of Sales"
-DESCRIPTION, DIFFERENCE, NO_DIFFERENCE = "description", "difference", "no practical difference"
-UNDECIDED, CANDIDATE, NOT_ANSWERED = "undecided", "candidate", "not answered"
+DESCRIPTION, DIFFERENCE, CANDIDATE = "description", "difference", "candidate"
+NOT_ANSWERED = "not answered"  # kinds of findings, beside two verdicts
 DESIGN, HYPOTHESIS, NO_ACTION = "design", "hypothesis", "none"  # what an action rests on
 MORE, LESS = "more", "less"
 

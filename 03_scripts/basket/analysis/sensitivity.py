@@ -139,7 +139,8 @@ def moved(
 ) -> tuple[int | float, Settings] | None:
     """Move one threshold down (-1) or up (+1) by its step: its new value, and the new settings.
 
-    A count (of orders, years, days, hours; not of dollars) moves by whole numbers, by one at least.
+    What is counted (orders, years, days, hours, dollars of income, but no cents) moves by whole
+    numbers, by one at least.
     None where the settings would not hold together, such as a low bound above a high one.
     """
     flag = settings.flags.get(threshold.flag)

@@ -10,7 +10,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 
 import yaml
@@ -154,7 +153,6 @@ def _each(lines: list[str] | str, form: str) -> list[str] | str:
     return [CODE.sub(link, line) for line in lines]
 
 
-@cache
 def _anchors() -> dict[str, str]:
     """Return the anchor of each decision by its code."""
     text = (ROOT / DECISIONS).read_text(encoding="utf-8")

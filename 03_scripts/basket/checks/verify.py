@@ -127,6 +127,9 @@ def unexplained(sentence: str, numbers: dict[str, dict]) -> list[str]:
     return [shown for shown in found if not {shown, shown.rstrip(",")} & known]
 
 
+# Both are spelt anew: a check does not share the code that it checks.
+
+
 def _up(share: float) -> str:
     return f"{math.ceil(round(100 * share, 4))}"
 

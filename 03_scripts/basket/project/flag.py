@@ -77,7 +77,7 @@ class Flag(BaseModel):
 
     @property
     def is_counted(self) -> bool:
-        """Whether its values are counts, of orders, years or days: not money, not means."""
+        """Whether it is one column, and not in cents: orders, years, days, dollars of income."""
         return len(self.columns) == 1 and not self.columns[0].endswith("_cents")
 
     @property

@@ -236,6 +236,8 @@ class Settings(Section):
         hours = [hour for first, last in self.dayparts.values() for hour in range(first, last + 1)]
         if sorted(hours) != list(range(24)):
             raise ValueError("dayparts must hold each hour from 0 to 23 once")
+        if len({name.lower() for name in self.dayparts}) < len(self.dayparts):
+            raise ValueError("dayparts must differ, also in small letters")
         first, last = self.waking_hours
         if last - first + 1 < self.window_hours:
             raise ValueError("waking_hours must hold window_hours or more")
@@ -333,8 +335,8 @@ class Settings(Section):
         if not absent:
             return ""
         return (
-            f"the settings name departments that this data lacks: {', '.join(absent)}; correct "
-            "those that are misspelt"
+            f"the settings name departments that this data lacks, or of which nothing was sold: "
+            f"{', '.join(absent)}; correct those that are misspelt"
         )
 
     @property

@@ -25,7 +25,7 @@ from basket.analysis.question import WHEN, Question
 from basket.analysis.times import apart, columns, estimates, level
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
-from basket.analysis.windows import days_in_words, quiet_windows, to_try, windows_in_words
+from basket.analysis.windows import days_in_words, to_try, windows_in_words
 from basket.analysis.words import at_daypart, dayparts_of, hours_in_words, listed, number, span
 from basket.project.settings import Settings
 from basket.tables.sums import HOURS, dollars, per
@@ -44,7 +44,7 @@ NO_NEXT = {
 UNTESTED = "Whether advertising adds more there or in quiet hours is not in this data: test both."
 
 
-def busiest_times(counts: Counts) -> pd.DataFrame:
+def busiest_times(counts: Counts, quiet: pd.DataFrame) -> pd.DataFrame:
     """Name the busiest and slowest days and hours, active, with their share of orders.
 
     `index` compares the share with `equal_share`, that of as many average days or hours. Busiest
@@ -71,13 +71,13 @@ def busiest_times(counts: Counts) -> pd.DataFrame:
                     **_ahead_of_next(orders, order, count, named, settings),
                 }
             )
-    rows.append(_quiet_together(counts))
+    rows.append(_quiet_together(counts, quiet))
     return pd.DataFrame(rows)
 
 
-def _quiet_together(counts: Counts) -> dict:
+def _quiet_together(counts: Counts, quiet: pd.DataFrame) -> dict:
     """Put the windows that are proven to be quiet together, as a row of busiest_times."""
-    windows = to_try(quiet_windows(counts))
+    windows = to_try(quiet)
     hours = [
         row.day * HOURS + hour
         for row in windows.itertuples()
@@ -349,13 +349,14 @@ def _none_is_quiet(seen: Evidence, table: pd.DataFrame, settings: Settings) -> F
         said.insert(1, f"Those chosen have {_from_average(seen, table)} the average window.")
     seen.evidence.append("quiet_windows")
     return Finding(
-        headline="No waking window that has orders is proven to have fewer than the average window",
+        headline="No waking window that has orders is proven to have fewer orders than the average "
+        "window",
         so_what=" ".join(said),
         action="No action follows.",
         kind=UNDECIDED,
         rests_on=(DAY_NAMES,),
         figure="orders_by_day_hour",
-        change_mind="More customers: with them a smaller difference is proven.",
+        change_mind="More customers: smaller differences could then be proven.",
     )
 
 
@@ -384,7 +385,7 @@ def _about_windows(seen: Evidence, trial: pd.DataFrame, settings: Settings) -> l
     open_still = table[(table["is_quiet"] != "yes") & (table["orders"] > 0)]
     if len(trial) and len(open_still):
         days = listed(open_still.sort_values("day")["day_name"])
-        said.append(f"On {days} no window is proven to have fewer.")
+        said.append(f"On {days}, no window is proven to have fewer orders than average.")
     empty = table[table["orders"] == 0]
     if len(empty):
         for row in empty.itertuples():
@@ -395,7 +396,7 @@ def _about_windows(seen: Evidence, trial: pd.DataFrame, settings: Settings) -> l
         said.append(f"No order falls on {listed(closed)} in waking hours.")
     few = sorted(set(table["reason"]) - {""})
     if few:
-        said.append(f"Not of every window may something be concluded: {listed(few)}.")
+        said.append(f"For some windows nothing can be concluded: {listed(few)}.")
     elif len(table) > 1:
         first = seen.row("quiet_windows", rank=1)
         ratio = first.cell("ratio_to_next", "to_next")
@@ -403,7 +404,8 @@ def _about_windows(seen: Evidence, trial: pd.DataFrame, settings: Settings) -> l
             first.cell(f"ratio_to_next_{end}", f"to_next_{end}") for end in ("low", "high")
         )
         day = first.cell("day_name", "quietest_day", "day")
-        ahead = first.stands_out == "yes" and ratio < 1  # the other half may say the opposite
+        # the half that measures may say the opposite, or that the window is not quiet at all
+        ahead = first.is_quiet == first.stands_out == "yes" and ratio < 1
         said.append(
             (f"{day} is the quietest" if ahead else "No day is proven quietest")
             + f": {day} has {ratio:.0%} of the orders of the next, {first.next_name} (interval "

@@ -226,8 +226,8 @@ def small_departments(seen: Evidence, settings: Settings) -> Finding:
         else f"{name.capitalize()} and {other} have the lowest shares of order lines, {share:.2%} "
         f"and {share2:.2%}; which of them is last is not proven",
         so_what=f"{name.capitalize()} has {products:,} products, {of_products:.2%} of those sold. "
-        f"{_bought_by(row, name)} That is {typical:.2f} times as many as have a typical "
-        f"department (by the geometric mean); its buyers have {often:.1f} orders with it.",
+        f"{_bought_by(row, name)} That is {typical:.2f} times as many as a typical "
+        f"department has (by the geometric mean); its buyers have {often:.1f} orders with it.",
         action=action,
         action_basis=HYPOTHESIS if trial else DESIGN if alone else NO_ACTION,
         touches=(Touch(department=name, direction=MORE),) if trial else (),

@@ -340,10 +340,10 @@ def returning(seen: Evidence, settings: Settings) -> Finding:
         + (f", a quarter of {_days(high, 'more')}" if middle < WALL else ""),
         so_what=f"Counted by orders, the commonest gap below {end} days is {day} days "
         f"({share:.0%}), and {late:.0%} of gaps are {end} days or more. Counted by customer, "
-        f"{late_by_customer:.0%} are, and for {mostly:.0%} of customers gaps of {end} days or "
-        "more, taken together, are commoner than those of any single day. Every order counted was "
-        "followed by another: who never came back is not in this data, nor does it say how much "
-        f"longer than {end} days a gap was.",
+        f"{late_by_customer:.0%} are, and for {mostly:.0%} of customers, gaps of {end} days or "
+        "more, taken together, are more common than gaps of any one length. Every order counted "
+        "was followed by another: who never came back is not in this data, nor does it say how "
+        f"much longer than {end} days a gap was.",
         action="Try a reminder to each customer once that customer's own usual gap has passed, "
         "against a control group.",
         action_basis=HYPOTHESIS,

@@ -216,7 +216,8 @@ def by_income(seen: Evidence, settings: Settings) -> Finding:
         shares = listed([f"of {_goods(seen, topic)}" for topic in unsure])
         return Finding(
             kind=DIFFERENCE,
-            headline=f"Income goes with the share {shares} in customers' baskets",
+            headline=f"Income goes with the share {shares} in customers' baskets; which incomes "
+            "buy more is not confirmed",
             so_what=" ".join(_explained(seen, topic, also=False) for topic in unsure),
             confidence="medium",
             rests_on=(INVENTED_CUSTOMERS,),

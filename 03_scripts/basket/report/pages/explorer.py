@@ -230,12 +230,12 @@ def _index_row(row: dict, period: str):
     name = row["day_name"] if period == "day" else f"{int(row['hour']):02d}:00"
     reason = row["reason"] or ""
     ratio = tuple(row[end] for end in _ends("index"))
-    made = row_of(name, f"{row['orders']:,}", ratio, "undecided", reason)
+    made = row_of(name, f"{row['orders']:,}", ratio, UNDECIDED, reason)
     if made.ratio and not reason:
         _, low, high = made.ratio
         made.is_sure = low > 1 or high < 1
         said = "more than average" if low > 1 else "fewer than average"
-        made.verdict = said if made.is_sure else "undecided"
+        made.verdict = said if made.is_sure else UNDECIDED
     return made
 
 

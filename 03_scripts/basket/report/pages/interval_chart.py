@@ -131,7 +131,7 @@ def _of_no_ratio(verdict: str, reason: str) -> str:
     """Say why a row has no ratio: its reason, or that nobody compared it."""
     if not verdict:
         return "not compared"
-    return f"undecided: {SHORT.get(reason, reason)}" if reason else "undecided"
+    return f"undecided: {SHORT.get(reason, reason)}" if reason else UNDECIDED
 
 
 def bars(title: str, names: list, numbers: list, form: str) -> Chart:

@@ -257,8 +257,8 @@ def _write_left(page: Page, chosen: list[dict], links: FigureLinks) -> None:
 
 
 def _nothing_for(finding: dict) -> str:
-    """Say why no money should go there: what is undecided is no reason, but gives none either."""
-    return "Nothing is proven for it. " * (finding["kind"] == UNDECIDED) + finding["headline"]
+    """Say why to leave it: what is undecided proves no effect, and so is no reason to spend."""
+    return "No effect is proven. " * (finding["kind"] == UNDECIDED) + finding["headline"]
 
 
 # ---- what if ----------------------------------------------------------------------------------

@@ -243,7 +243,8 @@ def _write_tests(page: Page, published: dict[str, pd.DataFrame]) -> None:
     counts = published.get("verdict_counts")
     if counts is not None and not counts.empty:
         page.text(
-            "The tests of this report by verdict, without what restates how its groups are made.",
+            "The comparisons of this report by verdict, without those that follow from how groups "
+            "are made or from how many orders their customers have.",
             colour="muted",
         )
         page.space(3)
@@ -251,7 +252,7 @@ def _write_tests(page: Page, published: dict[str, pd.DataFrame]) -> None:
         page.space(6)
     shown = chosen_tests(tests)
     page.text(
-        f"The overall comparison of each ordering habit: {len(shown)} of {len(tests)} tests; "
+        f"The overall comparison of each ordering habit: {len(shown)} of {len(tests)} comparisons; "
         "the others stand in 04_analysis/tables/tests.csv. A verdict here is that of the overall "
         "test alone: an answer also rests on each group's intervals against the others.",
         colour="muted",

@@ -8,6 +8,7 @@ from openpyxl.styles import Alignment, Border
 from openpyxl.utils import get_column_letter
 
 from basket.analysis.privacy import SUPPRESSED
+from basket.analysis.words import capitalised
 from basket.project import dictionary
 from basket.project.origin import GENERATED
 from basket.project.published_figures import read_published
@@ -324,7 +325,7 @@ def _between(counted: str, before: int, after: int) -> dict:
     step, reason = BETWEEN.get(counted, ("between the tables", NOTHING))
     return {
         "counted": counted,
-        "step": step[:1].upper() + step[1:],
+        "step": capitalised(step),
         "rows_in": before,
         "rows_added": max(after - before, 0),
         "rows_removed": max(before - after, 0),
@@ -398,7 +399,7 @@ def write_checks(
         colour="muted",
     )
     if note := book.settings.unknown_departments(set(departments["department"])):
-        page.text(f"{note[0].upper()}{note[1:]}.")
+        page.text(f"{capitalised(note)}.")
     page.space(4)
     if few_left_out(flow, book.settings.privacy.smallest_group):
         of_people = checks["table"].isin({table for name in BETWEEN for table in CHAINS[name]})

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from basket.analysis.words import capitalised
 from basket.project.dictionary import result_columns
 from basket.report.workbook.measure_text import clean_text
 
@@ -30,7 +31,7 @@ def heading(name: str) -> str:
     if column:
         return column.heading
     end = next((words for end, words in INTERVAL_ENDS.items() if name.endswith(end)), None)
-    return FIGURE_HEADINGS.get(name) or end or name[:1].upper() + name[1:].replace("_", " ")
+    return FIGURE_HEADINGS.get(name) or end or capitalised(name.replace("_", " "))
 
 
 def is_number(value) -> bool:
