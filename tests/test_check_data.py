@@ -42,7 +42,8 @@ def test_sound_data_is_sound(tmp_path):
     assert checked.layout == "course"
     (note,) = checked.notes
     assert note.startswith(
-        "the settings name departments that this data lacks, or of which nothing was sold: babies (basket_labels.Baby household)"
+        "the settings name departments that this data lacks, or of which nothing was sold: babies "
+        "(basket_labels.Baby household)"
     )
     assert list(tmp_path.iterdir()) == [tmp_path / "data"]
 

@@ -1899,8 +1899,8 @@ def test_a_segment_stands_in_its_own_part_of_the_day():
 def test_a_department_that_settings_misspell_is_told(book):
     said = " ".join(str(cell) for (cell, *_) in book[rules.CHECKS].values if cell)
     assert (
-        "The settings name departments that this data lacks, or of which nothing was sold: babies (basket_labels.Baby "
-        "household), pets (basket_labels.Pet household), alcohol (basket_labels.Alcohol buyer), "
+        "The settings name departments that this data lacks, or of which nothing was sold: babies "
+        "(basket_labels.Baby household), pets (basket_labels.Pet household), alcohol (basket_labels.Alcohol buyer), "
         "missing (labels.unnamed_departments), other (labels.unnamed_departments); correct those "
         "that are misspelt."
     ) in said
