@@ -1900,7 +1900,8 @@ def test_a_department_that_settings_misspell_is_told(book):
     said = " ".join(str(cell) for (cell, *_) in book[rules.CHECKS].values if cell)
     assert (
         "The settings name departments that this data lacks, or of which nothing was sold: babies "
-        "(basket_labels.Baby household), pets (basket_labels.Pet household), alcohol (basket_labels.Alcohol buyer), "
+        "(basket_labels.Baby household), pets (basket_labels.Pet household), "
+        "alcohol (basket_labels.Alcohol buyer), "
         "missing (labels.unnamed_departments), other (labels.unnamed_departments); correct those "
         "that are misspelt."
     ) in said
