@@ -688,6 +688,12 @@ def test_the_quietest_day_is_one_that_is_quiet(settings, is_quiet, ratio, said):
     assert said in q01.quiet(Evidence(given), settings).so_what
 
 
+def test_nothing_is_said_of_a_next_day_without_orders(settings):
+    given = quiet(*TWO_WINDOWS, names="a", ratio_to_next=NAN, ratio_to_next_high=NAN)
+    said = q01.quiet(Evidence(given), settings).so_what
+    assert "of the orders of the next" not in said and "nan" not in said
+
+
 def test_cuts_of_price_are_drawn_as_settings_have_them(tmp_path):
     settings = load_settings(write_settings(tmp_path / "s.yml", cut_at("price_range", 1.5, 2)))
     cuts = q03.prices_and_cuts(PRICES, settings).cuts

@@ -83,5 +83,6 @@ def test_a_report_on_a_case_is_whole_and_true(tmp_path, case):
     assert incomplete == (case != "closed_hours")
     if case == "closed_hours":
         quiet = findings_of(folders)[1]
-        assert "19:00–22:00 is the quietest waking window" in quiet["headline"]
+        assert quiet["action"] == "No action follows.", "nobody advertises where the shop is closed"
+        assert "No order falls into 19:00–22:00 on Monday, Wednesday and Friday" in quiet["so_what"]
         assert "No order falls on Sunday in waking hours" in quiet["so_what"]

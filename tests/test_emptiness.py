@@ -231,7 +231,7 @@ def test_where_all_gaps_are_30_days_nobody_is_said_to_come_back_in_weeks(reports
         == ["Not answered: every gap between orders is as long as a gap can be in this data"] * 2
     )
     assert headlines(folders, "Q14") == [
-        "Not answered: the customers who were seen long enough all place as many orders"
+        "Not answered: no action is to be tried, or no customers who differ were seen long enough"
     ]
     assert not read_csv(folders.tables / "return_hazard.csv")["gaps_ended"].any()
     assert not {"days_between_orders", "return_hazard"} & names_of_figures(folders)

@@ -130,8 +130,7 @@ def _both(results: dict, counts: Counts, share: float) -> dict:
     single = sum(with_both * (1 / first[f"confidence_{way}"] - 1) for way in ("a_to_b", "b_to_a"))
     return {
         "lever": BOTH,
-        "touches": "orders with one product of the first pair and without the other, estimated "
-        "from half of the customers",
+        "touches": "orders with one of the pair, not both (an estimate)",
         "base_orders": single,
         "base_spend": single * lines * price,
         "change": share,

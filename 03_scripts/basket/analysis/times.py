@@ -144,14 +144,18 @@ def level(found: Ratios, settings: Settings) -> np.ndarray:
 def against_next(here: np.ndarray, names: Sequence[str], settings: Settings) -> dict:
     """Compare each column of customers x times with the next, as columns of a table.
 
-    The last has no next: its name is empty and its ratio missing.
+    The last has no next: its name is empty and its ratio missing, as is a ratio to nothing.
     """
     found = estimates([here[:, :-1]], [here[:, 1:]], settings)
     last = [np.nan] * min(1, len(names))
+    ratio, low, high = (
+        [*np.where(np.isfinite(end), end, np.nan), *last]
+        for end in (found.ratio, found.low, found.high)
+    )
     return {
         "next_name": [*names[1:], *[""] * len(last)],
-        "ratio_to_next": [*found.ratio, *last],
-        "ratio_to_next_low": [*found.low, *last],
-        "ratio_to_next_high": [*found.high, *last],
+        "ratio_to_next": ratio,
+        "ratio_to_next_low": low,
+        "ratio_to_next_high": high,
         "stands_out": [*np.where(apart(found, settings), "yes", "no"), *["no"] * len(last)],
     }

@@ -144,7 +144,9 @@ class _Look:
         if departments is not None:
             with self.noting():
                 clean.require_departments(repaired, departments, self.names)
-            if note := self.settings.unknown_departments(set(departments["department"])):
+            if note := self.settings.unknown_departments(
+                set(departments["department"]), with_keys=True
+            ):
                 self.checked.notes.append(note)
 
     def _small(self, table: str) -> pd.DataFrame | None:

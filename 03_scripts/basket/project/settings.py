@@ -324,14 +324,18 @@ class Settings(Section):
         """Name the tested groupings whose groups are bands of ours: thresholds move them."""
         return [name for name, flag in self.tested().items() if flag.bands]
 
-    def unknown_departments(self, departments: Collection[str]) -> str:
+    def unknown_departments(self, departments: Collection[str], *, with_keys: bool) -> str:
         """Say which departments that settings name are not among these; empty where all are.
 
         Another shop's data may lack one; in most data it is a misspelling that would go unseen.
         """
         named = [(rule.department, f"basket_labels.{k}") for k, rule in self.basket_labels.items()]
         named += [(name, "labels.unnamed_departments") for name in self.labels.unnamed_departments]
-        absent = [f"{name} ({key})" for name, key in named if name not in departments]
+        absent = [
+            f"{name} ({key})" if with_keys else name
+            for name, key in named
+            if name not in departments
+        ]
         if not absent:
             return ""
         return (

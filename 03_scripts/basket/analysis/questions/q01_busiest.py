@@ -232,6 +232,7 @@ def heat_map(tables: dict, settings: Settings) -> figure.Figure:
 
 # ---- findings -----------------------------------------------------------------------------------
 
+NEXT = ["ratio_to_next", "ratio_to_next_low", "ratio_to_next_high"]
 NO_WINDOWS = "No order of an active customer falls into waking hours."
 HALVES = "Windows were chosen on one half of the customers and measured on the other."
 
@@ -345,7 +346,7 @@ def quiet(seen: Evidence, settings: Settings) -> Finding:
 def _none_is_quiet(seen: Evidence, table: pd.DataFrame, settings: Settings) -> Finding:
     """Say that no window is proven to be quiet, and how far those chosen lie from the average."""
     said = [HALVES, *_about_windows(seen, table.head(0), settings)]
-    if table["index"].notna().all():
+    if (table["reason"] == "").all():
         said.insert(1, f"Those chosen have {_from_average(seen, table)} the average window.")
     seen.evidence.append("quiet_windows")
     return Finding(
@@ -397,7 +398,7 @@ def _about_windows(seen: Evidence, trial: pd.DataFrame, settings: Settings) -> l
     few = sorted(set(table["reason"]) - {""})
     if few:
         said.append(f"For some windows nothing can be concluded: {listed(few)}.")
-    elif len(table) > 1:
+    elif table.loc[table["rank"] == 1, NEXT].notna().all(axis=None):
         first = seen.row("quiet_windows", rank=1)
         ratio = first.cell("ratio_to_next", "to_next")
         low, high = (

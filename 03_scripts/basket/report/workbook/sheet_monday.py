@@ -258,7 +258,9 @@ def _write_left(page: Page, chosen: list[dict], links: FigureLinks) -> None:
 
 def _nothing_for(finding: dict) -> str:
     """Say why to leave it: what is undecided proves no effect, and so is no reason to spend."""
-    return "No effect is proven. " * (finding["kind"] == UNDECIDED) + finding["headline"]
+    if finding["kind"] != UNDECIDED:
+        return finding["headline"]
+    return f"No effect is proven. {finding['headline'].removesuffix(' with this data')}"
 
 
 # ---- what if ----------------------------------------------------------------------------------

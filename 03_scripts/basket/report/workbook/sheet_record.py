@@ -398,7 +398,8 @@ def write_checks(
         "duplicates, mixed types and outliers are looked for at each import and each change.",
         colour="muted",
     )
-    if note := book.settings.unknown_departments(set(departments["department"])):
+    sold = set(departments["department"])
+    if note := book.settings.unknown_departments(sold, with_keys=False):
         page.text(f"{capitalised(note)}.")
     page.space(4)
     if few_left_out(flow, book.settings.privacy.smallest_group):
