@@ -388,7 +388,7 @@ def write_checks(
     """Write what was checked, what was found, and what was done.
 
     Where few customers are left out, what was found among all of them would tell of those few.
-    `departments` are those of the data: settings may name others, which are said too.
+    `departments` are those that sold something: settings may name others, which are said too.
     """
     page = book.page(CHECKS, "Consistency checks", (22.0, 23.0, 46.0, 15.0, 48.0))
     page.on_one_page = True
