@@ -155,6 +155,24 @@ def test_the_command_prints_a_report_and_exits_0_or_1(tmp_path):
     assert done.exit_code == 1 and "nowhere: does not exist; expected" in done.output
 
 
+def test_states_that_no_region_gathers_are_noted(tmp_path):
+    people = [row.replace(",Texas,", ",Mars,") for row in CUSTOMERS]
+    checked = check(write(tmp_path / "data", COURSE | {"customers.csv": people}), SETTINGS)
+    assert checked.is_sound
+    (note,) = (note for note in checked.notes if "region" in note)
+    assert note == (
+        "customers.csv: column state: values that no region of the settings gathers: Mars; "
+        "customers who will have no region: 1"
+    )
+
+
+def test_settings_that_no_report_takes_are_refused(tmp_path):
+    settings = write_settings(tmp_path / "settings.yml", {"flags.region.question": "Q99"})
+    done = command(str(write(tmp_path / "data")), "--settings", str(settings))
+    assert done.exit_code == 1
+    assert "flags.region.question: found Q99, expected one of Q1, " in done.output
+
+
 def test_the_command_prints_json(tmp_path):
     done = command(str(write(tmp_path / "data")), "--json")
     said = json.loads(done.output)

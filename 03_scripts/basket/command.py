@@ -140,13 +140,16 @@ def check(data, settings_file, as_json) -> None:
     """
     import json
 
+    from basket.analysis.questions import require_known
     from basket.checks.data import Checked
     from basket.checks.data import check as look_at
     from basket.prepare.raw_files import has_data
     from basket.project.folders import ORIGINAL_DATA
     from basket.project.settings import load_settings
 
-    settings = _run(load_settings, settings_file or ROOT / "settings.yml")
+    settings_file = settings_file or ROOT / "settings.yml"
+    settings = _run(load_settings, settings_file)
+    _run(require_known, settings.flags, settings_file)
     if data is None and not _run(has_data, ORIGINAL_DATA):
         checked = Checked(str(ORIGINAL_DATA), notes=[GENERATED])
     else:

@@ -202,6 +202,8 @@ class _Look:
             doubled = int(customers["user_id"].duplicated().sum())
             name = self.names["raw_customers"]
             self._fault(f"{name}: column user_id: {doubled:,} rows repeat an id")
+        if customers is not None:
+            self._note_ungathered(customers)
         if "raw_orders" not in self.raw.files:
             return
         orders = self._read_orders()
@@ -210,6 +212,22 @@ class _Look:
         with self.noting():
             clean.require_own_numbers(orders, self.names)
         self.orders = orders
+
+    def _note_ungathered(self, customers: pd.DataFrame) -> None:
+        """Note values that no label of a flag gathers, such as a misspelt state."""
+        for name, flag in self.settings.flags_of("customer").items():
+            if not flag.gathers or flag.source not in customers:
+                continue
+            values = customers[flag.source].dropna()
+            lost = values[~values.isin([one for each in flag.gathers.values() for one in each])]
+            if len(lost):
+                named = sorted(lost.unique())
+                more = f" and {len(named) - SHOWN:,} more" if len(named) > SHOWN else ""
+                self.checked.notes.append(
+                    f"{self.names['raw_customers']}: column {flag.source}: values that no {name} "
+                    f"of the settings gathers: {', '.join(named[:SHOWN])}{more}; customers "
+                    f"who will have no {name}: {len(lost):,}"
+                )
 
     def _fault(self, text: str) -> None:
         self.checked.faults.append(f"{text}; expected each once: correct the file")
