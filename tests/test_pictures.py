@@ -59,3 +59,21 @@ def test_the_wall_at_30_is_counted(shown, at_the_wall):
     pictures.show_gaps(orders)
     ((_, alt),) = shown
     assert f"of {435 + at_the_wall:,} orders, {at_the_wall} stand at 30" in alt
+
+
+@pytest.mark.parametrize("colours", [1, 127, 129, 256, 2_000])
+def test_common_colours_stay_and_rare_ones_move_little(colours):
+    """Colours of a ramp, as a smoothed edge has; the n-th is on ever fewer pixels."""
+    random = np.random.default_rng(colours)
+    steps = np.linspace(0, 1, colours)[:, None]
+    ramp = np.array([20, 60, 200]) * steps + np.array([250, 180, 40]) * (1 - steps)
+    some = np.unique(np.c_[ramp, np.full(colours, 255)].astype("uint8"), axis=0)
+    often = random.permutation(len(some))
+    drawn = np.ascontiguousarray(np.repeat(some, often + 1, axis=0)[None])
+    picture = pictures.in_256_colours(drawn)
+    assert len(picture.getcolors()) <= 256
+    shown = np.asarray(picture.convert("RGB")).astype(int)
+    moved = np.abs(shown - drawn[:, :, :3]).max(axis=2)[0]
+    common = np.repeat(often >= len(some) - pictures.KEPT, often + 1)
+    assert not moved[common].any()
+    assert moved.max() <= 8

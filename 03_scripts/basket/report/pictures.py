@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from basket.tables.sums import WALL
 
 PLACE = {"left": 0.15, "right": 0.95, "bottom": 0.17, "top": 0.96}  # room for tens of millions
+KEPT = 128  # of the 256 colours of a picture: its most common ones, each as it was drawn
 BELOW, BEYOND = "C0", "C1"  # the palette of settings.yml is for what a client sees
 
 
@@ -71,13 +72,32 @@ def _show(figure: Figure, alt: str) -> None:
 
 
 def as_png(figure: Figure) -> bytes:
-    """Draw a figure as PNG in 256 colours of its own: a third of the size of all its colours.
-
-    A chart has a few hundred: the common ones stay as they are, to the bit, and three pixels in
-    ten thousand of a smoothed edge move by more than 8 of 255 (22 figures of the default).
-    """
+    """Draw a figure as PNG in 256 colours of its own: a third of the size of all its colours."""
     figure.canvas.draw()
-    drawn, png = PIL.Image.fromarray(np.asarray(figure.canvas.buffer_rgba())), io.BytesIO()
-    few = drawn.convert("RGB").quantize(256, PIL.Image.Quantize.MEDIANCUT, dither=0)
-    few.save(png, "PNG", compress_level=8, dpi=(figure.dpi, figure.dpi))
+    picture, png = in_256_colours(np.ascontiguousarray(figure.canvas.buffer_rgba())), io.BytesIO()
+    picture.save(png, "PNG", compress_level=8, dpi=(figure.dpi, figure.dpi))
     return png.getvalue()
+
+
+def in_256_colours(drawn: np.ndarray) -> PIL.Image.Image:
+    """Return an image of `drawn`, pixels of four bytes, that has 256 colours at most.
+
+    A chart has some thousand. The common ones stay as they are, to the bit; for the rare ones, at
+    smoothed edges, colours are chosen by median cut, of which each counts once. Three pixels in
+    ten thousand move by more than 8 of 255 (25 figures of the default); with a median cut of all
+    pixels it was six, in six times the time.
+    """
+    colour_of, colours = pd.factorize(drawn.view("uint32").ravel())
+    common_first = np.argsort(-np.bincount(colour_of), kind="stable")
+    every = colours[common_first].view("uint8").reshape(-1, 4)[:, :3]
+    chosen, entry = every[:KEPT], np.arange(len(every)).clip(max=KEPT)
+    if len(every) > KEPT:
+        rare = PIL.Image.fromarray(np.ascontiguousarray(every[None, KEPT:]))
+        few = rare.quantize(256 - KEPT, PIL.Image.Quantize.MEDIANCUT, dither=0)
+        entry[KEPT:] += np.asarray(few)[0]
+        chosen = np.append(chosen, np.array(few.getpalette(), "uint8"))
+    entry_of = np.empty(len(every), "uint8")
+    entry_of[common_first] = entry
+    picture = PIL.Image.fromarray(entry_of[colour_of].reshape(drawn.shape[:2]))
+    picture.putpalette(chosen.tobytes())
+    return picture
