@@ -1,4 +1,4 @@
-"""Independent SQL of what habits foretell: offers judged on last orders, and trials.
+"""Independent SQL of what habits predict: offers judged on last orders, and trials.
 
 As `oracle.py`: from the documents alone, straight from the raw files, in DuckDB.
 """

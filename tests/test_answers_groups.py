@@ -143,7 +143,7 @@ def test_the_orders_that_a_comparison_at_equal_income_covers_are_said_by_group(s
     tests.loc[west, "covered"] = 0.104
     found = function(Evidence({"completeness": WHOLE} | given | {"tests": tests}), settings)
     assert found.so_what.endswith(
-        "The comparison at equal income covers 10% to 87% of all orders, by group."
+        "that hold the group and others: 10% to 87% of all orders, by group."
     )
 
 

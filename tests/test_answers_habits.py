@@ -78,16 +78,17 @@ def lists(own_low: float, store_high: float, reason: str = "") -> pd.DataFrame:
     )
 
 
+AT_ITS_TIMES = "orders at its times"
 AT_NIGHT = "Try advertisements at 20:00–23:00 on all seven days, against a control group."
 
 
 def trials(supported: str) -> pd.DataFrame:
     return frame(
-        "finding action outcome lift weeks customers_here mean_outcome sd_outcome "
-        "customers_per_arm supported",
-        ("F02", AT_NIGHT, "all orders", 0.02, 8, 890, 4.54, 3.65, 26_000, supported),
-        ("F02", AT_NIGHT, "all orders", 0.05, 8, 890, 4.54, 3.65, 4_100, "no"),
-        ("F02", AT_NIGHT, "orders at its times", 0.02, 8, 890, 0.09, 0.33, 530_000, "no"),
+        "finding action outcome lift weeks customers_here mean_outcome sd_outcome significance "
+        "power customers_per_arm supported",
+        ("F02", AT_NIGHT, "all orders", 0.02, 8, 890, 4.54, 3.65, 0.05, 0.8, 26_000, supported),
+        ("F02", AT_NIGHT, "all orders", 0.05, 8, 890, 4.54, 3.65, 0.05, 0.8, 4_100, "no"),
+        ("F02", AT_NIGHT, AT_ITS_TIMES, 0.02, 8, 890, 0.09, 0.33, 0.05, 0.8, 530_000, "no"),
     )
 
 
@@ -175,32 +176,33 @@ def test_a_household_has_its_label_from_exactly_the_share_of_settings(tmp_path):
             0.45,
             0.013,
             DIFFERENCE,
-            "A customer's own first orders foretell 49% of how later baskets differ in size; age, "
+            "A customer's own first orders predict 49% of how later baskets differ in size; age, "
             "family and income at most 2%",
-            "Foretell a customer's baskets from the customer's own rhythm and basket, not from who "
+            "Predict a customer's baskets from the customer's own rhythm and basket, not from who "
             "the customer is.",
         ),
         (
             0.01,
             0.013,
             UNDECIDED,
-            "Whether a customer's own habits foretell later baskets better than age, family and "
+            "Whether a customer's own habits predict later baskets better than age, family and "
             "income is undecided with this data",
             "No action follows.",
         ),
     ],
 )
-def test_habits_are_said_to_foretell_only_where_their_interval_is_above_that_of_people(
+def test_habits_are_said_to_predict_only_where_their_interval_is_above_that_of_people(
     settings, own_low, people_high, kind, headline, action
 ):
     table = gain(0.49, own_low, people_high)
     found = said(q10_segments.what_habits_add, settings, segment_gain=table)
     assert (found.kind, found.headline, found.action) == (kind, headline, action)
-    assert found.so_what == (
-        "Learnt on the first half of each customer's orders and judged on the second, on customers "
-        "not learnt from (960 of them)."
-    )
     decided = kind == DIFFERENCE
+    limits = f"The interval of the first is {own_low:.0%} to 55%. " * decided
+    assert found.so_what == (
+        f"{limits}Learnt on the first half of each customer's orders and judged on the second; "
+        "each of 960 customers is judged by what others taught."
+    )
     assert found.touches == (
         (
             Touch(attribute="rhythm and basket", direction=MORE),
@@ -212,11 +214,11 @@ def test_habits_are_said_to_foretell_only_where_their_interval_is_above_that_of_
     assert found.action_basis == (DESIGN if decided else NO_ACTION)
     assert found.confidence == ("high" if decided else "low")
     assert found.rests_on == (INVENTED_CUSTOMERS,)
-    made = q10_segments.what_foretells({"segment_gain": table, "completeness": WHOLE}, settings)
+    made = q10_segments.what_predicts({"segment_gain": table, "completeness": WHOLE}, settings)
     assert made.title == (
-        "Rhythm and basket foretell later baskets better than age, family and income"
+        "Rhythm and basket predict later baskets better than age, family and income"
         if decided
-        else "Habits are not proven to foretell later baskets better than age, family and income"
+        else "Habits are not proven to predict later baskets better than age, family and income"
     )
     assert made.alt == (
         "Dots with intervals by grouping; rhythm and basket explain 49.0% of how later orders "
@@ -224,13 +226,13 @@ def test_habits_are_said_to_foretell_only_where_their_interval_is_above_that_of_
     )
 
 
-def test_what_foretells_worse_than_the_mean_foretells_nothing(settings):
+def test_what_predicts_worse_than_the_mean_predicts_nothing(settings):
     found = said(q10_segments.what_habits_add, settings, segment_gain=gain(0.49, 0.45, -0.02))
     assert found.headline.endswith("differ in size; age, family and income nothing")
 
 
 @pytest.mark.parametrize(("income_high", "kind"), [(0.0413, DIFFERENCE), (0.46, UNDECIDED)])
-def test_income_alone_may_foretell_more_than_profiles_do(settings, income_high, kind):
+def test_income_alone_may_predict_more_than_profiles_do(settings, income_high, kind):
     table = gain(0.49, 0.45, 0.013, income_high=income_high)
     found = said(q10_segments.what_habits_add, settings, segment_gain=table)
     assert found.kind == kind
@@ -243,7 +245,7 @@ def test_income_alone_may_foretell_more_than_profiles_do(settings, income_high, 
     ("own_low", "people_high", "reason"),
     [(-0.2, -0.3, ""), (0.4, 0.1, "too few effective customers")],
 )
-def test_habits_that_foretell_nothing_sure_are_not_said_to_foretell(
+def test_habits_that_predict_nothing_sure_are_not_said_to_predict(
     settings, own_low, people_high, reason
 ):
     """Worse than the mean, though better than people; or by a few customers."""
@@ -251,8 +253,8 @@ def test_habits_that_foretell_nothing_sure_are_not_said_to_foretell(
     found = said(q10_segments.what_habits_add, settings, segment_gain=table)
     assert (found.kind, found.touches) == (UNDECIDED, ())
     if not reason:
-        made = q10_segments.what_foretells({"segment_gain": table, "completeness": WHOLE}, settings)
-        assert made.title.startswith("Habits are not proven to foretell")
+        made = q10_segments.what_predicts({"segment_gain": table, "completeness": WHOLE}, settings)
+        assert made.title.startswith("Habits are not proven to predict")
 
 
 def test_gaps_of_thirty_days_are_thirty_or_more(settings):
@@ -281,8 +283,8 @@ def test_own_history_is_held_against_the_best_sellers(settings, own_low, reason,
         "store's ten best sellers, 7%" + ("" if better else ": which is more is not proven")
     )
     assert found.so_what == (
-        "Counted on the last order of 963 customers, which no list had seen. The best sellers of a "
-        "customer's own segment reach 8%."
+        "Counted on the latest order with lines of 963 customers, which no list had seen. The best "
+        "sellers of a customer's own segment reach 8%."
     )
     assert found.action == (
         "Try offers from each customer's own history, against a control group that sees the best "
@@ -296,7 +298,8 @@ def test_own_history_is_held_against_the_best_sellers(settings, own_low, reason,
     assert found.prize.what_if == "963 customers have a history to choose from."
     made = q13_offers.precision_by_source({"offers": table, "completeness": WHOLE}, settings)
     assert made.title == (
-        "Of ten suggestions, most hit when they come from the customer's own most bought products"
+        "29% of suggestions from a customer's own history are in the next order, 7% of those from "
+        "best sellers"
         if better
         else "No list of ten suggestions is proven to hit more often"
     )
@@ -372,12 +375,15 @@ def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, eno
     )
     assert found.so_what == (
         "A customer places 4.5 orders in the 8 weeks after the first one, with a standard "
-        f"deviation of 3.6. This data has 890 such customers, {enough}"
+        f"deviation of 3.6. This data has 890 such customers, {enough} All sizes are those of a "
+        "two-sided test at 5% that finds such a difference with a chance of 80%."
     )
     assert found.action == (
-        "Draw customers into two arms by a hash of their id, show the action to one, and count all "
-        "orders of both: the orders in a window alone may only have moved there."
+        "Put customers into two arms at random, by a hash of their id, and show the action to one. "
+        "Count what the plan names: all orders, as those in a window alone may only have moved "
+        "there, or all order lines where orders are to be larger."
     )
+    assert found.prize is None
     assert (found.kind, found.action_basis, found.confidence) == (DESCRIPTION, DESIGN, "medium")
     made = q14_trial.sizes_by_lift({"trial_plan": table, "completeness": WHOLE}, settings)
     by_action = "A trial needs 26,000 to 530,000 customers an arm to see 2% more, by action"
@@ -448,7 +454,7 @@ def test_a_lift_is_said_as_settings_have_it(settings):
         (
             q10_segments.what_habits_add,
             {"segment_gain": gain(0.5, 0.4, 0.1).head(0)},
-            "Not answered: no customer has orders enough to foretell some from others",
+            "Not answered: no customer has orders enough to predict some from others",
         ),
         (
             q13_offers.what_to_offer,
@@ -463,7 +469,7 @@ def test_a_lift_is_said_as_settings_have_it(settings):
         (
             q10_segments.what_habits_add,
             {"segment_gain": gain(0.5, 0.4, 0.1).assign(customers=[0, 0, 0, 955])},
-            "Not answered: all later orders hold as many lines: there is nothing to foretell",
+            "Not answered: all later orders hold as many lines: there is nothing to predict",
         ),
         *(
             (function, {"completeness": HOLES}, "Not answered: histories are incomplete")
@@ -486,7 +492,7 @@ def test_what_cannot_be_said_says_why(settings, function, tables, headline):
     "function",
     [
         q10_segments.mix_of_segments,
-        q10_segments.what_foretells,
+        q10_segments.what_predicts,
         q13_offers.precision_by_source,
         q14_trial.sizes_by_lift,
     ],

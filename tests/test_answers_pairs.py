@@ -261,9 +261,17 @@ LATER = move("waking_hours_until_hour", 23, 24, QUIET, 1, "orders")
 EARLIER = move("waking_hours_from_hour", 7, 6, "", 2, "orders")
 SPENDER = move("high_spender_from_dollars", 10, 8, relabelled=365)
 LOYAL = move("loyal_customer_above_orders", 40, 32, relabelled=61)
+AGAIN = (
+    "A threshold moves by a fifth or an hour; judged again are the quiet windows, order values and "
+    "goods by time, price ranges, pairs, and groups by loyalty, age and income, and nothing else."
+)
 FRAGILE = (
-    "The most fragile label is “high spender from 10 dollars”: at 8 dollars, 365 customers (36%) "
-    "get another label; no finding uses it."
+    "The most fragile label is “high spender from 10 dollars”: at 8 dollars, 365 customers (36% "
+    "of all, active or not) get another label; no finding uses it."
+)
+OF_LOYALTY = (
+    "The most fragile label is “loyal customer above 40 orders”: at 32 orders, 61 customers (6% of "
+    "all, active or not) get another label; Q6 uses it."
 )
 PRICES = "Prices are invented in this data: this shows the method."
 BOTH = (
@@ -285,8 +293,8 @@ SENSITIVITY = {
         moves(LOYAL, SPENDER, EARLIER, LATER),
         {
             "headline": "Moving the waking hours changes where the quiet window lies; no other "
-            "conclusion changes",
-            "so_what": f"As they are: waking hours until 23:00. {FRAGILE} {PRICES}",
+            "conclusion judged again changes",
+            "so_what": f"As they are: waking hours until 23:00. {AGAIN} {FRAGILE} {PRICES}",
             "action": f"State these settings wherever the conclusion is quoted. {AGREE}",
             "confidence": "medium",
             "rests_on": ("invented prices",),
@@ -296,10 +304,9 @@ SENSITIVITY = {
         moves(LOYAL, LATER, move("window_of_hours", 3, 4, QUIET, 0, "orders")),
         {
             "headline": "Moving the waking hours and the length of a window changes where the "
-            "quiet window lies; no other conclusion changes",
-            "so_what": "As they are: waking hours until 23:00 and window of 3 hours. The most "
-            "fragile label is “loyal customer above 40 orders”: at 32 orders, 61 customers (6%) "
-            "get another label; Q6 uses it.",
+            "quiet window lies; no other conclusion judged again changes",
+            "so_what": "As they are: waking hours until 23:00 and window of 3 hours. "
+            f"{AGAIN} {OF_LOYALTY}",
             "action": "State these settings wherever the conclusion is quoted.",
             "confidence": "high",
             "rests_on": (),
@@ -309,9 +316,10 @@ SENSITIVITY = {
         moves(SPENDER, LATER, move("middle_income_from_dollars", 50_000, 60_000, "Q9 income", 9)),
         {
             "headline": "Moving the waking hours changes where the quiet window lies; moving "
-            "“middle income from” changes what is said of income; no other conclusion changes",
+            "“middle income from” changes what is said of income; no other conclusion judged "
+            "again changes",
             "so_what": "As they are: waking hours until 23:00 and middle income from 50,000 "
-            f"dollars. {FRAGILE} {BOTH}",
+            f"dollars. {AGAIN} {FRAGILE} {BOTH}",
             "action": f"State these settings wherever the conclusion is quoted. {AGREE}",
             "confidence": "medium",
             "rests_on": ("invented customers", "invented prices"),
@@ -321,10 +329,8 @@ SENSITIVITY = {
         moves(LOYAL, move("active_from_orders", 5, 6, "Q6 loyalty; Q7 region", 31)),
         {
             "headline": "Moving “active from” changes what is said of loyalty and what is said of "
-            "region; no other conclusion changes",
-            "so_what": "As they are: active from 5 orders. The most fragile label is “loyal "
-            "customer above 40 orders”: at 32 orders, 61 customers (6%) get another label; Q6 uses "
-            f"it. {INVENTED}",
+            "region; no other conclusion judged again changes",
+            "so_what": f"As they are: active from 5 orders. {AGAIN} {OF_LOYALTY} {INVENTED}",
             "action": "State these settings wherever the conclusion is quoted.",
             "confidence": "medium",
             "rests_on": ("invented customers",),
@@ -341,11 +347,10 @@ SENSITIVITY = {
         {
             "headline": "Our thresholds decide where the quiet window lies, which pairs of "
             "products are candidates, which goods sell better at a time of day and which price "
-            "range holds most money; no other conclusion changes",
+            "range holds most money; no other conclusion judged again changes",
             "so_what": "As they are: waking hours until 23:00, minimum support of pairs 0.10% of "
-            "orders, evening from 18:00 and high-range product above 15 dollars. The most fragile "
-            "label is “loyal customer above 40 orders”: at 32 orders, 61 customers (6%) get "
-            "another label; Q6 uses it.",
+            "orders, evening from 18:00 and high-range product above 15 dollars. "
+            f"{AGAIN} {OF_LOYALTY}",
             "action": "State these settings wherever the conclusion is quoted.",
             "confidence": "high",
             "rests_on": (),
@@ -354,8 +359,8 @@ SENSITIVITY = {
     "nothing": (
         moves(LOYAL, SPENDER, EARLIER),
         {
-            "headline": "No conclusion changes when a threshold moves by a fifth, or by an hour",
-            "so_what": f"{FRAGILE} {PRICES}",
+            "headline": "Of the conclusions judged again, none changes when a threshold moves",
+            "so_what": f"{AGAIN} {FRAGILE} {PRICES}",
             "action": f"Use the thresholds as they are. {AGREE}",
             "confidence": "medium",
             "rests_on": ("invented prices",),
@@ -364,8 +369,8 @@ SENSITIVITY = {
     "nothing but of too few to be shown": (
         moves(LOYAL | {"relabelled": 10}, EARLIER),
         {
-            "headline": "No conclusion changes when a threshold moves by a fifth, or by an hour",
-            "so_what": "Fewer customers than may be shown get another label.",
+            "headline": "Of the conclusions judged again, none changes when a threshold moves",
+            "so_what": f"{AGAIN} Fewer customers than may be shown get another label.",
             "action": "Use the thresholds as they are.",
             "confidence": "high",
             "rests_on": (),
@@ -374,8 +379,8 @@ SENSITIVITY = {
     "nothing at all": (
         moves(LOYAL | {"relabelled": 0}, EARLIER),
         {
-            "headline": "No conclusion changes when a threshold moves by a fifth, or by an hour",
-            "so_what": "No customer gets another label.",
+            "headline": "Of the conclusions judged again, none changes when a threshold moves",
+            "so_what": f"{AGAIN} No customer gets another label.",
             "action": "Use the thresholds as they are.",
             "confidence": "high",
             "rests_on": (),

@@ -116,8 +116,8 @@ RETURNING = Finding(
     "or more, taken together, are more common than gaps of any one length. Every order counted was "
     "followed by another: who never came back is not in this data, nor does it say how much longer "
     "than 30 days a gap was.",
-    action="Try a reminder to each customer once that customer's own usual gap has passed, against "
-    "a control group.",
+    action="Try a reminder to each customer with a usual gap below 30 days, once that gap has "
+    "passed, against a control group.",
     kind="description",
     action_basis=HYPOTHESIS,
     touches=(Touch(direction=MORE, attribute="own usual gap"),),

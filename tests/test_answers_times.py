@@ -21,6 +21,7 @@ from basket.analysis.questions import q02_spending as q02
 from basket.analysis.questions import q03_price_ranges as q03
 from basket.analysis.questions import q04_departments as q04
 from basket.analysis.questions.ad_calendar import ad_calendar
+from basket.analysis.questions.goods_by_time import goods_by_daypart, what_sells_when
 from basket.analysis.words import hours_in_words, in_dollars, listed, number, per_cent, span
 from basket.checks.verify import unexplained
 from basket.project.settings import load_settings
@@ -407,16 +408,16 @@ FINDINGS = {
         spend(spend=[9_000.0, 0, 0, 6_000.0, 4_000.0], ties_with_top=["yes", *["no"] * 4]),
     ),
     "spending, no hour ahead": (q02.spending, spend(ties_with_top="yes")),
-    "goods by time": (q02.goods_by_time, goods(EVENING)),
-    "goods by time, two": (q02.goods_by_time, goods(EVENING, NIGHT)),
+    "goods by time": (what_sells_when, goods(EVENING)),
+    "goods by time, two": (what_sells_when, goods(EVENING, NIGHT)),
     "goods by time, one of two confirmed": (
-        q02.goods_by_time,
+        what_sells_when,
         goods((*NIGHT[:5], "no", ""), EVENING),
     ),
-    "goods by time, not confirmed": (q02.goods_by_time, goods((*NIGHT[:5], "no", ""))),
-    "goods by time, few on the other half": (q02.goods_by_time, goods((*NIGHT[:5], "no", FEW))),
-    "goods by time, nothing picked": (q02.goods_by_time, goods()),
-    "goods by time, all the same": (q02.goods_by_time, goods(verdict=NONE)),
+    "goods by time, not confirmed": (what_sells_when, goods((*NIGHT[:5], "no", ""))),
+    "goods by time, few on the other half": (what_sells_when, goods((*NIGHT[:5], "no", FEW))),
+    "goods by time, nothing picked": (what_sells_when, goods()),
+    "goods by time, all the same": (what_sells_when, goods(verdict=NONE)),
     "price ranges": (q03.price_ranges, PRICES),
     "price ranges, one department": (
         q03.price_ranges,
@@ -481,10 +482,10 @@ FIGURES = {
         q02.value_by_day,
         spend(within_ratio=1.01, within_low=0.98, within_high=1.04),
     ),
-    "goods by daypart": (q02.goods_by_daypart, goods(EVENING)),
-    "goods by daypart, nothing confirmed": (q02.goods_by_daypart, goods(verdict="large")),
+    "goods by daypart": (goods_by_daypart, goods(EVENING)),
+    "goods by daypart, nothing confirmed": (goods_by_daypart, goods(verdict="large")),
     "goods by daypart, proven and not confirmed": (
-        q02.goods_by_daypart,
+        goods_by_daypart,
         goods(for_headline=["yes", *["no"] * 4]),
     ),
     "prices and cuts": (q03.prices_and_cuts, PRICES),
@@ -588,17 +589,17 @@ NO_ANSWER = {
         NOTHING_PRICED,
     ),
     "no named department": (
-        q02.goods_by_time,
+        what_sells_when,
         goods() | {"department_times": GOODS.tail(1)},
         UNNAMED,
     ),
     "one department by time": (
-        q02.goods_by_time,
+        what_sells_when,
         goods() | {"department_times": GOODS.iloc[[1, 2]]},
         "only one department has order lines",
     ),
     "one part of the day": (
-        q02.goods_by_time,
+        what_sells_when,
         goods() | {"department_times": GOODS.iloc[[2, 3]]},
         "all orders fall into one part of the day",
     ),

@@ -238,10 +238,10 @@ def test_where_all_gaps_are_30_days_nobody_is_said_to_come_back_in_weeks(reports
 
 
 @pytest.mark.slow
-def test_where_all_orders_are_of_one_size_there_is_nothing_to_foretell(reports):
+def test_where_all_orders_are_of_one_size_there_is_nothing_to_predict(reports):
     folders = reports("all orders of one size")
     assert headlines(folders, "Q10")[1] == (
-        "Not answered: all later orders hold as many lines: there is nothing to foretell"
+        "Not answered: all later orders hold as many lines: there is nothing to predict"
     )
     told = read_csv(folders.tables / "segment_gain.csv").query("measure == 'lines_per_order'")
     assert not told["customers"].any() and told["r_squared"].isna().all()
@@ -272,7 +272,7 @@ def test_incomplete_histories_answer_no_question_about_habits(reports):
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_habits_drawn_by_lot_are_not_said_to_foretell(tmp_path, seed):
+def test_habits_drawn_by_lot_are_not_said_to_predict(tmp_path, seed):
     """60 customers, every order's size drawn anew: nothing of the first half tells the second."""
     data = write_store(tmp_path / "data", customers=60, seed=seed)
     run = run_stages(data, tmp_path / "out", "corrected")

@@ -89,7 +89,7 @@ def test_gaps_persist_within_customers_of_like_activity(both):
     near(both, by_loyalty, 0.1)
 
 
-def test_every_other_gap_foretells_the_rest(both):
+def test_every_other_gap_predicts_the_rest(both):
     """Correlation of a customer's mean gaps before even and odd orders: within .1."""
 
     def correlation(run: Run) -> float:
@@ -116,7 +116,7 @@ def test_own_products_are_reordered_by_order_number(both):
     near(both, lambda run: lines(run).groupby("number", observed=True)["reordered"].mean(), 0.03)
 
 
-def test_the_order_before_foretells_the_next_by_order_number(both):
+def test_the_order_before_predicts_the_next_by_order_number(both):
     """Share of an order's lines that were in the order before: within .04."""
 
     def share(run: Run) -> pd.Series:

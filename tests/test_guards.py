@@ -22,7 +22,7 @@ import pytest
 
 from basket.analysis import comparisons, pairs, statistics
 from basket.analysis.finding import answer
-from basket.analysis.questions import q02_spending, q07_region, q11_pairs
+from basket.analysis.questions import goods_by_time, q07_region, q11_pairs
 from basket.synthetic.generate import Effects, fabricate_customers, generate
 from basket.synthetic.shopping import real
 from basket.tables.result_csv import read_csv
@@ -248,7 +248,7 @@ def time_claims(counts, results: dict[str, pd.DataFrame]) -> int:
     They are judged as the report judges them: together with the comparisons of groups, `results`,
     of as many customers.
     """
-    table = q02_spending.department_times(counts)
+    table = goods_by_time.department_times(counts)
     names = {f"lift{end}": f"effect{end}" for end in ("", "_low", "_high")}
     table = table.rename(columns=names).assign(effect_name="ratio", n=len(counts.times.users))
     groups = [results["tests"], results["department_lifts"]]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import oracle_habits
-from basket.analysis import foretelling
+from basket.analysis import predicting
 from basket.analysis.questions import q13_offers, q14_trial
 from basket.project.settings import load_settings
 from conftest import SETTINGS_FILE
@@ -34,7 +34,7 @@ def test_on_the_real_panel_own_history_hits_three_times_as_often(built, panel):
     assert hit["own"] >= 3 * hit["store"]
 
 
-def test_on_the_real_panel_habits_foretell_and_people_do_not(built, panel):
+def test_on_the_real_panel_habits_predict_and_people_do_not(built, panel):
     """Lines an order of the second half of a customer's orders, mean over 40 splits."""
     table = built(panel, "corrected").all_results["segment_gain"]
     told = table[table["measure"] == "lines_per_order"].set_index("grouping")["r_squared"]
@@ -84,13 +84,13 @@ def test_keys_are_among_the_listed_as_numpy_says():
         assert q13_offers.is_among(keys, listed).tolist() == np.isin(keys, listed).tolist()
 
 
-# ---- what foretells -----------------------------------------------------------------------------
+# ---- what predicts -----------------------------------------------------------------------------
 
 
 def gained(codes: np.ndarray, outcome: np.ndarray, judged: np.ndarray) -> float:
     """R^2 of one grouping for one outcome."""
     of = [
-        foretelling.errors(each, {"outcome": outcome}, judged)["outcome"]
+        predicting.errors(each, {"outcome": outcome}, judged)["outcome"]
         for each in (codes, np.zeros(len(codes), int))
     ]
     return 1 - of[0].sum() / of[1].sum()
@@ -116,30 +116,30 @@ def test_errors_are_those_of_a_plain_loop():
             alike = [k for k in learnt if codes[k] == codes[i] >= 0] or learnt
             if judged[i, split] and not np.isnan(outcome[i]):
                 expected[i] += (outcome[i] - outcome[alike].mean()) ** 2
-    found = foretelling.errors(codes, {"outcome": outcome}, judged)["outcome"]
+    found = predicting.errors(codes, {"outcome": outcome}, judged)["outcome"]
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
-def test_where_all_are_alike_there_is_nothing_to_foretell():
+def test_where_all_are_alike_there_is_nothing_to_predict():
     codes, judged = np.arange(90) % 3, np.random.default_rng(4).random((90, 40)) < 0.5
-    found = foretelling.errors(codes, {"outcome": np.full(90, 0.1)}, judged)["outcome"]
+    found = predicting.errors(codes, {"outcome": np.full(90, 0.1)}, judged)["outcome"]
     assert not found.any()
 
 
-def test_what_cannot_be_told_from_half_of_the_orders_foretells_nothing():
+def test_what_cannot_be_told_from_half_of_the_orders_predicts_nothing():
     """A spending flag may be made of reordered lines, whose labels are those of all orders."""
     random = np.random.default_rng(3)
-    names = (*foretelling.SUMS, "median_gap")
+    names = (*predicting.SUMS, "median_gap")
     first = {name: random.integers(20, 60, 50).astype(float) for name in names}
     people = ("profile", "income_group", "loyalty_flag", "spending_flag", "segment")
     labels = pd.DataFrame({name: pd.Categorical(["a", "b"] * 25) for name in people})
-    everything = list(foretelling.groupings(labels, first, SETTINGS))
+    everything = list(predicting.groupings(labels, first, SETTINGS))
     assert everything == [*people, "kmeans"]
     of_reorders = SETTINGS.flags["spending_flag"].model_copy(
         update={"source": "reordered_lines / lines"}
     )
     changed = {"flags": SETTINGS.flags | {"spending_flag": of_reorders}}
-    found = foretelling.groupings(labels, first, SETTINGS.model_copy(update=changed))
+    found = predicting.groupings(labels, first, SETTINGS.model_copy(update=changed))
     assert list(found) == [name for name in everything if name != "spending_flag"]
 
 
@@ -154,7 +154,7 @@ def test_the_middle_order_belongs_to_the_first_half():
             "days_since_prior_order": pd.array([pd.NA, 3, 5, 7, 9], "Int8"),
         }
     )
-    _, sums = foretelling.count_part(orders, pd.DataFrame({"user_id": [7]}))
+    _, sums = predicting.count_part(orders, pd.DataFrame({"user_id": [7]}))
     assert sums["first_lines"][0].tolist() == [6] and sums["second_lines"][0].tolist() == [9]
     assert sums["first_median_gap"][0].tolist() == [4] and sums["second_gap_days"][0][0] == 16
 

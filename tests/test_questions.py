@@ -21,7 +21,7 @@ import cases_groups
 import test_answers_times
 from basket.analysis import questions
 from basket.analysis.figure import Figure
-from basket.analysis.finding import Evidence, Finding, answer
+from basket.analysis.finding import HYPOTHESIS, NO_ACTION, Evidence, Finding, answer
 from basket.analysis.measures import RATIOS
 from basket.analysis.question import PRICE, WHEN
 from basket.analysis.questions import QUESTIONS, group_words, number_of, question_of
@@ -30,10 +30,12 @@ from basket.analysis.where import where
 from basket.project.errors import BasketError
 from basket.project.files import read_json
 from basket.project.folders import ROOT, SCRIPTS
-from basket.project.origin import GENERATED
+from basket.project.origin import GENERATED, PEOPLE
+from basket.project.settings import load_settings
 from basket.report import gallery
 from basket.report.gallery import Paper
-from conftest import DOT
+from basket.tables.completeness import INVENTED
+from conftest import DOT, SETTINGS_FILE
 
 MODULES = [
     import_module(f"{questions.__name__}.{path.stem}")
@@ -214,8 +216,23 @@ def test_an_answer_says_what_kind_of_data_it_rests_on(paper_of, kind, found, cav
     assert [one for one in answered["rests_on"] if "invented" not in one] == caveats
     (text, *_) = shown[0]
     assert f"> **{answered['headline']}.** {answered['so_what']}" in text.data
-    assert f"*Do this:* {answered['action']} ({answered['owner']})" in text.data
+    assert answered["action"] in text.data
     assert all(caveat in text.data for caveat in caveats)
+
+
+@pytest.mark.parametrize("invented", [0, 9])
+def test_nothing_is_to_be_tried_with_people_who_are_invented(invented):
+    function, tables = CASES["region, more spend"]
+    told = pd.DataFrame({"what": [INVENTED[PEOPLE]], "found": [invented], "share": 0, "limit": 1})
+    tables = {"habits": ACTIVE} | tables | {"completeness": told}
+    said, _ = answer(function, tables, load_settings(SETTINGS_FILE))
+    later = "ry offers of large baskets for customers in the West, against a control group."
+    if invented:
+        assert said.action == f"No action follows from invented customers. With real ones: t{later}"
+        assert (said.action_basis, said.touches, said.prize) == (NO_ACTION, (), None)
+    else:
+        assert (said.action, said.action_basis) == (f"T{later}", HYPOTHESIS)
+        assert said.touches and said.prize
 
 
 def test_a_figure_is_shown_with_its_words_and_kept_or_the_reason_is_said(paper_of, tmp_path):

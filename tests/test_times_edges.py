@@ -8,6 +8,7 @@ import pytest
 
 from basket.analysis import chosen_times, windows
 from basket.analysis.finding import NotAnswered, TooLittleData, answer, require_active
+from basket.analysis.questions import goods_by_time
 from basket.analysis.questions import q01_busiest as q01
 from basket.analysis.questions import q02_spending as q02
 from basket.analysis.questions import q03_price_ranges as q03
@@ -23,7 +24,7 @@ FINDINGS = {
     "busiest": q01.busiest,
     "quiet": q01.quiet,
     "spending": q02.spending,
-    "goods": q02.goods_by_time,
+    "goods": goods_by_time.what_sells_when,
     "prices": q03.price_ranges,
     "popular": q04.popular_departments,
     "small": q04.small_departments,
@@ -33,7 +34,7 @@ FIGURES = (
     q02.spend_by_hour,
     q02.value_by_hour,
     q02.value_by_day,
-    q02.goods_by_daypart,
+    goods_by_time.goods_by_daypart,
     q03.prices_and_cuts,
     q04.shares,
     q04.reach_and_orders,
@@ -98,7 +99,7 @@ def tables_of(counts, results) -> dict[str, pd.DataFrame]:
         "order_index": q01.order_index(counts),
         "quiet_windows": windows.quiet_windows(counts),
         "spend_by_time": q02.spend_by_time(counts).assign(**UNKNOWN),
-        "department_times": q02.department_times(counts).assign(**UNKNOWN),
+        "department_times": goods_by_time.department_times(counts).assign(**UNKNOWN),
         "split_halves": chosen_times.chosen(counts),
         "price_bands": q03.price_bands(counts),
         "department_prices": q03.department_prices(counts),
@@ -186,7 +187,7 @@ def test_of_few_customers_nothing_is_concluded(edge, analysed, settings):
 
 
 def test_with_loyal_customers_alone_no_department_has_a_time_of_its_own(analysed, settings):
-    found, _ = answer(q02.goods_by_time, analysed("all loyal"), settings)
+    found, _ = answer(goods_by_time.what_sells_when, analysed("all loyal"), settings)
     assert found.headline.startswith("No department is confirmed")
 
 

@@ -34,7 +34,6 @@ from basket.report.workbook import (
     ranking,
     sheet_advice,
     sheet_figures,
-    sheet_monday,
     sheet_notes,
     sheet_record,
     sheet_segments,
@@ -205,11 +204,12 @@ def trial_plan():
         ("F02", "Try it.", arms, "all orders", guard, 8, lift, 100, 5.0, 3.0, n, "no", "if above 0")
         for lift, n in ((0.02, 14_000), (0.05, 2_300), (0.1, 570))
     ]
-    return frame(
+    table = frame(
         "finding action arms outcome guard weeks lift customers_here mean_outcome sd_outcome "
         "customers_per_arm supported decision",
         rows,
     )
+    return table.assign(significance=0.05, power=0.8)
 
 
 def windows():
@@ -932,15 +932,6 @@ def test_monday_names_the_action_of_each_lever_then_what_to_leave(good):
     assert [row[:3] for row in rows] == [["Q7", "Do not target by region.", "No region differs"]]
 
 
-def test_what_is_undecided_is_left_because_no_effect_is_proven():
-    said = {"headline": "Whether habits differ is undecided with this data"}
-    undecided, alike = ({**said, "kind": kind} for kind in ("undecided", "no practical difference"))
-    assert sheet_monday._nothing_for(undecided) == (
-        "No effect is proven. Whether habits differ is undecided"
-    )
-    assert sheet_monday._nothing_for(alike) == said["headline"]
-
-
 def test_the_what_if_names_each_lever_in_words(book):
     _, *rows = table_of(book[rules.MONDAY], "tbl_what_if")
     assert [row[0] for row in rows] == [
@@ -1051,7 +1042,8 @@ def test_findings_come_in_the_order_of_their_prizes_then_of_their_kinds():
     assert [one["question"] for one in ranking.to_do(findings, levers)] == order[:-2]
     less = found("Q10") | {"touches": [{"direction": "less"}]}
     alike = found("Q11", kind="no practical difference")
-    assert ranking.to_leave([*findings, less, alike]) == [less, alike]
+    undecided = found("Q12", kind="undecided", basis="none")
+    assert ranking.to_leave([*findings, less, alike, undecided]) == [less, alike]
     assert ranking.to_do([less], levers) == []
 
 

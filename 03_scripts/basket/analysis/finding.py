@@ -212,8 +212,8 @@ def answer(
     """Answer, or say why this data cannot: the only place that catches NotAnswered.
 
     Every finding rests on `of_data`, what is invented or missing in all of the data; none on prices
-    or people that are not invented. Where what its question `needs` was not received, that is why
-    there is no answer.
+    or people that are not invented. Nothing is to be tried with people who are. Where what its
+    question `needs` was not received, that is why there is no answer.
     """
     seen = Evidence(tables)
     try:
@@ -234,7 +234,21 @@ def answer(
     found = replace(found, rests_on=tuple(name for name in found.rests_on if name not in real))
     if is_a_handful(tables, settings):
         found = replace(found, confidence="low")
+    if INVENTED_CUSTOMERS in found.rests_on and any(map(_is_of_people, found.touches)):
+        found = _with_real_people(found)
     return with_caveats(found, of_data), seen
+
+
+def _is_of_people(touch: Touch) -> bool:
+    """Whether an action picks customers by who they are: a segment by habits has no attribute."""
+    return bool(touch.segment and touch.attribute)
+
+
+def _with_real_people(found: Finding) -> Finding:
+    """Say what to try once customers are real: nobody can find those that were invented."""
+    later = found.action[:1].lower() + found.action[1:]
+    action = f"No action follows from invented customers. With real ones: {later}"
+    return replace(found, action=action, action_basis=NO_ACTION, touches=(), prize=None)
 
 
 def is_invented(tables: dict[str, pd.DataFrame], what: str) -> bool:

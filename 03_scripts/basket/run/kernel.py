@@ -28,7 +28,7 @@ LOADED = {  # by each kernel before its first cell, with all that these import
     "02_clean": ["basket.prepare.clean"],
     "03_merge": ["basket.prepare.merge"],
     "04_derive_flags": ["basket.analysis.flags"],
-    "05_visualise": ["basket.report.gallery", "basket.analysis.foretelling"],
+    "05_visualise": ["basket.report.gallery", "basket.analysis.predicting"],
     "06_report": ["basket.report.workbook.build", "basket.checks.verify"],
 }
 

@@ -29,6 +29,9 @@ from basket.analysis.words import at_most, capitalised, listed
 from basket.project.settings import Settings
 
 OF_DOLLARS = {"mean_order_value", "mean_item_price"}
+EQUAL_INCOME = (
+    " The comparison at equal income uses the bands of income that hold the group and others: {}."
+)
 
 
 def order_value_ratios(tables: dict, grouping: str, settings: Settings) -> pd.DataFrame:
@@ -100,20 +103,19 @@ def whether_groups_differ(
         raise TooLittleData(f"All customers whose {word} is known are in one group.")
     overall = overall[(overall["adjusted_for"] == held) & overall["effect"].notna()]
     said |= {"rests_on": (INVENTED_PRICES, INVENTED_CUSTOMERS)}
-    alone = not_alone(word)
     chosen = seen.tables["split_halves"]
     if (chosen["topic"] == topic_of(grouping, held)).any():
-        return _difference(seen, grouping, held, settings, said, alone)
+        return _difference(seen, grouping, held, settings, said)
     proven = overall[where(for_headline="yes")]
     if len(proven):
-        return _only_overall(seen, grouping, held, proven, said | alone)
+        return _only_overall(seen, grouping, held, proven, said | not_alone(word))
     ratios = group_ratios(seen.tables, "tests", grouping, settings)
     ratios = ratios[ratios["measure"].isin(RATIOS)]
     if within_small(ratios, settings):
         same = (overall["verdict"] == verdicts.NO_DIFFERENCE).all()
         rest = _rest_is_decided(tests[tests["grouping"] == grouping], settings)
-        return _no_difference(seen, grouping, held, ratios, same and rest, said | alone)
-    return _undecided(seen, grouping, held, ratios, settings, said | alone)
+        return _no_difference(seen, grouping, held, ratios, same and rest, said)
+    return _undecided(seen, grouping, held, ratios, settings, said)
 
 
 def not_alone(word: str) -> dict:
@@ -123,6 +125,14 @@ def not_alone(word: str) -> dict:
         "action_basis": DESIGN,
         "touches": (Touch(direction=LESS, attribute=word),),
     }
+
+
+def _nothing_follows(word: str) -> dict:
+    """Advise nothing where it is not known whether an attribute matters: that is no reason to act.
+
+    Nor is it a reason to leave an attribute out, which needs proof that it does not matter.
+    """
+    return {"action": f"No action follows: whether to target by {word} is not known."}
 
 
 def _rest_is_decided(tests: pd.DataFrame, settings: Settings) -> bool:
@@ -144,7 +154,7 @@ def _rest_is_decided(tests: pd.DataFrame, settings: Settings) -> bool:
 
 
 def _difference(
-    seen: Evidence, grouping: str, held: str, settings: Settings, said: dict, alone: dict
+    seen: Evidence, grouping: str, held: str, settings: Settings, said: dict
 ) -> Finding:
     """Name the group that stands out, with the size that the second half gives."""
     row = seen.row("split_halves", topic=topic_of(grouping, held))
@@ -162,7 +172,7 @@ def _difference(
             so_what=f"On one half of the customers, {who} {first}; the other half does not confirm "
             f"it.{_covered(seen, group_ratios(seen.tables, 'tests', grouping, settings), held)}",
             confidence="low",
-            **said | alone,
+            **said | _nothing_follows(words.attribute(grouping)),
         )
     share = seen.row("group_shares", grouping=grouping, group=group)
     part = share.cell("share_of_spend", "spend_share")
@@ -175,9 +185,7 @@ def _difference(
         )
         names = {"grouping": grouping, "group_a": group, "measure": measure, "adjusted_for": held}
         share_covered = seen.row(table, **names, effect_name="ratio").covered
-        covered = (
-            f" They can be compared in bands of income with {share_covered:.0%} of all orders."
-        )
+        covered = EQUAL_INCOME.format(f"{share_covered:.0%} of all orders")
     return Finding(
         kind=DIFFERENCE,
         headline=words.opening(held) + f"{who} {words.does(measure, ratio)}",
@@ -269,19 +277,17 @@ def _no_difference(
     )
     most = f"In {habits} they differ by {at_most(of_any)} at most"
     covered = _covered(seen, ratios, held)
-    if grouping == comparisons.LOYALTY:
-        so_what = f"{most}."
-        return Finding(
-            kind=NO_DIFFERENCE, headline=headline, so_what=so_what, confidence="high", **said
-        )
-    if decided:
+    word = words.attribute(grouping)
+    if grouping == comparisons.LOYALTY or decided:
+        rest = ", and in days, times of day and goods by too little to matter"
+        if grouping == comparisons.LOYALTY:
+            rest = "; days, times of day and goods were not compared in these orders"
         return Finding(
             kind=NO_DIFFERENCE,
             headline=headline,
-            so_what=f"{most}, and in days, times of day and goods by too little to matter."
-            + covered,
+            so_what=f"{most}{rest}.{covered}",
             confidence="high",
-            **said,
+            **said | not_alone(word),
         )
     return Finding(
         kind=UNDECIDED,
@@ -289,7 +295,7 @@ def _no_difference(
         so_what=f"{most}; whether they differ in their habits as a whole, or in days, times of day "
         f"or goods, is undecided.{covered}",
         confidence="low",
-        **said,
+        **said | _nothing_follows(word),
     )
 
 
@@ -303,12 +309,12 @@ def _undecided(
         f"{words.held_equal(held)} is undecided with this data",
         so_what=_what_is_open(seen, grouping, ratios, settings) + _covered(seen, ratios, held),
         confidence="low",
-        **said,
+        **said | _nothing_follows(words.attribute(grouping)),
     )
 
 
 def _covered(seen: Evidence, ratios: pd.DataFrame, held: str) -> str:
-    """Say with which share of all orders groups can be compared at equal income."""
+    """Say in bands of income with how many of all orders groups can be compared."""
     known = ratios.dropna(subset=["covered", "effect_low"])
     known = known.sort_values("covered", kind="stable")
     if held != comparisons.INCOME or known.empty:
@@ -318,9 +324,10 @@ def _covered(seen: Evidence, ratios: pd.DataFrame, held: str) -> str:
         f"{_row_of(seen, end).cell('covered', name):.0%}"
         for end, name in zip(ends, ("covered_least", "covered_most"), strict=True)
     )
-    if least == most:
-        return f" The comparison at equal income covers {least} of all orders."
-    return f" The comparison at equal income covers {least} to {most} of all orders, by group."
+    part = (
+        f"{least} of all orders" if least == most else f"{least} to {most} of all orders, by group"
+    )
+    return EQUAL_INCOME.format(part)
 
 
 def _what_is_open(seen: Evidence, grouping: str, ratios: pd.DataFrame, settings: Settings) -> str:
@@ -339,15 +346,15 @@ def _what_is_open(seen: Evidence, grouping: str, ratios: pd.DataFrame, settings:
     shown = sure.loc[_limits(sure).idxmax()]
     row = _row_of(seen, shown)
     who, low, high = words.who(grouping, row.group_a), row.effect_low, row.effect_high
+    needed = " Many times these customers would be needed to decide it."
     if low >= smallest or high <= 1 / smallest:
-        what = "among so many comparisons this may be chance"
+        what, needed = "among so many comparisons this may be chance", ""
     elif low <= 1 <= high:
         what = "this data allows both a difference that matters and none"
     else:
         what = "this data allows both a difference that matters and one too small to matter"
-    needed = "This data cannot decide it."
     if not pd.isna(shown["customers_to_decide"]):
         number = row.cell("customers_to_decide", "needed")
-        needed = f"About {number:,} {who} would most likely decide it."
+        needed = f" About {number:,} {who} would most likely decide it."
     may = words.may(shown["measure"], low, high)
-    return f"{capitalised(who)} may {may}: {what}. {needed}"
+    return f"{capitalised(who)} may {may}: {what}.{needed}"

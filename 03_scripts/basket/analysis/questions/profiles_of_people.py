@@ -71,41 +71,17 @@ def value_by_profile(tables: dict, settings: Settings) -> figure.Figure:
 
 
 def how_profiles_differ(seen: Evidence, settings: Settings) -> Finding:
-    """Say what profiles tell beyond income, and what the largest of them spends a head."""
+    """Say what profiles tell beyond income."""
     table = published_rows(
         seen.tables, seen.tables["profiles"].assign(population="active"), settings
     )
     table = table[table["profile"].astype("str") != settings.labels.missing]
     if table.empty:
         raise TooLittleData("No profile has enough customers to be shown.")
-    found = whether_groups_differ(
+    return whether_groups_differ(
         seen,
         "profile",
         settings,
         figure="profiles",
         change_mind="A campaign by profile that beats the same money spent on everyone.",
     )
-    return replace(found, so_what=f"{found.so_what} {_largest(seen, table, settings)}".strip())
-
-
-def _largest(seen: Evidence, table: pd.DataFrame, settings: Settings) -> str:
-    """Set the largest profile's share of spend against its share of customers."""
-    row = seen.row("profiles", profile=table.sort_values("spend")["profile"].iloc[-1])
-    name = row.profile
-    customers = row.cell("share_of_customers", "largest_customers")
-    spend = row.cell("share_of_spend", "largest_spend")
-    ratio, low, high = (row.cell(f"spend_ratio{end}") for end in LIMITS)
-    if pd.isna(spend):
-        return ""
-    said = f"The profile with most spend, “{name}”, has {customers:.1%} of the customers and "
-    said += f"{spend:.1%} of spend"
-    if pd.isna(low):
-        return f"{said}."
-    smallest = settings.statistics.effects.ratio[0]
-    if 1 / smallest < low and high < smallest:
-        verdict = "it spends about as much a head as the others"
-    elif low > 1 or high < 1:
-        verdict = f"it spends {ratio:.2f} times as much a head as the others"
-    else:
-        verdict = "it is not proven to spend more or less a head than the others"
-    return f"{said}: {verdict} (interval {low:.2f} to {high:.2f} times)."

@@ -1,10 +1,10 @@
-"""Q2: when people spend most, in total and per order, and what sells then."""
+"""Q2: when people spend most, in total and per order."""
 
 import numpy as np
 import pandas as pd
 
 from basket.analysis import figure, verdicts
-from basket.analysis.chosen_times import GOODS, ORDER_VALUE, WITHIN, confirmed_goods
+from basket.analysis.chosen_times import ORDER_VALUE, WITHIN
 from basket.analysis.finding import (
     DAY_NAMES,
     DIFFERENCE,
@@ -24,18 +24,10 @@ from basket.analysis.finding import (
 )
 from basket.analysis.privacy import published_rows
 from basket.analysis.question import PRICE, WHEN, Question
-from basket.analysis.questions.q04_departments import named_departments
-from basket.analysis.times import (
-    against_other_times,
-    columns,
-    estimates,
-    level,
-    lifts,
-    within_customers,
-)
+from basket.analysis.times import against_other_times, columns, estimates, level, within_customers
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
-from basket.analysis.words import at_daypart, dayparts_of, hours_in_words, span
+from basket.analysis.words import dayparts_of, hours_in_words, listed, span
 from basket.project.settings import Settings
 from basket.tables.sums import HOURS, dollars, per
 
@@ -115,29 +107,6 @@ def _ties_with_top(cents: np.ndarray, settings: Settings) -> np.ndarray:
     ties = level(estimates([cents], [cents[:, top]], settings), settings)
     ties[top] = True
     return ties
-
-
-def department_times(counts: Counts) -> pd.DataFrame:
-    """Lines of each department in each daypart, and its lift over the whole day, active.
-
-    `lift` is the department's share of the daypart's lines over its share of all lines.
-    """
-    settings, lines = counts.settings, counts.times.lines
-    lift = lifts(counts.times, settings)
-    totals = lines.sum(axis=0).astype("int64")
-    dayparts, departments = totals.shape
-    table = pd.DataFrame(
-        {
-            "population": "active",
-            "daypart": np.repeat(list(settings.dayparts), departments),
-            "department": np.tile(counts.departments["department"], dayparts),
-            "lines": totals.ravel(),
-            "share": per(totals, totals.sum(axis=1, keepdims=True)).ravel(),
-            **columns(lift, "lift", settings),
-            "p_value": lift.p_value,
-        }
-    )
-    return table[table["lines"] > 0].reset_index(drop=True)
 
 
 # ---- figures ------------------------------------------------------------------------------------
@@ -249,6 +218,7 @@ def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
     small = settings.statistics.effects.ratio[0]
     least, most = (shown.sort_values("within_ratio").iloc[place] for place in (0, -1))
     inside = (table["within_ratio_high"] < small) & (table["within_ratio_low"] > 1 / small)
+    larger = list(shown["day"][shown["within_ratio_low"] >= small])
     return figure.dots(
         shown,
         x="day",
@@ -256,8 +226,8 @@ def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
         name="order_value_by_day",
         title="The same customers' orders are worth nearly the same on every day"
         if inside.all()
-        else f"The same customers' orders are worth {least['within_ratio']:.2f} to "
-        f"{most['within_ratio']:.2f} times as much by day",
+        else f"The same customers' orders are worth {least['within_ratio']:.2f} times as much on "
+        f"{least['day']}, {most['within_ratio']:.2f} times on {most['day']}",
         subtitle="Value of orders on a day, times that of the same customers' orders on others, "
         f"active customers of both halves, {figure.with_intervals(settings)}{left_out}",
         alt=f"Dots with intervals by day of the week. {most['day']} has the highest estimate, "
@@ -267,53 +237,13 @@ def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
         x_title="Day",
         y_title="Times the same customers' orders on other days",
         band=figure.no_difference(settings),
-        so_what="A day whose interval lies in the grey band is worth neither more nor less; offers "
-        "of large baskets belong on a day right of it." + if_invented(tables, INVENTED_PRICES),
-    )
-
-
-def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
-    """Draw what sells more or less than usual in each part of the day, where it is decided."""
-    table = published_rows(tables, tables["department_times"], settings)
-    table = named_departments(table, settings)
-    if (table["reason"] != "").all():
-        raise TooLittleData("No department has enough customers in any part of the day.")
-    sure = confirmed_goods(tables["split_halves"])
-    cells = table["daypart"] + table["department"]  # what the title may name is not grey
-    named = cells.isin(sure["group"] + sure["measure"])
-    table = table.assign(for_headline=table["for_headline"].mask(named, "yes"))
-    data = figure.decided_first(table, rows="daypart", columns="department", ratio="lift")
-    decided = data[~data["is_undecided"]]
-    proven = decided[decided["is_proven"]]
-    title = "No department is confirmed to sell more at one time of day"
-    if len(sure):
-        first = sure.iloc[0]
-        title = f"{first['measure'].capitalize()} sells more {at_daypart(first['group'])}"
-    elif (proven["lift"] > 1).any():
-        title = "No half of the customers alone confirms what sells more at one time of day"
-    said = "".join(
-        f" The highest ratio is {row.lift:.2f}, of {row.department} {at_daypart(row.daypart)}."
-        for row in decided.sort_values("lift", kind="stable").tail(1).itertuples()
-    )
-    return figure.heat(
-        data,
-        rows="daypart",
-        columns="department",
-        values="lift",
-        undecided="is_undecided",
-        name="departments_by_daypart",
-        title=title,
-        subtitle="Share of order lines of a department in a part of the day, times its usual "
-        "share, active customers of both halves; grey: not sure enough for a claim",
-        alt=f"Heat map of departments by part of the day; {len(decided)} of {len(data)} cells are "
-        f"decided.{said}",
-        sources=("department_times", "split_halves"),
-        x_title="Department",
-        y_title="Times its usual share of order lines",
-        so_what="Grey cells cannot guide what to advertise when; of the others, blue ones sell "
-        "more than usual at that time, orange ones less."
-        if len(proven)
-        else "What is drawn here cannot guide what to advertise when.",
+        so_what=(
+            f"Offers of large baskets belong on {listed(larger)}: right of the grey band."
+            if larger
+            else "No day lies wholly right of the grey band, so none calls for offers of large "
+            "baskets."
+        )
+        + if_invented(tables, INVENTED_PRICES),
     )
 
 
@@ -357,7 +287,8 @@ def spending(seen: Evidence, settings: Settings) -> Finding:
         headline=f"{most}; {differs}",
         so_what="On the half of the customers that took no part in choosing this time, the value "
         f"of an order {when} {_compared(raw, 'raw', 'orders at other times')}, and "
-        f"{_compared(within, 'within', 'orders of the same customers at other times')}.",
+        f"{_compared(within, 'within', 'orders of the same customers at other times')}."
+        + _over_all(seen.row("spend_by_time", period=time["period"], key=time["key"])),
         action=f"Try offers of large baskets {when}, against a control group."
         if said["touches"]
         else "No action follows from the value of orders.",
@@ -390,6 +321,14 @@ def _compared(row, name: str, other: str) -> str:
         return f"cannot be compared with that of {other} ({row.cell('reason', f'{name}_reason')})"
     ratio, low, high = (row.cell(f"effect{end}", f"{name}{end}") for end in ("", "_low", "_high"))
     return f"is {ratio:.2f} times that of {other} (interval {low:.2f} to {high:.2f})"
+
+
+def _over_all(row) -> str:
+    """Say where the table, judged with all of its days and hours, is less sure than the halves."""
+    if row.for_headline == "yes":
+        return ""
+    verdict = f"is {row.verdict}" if row.verdict == verdicts.UNDECIDED else f"shows {row.verdict}"
+    return f" Over all customers, with every day and hour judged together, this {verdict}."
 
 
 def _to_try(row, time: pd.Series, when: str, settings: Settings) -> dict:
@@ -435,66 +374,3 @@ def _most_money(seen: Evidence, hours: pd.DataFrame) -> str:
     spans = hours_in_words(top)
     between = f"between {spans.replace('–', ' and ')}" if spans.count("–") == 1 else f"at {spans}"
     return f"{'Most' if spending_hours > 1 else 'All'} money is spent {between}"
-
-
-def goods_by_time(seen: Evidence, settings: Settings) -> Finding:
-    """Say what sells more than usual in each part of the day."""
-    table = named_departments(seen.tables["department_times"], settings)
-    for column, reason in (
-        ("department", "Only one department has order lines."),
-        ("daypart", "All orders fall into one part of the day."),
-    ):
-        if seen.tables["department_times"][column].nunique() == 1:
-            raise TooLittleData(reason)
-    halves = seen.tables["split_halves"]
-    sure = confirmed_goods(halves)
-    if sure.empty:
-        return _no_goods_differ(seen, table)
-    topic = sure["topic"].iloc[0]
-    row = seen.row("split_halves", topic=topic)
-    name, daypart = row.cell("measure", "department", "department"), row.cell("group", "daypart")
-    when = at_daypart(daypart)
-    more = row.cell("difference", "more")
-    lift, low, high = (row.cell(f"effect{end}", f"lift{end}") for end in ("", "_low", "_high"))
-    lines = seen.row("department_times", daypart=daypart, department=name).lines
-    return Finding(
-        headline=f"{name.capitalize()} sells more {when}: its share of order lines is {more:.0%} "
-        "above that of the whole day",
-        so_what="On the half of the customers that took no part in the choice, its share is "
-        f"{lift:.2f} times the usual one (interval {low:.2f} to {high:.2f}). Whether advertising "
-        "it then adds more than advertising it at another time is not in this data.",
-        action=f"Try {name} in advertisements {when}, against a control group.",
-        action_basis=HYPOTHESIS,
-        kind=DIFFERENCE,
-        touches=(Touch(daypart=daypart, department=name, direction=MORE),),
-        prize=Prize(what_if=f"{lines:,} order lines {when} are from {name}."),
-        confidence="high",
-        figure="departments_by_daypart",
-        change_mind="A campaign in that part of the day that moves other departments as much.",
-    )
-
-
-def _no_goods_differ(seen: Evidence, table: pd.DataFrame) -> Finding:
-    alike = (table["verdict"] == verdicts.NO_DIFFERENCE).all()
-    picked = seen.tables["split_halves"]
-    picked = picked[picked["topic"].str.startswith(GOODS)]
-    so_what = "On one half of the customers no department stands out at any time of day."
-    if len(picked):
-        best = picked.sort_values("effect_first_half", ascending=False, kind="stable").iloc[0]
-        row = seen.row("split_halves", topic=best["topic"])
-        name, when = row.cell("measure", "department", "department"), at_daypart(row.group)
-        so_what = f"{name.capitalize()} {when} stands out on one half of the customers, and "
-        so_what += "the other half does not confirm it"
-        so_what += (
-            f" ({row.reason})." if row.reason else f": {row.effect:.2f} times its usual share"
-        )
-        if not row.reason:
-            so_what += f" (interval {row.effect_low:.2f} to {row.effect_high:.2f})."
-    return Finding(
-        headline="No department is confirmed to sell more at one time of day than at others",
-        so_what=so_what,
-        action="No action follows: choose what to advertise by other things than the time of day.",
-        kind=NO_DIFFERENCE if alike else UNDECIDED,
-        confidence="high" if alike else "low",
-        figure="departments_by_daypart",
-    )

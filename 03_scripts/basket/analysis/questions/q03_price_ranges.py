@@ -13,6 +13,7 @@ from basket.analysis.finding import (
     Prize,
     TooLittleData,
     if_invented,
+    is_invented,
 )
 from basket.analysis.question import PRICE, WHEN, Question
 from basket.analysis.questions.q04_departments import named_departments
@@ -183,6 +184,7 @@ def price_ranges(seen: Evidence, settings: Settings) -> Finding:
     top = f"The highest price is ${highest:.2f}."
     if len(named) < 2:
         return Finding(headline=ranges, so_what=top, action="No action follows.", **said)
+    plan = "With real prices, plan" if is_invented(seen.tables, PRICE) else "Plan"
     above = []
     for place, cost in ((0, " cost"), (-1, "")):
         row = seen.row("department_prices", department=named["department"].iloc[place])
@@ -192,8 +194,8 @@ def price_ranges(seen: Evidence, settings: Settings) -> Finding:
     return Finding(
         headline=f"{ranges}; what is dear depends on the department",
         so_what=f"A third of the order lines {', '.join(above)}. {top}",
-        action="Plan by each department's own price ranges, cut at a third and two thirds of its "
-        "order lines; keep the simple ones for comparison.",
+        action=f"{plan} by each department's own price ranges, cut at a third and two thirds of "
+        "its order lines; keep the simple ones for comparison.",
         action_basis=DESIGN,
         **said,
     )

@@ -149,11 +149,11 @@ def reach_and_orders(tables: dict, settings: Settings) -> figure.Figure:
         x="reach",
         y="orders_per_buyer",
         name="department_reach",
-        title=f"In these orders {low['reach']:.1%} of customers have {low['department']}",
+        title=f"{low['reach']:.1%} of customers have a line of {low['department']} in these orders",
         subtitle="Customers who have a department in the orders of this data, and how many orders "
         "each has with it, active customers",
         alt="Scatter of departments: few customers have those at the left; "
-        f"{low['reach']:.1%} of customers have {low['department']} in these orders.",
+        f"{low['reach']:.1%} of customers have a line of {low['department']} in these orders.",
         sources=("department_reach",),
         x_title="Share of customers who have it in these orders",
         y_title="Orders with it per buyer",
@@ -197,7 +197,7 @@ def popular_departments(seen: Evidence, settings: Settings) -> Finding:
 
 def _bought_by(row, name: str) -> str:
     """Say how many customers have a department in the orders that this data holds: its reach."""
-    return f"In these orders {row.reach:.1%} of customers have {name}."
+    return f"{row.reach:.1%} of customers have a line of {name} in these orders."
 
 
 def _confidence(row) -> str:
@@ -225,9 +225,10 @@ def small_departments(seen: Evidence, settings: Settings) -> Finding:
         if alone
         else f"{name.capitalize()} and {other} have the lowest shares of order lines, {share:.2%} "
         f"and {share2:.2%}; which of them is last is not proven",
-        so_what=f"{name.capitalize()} has {products:,} products, {of_products:.2%} of those sold. "
-        f"{_bought_by(row, name)} That is {typical:.2f} times as many as a typical "
-        f"department has (by the geometric mean); its buyers have {often:.1f} orders with it.",
+        so_what=f"{_bought_by(row, name)} That is {typical:.2f} times as many as a typical "
+        "department has (by the geometric mean). Its buyers have "
+        f"{often:.1f} orders with it, and it has {products:,} products, {of_products:.2%} of those "
+        "sold.",
         action=action,
         action_basis=HYPOTHESIS if trial else DESIGN if alone else NO_ACTION,
         touches=(Touch(department=name, direction=MORE),) if trial else (),

@@ -344,8 +344,8 @@ def returning(seen: Evidence, settings: Settings) -> Finding:
         "more, taken together, are more common than gaps of any one length. Every order counted "
         "was followed by another: who never came back is not in this data, nor does it say how "
         f"much longer than {end} days a gap was.",
-        action="Try a reminder to each customer once that customer's own usual gap has passed, "
-        "against a control group.",
+        action=f"Try a reminder to each customer with a usual gap below {WALL} days, once that gap "
+        "has passed, against a control group.",
         action_basis=HYPOTHESIS,
         touches=(Touch(direction=MORE, attribute="own usual gap"),),
         prize=Prize(

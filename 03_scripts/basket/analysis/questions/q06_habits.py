@@ -6,6 +6,7 @@ import pandas as pd
 
 from basket.analysis import comparisons, figure
 from basket.analysis.finding import (
+    DESIGN,
     DIFFERENCE,
     INVENTED_CUSTOMERS,
     Evidence,
@@ -153,6 +154,7 @@ def habits_by_loyalty(seen: Evidence, settings: Settings) -> Finding:
     return replace(
         found,
         action=f"Compare loyalty groups over {numbers}, not over all their orders.",
+        action_basis=DESIGN,
         touches=(),
     )
 

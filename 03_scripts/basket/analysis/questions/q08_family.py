@@ -4,8 +4,10 @@ from dataclasses import replace
 
 from basket.analysis import comparisons, figure, verdicts
 from basket.analysis.finding import (
+    DESIGN,
     DIFFERENCE,
     INVENTED_CUSTOMERS,
+    UNDECIDED,
     Evidence,
     Finding,
     TooLittleData,
@@ -88,13 +90,14 @@ def by_family(seen: Evidence, settings: Settings) -> Finding:
     accuracy = row.accuracy
     others = listed([words.attribute(name) for name in row.determined_by.split(", ")])
     headline = found.headline[0].lower() + found.headline[1:]
-    action = found.action
-    if found.kind != DIFFERENCE:
-        action = f"{action} Leave family status out where {others} are used."
+    leave_out = f"Leave family status out where {others} are used."
+    if found.kind == UNDECIDED:
+        found = replace(found, action=leave_out, action_basis=DESIGN)
+    elif found.kind != DIFFERENCE:
+        found = replace(found, action=f"{found.action} {leave_out}")
     return replace(
         found,
         headline=f"Family status only restates {others}; {headline}",
         so_what=f"Family status follows from {others} for {100 * accuracy:.4g}% of the customers "
         f"it was checked on, so it adds nothing of its own. {found.so_what}",
-        action=action,
     )

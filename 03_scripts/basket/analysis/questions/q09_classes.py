@@ -52,6 +52,7 @@ QUESTION = Question(
 MOST_DEPARTMENTS = 6  # shown by income
 AGES_PER_ROW = 4  # years
 KEEP_THE_USUAL = "Keep the usual age and income groups."
+MORE_CUSTOMERS = "More customers: a smaller gain over the usual cuts could then be proven."
 ENDS = ("", "_low", "_high")  # of the columns of an effect
 
 
@@ -357,11 +358,12 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
         raise TooLittleData("Too few customers have a known age or income to look for steps.")
     found = proposed[proposed["cuts"] != ""]
     said = {"figure": "income_by_age", "rests_on": (INVENTED_CUSTOMERS,), "action_basis": DESIGN}
+    said["change_mind"] = MORE_CUSTOMERS
     if found.empty:
         seen.evidence.append("bands")
         return Finding(
             kind=UNDECIDED,
-            headline="The search proposes no step in age or income",
+            headline="The search proposes no cut points of age or income",
             so_what="No cut adds enough to what the mean of all customers tells.",
             action=KEEP_THE_USUAL,
             confidence="medium",
@@ -389,9 +391,8 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
     if confirmed.empty:
         return Finding(
             kind=UNDECIDED,
-            headline="No step in age or income is confirmed to beat the usual cuts",
-            so_what=f"The best one searched for, at {cuts} in {of}, may be there all the same. "
-            f"{compared}.",
+            headline="No other cut points of age or income are confirmed to beat the usual ones",
+            so_what=f"The best found, {cuts} for {of}, may beat them all the same. {compared}.",
             action=KEEP_THE_USUAL,
             confidence="medium",
             **said,
@@ -406,8 +407,7 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
         action=f"Where customers must be classed by {attribute}, cut it at "
         f"{cuts.removeprefix(attribute).strip()}.",
         confidence="high",
-        change_mind=_real_demographics(seen),
-        **said,
+        **said | {"change_mind": _real_demographics(seen)},
     )
 
 

@@ -54,7 +54,7 @@ OF_LABELS = [
     *("share_of_orders", "lines", "spend", "share_of_spend", "mean_lines_per_order"),
     *("lines_ratio", "lines_ratio_low", "lines_ratio_high", "effective_customers"),
 ]
-WHO_THEY_ARE = ("profile", "income_group")  # what foretells later orders by who customers are
+WHO_THEY_ARE = ("profile", "income_group")  # what predicts later orders by who customers are
 PEOPLE = ("age_group", "income_group", "family_status", "region")
 
 
@@ -229,13 +229,13 @@ def goods_by_segment(tables: dict, settings: Settings) -> figure.Figure:
     )
 
 
-def what_foretells(tables: dict, settings: Settings) -> figure.Figure:
-    """Draw how well each grouping foretells the lines of a customer's later orders."""
+def what_predicts(tables: dict, settings: Settings) -> figure.Figure:
+    """Draw how well each grouping predicts the lines of a customer's later orders."""
     require_histories(tables)
-    table = _foretold(tables)
+    table = _predicted(tables)
     table = table[table["reason"] == ""]
     if table.empty:
-        raise TooLittleData("Too few customers tell how well a grouping foretells later orders.")
+        raise TooLittleData("Too few customers tell how well a grouping predicts later orders.")
     data = table.assign(grouping=table["grouping"].map(GROUPINGS_IN_WORDS))
     data = data.rename(columns=lambda name: name.replace("r_squared", "explained"))
     best = data.sort_values("explained").iloc[-1]
@@ -244,9 +244,9 @@ def what_foretells(tables: dict, settings: Settings) -> figure.Figure:
         x="grouping",
         y="explained",
         name="segment_gain",
-        title="Rhythm and basket foretell later baskets better than age, family and income"
+        title="Rhythm and basket predict later baskets better than age, family and income"
         if habits_are_better(table)
-        else "Habits are not proven to foretell later baskets better than age, family and income",
+        else "Habits are not proven to predict later baskets better than age, family and income",
         subtitle="Share of the differences in lines an order, second half of each customer's "
         f"orders, on customers not learnt from, {figure.with_intervals(settings)}",
         alt=f"Dots with intervals by grouping; {best['grouping'].lower()} explain "
@@ -256,8 +256,8 @@ def what_foretells(tables: dict, settings: Settings) -> figure.Figure:
         y_title="Share explained",
         number_format=figure.SHARE,
         reference=0.0,
-        so_what="Plan with the grouping that foretells what customers do next; one whose "
-        "interval reaches 0 is not proven to foretell anything.",
+        so_what="Plan with the grouping that predicts what customers do next; one whose "
+        "interval reaches 0 is not proven to predict anything.",
     )
 
 
@@ -278,21 +278,21 @@ def _published(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     return table
 
 
-def _foretold(tables: dict) -> pd.DataFrame:
-    """Pick what foretells the lines of later orders; TooLittleData where there is nothing to."""
+def _predicted(tables: dict) -> pd.DataFrame:
+    """Pick what predicts the lines of later orders; TooLittleData where there is nothing to."""
     table = tables["segment_gain"]
     if table.empty or not table["customers"].any():
-        raise TooLittleData("No customer has orders enough to foretell some from others.")
+        raise TooLittleData("No customer has orders enough to predict some from others.")
     table = table[table["measure"] == "lines_per_order"]
     if not table["customers"].any():
-        raise TooLittleData("All later orders hold as many lines: there is nothing to foretell.")
+        raise TooLittleData("All later orders hold as many lines: there is nothing to predict.")
     return table
 
 
 def habits_are_better(table: pd.DataFrame) -> bool:
-    """Whether own habits are proven to foretell later baskets, and better than who people are.
+    """Whether own habits are proven to predict later baskets, and better than who people are.
 
-    Nothing is proven where a reason stands, or where nothing is foretold.
+    Nothing is proven where a reason stands, or where nothing is predicted.
     """
     rows = table.set_index("grouping")
     if not {"segment", *WHO_THEY_ARE} <= set(rows.index[rows["reason"] == ""]):
@@ -302,7 +302,7 @@ def habits_are_better(table: pd.DataFrame) -> bool:
 
 
 def _most_by_people(table: pd.DataFrame) -> pd.Series:
-    """Pick, of the groupings by who people are, the one that may foretell most."""
+    """Pick, of the groupings by who people are, the one that may predict most."""
     of_people = table[table["grouping"].isin(WHO_THEY_ARE)]
     return of_people.loc[of_people["r_squared_high"].idxmax()]
 
@@ -342,28 +342,30 @@ def which_segments(seen: Evidence, settings: Settings) -> Finding:
 
 
 def what_habits_add(seen: Evidence, settings: Settings) -> Finding:
-    """Say how much better own habits foretell later orders than who people are."""
+    """Say how much better own habits predict later orders than who people are."""
     seen.require_histories()
-    table = _foretold(seen.tables)
+    table = _predicted(seen.tables)
     better = habits_are_better(table)
     key = {"measure": "lines_per_order"}
     own = seen.row("segment_gain", grouping="segment", **key)
     customers = own.cell("customers", "customers")
-    explained = most = 0.0
+    explained, most, limits = 0.0, 0.0, ""
     if better:
         people = seen.row("segment_gain", grouping=_most_by_people(table)["grouping"], **key)
         explained, most = own.cell("r_squared", "own"), people.cell("r_squared_high", "people_most")
+        low, high = (own.cell(f"r_squared_{end}", f"own_{end}") for end in ("low", "high"))
+        limits = f"The interval of the first is {low:.0%} to {high:.0%}. "
     return Finding(
         kind=DIFFERENCE if better else UNDECIDED,
-        headline=f"A customer's own first orders foretell {explained:.0%} of how later baskets "
+        headline=f"A customer's own first orders predict {explained:.0%} of how later baskets "
         "differ in size; age, family and income "
         + (f"at most {at_most(most)}" if most > 0 else "nothing")
         if better
-        else "Whether a customer's own habits foretell later baskets better than age, family and "
+        else "Whether a customer's own habits predict later baskets better than age, family and "
         "income is undecided with this data",
-        so_what=f"Learnt on the first half of each customer's orders and judged on the second, on "
-        f"customers not learnt from ({customers:,} of them).",
-        action="Foretell a customer's baskets from the customer's own rhythm and basket, not from "
+        so_what=f"{limits}Learnt on the first half of each customer's orders and judged on the "
+        f"second; each of {customers:,} customers is judged by what others taught.",
+        action="Predict a customer's baskets from the customer's own rhythm and basket, not from "
         "who the customer is."
         if better
         else "No action follows.",

@@ -25,6 +25,7 @@ from basket.analysis.finding import (
 )
 from basket.analysis.privacy import SUPPRESSED, publishable
 from basket.analysis.question import WHOM, Question
+from basket.analysis.questions.group_words import attribute
 from basket.analysis.sensitivity import (
     COMPARISONS,
     PAIRS,
@@ -260,7 +261,7 @@ def labels_by_threshold(tables: dict, settings: Settings) -> figure.Figure:
         y_title="Share of customers",
         number_format=figure.SHARE,
         so_what="A long bar alone is no worry: what counts is whether a conclusion changes with "
-        "the label.",
+        "the label. Conclusions about segments and profiles are not judged again.",
     )
 
 
@@ -278,7 +279,7 @@ def what_depends(seen: Evidence, settings: Settings) -> Finding:
     about_people = any(name not in ABOUT for name in by_conclusion)
     return Finding(
         headline=_headline(by_conclusion),
-        so_what=f"{_as_they_are(by_conclusion)}{fragile}",
+        so_what=f"{_as_they_are(by_conclusion)}{_judged_again(settings)} {fragile}",
         action=(
             "State these settings wherever the conclusion is quoted."
             if by_conclusion
@@ -300,7 +301,7 @@ MOST_NAMED = 3  # conclusions in a headline, each with what it depends on
 
 def _headline(by_conclusion: dict[str, dict[str, str]]) -> str:
     if not by_conclusion:
-        return "No conclusion changes when a threshold moves by a fifth, or by an hour"
+        return "Of the conclusions judged again, none changes when a threshold moves"
     if len(by_conclusion) > MOST_NAMED:
         said = f"our thresholds decide {_once(_about(name) for name in by_conclusion)}"
     else:
@@ -311,7 +312,7 @@ def _headline(by_conclusion: dict[str, dict[str, str]]) -> str:
             f"moving {settings} changes {_once(_about(name) for name in names)}"
             for settings, names in changes.items()
         )
-    return f"{capitalised(said)}; no other conclusion changes"
+    return f"{capitalised(said)}; no other conclusion judged again changes"
 
 
 def _as_they_are(by_conclusion: dict[str, dict[str, str]]) -> str:
@@ -319,6 +320,15 @@ def _as_they_are(by_conclusion: dict[str, dict[str, str]]) -> str:
         return ""
     values = [words for settings in by_conclusion.values() for words in settings.values()]
     return f"As they are: {_once(values)}. "
+
+
+def _judged_again(settings: Settings) -> str:
+    """Say which conclusions are judged under each other threshold, and which are not."""
+    groups = listed([attribute(name) for name in settings.banded()])
+    return (
+        "A threshold moves by a fifth or an hour; judged again are the quiet windows, order values "
+        f"and goods by time, price ranges, pairs, and groups by {groups}, and nothing else."
+    )
 
 
 def _about(conclusion: str) -> str:
@@ -361,7 +371,7 @@ def _fragile_label(seen: Evidence, settings: Settings) -> tuple[str, bool, set[s
     invented |= {INVENTED_PRICES} if "cents" in flag.source else set()
     said = (
         f"The most fragile label is “{words}”: at {row.changed:,.10g} {flag.unit}, {count:,} "
-        f"customers ({share:.0%}) get another label"
+        f"customers ({share:.0%} of all, active or not) get another label"
         + (f"; {flag.question} uses it." if used else "; no finding uses it.")
     )
     return said, not used, invented

@@ -280,13 +280,14 @@ def precision_by_source(tables: dict, settings: Settings) -> figure.Figure:
     _require(table)
     data = table.assign(list=table["source"].map(IN_WORDS))
     shown, left_out = figure.sure_enough(data, "precision")
-    best = shown.sort_values("precision").iloc[-1]
+    best, hits = shown.sort_values("precision").iloc[-1], table.set_index("source")["precision"]
     return figure.dots(
         shown,
         x="list",
         y="precision",
         name="offers",
-        title=f"Of ten suggestions, most hit when they come from {IN_WORDS['own']}"
+        title=f"{hits['own']:.0%} of suggestions from a customer's own history are in the next "
+        f"order, {hits['store']:.0%} of those from best sellers"
         if own_is_better(tables["offers"])
         else "No list of ten suggestions is proven to hit more often",
         subtitle="Share of the suggested products that the customer's next order holds, active "
@@ -298,8 +299,8 @@ def precision_by_source(tables: dict, settings: Settings) -> figure.Figure:
         y_title="Share of suggestions that hit",
         number_format=figure.SHARE,
         reference=None,
-        so_what="Suggest from the list that hits most often; hits that would have come anyway are "
-        "what a trial takes off.",
+        so_what="Suggest from the list that hits most often; how much of it would have been bought "
+        "anyway, a trial shows.",
     )
 
 
@@ -319,7 +320,7 @@ def own_is_better(table: pd.DataFrame) -> bool:
 
 
 def what_to_offer(seen: Evidence, settings: Settings) -> Finding:
-    """Say whether a customer's own history foretells the next order better than best sellers do."""
+    """Say whether a customer's own history predicts the next order better than best sellers do."""
     seen.require_histories()
     _require(seen.tables["offers"])
     own, store = (seen.row("offers", source=name, last_order=EVERY) for name in ("own", "store"))
@@ -332,7 +333,8 @@ def what_to_offer(seen: Evidence, settings: Settings) -> Finding:
         headline=f"Of ten products that a customer has bought most, {hit:.0%} are in the next "
         f"order; of the store's ten best sellers, {usual:.0%}"
         + ("" if better else ": which is more is not proven"),
-        so_what=f"Counted on the last order of {customers:,} customers, which no list had seen. "
+        so_what=f"Counted on the latest order with lines of {customers:,} customers, which no list "
+        "had seen. "
         f"The best sellers of a customer's own segment reach {segment:.0%}.",
         action="Try offers from each customer's own history, against a control group that sees the "
         "best sellers."

@@ -28,7 +28,6 @@ from basket.analysis.finding import (
     ORDER_LINES,
     Evidence,
     Finding,
-    Prize,
     TooLittleData,
     require_histories,
 )
@@ -54,7 +53,8 @@ AT_ITS_TIMES = "orders at its times"
 SHORT = 34  # characters of an action in the figure
 COLUMNS = [
     *("finding", "action", "unit_of_trial", "arms", "outcome", "guard", "weeks", "lift"),
-    *("customers_here", "mean_outcome", "sd_outcome", "customers_per_arm", "supported", "decision"),
+    *("customers_here", "mean_outcome", "sd_outcome", "significance", "power"),
+    *("customers_per_arm", "supported", "decision"),
 ]
 
 
@@ -172,6 +172,8 @@ def plan(finding: dict, seen: Seen, settings: Settings) -> list[dict]:
                     "customers_here": int(those.sum()),
                     "mean_outcome": mean,
                     "sd_outcome": deviation,
+                    "significance": settings.statistics.significance,
+                    "power": settings.statistics.power,
                     "customers_per_arm": needed,
                     "supported": "yes" if 2 * needed <= those.sum() else "no",
                     "decision": f"roll out where the interval of the difference in {decides} lies "
@@ -256,8 +258,9 @@ def sizes_by_lift(tables: dict, settings: Settings) -> figure.Figure:
         x_title="Action and outcome",
         y_title="Customers an arm",
         highlight=tuple(data.loc[data["customers_per_arm"] == least["customers_per_arm"], "trial"]),
-        so_what="Try first what needs the fewest customers; the more customers differ in what is "
-        "counted, the more it takes.",
+        so_what="Sizes count the customers whom an action addresses: to find them for an action "
+        "that addresses a tenth of all, ten times as many are needed. The more customers differ in "
+        "what is counted, the larger the trial.",
     )
 
 
@@ -290,19 +293,21 @@ def how_to_try(seen: Evidence, settings: Settings) -> Finding:
     row = seen.row("trial_plan", lift=table["lift"].iloc[0], **key)
     lift, weeks, needed = row.lift, row.weeks, row.customers_per_arm
     here, mean, deviation = row.customers_here, row.mean_outcome, row.sd_outcome
-    enough = row.supported == "yes"
+    enough, significance, power = row.supported == "yes", row.significance, row.power
     return Finding(
         kind=DESCRIPTION,
         headline=f"A trial that can see {per_cent(lift)} more orders in {weeks} weeks needs about "
         f"{needed:,} customers in each arm",
         so_what=f"A customer places {mean:.1f} orders in the {weeks} weeks after the first one, "
         f"with a standard deviation of {deviation:.1f}. This data has {here:,} such customers, "
-        + ("enough for both arms." if enough else "too few for such a trial."),
-        action="Draw customers into two arms by a hash of their id, show the action to one, and "
-        "count all orders of both: the orders in a window alone may only have moved there.",
+        + ("enough for both arms." if enough else "too few for such a trial.")
+        + f" All sizes are those of a two-sided test at {per_cent(significance)} that finds such a "
+        f"difference with a chance of {per_cent(power)}.",
+        action="Put customers into two arms at random, by a hash of their id, and show the action "
+        "to one. Count what the plan names: all orders, as those in a window alone may only have "
+        "moved there, or all order lines where orders are to be larger.",
         action_basis=DESIGN,
         confidence="medium",
         figure="trial_plan",
-        prize=Prize(what_if=f"{needed:,} customers an arm can show {per_cent(lift)} more orders."),
         change_mind="Orders before the trial, which explain a part of how customers differ.",
     )

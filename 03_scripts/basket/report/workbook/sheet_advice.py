@@ -133,10 +133,13 @@ def _write_trials(page: Page, plan: pd.DataFrame | None) -> None:
         page.text("This run plans no trial: no action is to be tried, or nobody was seen for long.")
         return
     first = plan.iloc[0]
+    rules = plan.drop_duplicates("decision")
+    decide = "; ".join(f"{row.decision}, and {row.guard}" for row in rules.itertuples())
     page.text(
-        f"Draw customers by lot into {first['arms']}. Decide after {first['weeks']} weeks: "
-        f"{first['decision']}. Watch: {first['guard']}. The numbers say how "
-        "many customers each arm needs to see so many more orders, and how many this data has.",
+        f"Draw customers by lot into {first['arms']}. Decide after {first['weeks']} weeks by what "
+        f"is counted: {decide}. The numbers say how many customers each arm needs to see so much "
+        f"more, by a two-sided test at {per_cent(first['significance'])} with "
+        f"{per_cent(first['power'])} power, and how many this data has.",
         colour="muted",
     )
     page.space(3)

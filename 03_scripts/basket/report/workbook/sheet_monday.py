@@ -18,7 +18,6 @@ from basket.analysis.finding import (
     SAID,
     SOONER,
     SYNTHETIC_DATA,
-    UNDECIDED,
     is_invented,
 )
 from basket.project.origin import PRICE
@@ -70,7 +69,7 @@ LEVER_HEADINGS = {
     "more_dollars": "More dollars",
     "share": "Share of spend",
     "left": "Left after cost",
-    "break_even": "Break-even: the cost is paid from",
+    "break_even": "Break-even: the cost is covered from",
     "trial": "Customers an arm",
 }
 
@@ -189,7 +188,7 @@ def _own_action(lever: pd.Series, findings: list[dict]) -> dict:
 def _write_actions(
     page: Page, chosen: list[tuple[dict, pd.Series | None]], links: FigureLinks
 ) -> None:
-    page.section(f"Do first: {_number(len(chosen))}, by what it could add")
+    page.section(f"Do first: {_number(len(chosen))}, by what the presets below add before costs")
     if not chosen:
         page.text("No action follows from this data.")
         return
@@ -242,7 +241,7 @@ def _write_left(page: Page, chosen: list[dict], links: FigureLinks) -> None:
         {
             "place": [finding["question"] for finding in chosen],
             "leave": [finding["action"] for finding in chosen],
-            "found": [_nothing_for(finding) for finding in chosen],
+            "found": [finding["headline"] for finding in chosen],
             "fact": [confidence(finding) for finding in chosen],
             "figure": [links.short(finding) for finding in chosen],
         }
@@ -254,13 +253,6 @@ def _write_left(page: Page, chosen: list[dict], links: FigureLinks) -> None:
         links={"figure": [links.target(finding) for finding in chosen]},
         headings={"place": "Q", "leave": "Leave", "found": "Because", "fact": "Fact"},
     )
-
-
-def _nothing_for(finding: dict) -> str:
-    """Say why to leave it: what is undecided proves no effect, and so is no reason to spend."""
-    if finding["kind"] != UNDECIDED:
-        return finding["headline"]
-    return f"No effect is proven. {finding['headline'].removesuffix(' with this data')}"
 
 
 # ---- what if ----------------------------------------------------------------------------------
@@ -425,9 +417,10 @@ def _write_levers(page: Page, shown: list[what_if.Lever], levers: pd.DataFrame) 
                 page.formula(row, column, text, formula.result, formula.number_format)
     page.text(
         "Orders are those of all the time counted, up to a year of each customer; lines count as "
-        "orders of usual size. A day saved is the part of an order that the days between a "
-        "customer's orders make it. Each order touched takes one contact. Customers an arm: how "
-        "many a trial needs to see this change in all that those reached order.",
+        "orders of usual size. A day saved is 1/g of an order, where g are the mean days between "
+        "that customer's orders. Each order touched takes one contact. Customers an arm: needed to "
+        "see just this change in all orders of those reached; the trials of sheet 7 see fixed "
+        "changes.",
         colour="muted",
     )
 

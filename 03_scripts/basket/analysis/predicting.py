@@ -1,4 +1,4 @@
-"""How well a grouping of customers foretells the second half of each customer's own orders.
+"""How well a grouping of customers predicts the second half of each customer's own orders.
 
 Each customer's orders are cut in two. Groupings by habits are made from the first half alone; those
 by who people are do not change. The mean of each group is learnt on half of the customers and
