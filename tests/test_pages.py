@@ -310,7 +310,8 @@ def test_identifiers_stay_and_what_is_missing_is_aligned_as_its_column(tmp_path)
     frame = pd.DataFrame(numbers | {"name": ["milk", nan], "price": [1.5, nan]})
     html = rendered(tmp_path, code("frame", table(frame.to_html())))
     assert (html.count("21553"), html.count("21,553")) == (1, 1)
-    assert (html.count("<td>NaN</td>"), html.count('<td class="number">NaN</td>')) == (1, 1)
+    assert (html.count("<td>–</td>"), html.count('<td class="number">–</td>')) == (1, 1)
+    assert "NaN" not in html
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,8 @@ def compose(figure: Figure, settings: Settings, banner: str = "") -> mpl.figure.
     top -= line * TITLE * (title.count("\n") + 1) + 0.04 / height
     canvas.text(0.012, top, subtitle, color=colours.muted, va="top")
     top -= line * TEXT * (subtitle.count("\n") + 1)
-    note = f"Source: {', '.join(figure.sources)}." + (f" {banner}." if banner else "")
+    sources = ", ".join(figure.sources).replace("_", " ")
+    note = f"Source: {sources}." + (f" {banner}." if banner else "")
     ink = ink_of_named(colours) if banner else colours.muted
     canvas.text(0.012, 0.08 / height, note, fontsize=SMALL, color=ink)
     parts = _parts(figure)

@@ -30,6 +30,7 @@ LINK_SCHEMES = ("", "http", "https", "mailto")
 NUMBER = re.compile(r"[-+\u2212]?\$?\d[\d,]*(\.\d+)?(e[-+]?\d+)?\s?%?|NaN|<NA>|N/A")
 PLAIN_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 NOT_KNOWN = ("NaN", "<NA>", "N/A")
+MISSING, NOTHING = ("NaN", "<NA>"), "\u2013"  # as pandas shows it, and as a page does
 IDENTIFIERS = ("_id", "_key")  # numbers in name only
 MOST_DECIMALS = 4
 WIDEST_CELL = 60  # characters; a longer text breaks into lines
@@ -131,8 +132,11 @@ def describe_cells(table: Tag) -> None:
             header = names[position] if position < len(names) else ""
             named = (header, cells[0].get_text().strip())
             is_identifier = any(name.endswith(IDENTIFIERS) for name in named)
-            if cell.get("class") == "number" and not is_identifier:
-                cell.string = readable(cell.get_text().strip())
+            text = cell.get_text().strip()
+            if text in MISSING:
+                cell.string = NOTHING
+            elif cell.get("class") == "number" and not is_identifier:
+                cell.string = readable(text)
 
 
 def readable(number: str) -> str:

@@ -117,7 +117,8 @@ def _groups(tables: dict[str, pd.DataFrame], settings: Settings) -> Block:
     }
     shares = _shares(tables["department_mix"], habits, settings)
     tested = list(dict.fromkeys(measure for *_, measure in found))
-    block.measures = _measures(tested, tables["department_lifts"])
+    unnamed = settings.labels.unnamed_departments
+    block.measures = _measures(tested, set(tables["department_lifts"].get("measure", ())), unnamed)
     for grouping in sorted(settings.tested(), key=lambda name: name != FIRST):
         groups = [group for name, group in levels if name == grouping]
         words = grouping.removesuffix("_flag").removeprefix("n_").replace("_", " ")
@@ -132,14 +133,15 @@ def _groups(tables: dict[str, pd.DataFrame], settings: Settings) -> Block:
     return block
 
 
-def _measures(tested: list[str], lifts: pd.DataFrame) -> list[tuple[str, dict[str, str]]]:
-    """Name what the tests compare: habits, times of orders, departments' shares of lines."""
-    goods = sorted(set(lifts.get("measure", ())))
+def _measures(
+    tested: list[str], goods: set[str], unnamed: list[str]
+) -> list[tuple[str, dict[str, str]]]:
+    """Name what the tests compare: habits, times of orders, shares of lines of named goods."""
     times = [name for name in tested if name.startswith(TIMES) and name not in goods]
     return [
         ("Habits", {name: words for name, (words, *_) in HABITS.items() if name in tested}),
         ("Orders", {name: name.removeprefix(TIMES).capitalize() for name in times}),
-        ("Share of lines", {name: one_line(name) for name in goods}),
+        ("Share of lines", {name: one_line(name) for name in sorted(goods - {*unnamed})}),
     ]
 
 
@@ -255,12 +257,16 @@ def _departments(tables: dict[str, pd.DataFrame], settings: Settings) -> Block:
         "Orders a buyer": ("orders_per_buyer", "{:.1f}"),
         "Reorder rate": ("reorder_rate", "{:.0%}"),
     }
-    reach, times = tables["department_reach"], tables["department_times"]
+    unnamed = settings.labels.unnamed_departments
+    reach, times = (
+        table[~table["department"].isin(unnamed)] if len(table) else table
+        for table in (tables["department_reach"], tables["department_times"])
+    )
     block = Block(
         "departments",
         "Departments",
-        "Sizes are counts. A part of the day compares a department's share of order lines then "
-        "with its share of all.",
+        "Sizes are counts of departments that have a name. A part of the day compares a "
+        "department's share of order lines then with its share of all.",
         ["Departments"],
         [],
     )

@@ -152,8 +152,8 @@ def _limits(settings: Settings) -> Notes:
             "how soon customers come back, never whether."
         ),
         "Censored gaps": (
-            "A gap of 30 days means 30 or more. Medians below 30 are sound; a plain mean is not "
-            "shown."
+            "A gap of 30 days means 30 or more. Medians below 30 are sound; a mean counts such "
+            "gaps as 30, and serves comparisons and what-ifs alone."
         ),
         "No quantities": (
             "A line says that a product was bought, not how many of it. There are no costs, "
@@ -169,14 +169,15 @@ def _limits(settings: Settings) -> Notes:
 def _privacy(settings: Settings) -> Notes:
     return {
         "Suppression": (
-            "Everything is of active customers. A number is suppressed where fewer than "
+            "Everything is of active customers, but the population flow and how many labels a "
+            "threshold changes. A number is suppressed where fewer than "
             f"{settings.privacy.smallest_group} customers stand behind it (those of the group, or "
             "the buyers among them), or one has more than half of it, together with as many others "
             "as keep it from being worked out; what is said about it is withheld too."
         ),
         "Still shown": (
             "Counts of orders by time and of lines by department, however few customers place "
-            "them. That a suppressed number is small can follow, the number does not."
+            "them. A reader may infer that a suppressed number is small, but not what it is."
         ),
         "Several reports": (
             "Two reports on nearly the same customers differ by the few who came or went. Before "
@@ -210,7 +211,10 @@ def glossary(settings: Settings) -> Notes:
         ),
         "Cliff's delta": "how far one group lies above another: 0 not at all, 1 or -1 entirely",
         "Cramér's V": "how strongly two classifications go together: 0 not at all, 1 entirely",
-        "epsilon²": "share of the order among customers that their group explains: 0 to 1",
+        "Effective customers": (
+            "how many customers of equal weight would give an interval as narrow"
+        ),
+        "epsilon²": "share of the differences in rank between customers that their group explains",
         "Source": "the table of results that holds the numbers",
         "Interval": (
             "where the true value lies with "
@@ -252,8 +256,8 @@ def _write_tests(page: Page, published: dict[str, pd.DataFrame]) -> None:
         page.space(6)
     shown = chosen_tests(tests)
     page.text(
-        f"The overall comparison of each ordering habit: {len(shown)} of {len(tests)} comparisons; "
-        "the others stand in 04_analysis/tables/tests.csv. A verdict here is that of the overall "
+        f"The overall comparison of each ordering habit: {len(shown)} of {len(tests)} comparisons. "
+        "A verdict here is that of the overall "
         "test alone: an answer also rests on each group's intervals against the others.",
         colour="muted",
     )

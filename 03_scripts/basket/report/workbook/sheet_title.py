@@ -44,12 +44,16 @@ def tiles(tables: dict[str, pd.DataFrame]) -> list[Tile]:
     share = f"share of order lines, {who}"
     return [
         Tile("Customers", customers, "#,##0", who),
-        Tile("Orders", int(orders), "#,##0", f"prior orders, {who}"),
-        Tile("Order lines", int(lines), "#,##0", f"products in orders, {who}"),
+        Tile("Orders", int(orders), "#,##0", f"{_each(orders, customers)} a customer, {who}"),
+        Tile("Order lines", int(lines), "#,##0", f"{_each(lines, orders)} an order, {who}"),
         Tile("Spend (USD)", spend and round(float(spend), 2), "$#,##0", f"{prices}, {who}"),
         Tile("Mean order value (USD)", mean, "$#,##0.00", f"spend / orders, {who}"),
         Tile("Reorder rate", round(float(reorder_rate), 6), "0.0%", share),
     ]
+
+
+def _each(many: float, of: float | None) -> str:
+    return f"{many / of:,.1f}" if of else "none"
 
 
 def _active(table: pd.DataFrame) -> pd.DataFrame:
@@ -69,9 +73,10 @@ def write_title(book: Book, tables: dict[str, pd.DataFrame], facts: dict) -> Pag
     _write_tiles(page, tiles(tables))
     page.space(8)
     page.section("What this data is")
-    warning = completeness.warning(tables["completeness"])
-    if warning:
+    if warning := completeness.warning(tables["completeness"]):
         page.text(warning, colour="contrast", bold=True)
+    else:
+        page.text("Histories are complete.")
     for term, text in facts["data"]["about"].items():
         page.term(term, text)
     page.space(8)
