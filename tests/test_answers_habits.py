@@ -379,9 +379,8 @@ def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, eno
         "two-sided test at 5% that finds such a difference with a chance of 80%."
     )
     assert found.action == (
-        "Put customers into two arms at random, by a hash of their id, and show the action to one. "
-        "Count what the plan names: all orders, as those in a window alone may only have moved "
-        "there, or all order lines where orders are to be larger."
+        "Draw two arms at random, by a hash of the customers' ids, and show the action to one. "
+        "Count what the plan names, at all hours: orders in a window may only have moved there."
     )
     assert found.prize is None
     assert (found.kind, found.action_basis, found.confidence) == (DESCRIPTION, DESIGN, "medium")

@@ -278,7 +278,7 @@ BOTH = (
     "Prices and customers' ages, incomes, families and states are invented in this data: this "
     "shows the method."
 )
-AGREE = "Agree on the most fragile label's threshold before anybody uses it."
+AGREE = "Agree on the most fragile threshold before it is used."
 USUAL = {
     "kind": "description",
     "action_basis": "design",

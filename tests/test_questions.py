@@ -228,7 +228,7 @@ def test_nothing_is_to_be_tried_with_people_who_are_invented(invented):
     said, _ = answer(function, tables, load_settings(SETTINGS_FILE))
     later = "ry offers of large baskets for customers in the West, against a control group."
     if invented:
-        assert said.action == f"No action follows from invented customers. With real ones: t{later}"
+        assert said.action == f"Nothing follows from invented customers. With real ones: t{later}"
         assert (said.action_basis, said.touches, said.prize) == (NO_ACTION, (), None)
     else:
         assert (said.action, said.action_basis) == (f"T{later}", HYPOTHESIS)

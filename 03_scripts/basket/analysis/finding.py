@@ -247,7 +247,7 @@ def _is_of_people(touch: Touch) -> bool:
 def _with_real_people(found: Finding) -> Finding:
     """Say what to try once customers are real: nobody can find those that were invented."""
     later = found.action[:1].lower() + found.action[1:]
-    action = f"No action follows from invented customers. With real ones: {later}"
+    action = f"Nothing follows from invented customers. With real ones: {later}"
     return replace(found, action=action, action_basis=NO_ACTION, touches=(), prize=None)
 
 

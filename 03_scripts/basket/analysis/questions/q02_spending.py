@@ -226,8 +226,8 @@ def value_by_day(tables: dict, settings: Settings) -> figure.Figure:
         name="order_value_by_day",
         title="The same customers' orders are worth nearly the same on every day"
         if inside.all()
-        else f"The same customers' orders are worth {least['within_ratio']:.2f} times as much on "
-        f"{least['day']}, {most['within_ratio']:.2f} times on {most['day']}",
+        else f"The same customers' orders: worth {least['within_ratio']:.2f} times as much on "
+        f"{least['day']}, {most['within_ratio']:.2f} on {most['day']}",
         subtitle="Value of orders on a day, times that of the same customers' orders on others, "
         f"active customers of both halves, {figure.with_intervals(settings)}{left_out}",
         alt=f"Dots with intervals by day of the week. {most['day']} has the highest estimate, "

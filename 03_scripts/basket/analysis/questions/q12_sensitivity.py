@@ -285,9 +285,7 @@ def what_depends(seen: Evidence, settings: Settings) -> Finding:
             if by_conclusion
             else "Use the thresholds as they are."
         )
-        + (
-            " Agree on the most fragile label's threshold before anybody uses it." if unused else ""
-        ),
+        + (" Agree on the most fragile threshold before it is used." if unused else ""),
         action_basis=DESIGN,
         confidence="high",
         rests_on=tuple(sorted({*rests_on, *([INVENTED_CUSTOMERS] if about_people else [])})),

@@ -303,9 +303,9 @@ def how_to_try(seen: Evidence, settings: Settings) -> Finding:
         + ("enough for both arms." if enough else "too few for such a trial.")
         + f" All sizes are those of a two-sided test at {per_cent(significance)} that finds such a "
         f"difference with a chance of {per_cent(power)}.",
-        action="Put customers into two arms at random, by a hash of their id, and show the action "
-        "to one. Count what the plan names: all orders, as those in a window alone may only have "
-        "moved there, or all order lines where orders are to be larger.",
+        action="Draw two arms at random, by a hash of the customers' ids, and show the action to "
+        "one. Count what the plan names, at all hours: orders in a window may only have moved "
+        "there.",
         action_basis=DESIGN,
         confidence="medium",
         figure="trial_plan",

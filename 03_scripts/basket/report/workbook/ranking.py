@@ -18,6 +18,7 @@ from basket.analysis.finding import (
 )
 from basket.analysis.questions import number_of
 
+SMALLEST_SAID = 0.0005  # share of spend that is not printed as 0.0%
 KINDS = (DIFFERENCE, CANDIDATE, DESCRIPTION, NO_DIFFERENCE, UNDECIDED, NOT_ANSWERED)
 
 
@@ -44,10 +45,10 @@ def ranked(findings: list[dict], levers: pd.DataFrame) -> list[dict]:
 
 
 def _place(finding: dict, levers: pd.DataFrame) -> tuple:
-    lever = lever_of(finding, levers)
+    gain = worth(lever_of(finding, levers))
     touched = (finding.get("prize") or {}).get("share_of_spend") or 0
     return (
-        -worth(lever),
+        -gain if gain >= SMALLEST_SAID else 0,
         KINDS.index(finding["kind"]),
         finding["action_basis"] == NO_ACTION,
         -touched,
@@ -58,10 +59,10 @@ def _place(finding: dict, levers: pd.DataFrame) -> tuple:
 def worth(lever: pd.Series | None) -> float:
     """Return the share of spend that a lever's change would add; of orders where no price is known.
 
-    Nothing is -1: a lever that adds nothing still comes before none.
+    Nothing where there is no lever.
     """
     if lever is None:
-        return -1.0
+        return 0.0
     share = lever["share_of_spend"]
     return float(lever["share_of_orders"] if pd.isna(share) else share)
 

@@ -134,12 +134,11 @@ def _write_trials(page: Page, plan: pd.DataFrame | None) -> None:
         return
     first = plan.iloc[0]
     rules = plan.drop_duplicates("decision")
-    decide = "; ".join(f"{row.decision}, and {row.guard}" for row in rules.itertuples())
+    decide = "; ".join(f"{row.decision} ({row.guard})" for row in rules.itertuples())
     page.text(
-        f"Draw customers by lot into {first['arms']}. Decide after {first['weeks']} weeks by what "
-        f"is counted: {decide}. The numbers say how many customers each arm needs to see so much "
-        f"more, by a two-sided test at {per_cent(first['significance'])} with "
-        f"{per_cent(first['power'])} power, and how many this data has.",
+        f"Draw customers by lot into {first['arms']}. After {first['weeks']} weeks: {decide}. The "
+        f"numbers are customers an arm for so much more, two-sided at "
+        f"{per_cent(first['significance'])} with {per_cent(first['power'])} power.",
         colour="muted",
     )
     page.space(3)

@@ -24,7 +24,7 @@ from basket.project.origin import PRICE
 from basket.project.settings import Settings
 from basket.report.workbook import what_if
 from basket.report.workbook.page import Book, Page
-from basket.report.workbook.ranking import lever_of, ranked, to_do, to_leave, worth
+from basket.report.workbook.ranking import SMALLEST_SAID, lever_of, ranked, to_do, to_leave, worth
 from basket.report.workbook.sheets import MONDAY
 from basket.report.workbook.shown_findings import FigureLinks, basis, confidence
 from basket.report.workbook.values import NOTHING
@@ -34,7 +34,6 @@ WIDTHS = (4.0, 36.0, 48.5, 12.5, *([10.5] * 7), 22.5, 12.0)
 FACTS_COLUMN = 12  # label of what the formulas start from; the number stands beside it
 MOST_ACTIONS, MOST_LEFT = 3, 3
 GENERATED = "All of this data is generated: this shows the method."
-SMALLEST_SAID = 0.0005  # share of spend that is not printed as 0.0%
 LEADS = {
     SOONER: "Bring the customers you have back sooner",
     QUIET_WINDOWS: "Fill the quiet windows",
