@@ -24,6 +24,7 @@ from basket.checks.reproduce import hashes
 from basket.prepare import raw_files, split
 from basket.prepare.layouts import layouts
 from basket.prepare.raw_files import RawFile
+from basket.project import git
 from basket.project.errors import BasketError
 from basket.project.folders import ROOT, SCRIPTS
 from basket.project.settings import load_settings
@@ -349,7 +350,7 @@ def test_workers_must_be_there_be_the_same_and_see_the_same_files(tmp_path, monk
         shutil.copytree(ROOT / "01_project_management", other.parent / "01_project_management")
         shutil.copy(ROOT / "pyproject.toml", other.parent)
         (other / "basket" / "prepare" / "clean.py").open("a").write("# another version\n")
-        for message in ("has basket 1", "does not have this version of basket"):
+        for message in (f"has basket {git.version()} ", "does not have this version of basket"):
             worker = started.add_worker(PYTHONPATH=str(other))
             with pytest.raises(BasketError, match=message) as raised:
                 cluster.check(started.address)
