@@ -28,11 +28,17 @@ LOOK = r"""
 import json, re, sys, time
 from pathlib import Path
 from basket.prepare.raw_files import look
+from basket.project.errors import DataError
 from basket.project.settings import load_settings
 from basket.project.folders import ROOT
 limits = load_settings(ROOT / "settings.yml").limits
 begun = time.perf_counter()
 found, faults = look(Path(sys.argv[1]), limits)
+for file in [] if faults else found.files.values():
+    try:
+        file.spelling
+    except DataError as fault:
+        faults.append(fault)
 seconds = time.perf_counter() - begun
 peak = int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
 print(json.dumps([[str(fault) for fault in faults], seconds, peak]))
@@ -41,7 +47,10 @@ PRODUCTS = C["products.csv"]
 
 
 def looked_at(data: Path) -> tuple[list[str], float, float]:
-    """Look at a delivery in a process of its own; give faults, seconds and its peak in MiB."""
+    """Look at a delivery and at how its files are written, in a process of its own.
+
+    Gives faults, seconds and its peak in MiB.
+    """
     done = run_command(sys.executable, "-c", LOOK, data)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

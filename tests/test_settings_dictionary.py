@@ -559,7 +559,7 @@ def test_each_column_occurs_once_and_says_what_it_is():
     assert len(names) == len(set(names))
     for column in dictionary.columns():
         assert column.description and column.source, column.name
-        assert (column.type in dictionary.ARROW_TYPES) == bool(column.tables), column.name
+        assert (column.type in dictionary.STORED_AS) == bool(column.tables), column.name
         assert (column.source == "derived") == bool(column.derivation), column.name
         if None not in (column.minimum, column.maximum):
             assert column.minimum < column.maximum, column.name

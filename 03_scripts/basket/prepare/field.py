@@ -1,11 +1,8 @@
-"""Check one field of a raw file: which text is sound, what is wrong with it, what it becomes."""
+"""Check one field of a raw file: which text is sound, and what is wrong with it."""
 
 import re
 from collections.abc import Callable
 from datetime import date, datetime
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from basket.project.dictionary import Column
 
@@ -53,35 +50,6 @@ def plain(column: Column | None) -> str:
     return f'(?:(?:{text}){optional}|"(?:{text}){optional}")'
 
 
-def parsed_type(column: Column) -> pa.DataType:
-    """Return the type in which pyarrow parses a column before it becomes the stored type."""
-    if column.type in ("category", "date"):  # pyarrow reads 2/30 as 2 March
-        return pa.dictionary(pa.int32(), pa.string())
-    return pa.float64() if column.type == "Int8" else column.arrow_type  # gaps: 7.0
-
-
-def stored(column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Turn what was parsed into the stored type."""
-    if column.type != "date":
-        return values.cast(column.arrow_type)
-    days = [
-        pa.array(map(_date, chunk.dictionary.to_pylist()), column.arrow_type).take(chunk.indices)
-        for chunk in values.chunks
-    ]
-    return pa.chunked_array(days, column.arrow_type)
-
-
-def keeps_limits(column: Column, values: pa.ChunkedArray) -> bool:
-    """Return whether the values of a number or of a label keep to the dictionary."""
-    if column.needed and values.null_count:
-        return False
-    if column.allowed:
-        texts = {text for chunk in values.chunks for text in chunk.dictionary.to_pylist()}
-        return texts <= set(column.allowed)
-    low, high = (value.as_py() for value in pc.min_max(values).values())
-    return low is None or column.minimum <= low <= high <= column.maximum
-
-
 def _damaged(text: str) -> str | None:
     if "\x00" in text:
         return "holds a NUL byte"
@@ -117,10 +85,11 @@ def problem(column: Column, value: str, masked: Callable = masked) -> str | None
 
 def _is_date(value: str) -> bool:
     try:
-        return bool(DATE.fullmatch(value) and _date(value))
+        return bool(DATE.fullmatch(value) and as_date(value))
     except ValueError:
         return False
 
 
-def _date(value: str) -> date:
+def as_date(value: str) -> date:
+    """Read a date as raw files write it: month/day/year."""
     return datetime.strptime(value, DATE_FORMAT).date()

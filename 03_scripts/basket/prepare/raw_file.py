@@ -5,9 +5,10 @@ import gzip
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
@@ -27,6 +28,10 @@ UNREADABLE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSErro
 UNREADABLE += (RuntimeError,)
 
 
+def _as_expected(_: "RawFile") -> Spelling:
+    return AS_EXPECTED
+
+
 @dataclass(frozen=True)
 class RawFile:
     """One raw file: in a folder, in an archive, or in an archive within an archive.
@@ -41,7 +46,12 @@ class RawFile:
     members: tuple[str, ...]
     size: int
     names: dict[str, str | None] = field(default_factory=dict)
-    spelling: Spelling = AS_EXPECTED
+    look: Callable[["RawFile"], Spelling] = field(default=_as_expected, compare=False, repr=False)
+
+    @cached_property
+    def spelling(self) -> Spelling:
+        """How it is written; looked at once it is read, as `look` does."""
+        return self.look(self)
 
     def place(self, root: Path) -> str:
         """Where it lies below a folder, archives like folders: `data.zip/orders.csv`."""
@@ -95,12 +105,16 @@ class RawFile:
 
     def whole(self) -> bytes:
         """Return the file as received; no BOM. Raises DataError where that is too much."""
+        self.require_room()
+        return b"".join(self._received(SLICE_BYTES))
+
+    def require_room(self) -> None:
+        """Raise DataError where the file is too large to be read in one piece."""
         if self.size > MOST_IN_MEMORY:
             raise DataError(
                 f"{self.name}: found {self.size:,} bytes, expected at most {MOST_IN_MEMORY:,}: it "
                 "is read in one piece"
             )
-        return b"".join(self._received(SLICE_BYTES))
 
     def _received(self, size: int) -> Iterator[bytes]:
         rest = b""

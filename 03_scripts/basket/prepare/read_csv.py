@@ -113,7 +113,7 @@ class Reader:
         if any(byte in text for byte in LENIENT) or text.endswith(b","):
             raise _LimitBrokenError
         rows = self._typed(text, quotes=False)
-        if not all(field.keeps_limits(column, rows[column.name]) for column in self.columns):
+        if not all(_keeps_limits(column, rows[column.name]) for column in self.columns):
             raise _LimitBrokenError
         return rows
 
@@ -157,7 +157,7 @@ class Reader:
         if text.startswith(BOM):  # pyarrow would drop it, wherever in the file the slice begins
             text = BOM + text
         names = [c.name if c else f"~{n}" for n, c in enumerate(self.fields)]
-        types, size = {c.name: field.parsed_type(c) for c in self.columns}, len(text) + 1
+        types, size = {c.name: _parsed_type(c) for c in self.columns}, len(text) + 1
         quote = '"' if quotes else False
         parsed = pa_csv.read_csv(
             pa.py_buffer(text),
@@ -173,7 +173,7 @@ class Reader:
                 quoted_strings_can_be_null=True,
             ),
         )
-        columns = [field.stored(column, parsed[column.name]) for column in self.columns]
+        columns = [_stored(column, parsed[column.name]) for column in self.columns]
         return pa.Table.from_arrays(columns, schema=dictionary_schema(self.columns))
 
     def _row_at(self, lines: list[bytes], place: int) -> "Row":
@@ -249,6 +249,37 @@ UNSOUND = (pa.ArrowInvalid, OverflowError, _LimitBrokenError)
 def dictionary_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """Return the stored schema of some of a table's columns."""
     return pa.schema([(column.name, column.arrow_type) for column in columns])
+
+
+def _parsed_type(column: Column) -> pa.DataType:
+    """Return the type in which pyarrow parses a column before it becomes the stored type."""
+    if column.type in ("category", "date"):  # pyarrow reads 2/30 as 2 March
+        return pa.dictionary(pa.int32(), pa.string())
+    return pa.float64() if column.type == "Int8" else column.arrow_type  # gaps: 7.0
+
+
+def _stored(column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Turn what was parsed into the stored type."""
+    if column.type != "date":
+        return values.cast(column.arrow_type)
+    days = [
+        pa.array(map(field.as_date, chunk.dictionary.to_pylist()), column.arrow_type).take(
+            chunk.indices
+        )
+        for chunk in values.chunks
+    ]
+    return pa.chunked_array(days, column.arrow_type)
+
+
+def _keeps_limits(column: Column, values: pa.ChunkedArray) -> bool:
+    """Return whether the values of a number or of a label keep to the dictionary."""
+    if column.needed and values.null_count:
+        return False
+    if column.allowed:
+        texts = {text for chunk in values.chunks for text in chunk.dictionary.to_pylist()}
+        return texts <= set(column.allowed)
+    low, high = (value.as_py() for value in pc.min_max(values).values())
+    return low is None or column.minimum <= low <= high <= column.maximum
 
 
 def _decoded(line: bytes) -> str:

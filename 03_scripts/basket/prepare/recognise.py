@@ -5,12 +5,13 @@ import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from basket.prepare import spelling
 from basket.prepare.field import MASK, masked
 from basket.prepare.layouts import Form, files_not_read, forms
 from basket.prepare.raw_file import RawFile
-from basket.prepare.spelling import Spelling
+from basket.prepare.spelling import AS_EXPECTED, Spelling
 from basket.project import dictionary
 from basket.project.errors import DataError
 from basket.project.origin import OF_PEOPLE, PRICE
@@ -122,7 +123,7 @@ class Seen:
             self.file,
             name=form.raw.file,
             names=form.raw.columns,
-            spelling=Spelling(separator=separator),
+            look=lambda _: Spelling(separator=separator),
         )
         check_header(named, may_be_wide=form.table == "raw_departments")
         raise DataError(
@@ -138,12 +139,13 @@ class Seen:
         if form.table == "raw_departments" and separator == ",":
             if self.header(",")[0] == next(iter(named.names)):
                 check_header(named, may_be_wide=True)
-            text = named.whole()
-            encoding = spelling.encoding_of(text)
-            if encoding != "utf-8":
-                named = replace(named, spelling=Spelling(encoding=encoding, has_text=True))
-            return named
-        return replace(named, spelling=_spelling(named, form, self.header(separator), separator))
+            named.require_room()
+            return replace(named, look=_spelling_of_departments)
+        if _has_text(form):
+            named.require_room()
+        header = self.header(separator)
+        look = partial(_spelling, form=form, header=header, separator=separator)
+        return replace(named, look=look)
 
     def why_not(self) -> str:
         """Say why a file is not used."""
@@ -175,19 +177,31 @@ def _is_of_departments(header: list[str], columns: list[str]) -> bool:
     return header == ["", "0"] or (wide and len(named) > 1)
 
 
+def _has_text(form: Form) -> bool:
+    """Whether a table has free text, so that its file is read in one piece."""
+    return any(c.type == "category" and not c.allowed for c in dictionary.columns_of(form.table))
+
+
+def _spelling_of_departments(file: RawFile) -> Spelling:
+    encoding = spelling.encoding_of(file.whole())
+    return AS_EXPECTED if encoding == "utf-8" else Spelling(encoding=encoding, has_text=True)
+
+
 def _spelling(file: RawFile, form: Form, header: list[str], separator: str) -> Spelling:
     """Return how a file is written, from all of it if it is small, else from its first lines."""
+    from basket.prepare import column_spelling  # which loads pyarrow
+
     columns = {column.name: column for column in dictionary.columns_of(form.table)}
-    has_text = any(c.type == "category" and not c.allowed for c in columns.values())
+    has_text = _has_text(form)
     text = file.whole() if has_text else file.head(SNIFFED)
     encoding = spelling.encoding_of(text) if has_text else "utf-8"
     if encoding != "utf-8":
         text = text.decode(encoding, "replace").encode()
     names = _as_expected(header, list(form.raw.columns))
     changes = {}
-    for name, values in spelling.fields_of(text, names, separator).items():
+    for name, values in column_spelling.fields_of(text, names, separator).items():
         column = columns.get(form.raw.columns.get(name) or "")
-        found = spelling.changes_of(column, values) if column else ()
+        found = column_spelling.changes_of(column, values) if column else ()
         if name in form.raw.empty_means:
             found = (*found, ("empty", str(form.raw.empty_means[name])))
         if found:
@@ -195,7 +209,7 @@ def _spelling(file: RawFile, form: Form, header: list[str], separator: str) -> S
     row_numbers = _unnamed(header)
     renamed = {old: new for old, new in zip(header, names, strict=True) if old != new}
     found = Spelling(separator, encoding, row_numbers, changes, renamed)
-    if found == Spelling():
+    if found == AS_EXPECTED:
         return found
     return replace(found, names=tuple(names[row_numbers:]), has_text=has_text)
 

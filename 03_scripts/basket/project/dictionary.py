@@ -9,14 +9,13 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from basket.project.errors import BasketError
 from basket.project.files import read_rows
 from basket.project.folders import ROOT
 
-if TYPE_CHECKING:  # pandas takes long to load; the settings are checked against the dictionary
+if TYPE_CHECKING:  # they take long to load; the settings are checked against the dictionary
     import pandas as pd
+    import pyarrow as pa
 
     from basket.project.flag import Flag
     from basket.project.settings import Settings
@@ -25,28 +24,21 @@ PATH = ROOT / "01_project_management" / "data_dictionary.csv"
 
 _SLOWLY = Lock()  # pandera loads its checks at the first use, which must not be on two threads
 
-ARROW_TYPES = {
-    "int8": pa.int8(),
-    "int16": pa.int16(),
-    "int32": pa.int32(),
-    "int64": pa.int64(),
-    "Int8": pa.int8(),
-    "Int16": pa.int16(),
-    "Int32": pa.int32(),
-    "float64": pa.float64(),
-    "bool": pa.bool_(),
-    "date": pa.date32(),
-    "category": pa.dictionary(pa.int32(), pa.string()),
+STORED_AS = {  # a type of the dictionary and pyarrow's name of how it is stored
+    **{name: name for name in ("int8", "int16", "int32", "int64", "float64", "bool")},
+    **{name: name.lower() for name in ("Int8", "Int16", "Int32")},  # pandas' with gaps
+    "date": "date32",
+    "category": "dictionary",
 }
 COMPOSED = ("segment", "profile")  # flags of customers whose labels are put together from others
-NUMERIC = tuple(name for name in ARROW_TYPES if name.lower().startswith(("int", "float")))
+NUMERIC = tuple(name for name in STORED_AS if name.lower().startswith(("int", "float")))
 RESULTS = "results"  # means all result tables among the tables of a column
 AS_WRITTEN = ("type", "unit", "source", "derived_from", "derivation", "description")
 AS_WRITTEN += ("heading", "format", "key")
 HEADER = ("column", "tables", "required", "minimum", "maximum", "allowed", *AS_WRITTEN)
 OF_RESULTS = ("fraction", "money", "text", "whole")  # types of columns that no stored table has
 EXPECTED = {  # of each row
-    "type": (*ARROW_TYPES, *OF_RESULTS),
+    "type": (*STORED_AS, *OF_RESULTS),
     "required": ("yes", "no", "received"),
     "key": ("", "customers", "parts", "context"),
 }
@@ -89,9 +81,13 @@ class Column:
         return self.tables[0] == table
 
     @property
-    def arrow_type(self) -> pa.DataType:
+    def arrow_type(self) -> "pa.DataType":
         """Type in which the column is stored."""
-        return ARROW_TYPES[self.type]
+        import pyarrow as pa
+
+        if self.type == "category":
+            return pa.dictionary(pa.int32(), pa.string())
+        return pa.type_for_alias(STORED_AS[self.type])
 
     @property
     def pandas_type(self) -> str:
@@ -164,8 +160,10 @@ def result_column(name: str) -> Column:
 
 
 @cache
-def arrow_schema(table: str) -> pa.Schema:
+def arrow_schema(table: str) -> "pa.Schema":
     """Return the schema in which a table is stored."""
+    import pyarrow as pa
+
     columns = columns_of(table)
     return pa.schema([pa.field(c.name, c.arrow_type, not c.required) for c in columns])
 

@@ -23,7 +23,6 @@ LEVELS = {  # of the table `habits`: heading, format, short name, and the measur
     "reorder_rate": ("Reorder rate", "0.0%", "rate", "reorder_rate"),
 }
 ENDS = {"effect_low": ("low", "from"), "effect_high": ("high", "to")}
-PARTS = ("gender", "n_dependants")  # of people: they stand among the tests on sheet 9
 MORE = "+0.0%;-0.0%;0.0%"
 
 
@@ -87,7 +86,7 @@ def levels(habits: pd.DataFrame, tests: pd.DataFrame | None, settings: Settings)
     """
     rows = []
     compared = comparisons(tests)
-    for grouping in (name for name in settings.tested() if name not in PARTS):
+    for grouping in settings.tested():
         groups = habits[habits["grouping"] == grouping]
         for row in groups.to_dict("records"):
             found = {
@@ -243,7 +242,7 @@ def _own_history_wins(offers: pd.DataFrame) -> bool:
 
 def _invented(tables: dict[str, pd.DataFrame]) -> str:
     """Say which groups and measures of the sheet are invented; empty where none are."""
-    people = "region, age, income, family and profile are invented in this data"
+    people = "region, age, gender, income, family and profile are invented in this data"
     whats = [people] * is_invented(tables, PEOPLE)
     whats += [f"prices{' are invented in this data' * (not whats)}"] * is_invented(tables, PRICE)
     said = ", and so are ".join(whats)
