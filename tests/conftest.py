@@ -201,7 +201,8 @@ class Run:
         with self.environment(), pytest.MonkeyPatch.context() as patch:
             if not drawn:
                 patch.setattr(draw, "draw", lambda *_, **__: DOT)
-                patch.setattr(pictures, "_show", lambda figure, alt: None)
+                for name in ("show_prices", "show_gaps"):
+                    patch.setattr(pictures, name, lambda *_: None)
             return run_notebook(stage, self.rules, until)
 
     @cached_property

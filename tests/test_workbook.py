@@ -1419,11 +1419,14 @@ def test_each_figure_stands_beside_the_words_that_say_what_it_shows(book):
             row += 1
 
 
-def rows_of(heights, together=(), starts=(), room=100.0):
+def rows_of(heights, together=(), starts=(), room=100.0, repeated=0):
     """Make what `breaks` looks at of a page."""
-    heights = dict(enumerate(heights, 1))
     return SimpleNamespace(
-        heights=heights, together=list(together), page_starts=set(starts), page_height=room
+        heights=dict(enumerate(heights, 1)),
+        together=list(together),
+        page_starts=set(starts),
+        page_height=room,
+        repeated=repeated,
     )
 
 
@@ -1454,6 +1457,13 @@ def test_rows_that_overlap_stay_together_and_a_page_may_start_within_them():
     assert print_setup.breaks(rows_of([60.0, 200.0, 30.0]), 3) == [1, 2]
     assert print_setup.breaks(rows_of([200.0, 30.0]), 2) == [1]
     assert print_setup.breaks(rows_of([]), 5) == [] != print_setup.breaks(rows_of([]), 8)
+
+
+def test_a_repeated_header_takes_room_on_the_pages_below_it_alone():
+    rows = [30.0, 20.0, *[10.0] * 18]
+    assert print_setup.breaks(rows_of(rows), 20) == [7, 17]
+    assert print_setup.breaks(rows_of(rows, repeated=2), 20) == [7, 15]
+    assert print_setup.breaks(rows_of(rows, starts={2}, repeated=2), 20) == [1, 10, 18]
 
 
 @pytest.mark.parametrize(

@@ -730,6 +730,8 @@ def prints_well(done: Finished) -> None:
         pages += len(starts) - 1
         for first, after in pairwise(starts):
             height = sum(_height(sheet, row) for row in range(first, after))
+            if 0 < (repeated := _repeated_row(sheet)) < first:
+                height += _height(sheet, repeated)
             if one_page:
                 scale = _scale(sheet) * min(1, room / height)
                 assert len(starts) == 2 and scale >= SMALLEST_PRINT, f"{where}: scale {scale:.2f}"
@@ -758,7 +760,7 @@ def headers_are_repeated(done: Finished) -> None:
 
 
 def _repeated_row(sheet) -> int:
-    """Return the row that is printed on top of every page, or 0."""
+    """Return the row that is printed on top of each page that begins below it, or 0."""
     return int((sheet.print_title_rows or "0").replace("$", "").split(":")[0])
 
 
@@ -787,10 +789,8 @@ def _printed(sheet) -> tuple[int, int]:
 
 
 def _page_height(sheet) -> float:
-    repeated = _repeated_row(sheet)
-    above = _height(sheet, repeated) if repeated else 0
     margins = sheet.page_margins
-    return (595.3 - 72 * (margins.top + margins.bottom)) / _scale(sheet) - above
+    return (595.3 - 72 * (margins.top + margins.bottom)) / _scale(sheet)
 
 
 def _scale(sheet) -> float:

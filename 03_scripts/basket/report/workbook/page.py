@@ -131,6 +131,7 @@ class Page:
             raise ValueError(f"{name}: the columns are too wide to be read in print")
         self.page_height = PAGE_HEIGHT / scale
         self.on_one_page = False
+        self.repeated = 0  # the row on top of each page that begins below it
         self.sheet: Worksheet = book.workbook.create_sheet(name)
         self.row = 1
         self.heights: dict[int, float] = {}
@@ -240,9 +241,9 @@ class Page:
         self.page_starts.add(self.row)
 
     def repeat(self, row: int) -> None:
-        """Print a row again on top of every page of this sheet."""
+        """Print a row again on top of each page that begins below it."""
         self.sheet.print_title_rows = f"{row}:{row}"
-        self.page_height -= self.heights[row]
+        self.repeated = row
 
     def keep(self, first: int, last: int) -> None:
         """Keep rows on one printed page."""

@@ -63,7 +63,8 @@ def breaks(page, last: int) -> list[int]:
         height = sum(page.heights.get(r, ROW) for r in range(row, end + 1))
         if row > start and (row in page.page_starts or used + height > page.page_height):
             found.append(row - 1)
-            used, start = 0.0, row
+            start = row
+            used = page.heights[page.repeated] if 0 < page.repeated < row else 0.0
         used += height
         row = end + 1
     return found

@@ -90,7 +90,7 @@ def levels(habits: pd.DataFrame, tests: pd.DataFrame | None, settings: Settings)
         groups = habits[habits["grouping"] == grouping]
         for row in groups.to_dict("records"):
             found = {
-                "grouping": grouping.replace("_flag", "").replace("_", " "),
+                "grouping": grouping.removeprefix("n_").replace("_flag", "").replace("_", " "),
                 "group": str(row["group"]),
                 "customers": row["customers"],
                 "share_of_spend": _share(row["spend"], habits),
