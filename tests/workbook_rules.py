@@ -1221,6 +1221,7 @@ def groups_tie_out(done: Finished) -> None:
     """
     header, *rows = table_rows(done, SEGMENTS, "tbl_groups")
     habits = _active(done, "habits")
+    named = habits["grouping"].str.removeprefix("n_").str.replace("_flag", "").str.replace("_", " ")
     columns = {
         "Customers": "customers",
         "USD an order": "mean_order_value",
@@ -1236,8 +1237,7 @@ def groups_tie_out(done: Finished) -> None:
         found = dict(zip(header, row, strict=True))
         least = done.settings.privacy.smallest_group
         assert found["Customers"] >= least, f"'{SEGMENTS}': {found['Group']} is too small"
-        names = habits["grouping"].str.replace("_flag", "").str.replace("_", " ")
-        of = habits[(names == found["Grouping"]) & (habits["group"] == found["Group"])]
+        of = habits[(named == found["Grouping"]) & (habits["group"] == found["Group"])]
         assert len(of) == 1, f"'{SEGMENTS}': {found['Group']}: {len(of)} rows of habits"
         for title, column in columns.items():
             value, text = found[title], of[column].iloc[0]
@@ -1245,9 +1245,16 @@ def groups_tie_out(done: Finished) -> None:
                 same = math.isclose(value, float(text), rel_tol=1e-6, abs_tol=1e-9)
                 assert same, f"'{SEGMENTS}': {found['Group']}: {title} {value}, habits say {text}"
     groups, missing = {(row[0], row[1]) for row in rows}, set()
-    for name in ("loyalty", "region", "age group", "income group", "segment"):
-        has = habits["grouping"].str.replace("_flag", "").str.replace("_", " ") == name
-        missing |= {(name, group) for group in habits.loc[has, "group"]} - groups
+    for name in (
+        "loyalty",
+        "region",
+        "age group",
+        "income group",
+        "gender",
+        "dependants",
+        "segment",
+    ):
+        missing |= {(name, group) for group in habits.loc[named == name, "group"]} - groups
     assert len(missing) <= left_out, f"'{SEGMENTS}': no {sorted(missing)}"
 
 

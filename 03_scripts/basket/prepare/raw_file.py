@@ -38,7 +38,7 @@ class RawFile:
 
     `members` leads from the file `path` through archives to it. `names` maps each column of its
     header to the name under which it is stored, None for people's. Written in another way than
-    expected, it is read as if it were not: `spelling` says how.
+    expected, it is read as if it were not: `spelling` says how, which `look` finds out.
     """
 
     name: str
@@ -50,7 +50,7 @@ class RawFile:
 
     @cached_property
     def spelling(self) -> Spelling:
-        """How it is written; looked at once it is read, as `look` does."""
+        """How it is written: found when it is first read, as that loads pyarrow."""
         return self.look(self)
 
     def place(self, root: Path) -> str:

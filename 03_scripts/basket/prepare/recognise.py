@@ -135,14 +135,13 @@ class Seen:
         named = replace(self.file, names=form.raw.columns)
         if self.file.name == form.file:
             named = replace(named, name=form.raw.file)
+        if _has_text(form):
+            named.require_room()
         separator = self._separator(form)
         if form.table == "raw_departments" and separator == ",":
             if self.header(",")[0] == next(iter(named.names)):
                 check_header(named, may_be_wide=True)
-            named.require_room()
             return replace(named, look=_spelling_of_departments)
-        if _has_text(form):
-            named.require_room()
         header = self.header(separator)
         look = partial(_spelling, form=form, header=header, separator=separator)
         return replace(named, look=look)
