@@ -1,7 +1,10 @@
 """The raw files: both layouts in any wrapping, bad rows set aside, bad files refused in a line."""
 
 import os
+import re
 import zipfile
+from datetime import date
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,8 +14,9 @@ import pytest
 from click.testing import CliRunner
 
 from basket.command import main
-from basket.prepare import import_raw, read_csv
+from basket.prepare import field, import_raw, read_csv
 from basket.prepare.raw_files import find
+from basket.project.dictionary import columns_of
 from basket.project.errors import DataError
 from basket.project.folders import ROOT, Folders
 from basket.project.origin import GENERATED
@@ -181,6 +185,21 @@ def test_rows_read_are_recorded_table_by_table(small):
         "raw_customers": (2, 2),
         "raw_lines": (6, 6),
     }
+
+
+def test_a_date_is_sound_at_once_on_each_day_of_a_year_and_on_no_other():
+    joined = next(c for c in columns_of("raw_customers") if c.name == "date_joined")
+    at_once = re.compile(field.plain(joined))
+    for month, day in product(range(14), range(33)):
+        text = f"{month}/{day}/2017"
+        try:
+            date(2017, month, day)
+        except ValueError:
+            assert not at_once.fullmatch(text), text
+            assert field.problem(joined, text), text
+        else:
+            assert at_once.fullmatch(text), text
+            assert field.problem(joined, text) is None, text
 
 
 # ---- names of people ----------------------------------------------------------------------------

@@ -37,8 +37,8 @@ def plain(column: Column | None) -> str:
         text = "|".join(map(re.escape, column.allowed))
     elif column.type == "date":
         text = (
-            "(?:(?:0?[1-9]|1[0-2])/(?:0?[1-9]|1[0-9]|2[0-8])|(?:0?[13-9]|1[0-2])/(?:29|30))"
-            "/(?:19|20)[0-9]{2}"
+            "(?:(?:0?[1-9]|1[0-2])/(?:0?[1-9]|1[0-9]|2[0-8])|(?:0?[13-9]|1[0-2])/(?:29|30)"
+            "|(?:0?[13578]|1[02])/31)/(?:19|20)[0-9]{2}"
         )
     elif column.maximum < 1000:
         text = "|".join(f"0?{n}" for n in range(int(column.minimum), int(column.maximum) + 1))

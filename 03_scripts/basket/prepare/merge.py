@@ -99,7 +99,7 @@ def merge_part(
         "orders": len(orders),
         "orders_without_lines": int((count[1:] == 0).sum()),
         "orders_kept": len(kept),
-        "customers_kept": len(np.unique(customer_of_order[kept])),
+        "customers_kept": len(pd.unique(customer_of_order[kept])),
         "examples": [
             *_example("order_id", "raw_orders", order_ids[without_order]),
             *_example("product_id", "raw_products", ids[without_product]),
