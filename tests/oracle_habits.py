@@ -73,24 +73,26 @@ SELECT source, 'all', count(*), avg(precision), avg(recall) FROM scored GROUP BY
 
 IN_TRIAL = """
 WITH reached AS (
-    SELECT user_id, segment, income_group, day, hour, lines,
+    SELECT user_id, segment, income_group, median_gap_days < 30 AS has_usual_gap, day, hour, lines,
         sum(coalesce(gap_days, 0)) OVER seen - first_value(coalesce(gap_days, 0)) OVER seen AS days
-    FROM orders JOIN customers USING (user_id)
+    FROM orders JOIN customers USING (user_id) JOIN customer_gaps USING (user_id)
     WHERE exclusion_flag = 'Active'
     WINDOW seen AS (PARTITION BY user_id ORDER BY order_number)
 ),
 counted AS (
     SELECT user_id, segment, coalesce(income_group, '(missing)') AS income_group,
+        coalesce(has_usual_gap, false) AS has_usual_gap,
         count(*) FILTER (days > 0 AND days <= 56) AS orders,
         coalesce(sum(lines) FILTER (days > 0 AND days <= 56), 0) AS lines,
         count(*) FILTER (days > 0 AND days <= 56 AND day = 5 AND hour BETWEEN 20 AND 22)
             AS in_windows
-    FROM reached GROUP BY user_id, segment, income_group HAVING max(days) >= 56
+    FROM reached GROUP BY user_id, segment, income_group, has_usual_gap HAVING max(days) >= 56
 )
-SELECT segment, income_group, count(*) AS customers, avg(orders) AS mean, stddev_samp(orders) AS sd,
+SELECT segment, income_group, has_usual_gap, count(*) AS customers,
+    avg(orders) AS mean, stddev_samp(orders) AS sd,
     avg(lines) AS lines_mean, stddev_samp(lines) AS lines_sd,
     avg(in_windows) AS windows_mean, stddev_samp(in_windows) AS windows_sd
-FROM counted GROUP BY GROUPING SETS ((), (segment), (income_group))
+FROM counted GROUP BY GROUPING SETS ((), (segment), (income_group), (has_usual_gap))
 """
 
 
@@ -101,10 +103,10 @@ def offers(raw_folder: Path, rules: str) -> pd.DataFrame:
 
 
 def orders_in_trial(raw_folder: Path, rules: str) -> pd.DataFrame:
-    """Count orders in the eight weeks after a customer's first: by segment, by income, and of all.
+    """Count orders in the eight weeks after a customer's first: by group, and of all.
 
-    A row of all has neither segment nor income; `in_windows` are those on Thursdays
-    (day 5) from 20:00 to 23:00.
+    Groups are segments, incomes, and who has a usual gap below 30 days; a row of all has none of
+    the three. `in_windows` are those on Thursdays (day 5) from 20:00 to 23:00.
     """
     with _analysis(raw_folder, rules, None) as connection:
         return connection.execute(IN_TRIAL).df()

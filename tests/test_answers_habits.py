@@ -84,11 +84,25 @@ AT_NIGHT = "Try advertisements at 20:00–23:00 on all seven days, against a con
 
 def trials(supported: str) -> pd.DataFrame:
     return frame(
-        "finding action outcome lift weeks customers_here mean_outcome sd_outcome significance "
-        "power customers_per_arm supported",
-        ("F02", AT_NIGHT, "all orders", 0.02, 8, 890, 4.54, 3.65, 0.05, 0.8, 26_000, supported),
-        ("F02", AT_NIGHT, "all orders", 0.05, 8, 890, 4.54, 3.65, 0.05, 0.8, 4_100, "no"),
-        ("F02", AT_NIGHT, AT_ITS_TIMES, 0.02, 8, 890, 0.09, 0.33, 0.05, 0.8, 530_000, "no"),
+        "finding action outcome lift most_lift weeks customers_here mean_outcome sd_outcome "
+        "significance power customers_per_arm supported",
+        (
+            "F02",
+            AT_NIGHT,
+            "all orders",
+            0.02,
+            0.065,
+            8,
+            890,
+            4.54,
+            3.65,
+            0.05,
+            0.8,
+            26_000,
+            supported,
+        ),
+        ("F02", AT_NIGHT, "all orders", 0.05, 0.065, 8, 890, 4.54, 3.65, 0.05, 0.8, 4_100, "no"),
+        ("F02", AT_NIGHT, AT_ITS_TIMES, 0.02, np.nan, 8, 890, 0.09, 0.33, 0.05, 0.8, 530_000, "no"),
     )
 
 
@@ -114,7 +128,8 @@ def test_the_segment_with_most_order_lines_is_named_with_its_own_numbers(setting
         "Weekly big shop customers are 13% of customers and take 31% of all order lines"
     )
     assert found.so_what == (
-        "They order every 6 days, 15.6 lines at a time, and 67% of their lines are reorders."
+        "Half of the gaps between their orders are 6 days or less; an order has 15.6 lines, and "
+        "67% of their lines are reorders."
     )
     assert found.action == (
         "Try offers that keep Weekly big shop customers in their rhythm, against a control group."
@@ -133,8 +148,8 @@ def test_what_a_segment_buys_more_of_is_said_where_it_is_proven(settings):
     found = said(q10_segments.which_segments, settings, segments=DRINKERS)
     assert found.headline.startswith("Weekly top-up customers are 10% of customers and take 41%")
     assert found.so_what == (
-        "They order every 5.5 days, 4.0 lines at a time, and 71% of their lines are reorders. They "
-        "have 2.3 times the others' share of alcohol."
+        "Half of the gaps between their orders are 5.5 days or less; an order has 4.0 lines, and "
+        "71% of their lines are reorders. They have 2.3 times the others' share of alcohol."
     )
 
 
@@ -260,7 +275,7 @@ def test_habits_that_predict_nothing_sure_are_not_said_to_predict(
 def test_gaps_of_thirty_days_are_thirty_or_more(settings):
     table = SEGMENTS.assign(median_gap_days=30.0)
     found = said(q10_segments.which_segments, settings, segments=table)
-    assert found.so_what.startswith("They order every 30 days or more, 15.6 lines at a time")
+    assert found.so_what.startswith("Half of the gaps between their orders are 30 days or more;")
 
 
 # ---- Q13 ----------------------------------------------------------------------------------------
@@ -427,6 +442,16 @@ def test_the_figure_of_trials_marks_only_the_least(settings):
     assert made.highlight == ("Try offers of large baskets for high…",)
 
 
+def test_no_trial_is_shown_of_more_than_its_action_touches(settings):
+    table = trials("yes").assign(most_lift=[0.019, 0.019, np.nan])
+    made = q14_trial.sizes_by_lift({"trial_plan": table, "completeness": WHOLE}, settings)
+    assert made.data["customers_per_arm"].tolist() == [530_000]
+    with pytest.raises(TooLittleData):
+        q14_trial.how_to_try(
+            Evidence({"habits": ACTIVE, "completeness": WHOLE, "trial_plan": table}), settings
+        )
+
+
 def test_a_lift_is_said_as_settings_have_it(settings):
     table = trials("yes").replace({"lift": {0.02: 0.015, 0.05: 0.02}})
     found = said(q14_trial.how_to_try, settings, trial_plan=table)
@@ -463,7 +488,8 @@ def test_a_lift_is_said_as_settings_have_it(settings):
         (
             q14_trial.how_to_try,
             {"trial_plan": trials("no").head(0)},
-            "Not answered: no action is to be tried, or no customers who differ were seen long",
+            "Not answered: no action is to be tried that touches enough, or no customers who "
+            "differ were seen long",
         ),
         (
             q10_segments.what_habits_add,

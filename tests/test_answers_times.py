@@ -676,9 +676,9 @@ def test_days_may_be_called_as_sentences_go(settings):
 @pytest.mark.parametrize(
     ("is_quiet", "ratio", "said"),
     [
-        ("yes", 0.9, "Sunday is the quietest: Sunday has 90%"),
-        ("no", 0.9, "No day is proven quietest: Sunday has 90%"),  # another day's window is quiet
-        ("yes", 1.1, "No day is proven quietest: Sunday has 110%"),  # the other half says so
+        ("yes", 0.9, "Sunday's is the quietest of these windows: Sunday's has 90%"),
+        ("no", 0.9, "None is proven quietest: Sunday's has 90%"),  # another day's window is quiet
+        ("yes", 1.1, "None is proven quietest: Sunday's has 110%"),  # the other half says so
     ],
 )
 def test_the_quietest_day_is_one_that_is_quiet(settings, is_quiet, ratio, said):

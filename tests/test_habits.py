@@ -196,15 +196,25 @@ def test_trials_count_the_orders_that_the_sql_counts(built, request, data, rules
             "action_basis": "hypothesis",
             "touches": [{"segment": "Low income", "attribute": "income", "direction": "more"}],
         },
+        {
+            "id": "F7",
+            "action": "g",
+            "action_basis": "hypothesis",
+            "touches": [{"attribute": "own usual gap", "direction": "more"}],
+        },
     ]
     stage = run.open("05_visualise")
     with run.environment():
-        plan = q14_trial.trial_plan(stage, run.analysis["counts"], findings)
+        plan = q14_trial.trial_plan(
+            stage, run.analysis["counts"], findings, run.analysis["results"]["prizes"]
+        )
     expected = oracle_habits.orders_in_trial(data, rules)
-    everyone = expected[expected[["segment", "income_group"]].isna().all(axis=1)].iloc[0]
+    of_all = expected[["segment", "income_group", "has_usual_gap"]].isna().all(axis=1)
+    everyone = expected[of_all].iloc[0]
+    punctual = expected[expected["has_usual_gap"] == True].iloc[0]  # noqa: E712 (may be missing)
     poor = expected[expected["income_group"] == "Low income"].iloc[0]
     segment = expected[expected["segment"] == "Weekly big shop"].iloc[0]
-    assert set(plan["finding"]) == {"F1", "F2", "F4", "F5", "F6"}
+    assert set(plan["finding"]) == {"F1", "F2", "F4", "F5", "F6", "F7"}
     larger = plan[plan["finding"].isin(["F4", "F5"])]
     assert set(larger["outcome"]) == {"order lines"}
     assert set(larger["guard"]) == {"all orders must not fall"}
@@ -216,12 +226,21 @@ def test_trials_count_the_orders_that_the_sql_counts(built, request, data, rules
         ("F4", "order lines", everyone["lines_mean"], everyone["lines_sd"], None),
         ("F5", "order lines", everyone["lines_mean"], everyone["lines_sd"], everyone["customers"]),
         ("F6", "all orders", poor["mean"], poor["sd"], poor["customers"]),
+        ("F7", "all orders", punctual["mean"], punctual["sd"], punctual["customers"]),
     ):
         rows = plan[(plan["finding"] == finding) & (plan["outcome"] == outcome)]
         assert rows["lift"].tolist() == [0.02, 0.05, 0.1]
         np.testing.assert_allclose(rows["mean_outcome"], mean)
         np.testing.assert_allclose(rows["sd_outcome"], deviation)
         assert customers is None or (rows["customers_here"] == customers).all()
+    key = ["finding", "outcome"]
+    most = plan.drop_duplicates(key).set_index(key)["most_lift"]
+    assert most["F1", "all orders"] == pytest.approx(
+        everyone["windows_mean"] / everyone["mean"], abs=1e-6
+    )
+    endless = [("F2", "all orders"), ("F5", "order lines"), ("F7", "all orders")]
+    endless += [("F1", "orders at its times")]
+    assert most[endless].isna().all()
 
 
 def test_no_trial_is_planned_from_a_handful_of_a_segment():
@@ -230,9 +249,36 @@ def test_no_trial_is_planned_from_a_handful_of_a_segment():
     finding = {"id": "F1", "action": "a", "touches": [{"segment": "few", "direction": "more"}]}
     for few, rows in ((10, 0), (11, 3)):
         groups = pd.DataFrame({"segment": ["few"] * few + ["many"] * (40 - few)})
-        seen = q14_trial.Seen(orders * np.arange(40)[:, None], np.arange(40), groups)
+        orders_of = orders * np.arange(40)[:, None]
+        seen = q14_trial.Seen(orders_of, np.arange(40), np.full(40, 7.0), groups)
         plan = q14_trial.plan(finding, seen, SETTINGS)
         assert len(plan) == rows
+
+
+LARGER = "larger orders"
+
+
+@pytest.mark.parametrize(
+    ("finding", "most", "supported"),
+    [
+        ({"touches": [{"day": "Saturday", "hours": (0, 2)}]}, 2 / 168, ["no", "no", "no"]),
+        ({"touches": [{"day": "Saturday"}]}, 1 / 7, ["yes", "yes", "yes"]),
+        ({"touches": [{"day": "Saturday", "hours": (0, 9)}]}, 9 / 168, ["yes", "yes", "no"]),
+        ({"touches": [], "prize": {"lever": "both"}}, 0.03, ["yes", "no", "no"]),
+        ({"touches": [], "prize": {"lever": "one more line"}}, np.nan, ["yes", "yes", "yes"]),
+        ({"touches": [{"day": "Saturday", "attribute": LARGER}]}, 1 / 7, ["yes", "yes", "yes"]),
+        ({"touches": [{"attribute": "own usual gap"}]}, np.nan, ["yes", "yes", "yes"]),
+    ],
+)
+def test_no_trial_is_said_to_be_enough_for_more_than_its_action_touches(finding, most, supported):
+    """Each of 100,000 customers orders as often at each hour of the week, five lines an order."""
+    often = np.tile(np.array([[1], [2]], np.uint8), (50_000, 168))
+    gaps, groups = np.full(100_000, 7.0), pd.DataFrame({"segment": ["a"] * 100_000})
+    seen = q14_trial.Seen(often, 5 * often.sum(axis=1, dtype="int64"), gaps, groups)
+    plan = pd.DataFrame(q14_trial.plan({"id": "F1", "action": "a"} | finding, seen, SETTINGS, 0.03))
+    decides = plan[plan["outcome"] != "orders at its times"]
+    np.testing.assert_allclose(decides["most_lift"], most, atol=1e-6)
+    assert decides["supported"].tolist() == supported
 
 
 @pytest.mark.parametrize(
@@ -269,9 +315,10 @@ def test_a_trial_is_of_the_group_that_its_action_names():
         ([{"segment": "b"}], [False, True, False]),
         ([{"segment": "b", "attribute": "income"}, {"day": "Monday"}], [True, True, False]),
         ([{"segment": "2", "attribute": "dependants"}, {"segment": "a"}], [True, True, True]),
-        ([{"attribute": "own usual gap"}], [True, True, True]),
+        ([{"attribute": "own usual gap"}], [True, False, False]),
     ):
-        assert q14_trial.takes_part(touches, groups).tolist() == expected
+        seen = q14_trial.Seen(np.zeros((3, 168)), np.zeros(3), np.array([29.5, 30, np.nan]), groups)
+        assert q14_trial.takes_part(touches, seen).tolist() == expected
 
 
 def test_a_trial_of_the_size_that_is_named_sees_the_lift_four_times_in_five():

@@ -9,6 +9,7 @@ import pytest
 
 from basket.project.folders import Folders
 from basket.project.settings import Settings
+from basket.report.pages import explorer
 from basket.report.pages.explorer import write_explorer
 from basket.report.pages.interval_chart import (
     MOST,
@@ -139,7 +140,7 @@ def test_levels_intervals_and_verdicts_stand_beside_each_group(text):
     ]
     assert "South: $11.00 · +20% (+10% to +30%) (higher: medium); West:" in shown
     shown = chart(text, "Habits: Dollars an item, by region")
-    assert "South: $11.00 · +20% (+10% to +30%) (undecided)" in shown
+    assert "South: $11.00 · +20% (+10% to +30%) (undecided: likely medium)" in shown
     assert "West: $12.00 · +20% (+1% to +30%) (higher)" in shown
     shown = chart(text, "Orders: In the evening, by region")
     assert "South: 0% (−3% to +2%) (no practical difference)" in shown
@@ -255,6 +256,21 @@ def test_a_row_says_what_its_cells_say(ratio, verdict, reason, level, said, is_s
     row = row_of("a", "", ratio, verdict, reason)
     assert (row.level, row.verdict, row.is_sure) == (level, said, is_sure)
     assert MOST == 8
+
+
+@pytest.mark.parametrize(
+    ("row", "verdict", "reason"),
+    [
+        ({"verdict": "large", "for_headline": "yes", "reason": ""}, "large", ""),
+        ({"verdict": "large", "for_headline": "no", "reason": ""}, "undecided", "likely large"),
+        ({"verdict": "undecided", "for_headline": "no", "reason": None}, "undecided", ""),
+        ({"verdict": "undecided", "for_headline": "yes", "reason": ""}, "proven", ""),
+        ({"verdict": "undecided", "for_headline": "no", "reason": "few"}, "undecided", "few"),
+        ({}, "", ""),
+    ],
+)
+def test_what_is_sized_but_not_proven_is_called_likely(row, verdict, reason):
+    assert (explorer._verdict(row), explorer._reason(row)) == (verdict, reason)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from openpyxl import load_workbook
 from PIL import Image
 
 import workbook_rules as rules
+from basket.analysis.words import half_of_gaps
 from basket.project.errors import BasketError
 from basket.project.folders import ROOT, SCRIPTS, Folders
 from basket.project.origin import Origin
@@ -209,7 +210,7 @@ def trial_plan():
         "customers_per_arm supported decision",
         rows,
     )
-    return table.assign(significance=0.05, power=0.8)
+    return table.assign(significance=0.05, power=0.8, most_lift=0.06)
 
 
 def windows():
@@ -1816,7 +1817,7 @@ def test_the_checker_rejects_a_finding_that_rests_on_no_cell(fresh):
         rules.findings_rest_on_cells(finished(fresh))
 
 
-REMINDER = "a reminder once the customer's own usual gap (about 9 days) has passed"
+REMINDER = "a reminder once the customer's own usual gap has passed"
 
 
 def test_contrast_is_that_of_wcag():
@@ -1868,9 +1869,9 @@ def test_an_interval_that_holds_no_difference_may_still_decide():
 
 
 def test_a_gap_of_30_days_stands_for_all_that_are_longer():
-    assert [sheet_segments.in_days(gap) for gap in (7.5, 29, 30)] == [
-        "7.5 days",
-        "29 days",
+    assert [half_of_gaps(gap) for gap in (7.5, 29, 30)] == [
+        "7.5 days or less",
+        "29 days or less",
         "30 days or more",
     ]
 
@@ -1880,6 +1881,20 @@ def test_lifts_that_differ_have_a_column_each():
     found = sheet_advice.trials(plan)
     assert list(found.columns[3:-1]) == ["to see +1.5%", "to see +2%", "to see +10%"]
     assert found["enough"].tolist() == ["yes, from +1.5%"]
+    assert found["to see +10%"].tolist() == ["–"]  # more than the action touches
+
+
+@pytest.mark.parametrize(
+    ("most", "said"),
+    [
+        (0.06, "no: run it with more customers"),
+        (float("nan"), "no: run it with more customers"),
+        (0.019, "no: it touches too little for any of these"),
+    ],
+)
+def test_more_customers_are_asked_for_where_they_would_help(most, said):
+    found = sheet_advice.trials(trial_plan().assign(most_lift=most))
+    assert found["enough"].tolist() == [said]
 
 
 def test_the_notes_say_the_confidence_as_it_is():

@@ -67,7 +67,7 @@ MOST_PAGES, MOST_BYTES, MOST_ROWS = 32, 2_000_000, 1_000
 SMALLEST_PRINT = 0.65  # of the size on screen, of a sheet that is fitted to one page
 PROMISED = {  # by sheet
     TITLE: ("Client", "Author", "Date", "Data", "Contents", "Customers"),
-    MONDAY: ("Do first", "Do not spend on", "What if"),
+    MONDAY: ("Do first", "Where to save", "What if"),
     SUMMARY: ("So what", "Do this", "Fact", "Action", "It rests on", "Prize", "Figure"),
     FLOW: (
         "As received",
@@ -1278,7 +1278,7 @@ def segments_tie_out(done: Finished) -> None:
         for part in (
             f"{int(row['customers']):,} customers, {float(row['share_of_customers']):.1%} of all",
             f"{float(row['share_of_orders']):.1%} of orders",
-            f"an order every {float(row['median_gap_days']):g} days",
+            f"half of the gaps between orders are {float(row['median_gap_days']):g} days or ",
             f"{float(row['mean_lines_per_order']):.1f} lines",
         ):
             assert part in text, f"{at(sheet, start)}: no {part!r}"

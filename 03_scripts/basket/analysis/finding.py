@@ -39,6 +39,7 @@ SAID = {  # what a finding or a figure rests on, as its so-what says it
 }
 QUIET_WINDOWS, SOONER, ONE_MORE_LINE, BOTH = "quiet windows", "sooner", "one more line", "both"
 ALL_ORDERS, ORDER_LINES = "all orders", "order lines"  # outcomes of a trial
+OWN_USUAL_GAP = "own usual gap"  # what an action touches that follows each customer's own
 LARGER_ORDERS = "larger orders"  # what an action touches that is to make them so
 SIZES = ("rank", "orders", "share_of_orders", "spend", "share_of_spend")  # of a lever's prize
 NEVER_HIGH = {INVENTED_PRICES, INVENTED_CUSTOMERS, INCOMPLETE_HISTORIES}

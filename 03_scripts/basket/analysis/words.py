@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from basket.project.settings import Settings
-from basket.tables.sums import HOURS
+from basket.tables.sums import HOURS, WALL
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -38,6 +38,11 @@ def listed(names: Iterable) -> str:
 def capitalised(said: str) -> str:
     """Make the first letter a capital, and leave the others."""
     return said[:1].upper() + said[1:]
+
+
+def half_of_gaps(median: float) -> str:
+    """Say on which side of their median half of the gaps are; 30 days are 30 or more (D-11)."""
+    return f"{median:g} days or {'less' if median < WALL else 'more'}"
 
 
 def per_cent(share: float) -> str:

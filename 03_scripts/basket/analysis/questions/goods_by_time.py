@@ -70,7 +70,8 @@ def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
     elif (proven["lift"] > 1).any():
         title = "No half of the customers alone confirms what sells more at one time of day"
     said = "".join(
-        f" The highest ratio is {row.lift:.2f}, of {row.department} {at_daypart(row.daypart)}."
+        f" Of these, the highest ratio is {row.lift:.2f}, of {row.department} "
+        f"{at_daypart(row.daypart)}."
         for row in decided.sort_values("lift", kind="stable").tail(1).itertuples()
     )
     return figure.heat(

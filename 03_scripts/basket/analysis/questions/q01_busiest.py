@@ -387,9 +387,13 @@ def _about_windows(seen: Evidence, trial: pd.DataFrame, settings: Settings) -> l
             "ours decides which window is the quietest."
         )
     open_still = table[(table["is_quiet"] != "yes") & (table["orders"] > 0)]
-    if len(trial) and len(open_still):
-        days = listed(open_still.sort_values("day")["day_name"])
-        said.append(f"On {days}, no window is proven to have fewer orders than average.")
+    for reason, rows in open_still.groupby("reason") if len(trial) else ():
+        days = listed(rows.sort_values("day")["day_name"])
+        said.append(
+            f"On {days}, nothing can be concluded of the quietest window: {reason}."
+            if reason
+            else f"On {days}, no window is proven to have fewer orders than average."
+        )
     empty = table[table["orders"] == 0]
     if len(empty):
         for row in empty.itertuples():
@@ -399,9 +403,9 @@ def _about_windows(seen: Evidence, trial: pd.DataFrame, settings: Settings) -> l
     if closed:
         said.append(f"No order falls on {listed(closed)} in waking hours.")
     few = sorted(set(table["reason"]) - {""})
-    if few:
+    if few and not len(trial):
         said.append(f"For some windows nothing can be concluded: {listed(few)}.")
-    elif table.loc[table["rank"] == 1, NEXT].notna().all(axis=None):
+    elif not few and table.loc[table["rank"] == 1, NEXT].notna().all(axis=None):
         first = seen.row("quiet_windows", rank=1)
         ratio = first.cell("ratio_to_next", "to_next")
         low, high = (
@@ -411,8 +415,8 @@ def _about_windows(seen: Evidence, trial: pd.DataFrame, settings: Settings) -> l
         # the half that measures may say the opposite, or that the window is not quiet at all
         ahead = first.is_quiet == first.stands_out == "yes" and ratio < 1
         said.append(
-            (f"{day} is the quietest" if ahead else "No day is proven quietest")
-            + f": {day} has {ratio:.0%} of the orders of the next, {first.next_name} (interval "
+            (f"{day}'s is the quietest of these windows" if ahead else "None is proven quietest")
+            + f": {day}'s has {ratio:.0%} of the orders of the next, {first.next_name}'s (interval "
             f"{low:.0%} to {high:.0%})."
         )
     return said

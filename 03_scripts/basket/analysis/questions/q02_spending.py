@@ -271,16 +271,16 @@ def spending(seen: Evidence, settings: Settings) -> Finding:
     raw, within = differ[0]
     time = table[table["name"] == raw.cell("group", "when", "time")].iloc[0]
     when = f"{'on' if time['period'] == 'day' else 'at'} {time['name']}"
-    larger = "larger" if (within if acts else raw).effect > 1 else "smaller"
+    more = "more" if (within if acts else raw).effect > 1 else "less"
     by, of_same = (row.cell("difference", name) for row, name in ((raw, "by"), (within, "of_same")))
     if acts:
         differs = (
-            f"the same customers' orders are {of_same:.0%} {larger} {when} than at other times"
+            f"the same customers' orders are worth {of_same:.0%} {more} {when} than at other times"
         )
     else:
-        differs = f"orders {when} are {by:.0%} {larger} than at other times{_but(raw, within)}"
+        differs = f"orders {when} are worth {by:.0%} {more} than at other times{_but(raw, within)}"
     said["prize"], said["touches"] = None, ()
-    if acts and larger == "larger":
+    if acts and more == "more":
         row = seen.row("spend_by_time", period=time["period"], key=time["key"])
         said |= _to_try(row, time, when, settings)
     return Finding(

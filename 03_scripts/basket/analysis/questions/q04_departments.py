@@ -159,7 +159,7 @@ def reach_and_orders(tables: dict, settings: Settings) -> figure.Figure:
         y_title="Orders with it per buyer",
         number_format="0.0",
         is_log=bool((named["reach"] > 0).all()),
-        so_what="Departments at the left have few buyers: a first purchase is what they lack. "
+        so_what="Departments at the left have few buyers. "
         "Those at the lower right have many, who seldom come back for them.",
     )
 
@@ -173,6 +173,8 @@ def popular_departments(seen: Evidence, settings: Settings) -> Finding:
     ahead = top.stands_out == "yes"
     third = second.cell("next_name", "third")
     level = f", which is not proven to be ahead of {third}" if second.stands_out != "yes" else ""
+    if second.reason:
+        level = f", which cannot be compared with {third}: {second.reason}"
     lines, spend = top.cell("lines", "first_lines"), top.cell("spend", "first_spend")
     again = top.cell("reorder_rate", "first_reorder")
     return Finding(

@@ -14,6 +14,7 @@ from basket.analysis.finding import (
     DESIGN,
     HYPOTHESIS,
     MORE,
+    OWN_USUAL_GAP,
     SOONER,
     Evidence,
     Finding,
@@ -347,7 +348,7 @@ def returning(seen: Evidence, settings: Settings) -> Finding:
         action=f"Try a reminder to each customer with a usual gap below {WALL} days, once that gap "
         "has passed, against a control group.",
         action_basis=HYPOTHESIS,
-        touches=(Touch(direction=MORE, attribute="own usual gap"),),
+        touches=(Touch(direction=MORE, attribute=OWN_USUAL_GAP),),
         prize=Prize(
             what_if=f"{later:,} orders came later than the customer's usual gap, "
             f"{share_later:.0%} of all returns.",

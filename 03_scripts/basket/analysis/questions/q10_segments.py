@@ -30,10 +30,10 @@ from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.statistics import ratios
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
-from basket.analysis.words import at_most
+from basket.analysis.words import at_most, half_of_gaps
 from basket.project.origin import PEOPLE as INVENTED_PEOPLE
 from basket.project.settings import Settings
-from basket.tables.sums import WALL, dollars, per
+from basket.tables.sums import dollars, per
 
 QUESTION = Question(
     id="Q10",
@@ -326,8 +326,8 @@ def which_segments(seen: Evidence, settings: Settings) -> Finding:
         kind=DESCRIPTION,
         headline=f"{most} customers are {customers:.0%} of customers and take {lines:.0%} of all "
         "order lines",
-        so_what=f"They order every {gap:g} days{' or more' if gap >= WALL else ''}, {size:.1f} "
-        f"lines at a time, and {again:.0%} of their lines are reorders.{buys}",
+        so_what=f"Half of the gaps between their orders are {half_of_gaps(gap)}; an order has "
+        f"{size:.1f} lines, and {again:.0%} of their lines are reorders.{buys}",
         action=f"Try offers that keep {most} customers in their rhythm, against a control group.",
         action_basis=HYPOTHESIS,
         touches=(Touch(segment=most, direction=MORE),),

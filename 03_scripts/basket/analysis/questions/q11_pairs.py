@@ -248,7 +248,9 @@ def strongest_pairs(tables: dict, settings: Settings) -> figure.Figure:
         x="pair",
         y="lift_given_size",
         name="product_pairs",
-        title=f"{are} for a trial of offers" if proven else "No pair of products is proven",
+        title=f"{are} for a trial of offers"
+        if proven
+        else "No pair is proven beyond basket size and own habits",
         subtitle="Orders with both products, times those that basket size explains, active "
         f"customers that took no part in choosing the pairs, {figure.with_intervals(settings)}",
         alt=f"Dots with intervals for pairs of products. The first, {first['pair']}, is in one "
@@ -277,11 +279,7 @@ def strongest_pair(seen: Evidence, settings: Settings) -> Finding:
     key = {name: best[name] for name in ("product_a", "product_b")}
     row = seen.row("product_pairs", **key)
     a, b = row.cell("product_name_a", "product_a"), row.cell("product_name_b", "product_b")
-    said = {
-        "owner": SALES,
-        "figure": "product_pairs",
-        "change_mind": "A trial in which showing the pair sells no more than not showing it.",
-    }
+    said = {"owner": SALES, "figure": "product_pairs"}
     if best["candidate"] == "no":
         return Finding(
             kind=UNDECIDED,
@@ -293,6 +291,7 @@ def strongest_pair(seen: Evidence, settings: Settings) -> Finding:
             action="Offer no two products as a pair on the strength of this data.",
             action_basis=DESIGN,
             confidence="low",
+            change_mind="More customers: smaller lifts could then be proven.",
             **said,
         )
     whom = _by_whom(seen, settings, **key)
@@ -320,6 +319,7 @@ def strongest_pair(seen: Evidence, settings: Settings) -> Finding:
             lever=BOTH,
             orders=reached,
         ),
+        change_mind="A trial in which showing the pair sells no more than not showing it.",
         **said,
     )
 

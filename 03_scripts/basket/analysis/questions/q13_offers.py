@@ -347,5 +347,6 @@ def what_to_offer(seen: Evidence, settings: Settings) -> Finding:
         prize=Prize(
             what_if=f"{customers:,} customers have a history to choose from.", lever=ONE_MORE_LINE
         ),
-        change_mind="A trial in which such offers add no orders: what is bought anyway needs none.",
+        change_mind="A trial in which such offers add no order lines: what is bought anyway needs "
+        "none.",
     )

@@ -4,7 +4,7 @@ Customers are drawn by lot into two arms, one of which sees the action. The outc
 all orders of a customer, because an advertisement may only move an order from one hour to another;
 the orders at the times of the action are what it touches directly. An action that is to make orders
 larger is decided by all order lines of a customer. How many customers an arm needs follows from how
-much customers differ, which this data tells.
+much customers differ, which this data tells. No size helps where the action touches too little.
 """
 
 import math
@@ -26,6 +26,7 @@ from basket.analysis.finding import (
     LARGER_ORDERS,
     ONE_MORE_LINE,
     ORDER_LINES,
+    OWN_USUAL_GAP,
     Evidence,
     Finding,
     TooLittleData,
@@ -41,7 +42,7 @@ from basket.analysis.words import per_cent
 from basket.project.settings import Settings
 from basket.tables.ids import IdIndex
 from basket.tables.stage import Stage
-from basket.tables.sums import HOURS, narrow, sum_by
+from basket.tables.sums import HOURS, WALL, narrow, per, sum_by
 
 QUESTION = Question(
     id="Q14",
@@ -53,6 +54,7 @@ AT_ITS_TIMES = "orders at its times"
 SHORT = 34  # characters of an action in the figure
 COLUMNS = [
     *("finding", "action", "unit_of_trial", "arms", "outcome", "guard", "weeks", "lift"),
+    "most_lift",
     *("customers_here", "mean_outcome", "sd_outcome", "significance", "power"),
     *("customers_per_arm", "supported", "decision"),
 ]
@@ -62,22 +64,27 @@ COLUMNS = [
 class Seen:
     """What the customers who were seen as long as a trial lasts ordered in its weeks.
 
-    `orders` by day x hour (customers x 168), their order `lines`, and in `groups` the label of each
-    in every grouping.
+    `orders` by day x hour (customers x 168), their order `lines`, each one's `usual_gap` in days
+    (30 is 30 or more), and in `groups` the label of each in every grouping.
     """
 
     orders: np.ndarray
     lines: np.ndarray
+    usual_gap: np.ndarray
     groups: pd.DataFrame
 
 
-def trial_plan(stage: Stage, counts: Counts, found: list[dict]) -> pd.DataFrame:
+def trial_plan(
+    stage: Stage, counts: Counts, found: list[dict], prizes: pd.DataFrame
+) -> pd.DataFrame:
     """Plan a trial of each action that is a hypothesis: a row per action, outcome and lift."""
     seen = seen_in_trial(stage, counts)
+    with_one = prizes.loc[prizes["lever"] == BOTH, "base_orders"].sum()
+    of_pair = float(per(with_one, counts["day_hour"].at("population", "active")["lines"].sum()))
     rows = []
     for finding in found:
         if finding["action_basis"] == HYPOTHESIS:
-            rows += plan(finding, seen, counts.settings)
+            rows += plan(finding, seen, counts.settings, of_pair)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -96,13 +103,16 @@ def seen_in_trial(stage: Stage, counts: Counts) -> Seen:
                     *("days_since_prior_order", "lines"),
                 ],
             ),
-            "customers": ("analysis_customers", ["user_id", "exclusion_flag"]),
+            "customers": (
+                "analysis_customers",
+                ["user_id", "exclusion_flag", "median_days_between_orders"],
+            ),
         },
         settings=counts.settings,
     )
     kept = np.concatenate(found["kept"])
-    orders, lines = (np.concatenate(found[name]) for name in ("orders", "lines"))
-    return Seen(orders, lines, counts.people.labels[kept])
+    orders, lines, gap = (np.concatenate(found[name]) for name in ("orders", "lines", "usual_gap"))
+    return Seen(orders, lines, gap, counts.people.labels[kept])
 
 
 def count_part(
@@ -130,25 +140,31 @@ def count_part(
         customer[inside] * cells + cell[order][inside], minlength=len(customers) * cells
     )
     lines = orders["lines"].to_numpy("int64")[order]
+    usual = customers["median_days_between_orders"].to_numpy("float64", na_value=np.nan)
     return {}, {
         "orders": [narrow(counts.reshape(-1, cells)[kept])],
         "lines": [sum_by(customer[inside], lines[inside], len(customers))[kept]],
+        "usual_gap": [usual[kept]],
         "kept": [kept],
     }
 
 
-def plan(finding: dict, seen: Seen, settings: Settings) -> list[dict]:
-    """Plan the trial of one action: who takes part, what is counted, how many an arm needs."""
+def plan(finding: dict, seen: Seen, settings: Settings, of_pair: float = math.nan) -> list[dict]:
+    """Plan the trial of one action: who takes part, what is counted, how many an arm needs.
+
+    `of_pair` are the orders with one product of the pair and not the other, over all order lines.
+    """
     touched = finding["touches"]
-    those = takes_part(touched, seen.groups)
+    those = takes_part(touched, seen)
     if those.sum() < settings.privacy.smallest_group:
         return []  # what so few customers do is not told, and no trial can be planned from it
+    times = cells_touched(touched, settings)
+    most = most_lift(finding, seen.orders[those], times, of_pair)
     if is_to_enlarge(finding):
         outcomes, guard = {ORDER_LINES: seen.lines[those]}, "all orders must not fall"
     else:
         outcomes = {ALL_ORDERS: seen.orders.sum(axis=1)[those]}
         guard = "order value and lines per order must not fall"
-        times = cells_touched(touched, settings)
         if times.any() and not times.all():
             outcomes[AT_ITS_TIMES] = seen.orders[:, times].sum(axis=1)[those]
     decides = next(iter(outcomes))
@@ -169,13 +185,14 @@ def plan(finding: dict, seen: Seen, settings: Settings) -> list[dict]:
                     "guard": guard,
                     "weeks": settings.trial.weeks,
                     "lift": lift,
+                    "most_lift": most if outcome == decides else math.nan,
                     "customers_here": int(those.sum()),
                     "mean_outcome": mean,
                     "sd_outcome": deviation,
                     "significance": settings.statistics.significance,
                     "power": settings.statistics.power,
                     "customers_per_arm": needed,
-                    "supported": "yes" if 2 * needed <= those.sum() else "no",
+                    "supported": "yes" if 2 * needed <= those.sum() and not lift > most else "no",
                     "decision": f"roll out where the interval of the difference in {decides} lies "
                     "above 0",
                 }
@@ -190,14 +207,33 @@ def is_to_enlarge(finding: dict) -> bool:
     return lever in (ONE_MORE_LINE, BOTH) or LARGER_ORDERS in attributes
 
 
-def takes_part(touches: list[dict], groups: pd.DataFrame) -> np.ndarray:
-    """Say of each customer whether an action is for it: for all, where it names no group."""
-    groupings = {attribute(grouping): grouping for grouping in groups}
+def most_lift(finding: dict, orders: np.ndarray, times: np.ndarray, of_pair: float) -> float:
+    """Say how much more there could be at the very most; NaN where the action has no such end.
+
+    All `orders` at its times (customers x 168) would come twice, or be twice as large; each order
+    with one product of a pair would gain the other.
+    """
+    if (finding.get("prize") or {}).get("lever") == BOTH:
+        return round(of_pair, 6)
+    if not times.any() or times.all():
+        return math.nan
+    return round(float(per(orders[:, times].sum(), orders.sum())), 6)
+
+
+def takes_part(touches: list[dict], seen: Seen) -> np.ndarray:
+    """Say of each customer whether an action is for it: for all, where it names no group.
+
+    What follows each one's own usual gap is for those who have one that is known: below 30 days.
+    """
+    if any(touch.get("attribute") == OWN_USUAL_GAP for touch in touches):
+        return seen.usual_gap < WALL
+    groupings = {attribute(grouping): grouping for grouping in seen.groups}
     named = [touch for touch in touches if "segment" in touch]
     those = [
-        groups[groupings[touch.get("attribute", "segment")]] == touch["segment"] for touch in named
+        seen.groups[groupings[touch.get("attribute", "segment")]] == touch["segment"]
+        for touch in named
     ]
-    return np.any(those, axis=0) if those else np.ones(len(groups), bool)
+    return np.any(those, axis=0) if those else np.ones(len(seen.groups), bool)
 
 
 def cells_touched(touches: list[dict], settings: Settings) -> np.ndarray:
@@ -277,9 +313,11 @@ def short_names(actions: Iterable[str]) -> dict[str, str]:
 def _smallest_lift(tables: dict) -> pd.DataFrame:
     require_histories(tables)
     table = tables["trial_plan"]
+    table = table[~(table["lift"] > table["most_lift"])]
     if table.empty:
         raise TooLittleData(
-            "No action is to be tried, or no customers who differ were seen long enough."
+            "No action is to be tried that touches enough, or no customers who differ were seen "
+            "long enough."
         )
     return table[table["lift"] == table["lift"].min()]
 

@@ -173,7 +173,7 @@ def _group_row(grouping: str, group: str, name: str, levels: dict, found: dict, 
         level = as_level(shares.get((grouping, group, name), ""), "{:.1%}")
         level = "" if level == interval_chart.NOT_KNOWN else level
     ratio = tuple(test.get(end) for end in ENDS)
-    return row_of(group, level, ratio, _verdict(test), test.get("reason") or "")
+    return row_of(group, level, ratio, _verdict(test), _reason(test))
 
 
 def _verdict(row: dict) -> str:
@@ -184,6 +184,13 @@ def _verdict(row: dict) -> str:
     return UNDECIDED if verdict in SIZES else verdict
 
 
+def _reason(row: dict) -> str:
+    """Say why a comparison is undecided: what stands against it, or that it is likely only."""
+    verdict = row.get("verdict", "")
+    is_likely = verdict in SIZES and row.get("for_headline") != "yes"
+    return row.get("reason") or f"likely {verdict}" * is_likely
+
+
 # ---- times and departments --------------------------------------------------------------------
 
 
@@ -192,7 +199,8 @@ def _times(tables: dict[str, pd.DataFrame], settings: Settings) -> Block:
     block = Block(
         "times",
         "Hours and days",
-        "Orders compare with an average day or hour, and the interval alone says what is proven. "
+        "Orders compare with an average day or hour; where enough customers stand behind one, its "
+        "interval alone says what is proven. "
         "The worth of an order compares with the same customers' orders at other times; these "
         "intervals have no verdict.",
         ["Hour", "Day"],
@@ -287,7 +295,7 @@ def _departments(tables: dict[str, pd.DataFrame], settings: Settings) -> Block:
                 as_level(row["share"], "{:.1%}"),
                 tuple(row[end] for end in _ends("lift")),
                 _verdict(row),
-                row["reason"] or "",
+                _reason(row),
             )
             for row in rows
         ]

@@ -10,7 +10,14 @@ from math import exp, log
 import pandas as pd
 
 from basket.analysis.privacy import SUPPRESSED
-from basket.analysis.verdicts import NOTHING_TO_COMPARE, ONE_CUSTOMER, SIZES, TOO_FEW, UNDECIDED
+from basket.analysis.verdicts import (
+    BY_DEFINITION,
+    NOTHING_TO_COMPARE,
+    ONE_CUSTOMER,
+    SIZES,
+    TOO_FEW,
+    UNDECIDED,
+)
 from basket.report.pages.clean_html import NOT_TEXT
 
 WIDTH, PLOT = 400, 205  # of a chart, and of the part of it where ratios are drawn
@@ -24,7 +31,12 @@ APART = 42  # ticks from each other
 TIMES = 2.0  # a change that may be so large is told as times, not in per cent
 NOT_KNOWN = "N/A"
 PROVEN = "proven"  # to differ, by a size that is not
-SHORT = {TOO_FEW: "few customers", ONE_CUSTOMER: "one customer's", NOTHING_TO_COMPARE: "too little"}
+SHORT = {
+    TOO_FEW: "few customers",
+    ONE_CUSTOMER: "one customer's",
+    NOTHING_TO_COMPARE: "too little",
+    BY_DEFINITION: "defines the group",
+}
 
 
 @dataclass

@@ -138,7 +138,10 @@ def _write_trials(page: Page, plan: pd.DataFrame | None) -> None:
     page.text(
         f"Draw customers by lot into {first['arms']}. After {first['weeks']} weeks: {decide}. The "
         f"numbers are customers an arm for so much more, two-sided at "
-        f"{per_cent(first['significance'])} with {per_cent(first['power'])} power.",
+        f"{per_cent(first['significance'])} with {per_cent(first['power'])} power. {NOTHING}: more "
+        "than there could be if all orders at the action's times came twice, or all with one of "
+        "the pair had both; then no trial helps. In this data: customers whom the action addresses "
+        "and who were seen for so long.",
         colour="muted",
     )
     page.space(3)
@@ -163,17 +166,25 @@ def trials(plan: pd.DataFrame) -> pd.DataFrame:
     Actions that need the same trial share a row.
     """
     rows = []
-    plan = plan.assign(lift="+" + plan["lift"].map(per_cent))
+    beyond = plan["lift"] > plan["most_lift"]
+    plan = plan.assign(
+        lift="+" + plan["lift"].map(per_cent),
+        customers_per_arm=plan["customers_per_arm"].astype(object).mask(beyond, NOTHING),
+    )
     for (outcome, action), part in plan.groupby(["outcome", "action"], sort=False):
-        sizes = {f"to see {row.lift}": int(row.customers_per_arm) for row in part.itertuples()}
+        sizes = {f"to see {row.lift}": row.customers_per_arm for row in part.itertuples()}
         enough = [row.lift for row in part.itertuples() if row.supported == "yes"]
+        if set(sizes.values()) == {NOTHING}:
+            otherwise = "no: it touches too little for any of these"
+        else:
+            otherwise = "no: run it with more customers"
         rows.append(
             {
                 "action": action,
                 "outcome": outcome,
                 **sizes,
                 "here": int(part["customers_here"].iloc[0]),
-                "enough": f"yes, from {enough[0]}" if enough else "no: run it with more customers",
+                "enough": f"yes, from {enough[0]}" if enough else otherwise,
             }
         )
     table = pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""Monday: one page that says what to do first, what to leave, and what if."""
+"""Monday: one page that says what to do first, where to save, and what if."""
 
 import pandas as pd
 from openpyxl.styles import Border
@@ -80,7 +80,7 @@ def write_monday(
     tables: dict[str, pd.DataFrame],
     links: FigureLinks,
 ) -> Page:
-    """Write the page: governing thought, three actions, what to leave, and the what-if."""
+    """Write the page: governing thought, three actions, where to save, and the what-if."""
     page = book.page(MONDAY, "What to do on Monday", WIDTHS)
     page.on_one_page = True
     page.text(governing_thought(findings, levers), size=14, bold=True)
@@ -232,9 +232,9 @@ def _touched(finding: dict) -> int | str:
 
 
 def _write_left(page: Page, chosen: list[dict], links: FigureLinks) -> None:
-    page.section("Do not spend on")
+    page.section("Where to save")
     if not chosen:
-        page.text("No finding of this run says where no money should go.")
+        page.text("No finding of this run says where to save.")
         return
     frame = pd.DataFrame(
         {
@@ -250,7 +250,7 @@ def _write_left(page: Page, chosen: list[dict], links: FigureLinks) -> None:
         frame,
         filters=False,
         links={"figure": [links.target(finding) for finding in chosen]},
-        headings={"place": "Q", "leave": "Leave", "found": "Because", "fact": "Fact"},
+        headings={"place": "Q", "leave": "Do this", "found": "Because", "fact": "Fact"},
     )
 
 
@@ -415,6 +415,8 @@ def _write_levers(page: Page, shown: list[what_if.Lever], levers: pd.DataFrame) 
                 column = place.columns[name]
                 page.formula(row, column, text, formula.result, formula.number_format)
     page.text(
+        "The presets are assumptions, and not alike: each late return comes sooner, while of other "
+        "orders only a share changes. "
         "Orders are those of all the time counted, up to a year of each customer; lines count as "
         "orders of usual size. A day saved is 1/g of an order, where g are the mean days between "
         "that customer's orders. Each order touched takes one contact. Customers an arm: needed to "

@@ -5,13 +5,12 @@ import pandas as pd
 from basket.analysis.finding import HYPOTHESIS, SYNTHETIC_DATA, is_invented
 from basket.analysis.privacy import PUBLISHED_POPULATION, SUPPRESSED
 from basket.analysis.verdicts import BY_DEFINITION
-from basket.analysis.words import capitalised, per_cent
+from basket.analysis.words import capitalised, half_of_gaps, per_cent
 from basket.project.origin import PEOPLE, PRICE
 from basket.project.settings import Settings
 from basket.report.workbook.page import Book, Page
 from basket.report.workbook.sheets import SEGMENTS
 from basket.report.workbook.values import NOTHING, is_number, plain
-from basket.tables.sums import WALL
 
 WIDTHS = (13.5, 38.5, 12.0, 10.0, *((10.0, 8.3, 8.3) * 5))
 BESIDE = ((1, 3), (5, 11), (13, 19))  # columns of blocks side by side: first and last
@@ -185,9 +184,9 @@ def lines_about(row: dict, findings: list[dict], tables: dict[str, pd.DataFrame]
             f"{row['share_of_orders']:.1%} of orders, {_per_cent(row['share_of_spend'])} of spend"
         ),
         "Rhythm": (
-            f"an order every {in_days(row['median_gap_days'])}, {row['mean_lines_per_order']:.1f} "
-            f"lines, {_dollars(row['mean_order_value'])}; {row['reorder_rate']:.0%} of lines are "
-            "bought again"
+            f"half of the gaps between orders are {half_of_gaps(row['median_gap_days'])}; an order "
+            f"has {row['mean_lines_per_order']:.1f} lines, {_dollars(row['mean_order_value'])}; "
+            f"{row['reorder_rate']:.0%} of lines are bought again"
         ),
         "Hours": _more(row, "top_time", "no part of the day is confirmed"),
         "Buys more of": _more(row, "top_department", "no department is confirmed"),
@@ -223,16 +222,10 @@ def what_to_try(row: dict, findings: list[dict], offers: pd.DataFrame | None) ->
     ]
     if named:
         return " ".join(dict.fromkeys(named)).removeprefix("Try ")
-    gap = in_days(row["median_gap_days"])
-    said = f"a reminder once the customer's own usual gap (about {gap}) has passed"
+    said = "a reminder once the customer's own usual gap has passed"
     if offers is not None and _own_history_wins(offers):
         said += ", with offers from the customer's own history"
     return f"{said}; against a control group."
-
-
-def in_days(gap) -> str:
-    """Say a gap in days; 30 stands for all that are longer (D-11)."""
-    return f"{gap:g} days{' or more' * (gap >= WALL)}"
 
 
 def _own_history_wins(offers: pd.DataFrame) -> bool:

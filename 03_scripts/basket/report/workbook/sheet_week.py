@@ -89,7 +89,7 @@ def grid(shares: pd.DataFrame, steps: list[float]) -> tuple[list[tuple[int, ...]
     rows = []
     for classes, days in alike.items():
         cells = [
-            in_words(shade, shares.loc[days, part])
+            in_words(shade, shares.loc[days, part], steps)
             for shade, part in zip(classes, shares, strict=True)
         ]
         rows.append([_days(days, list(shares.index)), *cells])
@@ -103,12 +103,18 @@ def class_of(ratio: float, steps: list[float]) -> int:
     return -2 if ratio <= 1 / steps[2] else -int(ratio <= 1 / steps[0])
 
 
-def in_words(shade: int, ratios: pd.Series) -> str:
-    """Say a class with the range of its values: `far fewer: 53% to 68% fewer`."""
+def in_words(shade: int, ratios: pd.Series, steps: list[float]) -> str:
+    """Say a class with the range of its values: `far fewer: 53% to 68% fewer`.
+
+    A value that rounding would put into another class has a decimal more.
+    """
     if not shade:
         return USUAL
     direction = "more" if shade > 0 else "fewer"
-    ends = sorted({f"{abs(one - 1):.0%}" for one in ratios}, key=lambda text: int(text[:-1]))
+    said_of = {
+        f"{abs(one - 1):.{0 if class_of(round(one, 2), steps) == shade else 1}%}" for one in ratios
+    }
+    ends = sorted(said_of, key=lambda text: float(text[:-1]))
     said = ends[0] if len(ends) == 1 else f"{ends[0]} to {ends[-1]}"
     start = "far " if abs(shade) > 1 else ""
     return f"{start}{direction}: {said} {direction}"

@@ -186,7 +186,7 @@ class Lever:
         return Formula(
             "={more_dollars}*used_margin-{orders}*used_reach*used_contact",
             more.result * used["margin"] - cost,
-            "$#,##0;-$#,##0",
+            "$#,##0;[Red]-$#,##0",
         )
 
     def break_even(self) -> Formula | None:
