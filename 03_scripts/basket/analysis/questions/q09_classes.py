@@ -24,6 +24,7 @@ from basket.analysis.finding import (
     Touch,
     if_invented,
     is_invented,
+    with_real_people,
 )
 from basket.analysis.groups import People
 from basket.analysis.measures import TELLING_GOODS, measures, share_of
@@ -398,7 +399,7 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
             **said,
         )
     gain, low, high = row.cell("gain_over_course", "gain"), row.gain_low, row.gain_high
-    return Finding(
+    better = Finding(
         kind=DIFFERENCE,
         headline=f"{capitalised(of)} {words.verb(of, 'has', 'have')} {several} at "
         f"{cuts}, which {tell} more than the usual cuts",
@@ -409,6 +410,7 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
         confidence="high",
         **said | {"change_mind": _real_demographics(seen)},
     )
+    return with_real_people(better) if is_invented(seen.tables, PEOPLE) else better
 
 
 def _real_demographics(seen: Evidence) -> str:
