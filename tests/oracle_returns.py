@@ -77,8 +77,8 @@ SELECT count(*) AS customers, quantile_disc(days, 0.25) AS low_quartile_days,
        (SELECT count(*) FROM gaps JOIN usual USING (user_id) WHERE gap > days) AS later_orders,
        (SELECT count(*) FROM gaps JOIN usual USING (user_id) WHERE gap > days)
            / (SELECT count(*) FROM gaps) AS share_later,
-       (SELECT count(*) / sum(1 / mean) FROM gaps JOIN usual USING (user_id) WHERE gap > days)
-           AS days_per_order
+       (SELECT count(*) / sum(least(1, gap - days) / mean)
+            FROM gaps JOIN usual USING (user_id) WHERE gap > days) AS days_per_order
 FROM usual
 """
 

@@ -570,6 +570,9 @@ def test_levers_of_single_lines_are_sized_by_the_usual_order():
     more = levers._one_more_line(counts, 0.1)
     assert (more["base_orders"], more["base_spend"]) == (200, 8_000)
     assert (more["orders"], more["spend"]) == pytest.approx((2, 80))
+    half = counts["day_hour"].sums | {"priced_lines": np.array([3_000, 1_000])}
+    half_priced = {"day_hour": Tally({"population": ("all", "active")}, half)}
+    assert levers._one_more_line(half_priced, 0.1)["spend"] == 80  # of a spend that lacks as much
     # 15 % of the orders of half of the customers hold both. Of all, that is 30, while 270 hold only
     # the first and 120 only the second.
     pairs = frame(
@@ -590,19 +593,19 @@ class Counted(dict):
 
 
 @pytest.mark.parametrize(
-    ("customers", "late", "orders"), [(11, 40, 16), (10, 40, None), (11, 0, None)]
+    ("customers", "late", "orders"), [(11, 40, 4), (10, 40, None), (11, 0, None)]
 )
 def test_a_day_sooner_is_a_part_of_an_order_at_each_late_return(settings, customers, late, orders):
-    """Five days an order: two days at each of 40 returns are 16 orders of $40."""
+    """Five days an order: half a day at each of 40 returns are 4 orders of $40."""
     sums = {"orders": 200, "lines": 2_000, "priced_lines": 2_000, "spend_cents": 800_000}
     sums = {name: np.array([3 * number, number]) for name, number in sums.items()}
     counts = Counted(day_hour=Tally({"population": ("all", "active")}, sums))
     counts.settings = settings
     gaps = frame("customers later_orders days_per_order", (customers, late, 5.0))
-    sooner = levers._sooner({"usual_gaps": gaps}, counts, 2)
+    sooner = levers._sooner({"usual_gaps": gaps}, counts, 0.5)
     if orders is None:
         assert sooner == {}
         return
     assert (sooner["base_orders"], sooner["base_spend"]) == (40, 1_600)
-    assert (sooner["orders"], sooner["spend"]) == (orders, 640)
-    assert sooner["what_if"] == "each return later than usual 2 days sooner"
+    assert (sooner["orders"], sooner["spend"]) == (orders, 160)
+    assert sooner["what_if"] == "each return later than usual 0.5 days sooner"

@@ -316,6 +316,16 @@ def hazards(*peaks: int, ended: int = 9) -> pd.DataFrame:
     return table.assign(is_peak=np.where(np.isin(days, peaks), "yes", "no"), reason="")
 
 
+def test_a_day_that_nothing_can_be_concluded_of_has_no_interval(settings):
+    few = hazards().assign(reason="too few effective customers", peak_ratio_high=4.4e8)
+    tables = {"return_hazard": few, "completeness": WHOLE}
+    found = weekly_returns.whole_weeks(finding.Evidence(tables), settings)
+    assert found.so_what == (
+        "Of the customers who are not back before day 7, 12.5% come back on it: how the days "
+        f"beside it compare cannot be said (too few effective customers). {BESIDE}"
+    )
+
+
 DAY_7 = (
     "Of the customers who are not back before day 7, 12.5% come back on it: 1.54 times the share "
     "of the days beside it (interval 1.42 to 1.67). "

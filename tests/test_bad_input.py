@@ -671,6 +671,16 @@ CASES = [
             "once, or the id before it to be absent",
         ),
         (
+            "prices in cents",
+            edit(
+                lambda content: re.sub(
+                    rb",(\d+)\.(\d)\n", rb",\1\g<2>0\n", content.replace(b"14900.0", b"149.0")
+                )
+            ),
+            "products.csv: column prices: 6 of 6 are above 100; expected dollars: divide cents by "
+            "100, or raise price_ceiling_dollars in settings.yml",
+        ),
+        (
             "a department that departments.csv lacks",
             append("9,Cola,7,99,5.0"),
             "products.csv: column department_id: 99 of product 9 is not in departments.csv; "

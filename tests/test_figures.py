@@ -270,6 +270,18 @@ def test_a_table_of_ratios_begins_with_the_farthest_proof_and_decides_what_title
     ]
 
 
+@pytest.mark.parametrize(
+    ("departments", "left_out"), [(25, ""), (26, "; of 26 departments the first 25")]
+)
+def test_a_heat_map_has_as_many_columns_as_there_is_room_for(departments, left_out):
+    rows = [("Night", f"{n:02}", 1 + n / 10, "", "large", "yes") for n in range(departments)]
+    names = ["daypart", "department", "lift", "reason", "verdict", "for_headline"]
+    table = pd.DataFrame(rows, columns=names)
+    made = figure.decided_first(table, rows="daypart", columns="department", ratio="lift")
+    assert len(made) == figure.MOST_COLUMNS and made["department"].iloc[0] == f"{departments - 1}"
+    assert figure.without(table, made, "department") == left_out
+
+
 @pytest.mark.parametrize("case", ["bar", "bars", "bars in panels", "column"])
 def test_bars_and_their_labels_end_inside_of_their_axes(case):
     canvas = drawn(case)

@@ -230,6 +230,23 @@ def test_a_count_that_differs_by_one_to_ten_customers_is_refused(then, now, refu
     assert close("habits: region, South: customers", then, now) is refused
 
 
+@pytest.mark.parametrize(("active", "refused"), [(0, True), (10, True), (11, False)])
+def test_a_report_about_a_few_customers_is_refused(active, refused):
+    counts = {f"population_flow: corrected, {differences.ACTIVE}": active, "habits: a": None}
+    if not refused:
+        differences.refuse_few(counts, 11)
+        return
+    with pytest.raises(BasketError, match=f"about {active} active customers, fewer than 11"):
+        differences.refuse_few(counts, 11)
+
+
+def test_the_place_of_the_active_customers_is_that_of_the_flow(panel, built):
+    run = built(panel, "corrected")
+    flow = run.analysis["results"]["population_flow"]
+    places = [place for place, _ in differences._counts_of("population_flow", flow)]
+    assert sum(place.endswith(differences.ACTIVE) for place in places) == 1
+
+
 def test_a_swap_of_two_customers_passes_no_total():
     """The attack: as many customers as before, one of the South for one of the West."""
     before = {"active: customers": 300, "South: customers": 118, "West: customers": 182}

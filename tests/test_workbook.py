@@ -1241,12 +1241,17 @@ def test_days_that_read_alike_share_a_row():
         {"Night": [0.2, 0.3, 1.0], "Evening": [1.4, 1.6, 0.9]},
         index=["Saturday", "Sunday", "Monday"],
     )
-    classes, table = sheet_week.grid(shares, [1.05, 1.15, 1.3])
+    steps = [1.05, 1.15, 1.3]
+    classes, table = sheet_week.grid(shares, steps)
     assert classes == [(-2, 2), (0, -1)]
     assert table.to_numpy().tolist() == [
         ["Saturday and Sunday", "far fewer: 70% to 80% fewer", "far more: 40% to 60% more"],
         ["Monday", "as usual", "fewer: 10% fewer"],
     ]
+    assert sheet_week.in_words(-1, pd.Series([0.7726]), steps) == "fewer: 22.7% fewer"
+    assert sheet_week.in_words(-2, pd.Series([0.7674]), steps) == "far fewer: 23% fewer"
+    _, one_part = sheet_week.grid(shares[["Night"]].set_axis(["Day"], axis=1), steps)
+    assert one_part.columns.tolist() == [0, "Day"]  # the name of the part is no other column's
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from basket.analysis.verdicts import NO_DIFFERENCE
 from basket.project.settings import Settings
 
 FEWEST_POINTS = 2  # of estimates in a figure
+MOST_COLUMNS = 25  # of a heat map
 
 SHARE, WHOLE, RATIO = "0%", "#,##0", "0.00"  # number formats of the workbook
 DECIMALS, MOST_DECIMALS = 2, 6  # of an estimate without an interval; of any
@@ -151,19 +152,27 @@ def _named(**said) -> Figure:
 def decided_first(table: pd.DataFrame, *, rows: str, columns: str, ratio: str) -> pd.DataFrame:
     """Order a table of judged ratios for a heat map: the columns with the farthest proof first.
 
-    A row per cell, with `is_undecided` and `is_proven`; rows keep their order. Decided is what may
-    carry a headline, as the titles say, and what is proven to make no practical difference.
+    A row per cell of the first MOST_COLUMNS, with `is_undecided` and `is_proven`; rows keep their
+    order. Decided is what may carry a headline, as the titles say, and what is proven to make no
+    practical difference.
     """
     proven = table["for_headline"] == "yes"
     alike = (table["reason"].fillna("") == "") & (table["verdict"] == NO_DIFFERENCE)
     undecided = ~((proven | alike) & (table[ratio] > 0))
     data = table.assign(is_undecided=undecided, is_proven=proven)
     far = np.log(data[ratio].where(~undecided)).abs().fillna(0.0).groupby(data[columns]).max()
-    names = far.sort_values(ascending=False, kind="stable").index
+    names = far.sort_values(ascending=False, kind="stable").index[:MOST_COLUMNS]
     order = data[columns].map({name: number for number, name in enumerate(names)})
     place = pd.Series(pd.factorize(data[rows])[0], index=data.index)
-    data = data.assign(_row=place, _column=order).sort_values(["_row", "_column"], kind="stable")
+    data = data.assign(_row=place, _column=order).dropna(subset="_column")
+    data = data.sort_values(["_row", "_column"], kind="stable")
     return data[[rows, columns, ratio, "is_undecided", "is_proven"]].reset_index(drop=True)
+
+
+def without(table: pd.DataFrame, data: pd.DataFrame, column: str) -> str:
+    """Say how many columns of a table a heat map has no room for."""
+    lost = table[column].nunique() - data[column].nunique()
+    return f"; of {table[column].nunique()} {column}s the first {MOST_COLUMNS}" if lost else ""
 
 
 def heat(

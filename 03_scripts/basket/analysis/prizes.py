@@ -69,7 +69,7 @@ def _quiet_windows(results: dict, counts: Counts, more: float) -> dict:
 
 
 def _sooner(results: dict, counts: Counts, days: float) -> dict:
-    """Each return that is later than the customer's own usual gap comes `days` sooner.
+    """Each return that is later than the customer's own usual gap comes `days` sooner, 1 at most.
 
     A day that is saved is the part of an order that the customer's mean gap makes it.
     """
@@ -94,11 +94,14 @@ def _sooner(results: dict, counts: Counts, days: float) -> dict:
 
 
 def _usual_order(counts: Counts) -> tuple[int, int, np.ndarray, np.ndarray]:
-    """Give the active orders and their cents, the dollars of an item and the lines of an order."""
+    """Give the active orders and their cents, the dollars of a line and the lines of an order.
+
+    Lines without a price count: their dollars are in no spend with which a prize is compared.
+    """
     of = counts["day_hour"].at("population", "active")
     orders, cents = of["orders"].sum(), of["spend_cents"].sum()
-    price = per(cents / 100, of["priced_lines"].sum())
-    return orders, cents, price, per(of["lines"].sum(), orders)
+    lines = of["lines"].sum()
+    return orders, cents, per(cents / 100, lines), per(lines, orders)
 
 
 def _one_more_line(counts: Counts, share: float) -> dict:

@@ -141,6 +141,9 @@ class _Look:
         self.product_ids = IdIndex(repaired["product_id"].unique())
         with self.noting():
             clean.require_own_ids(repaired, self.names)
+        if "prices" in products:
+            with self.noting():
+                clean.require_dollars(products["prices"], self.settings.thresholds, self.names)
         if departments is not None:
             with self.noting():
                 clean.require_departments(repaired, departments, self.names)

@@ -20,6 +20,7 @@ from basket.report.workbook.material import read_material
 COUNTS = ("customers", "buyers", "customers_with_both", "customers_relabelled", "customers_here")
 ROWS = ("rows_in", "rows_added", "rows_removed", "rows_out")  # of the flow: a row is a customer
 FLOW = "population_flow"
+ACTIVE = "active customers, analysis_customers (1): rows_out"  # the place of who is left
 SAID = ".counts.json"
 SENT = re.compile(r"^\| \d{4}-\d\d-\d\d \| ([^|/]+\.xlsx) \|", re.M)  # a row of the log: its file
 
@@ -74,6 +75,16 @@ def sent_before(client: Path) -> dict[str, Counts]:
 def said_file(report: Path) -> Path:
     """Return the file that keeps the counts of a report that was sent."""
     return report.with_name(f"{report.name}{SAID}")
+
+
+def refuse_few(counts: Counts, smallest: int) -> None:
+    """Raise BasketError where the whole report is about fewer than `smallest` customers."""
+    for place, count in counts.items():
+        if place.endswith(ACTIVE) and (count or 0) < smallest:
+            raise BasketError(
+                f"the report is about {count or 0} active customers, fewer than "
+                f"{smallest} (privacy.smallest_group): every number tells of them; not sent"
+            )
 
 
 def refuse_revealing(now: Counts, earlier: dict[str, Counts], smallest: int) -> None:

@@ -56,6 +56,7 @@ def send(
         )
     is_generated = made["data"]["synthetic"] == origin.GENERATED  # and tells of nobody
     counts = {} if is_generated else differences.published_counts(folders, settings)
+    differences.refuse_few(counts, settings.privacy.smallest_group)
     client = Folders(git.ROOT).client
     if not accept_difference:
         smallest = settings.privacy.smallest_group

@@ -10,6 +10,7 @@ from basket.tables.audit import Audit
 from basket.tables.completeness import ABSENT, INVENTED
 
 DAMAGED_NAME = "#NAME?"  # what a spreadsheet leaves of a name that begins like a formula
+MOST_ABOVE = 0.5  # of the prices: more above the ceiling are of another unit
 SPREADSHEET_ROWS = (65_535, 65_536, 1_048_575, 1_048_576)  # with and without the header
 
 
@@ -63,6 +64,18 @@ def fractions_of_cents(prices: pd.Series) -> int:
     """Count the prices that `to_cents` rounds, but for what a float itself leaves."""
     cents = prices * 100
     return int(((cents - cents.round()).abs() > 1e-6).sum())
+
+
+def require_dollars(prices: pd.Series, thresholds: Thresholds, files: dict[str, str]) -> None:
+    """Raise DataError where most prices are above the ceiling: they are no dollars, not damage."""
+    known, ceiling = prices.dropna(), thresholds.price_ceiling_dollars
+    above = int((known > ceiling).sum())
+    if above > MOST_ABOVE * len(known):
+        raise DataError(
+            f"{files['raw_products']}: column prices: {above:,} of {len(known):,} are above "
+            f"{ceiling:g}; expected dollars: divide cents by 100, or raise price_ceiling_dollars "
+            "in settings.yml"
+        )
 
 
 def without_absurd_prices(price_cents: pd.Series, thresholds: Thresholds) -> pd.Series:

@@ -7,6 +7,7 @@ and as high as its rows ask for.
 
 import math
 import textwrap
+import warnings
 from dataclasses import replace
 
 import matplotlib as mpl
@@ -33,6 +34,9 @@ MARGIN, CHARACTER = 0.1, 0.08  # inches
 LONGEST_NAME = 48  # characters beside a row
 MOST_WRITTEN = 80  # characters below an axis
 POINTS_PER_INCH = 72
+
+# What seaborn calls and matplotlib will replace is no error, where warnings are made errors.
+warnings.filterwarnings("ignore", category=PendingDeprecationWarning, module="seaborn")
 
 
 def draw(figure: Figure, settings: Settings, banner: str = "") -> bytes:

@@ -83,7 +83,8 @@ def goods_by_daypart(tables: dict, settings: Settings) -> figure.Figure:
         name="departments_by_daypart",
         title=title,
         subtitle="Share of order lines of a department in a part of the day, times its usual "
-        "share, active customers of both halves; grey: not sure enough for a claim",
+        "share, active customers of both halves; grey: not sure enough for a claim"
+        f"{figure.without(table, data, 'department')}",
         alt=f"Heat map of departments by part of the day; {len(decided)} of {len(data)} cells are "
         f"decided.{said}",
         sources=("department_times", "split_halves"),

@@ -217,7 +217,8 @@ def goods_by_segment(tables: dict, settings: Settings) -> figure.Figure:
         name="goods_by_segment",
         title=title,
         subtitle="A department's share of the segment's order lines, times that of the others, "
-        "active customers of both halves; grey: not sure enough for a claim",
+        "active customers of both halves; grey: not sure enough for a claim"
+        f"{figure.without(table, data, 'department')}",
         alt=f"Heat map of departments by segment; {int((~data['is_undecided']).sum())} of "
         f"{len(data)} cells are decided, {len(proven)} of them proven to differ.",
         sources=("department_lifts", "segments", "split_halves"),

@@ -131,7 +131,6 @@ def whole_weeks(seen: Evidence, settings: Settings) -> Finding:
     table = _followed(seen.tables)
     row = seen.row("return_hazard", day=WEEKS[0])
     first, hazard = row.cell("day", "first_day"), row.hazard
-    ratio, low, high = (row.cell(f"peak_ratio{end}") for end in ("", "_low", "_high"))
     proven, others = (
         [seen.row("return_hazard", day=day).cell("day", f"after_{day}") for day in days]
         for days in _weeks(table)
@@ -143,8 +142,7 @@ def whole_weeks(seen: Evidence, settings: Settings) -> Finding:
         if proven
         else "Whether customers come back in whole weeks is undecided with this data",
         so_what=f"Of the customers who are not back before day {first}, {hazard:.1%} come back on "
-        f"it: {ratio:.2f} times the share of the days beside it (interval {low:.2f} to "
-        f"{high:.2f}). "
+        f"it: {_beside(row)}. "
         + (f"A peak after {listed(others)} days is not proven. " if proven and others else "")
         + "Nearly the same customers are still out on neighbouring days, so a peak is what people "
         "do; that fewer come back in later weeks is also who is left.",
@@ -157,6 +155,14 @@ def whole_weeks(seen: Evidence, settings: Settings) -> Finding:
         figure="return_hazard",
         change_mind="Dates: they would show whether people keep to a weekday or to a gap.",
     )
+
+
+def _beside(row) -> str:
+    """Compare a day with the two beside it, if there is enough to compare."""
+    if row.reason:
+        return f"how the days beside it compare cannot be said ({row.reason})"
+    ratio, low, high = (row.cell(f"peak_ratio{end}") for end in ("", "_low", "_high"))
+    return f"{ratio:.2f} times the share of the days beside it (interval {low:.2f} to {high:.2f})"
 
 
 def _followed(tables: dict) -> pd.DataFrame:

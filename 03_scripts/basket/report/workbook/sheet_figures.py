@@ -12,16 +12,17 @@ from openpyxl.drawing.xdr import XDRPositiveSize2D
 from openpyxl.formatting.rule import ColorScaleRule
 from openpyxl.styles import Alignment, Border
 
+from basket.analysis.figure import MOST_COLUMNS
 from basket.analysis.questions import QUESTIONS
 from basket.report.workbook import native_charts
 from basket.report.workbook.measure_text import POINTS_PER_PIXEL
 from basket.report.workbook.page import Book, Page, Place
 from basket.report.workbook.plain_words import sources_in_words
 from basket.report.workbook.sheets import CHART_DATA, FIGURES
-from basket.report.workbook.shown_figures import COUNTED, HEAT_COLUMNS, ShownFigure
+from basket.report.workbook.shown_figures import COUNTED, ShownFigure
 from basket.report.workbook.values import heading, is_number, plain
 
-WIDTHS = (66.0, *([5.6] * HEAT_COLUMNS))
+WIDTHS = (66.0, *([5.6] * MOST_COLUMNS))
 PANEL_HEIGHT, MOST_ADDED = 150, 140  # points: the least, and what may be added to fill the page
 BAR_HEIGHT, BARS_BESIDE = 12.25, 82  # points: each bar of a horizontal chart, and the rest
 PANEL_MARGIN, TEXT_MARGIN = 8, 3
@@ -271,7 +272,7 @@ def _decimals(largest: float) -> str:
 
 def _is_counted(figure: ShownFigure) -> bool:
     """Say whether shares of rows and columns go with a heat map, and have room."""
-    return figure.heat["values"] in COUNTED and len(figure.data.columns) <= HEAT_COLUMNS
+    return figure.heat["values"] in COUNTED and len(figure.data.columns) <= MOST_COLUMNS
 
 
 def _turned(figure: ShownFigure) -> list[str]:

@@ -187,7 +187,11 @@ def _own_action(lever: pd.Series, findings: list[dict]) -> dict:
 def _write_actions(
     page: Page, chosen: list[tuple[dict, pd.Series | None]], links: FigureLinks
 ) -> None:
-    page.section(f"Do first: {_number(len(chosen))}, by what the presets below add before costs")
+    reach = page.book.settings.what_if.reach
+    all_reached = ", if all are reached" * (reach != 1)
+    page.section(
+        f"Do first: {_number(len(chosen))}, by what the presets below add before costs{all_reached}"
+    )
     if not chosen:
         page.text("No action follows from this data.")
         return
@@ -416,12 +420,11 @@ def _write_levers(page: Page, shown: list[what_if.Lever], levers: pd.DataFrame) 
                 page.formula(row, column, text, formula.result, formula.number_format)
     page.text(
         "The presets are assumptions, and not alike: each late return comes sooner, while of other "
-        "orders only a share changes. "
-        "Orders are those of all the time counted, up to a year of each customer; lines count as "
-        "orders of usual size. A day saved is 1/g of an order, where g are the mean days between "
-        "that customer's orders. Each order touched takes one contact. Customers an arm: needed to "
-        "see just this change in all orders of those reached; the trials of sheet 7 see fixed "
-        "changes.",
+        "orders only a share changes. Orders are those of all the time counted, up to a year of "
+        "each customer; lines count as orders of usual size. A day saved is 1/g of an order, where "
+        "g are the mean days between that customer's orders; no return is taken to come sooner "
+        "than the usual gap. Each order touched takes one contact. Customers an arm: needed to see "
+        "just this change in all orders of those reached; the trials of sheet 7 see fixed changes.",
         colour="muted",
     )
 

@@ -36,7 +36,8 @@ def write_week(page: Page, tables: dict[str, pd.DataFrame], settings: Settings) 
     sells = what_sells(tables.get("department_times"), settings)
     frame.loc[len(frame)] = ["Sells more then", *sells]
     frame.loc[len(frame)] = ["Who orders more", *who_orders(tables.get("segments"), settings)]
-    place = page.table("ad_week", frame, bold_first=True, filters=False)
+    headings = {0: "Day"}  # no text: a part of the day may be called Day
+    place = page.table("ad_week", frame, headings=headings, bold_first=True, filters=False)
     for row, line in enumerate(classes, place.first):
         for column, shade in enumerate(line, 2):
             if shade:
@@ -93,7 +94,7 @@ def grid(shares: pd.DataFrame, steps: list[float]) -> tuple[list[tuple[int, ...]
             for shade, part in zip(classes, shares, strict=True)
         ]
         rows.append([_days(days, list(shares.index)), *cells])
-    return list(alike), pd.DataFrame(rows, columns=["Day", *shares.columns])
+    return list(alike), pd.DataFrame(rows, columns=[0, *shares.columns])
 
 
 def class_of(ratio: float, steps: list[float]) -> int:
@@ -106,14 +107,16 @@ def class_of(ratio: float, steps: list[float]) -> int:
 def in_words(shade: int, ratios: pd.Series, steps: list[float]) -> str:
     """Say a class with the range of its values: `far fewer: 53% to 68% fewer`.
 
-    A value that rounding would put into another class has a decimal more.
+    A value that rounding would put into the next class has a decimal more.
     """
     if not shade:
         return USUAL
     direction = "more" if shade > 0 else "fewer"
-    said_of = {
-        f"{abs(one - 1):.{0 if class_of(round(one, 2), steps) == shade else 1}%}" for one in ratios
-    }
+    next_class = (steps[2] - 1) if shade > 0 else (1 - 1 / steps[2])
+    said_of = set()
+    for far in (abs(one - 1) for one in ratios):
+        seems_next = abs(shade) == 1 and round(far, 2) >= round(next_class, 2)
+        said_of.add(f"{far:.{1 if seems_next else 0}%}")
     ends = sorted(said_of, key=lambda text: float(text[:-1]))
     said = ends[0] if len(ends) == 1 else f"{ends[0]} to {ends[-1]}"
     start = "far " if abs(shade) > 1 else ""

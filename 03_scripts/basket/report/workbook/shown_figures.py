@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 from openpyxl.cell import Cell
 
+from basket.analysis.figure import MOST_COLUMNS
 from basket.analysis.privacy import SUPPRESSED
 from basket.analysis.questions import QUESTIONS, number_of
 from basket.project.errors import BasketError
@@ -13,7 +14,6 @@ from basket.report.workbook import native_charts
 from basket.report.workbook.page import Place
 from basket.report.workbook.values import heading, is_number, plain
 
-HEAT_COLUMNS = 25
 COUNTED = ("orders", "lines")
 
 
@@ -213,10 +213,10 @@ def heat_grid(figure: ShownFigure) -> pd.DataFrame:
         index=figure.data[heat["rows"]].unique(), columns=figure.data[heat["columns"]].unique()
     )
     rows = heat["rows"]
-    if len(grid) > len(grid.columns) and len(grid) <= HEAT_COLUMNS:
+    if len(grid) > len(grid.columns) and len(grid) <= MOST_COLUMNS:
         grid, rows = grid.T, heat["columns"]
-    if len(grid.columns) > HEAT_COLUMNS:
-        raise BasketError(f"figure {figure.name}: a heat map has at most {HEAT_COLUMNS} columns")
+    if len(grid.columns) > MOST_COLUMNS:
+        raise BasketError(f"figure {figure.name}: a heat map has at most {MOST_COLUMNS} columns")
     if heat["values"] in COUNTED:
         grid = grid.fillna(0)  # a cell without orders has no row
     grid.columns = [str(plain(name)) for name in grid.columns]

@@ -23,7 +23,7 @@ PER_CENT, DOLLARS, DAYS = "0.0%", "$#,##0.00", "0.0"
 CUSTOMERS = '[>=1000000]"over a million";#,##0'
 NEVER = "never"
 LARGEST_COST = 1_000
-MOST_DAYS = 7
+MOST_DAYS = 1  # a return may be no later than that
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def inputs(levers: pd.DataFrame, settings: Settings) -> list[Input]:
             "each return later than usual",
             change.days_sooner,
             0,
-            max(MOST_DAYS, change.days_sooner),
+            MOST_DAYS,
             DAYS,
         )
         found.append(days)
