@@ -996,6 +996,22 @@ CASES = [
             "column order_id: 13 is not in orders.csv among the prior orders",
         ),
         (
+            "a reorder in a first order",
+            replace("11,1,1,0", "11,1,1,1"),
+            Read(
+                "it is kept, and counted among the checks",
+                lambda run: (
+                    [
+                        check["found"]
+                        for check in run.record("04_derive_flags")["checks"]
+                        if check["check"] == "reorders in first orders"
+                    ]
+                    == [1]
+                ),
+                after="04_derive_flags",
+            ),
+        ),
+        (
             "its rows in another order",
             edit(
                 lambda content: b"\n".join(

@@ -83,6 +83,7 @@ def derive_part(
     sold = np.bincount(key, minlength=len(prices))
     low = settings.flags[POPULATION_FLAG].labels[0]
     by_orders = {"orders": 1, "lines": analysis_orders["lines"]}
+    is_first = analysis_orders["order_number"] == 1
     is_low = (analysis_customers[POPULATION_FLAG] == low).to_numpy()
     return {
         "analysis_orders": analysis_orders.drop(columns=["seen_cents", "seen_lines"]),
@@ -94,6 +95,7 @@ def derive_part(
         "spend_cents": sold * kept_prices.fillna(0).to_numpy("int64"),
         "low_activity_lines": int(analysis_customers.loc[is_low, "lines"].sum()),
         "orders": len(analysis_orders),
+        "reorders_in_first": int(analysis_orders["reordered_lines"][is_first].sum()),
         "low_activity_orders": int(analysis_customers.loc[is_low, "orders"].sum()),
         **_ungathered(analysis_customers, settings),
         **_carriers(analysis_orders, settings.flags_of("order"), by_orders),
@@ -184,6 +186,12 @@ def record_ungathered(audit: Audit, sums: dict, settings: Settings) -> None:
             action = f"left without a {name}" if found else "none needed"
             what = f"values that no {name} gathers"
             audit.record_check("analysis_customers", flag.source, what, len(found), action)
+
+
+def record_reorders(audit: Audit, found: int) -> None:
+    """Record how many order lines of first orders are said to be reorders, which none can be."""
+    action = "kept: reorder rates are as received, and cannot be right" if found else "none needed"
+    audit.record_check("analysis_orders", "reordered", "reorders in first orders", found, action)
 
 
 def record_exclusion(audit: Audit, sums: dict, built: dict[str, dict]) -> None:
