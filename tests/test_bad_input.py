@@ -1006,7 +1006,7 @@ CASES = [
                         for check in run.record("04_derive_flags")["checks"]
                         if check["check"] == "reorders in first orders"
                     ]
-                    == [1]
+                    == ["1"]
                 ),
                 after="04_derive_flags",
             ),
