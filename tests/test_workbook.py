@@ -1894,6 +1894,7 @@ def test_lifts_that_differ_have_a_column_each():
     [
         (0.06, "no: run it with more customers"),
         (float("nan"), "no: run it with more customers"),
+        ("", "no: run it with more customers"),  # of no action: the column is empty
         (0.019, "no: it touches too little for any of these"),
     ],
 )

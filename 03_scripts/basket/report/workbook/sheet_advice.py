@@ -166,7 +166,7 @@ def trials(plan: pd.DataFrame) -> pd.DataFrame:
     Actions that need the same trial share a row.
     """
     rows = []
-    beyond = plan["lift"] > plan["most_lift"]
+    beyond = plan["lift"] > pd.to_numeric(plan["most_lift"], errors="coerce")
     plan = plan.assign(
         lift="+" + plan["lift"].map(per_cent),
         customers_per_arm=plan["customers_per_arm"].astype(object).mask(beyond, NOTHING),
