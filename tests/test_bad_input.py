@@ -67,6 +67,7 @@ FILES = {
         "21,6,2,0",
     ],
 }
+COUNTED_BACK = {"11": "3", "12": "2", "13": "1", "21": "2", "22": "1"}  # numbers by order_id
 ALL = list(FILES)
 PRODUCTS, DEPARTMENTS, CUSTOMERS, ORDERS, LINES = ALL
 TABLE = dict(zip(ALL, RAW_TABLES, strict=True))
@@ -875,6 +876,15 @@ CASES = [
             append("14,1,train,3,0,08,7.0"),
             "orders.csv: column order_number: the orders 13 and 14 are of one customer and both "
             "have number 3; expected a number once for each customer: correct the file",
+        ),
+        (
+            "order numbers that count from the newest",
+            columns(
+                lambda fields: [*fields[:3], COUNTED_BACK.get(fields[0], fields[3]), *fields[4:]]
+            ),
+            "orders.csv: column order_number: for 2 of 2 customers the highest number has no "
+            "days_since_prior_order, and number 1 has; expected 1 for the oldest order: number "
+            "them from there",
         ),
         (
             "an order without lines",

@@ -200,6 +200,7 @@ def test_only_prior_orders_are_kept_in_the_order_of_each_customers_history():
         "first_with_gap": 0,
         "customers": 2,
         "customers_ordering": 2,
+        "customers_backwards": 0,
         "customers_with_holes": 0,
         "customers_without_last": 0,
         "customers_without_orders": 0,
@@ -218,6 +219,7 @@ def test_holes_in_a_history_and_what_lacks_its_partner_are_counted():
     found = {name: counts[name] for name in counts if name.startswith("customers_")}
     assert found == {
         "customers_ordering": 3,
+        "customers_backwards": 0,
         "customers_with_holes": 1 + (unknown["order_number"].iloc[0] > 1),
         "customers_without_last": 1 + (unknown["eval_set"].iloc[0] == "prior"),
         "customers_without_orders": 1,
@@ -239,6 +241,19 @@ def test_a_missing_gap_on_a_later_order_is_counted_not_filled():
     frames, counts = clean.clean_part(damaged, raw_customers(), FILES)
     assert (counts["first_not_numbered_1"], counts["first_with_gap"]) == (1, 0)
     assert frames["orders"]["days_since_prior_order"].isna().all()
+
+
+def test_orders_numbered_from_the_newest_are_refused_and_no_others():
+    orders = raw_orders()
+    last = orders.groupby("user_id")["order_number"].transform("max")
+    backwards = orders.assign(order_number=last + 1 - orders["order_number"])
+    without_gaps = orders.assign(days_since_prior_order=pd.array([pd.NA] * len(orders), "Int8"))
+    for table, found in ((orders, 0), (backwards, 2), (without_gaps, 0)):
+        counts = clean.count_missing(table, raw_customers())
+        assert counts["customers_backwards"] == found
+    clean.require_oldest_first({"customers_backwards": 1, "customers_ordering": 2}, FILES)
+    with pytest.raises(DataError, match="for 2 of 2 customers the highest number has no days"):
+        clean.require_oldest_first({"customers_backwards": 2, "customers_ordering": 2}, FILES)
 
 
 def test_a_gap_on_a_first_order_is_none_whatever_filled_it():

@@ -236,9 +236,9 @@ class _Look:
         self.checked.faults.append(f"{text}; expected each once: correct the file")
 
     def _read_orders(self) -> pd.DataFrame | None:
-        """Read orders.csv: ids, numbers, and whether an order is a prior one."""
+        """Read orders.csv: ids, numbers, gaps, and whether an order is a prior one."""
         file, spec = self.raw.files["raw_orders"], self.raw.received["raw_orders"]
-        columns = ["order_id", "user_id", "order_number"]
+        columns = ["order_id", "user_id", "order_number", "days_since_prior_order"]
         columns += [] if spec.from_lines else ["eval_set"]
         with self.noting():
             made, bad = self._large("raw_orders", lambda rows: rows.select(columns))
@@ -317,6 +317,8 @@ class _Look:
         orders, known = self.orders, self.customers
         known = orders[["user_id"]].drop_duplicates() if known is None else known
         counts = clean.count_missing(orders, known)
+        with self.noting():
+            clean.require_oldest_first(counts, self.names)
         counts |= {"orders": len(orders), "customers": len(known)}
         limit = self.settings.statistics.incomplete_histories
         clean.record_missing(self.audit, counts, self.names, self.raw.origin, limit)

@@ -10,7 +10,7 @@ from basket.tables.audit import Audit
 from basket.tables.completeness import ABSENT, INVENTED
 
 DAMAGED_NAME = "#NAME?"  # what a spreadsheet leaves of a name that begins like a formula
-MOST_ABOVE = 0.5  # of the prices: more above the ceiling are of another unit
+MOST = 0.5  # of a column: beyond that it is not damaged but means something else
 SPREADSHEET_ROWS = (65_535, 65_536, 1_048_575, 1_048_576)  # with and without the header
 
 
@@ -70,7 +70,7 @@ def require_dollars(prices: pd.Series, thresholds: Thresholds, files: dict[str, 
     """Raise DataError where most prices are above the ceiling: they are no dollars, not damage."""
     known, ceiling = prices.dropna(), thresholds.price_ceiling_dollars
     above = int((known > ceiling).sum())
-    if above > MOST_ABOVE * len(known):
+    if above > MOST * len(known):
         raise DataError(
             f"{files['raw_products']}: column prices: {above:,} of {len(known):,} are above "
             f"{ceiling:g}; expected dollars: divide cents by 100, or raise price_ceiling_dollars "
@@ -217,18 +217,35 @@ def clean_part(
 def count_missing(raw_orders: pd.DataFrame, raw_customers: pd.DataFrame) -> dict[str, int]:
     """Count a part's customers whose order numbers are not 1 to n, and what lacks its partner.
 
-    A customer's last order (train or test) is one of the n. No number is on two orders.
+    A customer's last order (train or test) is one of the n. No number is on two orders. Counted
+    backwards is who has no gap at the highest number, and one at number 1.
     """
     numbers = raw_orders.groupby("user_id")["order_number"].agg(["size", "max"])
+    has_gap = raw_orders["days_since_prior_order"].notna()
+    after_first = raw_orders.loc[has_gap & (raw_orders["order_number"] == 1), "user_id"]
+    newest = raw_orders[~has_gap & (raw_orders["order_number"] > 1)]
+    newest = newest[newest["order_number"] == newest["user_id"].map(numbers["max"])]
     last = raw_orders.loc[raw_orders["eval_set"] != "prior", "user_id"]
     known = raw_customers["user_id"]
     return {
         "customers_ordering": len(numbers),
+        "customers_backwards": int(newest["user_id"].isin(after_first).sum()),
         "customers_with_holes": int((numbers["size"] != numbers["max"]).sum()),
         "customers_without_last": int((~numbers.index.isin(last)).sum()),
         "customers_without_orders": int((~known.isin(numbers.index)).sum()),
         "orders_without_customer": int((~raw_orders["user_id"].isin(known)).sum()),
     }
+
+
+def require_oldest_first(counts: dict[str, int], files: dict[str, str]) -> None:
+    """Raise DataError where the orders of most customers are numbered from the newest one on."""
+    backwards, ordering = counts["customers_backwards"], counts["customers_ordering"]
+    if backwards > MOST * ordering:
+        raise DataError(
+            f"{files['raw_orders']}: column order_number: for {backwards:,} of {ordering:,} "
+            "customers the highest number has no days_since_prior_order, and number 1 has; "
+            "expected 1 for the oldest order: number them from there"
+        )
 
 
 def record_orders(audit: Audit, counts: dict[str, int]) -> None:
