@@ -677,8 +677,16 @@ def test_days_may_be_called_as_sentences_go(settings):
     ("is_quiet", "ratio", "said"),
     [
         ("yes", 0.9, "Sunday's is the quietest of these windows: Sunday's has 90%"),
-        ("no", 0.9, "None is proven quietest: Sunday's has 90%"),  # another day's window is quiet
-        ("yes", 1.1, "None is proven quietest: Sunday's has 110%"),  # the other half says so
+        (
+            "no",
+            0.9,
+            "Which is the quietest is not proven: Sunday's has 90%",
+        ),  # another day's window is quiet
+        (
+            "yes",
+            1.1,
+            "Which is the quietest is not proven: Sunday's has 110%",
+        ),  # the other half says so
     ],
 )
 def test_the_quietest_day_is_one_that_is_quiet(settings, is_quiet, ratio, said):

@@ -415,7 +415,11 @@ def _about_windows(seen: Evidence, trial: pd.DataFrame, settings: Settings) -> l
         # the half that measures may say the opposite, or that the window is not quiet at all
         ahead = first.is_quiet == first.stands_out == "yes" and ratio < 1
         said.append(
-            (f"{day}'s is the quietest of these windows" if ahead else "None is proven quietest")
+            (
+                f"{day}'s is the quietest of these windows"
+                if ahead
+                else "Which is the quietest is not proven"
+            )
             + f": {day}'s has {ratio:.0%} of the orders of the next, {first.next_name}'s (interval "
             f"{low:.0%} to {high:.0%})."
         )
