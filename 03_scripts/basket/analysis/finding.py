@@ -236,7 +236,7 @@ def answer(
     if is_a_handful(tables, settings):
         found = replace(found, confidence="low")
     if INVENTED_CUSTOMERS in found.rests_on and any(map(_is_of_people, found.touches)):
-        found = with_real_people(found)
+        found = _with_real_people(found)
     return with_caveats(found, of_data), seen
 
 
@@ -245,7 +245,7 @@ def _is_of_people(touch: Touch) -> bool:
     return bool(touch.segment and touch.attribute)
 
 
-def with_real_people(found: Finding) -> Finding:
+def _with_real_people(found: Finding) -> Finding:
     """Say what to try once customers are real: nobody can find those that were invented."""
     later = found.action[:1].lower() + found.action[1:]
     action = f"Nothing follows from invented customers. With real ones: {later}"

@@ -24,7 +24,6 @@ from basket.analysis.finding import (
     Touch,
     if_invented,
     is_invented,
-    with_real_people,
 )
 from basket.analysis.groups import People
 from basket.analysis.measures import TELLING_GOODS, measures, share_of
@@ -399,18 +398,19 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
             **said,
         )
     gain, low, high = row.cell("gain_over_course", "gain"), row.gain_low, row.gain_high
-    better = Finding(
+    return Finding(
         kind=DIFFERENCE,
         headline=f"{capitalised(of)} {words.verb(of, 'has', 'have')} {several} at "
         f"{cuts}, which {tell} more than the usual cuts",
         so_what=f"{compared}: {100 * gain:.1f} percentage points more (interval {100 * low:.1f} to "
         f"{100 * high:.1f}).",
-        action=f"Where customers must be classed by {attribute}, cut it at "
+        action=KEEP_THE_USUAL  # a step of people who do not exist is no plan
+        if is_invented(seen.tables, PEOPLE)
+        else f"Where customers must be classed by {attribute}, cut it at "
         f"{cuts.removeprefix(attribute).strip()}.",
         confidence="high",
         **said | {"change_mind": _real_demographics(seen)},
     )
-    return with_real_people(better) if is_invented(seen.tables, PEOPLE) else better
 
 
 def _real_demographics(seen: Evidence) -> str:

@@ -139,9 +139,8 @@ def _write_trials(page: Page, plan: pd.DataFrame | None) -> None:
         f"Draw customers by lot into {first['arms']}. After {first['weeks']} weeks: {decide}. The "
         f"numbers are customers an arm for so much more, two-sided at "
         f"{per_cent(first['significance'])} with {per_cent(first['power'])} power. {NOTHING}: more "
-        "than there could be if all orders at the action's times came twice, or all with one of "
-        "the pair had both; then no trial helps. In this data: customers whom the action addresses "
-        "and who were seen for so long.",
+        "than twice the orders at its times, or the pair in each order with one, could bring. In "
+        "this data: customers whom it addresses, seen so long.",
         colour="muted",
     )
     page.space(3)
@@ -157,6 +156,7 @@ def _write_trials(page: Page, plan: pd.DataFrame | None) -> None:
             "enough": "Enough here to decide",
             **lifts,
         },
+        dense=True,
     )
 
 

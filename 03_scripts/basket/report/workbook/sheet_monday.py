@@ -419,12 +419,11 @@ def _write_levers(page: Page, shown: list[what_if.Lever], levers: pd.DataFrame) 
                 column = place.columns[name]
                 page.formula(row, column, text, formula.result, formula.number_format)
     page.text(
-        "The presets are assumptions, and not alike: each late return comes sooner, while of other "
-        "orders only a share changes. Orders are those of all the time counted, up to a year of "
-        "each customer; lines count as orders of usual size. A day saved is 1/g of an order, where "
-        "g are the mean days between that customer's orders; no return is taken to come sooner "
-        "than the usual gap. Each order touched takes one contact. Customers an arm: needed to see "
-        "just this change in all orders of those reached; the trials of sheet 7 see fixed changes.",
+        "The presets are assumptions, and not alike: every late return comes sooner, of other "
+        "orders a share changes. Orders are those of all the time counted, up to a year of each "
+        "customer; lines count as orders of usual size. A day saved is 1/g of an order, where g "
+        "are the mean days between that customer's orders. Each order touched takes one contact. "
+        "Customers an arm: needed to see just this change in all orders of those reached.",
         colour="muted",
     )
 
