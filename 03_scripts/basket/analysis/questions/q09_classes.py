@@ -404,13 +404,18 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
         f"{cuts}, which {tell} more than the usual cuts",
         so_what=f"{compared}: {100 * gain:.1f} percentage points more (interval {100 * low:.1f} to "
         f"{100 * high:.1f}).",
-        action=KEEP_THE_USUAL  # a step of people who do not exist is no plan
-        if is_invented(seen.tables, PEOPLE)
-        else f"Where customers must be classed by {attribute}, cut it at "
-        f"{cuts.removeprefix(attribute).strip()}.",
+        action=_where_to_cut(attribute, cuts, seen),
         confidence="high",
         **said | {"change_mind": _real_demographics(seen)},
     )
+
+
+def _where_to_cut(attribute: str, cuts: str, seen: Evidence) -> str:
+    """Say where to cut an attribute; as usual, where a step is one of people who do not exist."""
+    if is_invented(seen.tables, PEOPLE):
+        return KEEP_THE_USUAL
+    at = cuts.removeprefix(attribute).strip()
+    return f"Where customers must be classed by {attribute}, cut it at {at}."
 
 
 def _real_demographics(seen: Evidence) -> str:
