@@ -22,7 +22,7 @@ from basket.project.errors import REPORT, BasketError
 from basket.project.files import file_hash
 from basket.project.folders import ROOT, SCRIPTS
 
-CONNECT_SECONDS = 6  # Dask's own 30 are too long to wait without a sign
+CONNECT_SECONDS = 4  # Dask's own 30 are too long to wait without a sign
 WORKERS_SECONDS = 30  # without any worker, at the start or half-way
 ASK_SECONDS = 5
 PACKAGES = ("numpy", "pandas", "pyarrow", "dask", "distributed")
