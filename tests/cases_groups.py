@@ -113,6 +113,7 @@ def bands(attribute: str, measure: str, cuts: str, confirmed: str, **other) -> d
             "measure": measure,
             "method": ["course", "proposed"],
             "cuts": ["40 | 65", cuts],
+            "r2_search_half": [0.08, 0.33],
             "r2_confirm_half": [0.07, 0.31],
             "gain_over_course": [0.0, 0.24],
             "gain_low": [None, 0.13],
@@ -121,6 +122,18 @@ def bands(attribute: str, measure: str, cuts: str, confirmed: str, **other) -> d
         }
     )
     return {"bands": table.assign(**other)}
+
+
+def several_bands() -> dict:
+    """Confirm steps of two measures: one led on the half searched, the other on the other half."""
+    led, other = (
+        bands(*named, "yes", **r2)["bands"]
+        for named, r2 in (
+            (("age", "income", "41"), {"r2_search_half": [0.1, 0.35]}),
+            (("income", "mean_item_price", "48000"), {"r2_confirm_half": [0.1, 0.5]}),
+        )
+    )
+    return {"bands": pd.concat([other.assign(r2_search_half=[0.3, 0.5]), led], ignore_index=True)}
 
 
 def profiles(ratio: tuple[float, float, float]) -> dict:
@@ -238,6 +251,7 @@ FINDINGS = {
     "steps": (q09.steps, bands("income", "mean_item_price", "48000", "yes")),
     "steps, of age": (q09.steps, bands("age", "income", "41 | 66", "yes")),
     "steps, of goods": (q09.steps, bands("income", "share of meat seafood", "50000", "yes")),
+    "steps, several": (q09.steps, several_bands()),
     "steps, not confirmed": (q09.steps, bands("age", "income", "41", "no")),
     "steps, worse than the mean": (
         q09.steps,

@@ -129,7 +129,8 @@ def test_the_segment_with_most_order_lines_is_named_with_its_own_numbers(setting
     )
     assert found.so_what == (
         "Half of the gaps between their orders are 6 days or less; an order has 15.6 lines, and "
-        "67% of their lines are reorders."
+        "67% of their lines are reorders. Segments are made from gaps and lines: in these they "
+        "differ by definition."
     )
     assert found.action == (
         "Try offers that keep Weekly big shop customers in their rhythm, against a control group."
@@ -149,7 +150,8 @@ def test_what_a_segment_buys_more_of_is_said_where_it_is_proven(settings):
     assert found.headline.startswith("Weekly top-up customers are 10% of customers and take 41%")
     assert found.so_what == (
         "Half of the gaps between their orders are 5.5 days or less; an order has 4.0 lines, and "
-        "71% of their lines are reorders. They have 2.3 times the others' share of alcohol."
+        "71% of their lines are reorders. They have 2.3 times the others' share of alcohol. "
+        "Segments are made from gaps and lines: in these they differ by definition."
     )
 
 
@@ -216,7 +218,7 @@ def test_habits_are_said_to_predict_only_where_their_interval_is_above_that_of_p
     limits = f"The interval of the first is {own_low:.0%} to 55%. " * decided
     assert found.so_what == (
         f"{limits}Learnt on the first half of each customer's orders and judged on the second; "
-        "each of 960 customers is judged by what others taught."
+        "each of 960 customers is predicted from other customers' averages."
     )
     assert found.touches == (
         (
@@ -380,9 +382,19 @@ def test_the_figure_of_goods_names_the_segment_that_is_proven_to_buy_most_of_som
 
 
 @pytest.mark.parametrize(
-    ("supported", "enough"), [("yes", "enough for both arms."), ("no", "too few for such a trial.")]
+    ("supported", "enough", "first"),
+    [
+        (
+            "yes",
+            "enough for both arms.",
+            "The first that can be tried here is “Try advertisements at 20:00–23:00 on all "
+            "seven days, against a control group”: 2% more orders can be seen with 26,000 "
+            "customers an arm.",
+        ),
+        ("no", "too few for such a trial.", "No trial of the plan has enough customers here."),
+    ],
 )
-def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, enough):
+def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, enough, first):
     table = trials(supported)
     found = said(q14_trial.how_to_try, settings, trial_plan=table)
     assert found.headline == (
@@ -390,12 +402,13 @@ def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, eno
     )
     assert found.so_what == (
         "A customer places 4.5 orders in the 8 weeks after the first one, with a standard "
-        f"deviation of 3.6. This data has 890 such customers, {enough} All sizes are those of a "
-        "two-sided test at 5% that finds such a difference with a chance of 80%."
+        f"deviation of 3.6. This data has 890 such customers, {enough} {first} All sizes are those "
+        "of a two-sided test at 5% that finds such a difference with a chance of 80%."
     )
     assert found.action == (
-        "Draw two arms at random, by a hash of the customers' ids, and show the action to one. "
-        "Count what the plan names, at all hours: orders in a window may only have moved there."
+        "Assign customers to two arms at random, by a hash of their ids, and apply the action to "
+        "one. Count what the plan names, at all hours: orders in a window may only have moved "
+        "there."
     )
     assert found.prize is None
     assert (found.kind, found.action_basis, found.confidence) == (DESCRIPTION, DESIGN, "medium")
@@ -595,8 +608,8 @@ class Counted(dict):
 @pytest.mark.parametrize(
     ("customers", "late", "orders"), [(11, 40, 4), (10, 40, None), (11, 0, None)]
 )
-def test_a_day_sooner_is_a_part_of_an_order_at_each_late_return(settings, customers, late, orders):
-    """Five days an order: half a day at each of 40 returns are 4 orders of $40."""
+def test_a_day_sooner_is_a_part_of_an_order_at_late_returns(settings, customers, late, orders):
+    """Five days an order: a day at half of 40 returns are 4 orders of $40."""
     sums = {"orders": 200, "lines": 2_000, "priced_lines": 2_000, "spend_cents": 800_000}
     sums = {name: np.array([3 * number, number]) for name, number in sums.items()}
     counts = Counted(day_hour=Tally({"population": ("all", "active")}, sums))
@@ -608,4 +621,4 @@ def test_a_day_sooner_is_a_part_of_an_order_at_each_late_return(settings, custom
         return
     assert (sooner["base_orders"], sooner["base_spend"]) == (40, 1_600)
     assert (sooner["orders"], sooner["spend"]) == (orders, 160)
-    assert sooner["what_if"] == "each return later than usual 0.5 days sooner"
+    assert sooner["what_if"] == "50% of the late returns a day sooner"

@@ -109,13 +109,13 @@ LOYALTY = Finding(
     change_mind="Dates: without them, a new customer may simply have joined late.",
 )
 RETURNING = Finding(
-    headline="Half of the customers have a usual gap of 10.5 days or less between orders, a "
-    "quarter of 17.5 days or more",
-    so_what="Counted by orders, the commonest gap below 30 days is 7 days (40%), and 10% of gaps "
-    "are 30 days or more. Counted by customer, 18% are, and for 33% of customers, gaps of 30 days "
-    "or more, taken together, are more common than gaps of any one length. Every order counted was "
-    "followed by another: who never came back is not in this data, nor does it say how much longer "
-    "than 30 days a gap was.",
+    headline="42% of returns come later than the customer's own usual gap; half of the customers "
+    "have one of 10.5 days or less, a quarter of 17.5 days or more",
+    so_what="A customer's usual gap is the median of that customer's days between orders. Counted "
+    "by orders, the commonest gap below 30 days is 7 days (40%), and 10% of gaps are 30 days or "
+    "more. Counted by customer, 18% of gaps are. 33% of customers have more gaps of 30 days or "
+    "more than gaps of any one length. Customers who never came back are not in this data, and a "
+    "gap longer than 30 days is recorded as 30.",
     action="Try a reminder to each customer with a usual gap below 30 days, once that gap has "
     "passed, against a control group.",
     kind="description",
@@ -177,8 +177,8 @@ ANSWERS = {
         returns(orders={7: 4000, 8: 3000, 30: 1000, 1: 2000}, usual=(14.0, 30.0)),
         replace(
             RETURNING,
-            headline="Half of the customers have a usual gap of 14 days or less between orders, a "
-            "quarter of 30 days or more",
+            headline="42% of returns come later than the customer's own usual gap; half of the "
+            "customers have one of 14 days or less, a quarter of 30 days or more",
         ),
     ),
     "returning, half at the wall": (
@@ -186,7 +186,8 @@ ANSWERS = {
         returns(orders={7: 4000, 8: 3000, 30: 1000, 1: 2000}, usual=(30.0, 30.0)),
         replace(
             RETURNING,
-            headline="Half of the customers have a usual gap of 30 days or more between orders",
+            headline="42% of returns come later than the customer's own usual gap; half of the "
+            "customers have one of 30 days or more",
         ),
     ),
     "returning, two alike": (

@@ -184,6 +184,7 @@ def spend(*picked: tuple, verdicts=(UNDECIDED, NONE, NONE, "small", NONE), **oth
         ("day", 2, "Monday", 4_000.0, 0.28, 300, "no"),
         verdict=verdicts,
         for_headline=["no", "no", "no", "yes", "no"],
+        mean_item_price=[7.8, 7.82, 7.75, 7.8, 7.79],
         **ranges(
             "mean_order_value", (80, 78, 83), (75, 72, 77), (70, 67, 74), (96, 94, 99), (71, 69, 73)
         ),

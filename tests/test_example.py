@@ -174,7 +174,12 @@ def test_each_question_of_the_results_has_its_own_answers_and_figures(tmp_path):
     folders = write_run(tmp_path)
     settings = load_settings(ROOT / "settings.yml")
     material = read_material(folders, settings, folders.run_facts)
-    head, *parts = results_page(material, "here").split("\n## ")
+    head, *parts = results_page(material, "here", settings).split("\n## ")
+    *parts, terms = parts
+    assert (
+        terms.startswith("Terms\n") and "- **Usual gap**: the median of a customer's own" in terms
+    )
+    assert "●●○ Medium" in terms and "Weekly: up to 8 days" in terms
     sections = {part.split(" ")[0]: part for part in parts}
     assert [part.split("\n")[0] for part in parts] == [
         f"{name} {question.title}" for name, question in QUESTIONS.items()

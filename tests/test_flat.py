@@ -137,3 +137,9 @@ def test_lines_of_other_orders_products_or_customers_are_refused():
     ):
         with pytest.raises(BasketError, match="different runs; run `make report`"):
             flat.flags_of_lines(lines, *fewer)
+
+
+def test_where_no_report_was_built_nothing_is_written(tmp_path):
+    done = basket("flat", "--out", tmp_path / "none")
+    assert done.returncode == 1 and "04_derive_flags has not run yet" in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -108,11 +108,14 @@ def test_a_path_that_names_nothing_is_a_wrong_option(options, said):
 
 def test_a_folder_whose_name_is_no_text_is_one_line(tmp_path):
     out = os.fsdecode(os.fsencode(tmp_path) + b"/o\xff")
-    for options in (("report", "--scale", "0.001"), ("flat",)):
+    for options, said in (
+        (("report", "--scale", "0.001"), ("; name another ", "LC_ALL=C.UTF-8")),
+        (("flat",), ("04_derive_flags has not run yet",)),
+    ):
         done = run_command(*BASKET, *options, "--out", out)
         assert done.returncode == 1
         assert done.stderr.startswith("basket: ") and done.stderr.count("\n") == 1
-        assert "; name another " in done.stderr and "LC_ALL=C.UTF-8" in done.stderr
+        assert all(words in done.stderr for words in said)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="NOT RUN: no /dev/full")

@@ -280,16 +280,18 @@ def test_a_figure_that_cannot_be_drawn_stops_what_comes_next(paper_of):
 
 def test_the_comparisons_of_a_question_are_shown_largest_first_without_those_in_strata(paper_of):
     paper, _ = paper_of("no", WHOLE)
-    rows = [("Q7", "region", "a", "ratio", n / 10) for n in range(25)]
-    rows += [("Q7", "region within loyalty", "a", "ratio", 9.0), ("Q8", "age", "a", "ratio", 9.0)]
-    columns = ["question", "grouping", "group_a", "effect_name", "effect"]
+    rows = [("Q7", "region", "a", "ratio", n / 10, "", "no") for n in range(5, 29)]
+    rows += [("Q7", "region", "b", "ratio", 1.1, "", "yes")]
+    rows += [("Q7", "region", "c", "ratio", 9.0, "too few effective customers", "yes")]
+    rows += [("Q7", "region within loyalty", "a", "ratio", 9.0, "", "yes")]
+    rows += [("Q8", "age", "a", "ratio", 9.0, "", "yes")]
+    columns = ["question", "grouping", "group_a", "effect_name", "effect", "reason", "for_headline"]
     tests = pd.DataFrame(rows, columns=columns)
-    paper.results["tests"] = tests.assign(
-        **dict.fromkeys(set(gallery.NOT_SHOWN) - {"question"}, "")
-    )
+    paper.results["tests"] = tests.assign(**dict.fromkeys(set(gallery.NOT_SHOWN) - {*columns}, ""))
     shown = paper.tests("Q7")
-    assert shown["effect"].tolist() == [n / 10 for n in range(24, 4, -1)]
-    assert list(shown) == ["grouping", "group_a", "effect_name", "effect"]
+    away = sorted((n / 10 for n in range(5, 29)), key=lambda ratio: -max(ratio, 1 / ratio))
+    assert shown["effect"].tolist() == [1.1, *away[:19]], "proven first, then farthest from 1"
+    assert list(shown) == ["grouping", "group_a", "effect_name", "effect", "reason"]
     paper.results["tests"]["group_a"] = ""
     assert "group_a" not in paper.tests("Q7")
 

@@ -168,16 +168,17 @@ def population_flow():
 
 def prizes():
     """Size two levers, as arithmetic on the other tables says; the largest share comes first."""
-    late, a_day, of_all = 480, 7, (1_000, 62_500.0)
-    more = late / a_day
+    late, a_day, of_all = 480, 6, (1_000, 62_500.0)
+    more = 0.1 * late / a_day
     sooner = ("sooner", "returns later than the customer's own usual gap", late, late * 62.5)
-    sooner += (1.0, "days sooner", a_day, round(more), round(more / of_all[0], 6))
-    sooner += (round(more * 62.5, 2), round(more * 62.5 / of_all[1], 6), SOONER)
+    sooner += (0.1, "of them a day sooner", a_day, round(more), round(more / of_all[0], 6))
+    sooner += (round(more * 62.5, 2), round(more * 62.5 / of_all[1], 6))
+    sooner += (round(more * 62.5 * 0.25 - late, 2), SOONER)
     windows = ("quiet windows", "orders in the windows proven to be quiet", 70, 4_200.0)
-    change = (0.1, "more orders", None, 7, 0.007, 420.0, 0.00672)
+    change = (0.1, "more orders", None, 7, 0.007, 420.0, 0.00672, 35.0)
     return frame(
         "lever touches base_orders base_spend change change_unit days_per_order orders "
-        "share_of_orders spend share_of_spend what_if rank",
+        "share_of_orders spend share_of_spend left_after_cost what_if rank",
         [(*sooner, 1), (*windows, *change, "10% more orders in the quiet windows", 2)],
     )
 
@@ -371,7 +372,7 @@ def number(value, unit, table, column, **where):
     return {"value": value, "unit": unit, "table": table, "where": {"column": column, **where}}
 
 
-SOONER = "each return later than usual 1 day sooner"
+SOONER = "10% of the late returns a day sooner"
 LEVERS = {2: "quiet windows", 5: "sooner"}  # of the findings that name one
 OTHER_ANSWERS = {
     2: {
@@ -606,6 +607,22 @@ def test_fabricated_columns_are_announced_and_dollars_are_marked_as_invented(fre
     texts = texts_of(load_workbook(fresh.report)["1. Title Page"])
     assert any("Spend (USD)" in text for text in texts)
     assert any("invented prices" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("unpriced", "said"),
+    [
+        (5_200, "invented prices (60% of order lines have a price), active customers"),
+        (50, "invented prices, active customers"),
+    ],
+)
+def test_the_spend_says_of_how_many_lines_the_price_is_known(fresh, unpriced, said):
+    row = f"active,price_range,{SETTINGS.labels.missing},,,{unpriced}\n"
+    with (fresh.tables / "flags.csv").open("a") as file:
+        file.write(row)
+    build.write_report(fresh, SETTINGS)
+    texts = texts_of(load_workbook(fresh.report)["1. Title Page"])
+    assert said in texts
 
 
 def test_the_title_page_says_what_the_data_is_and_what_is_missing(fresh):
@@ -914,8 +931,8 @@ def test_points_of_shares_stand_on_an_axis_to_100_per_cent():
 def test_the_governing_thought_names_the_largest_and_the_smallest_prize(book):
     texts = texts_of(book[rules.MONDAY])
     thought = (
-        "Bring the customers you have back sooner: each return later than usual 1 day sooner would "
-        "be 6.9% more spend; 10% more orders in the quiet windows would be 0.7%."
+        "Bring late customers back sooner: 10% of the late returns a day sooner would be 0.8% more "
+        "spend; 10% more orders in the quiet windows would be 0.7%."
     )
     start = next(place for place, text in enumerate(texts) if text.startswith("Bring"))
     assert " ".join(texts[start : start + 2]).startswith(thought)
@@ -925,7 +942,7 @@ def test_monday_names_the_action_of_each_lever_then_what_to_leave(good):
     _, *rows = table_of(good.book[rules.MONDAY], "tbl_first_actions")
     day_sooner, quiet, plan = rows
     assert day_sooner[1:3] == ["Keep 1,600 lines in stock.", "A day sooner is worth most"]
-    assert day_sooner[3:9] == ["●●● High", "To be tried", 69, 4285.71, 0.068571, 480]
+    assert day_sooner[3:9] == ["●●● High", "To be tried", 8, 500, 0.008, 480]
     assert quiet[1:3] == ["Try it at 20:00, with a control group.", "Orders are few at 20:00"]
     assert quiet[3:9] == ["●●● High", "To be tried", 7, 420, 0.00672, 70]
     assert plan[4:8] == ["Plan", "–", "–", "–"]
@@ -936,17 +953,17 @@ def test_monday_names_the_action_of_each_lever_then_what_to_leave(good):
 def test_the_what_if_names_each_lever_in_words(book):
     _, *rows = table_of(book[rules.MONDAY], "tbl_what_if")
     assert [row[0] for row in rows] == [
-        "Late returns come sooner",
+        "Late returns a day sooner",
         "More orders in the quiet windows",
     ]
 
 
-USED = {"more_orders": 0.2, "one_more_line": 0.1, "add_other": 0.05, "days_sooner": 2.0}
+USED = {"more_orders": 0.2, "one_more_line": 0.1, "add_other": 0.05, "sooner": 0.3}
 USED |= {"reach": 0.5, "contact": 1.5, "margin": 0.25}
 OF_RUN = what_if.Facts(90_000.0, 1_500, 8.0, (5.0, 3.0), (40.0, 30.0), 15.7)
 LEVER_ROWS = {  # orders of 60 dollars; a line of 7.5
     "quiet windows": {"base_orders": 400, "base_spend": 24_000.0, "spend": 2_400.0, "change": 0.1},
-    "sooner": {"base_orders": 400, "base_spend": 24_000.0, "spend": 1.0, "change": 1},
+    "sooner": {"base_orders": 400, "base_spend": 24_000.0, "spend": 1.0, "change": 0.1},
     "one more line": {"base_orders": 1_500, "base_spend": 9.0, "spend": 1_125.0, "change": 0.1},
     "both": {"base_orders": 400, "base_spend": 9.0, "spend": 30.0, "change": 0.01},
 }
@@ -961,7 +978,7 @@ def lever_of(name, used=USED, **changed):
     ("name", "orders", "dollars"),
     [
         ("quiet windows", 400 * 0.2 * 0.5, 400 * 0.2 * 0.5 * 60),
-        ("sooner", 400 * 2 / 10 * 0.5, 400 * 2 / 10 * 0.5 * 60),
+        ("sooner", 400 * 0.3 / 10 * 0.5, 400 * 0.3 / 10 * 0.5 * 60),
         ("one more line", 1_500 * 0.1 * 0.5 / 8, 1_500 * 0.1 * 0.5 * 7.5),
         ("both", 400 * 0.05 * 0.5 / 8, 400 * 0.05 * 0.5 * 7.5),
     ],
@@ -979,7 +996,7 @@ def test_what_a_lever_adds_is_arithmetic_on_what_it_touches(name, orders, dollar
 
 CHANGED = {
     "quiet windows": "more_orders",
-    "sooner": "days_sooner",
+    "sooner": "sooner",
     "one more line": "one_more_line",
     "both": "add_other",
 }
@@ -1074,6 +1091,25 @@ def test_monday_pulls_no_lever_of_which_a_finding_says_that_no_action_follows(fr
     assert not any("back sooner:" in text for text in texts_of(sheet))
 
 
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        ({}, "only more orders in the quiet windows would pay"),
+        ({"quiet windows": -1}, "none of this would pay"),
+        ({"sooner": 1}, "all of this would pay"),
+    ],
+)
+def test_monday_says_which_levers_would_pay_at_the_presets(fresh, left, said):
+    path = fresh.tables / "prizes.csv"
+    levers = pd.read_csv(path)
+    for name, dollars in left.items():
+        levers.loc[levers["lever"] == name, "left_after_cost"] = dollars
+    levers.to_csv(path, index=False, lineterminator="\n")
+    build.write_report(fresh, SETTINGS)
+    texts = " ".join(texts_of(load_workbook(fresh.report)[rules.MONDAY]))
+    assert f"At the preset cost of a contact and margin, guesses of ours, {said}." in texts
+
+
 def test_what_is_not_worth_a_tenth_of_a_per_cent_is_not_in_the_governing_thought(fresh):
     path = fresh.tables / "prizes.csv"
     levers = pd.read_csv(path)
@@ -1081,7 +1117,7 @@ def test_what_is_not_worth_a_tenth_of_a_per_cent_is_not_in_the_governing_thought
     levers.to_csv(path, index=False, lineterminator="\n")
     build.write_report(fresh, SETTINGS)
     texts = " ".join(texts_of(load_workbook(fresh.report)[rules.MONDAY]))
-    assert "would be 6.9% more spend" in texts and "would be 0.0%" not in texts
+    assert "would be 0.8% more spend" in texts and "would be 0.0%" not in texts
 
 
 @pytest.mark.parametrize(
@@ -1098,9 +1134,7 @@ def test_an_input_outside_of_its_limits_gives_a_message_and_no_error(good, given
 
 
 def test_nobody_reached_at_no_margin_divides_by_nothing(good):
-    zero = dict.fromkeys(
-        ("in_more_orders", "in_days_sooner", "in_reach", "in_contact", "in_margin"), 0
-    )
+    zero = dict.fromkeys(("in_more_orders", "in_sooner", "in_reach", "in_contact", "in_margin"), 0)
     found = rules.work_out(good, zero).values()
     assert "never" in found
     assert all(isinstance(value, str) or math.isfinite(value) for value in found)
@@ -1275,7 +1309,8 @@ def test_the_legend_of_the_week_says_both_sides_as_days_are_classed():
 def test_the_quietest_windows_are_said_for_days_that_share_them():
     assert sheet_week.quietest(windows(), SETTINGS) == (
         "Quietest while people are awake (07:00–23:00 by our reading): Every day 20:00–23:00, 50% "
-        "fewer than an average window. Chosen on one half of the customers, measured on the other."
+        "fewer than an average waking window. Chosen on one half of the customers, measured on the "
+        "other."
     )
     some = windows()
     some.loc[[0, 1], ["from_hour", "to_hour"]] = 6, 9
@@ -1670,7 +1705,7 @@ MUTANTS = {
     },
     rules.the_what_if_is_that_of_the_prizes: {
         "orders of another lever": (sheet(rules.MONDAY), last("<v>70</v>", 71)),
-        "dollars": (sheet(rules.MONDAY), first(r"<v>4285\.714\d+</v>", "<v>4385.7</v>")),
+        "dollars": (sheet(rules.MONDAY), first(r"</f><v>(500|499\.9)[.\d]*</v>", "</f><v>510</v>")),
     },
     rules.groups_tie_out: {
         "level": (sheet(rules.SEGMENTS), swap("<v>68.5</v>", "<v>69.5</v>")),
@@ -1730,7 +1765,7 @@ MUTANTS = {
             STRINGS,
             swap("200 orders, 20.0% more", "210 orders, 20.0% more"),
         ),
-        "governing thought": (sheet(rules.MONDAY), swap("6.9% more spend", "9.6% more spend")),
+        "governing thought": (sheet(rules.MONDAY), swap("0.8% more spend", "8.9% more spend")),
         "per cent that ties to no table": (STRINGS, swap("20.0%", "21.0%")),
         "title that ties to no table": (CHART, swap("takes 200 orders", "takes 999 orders")),
     },

@@ -252,10 +252,13 @@ def reproduce(data, rules, scale, settings_file) -> None:
 def flat(out) -> None:
     """Write the flat flagged data set: one wide row per order line, in prepared_data/flat_lines."""
     from basket.prepare.flat import write_flat
+    from basket.project.stages import read_record
     from basket.run.lock import only_run
 
     def write_alone() -> int:
-        with only_run(folders_of_run()):
+        folders = folders_of_run()
+        read_record(folders, "04_derive_flags")  # where no report was built, nothing is written
+        with only_run(folders):
             return write_flat()
 
     if out:

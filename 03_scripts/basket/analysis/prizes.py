@@ -15,20 +15,22 @@ from basket.tables.sums import HOURS, per
 
 COLUMNS = [
     *("rank", "lever", "touches", "base_orders", "base_spend", "change", "change_unit"),
-    *("days_per_order", "orders", "share_of_orders", "spend", "share_of_spend", "what_if"),
+    *("days_per_order", "orders", "share_of_orders", "spend", "share_of_spend"),
+    *("left_after_cost", "what_if"),
 ]
+DOLLARS = ["spend", "base_spend", "left_after_cost"]
 
 
 def prizes(results: dict[str, pd.DataFrame], counts: Counts) -> pd.DataFrame:
     """Size every lever, active population: a row each, the largest share of orders first.
 
     `base_orders` and `base_spend` are what the lever touches today; `orders` and `spend` what the
-    change would add.
+    change would add; `left_after_cost` what the margin leaves of it after a contact for each order.
     """
     change = counts.settings.what_if
     rows = [
         _quiet_windows(results, counts, change.more_orders),
-        _sooner(results, counts, change.days_sooner),
+        _sooner(results, counts, change.late_returns_a_day_sooner),
         _one_more_line(counts, change.orders_with_one_more_line),
         _both(results, counts, change.orders_that_add_the_other),
     ]
@@ -38,10 +40,12 @@ def prizes(results: dict[str, pd.DataFrame], counts: Counts) -> pd.DataFrame:
     whole = counts["day_hour"].at("population", "active")
     table["share_of_orders"] = per(table["orders"], whole["orders"].sum())
     table["share_of_spend"] = per(table["spend"], whole["spend_cents"].sum() / 100).round(6)
+    cost = table["base_orders"] * change.reach * change.contact_dollars
+    table["left_after_cost"] = table["spend"] * change.reach * change.margin - cost
     table["orders"] = table["orders"].round().astype("int64")
     table["base_orders"] = table["base_orders"].round().astype("int64")
-    dollars = table[["spend", "base_spend"]].round(2)
-    table[["spend", "base_spend"]] = dollars if whole["priced_lines"].any() else np.nan
+    dollars = table[DOLLARS].round(2)
+    table[DOLLARS] = dollars if whole["priced_lines"].any() else np.nan
     table = table.sort_values("share_of_orders", ascending=False, kind="stable", ignore_index=True)
     return table.assign(rank=range(1, len(table) + 1))
 
@@ -68,8 +72,8 @@ def _quiet_windows(results: dict, counts: Counts, more: float) -> dict:
     }
 
 
-def _sooner(results: dict, counts: Counts, days: float) -> dict:
-    """Each return that is later than the customer's own usual gap comes `days` sooner, 1 at most.
+def _sooner(results: dict, counts: Counts, share: float) -> dict:
+    """Bring a share of the returns later than the customer's own usual gap a day sooner, at most.
 
     A day that is saved is the part of an order that the customer's mean gap makes it.
     """
@@ -78,18 +82,18 @@ def _sooner(results: dict, counts: Counts, days: float) -> dict:
     if not late or gaps["customers"] < counts.settings.privacy.smallest_group:
         return {}
     orders, cents, *_ = _usual_order(counts)
-    value, more = cents / 100 / orders, days * late / days_per_order
+    value, more = cents / 100 / orders, share * late / days_per_order
     return {
         "lever": SOONER,
         "touches": "returns later than the customer's own usual gap",
         "base_orders": late,
         "base_spend": late * value,
-        "change": days,
-        "change_unit": "days sooner",
+        "change": share,
+        "change_unit": "of them a day sooner",
         "days_per_order": days_per_order,
         "orders": more,
         "spend": more * value,
-        "what_if": f"each return later than usual {days:g} {'day' if days == 1 else 'days'} sooner",
+        "what_if": f"{per_cent(share)} of the late returns a day sooner",
     }
 
 

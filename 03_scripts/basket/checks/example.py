@@ -73,7 +73,7 @@ def example(place: Path) -> dict[str, bytes]:
     folders, settings = _built(place), load_settings(ROOT / "settings.yml")
     material = read_material(folders, settings, folders.run_facts)
     texts = {
-        "RESULTS.md": results_page(material, PLACE),
+        "RESULTS.md": results_page(material, PLACE, settings),
         "README.md": _readme(first_findings(material, PLACE)),
         PICTURE: stages_picture(graph(), settings.palette),
     }

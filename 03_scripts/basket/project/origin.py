@@ -51,8 +51,9 @@ NEVER_HIGH = "What rests on them shows the method, not the market, and is never 
 WAS_NOT_RECEIVED = "What was not received"
 IS_REAL, IS_INVENTED, WAS_DRAWN = "What is real", "What is invented", "How it was drawn"
 DRAWN = (
-    "Each customer comes with four to a hundred orders, all within one year; the last order comes "
-    "without its lines. Who never came back is not in it, and a gap of 30 days means 30 or more."
+    "Instacart drew customers with four to a hundred orders, all within one year; the last order "
+    "comes without its lines. Who never came back is not in it, and a gap of 30 days means 30 or "
+    "more."
 )
 
 

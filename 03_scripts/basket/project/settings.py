@@ -135,7 +135,7 @@ class WhatIf(Section):
     """The change that each lever's prize is worked out for."""
 
     more_orders: Share
-    days_sooner: SomeShare  # of a day: a late return may be no later than that
+    late_returns_a_day_sooner: Share
     orders_with_one_more_line: Share
     orders_that_add_the_other: Share
     reach: Share

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 
+import numpy as np
 import pandas as pd
 from IPython.display import Image, Markdown, display, update_display
 
@@ -103,11 +104,17 @@ class Paper:
         self.found = [finding.sized(found, self.results["prizes"]) for found in self.found]
 
     def tests(self, question: str) -> pd.DataFrame:
-        """Pick the comparisons of one question, largest effects first, without those in strata."""
+        """Pick the comparisons of one question, without those in strata.
+
+        What is proven comes first, then the largest effects; what has a reason comes last.
+        """
         tests = self.results["tests"]
         tests = tests[(tests["question"] == question) & ~tests["grouping"].str.contains(" within ")]
-        tests = tests.sort_values(["effect_name", "effect"], ascending=[True, False])
-        shown = tests.drop(columns=NOT_SHOWN).head(20)
+        size = tests["effect"].abs()
+        size = np.fmax(size, 1 / size.where(tests["effect_name"] == "ratio"))
+        refused, is_open = tests["reason"] != "", tests["for_headline"] != "yes"
+        order = np.lexsort((-size, tests["effect_name"], is_open, refused))
+        shown = tests.iloc[order].drop(columns=NOT_SHOWN).head(20)
         return shown if shown["group_a"].any() else shown.drop(columns="group_a")
 
     def publishable(self, name: str) -> pd.DataFrame:

@@ -11,30 +11,34 @@ import pandas as pd
 from basket.analysis.finding import NO_ACTION
 from basket.analysis.questions import QUESTIONS
 from basket.project.origin import BANNERS
+from basket.project.settings import POPULATION_FLAG, Settings
 from basket.project.stages import graph
 from basket.report.workbook.material import Material
 from basket.report.workbook.ranking import by_worth
-from basket.report.workbook.sheet_monday import caveat, first_actions, governing_thought
+from basket.report.workbook.sheet_monday import caveat, first_actions, governing_thought, what_pays
+from basket.report.workbook.sheet_notes import glossary
 from basket.report.workbook.shown_findings import BASIS, CONFIDENCE
 
 IN_README = 3  # findings
 MARKS = re.compile(r"([\\`*_\[\]<>$|])")  # Markdown, and the formulas of a code host
 
 
-def results_page(material: Material, place: str) -> str:
+def results_page(material: Material, place: str, settings: Settings) -> str:
     """Return RESULTS.md: each question with its answers and figures, linked to what they rest on.
 
-    `place` is the folder of the example, as a link from the page.
+    `place` is the folder of the example, as a link from the page. Terms stand at the end.
     """
     facts = material.facts
     banner = BANNERS[facts["data"]["synthetic"]]
-    thought = governing_thought(material.findings, _levers(material))
+    findings, levers = material.findings, _levers(material)
+    thought = governing_thought(findings, levers)
+    rests_on = f"{caveat(findings, material.tables)} {what_pays(findings, levers)}".rstrip()
     lines = [
         "# Results",
         "",
         f"> **{facts['data']['description']}**, {banner.text} As of {facts['date']}.",
         "",
-        f"**{_plain(thought)}** {_plain(caveat(material.findings, material.tables))}",
+        f"**{_plain(thought)}** {_plain(rests_on)}",
         "",
         _doors(place),
         "",
@@ -53,6 +57,9 @@ def results_page(material: Material, place: str) -> str:
     for name, question in QUESTIONS.items():
         lines += ["", f"## {name} {question.title}", "", question.text, ""]
         lines += _answers(material, name, place)
+    lines += ["", "## Terms", "", f"Fact: {', '.join(CONFIDENCE.values())}. The active customers:"]
+    lines[-1] += f" {settings.flags[POPULATION_FLAG].wording}."
+    lines += ["", *(f"- **{term}**: {_plain(text)}" for term, text in glossary(settings).items())]
     return "\n".join(lines) + "\n"
 
 

@@ -156,7 +156,7 @@ def _no_goods_differ(seen: Evidence, table: pd.DataFrame) -> Finding:
     return Finding(
         headline="No department is confirmed to sell more at one time of day than at others",
         so_what=so_what,
-        action="No action follows: choose what to advertise by other things than the time of day.",
+        action="No action follows.",
         kind=NO_DIFFERENCE if alike else UNDECIDED,
         confidence="high" if alike else "low",
         figure="departments_by_daypart",

@@ -207,7 +207,8 @@ def _goods_by_income(tables: dict, halves: Halves, settings: Settings) -> list[d
     The group and the goods it buys more of by the lines that they move, the others by their ratio.
     """
     grouping = comparisons.INCOME_GROUP
-    groups = group_ratios(tables, "department_lifts", grouping, settings)["group_a"].unique()
+    overall = group_ratios(tables, "department_lifts", grouping, settings)
+    groups = overall["group_a"].unique()
     goods = telling_goods(tables, settings)
     lines = tables["departments"][where(population="active")].set_index("department")["lines"]
     found = pd.DataFrame(
@@ -235,5 +236,9 @@ def _goods_by_income(tables: dict, halves: Halves, settings: Settings) -> list[d
                 table[column].idxmax() if column == "moved" else table[column].idxmin()
             ]
             names = dict(zip(TOPICS, ("Q9", topic, best["group"], best["goods"]), strict=True))
-            rows.append(chosen_row(names, *best["ratios"], best["cell"], settings))
+            row = chosen_row(names, *best["ratios"], best["cell"], settings)
+            reasons = overall[where(group_a=best["group"], measure=best["goods"])]["reason"]
+            if reason := "".join(reasons):  # a half may not conclude what all customers cannot
+                row |= {"reason": reason, "confirmed": "no"}
+            rows.append(row)
     return rows

@@ -318,7 +318,7 @@ def quiet(seen: Evidence, settings: Settings) -> Finding:
     sure = len(trial) == len(table) and (trial["at_edge"] == "no").all()
     return Finding(
         headline=f"{_thin_out(trial, names, settings)}, with {_from_average(seen, trial)} the "
-        "average window",
+        "average waking window",
         so_what=" ".join([HALVES, *_about_windows(seen, trial, settings)]),
         action=f"Try advertisements at {names}, against a control group that sees none.",
         action_basis=HYPOTHESIS,
@@ -350,7 +350,7 @@ def _none_is_quiet(seen: Evidence, table: pd.DataFrame, settings: Settings) -> F
     """Say that no window is proven to be quiet, and how far those chosen lie from the average."""
     said = [HALVES, *_about_windows(seen, table.head(0), settings)]
     if (table["reason"] == "").all():
-        said.insert(1, f"Those chosen have {_from_average(seen, table)} the average window.")
+        said.insert(1, f"Those chosen have {_from_average(seen, table)} the average waking window.")
     seen.evidence.append("quiet_windows")
     return Finding(
         headline="No waking window that has orders is proven to have fewer orders than the average "

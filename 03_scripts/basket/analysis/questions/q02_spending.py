@@ -98,7 +98,8 @@ def spend_by_time(counts: Counts) -> pd.DataFrame:
 def _ties_with_top(cents: np.ndarray, settings: Settings) -> np.ndarray:
     """Say of each column whether its sum is not proven to lie below the highest.
 
-    All tie that are not 0 where nothing may be concluded from the highest.
+    So do all that lie above one of these, and all that are not 0 where nothing may be concluded
+    from the highest.
     """
     totals = cents.sum(axis=0)
     top = int(totals.argmax())
@@ -106,7 +107,7 @@ def _ties_with_top(cents: np.ndarray, settings: Settings) -> np.ndarray:
         return totals > 0
     ties = level(estimates([cents], [cents[:, top]], settings), settings)
     ties[top] = True
-    return ties
+    return totals >= totals[ties].min()
 
 
 # ---- figures ------------------------------------------------------------------------------------
@@ -267,7 +268,7 @@ def spending(seen: Evidence, settings: Settings) -> Finding:
     acting = [rows for rows in picked if _matters(rows[1], settings)]
     acts = bool(acting)
     if not (differ := acting or [rows for rows in picked if rows[0].confirmed == "yes"]):
-        return _no_time_differs(most, table, said)
+        return _no_time_differs(most, table, said, _per_item(seen, settings))
     raw, within = differ[0]
     time = table[table["name"] == raw.cell("group", "when", "time")].iloc[0]
     when = f"{'on' if time['period'] == 'day' else 'at'} {time['name']}"
@@ -288,7 +289,8 @@ def spending(seen: Evidence, settings: Settings) -> Finding:
         so_what="On the half of the customers that took no part in choosing this time, the value "
         f"of an order {when} {_compared(raw, 'raw', 'orders at other times')}, and "
         f"{_compared(within, 'within', 'orders of the same customers at other times')}."
-        + _over_all(seen.row("spend_by_time", period=time["period"], key=time["key"])),
+        + _over_all(seen.row("spend_by_time", period=time["period"], key=time["key"]))
+        + _per_item(seen, settings),
         action=f"Try offers of large baskets {when}, against a control group."
         if said["touches"]
         else "No action follows from the value of orders.",
@@ -327,8 +329,11 @@ def _over_all(row) -> str:
     """Say where the table, judged with all of its days and hours, is less sure than the halves."""
     if row.for_headline == "yes":
         return ""
-    verdict = f"is {row.verdict}" if row.verdict == verdicts.UNDECIDED else f"shows {row.verdict}"
-    return f" Over all customers, with every day and hour judged together, this {verdict}."
+    alike = row.verdict == verdicts.NO_DIFFERENCE
+    is_what = f"there is {row.verdict}" if alike else f"the difference is {row.verdict}"
+    return (
+        f" Between the orders of all customers, with every day and hour judged together, {is_what}."
+    )
 
 
 def _to_try(row, time: pd.Series, when: str, settings: Settings) -> dict:
@@ -345,19 +350,38 @@ def _to_try(row, time: pd.Series, when: str, settings: Settings) -> dict:
     return {"touches": touches, "prize": prize}
 
 
-def _no_time_differs(most: str, table: pd.DataFrame, said: dict) -> Finding:
+def _per_item(seen: Evidence, settings: Settings) -> str:
+    """Say how the mean price of an item moves over the waking hours that may be published."""
+    hours = _waking(seen.tables, settings).dropna(subset="mean_item_price")
+    if len(hours) < 2:
+        return ""
+    ends = []
+    for end, key in (
+        ("least", hours["mean_item_price"].idxmin()),
+        ("most", hours["mean_item_price"].idxmax()),
+    ):
+        row = seen.row("spend_by_time", period="hour", key=hours.loc[key, "key"])
+        price, when = row.cell("mean_item_price", f"{end}_per_item"), row.cell("name", f"{end}_at")
+        ends.append(f"${price:.2f} at {when}")
+    return f" The mean price of an item runs from {ends[0]} to {ends[1]}."
+
+
+def _no_time_differs(most: str, table: pd.DataFrame, said: dict, per_item: str) -> Finding:
     alike = (table["verdict"] == verdicts.NO_DIFFERENCE).all()
     return Finding(
         headline=f"{most}; the value of an order hardly depends on the time"
         if alike
         else f"{most}; no time is confirmed to hold larger or smaller orders",
-        so_what="Spend follows the number of orders."
-        if alike
-        else "This data neither shows that the value of an order depends on the time nor excludes "
-        "it.",
+        so_what=(
+            "Spend follows the number of orders."
+            if alike
+            else "This data neither shows that the value of an order depends on the time nor "
+            "excludes it."
+        )
+        + per_item,
         action="No action follows from the value of orders.",
         kind=NO_DIFFERENCE if alike else UNDECIDED,
-        confidence="high" if alike else "medium",
+        confidence="high" if alike else "low",
         figure="order_value_by_hour",
         **said,
     )

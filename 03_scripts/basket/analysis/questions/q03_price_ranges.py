@@ -192,7 +192,7 @@ def price_ranges(seen: Evidence, settings: Settings) -> Finding:
         cut = row.cell("two_thirds_dollars", f"cut_{abs(place)}")
         above.append(f"of {name}{cost} more than ${cut:.2f}")
     return Finding(
-        headline=f"{ranges}; what is dear depends on the department",
+        headline=f"{ranges}; what counts as expensive differs by department",
         so_what=f"A third of the order lines {', '.join(above)}. {top}",
         action=f"{plan} by each department's own price ranges, cut at a third and two thirds of "
         "its order lines; keep the simple ones for comparison.",

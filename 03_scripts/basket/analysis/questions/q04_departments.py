@@ -21,6 +21,7 @@ from basket.analysis.question import WHEN, Question
 from basket.analysis.times import apart, estimates
 from basket.analysis.totals import Counts
 from basket.analysis.where import where
+from basket.analysis.words import capitalised
 from basket.project.settings import Settings
 from basket.tables.sums import per
 
@@ -209,7 +210,9 @@ def _confidence(row) -> str:
 def small_departments(seen: Evidence, settings: Settings) -> Finding:
     """Say which department has the lowest share, and why."""
     seen.require_histories()
-    named = _two_named(seen.tables["department_reach"], settings)
+    table = seen.tables["department_reach"]
+    named = _two_named(table, settings)
+    of = "Of the departments with a name, " if len(named) < len(table) else ""
     before, row = (seen.row("department_reach", rank=rank) for rank in named["rank"].iloc[-2:])
     name, share = row.cell("department", "name"), row.cell("share", "share")
     products, of_products = row.products, row.share_of_products
@@ -223,10 +226,12 @@ def small_departments(seen: Evidence, settings: Settings) -> Finding:
     wider = f"Decide whether the range of {name} should be wider before advertising it."
     action = trial or (wider if alone else "No action follows.")
     return Finding(
-        headline=f"{name.capitalize()} has the lowest share of order lines, {share:.2%}: {why}"
+        headline=capitalised(f"{of}{name} has the lowest share of order lines, {share:.2%}: {why}")
         if alone
-        else f"{name.capitalize()} and {other} have the lowest shares of order lines, {share:.2%} "
-        f"and {share2:.2%}; which of them is last is not proven",
+        else capitalised(
+            f"{of}{name} and {other} have the lowest shares of order lines, {share:.2%} and "
+            f"{share2:.2%}; which of them is last is not proven"
+        ),
         so_what=f"{_bought_by(row, name)} That is {typical:.2f} times as many as a typical "
         "department has (by the geometric mean). Its buyers have "
         f"{often:.1f} orders with it, and it has {products:,} products, {of_products:.2%} of those "

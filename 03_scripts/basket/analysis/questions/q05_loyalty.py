@@ -340,14 +340,15 @@ def returning(seen: Evidence, settings: Settings) -> Finding:
     mostly = wall.cell("share_of_customers", "mostly_late")
     later, share_later = usual.later_orders, usual.share_later
     return Finding(
-        headline=f"Half of the customers have a usual gap of {_days(middle, 'less')} between orders"
+        headline=f"{share_later:.0%} of returns come later than the customer's own usual gap; half "
+        f"of the customers have one of {_days(middle, 'less')}"
         + (f", a quarter of {_days(high, 'more')}" if middle < WALL else ""),
-        so_what=f"Counted by orders, the commonest gap below {end} days is {day} days "
-        f"({share:.0%}), and {late:.0%} of gaps are {end} days or more. Counted by customer, "
-        f"{late_by_customer:.0%} are, and for {mostly:.0%} of customers, gaps of {end} days or "
-        "more, taken together, are more common than gaps of any one length. Every order counted "
-        "was followed by another: who never came back is not in this data, nor does it say how "
-        f"much longer than {end} days a gap was.",
+        so_what="A customer's usual gap is the median of that customer's days between orders. "
+        f"Counted by orders, the commonest gap below {end} days is {day} days ({share:.0%}), and "
+        f"{late:.0%} of gaps are {end} days or more. Counted by customer, {late_by_customer:.0%} "
+        f"of gaps are. {mostly:.0%} of customers have more gaps of {end} days or more than gaps of "
+        "any one length. Customers who never came back are not in this data, and a gap longer than "
+        f"{end} days is recorded as {end}.",
         action=f"Try a reminder to each customer with a usual gap below {WALL} days, once that gap "
         "has passed, against a control group.",
         action_basis=HYPOTHESIS,

@@ -29,7 +29,7 @@ from basket.analysis.groups import People
 from basket.analysis.measures import TELLING_GOODS, measures, share_of
 from basket.analysis.question import PEOPLE, PRICE, WHOM, Question
 from basket.analysis.questions import group_words as words
-from basket.analysis.questions.group_differences import OF_DOLLARS, not_alone, whether_groups_differ
+from basket.analysis.questions.group_differences import OF_DOLLARS, whether_groups_differ
 from basket.analysis.questions.group_halves import (
     LESS_GOODS,
     MORE_GOODS,
@@ -52,6 +52,7 @@ QUESTION = Question(
 MOST_DEPARTMENTS = 6  # shown by income
 AGES_PER_ROW = 4  # years
 KEEP_THE_USUAL = "Keep the usual age and income groups."
+KEEP_INVENTED = "Keep the usual age and income groups: these people are invented."
 MORE_CUSTOMERS = "More customers: a smaller gain over the usual cuts could then be proven."
 ENDS = ("", "_low", "_high")  # of the columns of an effect
 
@@ -222,7 +223,8 @@ def by_income(seen: Evidence, settings: Settings) -> Finding:
             so_what=" ".join(_explained(seen, topic, also=False) for topic in unsure),
             confidence="medium",
             rests_on=(INVENTED_CUSTOMERS,),
-            **said | not_alone("income"),
+            action="No action follows: which incomes buy more is not known.",
+            **said,
         )
     group, told = _told(seen, sure)
     who = words.who("income_group", group)
@@ -308,7 +310,7 @@ def _explained(seen: Evidence, topic: str, also: bool) -> str:
         else f"sets them {effect:.2f} apart by Cliff's delta (interval {low:.2f} to {high:.2f})"
     )
     if reason:
-        rest = "but too few buy most of it to say which incomes buy more"
+        rest = "but a few customers buy most of it, so which incomes buy more cannot be said"
     else:
         who = words.who("income_group", chosen.group)
         ratio, low, high = (chosen.cell(f"effect{end}", f"{topic}, effect{end}") for end in ENDS)
@@ -366,12 +368,13 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
             headline="The search proposes no cut points of age or income",
             so_what="No cut adds enough to what the mean of all customers tells.",
             action=KEEP_THE_USUAL,
-            confidence="medium",
+            confidence="low",
             **said,
         )
+    found = _by_gain_where_searched(found, table)
     confirmed = found[where(confirmed="yes")]
-    best = (confirmed if len(confirmed) else found).sort_values("r2_confirm_half").iloc[-1]
-    attribute, measure, of = *best[["attribute", "measure"]], _in_words(best["measure"], seen)
+    best, *others = (confirmed if len(confirmed) else found).itertuples()
+    attribute, measure, of = best.attribute, best.measure, _in_words(best.measure, seen)
     if measure in OF_DOLLARS:
         said["rests_on"] = (INVENTED_PRICES, INVENTED_CUSTOMERS)
     row, usual = (
@@ -394,7 +397,7 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
             headline="No other cut points of age or income are confirmed to beat the usual ones",
             so_what=f"The best found, {cuts} for {of}, may beat them all the same. {compared}.",
             action=KEEP_THE_USUAL,
-            confidence="medium",
+            confidence="low",
             **said,
         )
     gain, low, high = row.cell("gain_over_course", "gain"), row.gain_low, row.gain_high
@@ -403,17 +406,33 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
         headline=f"{capitalised(of)} {words.verb(of, 'has', 'have')} {several} at "
         f"{cuts}, which {tell} more than the usual cuts",
         so_what=f"{compared}: {100 * gain:.1f} percentage points more (interval {100 * low:.1f} to "
-        f"{100 * high:.1f}).",
+        f"{100 * high:.1f}).{_also(others, seen)}",
         action=_where_to_cut(attribute, cuts, seen),
         confidence="high",
         **said | {"change_mind": _real_demographics(seen)},
     )
 
 
+def _by_gain_where_searched(found: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Put steps in the order of what they add on the half searched: the other chooses nothing."""
+    usual = table[where(method="course")].set_index(["attribute", "measure"])["r2_search_half"]
+    keys = pd.MultiIndex.from_frame(found[["attribute", "measure"]])
+    gain = found["r2_search_half"].to_numpy() - usual.reindex(keys).to_numpy()
+    return found.iloc[np.argsort(-gain, kind="stable")]
+
+
+def _also(others: list, seen: Evidence) -> str:
+    """Name the other steps that are confirmed."""
+    if not others:
+        return ""
+    steps = [f"of {_in_words(other.measure, seen)} over {other.attribute}" for other in others]
+    return f" Steps {listed(steps)} are confirmed, too."
+
+
 def _where_to_cut(attribute: str, cuts: str, seen: Evidence) -> str:
     """Say where to cut an attribute; as usual, where a step is one of people who do not exist."""
     if is_invented(seen.tables, PEOPLE):
-        return KEEP_THE_USUAL
+        return KEEP_INVENTED
     at = cuts.removeprefix(attribute).strip()
     return f"Where customers must be classed by {attribute}, cut it at {at}."
 

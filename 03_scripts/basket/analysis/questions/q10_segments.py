@@ -328,7 +328,8 @@ def which_segments(seen: Evidence, settings: Settings) -> Finding:
         headline=f"{most} customers are {customers:.0%} of customers and take {lines:.0%} of all "
         "order lines",
         so_what=f"Half of the gaps between their orders are {half_of_gaps(gap)}; an order has "
-        f"{size:.1f} lines, and {again:.0%} of their lines are reorders.{buys}",
+        f"{size:.1f} lines, and {again:.0%} of their lines are reorders.{buys} Segments are "
+        "made from gaps and lines: in these they differ by definition.",
         action=f"Try offers that keep {most} customers in their rhythm, against a control group.",
         action_basis=HYPOTHESIS,
         touches=(Touch(segment=most, direction=MORE),),
@@ -365,7 +366,7 @@ def what_habits_add(seen: Evidence, settings: Settings) -> Finding:
         else "Whether a customer's own habits predict later baskets better than age, family and "
         "income is undecided with this data",
         so_what=f"{limits}Learnt on the first half of each customer's orders and judged on the "
-        f"second; each of {customers:,} customers is judged by what others taught.",
+        f"second; each of {customers:,} customers is predicted from other customers' averages.",
         action="Predict a customer's baskets from the customer's own rhythm and basket, not from "
         "who the customer is."
         if better

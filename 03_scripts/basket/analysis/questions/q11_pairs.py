@@ -281,11 +281,13 @@ def strongest_pair(seen: Evidence, settings: Settings) -> Finding:
     a, b = row.cell("product_name_a", "product_a"), row.cell("product_name_b", "product_b")
     said = {"owner": SALES, "figure": "product_pairs"}
     if best["candidate"] == "no":
+        apart = best["department_a"] != best["department_b"]
+        kind = "pair across departments" if apart else "pair"
         return Finding(
             kind=UNDECIDED,
             headline="No pair of products is proven to be combined more than basket size and "
             "customers' own habits explain",
-            so_what=f"The pair that led on the other half of the customers, “{a}” and “{b}”, "
+            so_what=f"The {kind} that led on the other half of the customers, “{a}” and “{b}”, "
             f"{_how_often(row)}"
             + (f"; nothing may be concluded from it: {row.reason}." if best["reason"] else "."),
             action="Offer no two products as a pair on the strength of this data.",
@@ -305,7 +307,8 @@ def strongest_pair(seen: Evidence, settings: Settings) -> Finding:
     return Finding(
         kind=CANDIDATE,
         headline=f"“{a}” and “{b}” are candidates to be shown together: one order holds both "
-        f"{row.lift_given_size:.1f} times as often as basket size explains",
+        f"{best[f'{WITHIN}_given_size']:.1f} times as often as the same customers' own habits "
+        "explain",
         so_what=f"Of the customers that took no part in choosing the pair, {buyers:,} had both in "
         f"{orders:,} orders: the pair {_how_often(row)}. {whom}",
         action=f"Try showing “{offered}” beside “{bought}”, against a control group that does not "

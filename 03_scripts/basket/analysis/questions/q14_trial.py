@@ -1,10 +1,11 @@
 """Q14: how we would know that it works: the trial that each action to be tried needs.
 
-Customers are drawn by lot into two arms, one of which sees the action. The outcome that decides is
-all orders of a customer, because an advertisement may only move an order from one hour to another;
-the orders at the times of the action are what it touches directly. An action that is to make orders
-larger is decided by all order lines of a customer. How many customers an arm needs follows from how
-much customers differ, which this data tells. No size helps where the action touches too little.
+Customers are assigned to two arms at random, one of which gets the action. The outcome that decides
+is all orders of a customer, because an advertisement may only move an order from one hour to
+another; the orders at the times of the action are what it touches directly. An action that is to
+make orders larger is decided by all order lines of a customer. How many customers an arm needs
+follows from how much customers differ, which this data tells. No size helps where the action
+touches too little.
 """
 
 import math
@@ -179,8 +180,8 @@ def plan(finding: dict, seen: Seen, settings: Settings, of_pair: float = math.na
                 {
                     "finding": finding["id"],
                     "action": finding["action"],
-                    "unit_of_trial": "customer, by lot",
-                    "arms": "two of equal size: with the action, without",
+                    "unit_of_trial": "customer, assigned at random",
+                    "arms": "two of equal size: with the action, and its control group",
                     "outcome": outcome,
                     "guard": guard,
                     "weeks": settings.trial.weeks,
@@ -339,13 +340,33 @@ def how_to_try(seen: Evidence, settings: Settings) -> Finding:
         so_what=f"A customer places {mean:.1f} orders in the {weeks} weeks after the first one, "
         f"with a standard deviation of {deviation:.1f}. This data has {here:,} such customers, "
         + ("enough for both arms." if enough else "too few for such a trial.")
+        + _first_to_try(seen)
         + f" All sizes are those of a two-sided test at {per_cent(significance)} that finds such a "
         f"difference with a chance of {per_cent(power)}.",
-        action="Draw two arms at random, by a hash of the customers' ids, and show the action to "
-        "one. Count what the plan names, at all hours: orders in a window may only have moved "
-        "there.",
+        action="Assign customers to two arms at random, by a hash of their ids, and apply the "
+        "action to one. Count what the plan names, at all hours: orders in a window may only have "
+        "moved there.",
         action_basis=DESIGN,
         confidence="medium",
         figure="trial_plan",
         change_mind="Orders before the trial, which explain a part of how customers differ.",
+    )
+
+
+def _first_to_try(seen: Evidence) -> str:
+    """Name the action whose trial sees the smallest lift with the customers of this data."""
+    plan = seen.tables["trial_plan"]
+    ready = plan[where(supported="yes")].dropna(subset="customers_here")
+    ready = ready[ready["outcome"] != AT_ITS_TIMES]
+    if ready.empty:
+        return " No trial of the plan has enough customers here."
+    first = ready.sort_values(["lift", "customers_per_arm"], kind="stable").iloc[0]
+    key = {name: first[name] for name in ("finding", "outcome", "lift")}
+    row = seen.row("trial_plan", **key)
+    action = row.cell("action", "first_action").rstrip(".")
+    lift, needed = row.cell("lift", "first_lift"), row.cell("customers_per_arm", "first_needed")
+    what = "order lines" if first["outcome"] == ORDER_LINES else "orders"
+    return (
+        f" The first that can be tried here is “{action}”: {per_cent(lift)} "
+        f"more {what} can be seen with {needed:,} customers an arm."
     )

@@ -21,7 +21,7 @@ from basket.report.pages.decisions import linked
 from basket.report.pages.notebook import headings_of
 from basket.report.pages.page import Heading, banner_of, label_of, notes_of, write_page
 from basket.report.workbook.ranking import by_worth, ranked, to_leave
-from basket.report.workbook.sheet_monday import caveat, first_actions, governing_thought
+from basket.report.workbook.sheet_monday import caveat, first_actions, governing_thought, what_pays
 from basket.report.workbook.sheet_summary import of_lever
 from basket.tables import completeness
 from basket.tables.audit import COUNTS
@@ -113,7 +113,7 @@ def _story(folders: Folders, settings: Settings, findings: list[dict], figures: 
         )
     return {
         "thought": governing_thought(findings, levers),
-        "caveat": caveat(findings, _completeness(folders)),
+        "caveat": f"{caveat(findings, _completeness(folders))} {what_pays(findings, levers)}",
         "actions": actions,
         "further": spare,
         "leave": [finding["action"] for finding in to_leave(findings)[:MOST_ACTIONS]],

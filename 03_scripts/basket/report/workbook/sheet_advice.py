@@ -136,8 +136,8 @@ def _write_trials(page: Page, plan: pd.DataFrame | None) -> None:
     rules = plan.drop_duplicates("decision")
     decide = "; ".join(f"{row.decision} ({row.guard})" for row in rules.itertuples())
     page.text(
-        f"Draw customers by lot into {first['arms']}. After {first['weeks']} weeks: {decide}. The "
-        f"numbers are customers an arm for so much more, two-sided at "
+        f"Assign customers at random to {first['arms']}. After {first['weeks']} weeks: {decide}. "
+        f"The numbers are customers an arm for so much more, two-sided at "
         f"{per_cent(first['significance'])} with {per_cent(first['power'])} power. {NOTHING}: more "
         "than twice the orders at its times, or the pair in each order with one, could bring. In "
         "this data: customers whom it addresses, seen so long.",

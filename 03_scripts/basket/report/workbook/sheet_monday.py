@@ -20,6 +20,7 @@ from basket.analysis.finding import (
     SYNTHETIC_DATA,
     is_invented,
 )
+from basket.analysis.words import listed
 from basket.project.origin import PRICE
 from basket.project.settings import Settings
 from basket.report.workbook import what_if
@@ -35,7 +36,7 @@ FACTS_COLUMN = 12  # label of what the formulas start from; the number stands be
 MOST_ACTIONS, MOST_LEFT = 3, 3
 GENERATED = "All of this data is generated: this shows the method."
 LEADS = {
-    SOONER: "Bring the customers you have back sooner",
+    SOONER: "Bring late customers back sooner",
     QUIET_WINDOWS: "Fill the quiet windows",
     ONE_MORE_LINE: "Make orders a line longer",
     BOTH: "Show together what is bought together",
@@ -86,6 +87,7 @@ def write_monday(
     page.text(governing_thought(findings, levers), size=14, bold=True)
     page.text(caveat(findings, tables), colour="muted")
     _write_actions(page, first_actions(findings, levers)[:MOST_ACTIONS], links)
+    page.text(what_pays(findings, levers), colour="muted")
     _write_left(page, to_leave(findings)[:MOST_LEFT], links)
     _write_what_if(page, levers, tables, book.settings)
     return page
@@ -119,6 +121,17 @@ def _share(lever: pd.Series, *, short: bool = False) -> str:
     share = lever["share_of_spend"] if known else lever["share_of_orders"]
     what = "spend" if known else "orders"
     return f"{share:.1%}" if short else f"{share:.1%} more {what}"
+
+
+def what_pays(findings: list[dict], levers: pd.DataFrame) -> str:
+    """Say which levers would pay for their contacts at the presets; nothing without prices."""
+    open_levers = _not_refused(levers, findings)
+    if open_levers.empty or open_levers["left_after_cost"].isna().all():
+        return ""
+    paying = [_label(name).lower() for name in open_levers.query("left_after_cost > 0")["lever"]]
+    all_pay = len(paying) == len(open_levers)
+    which = "all of this" if all_pay else f"only {listed(paying)}" if paying else "none of this"
+    return f"At the preset cost of a contact and margin, guesses of ours, {which} would pay."
 
 
 def caveat(findings: list[dict], tables: dict[str, pd.DataFrame]) -> str:
@@ -419,10 +432,10 @@ def _write_levers(page: Page, shown: list[what_if.Lever], levers: pd.DataFrame) 
                 column = place.columns[name]
                 page.formula(row, column, text, formula.result, formula.number_format)
     page.text(
-        "The presets are assumptions, and not alike: every late return comes sooner, of other "
-        "orders a share changes. Orders are those of all the time counted, up to a year of each "
-        "customer; lines count as orders of usual size. A day saved is 1/g of an order, where g "
-        "are the mean days between that customer's orders. Each order touched takes one contact. "
+        "The presets are assumptions of ours. Orders are those of all the time counted, up to a "
+        "year of each customer; lines count as orders of usual size. A day saved is 1/g of an "
+        "order, where g are the mean days between that customer's orders. Each order touched takes "
+        "one contact. "
         "Customers an arm: needed to see just this change in all orders of those reached.",
         colour="muted",
     )
@@ -430,7 +443,7 @@ def _write_levers(page: Page, shown: list[what_if.Lever], levers: pd.DataFrame) 
 
 def _label(lever: str) -> str:
     return {
-        SOONER: "Late returns come sooner",
+        SOONER: "Late returns a day sooner",
         QUIET_WINDOWS: "More orders in the quiet windows",
         ONE_MORE_LINE: "One more line in an order",
         BOTH: "The other product of a pair",

@@ -228,7 +228,9 @@ def glossary(settings: Settings) -> Notes:
         "Prior order": "an order of a customer before the latest; only these have lines",
         "Profile": "age group, with or without dependants, income group",
         "Reorder rate": "share of order lines whose product the customer had bought before",
+        "Segment": "; ".join(settings.flags[name].wording for name in ("rhythm", "basket")),
         "Support": "share of orders that contain both products",
+        "Usual gap": "the median of a customer's own days between orders",
         "Usual share": "the share of all order lines that a department has among all customers",
         "Waking window": (
             f"{settings.window_hours} hours in a row between "

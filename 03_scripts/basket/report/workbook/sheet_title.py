@@ -13,6 +13,7 @@ from basket.tables import completeness
 from basket.tables.sums import per
 
 TILE_WIDTH = 24.0
+NEARLY_ALL = 0.99  # order lines with a price: with fewer, the tile of the spend says how many
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,12 @@ class Tile:
     note: str
 
 
-def tiles(tables: dict[str, pd.DataFrame]) -> list[Tile]:
-    """Read the tiles from the result tables (active population)."""
+def tiles(tables: dict[str, pd.DataFrame], missing: str) -> list[Tile]:
+    """Read the tiles from the result tables (active population); `missing` labels no price."""
     days = _active(tables["orders_by_day"])
     orders, lines, spend = (days[name].sum() for name in ("orders", "lines", "spend"))
-    people = tables["flags"]
-    people = _active(people[people["flag"] == "exclusion_flag"])
+    flags = _active(tables["flags"])
+    people = flags[flags["flag"] == "exclusion_flag"]
     departments = _active(tables["departments"])
     reorder_rate = float(per((departments["reorder_rate"] * departments["lines"]).sum(), lines))
     who = "active customers"
@@ -41,6 +42,11 @@ def tiles(tables: dict[str, pd.DataFrame]) -> list[Tile]:
     )
     if completeness.is_absent(tables["completeness"], PRICE):
         spend, mean, prices = None, None, "prices were not received"
+    else:
+        ranges = flags[flags["flag"] == "price_range"].set_index("label")["lines"]
+        priced = float(per(ranges.drop(missing, errors="ignore").sum(), ranges.sum()))
+        if priced < NEARLY_ALL:
+            prices += f" ({priced:.0%} of order lines have a price)"
     share = f"share of order lines, {who}"
     return [
         Tile("Customers", customers, "#,##0", who),
@@ -70,7 +76,7 @@ def write_title(book: Book, tables: dict[str, pd.DataFrame], facts: dict) -> Pag
     for label, value in title_facts(report, facts):
         page.write_row(label, value, font=look.font("muted"))
     page.space(12)
-    _write_tiles(page, tiles(tables))
+    _write_tiles(page, tiles(tables, book.settings.labels.missing))
     page.space(8)
     page.section("What this data is")
     if warning := completeness.warning(tables["completeness"]):

@@ -168,7 +168,8 @@ def quietest(windows: pd.DataFrame | None, settings: Settings) -> str:
         days = _days(list(rows["day_name"]), settings.day_names)
         fewer = [f"{1 - one:.0%}" for one in (rows["index"].max(), rows["index"].min())]
         said = " to ".join(dict.fromkeys(fewer))
-        parts.append(f"{days} {start:02d}:00–{end:02d}:00, {said} fewer than an average window")
+        span = f"{start:02d}:00–{end:02d}:00"
+        parts.append(f"{days} {span}, {said} fewer than an average waking window")
     first, last = settings.waking_hours
     return (
         f"Quietest while people are awake ({first:02d}:00–{last + 1:02d}:00 by our reading): "

@@ -19,11 +19,10 @@ from basket.analysis.finding import (
 )
 from basket.project.settings import Settings
 
-PER_CENT, DOLLARS, DAYS = "0.0%", "$#,##0.00", "0.0"
+PER_CENT, DOLLARS = "0.0%", "$#,##0.00"
 CUSTOMERS = '[>=1000000]"over a million";#,##0'
 NEVER = "never"
 LARGEST_COST = 1_000
-MOST_DAYS = 1  # a return may be no later than that
 
 
 @dataclass(frozen=True)
@@ -67,25 +66,17 @@ def inputs(levers: pd.DataFrame, settings: Settings) -> list[Input]:
         QUIET_WINDOWS: ("more_orders", "More orders in the quiet windows", "of those there today"),
         ONE_MORE_LINE: ("one_more_line", "Orders that gain a line", "share of all orders"),
         BOTH: ("add_other", "Orders that add the other", "share of those with one of the pair"),
+        SOONER: ("sooner", "Late returns a day sooner", "share of those later than usual"),
     }
-    presets = (change.more_orders, change.orders_with_one_more_line)
-    presets = (*presets, change.orders_that_add_the_other)
+    presets = {
+        QUIET_WINDOWS: change.more_orders,
+        ONE_MORE_LINE: change.orders_with_one_more_line,
+        BOTH: change.orders_that_add_the_other,
+        SOONER: change.late_returns_a_day_sooner,
+    }
     found = [
-        Input(*words, preset, 0, 1)
-        for (lever, words), preset in zip(of_levers.items(), presets, strict=True)
-        if lever in names
+        Input(*words, presets[lever], 0, 1) for lever, words in of_levers.items() if lever in names
     ]
-    if SOONER in names:
-        days = Input(
-            "days_sooner",
-            "Days that late returns come sooner",
-            "each return later than usual",
-            change.days_sooner,
-            0,
-            MOST_DAYS,
-            DAYS,
-        )
-        found.append(days)
     cost, most = change.contact_dollars, LARGEST_COST
     guess = "put in yours"
     return [
@@ -145,8 +136,7 @@ class Lever:
     def _effect(self) -> tuple[str, float]:
         """How much more of the orders today, as a formula and as a number."""
         if self.is_sooner:
-            days = self.used["days_sooner"]
-            return "used_days_sooner/{gap}", days / self.gap
+            return "used_sooner/{gap}", self.used["sooner"] / self.gap
         name = {QUIET_WINDOWS: "more_orders", ONE_MORE_LINE: "one_more_line", BOTH: "add_other"}
         return f"used_{name[self.name]}", self.used[name[self.name]]
 
@@ -190,16 +180,16 @@ class Lever:
         )
 
     def break_even(self) -> Formula | None:
-        """Find the change at which the margin pays for the contacts: a share, or days sooner."""
+        """Find the share from which the margin pays for the contacts."""
         if self.dollars is None:
             return None
-        text, form = "used_contact/({dollars}*used_margin)", "0.0%"
+        text = "used_contact/({dollars}*used_margin)"
         kept = self.dollars * self.used["margin"]
         result = self.used["contact"] / (kept or 1)
         if self.is_sooner:
-            text, result, form = f"{{gap}}*{text}", self.gap * result, '0.0" days"'
+            text, result = f"{{gap}}*{text}", self.gap * result
         whole = f'=IF(used_margin>0,{text},"{NEVER}")'
-        return Formula(whole, result if kept > 0 else NEVER, form)
+        return Formula(whole, result if kept > 0 else NEVER, PER_CENT)
 
     def trial(self) -> Formula | None:
         """Size each arm of a trial that would see this change in all that customers order.
