@@ -62,7 +62,7 @@ lab: $(VENV)/installed-lab.lock ## open the notebooks in JupyterLab: DATA=, OUT=
 PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON_RUN) -m pytest -q
 ON_TWO_CORES := -n 2 --dist loadfile --no-loadscope-reorder
 
-test: $(TESTED) ## run the tests (about 5 minutes)
+test: $(TESTED) ## run the quick tests (about 2.5 minutes)
 	@$(PYTEST) -m "not slow" $(ON_TWO_CORES)
 
 test-slow: $(TESTED) ## run the slow tests

@@ -70,11 +70,13 @@ HEAVIEST = (  # what takes longest comes first, so that no worker is left alone 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort the files, the heaviest first; what looks at the report that `make` built is slow."""
+    """Sort the files, the heaviest first; what looks at a report or at stages that ran is slow."""
     places = {name: place for place, name in enumerate(HEAVIEST)}
     for item in items:
-        if "checkout" in item.fixturenames:
+        if {"checkout", "built"} & set(item.fixturenames):
             item.add_marker(pytest.mark.slow)
+        if "built" in item.fixturenames:
+            item.add_marker(pytest.mark.stages)
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 

@@ -406,8 +406,8 @@ def test_the_trial_of_all_orders_is_named_with_its_size(settings, supported, eno
         "of a two-sided test at 5% that finds such a difference with a chance of 80%."
     )
     assert found.action == (
-        "Assign customers to two arms at random, by a hash of their ids, and apply the action to "
-        "one. Count what the plan names, at all hours: orders in a window may only have moved "
+        "Split customers in two at random, by a hash of their ids, and apply the action to one "
+        "half. Count what the plan names, at all hours: orders in a window may only have moved "
         "there."
     )
     assert found.prize is None

@@ -294,7 +294,7 @@ SENSITIVITY = {
         moves(LOYAL, SPENDER, EARLIER, LATER),
         {
             "headline": "Moving the waking hours changes where the quiet window lies; no other "
-            "conclusion that was judged again changes",
+            "retested conclusion changes",
             "so_what": f"As they are: waking hours until 23:00. {AGAIN} {FRAGILE} {PRICES}",
             "action": f"State these settings wherever the conclusion is quoted. {AGREE}",
             "confidence": "medium",
@@ -305,7 +305,7 @@ SENSITIVITY = {
         moves(LOYAL, LATER, move("window_of_hours", 3, 4, QUIET, 0, "orders")),
         {
             "headline": "Moving the waking hours and the length of a window changes where the "
-            "quiet window lies; no other conclusion that was judged again changes",
+            "quiet window lies; no other retested conclusion changes",
             "so_what": "As they are: waking hours until 23:00 and window of 3 hours. "
             f"{AGAIN} {OF_LOYALTY}",
             "action": "State these settings wherever the conclusion is quoted.",
@@ -317,8 +317,8 @@ SENSITIVITY = {
         moves(SPENDER, LATER, move("middle_income_from_dollars", 50_000, 60_000, "Q9 income", 9)),
         {
             "headline": "Moving the waking hours changes where the quiet window lies; moving "
-            "“middle income from” changes what is said of income; no other conclusion that was "
-            "judged again changes",
+            "“middle income from” changes what is said of income; no other retested "
+            "conclusion changes",
             "so_what": "As they are: waking hours until 23:00 and middle income from 50,000 "
             f"dollars. {AGAIN} {FRAGILE} {BOTH}",
             "action": f"State these settings wherever the conclusion is quoted. {AGREE}",
@@ -330,7 +330,7 @@ SENSITIVITY = {
         moves(LOYAL, move("active_from_orders", 5, 6, "Q6 loyalty; Q7 region", 31)),
         {
             "headline": "Moving “active from” changes what is said of loyalty and what is said of "
-            "region; no other conclusion that was judged again changes",
+            "region; no other retested conclusion changes",
             "so_what": f"As they are: active from 5 orders. {AGAIN} {OF_LOYALTY} {INVENTED}",
             "action": "State these settings wherever the conclusion is quoted.",
             "confidence": "medium",
@@ -348,7 +348,7 @@ SENSITIVITY = {
         {
             "headline": "Our thresholds decide where the quiet window lies, which pairs of "
             "products are candidates, which goods sell better at a time of day and which price "
-            "range holds most money; no other conclusion that was judged again changes",
+            "range holds most money; no other retested conclusion changes",
             "so_what": "As they are: waking hours until 23:00, minimum support of pairs 0.10% of "
             "orders, evening from 18:00 and high-range product above 15 dollars. "
             f"{AGAIN} {OF_LOYALTY}",

@@ -14,6 +14,8 @@ from basket.project.folders import ROOT
 from basket.project.settings import load_settings
 from basket.tables.audit import Audit
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = load_settings(ROOT / "settings.yml")
 RULES = ["corrected", "course"]
 

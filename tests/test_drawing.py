@@ -17,6 +17,8 @@ from basket.project.errors import BasketError
 from basket.report import draw
 from basket.report.drawing import AtOnce, Beside
 
+pytestmark = pytest.mark.slow
+
 BANNER = "SYNTHETIC DATA"
 SECONDS = 60
 
@@ -75,7 +77,6 @@ def test_closed_it_draws_all_that_it_was_asked_for_and_ends(settings):
     assert drawing.process.exitcode == 0
 
 
-@pytest.mark.slow
 def test_it_ends_where_the_process_that_asked_is_killed():
     code = """
         import time

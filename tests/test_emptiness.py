@@ -272,6 +272,7 @@ def test_incomplete_histories_answer_no_question_about_habits(reports):
     assert not {figure["question"] for figure in figures_of(folders)} & set(OF_HABITS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_habits_drawn_by_lot_are_not_said_to_predict(tmp_path, seed):
     """60 customers, every order's size drawn anew: nothing of the first half tells the second."""

@@ -172,6 +172,7 @@ def test_what_the_title_names_is_marked(case):
         assert not any(MARKS & hues(axes) for axes in plain.axes)
 
 
+@pytest.mark.slow
 def test_the_same_figure_gives_the_same_bytes(case):
     first, second = (draw.draw(MADE[case], SETTINGS) for _ in range(2))
     assert first == second

@@ -25,6 +25,8 @@ from basket.synthetic.catalogue import fabricate_prices
 from basket.synthetic.generate import NONE, REAL, Effects, generate
 from basket.synthetic.people import fabricate_customers
 
+pytestmark = pytest.mark.slow
+
 SCALE = 0.05
 CUSTOMERS = 10_310
 ALL_CUSTOMERS = 206_209
@@ -691,7 +693,6 @@ def test_prices_do_not_depend_on_the_others_present(real):
     assert (prices[known].to_numpy() == real.products.prices[known.to_numpy()].to_numpy()).all()
 
 
-@pytest.mark.slow
 @pytest.mark.alone
 @pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="peak memory of a process is read from /proc"

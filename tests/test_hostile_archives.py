@@ -23,6 +23,8 @@ from checkout import run_command
 from test_import import LIMITS
 from test_received import C, lay, tar_of, zip_of
 
+pytestmark = pytest.mark.slow
+
 SECONDS, MEGABYTES = 5, 300
 LOOK = r"""
 import json, re, sys, time

@@ -607,6 +607,7 @@ def test_the_overview_of_a_table_shows_no_customers_row():
     assert overview.loc["state", "smallest"] == ""
 
 
+@pytest.mark.slow
 def test_an_archive_of_zipped_files_as_downloaded_is_read_like_the_files(generated, tmp_path):
     zips = as_folder_of_zips(tmp_path / "zips", rewritten(tmp_path / "csv", generated, bytes))
     plain, zipped = find(generated, LIMITS), find(as_zip(tmp_path / "download.zip", zips), LIMITS)

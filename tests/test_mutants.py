@@ -40,6 +40,7 @@ def test_a_module_meets_the_tests_that_import_it_else_those_of_its_room():
         assert mutants.tests_of(module) or module in ("__init__.py", "__main__.py"), module
 
 
+@pytest.mark.slow
 def test_a_changed_line_is_noticed_and_taken_back(tmp_path, monkeypatch):
     package = tmp_path / "03_scripts" / "basket" / "project"
     package.mkdir(parents=True)

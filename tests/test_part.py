@@ -4,6 +4,7 @@ from dataclasses import fields
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
@@ -73,6 +74,7 @@ def counts(frame: pd.DataFrame, by: list[str], shape: tuple) -> np.ndarray:
     return found
 
 
+@pytest.mark.slow
 @given(st.lists(ORDER, min_size=1, max_size=6))
 @effort(deadline=None)
 def test_what_is_counted_fast_is_what_is_counted_plainly(orders):

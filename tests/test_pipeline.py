@@ -245,6 +245,7 @@ def run_cells(folder: Path, *cells: str, timeout: int = 60) -> list:
     return nbformat.read(target, as_version=4).cells
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "message"),
     [
@@ -276,6 +277,7 @@ def test_a_failure_is_told_also_where_its_notebook_cannot_be_kept(tmp_path, monk
         run_cells(tmp_path, "raise ValueError('planted')")
 
 
+@pytest.mark.slow
 def test_a_stopped_kernel_is_said_to_be_stopped(tmp_path):
     stop = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"
     with pytest.raises(

@@ -256,6 +256,7 @@ def made_with(folder: Path) -> str:
     return (folder / ".venv" / "made_with").read_text().strip()
 
 
+@pytest.mark.slow
 def test_the_first_python_that_fits_is_taken_and_only_what_is_needed_installed(bare):
     done = set_up(bare)
     assert done.returncode == 0, done.stderr

@@ -434,6 +434,7 @@ def population(cells):
 counts = st.one_of(st.integers(0, 14), st.integers(0, 60), st.just(0))
 
 
+@pytest.mark.slow
 @hypothesis_settings(max_examples=60, deadline=None)
 @given(st.lists(counts, min_size=18, max_size=18).filter(lambda cells: sum(cells) >= 2 * LEAST))
 def test_no_small_group_follows_from_what_is_published(cells):

@@ -67,6 +67,7 @@ def test_source_notebooks_have_one_parameters_cell_and_begin_with_text(stage):
     assert cells[0]["cell_type"] == "markdown" and cells[0]["source"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", list(graph()))
 def test_no_notebook_loads_what_is_slow_and_not_needed(stage):
     """At small sizes, importing it costs more than the work; figures are drawn elsewhere."""

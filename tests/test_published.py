@@ -204,6 +204,7 @@ def parquet_read_once(monkeypatch):
     monkeypatch.setattr(published, "add_up", once)
 
 
+@pytest.mark.slow
 def test_every_figure_is_compared_or_listed_with_its_reason(composed):
     rules, folders = composed
     found = published.verify_published(folders)
@@ -223,6 +224,7 @@ def test_every_figure_is_compared_or_listed_with_its_reason(composed):
     assert found.figures == set(rows["figure"][produced]) - whole
 
 
+@pytest.mark.slow
 def test_each_single_figure_that_differs_is_named(composed, monkeypatch):
     rules, folders = composed
     sources = published.find(folders, rules)

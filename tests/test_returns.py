@@ -191,6 +191,7 @@ def test_where_nobody_comes_back_on_the_days_beside_there_is_no_ratio(settings):
     assert (table["is_peak"] == "no").all()
 
 
+@pytest.mark.slow
 def test_without_weeks_in_what_people_do_no_peak_is_said(settings):
     """Hazards level within customers, different between them: 200 data sets of 300 customers."""
     draw = np.random.default_rng(5)

@@ -20,6 +20,8 @@ from checkout import BASKET, basket, copy_of_checkout, hashes, make
 from conftest import SETTINGS_FILE
 from test_import import COURSE, write
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = load_settings(SETTINGS_FILE)
 
 

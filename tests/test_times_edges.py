@@ -20,6 +20,8 @@ from basket.tables.result_csv import to_csv
 from conftest import COUNTED, run_stages
 from small_store import with_orders
 
+pytestmark = pytest.mark.slow
+
 FINDINGS = {
     "busiest": q01.busiest,
     "quiet": q01.quiet,

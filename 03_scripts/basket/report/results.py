@@ -57,7 +57,7 @@ def results_page(material: Material, place: str, settings: Settings) -> str:
     for name, question in QUESTIONS.items():
         lines += ["", f"## {name} {question.title}", "", question.text, ""]
         lines += _answers(material, name, place)
-    lines += ["", "## Terms", "", f"Fact: {', '.join(CONFIDENCE.values())}. The active customers:"]
+    lines += ["", "## Terms", "", f"Fact: {', '.join(CONFIDENCE.values())}. Populations:"]
     lines[-1] += f" {settings.flags[POPULATION_FLAG].wording}."
     lines += ["", *(f"- **{term}**: {_plain(text)}" for term, text in glossary(settings).items())]
     return "\n".join(lines) + "\n"

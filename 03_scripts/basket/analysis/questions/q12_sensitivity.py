@@ -310,7 +310,7 @@ def _headline(by_conclusion: dict[str, dict[str, str]]) -> str:
             f"moving {settings} changes {_once(_about(name) for name in names)}"
             for settings, names in changes.items()
         )
-    return f"{capitalised(said)}; no other conclusion that was judged again changes"
+    return f"{capitalised(said)}; no other retested conclusion changes"
 
 
 def _as_they_are(by_conclusion: dict[str, dict[str, str]]) -> str:

@@ -181,7 +181,7 @@ def plan(finding: dict, seen: Seen, settings: Settings, of_pair: float = math.na
                     "finding": finding["id"],
                     "action": finding["action"],
                     "unit_of_trial": "customer, assigned at random",
-                    "arms": "two of equal size: with the action, and its control group",
+                    "arms": "two arms of equal size: the action, and its control group",
                     "outcome": outcome,
                     "guard": guard,
                     "weeks": settings.trial.weeks,
@@ -343,8 +343,8 @@ def how_to_try(seen: Evidence, settings: Settings) -> Finding:
         + _first_to_try(seen)
         + f" All sizes are those of a two-sided test at {per_cent(significance)} that finds such a "
         f"difference with a chance of {per_cent(power)}.",
-        action="Assign customers to two arms at random, by a hash of their ids, and apply the "
-        "action to one. Count what the plan names, at all hours: orders in a window may only have "
+        action="Split customers in two at random, by a hash of their ids, and apply the action to "
+        "one half. Count what the plan names, at all hours: orders in a window may only have "
         "moved there.",
         action_basis=DESIGN,
         confidence="medium",

@@ -217,8 +217,7 @@ def glossary(settings: Settings) -> Notes:
         "epsilon²": "share of the differences in rank between customers that their group explains",
         "Source": "the table of results that holds the numbers",
         "Interval": (
-            "where the true value lies with "
-            f"{per_cent(settings.statistics.confidence)} confidence, as explained above"
+            f"where the true value lies with {per_cent(settings.statistics.confidence)} confidence"
         ),
         "Lift": "how many times more often than in the whole population; 1 is no difference",
         "Loyalty": settings.flags["loyalty_flag"].wording,
