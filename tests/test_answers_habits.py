@@ -21,7 +21,6 @@ from basket.analysis.finding import (
     MORE,
     NO_ACTION,
     NOT_ANSWERED,
-    UNDECIDED,
     Evidence,
     IncompleteHistories,
     TooLittleData,
@@ -32,6 +31,7 @@ from basket.analysis.finding import (
 from basket.analysis.groups import People
 from basket.analysis.questions import q10_segments, q13_offers, q14_trial
 from basket.analysis.questions.group_halves import TOP_GOODS, top_columns
+from basket.analysis.verdicts import UNDECIDED
 from basket.checks.verify import unexplained
 from basket.project.settings import load_settings
 from basket.tables.sums import Tally

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from basket.analysis.finding import NOT_ANSWERED, UNDECIDED
+from basket.analysis.finding import NOT_ANSWERED
+from basket.analysis.verdicts import UNDECIDED
 from basket.checks.verify import verify_findings
 from basket.project.folders import Folders
 from basket.tables.result_csv import read_csv

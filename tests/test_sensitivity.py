@@ -6,6 +6,7 @@ import pytest
 
 from basket.analysis import conclusions, daypart_goods, statistics
 from basket.analysis import sensitivity as sens
+from basket.analysis.chosen_times import confirmed_goods
 from basket.analysis.halves import in_first_half
 from basket.analysis.questions import q12_sensitivity
 from basket.project.folders import ROOT
@@ -471,5 +472,9 @@ def test_only_confirmed_goods_are_asked_again():
             "effect_first_half": [1.2, 1.3, 1.4],
         }
     )
-    assert daypart_goods._confirmed(table) == [("Evening", "frozen")]
-    assert daypart_goods._confirmed(table.head(0)) == daypart_goods._confirmed(None) == []
+    confirmed = confirmed_goods(table)
+    assert list(zip(confirmed["group"], confirmed["measure"], strict=True)) == [
+        ("Evening", "frozen")
+    ]
+    nothing = daypart_goods.DaypartGoods.of(None, None, table.head(0))
+    assert (nothing.chosen, nothing.goods) == ([], {})

@@ -235,10 +235,8 @@ def ratio_tests(
             ratios = sides.compare(sums[above], sums[below], limits.confidence)
             reason = ratios.reason(limits)
             defined = _defined(grouping, measure, adjusted_for)
-            question, no_ratio = (
-                settings.flags[grouping].question,
-                statistics.no_estimate("ratio", 0),
-            )
+            question = settings.flags[grouping].question
+            no_ratio = statistics.no_estimate("ratio", 0)
             sizes = split[grouping, ""][0].sizes[:, 0]
             columns = {
                 **row(question, grouping, measure, no_ratio, adjusted_for=adjusted_for),

@@ -44,10 +44,8 @@ class Conclusions:
         quiet = np.isin(np.arange(7), to_try(results["quiet_windows"])["day"])
         self._orders = counts.times.orders[choosing].sum(axis=0) * quiet[:, None]
         self._products = counts.products
-        values, lines = (
-            measures(people, settings),
-            dict(zip(people.departments, people.department_lines.T, strict=True)),
-        )
+        values = measures(people, settings)
+        lines = dict(zip(people.departments, people.department_lines.T, strict=True))
         goods_sold = [name for name in TELLING_GOODS if name in people.departments]
         self._sums = {
             name: tuple(people.customers[each].to_numpy() for each in RATIOS[name])

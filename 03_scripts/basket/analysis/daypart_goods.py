@@ -32,9 +32,10 @@ class DaypartGoods:
     goods: dict[str, np.ndarray]
 
     @staticmethod
-    def of(stage: Stage, counts: Counts, split_halves: pd.DataFrame | None) -> "DaypartGoods":
+    def of(stage: Stage, counts: Counts, split_halves: pd.DataFrame) -> "DaypartGoods":
         """Count them, where the table split_halves confirms any."""
-        chosen = _confirmed(split_halves)
+        goods = confirmed_goods(split_halves)
+        chosen = list(zip(goods["group"], goods["measure"].astype("str"), strict=True))
         if not chosen:
             return DaypartGoods([], np.empty((0, HOURS)), {})
         names = sorted({department for _, department in chosen})
@@ -75,13 +76,6 @@ class DaypartGoods:
             proven = not reason[0] and lift.p_value[0] < limits.significance
             found.append(bool(proven and lift.ratio[0] > 1))
         return tuple(found)
-
-
-def _confirmed(split_halves: pd.DataFrame | None) -> list[tuple[str, str]]:
-    if split_halves is None or split_halves.empty:
-        return []
-    table = confirmed_goods(split_halves)
-    return list(zip(table["group"], table["measure"].astype("str"), strict=True))
 
 
 def count_part(

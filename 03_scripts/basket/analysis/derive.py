@@ -8,8 +8,17 @@ from basket.prepare import clean
 from basket.project.flag import Flag
 from basket.project.settings import POPULATION_FLAG, Rules, Settings
 from basket.tables.audit import Audit
-from basket.tables.ids import IdIndex, OrdersOfLines
-from basket.tables.sums import HOURS, Tally, gap_counts, median_of_counts, orders_of, sum_by, tally
+from basket.tables.ids import OrdersOfLines
+from basket.tables.sums import (
+    HOURS,
+    Tally,
+    customer_of,
+    gap_counts,
+    median_of_counts,
+    orders_of,
+    sum_by,
+    tally,
+)
 
 TOTALS = ("lines", "priced_lines", "spend_cents", "reordered_lines")
 COUNTED = dict.fromkeys(("lines", "priced_lines", "reordered_lines"), "int32")
@@ -153,7 +162,7 @@ def _label_customers(
     orders: pd.DataFrame, customers: pd.DataFrame, rules: Rules, settings: Settings
 ) -> pd.DataFrame:
     """One row per customer who has an order line, with totals and flags."""
-    place = IdIndex(customers["user_id"].to_numpy()).locate(orders["user_id"].to_numpy())
+    place = customer_of(orders, customers)
     size = len(customers)
     max_order = np.zeros(size, np.int16)
     np.maximum.at(max_order, place, orders["order_number"].to_numpy())

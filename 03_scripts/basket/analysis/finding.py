@@ -12,7 +12,6 @@ from math import isnan
 
 import pandas as pd
 
-from basket.analysis.verdicts import NO_DIFFERENCE, UNDECIDED  # noqa: F401 (kinds as well)
 from basket.analysis.where import where
 from basket.analysis.words import capitalised
 from basket.project.dictionary import result_column
@@ -47,16 +46,8 @@ UNITS = {  # of a column in one table, where the dictionary gives that of most t
     "busiest_times.index_low": "times the average",
     "busiest_times.share": "share of orders",
     "days_between_orders.share": "share of returns",
-    "department_lifts.effect": "times the others' share",
-    "department_lifts.effect_low": "times the others' share",
-    "department_lifts.effect_high": "times the others' share",
     "days_between_orders.share_of_customers": "share of active customers",
     "usual_gaps.median_days": "days",
-    "product_pairs.lift": "times chance",
-    "product_pairs.lift_low": "times chance",
-    "product_pairs.lift_high": "times chance",
-    "profiles.order_value_ratio": "times the others",
-    "profiles.top_time_ratio": "times the others' share",
 }
 
 

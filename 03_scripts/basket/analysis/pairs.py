@@ -33,7 +33,7 @@ from basket.analysis.statistics.ratios import Ratios, product
 from basket.project.settings import Settings
 from basket.tables.ids import IdIndex
 from basket.tables.stage import Stage
-from basket.tables.sums import narrow, sum_by
+from basket.tables.sums import customer_of, narrow, sum_by
 
 MOST_PRODUCTS = 1000  # the products with most lines are looked at; 1000 x 1000 counts a part
 MINIMUM_SUPPORT = 0.001  # of the orders of the first half: a rarer pair is no ground for an offer
@@ -121,7 +121,7 @@ def count_part(
     order counts once. Takes of `merged` order_id and product_key; of the orders order_id, user_id
     and lines; of the customers user_id and exclusion_flag.
     """
-    customer, products = _customer_of(orders, customers), len(keys)
+    customer, products = customer_of(orders, customers), len(keys)
     half = halves(customers, settings)[customer]
     order, place = _lines_of(merged, orders, keys, half >= 0)
     held = np.sort(order * products + place)  # np.unique would hash: ten times slower
@@ -167,10 +167,6 @@ def halves(customers: pd.DataFrame, settings: Settings) -> np.ndarray:
     """Half of each customer: 0 the first, 1 the second, -1 of one who is not active."""
     second = ~in_first_half(customers["user_id"].to_numpy())
     return np.where(is_active(customers, settings), second.astype(np.intp), -1)
-
-
-def _customer_of(orders: pd.DataFrame, customers: pd.DataFrame) -> np.ndarray:
-    return IdIndex(customers["user_id"].to_numpy()).locate(orders["user_id"].to_numpy())
 
 
 def _size_of(orders: pd.DataFrame) -> np.ndarray:
@@ -260,7 +256,7 @@ def describe_part(
     kept = np.flatnonzero(half == SECOND)
     number = np.full(len(customers), -1)
     number[kept] = np.arange(len(kept))
-    customer, size = number[_customer_of(orders, customers)], _size_of(orders)
+    customer, size = number[customer_of(orders, customers)], _size_of(orders)
     keys = np.unique(chosen[PAIR])
     order, place = _lines_of(merged, orders, keys, customer >= 0)
     holds = np.zeros((len(keys), len(orders)), bool)

@@ -13,7 +13,7 @@ from basket.analysis.order_sums import order_sums
 from basket.analysis.times import Times
 from basket.project.settings import Settings
 from basket.tables.ids import IdIndex
-from basket.tables.sums import GAPS, HOURS, Tally, gap_counts, narrow, orders_of, tally
+from basket.tables.sums import GAPS, HOURS, Tally, customer_of, gap_counts, narrow, orders_of, tally
 
 ACTIVE = (False, True)  # the values of the key `is_active`
 
@@ -58,8 +58,7 @@ class Part:
         self.reordered = merged["reordered"].to_numpy()
         self.order = orders_of(merged, orders)
         self.order_of_line = self.order.of_line(np.arange(len(orders)))
-        users = IdIndex(customers["user_id"].to_numpy())
-        self.customer_of_order = users.locate(orders["user_id"].to_numpy())
+        self.customer_of_order = customer_of(orders, customers)
         self.active_customer = is_active(customers, settings)
         self.active_order = self.active_customer[self.customer_of_order]
 

@@ -18,9 +18,8 @@ from basket.analysis.groups import add_missing_label, is_active
 from basket.analysis.statistics import ratios
 from basket.analysis.totals import Counts
 from basket.project.settings import Settings
-from basket.tables.ids import IdIndex
 from basket.tables.stage import Stage
-from basket.tables.sums import gap_counts, median_of_counts, per, sum_by
+from basket.tables.sums import customer_of, gap_counts, median_of_counts, per, sum_by
 
 SPLITS = 40
 BLOCK = 2**16  # customers whose splits are numbers at the same time
@@ -61,7 +60,7 @@ def count_part(orders: pd.DataFrame, customers: pd.DataFrame) -> tuple[dict, dic
     The middle one of an odd number of orders belongs to the first half.
     """
     size = len(customers)
-    customer = IdIndex(customers["user_id"].to_numpy()).locate(orders["user_id"].to_numpy())
+    customer = customer_of(orders, customers)
     number = orders["order_number"].to_numpy("int64")
     rank = pd.Series(number).groupby(customer).rank().to_numpy()
     is_second = rank > (np.bincount(customer, minlength=size)[customer] + 1) // 2

@@ -53,16 +53,15 @@ def thresholds(settings: Settings) -> list[Threshold]:
                 words = f"{name}_{words}"
             taken.add(words)
             found.append(Threshold(words, value, UNIT_OF[flag.of], name, cut))
-    ranked = [
-        _at(name, getattr(settings.thresholds, name), "thresholds", name, whole=True)
-        for name in RANKED
-    ]
-    return [*found, *ranked, *_hours(settings), *_effects(settings)]
+    return [*found, *_ranks(settings), *_hours(settings), *_effects(settings)]
 
 
-def _at(setting: str, value: float, *path, whole: bool = False) -> Threshold:
-    step = max(1, round(MOVE * value)) if whole else 0
-    return Threshold(setting, value, "orders", step=step, places=((path, 0),))
+def _ranks(settings: Settings) -> Iterator[Threshold]:
+    """List how many hours and days are called busiest."""
+    for name in RANKED:
+        value = getattr(settings.thresholds, name)
+        step, path = max(1, round(MOVE * value)), ("thresholds", name)
+        yield Threshold(name, value, "orders", step=step, places=((path, 0),))
 
 
 def _hours(settings: Settings) -> Iterator[Threshold]:

@@ -256,7 +256,7 @@ def record_orders(audit: Audit, counts: dict[str, int]) -> None:
     found = counts["first_with_gap"]
     action = "set missing: a first order has no order before it" if found else "none needed"
     check("orders", gap, "a gap on a first order", found, action)
-    action = "kept: 30 means 30 or more; medians are shown, not means"
+    action = "kept: 30 means 30 or more; medians describe, means only compare"
     check("orders", gap, "censored at 30", int(counts["orders_by_gap"][30]), action)
     at_wall = int(counts["last_orders_by_gap"][30])
     action = "kept for the time to the next order; no flag uses it"

@@ -15,6 +15,7 @@ from basket.project.errors import DataError
 from basket.tables.audit import Audit
 from basket.tables.ids import IdIndex, OrdersOfLines
 from basket.tables.store import column_to_arrow, gathered, side_by_side
+from basket.tables.sums import customer_of
 
 BOTH, LEFT_ONLY = "both", "left_only"
 MERGE_FLAG = pa.array([BOTH, LEFT_ONLY, "right_only"])
@@ -64,8 +65,7 @@ def merge_part(
     # and how many rows that has (0: none)
     count = np.bincount(found.row + 1, found.lengths, len(orders) + 1).astype(np.int64)
     order = np.repeat(np.arange(-1, len(orders), dtype=np.int32), count)
-    users = IdIndex(customers["user_id"].to_numpy())
-    customer_of_order = users.locate(orders["user_id"].to_numpy())
+    customer_of_order = customer_of(orders, customers)
     customer = np.repeat(np.insert(customer_of_order, 0, -1).astype(np.int32), count)
     product, product_rows = catalogue.locate(ids)
 

@@ -34,16 +34,16 @@ class Seen:
     """A file that may be data, with its header as received or what is wrong with it."""
 
     file: RawFile
-    line: str
     fault: DataError | None
 
     @staticmethod
     def of(file: RawFile) -> "Seen":
         """Read the header of a file."""
         try:
-            return Seen(file, ",".join(file.received_header()), None)
+            file.received_header()
         except DataError as error:
-            return Seen(file, "", error)
+            return Seen(file, error)
+        return Seen(file, None)
 
     @property
     def named(self) -> bool:

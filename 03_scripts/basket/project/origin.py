@@ -156,12 +156,13 @@ class Origin:
             CUSTOMERS: "by our generator (customers) and for a course (prices)",
         }
         by = made_by.get(self.kind, "for a course")
-        people = "customers' ages, incomes, families and states,"
-        whats = ["Prices"] * bool(self.invented(PRICE)) + [people] * bool(self.invented(PEOPLE))
-        if not whats:
+        prices, people = self.invented(PRICE), self.invented(PEOPLE)
+        if not prices and not people:
             return "Nothing."
-        what = ", and ".join(whats).rstrip("," * (len(whats) < 2))
-        return f"{what[0].upper()}{what[1:]} were made up {by} and describe nobody. {NEVER_HIGH}"
+        what = "Prices" if prices else "Customers' ages, incomes, families and states"
+        if prices and people:
+            what = "Prices, and customers' ages, incomes, families and states,"
+        return f"{what} were made up {by} and describe nobody. {NEVER_HIGH}"
 
     def _not_received(self) -> dict[str, str]:
         """Say what was neither received nor invented."""

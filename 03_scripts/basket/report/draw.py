@@ -237,8 +237,8 @@ def _legend(axes, figure: Figure, hues: list[str]) -> None:
     if len(figure.series) > 1 and axes.get_subplotspec().is_first_col():
         names = [_name(figure, column) for column in figure.series]
         handles = [mpl.patches.Patch(color=hue) for hue in hues]
-        corner = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1.0), "borderaxespad": 0.1}
-        corner["bbox_to_anchor"] = (-0.01, 1.12 if figure.panel else 1.0)
+        place = (-0.01, 1.12 if figure.panel else 1.0)
+        corner = {"loc": "lower left", "bbox_to_anchor": place, "borderaxespad": 0.1}
         axes.legend(handles, names, frameon=False, ncols=len(names), **corner)
 
 

@@ -116,6 +116,11 @@ def orders_of(merged: pd.DataFrame, orders: pd.DataFrame) -> OrdersOfLines:
     return OrdersOfLines(ids, merged["order_id"].to_numpy())
 
 
+def customer_of(orders: pd.DataFrame, customers: pd.DataFrame) -> np.ndarray:
+    """Find the row of each order's customer, -1 where it is not among these customers."""
+    return IdIndex(customers["user_id"].to_numpy()).locate(orders["user_id"].to_numpy())
+
+
 def gap_counts(group: np.ndarray, days: pd.Series, groups: int, weights=None) -> np.ndarray:
     """Count the days between orders of each group (groups x 31); missing gaps are left out."""
     known = days.notna().to_numpy()

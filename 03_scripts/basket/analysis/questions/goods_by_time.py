@@ -3,14 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from basket.analysis import figure, verdicts
+from basket.analysis import figure
 from basket.analysis.chosen_times import GOODS, confirmed_goods
 from basket.analysis.finding import (
     DIFFERENCE,
     HYPOTHESIS,
     MORE,
-    NO_DIFFERENCE,
-    UNDECIDED,
     Evidence,
     Finding,
     Prize,
@@ -22,6 +20,7 @@ from basket.analysis.questions.q02_spending import QUESTION  # noqa: F401
 from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.times import columns, lifts
 from basket.analysis.totals import Counts
+from basket.analysis.verdicts import NO_DIFFERENCE, UNDECIDED
 from basket.analysis.words import at_daypart
 from basket.project.settings import Settings
 from basket.tables.sums import per
@@ -135,7 +134,7 @@ def what_sells_when(seen: Evidence, settings: Settings) -> Finding:
 
 
 def _no_goods_differ(seen: Evidence, table: pd.DataFrame) -> Finding:
-    alike = (table["verdict"] == verdicts.NO_DIFFERENCE).all()
+    alike = (table["verdict"] == NO_DIFFERENCE).all()
     picked = seen.tables["split_halves"]
     picked = picked[picked["topic"].str.startswith(GOODS)]
     seen.evidence.append("department_times")

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from basket.analysis import comparisons, figure, verdicts
+from basket.analysis import comparisons, figure
 from basket.analysis.finding import (
     DESIGN,
     DIFFERENCE,
@@ -12,8 +12,6 @@ from basket.analysis.finding import (
     INVENTED_PRICES,
     LESS,
     MORE,
-    NO_DIFFERENCE,
-    UNDECIDED,
     Evidence,
     Finding,
     Prize,
@@ -24,6 +22,7 @@ from basket.analysis.finding import (
 from basket.analysis.measures import HABITS, RATIOS, share_of
 from basket.analysis.questions import group_words as words
 from basket.analysis.questions.group_halves import OVERALL, group_ratios, held_equal, topic_of
+from basket.analysis.verdicts import NO_DIFFERENCE, UNDECIDED
 from basket.analysis.where import where
 from basket.analysis.words import at_most, capitalised, listed
 from basket.project.settings import Settings
@@ -112,7 +111,7 @@ def whether_groups_differ(
     ratios = group_ratios(seen.tables, "tests", grouping, settings)
     ratios = ratios[ratios["measure"].isin(RATIOS)]
     if within_small(ratios, settings):
-        same = (overall["verdict"] == verdicts.NO_DIFFERENCE).all()
+        same = (overall["verdict"] == NO_DIFFERENCE).all()
         rest = _rest_is_decided(tests[tests["grouping"] == grouping], settings)
         return _no_difference(seen, grouping, held, ratios, same and rest, said)
     return _undecided(seen, grouping, held, ratios, settings, said)
@@ -147,7 +146,7 @@ def _rest_is_decided(tests: pd.DataFrame, settings: Settings) -> bool:
     ):
         v = tests.loc[tests["measure"] == kind, "effect_high"]
         shares = tests[tests["measure"].str.startswith(name) & tests["effect_name"].isin(OVERALL)]
-        by_share = len(shares) and (shares["verdict"] == verdicts.NO_DIFFERENCE).all()
+        by_share = len(shares) and (shares["verdict"] == NO_DIFFERENCE).all()
         if not (len(v) and (v < effects.cramers_v[0]).all()) and not by_share:
             return False
     return True

@@ -13,7 +13,6 @@ from basket.analysis.finding import (
     MORE,
     QUIET_WINDOWS,
     SALES,
-    UNDECIDED,
     Evidence,
     Finding,
     Prize,
@@ -24,6 +23,7 @@ from basket.analysis.halves import in_first_half
 from basket.analysis.question import WHEN, Question
 from basket.analysis.times import apart, columns, estimates, level
 from basket.analysis.totals import Counts
+from basket.analysis.verdicts import UNDECIDED
 from basket.analysis.where import where
 from basket.analysis.windows import days_in_words, to_try, windows_in_words
 from basket.analysis.words import at_daypart, dayparts_of, hours_in_words, listed, number, span
@@ -310,10 +310,8 @@ def quiet(seen: Evidence, settings: Settings) -> Finding:
         return _none_is_quiet(seen, table, settings)
     together = seen.row("busiest_times", period="windows", rank="slowest")
     names = together.cell("names", "windows", "windows")
-    orders, share = (
-        together.cell("orders", "windows_orders"),
-        together.cell("share", "windows_share"),
-    )
+    orders = together.cell("orders", "windows_orders")
+    share = together.cell("share", "windows_share")
     more = together.cell("tenth_more", "tenth_more")
     sure = len(trial) == len(table) and (trial["at_edge"] == "no").all()
     return Finding(

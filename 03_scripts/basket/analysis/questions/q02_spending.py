@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from basket.analysis import figure, verdicts
+from basket.analysis import figure
 from basket.analysis.chosen_times import ORDER_VALUE, WITHIN
 from basket.analysis.finding import (
     DAY_NAMES,
@@ -13,8 +13,6 @@ from basket.analysis.finding import (
     LARGER_ORDERS,
     MORE,
     NO_ACTION,
-    NO_DIFFERENCE,
-    UNDECIDED,
     Evidence,
     Finding,
     Prize,
@@ -26,6 +24,7 @@ from basket.analysis.privacy import published_rows
 from basket.analysis.question import PRICE, WHEN, Question
 from basket.analysis.times import against_other_times, columns, estimates, level, within_customers
 from basket.analysis.totals import Counts
+from basket.analysis.verdicts import NO_DIFFERENCE, UNDECIDED
 from basket.analysis.where import where
 from basket.analysis.words import dayparts_of, hours_in_words, listed, span
 from basket.project.settings import Settings
@@ -146,7 +145,7 @@ def value_by_hour(tables: dict, settings: Settings) -> figure.Figure:
         title="The value of an order depends on the hour"
         if len(differ)
         else "The value of an order hardly depends on the hour"
-        if (table["verdict"] == verdicts.NO_DIFFERENCE).all()
+        if (table["verdict"] == NO_DIFFERENCE).all()
         else "No hour is proven to hold larger or smaller orders",
         subtitle="Mean value of an order by waking hour, active customers, "
         f"{figure.with_intervals(settings)}{left_out}",
@@ -177,7 +176,7 @@ def spend_by_hour(tables: dict, settings: Settings) -> figure.Figure:
     most = f"Most is spent at {hours_in_words(top)}" if few else NO_HOUR_LEADS
     awake = _waking(tables, settings)
     differs = (awake["for_headline"] == "yes").any()
-    alike = len(awake) > 0 and (awake["verdict"] == verdicts.NO_DIFFERENCE).all()
+    alike = len(awake) > 0 and (awake["verdict"] == NO_DIFFERENCE).all()
     follows = apart < CLOSE and not differs
     return figure.columns(
         data,
@@ -329,7 +328,7 @@ def _over_all(row) -> str:
     """Say where the table, judged with all of its days and hours, is less sure than the halves."""
     if row.for_headline == "yes":
         return ""
-    alike = row.verdict == verdicts.NO_DIFFERENCE
+    alike = row.verdict == NO_DIFFERENCE
     is_what = f"there is {row.verdict}" if alike else f"the difference is {row.verdict}"
     return (
         f" Between the orders of all customers, with every day and hour judged together, {is_what}."
@@ -367,7 +366,7 @@ def _per_item(seen: Evidence, settings: Settings) -> str:
 
 
 def _no_time_differs(most: str, table: pd.DataFrame, said: dict, per_item: str) -> Finding:
-    alike = (table["verdict"] == verdicts.NO_DIFFERENCE).all()
+    alike = (table["verdict"] == NO_DIFFERENCE).all()
     return Finding(
         headline=f"{most}; the value of an order hardly depends on the time"
         if alike

@@ -16,6 +16,7 @@ from basket.analysis.finding import (
     is_invented,
 )
 from basket.analysis.question import PRICE, WHEN, Question
+from basket.analysis.questions.group_words import goods
 from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.totals import Counts
 from basket.analysis.words import in_dollars, listed
@@ -190,7 +191,7 @@ def price_ranges(seen: Evidence, settings: Settings) -> Finding:
         row = seen.row("department_prices", department=named["department"].iloc[place])
         name = row.cell("department", f"department_{abs(place)}", "department")
         cut = row.cell("two_thirds_dollars", f"cut_{abs(place)}")
-        above.append(f"of {name}{cost} more than ${cut:.2f}")
+        above.append(f"of {goods(name)}{cost} more than ${cut:.2f}")
     return Finding(
         headline=f"{ranges}; what counts as expensive differs by department",
         so_what=f"A third of the order lines {', '.join(above)}. {top}",

@@ -29,9 +29,8 @@ from basket.analysis.statistics import ratios
 from basket.analysis.where import where
 from basket.analysis.words import capitalised
 from basket.project.settings import Settings
-from basket.tables.ids import IdIndex
 from basket.tables.stage import Stage
-from basket.tables.sums import GAPS, WALL, median_of_counts, narrow, per
+from basket.tables.sums import GAPS, WALL, customer_of, median_of_counts, narrow, per
 
 QUESTION = Question(
     id="Q5",
@@ -80,7 +79,7 @@ def gaps_of_part(
     """Find the gaps of one part's active customers."""
     active = customers[is_active(customers, settings)].reset_index(drop=True)
     size = len(active)
-    place = IdIndex(active["user_id"].to_numpy()).locate(orders["user_id"].to_numpy())
+    place = customer_of(orders, active)
     later = (place >= 0) & orders["days_since_prior_order"].notna().to_numpy()
     last = active["last_gap_days"].notna().to_numpy()
     customer = np.concatenate([place[later], np.flatnonzero(last)])
@@ -303,10 +302,8 @@ def loyalty(seen: Evidence, settings: Settings) -> Finding:
         )
         row = seen.row("group_shares", grouping="loyalty_flag", group=loyal)
         share = row.cell("share_of_customers", "loyal_customers")
-        of_orders, placed = (
-            row.cell("share_of_orders", "loyal_orders"),
-            row.cell("orders", "placed"),
-        )
+        of_orders = row.cell("share_of_orders", "loyal_orders")
+        placed = row.cell("orders", "placed")
         headline = f"{loyal}s are {share:.1%} of active customers and place {of_orders:.1%} of "
         headline += "their orders"
         prize = Prize(what_if=f"{placed:,} orders are placed by {loyal.lower()}s.", orders=placed)

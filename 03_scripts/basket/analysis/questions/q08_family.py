@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 
-from basket.analysis import comparisons, figure, verdicts
+from basket.analysis import comparisons, figure
 from basket.analysis.finding import (
     DESIGN,
     DIFFERENCE,
     INVENTED_CUSTOMERS,
-    UNDECIDED,
     Evidence,
     Finding,
     TooLittleData,
@@ -18,6 +17,7 @@ from basket.analysis.question import PEOPLE, WHOM, Question
 from basket.analysis.questions import group_words as words
 from basket.analysis.questions.group_differences import whether_groups_differ
 from basket.analysis.questions.group_halves import held_equal
+from basket.analysis.verdicts import UNDECIDED
 from basket.analysis.where import where
 from basket.analysis.words import capitalised, listed
 from basket.project.settings import Settings
@@ -46,7 +46,7 @@ def effects_by_attribute(tables: dict, settings: Settings) -> figure.Figure:
     table = table.assign(grouping=table["grouping"].map(words.attribute))
     proven = table[where(for_headline="yes")]
     first, smallest = table.iloc[0], settings.statistics.effects.epsilon_squared[0]
-    is_open = len(proven) and proven["verdict"].iloc[0] == verdicts.UNDECIDED
+    is_open = len(proven) and proven["verdict"].iloc[0] == UNDECIDED
     size = "; whether by enough to matter is undecided" if is_open else ""
     equal = "; all but income at equal income" if comparisons.INCOME in held.values() else ""
     return figure.dots(

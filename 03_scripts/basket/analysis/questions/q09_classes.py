@@ -15,7 +15,6 @@ from basket.analysis.finding import (
     INVENTED_PRICES,
     LESS,
     MORE,
-    UNDECIDED,
     Evidence,
     Finding,
     Prize,
@@ -38,6 +37,7 @@ from basket.analysis.questions.group_halves import (
     telling_goods,
 )
 from basket.analysis.totals import Counts
+from basket.analysis.verdicts import UNDECIDED
 from basket.analysis.where import where
 from basket.analysis.words import capitalised, listed
 from basket.project.settings import Settings
@@ -181,7 +181,7 @@ def mean_income_by_age(tables: dict, settings: Settings) -> figure.Figure:
         + figure.with_intervals(settings)
         + left_out,
         alt=f"Line of mean {invented}income by age; it {runs} a year.",
-        sources=("income_by_age",),
+        sources=("income_by_age", "bands"),
         x_title="Age in years",
         y_title="US dollars a year",
         number_format=figure.DOLLARS,
@@ -375,6 +375,8 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
     confirmed = found[where(confirmed="yes")]
     best, *others = (confirmed if len(confirmed) else found).itertuples()
     attribute, measure, of = best.attribute, best.measure, _in_words(best.measure, seen)
+    if (attribute, measure) != ("age", "income"):
+        said["figure"] = ""  # which draws income over age
     if measure in OF_DOLLARS:
         said["rests_on"] = (INVENTED_PRICES, INVENTED_CUSTOMERS)
     row, usual = (

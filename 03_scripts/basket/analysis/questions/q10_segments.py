@@ -13,9 +13,10 @@ from basket.analysis.finding import (
     DESIGN,
     DIFFERENCE,
     HYPOTHESIS,
+    INVENTED_CUSTOMERS,
     LESS,
     MORE,
-    UNDECIDED,
+    NO_ACTION,
     Evidence,
     Finding,
     Prize,
@@ -29,9 +30,9 @@ from basket.analysis.questions.group_halves import TOP_GOODS, TOP_TIMES, top_col
 from basket.analysis.questions.q04_departments import named_departments
 from basket.analysis.statistics import ratios
 from basket.analysis.totals import Counts
+from basket.analysis.verdicts import UNDECIDED
 from basket.analysis.where import where
 from basket.analysis.words import at_most, half_of_gaps
-from basket.project.origin import PEOPLE as INVENTED_PEOPLE
 from basket.project.settings import Settings
 from basket.tables.sums import dollars, per
 
@@ -55,7 +56,7 @@ OF_LABELS = [
     *("lines_ratio", "lines_ratio_low", "lines_ratio_high", "effective_customers"),
 ]
 WHO_THEY_ARE = ("profile", "income_group")  # what predicts later orders by who customers are
-PEOPLE = ("age_group", "income_group", "family_status", "region")
+DESCRIBED_BY = ("age_group", "income_group", "family_status", "region")
 
 
 def segments(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -86,7 +87,7 @@ def segment_people(counts: Counts) -> pd.DataFrame:
     """
     labels = counts.active_people.labels
     tables = []
-    for grouping in PEOPLE:
+    for grouping in DESCRIBED_BY:
         table = pd.crosstab(labels["segment"], labels[grouping], dropna=False).rename_axis(
             columns="group"
         )
@@ -371,7 +372,7 @@ def what_habits_add(seen: Evidence, settings: Settings) -> Finding:
         "who the customer is."
         if better
         else "No action follows.",
-        action_basis=DESIGN if better else "none",
+        action_basis=DESIGN if better else NO_ACTION,
         touches=(
             Touch(attribute="rhythm and basket", direction=MORE),
             Touch(attribute="profile", direction=LESS),
@@ -379,9 +380,9 @@ def what_habits_add(seen: Evidence, settings: Settings) -> Finding:
         if better
         else (),
         confidence="high" if better else "low",
-        rests_on=("invented customers",),
+        rests_on=(INVENTED_CUSTOMERS,),
         figure="segment_gain",
         change_mind="Real ages, families and incomes: those of this data were invented."
-        if is_invented(seen.tables, INVENTED_PEOPLE)
+        if is_invented(seen.tables, PEOPLE)
         else "Customers of another shop.",
     )

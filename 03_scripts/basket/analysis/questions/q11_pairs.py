@@ -19,7 +19,6 @@ from basket.analysis.finding import (
     HYPOTHESIS,
     INVENTED_CUSTOMERS,
     SALES,
-    UNDECIDED,
     Evidence,
     Finding,
     Prize,
@@ -31,6 +30,7 @@ from basket.analysis.privacy import MOST_OF_ONE
 from basket.analysis.question import WHOM, Question
 from basket.analysis.statistics.ratios import against_others
 from basket.analysis.totals import Counts
+from basket.analysis.verdicts import UNDECIDED
 from basket.project.settings import Settings
 from basket.tables.stage import Stage
 from basket.tables.sums import sum_by
@@ -297,10 +297,8 @@ def strongest_pair(seen: Evidence, settings: Settings) -> Finding:
             **said,
         )
     whom = _by_whom(seen, settings, **key)
-    orders, buyers = (
-        row.cell("orders_with_both", "orders"),
-        row.cell("customers_with_both", "buyers"),
-    )
+    orders = row.cell("orders_with_both", "orders")
+    buyers = row.cell("customers_with_both", "buyers")
     a_first = best["confidence_a_to_b"] >= best["confidence_b_to_a"]  # the surer direction
     bought, offered = (a, b) if a_first else (b, a)
     reached = row.cell(f"orders_with_{'a' if a_first else 'b'}", "orders_reached")

@@ -83,7 +83,7 @@ def thresholds_moved(
 ) -> pd.DataFrame:
     """Move every threshold: the table sensitivity, of the customers, products and hours counted."""
     hours = counts["day_hour"].at("population", "all")
-    goods = DaypartGoods.of(stage, counts, results.get("split_halves"))
+    goods = DaypartGoods.of(stage, counts, results["split_halves"])
     conclusions = Conclusions(counts, results, goods)
     table = sensitivity(
         counts.products,
@@ -360,10 +360,8 @@ def _fragile_label(seen: Evidence, settings: Settings) -> tuple[str, bool, set[s
     row = seen.row("sensitivity", setting=worst["setting"], changed=worst["changed"])
     count, share = row.cell("relabelled"), row.cell("share_relabelled")
     words = threshold_in_words(worst["setting"], row.cell("base", "fragile_base"), CUSTOMERS)
-    flag = next(
-        (each.flag for each in thresholds(settings) if each.setting == worst["setting"]), ""
-    )
-    flag = settings.flags[flag]
+    name = next(one.flag for one in thresholds(settings) if one.setting == worst["setting"])
+    flag = settings.flags[name]
     used = flag.question is not None
     invented = {INVENTED_CUSTOMERS} if flag.describes_people else set()
     invented |= {INVENTED_PRICES} if "cents" in flag.source else set()

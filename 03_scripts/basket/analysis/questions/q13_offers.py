@@ -18,7 +18,6 @@ from basket.analysis.finding import (
     MORE,
     NO_ACTION,
     ONE_MORE_LINE,
-    UNDECIDED,
     Evidence,
     Finding,
     Prize,
@@ -30,11 +29,12 @@ from basket.analysis.groups import is_active
 from basket.analysis.question import WHOM, Question
 from basket.analysis.statistics import ratios
 from basket.analysis.totals import Counts
+from basket.analysis.verdicts import UNDECIDED
 from basket.analysis.where import where
 from basket.project.settings import Settings
 from basket.tables.ids import IdIndex
 from basket.tables.stage import Stage
-from basket.tables.sums import orders_of, per, sum_by
+from basket.tables.sums import customer_of, orders_of, per, sum_by
 
 QUESTION = Question(
     id="Q13",
@@ -166,7 +166,7 @@ def baskets_of(
     A product that is twice in an order is in it once. Customer, product and order number of a line
     are packed into one whole number, which sorts many times faster than columns.
     """
-    customer = IdIndex(customers["user_id"].to_numpy()).locate(orders["user_id"].to_numpy())
+    customer = customer_of(orders, customers)
     number = orders["order_number"].to_numpy("int64")
     last_number = np.zeros(len(customers), np.int64)
     np.maximum.at(last_number, customer, number)

@@ -41,9 +41,8 @@ from basket.analysis.totals import Counts
 from basket.analysis.where import where
 from basket.analysis.words import per_cent
 from basket.project.settings import Settings
-from basket.tables.ids import IdIndex
 from basket.tables.stage import Stage
-from basket.tables.sums import HOURS, WALL, narrow, per, sum_by
+from basket.tables.sums import HOURS, WALL, customer_of, narrow, per, sum_by
 
 QUESTION = Question(
     id="Q14",
@@ -123,7 +122,7 @@ def count_part(
 
     Kept are the active customers who were seen for as long as the trial lasts.
     """
-    customer = IdIndex(customers["user_id"].to_numpy()).locate(orders["user_id"].to_numpy())
+    customer = customer_of(orders, customers)
     order = np.lexsort((orders["order_number"], customer))
     customer = customer[order]
     gap = orders["days_since_prior_order"].fillna(0).to_numpy("int64")[order]

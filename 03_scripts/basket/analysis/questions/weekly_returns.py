@@ -17,7 +17,6 @@ from basket.analysis.finding import (
     DESIGN,
     DIFFERENCE,
     NO_ACTION,
-    UNDECIDED,
     Evidence,
     Finding,
     TooLittleData,
@@ -25,6 +24,7 @@ from basket.analysis.finding import (
 )
 from basket.analysis.questions.q05_loyalty import QUESTION, Gaps  # noqa: F401
 from basket.analysis.times import estimates, joined
+from basket.analysis.verdicts import UNDECIDED
 from basket.analysis.words import listed
 from basket.project.settings import Settings
 from basket.tables.sums import WALL, per

@@ -155,10 +155,8 @@ def decide_together(comparisons: pd.DataFrame, settings: Settings) -> pd.DataFra
     its interval excludes no difference, its p-value survives Bonferroni's correction over all
     comparisons of the report, and enough customers stand behind it to be published.
     """
-    effects, significance = (
-        settings.statistics.effects.model_dump(),
-        settings.statistics.significance,
-    )
+    effects = settings.statistics.effects.model_dump()
+    significance = settings.statistics.significance
     names = comparisons["effect_name"].to_numpy().astype(str)
     effect, low, high, p_value = (
         comparisons[name].to_numpy(float)

@@ -95,15 +95,11 @@ class Book:
         self.workbook.remove(self.workbook.active)
         self.workbook._fonts = IndexedList([look.font()])  # the first sets columns' widths
         self.workbook._named_styles["Normal"].font = look.font()
-        title, section = (
-            NamedStyle("Heading 1", builtinId=16),
-            NamedStyle("Heading 2", builtinId=17),
-        )
+        title = NamedStyle("Heading 1", builtinId=16)
+        section = NamedStyle("Heading 2", builtinId=17)
         title.font, section.font = look.font(size=20, bold=True), look.font("accent", 12, bold=True)
-        title.alignment, section.alignment = (
-            Alignment(vertical="center"),
-            Alignment(vertical="bottom"),
-        )
+        title.alignment = Alignment(vertical="center")
+        section.alignment = Alignment(vertical="bottom")
         section.border = Border(bottom=look.side("accent"))
         for style in (title, section):
             self.workbook.add_named_style(style)

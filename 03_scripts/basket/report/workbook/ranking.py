@@ -12,11 +12,10 @@ from basket.analysis.finding import (
     DIFFERENCE,
     LESS,
     NO_ACTION,
-    NO_DIFFERENCE,
     NOT_ANSWERED,
-    UNDECIDED,
 )
 from basket.analysis.questions import number_of
+from basket.analysis.verdicts import NO_DIFFERENCE, UNDECIDED
 
 SMALLEST_SAID = 0.0005  # share of spend that is not printed as 0.0%
 KINDS = (DIFFERENCE, CANDIDATE, DESCRIPTION, NO_DIFFERENCE, UNDECIDED, NOT_ANSWERED)
@@ -26,8 +25,8 @@ def by_worth(prizes: pd.DataFrame | None) -> pd.DataFrame:
     """Put the levers of the table prizes in order, the largest prize first."""
     if prizes is None or prizes.empty:
         return pd.DataFrame(columns=["lever"])
-    share = pd.to_numeric(prizes["share_of_spend"], errors="coerce")  # all empty without prices
-    levers = prizes.assign(share_of_spend=share)
+    dollars = prizes[["share_of_spend", "left_after_cost"]]  # all empty without prices
+    levers = prizes.assign(**dollars.apply(pd.to_numeric, errors="coerce"))
     order = levers.apply(worth, axis=1).sort_values(ascending=False, kind="stable").index
     return levers.loc[order].reset_index(drop=True)
 

@@ -117,10 +117,8 @@ def in_words(lever: pd.Series) -> str:
 
 
 def _share(lever: pd.Series, *, short: bool = False) -> str:
-    known = not pd.isna(lever["share_of_spend"])
-    share = lever["share_of_spend"] if known else lever["share_of_orders"]
-    what = "spend" if known else "orders"
-    return f"{share:.1%}" if short else f"{share:.1%} more {what}"
+    what = "orders" if pd.isna(lever["share_of_spend"]) else "spend"
+    return f"{worth(lever):.1%}" if short else f"{worth(lever):.1%} more {what}"
 
 
 def what_pays(findings: list[dict], levers: pd.DataFrame) -> str:

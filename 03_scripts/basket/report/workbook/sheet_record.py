@@ -287,10 +287,8 @@ def _box(
     page.write(row, columns[0], title, font=look.font(bold=True, size=11), align=middle)
     for offset, (label, value) in enumerate(numbers.items(), 1):
         page.write(row + offset, columns[0], label, font=look.font("muted"), align=middle)
-        bold, right = (
-            look.font(bold=True),
-            Alignment(horizontal="right", vertical="center", indent=1),
-        )
+        bold = look.font(bold=True)
+        right = Alignment(horizontal="right", vertical="center", indent=1)
         page.write(row + offset, columns[1], value, font=bold, align=right)
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 from basket.analysis.finding import HYPOTHESIS, SYNTHETIC_DATA, is_invented
 from basket.analysis.privacy import PUBLISHED_POPULATION, SUPPRESSED
 from basket.analysis.verdicts import BY_DEFINITION
-from basket.analysis.words import capitalised, half_of_gaps, per_cent
+from basket.analysis.words import half_of_gaps, per_cent
 from basket.project.origin import PEOPLE, PRICE
 from basket.project.settings import Settings
 from basket.report.workbook.page import Book, Page
@@ -235,11 +235,14 @@ def _own_history_wins(offers: pd.DataFrame) -> bool:
 
 def _invented(tables: dict[str, pd.DataFrame]) -> str:
     """Say which groups and measures of the sheet are invented; empty where none are."""
-    people = "region, age, gender, income, family and profile are invented in this data"
-    whats = [people] * is_invented(tables, PEOPLE)
-    whats += [f"prices{' are invented in this data' * (not whats)}"] * is_invented(tables, PRICE)
-    said = ", and so are ".join(whats)
-    return f"{capitalised(said)}: they show the method. " if said else ""
+    people, prices = is_invented(tables, PEOPLE), is_invented(tables, PRICE)
+    if not people and not prices:
+        return ""
+    said = "Region, age, gender, income, family and profile" if people else "Prices"
+    said += " are invented in this data"
+    if people and prices:
+        said += ", and so are prices"
+    return f"{said}: they show the method. "
 
 
 def _rests_on(row: dict, findings: list[dict], tables: dict[str, pd.DataFrame]) -> str:

@@ -6,7 +6,7 @@ from basket.analysis.finding import INVENTED_PRICES, NOT_ANSWERED
 from basket.analysis.questions import number_of
 from basket.analysis.words import capitalised
 from basket.report.workbook.page import Book, Page
-from basket.report.workbook.ranking import lever_of, ranked
+from basket.report.workbook.ranking import lever_of, ranked, worth
 from basket.report.workbook.sheets import ADVICE, SUMMARY
 from basket.report.workbook.shown_findings import (
     FigureLinks,
@@ -92,11 +92,11 @@ def _row(finding: dict, levers: pd.DataFrame, links: FigureLinks) -> dict:
 
 def of_lever(lever: pd.Series) -> str:
     """Say a lever's prize in a sentence."""
-    money = f" and ${lever['spend']:,.0f}" if not pd.isna(lever["share_of_spend"]) else ""
-    share = lever["share_of_orders"] if not money else lever["share_of_spend"]
-    what = "spend" if money else "orders"
+    money, what = "", "orders"
+    if not pd.isna(lever["share_of_spend"]):
+        money, what = f" and ${lever['spend']:,.0f}", "spend"
     orders = f"{lever['orders']:,} {'order' if lever['orders'] == 1 else 'orders'}"
-    return capitalised(f"{lever['what_if']}: {orders}{money}, {share:.1%} of {what}.")
+    return capitalised(f"{lever['what_if']}: {orders}{money}, {worth(lever):.1%} of {what}.")
 
 
 def _not_answered(findings: list[dict]) -> list[dict]:

@@ -90,8 +90,7 @@ def _withhold(finding: dict, settings: Settings) -> dict:
 
 def prize(finding: dict) -> str:
     """Say what acting on a finding could touch; nothing without an action or a shown lever."""
-    acts = finding["action_basis"] != NO_ACTION
-    if not (acts and finding["prize"]) or ", " in (finding["prize"].get("lever") or ""):
+    if finding["action_basis"] == NO_ACTION or not finding["prize"]:
         return NOTHING
     return finding["prize"]["what_if"]
 
