@@ -106,14 +106,17 @@ class Paper:
     def tests(self, question: str) -> pd.DataFrame:
         """Pick the comparisons of one question, without those in strata.
 
-        What is proven comes first, then the largest effects; what has a reason comes last.
+        What is proven comes first, then the largest effects, each against the smallest that matters;
+        what has a reason comes last.
         """
         tests = self.results["tests"]
         tests = tests[(tests["question"] == question) & ~tests["grouping"].str.contains(" within ")]
-        size = tests["effect"].abs()
-        size = np.fmax(size, 1 / size.where(tests["effect_name"] == "ratio"))
+        matters = self.stage.settings.statistics.effects.model_dump()
+        smallest = tests["effect_name"].map({name: steps[0] for name, steps in matters.items()})
+        ratio = tests["effect"].where((tests["effect_name"] == "ratio") & (tests["effect"] > 0))
+        size = (np.log(ratio) / np.log(smallest)).fillna(tests["effect"] / smallest).abs()
         refused, is_open = tests["reason"] != "", tests["for_headline"] != "yes"
-        order = np.lexsort((-size, tests["effect_name"], is_open, refused))
+        order = np.lexsort((-size, is_open, refused))
         shown = tests.iloc[order].drop(columns=NOT_SHOWN).head(20)
         return shown if shown["group_a"].any() else shown.drop(columns="group_a")
 
