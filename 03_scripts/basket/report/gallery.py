@@ -106,8 +106,8 @@ class Paper:
     def tests(self, question: str) -> pd.DataFrame:
         """Pick the comparisons of one question, without those in strata.
 
-        What is proven comes first, then the largest effects, each against the smallest that matters;
-        what has a reason comes last.
+        What is proven comes first, then the largest effects, each against the smallest that
+        matters; what has a reason comes last.
         """
         tests = self.results["tests"]
         tests = tests[(tests["question"] == question) & ~tests["grouping"].str.contains(" within ")]
