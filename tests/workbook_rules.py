@@ -1192,7 +1192,7 @@ def inputs_are_guarded(done: Finished) -> None:
 def the_what_if_is_that_of_the_prizes(done: Finished) -> None:
     """Require, at the preset inputs, the orders, dollars and shares of the table of prizes.
 
-    The table has six decimals.
+    The table has cents, and shares of six decimals.
     """
     header, *rows = table_rows(done, MONDAY, "tbl_what_if")
     sized = {(int(row["base_orders"]), round(float(row["orders"]))): row for row in _prizes(done)}
@@ -1200,10 +1200,14 @@ def the_what_if_is_that_of_the_prizes(done: Finished) -> None:
         found = dict(zip(header, row, strict=True))
         known = sized.get((found["Orders today"], round(found["More orders"])))
         assert known, f"'{MONDAY}': {row[0]}: no such prize"
-        for name, column in (("More dollars", "spend"), ("Share of spend", "share_of_spend")):
+        for name, column, rounded in (
+            ("More dollars", "spend", 0.005),
+            ("Share of spend", "share_of_spend", 5e-7),
+            ("Left after cost", "left_after_cost", 0.01),
+        ):
             expected = float(known[column]) if known[column] else None
             same = expected is None or math.isclose(
-                found[name], expected, rel_tol=1e-4, abs_tol=5e-7
+                found[name], expected, rel_tol=1e-4, abs_tol=rounded
             )
             assert same, f"'{MONDAY}': {row[0]}: {name} {found[name]}, the prize says {expected}"
 
