@@ -133,7 +133,6 @@ def require_whole(out: Path, good: list[dict[str, str]]) -> None:
 # ---- one run at a time, and what a killed one leaves --------------------------------------------
 
 
-@pytest.mark.slow
 def test_a_second_run_is_refused(generated, two_settings, tmp_path, temp):
     first = start(generated, tmp_path, two_settings[0], temp)
     while first.poll() is None and not (tmp_path / "02_data/prepared_data/.lock").exists():
