@@ -1,10 +1,10 @@
 """Would the tests notice? Change the package in one place, and run the tests of that place.
 
 `make mutants` draws 60 changes with a fixed seed from all that this program knows to make: of a
-comparison, a sign, a number, a condition. Each is made in a copy of the checkout, against
-the quick tests of the files that import the changed module, then against the test that makes the
-example and compares every byte of it. A mutant is killed when a test fails or takes too long.
-Survivors are listed: some change nothing that anybody could see.
+comparison, a sign, a number, a condition. Each is made in a copy of the checkout, against the tests
+of the files that import the changed module (quick ones, and those of stages that ran), then against
+the test that makes the example and compares every byte of it. A mutant is killed when a test fails
+or takes too long. Survivors are listed: some change nothing that anybody could see.
 """
 
 import argparse
@@ -31,6 +31,7 @@ COMPARED = {ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">", ast.Eq: "!="
 SIGNS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 REVERSED = {ast.Add: ("+", "-"), ast.Sub: ("-", "+"), ast.Mult: ("*", "/"), ast.Div: ("/", "*")}
 SECONDS = 600  # for the tests of one mutant
+NO_TESTS = 5  # what pytest ends with where it has selected none
 AT_ONCE = 2  # mutants, each in a copy of its own
 EXAMPLE = ["-m", "slow", "-k", "what_this_code_makes", "tests/test_example.py"]
 
@@ -151,6 +152,8 @@ def _passes(checkout: Path, options: list[str]) -> bool:
         )
     except subprocess.TimeoutExpired:
         return False
+    if done.returncode == NO_TESTS:
+        raise SystemExit(f"pytest {' '.join(options)}: selects no test")
     return done.returncode == 0
 
 

@@ -129,8 +129,8 @@ def test_the_segment_with_most_order_lines_is_named_with_its_own_numbers(setting
     )
     assert found.so_what == (
         "Half of the gaps between their orders are 6 days or less; an order has 15.6 lines, and "
-        "67% of their lines are reorders. Segments are made from gaps and lines: in these they "
-        "differ by definition."
+        "67% of their lines are reorders. Segments are made from gaps and lines: in these, and "
+        "in what follows, they differ by definition."
     )
     assert found.action == (
         "Try offers that keep Weekly big shop customers in their rhythm, against a control group."
@@ -151,7 +151,8 @@ def test_what_a_segment_buys_more_of_is_said_where_it_is_proven(settings):
     assert found.so_what == (
         "Half of the gaps between their orders are 5.5 days or less; an order has 4.0 lines, and "
         "71% of their lines are reorders. They have 2.3 times the others' share of alcohol. "
-        "Segments are made from gaps and lines: in these they differ by definition."
+        "Segments are made from gaps and lines: in these, and in what follows, they differ by "
+        "definition."
     )
 
 
@@ -573,6 +574,24 @@ def test_a_prize_is_sized_by_its_own_lever():
     assert both["what_if"] == "1% add the other: 1 order, 0.0% of all orders."
     assert sized(found | {"prize": None}, prizes)["prize"] is None
     assert sized(found | {"prize": {"lever": "other"}}, prizes)["prize"] == {"lever": "other"}
+
+
+@pytest.mark.parametrize("reach", [1, 0.5])
+def test_what_is_left_is_the_margin_of_what_is_added_after_a_contact_each(settings, reach):
+    """Lines of $4 at a tenth of 200 orders: $80, of which 25 % are kept; a contact is $1."""
+    sums = {"orders": 200, "lines": 2_000, "priced_lines": 2_000, "spend_cents": 800_000}
+    sums = {name: np.array([3 * number, number]) for name, number in sums.items()}
+    counts = Counted(day_hour=Tally({"population": ("all", "active")}, sums))
+    counts.settings = settings.model_copy(
+        update={"what_if": settings.what_if.model_copy(update={"reach": reach})}
+    )
+    nothing = {
+        "quiet_windows": frame("is_quiet day from_hour to_hour"),
+        "usual_gaps": frame("customers later_orders days_per_order", (50, 0, 5.0)),
+        "product_pairs": frame("candidate"),
+    }
+    (row,) = levers.prizes(nothing, counts).to_dict("records")
+    assert (row["spend"], row["left_after_cost"]) == (80, reach * (80 * 0.25 - 200))
 
 
 def test_levers_of_single_lines_are_sized_by_the_usual_order():

@@ -721,6 +721,15 @@ def test_a_department_may_be_called_as_the_sentence_goes(settings):
 # ---- the ad calendar, and words ------------------------------------------------------------------
 
 
+def test_hours_of_most_spend_are_named_without_a_hole_where_as_much_is_spent():
+    hours = table(
+        "key spend ties_with_top",
+        *((9, 5.0, "yes"), (10, 6.0, "no"), (11, 9.0, "yes"), (12, 4.0, "no"), (13, 5.5, "yes")),
+        (20, 7.0, "no"),
+    )
+    assert sorted(q02._most(hours)) == [9, 10, 11, 13]
+
+
 def test_the_calendar_offers_only_what_is_confirmed_for_the_part_of_the_day(settings):
     tables = quiet(*TWO_WINDOWS) | {"split_halves": halves(EVENING, NIGHT)}
     calendar = ad_calendar(tables, settings).set_index("day_name")

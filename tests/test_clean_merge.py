@@ -14,8 +14,6 @@ from basket.project.folders import ROOT
 from basket.project.settings import load_settings
 from basket.tables.audit import Audit
 
-pytestmark = pytest.mark.slow
-
 SETTINGS = load_settings(ROOT / "settings.yml")
 RULES = ["corrected", "course"]
 
@@ -332,6 +330,7 @@ def as_rows(frame: pd.DataFrame) -> list[tuple]:
     return sorted(map(tuple, frame[columns].astype(object).to_numpy().tolist()))
 
 
+@pytest.mark.slow
 @given(deliveries())
 @effort(deadline=None, max_examples=60)
 def test_the_merge_is_that_of_plain_pandas_with_unmatched_lines_and_doubled_ids(delivery):
@@ -355,6 +354,7 @@ def test_lines_read_and_added_are_always_those_kept_and_unmatched(delivery):
     assert flag.sum() == sums["read"]
 
 
+@pytest.mark.slow
 @given(deliveries(), deliveries())
 @effort(deadline=None, max_examples=60)
 def test_the_flow_under_other_products_is_what_merging_with_them_gives(delivery, other):
@@ -381,6 +381,7 @@ def test_the_order_of_the_rows_of_any_table_is_irrelevant(delivery, random):
         assert left_sums[name] == right_sums[name]
 
 
+@pytest.mark.slow
 @given(deliveries())
 @effort(deadline=None, max_examples=60)
 def test_merged_lines_are_in_the_order_of_the_orders_and_then_of_the_file(delivery):

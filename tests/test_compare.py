@@ -122,6 +122,7 @@ def test_what_loyalty_is_defined_by_is_said_to_be(settings):
         ("segment", "mean_gap"),
         ("segment", "mean_lines_per_order"),
         ("segment", "mean_order_value"),
+        ("segment", "reorder_rate"),
     }
 
 

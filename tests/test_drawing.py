@@ -17,8 +17,6 @@ from basket.project.errors import BasketError
 from basket.report import draw
 from basket.report.drawing import AtOnce, Beside
 
-pytestmark = pytest.mark.slow
-
 BANNER = "SYNTHETIC DATA"
 SECONDS = 60
 
@@ -31,6 +29,7 @@ def bars(name: str, kind: str = "bar") -> figure.Figure:
     )
 
 
+@pytest.mark.slow
 @pytest.fixture(scope="module")
 def beside(settings):
     with closing(Beside(settings, BANNER)) as drawing:
@@ -59,6 +58,7 @@ def test_an_error_is_raised_where_the_figure_is_awaited_and_the_next_is_drawn(be
     assert right.result(SECONDS).startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_process_that_was_killed_is_told_with_the_figure(settings):
     with closing(Beside(settings, BANNER)) as drawing:
         drawing.process.kill()
@@ -77,6 +77,7 @@ def test_closed_it_draws_all_that_it_was_asked_for_and_ends(settings):
     assert drawing.process.exitcode == 0
 
 
+@pytest.mark.slow
 def test_it_ends_where_the_process_that_asked_is_killed():
     code = """
         import time

@@ -25,8 +25,6 @@ from basket.synthetic.catalogue import fabricate_prices
 from basket.synthetic.generate import NONE, REAL, Effects, generate
 from basket.synthetic.people import fabricate_customers
 
-pytestmark = pytest.mark.slow
-
 SCALE = 0.05
 CUSTOMERS = 10_310
 ALL_CUSTOMERS = 206_209
@@ -609,6 +607,7 @@ def test_region_spend_multiplies_the_baskets_of_one_region(planted, none):
         assert after[~south].sum() / before[~south].sum() == pytest.approx(1, abs=tolerance)
 
 
+@pytest.mark.slow
 def test_night_owls_are_young_people_without_dependants(planted, none):
     customers = planted.customers
     profile = (customers.Age <= 39) & (customers.n_dependants == 0)
@@ -642,6 +641,7 @@ def test_named_effects_equal_their_objects(tmp_path):
 # Sameness
 
 
+@pytest.mark.slow
 def assert_same_files(left: Path, right: Path) -> None:
     """Every file is the same, byte for byte."""
     assert sorted(path.name for path in left.iterdir()) == sorted(
@@ -693,6 +693,7 @@ def test_prices_do_not_depend_on_the_others_present(real):
     assert (prices[known].to_numpy() == real.products.prices[known.to_numpy()].to_numpy()).all()
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 @pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="peak memory of a process is read from /proc"

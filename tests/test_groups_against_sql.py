@@ -55,8 +55,11 @@ def test_what_is_named_is_the_second_halfs_and_farthest_in_the_first(both):
     chosen = chosen[chosen["topic"].str.startswith("goods")]
     assert len(chosen)
     first, second = (compared(connection, half) for half in (FIRST_HALF, f"NOT ({FIRST_HALF})"))
+    lifts = results["department_lifts"].set_index(KEYS)
     for row in chosen.itertuples():
         key = ("income_group", row.group, row.measure, "")
+        if overall := lifts.loc[key, "reason"]:  # what all customers cannot say, no half does
+            assert (row.reason, row.confirmed) == (overall, "no")
         assert row.effect_first_half == pytest.approx(first.loc[key, "effect"])
         for name in ESTIMATES:
             assert getattr(row, name) == pytest.approx(second.loc[key, name], rel=1e-6), name

@@ -278,7 +278,7 @@ def test_a_figure_that_cannot_be_drawn_stops_what_comes_next(paper_of):
     assert len(shown) == 1 and not paper.images
 
 
-def test_the_comparisons_of_a_question_are_shown_largest_first_without_those_in_strata(paper_of):
+def test_the_comparisons_of_a_question_are_shown_proven_first_without_those_in_strata(paper_of):
     paper, _ = paper_of("no", WHOLE)
     rows = [("Q7", "region", "a", "ratio", n / 10, "", "no") for n in range(5, 29)]
     rows += [("Q7", "region", "b", "ratio", 1.1, "", "yes")]
@@ -294,6 +294,21 @@ def test_the_comparisons_of_a_question_are_shown_largest_first_without_those_in_
     assert list(shown) == ["grouping", "group_a", "effect_name", "effect", "reason"]
     paper.results["tests"]["group_a"] = ""
     assert "group_a" not in paper.tests("Q7")
+    assert paper.tests("Q5").empty
+    paper.results["tests"] = tests.assign(**dict.fromkeys(gallery.NOT_SHOWN, "")).head(0)
+    assert paper.tests("Q7").empty
+
+
+def test_effects_of_each_kind_are_shown_by_what_matters_of_their_kind(paper_of):
+    """Smallest that matter: a ratio of 1.05, epsilon squared of 0.01, a delta of 0.15."""
+    paper, _ = paper_of("no", WHOLE)
+    rows = [("ratio", 1.1), ("epsilon_squared", 0.03), ("cliffs_delta", -0.2), ("ratio", 0.0)]
+    rows += [("ratio", float("nan"))]
+    tests = pd.DataFrame(rows, columns=["effect_name", "effect"])
+    said = {"question": "Q7", "grouping": "region", "group_a": "a", "reason": ""}
+    paper.results["tests"] = tests.assign(**dict.fromkeys(gallery.NOT_SHOWN, "no") | said)
+    shown = paper.tests("Q7")["effect"].tolist()
+    assert shown[:4] == [0.0, 0.03, 1.1, -0.2]
 
 
 def test_a_row_is_one_row_and_a_number_keeps_its_place():

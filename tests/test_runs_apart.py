@@ -20,8 +20,6 @@ from checkout import BASKET, basket, copy_of_checkout, hashes, make
 from conftest import SETTINGS_FILE
 from test_import import COURSE, write
 
-pytestmark = pytest.mark.slow
-
 SETTINGS = load_settings(SETTINGS_FILE)
 
 
@@ -77,6 +75,7 @@ def test_a_change_that_no_time_tells_is_found_by_its_hash(run, monkeypatch):
         run.require_same_data({})
 
 
+@pytest.mark.slow
 def test_a_delivery_that_stage_01_saw_otherwise_stops_the_run(run):
     run.require_same_data({"facts": json.loads(json.dumps(run.data.facts))})
     with pytest.raises(BasketError, match=r"/data: has changed while it was read"):
@@ -153,6 +152,7 @@ def test_a_data_set_that_is_half_generated_is_marked_as_invented(tmp_path, monke
     assert (tmp_path / "customers.csv").is_file() and (tmp_path / MARKER).is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", ["²", "99999999999999999999"])
 def test_a_date_that_is_none_is_one_line(tmp_path, given):
     data = write(tmp_path / "data", COURSE)
@@ -242,6 +242,7 @@ def test_a_value_is_no_option(front_door):
     assert done.stdout.splitlines()[-2:] == ["--", "--json"]
 
 
+@pytest.mark.slow
 @pytest.fixture
 def slow_python(tmp_path) -> Path:
     """Give a folder of tools with a Python whose virtual environment takes a while to make."""

@@ -964,8 +964,8 @@ OF_RUN = what_if.Facts(90_000.0, 1_500, 8.0, (5.0, 3.0), (40.0, 30.0), 15.7)
 LEVER_ROWS = {  # orders of 60 dollars; a line of 7.5
     "quiet windows": {"base_orders": 400, "base_spend": 24_000.0, "spend": 2_400.0, "change": 0.1},
     "sooner": {"base_orders": 400, "base_spend": 24_000.0, "spend": 1.0, "change": 0.1},
-    "one more line": {"base_orders": 1_500, "base_spend": 9.0, "spend": 1_125.0, "change": 0.1},
-    "both": {"base_orders": 400, "base_spend": 9.0, "spend": 30.0, "change": 0.01},
+    "one more line": {"base_orders": 1_500, "base_spend": 90_000.0, "spend": 9.0, "change": 0},
+    "both": {"base_orders": 400, "base_spend": 24_000.0, "spend": 9.0, "change": 0},
 }
 
 
@@ -1095,8 +1095,8 @@ def test_monday_pulls_no_lever_of_which_a_finding_says_that_no_action_follows(fr
     ("left", "said"),
     [
         ({}, "only more orders in the quiet windows would pay"),
-        ({"quiet windows": -1}, "none of this would pay"),
-        ({"sooner": 1}, "all of this would pay"),
+        ({"quiet windows": -1}, "none of the changes sized would pay"),
+        ({"sooner": 1}, "each of the changes sized would pay"),
     ],
 )
 def test_monday_says_which_levers_would_pay_at_the_presets(fresh, left, said):

@@ -43,8 +43,8 @@ INCOME, INCOME_GROUP, LOYALTY = "income", "income_group", "loyalty_flag"
 VERDICTS = [NO_DIFFERENCE, *SIZES, UNDECIDED]
 RESTATED = {  # by the groups of a grouping that is made from them
     LOYALTY: {"orders", "median_days_between_orders", "mean_gap", "reorder_rate"},
-    "segment": {"orders", "median_days_between_orders", "mean_gap", "mean_order_value"}
-    | {"mean_lines_per_order"},
+    "segment": {"orders", "median_days_between_orders", "mean_gap", "reorder_rate"}
+    | {"mean_lines_per_order", "mean_order_value"},
 }
 RATIO_OF_TIME = {"spend_by_time": "order_value_ratio", "department_times": "lift"}
 
@@ -128,8 +128,8 @@ def _overall(
 def _defined(grouping: str, measure: str, adjusted_for: str) -> str:
     """Say that a measure only restates how the groups are defined; empty if it does not.
 
-    Many orders within a year are short gaps, also between the first few of them, and an order of
-    many lines is worth more.
+    Many orders within a year are short gaps, also between the first few of them, and leave more to
+    reorder; an order of many lines is worth more.
     """
     restated = RESTATED.get(grouping, set())
     restates = measure == "mean_gap" if adjusted_for else True

@@ -25,7 +25,8 @@ def prizes(results: dict[str, pd.DataFrame], counts: Counts) -> pd.DataFrame:
     """Size every lever, active population: a row each, the largest share of orders first.
 
     `base_orders` and `base_spend` are what the lever touches today; `orders` and `spend` what the
-    change would add; `left_after_cost` what the margin leaves of it after a contact for each order.
+    change would add; `left_after_cost` what the margin leaves after a contact for each order, of
+    those reached.
     """
     change = counts.settings.what_if
     rows = [
@@ -40,10 +41,10 @@ def prizes(results: dict[str, pd.DataFrame], counts: Counts) -> pd.DataFrame:
     whole = counts["day_hour"].at("population", "active")
     table["share_of_orders"] = per(table["orders"], whole["orders"].sum())
     table["share_of_spend"] = per(table["spend"], whole["spend_cents"].sum() / 100).round(6)
-    cost = table["base_orders"] * change.reach * change.contact_dollars
-    table["left_after_cost"] = table["spend"] * change.reach * change.margin - cost
     table["orders"] = table["orders"].round().astype("int64")
     table["base_orders"] = table["base_orders"].round().astype("int64")
+    cost = table["base_orders"] * change.reach * change.contact_dollars
+    table["left_after_cost"] = table["spend"] * change.reach * change.margin - cost
     dollars = table[DOLLARS].round(2)
     table[DOLLARS] = dollars if whole["priced_lines"].any() else np.nan
     table = table.sort_values("share_of_orders", ascending=False, kind="stable", ignore_index=True)

@@ -42,7 +42,7 @@ def quiet_windows(counts: Counts) -> pd.DataFrame:
 
     Windows and their ranks are chosen on the first half of the customers. `orders`, `spend` and
     shares are those of all customers; all that is compared is measured on the second half.
-    `index` compares the window's orders with the average window of as many waking hours, over the
+    `index` compares the window's orders with the average waking window of as many hours, over the
     days that have orders then: the others have no row. `difference` is how far it lies from 1. A
     window is `is_quiet` where it is proven to have fewer, after Bonferroni's correction over the
     days, and by no less than a small effect. It is `at_edge` where it touches an end of the waking

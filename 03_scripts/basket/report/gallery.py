@@ -112,9 +112,11 @@ class Paper:
         tests = self.results["tests"]
         tests = tests[(tests["question"] == question) & ~tests["grouping"].str.contains(" within ")]
         matters = self.stage.settings.statistics.effects.model_dump()
-        smallest = tests["effect_name"].map({name: steps[0] for name, steps in matters.items()})
-        ratio = tests["effect"].where((tests["effect_name"] == "ratio") & (tests["effect"] > 0))
-        size = (np.log(ratio) / np.log(smallest)).fillna(tests["effect"] / smallest).abs()
+        smallest = {name: steps[0] for name, steps in matters.items()}
+        smallest = tests["effect_name"].map(smallest).astype(float)
+        effect, is_ratio = tests["effect"].astype(float), tests["effect_name"] == "ratio"
+        with np.errstate(divide="ignore", invalid="ignore"):  # a ratio of 0 is the farthest from 1
+            size = (np.log(effect) / np.log(smallest)).where(is_ratio, effect / smallest).abs()
         refused, is_open = tests["reason"] != "", tests["for_headline"] != "yes"
         order = np.lexsort((-size, is_open, refused))
         shown = tests.iloc[order].drop(columns=NOT_SHOWN).head(20)

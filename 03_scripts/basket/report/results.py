@@ -17,7 +17,7 @@ from basket.report.workbook.material import Material
 from basket.report.workbook.ranking import by_worth
 from basket.report.workbook.sheet_monday import caveat, first_actions, governing_thought, what_pays
 from basket.report.workbook.sheet_notes import glossary
-from basket.report.workbook.shown_findings import BASIS, CONFIDENCE
+from basket.report.workbook.shown_findings import BASIS, CONFIDENCE, FACT
 
 IN_README = 3  # findings
 MARKS = re.compile(r"([\\`*_\[\]<>$|])")  # Markdown, and the formulas of a code host
@@ -57,8 +57,8 @@ def results_page(material: Material, place: str, settings: Settings) -> str:
     for name, question in QUESTIONS.items():
         lines += ["", f"## {name} {question.title}", "", question.text, ""]
         lines += _answers(material, name, place)
-    lines += ["", "## Terms", "", f"Fact: {', '.join(CONFIDENCE.values())}. Populations:"]
-    lines[-1] += f" {settings.flags[POPULATION_FLAG].wording}."
+    populations = settings.flags[POPULATION_FLAG].wording
+    lines += ["", "## Terms", "", f"{FACT} Populations: {populations}."]
     lines += ["", *(f"- **{term}**: {_plain(text)}" for term, text in glossary(settings).items())]
     return "\n".join(lines) + "\n"
 

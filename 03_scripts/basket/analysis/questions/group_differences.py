@@ -107,7 +107,7 @@ def whether_groups_differ(
         return _difference(seen, grouping, held, settings, said)
     proven = overall[where(for_headline="yes")]
     if len(proven):
-        return _only_overall(seen, grouping, held, proven, said | not_alone(word))
+        return _only_overall(seen, grouping, held, proven, said | _not_alone(word))
     ratios = group_ratios(seen.tables, "tests", grouping, settings)
     ratios = ratios[ratios["measure"].isin(RATIOS)]
     if within_small(ratios, settings):
@@ -117,7 +117,7 @@ def whether_groups_differ(
     return _undecided(seen, grouping, held, ratios, settings, said)
 
 
-def not_alone(word: str) -> dict:
+def _not_alone(word: str) -> dict:
     """Advise not to target by an attribute alone: what a finding says of its action."""
     return {
         "action": f"Do not target by {word} alone.",
@@ -286,7 +286,7 @@ def _no_difference(
             headline=headline,
             so_what=f"{most}{rest}.{covered}",
             confidence="high",
-            **said | not_alone(word),
+            **said | _not_alone(word),
         )
     return Finding(
         kind=UNDECIDED,

@@ -24,7 +24,7 @@ from basket.analysis.privacy import published_rows
 from basket.analysis.question import PRICE, WHEN, Question
 from basket.analysis.times import against_other_times, columns, estimates, level, within_customers
 from basket.analysis.totals import Counts
-from basket.analysis.verdicts import NO_DIFFERENCE, UNDECIDED
+from basket.analysis.verdicts import NO_DIFFERENCE, SIZES, UNDECIDED
 from basket.analysis.where import where
 from basket.analysis.words import dayparts_of, hours_in_words, listed, span
 from basket.project.settings import Settings
@@ -97,8 +97,7 @@ def spend_by_time(counts: Counts) -> pd.DataFrame:
 def _ties_with_top(cents: np.ndarray, settings: Settings) -> np.ndarray:
     """Say of each column whether its sum is not proven to lie below the highest.
 
-    So do all that lie above one of these, and all that are not 0 where nothing may be concluded
-    from the highest.
+    All tie that are not 0 where nothing may be concluded from the highest.
     """
     totals = cents.sum(axis=0)
     top = int(totals.argmax())
@@ -106,7 +105,7 @@ def _ties_with_top(cents: np.ndarray, settings: Settings) -> np.ndarray:
         return totals > 0
     ties = level(estimates([cents], [cents[:, top]], settings), settings)
     ties[top] = True
-    return totals >= totals[ties].min()
+    return ties
 
 
 # ---- figures ------------------------------------------------------------------------------------
@@ -163,7 +162,7 @@ def spend_by_hour(tables: dict, settings: Settings) -> figure.Figure:
     """Draw the share of spend beside that of orders, by hour."""
     table = tables["spend_by_time"][where(period="hour")].sort_values("key")
     _require_prices(table)
-    top = table[table["ties_with_top"] == "yes"]["key"]
+    top, named = table[table["ties_with_top"] == "yes"]["key"], _most(table)
     data = pd.DataFrame(
         {
             "hour": table["key"],
@@ -173,7 +172,7 @@ def spend_by_hour(tables: dict, settings: Settings) -> figure.Figure:
     )
     apart = (data["share_of_orders"] - data["share_of_spend"]).abs().max()
     few = len(top) <= HOURS / 2
-    most = f"Most is spent at {hours_in_words(top)}" if few else NO_HOUR_LEADS
+    most = f"Most is spent at {hours_in_words(named)}" if few else NO_HOUR_LEADS
     awake = _waking(tables, settings)
     differs = (awake["for_headline"] == "yes").any()
     alike = len(awake) > 0 and (awake["verdict"] == NO_DIFFERENCE).all()
@@ -330,6 +329,7 @@ def _over_all(row) -> str:
         return ""
     alike = row.verdict == NO_DIFFERENCE
     is_what = f"there is {row.verdict}" if alike else f"the difference is {row.verdict}"
+    is_what += ", less sure than a headline needs" * (row.verdict in SIZES)
     return (
         f" Between the orders of all customers, with every day and hour judged together, {is_what}."
     )
@@ -350,19 +350,18 @@ def _to_try(row, time: pd.Series, when: str, settings: Settings) -> dict:
 
 
 def _per_item(seen: Evidence, settings: Settings) -> str:
-    """Say how the mean price of an item moves over the waking hours that may be published."""
+    """Say what an item costs in the waking hours that may be published; no hour is named."""
     hours = _waking(seen.tables, settings).dropna(subset="mean_item_price")
-    if len(hours) < 2:
+    if hours.empty:
         return ""
-    ends = []
-    for end, key in (
-        ("least", hours["mean_item_price"].idxmin()),
-        ("most", hours["mean_item_price"].idxmax()),
-    ):
-        row = seen.row("spend_by_time", period="hour", key=hours.loc[key, "key"])
-        price, when = row.cell("mean_item_price", f"{end}_per_item"), row.cell("name", f"{end}_at")
-        ends.append(f"${price:.2f} at {when}")
-    return f" The mean price of an item runs from {ends[0]} to {ends[1]}."
+    low, high = (
+        seen.row("spend_by_time", period="hour", key=hours.loc[place, "key"])
+        for place in (hours["mean_item_price"].idxmin(), hours["mean_item_price"].idxmax())
+    )
+    least = f"{low.cell('mean_item_price', 'least_per_item'):.2f}"
+    most = f"{high.cell('mean_item_price', 'most_per_item'):.2f}"
+    prices = f"${least}" if least == most else f"between ${least} and ${most}"
+    return f" In the waking hours an item costs {prices} on average."
 
 
 def _no_time_differs(most: str, table: pd.DataFrame, said: dict, per_item: str) -> Finding:
@@ -386,9 +385,20 @@ def _no_time_differs(most: str, table: pd.DataFrame, said: dict, per_item: str) 
     )
 
 
+def _most(hours: pd.DataFrame) -> pd.Series:
+    """List the hours that tie with the highest, and any between two of them that takes as much."""
+    spend, ties = hours.set_index("key")["spend"], hours[where(ties_with_top="yes")]["key"]
+    between = [
+        hour
+        for hour in spend.index.difference(ties)
+        if {hour - 1, hour + 1} <= set(ties) and spend[hour] >= spend[ties].min()
+    ]
+    return pd.concat([ties, pd.Series(between, dtype=ties.dtype)])
+
+
 def _most_money(seen: Evidence, hours: pd.DataFrame) -> str:
     """Name the hours whose spend is not proven to lie below the highest."""
-    top = hours[where(ties_with_top="yes")]["key"]
+    top = _most(hours)
     spending_hours = np.count_nonzero(hours["spend"])
     if len(top) == spending_hours > 1:
         return "No hour is proven to take more money than the others"

@@ -337,11 +337,11 @@ def returning(seen: Evidence, settings: Settings) -> Finding:
     mostly = wall.cell("share_of_customers", "mostly_late")
     later, share_later = usual.later_orders, usual.share_later
     return Finding(
-        headline=f"{share_later:.0%} of returns come later than the customer's own usual gap; half "
-        f"of the customers have one of {_days(middle, 'less')}",
-        so_what="A customer's usual gap is the median of that customer's days between orders"
-        + (f"; a quarter have one of {_days(high, 'more')}. " if middle < WALL else ". ")
-        + f"Counted by orders, the commonest gap below {end} days is {day} days ({share:.0%}), and "
+        headline=f"Half of the customers have a usual gap of {_days(middle, 'less')} between orders"
+        + (f", a quarter of {_days(high, 'more')}" if middle < WALL else ""),
+        so_what="A customer's usual gap is the median of that customer's days between orders; "
+        f"{share_later:.0%} of returns come later than it, and never more than half can. Counted "
+        f"by orders, the commonest gap below {end} days is {day} days ({share:.0%}), and "
         f"{late:.0%} of gaps are {end} days or more. Counted by customer, {late_by_customer:.0%} "
         f"of gaps are. {mostly:.0%} of customers have more gaps of {end} days or more than gaps of "
         "any one length. Customers who never came back are not in this data, and a gap longer than "

@@ -310,7 +310,7 @@ def _explained(seen: Evidence, topic: str, also: bool) -> str:
         else f"sets them {effect:.2f} apart by Cliff's delta (interval {low:.2f} to {high:.2f})"
     )
     if reason:
-        rest = "but a few customers buy most of it, so which incomes buy more cannot be said"
+        rest = f"but which incomes buy more cannot be said ({reason})"
     else:
         who = words.who("income_group", chosen.group)
         ratio, low, high = (chosen.cell(f"effect{end}", f"{topic}, effect{end}") for end in ENDS)
@@ -361,15 +361,13 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
     found = proposed[proposed["cuts"] != ""]
     said = {"figure": "income_by_age", "rests_on": (INVENTED_CUSTOMERS,), "action_basis": DESIGN}
     said["change_mind"] = MORE_CUSTOMERS
+    undecided = {"kind": UNDECIDED, "action": KEEP_THE_USUAL, "confidence": "low"}
     if found.empty:
         seen.evidence.append("bands")
         return Finding(
-            kind=UNDECIDED,
             headline="The search proposes no cut points of age or income",
             so_what="No cut adds enough to what the mean of all customers tells.",
-            action=KEEP_THE_USUAL,
-            confidence="low",
-            **said,
+            **said | undecided,
         )
     found = _by_gain_where_searched(found, table)
     confirmed = found[where(confirmed="yes")]
@@ -377,7 +375,7 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
     attribute, measure, of = best.attribute, best.measure, _in_words(best.measure, seen)
     if (attribute, measure) != ("age", "income"):
         said["figure"] = ""  # which draws income over age
-    if measure in OF_DOLLARS:
+    if OF_DOLLARS & {measure, *(other.measure for other in others if len(confirmed))}:
         said["rests_on"] = (INVENTED_PRICES, INVENTED_CUSTOMERS)
     row, usual = (
         seen.row("bands", attribute=attribute, measure=measure, method=method)
@@ -395,12 +393,9 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
     )
     if confirmed.empty:
         return Finding(
-            kind=UNDECIDED,
             headline="No other cut points of age or income are confirmed to beat the usual ones",
             so_what=f"The best found, {cuts} for {of}, may beat them all the same. {compared}.",
-            action=KEEP_THE_USUAL,
-            confidence="low",
-            **said,
+            **said | undecided,
         )
     gain, low, high = row.cell("gain_over_course", "gain"), row.gain_low, row.gain_high
     return Finding(
@@ -416,7 +411,7 @@ def steps(seen: Evidence, settings: Settings) -> Finding:
 
 
 def _by_gain_where_searched(found: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Put steps in the order of what they add on the half searched: the other chooses nothing."""
+    """Put steps in the order of what they add on the half searched."""
     usual = table[where(method="course")].set_index(["attribute", "measure"])["r2_search_half"]
     keys = pd.MultiIndex.from_frame(found[["attribute", "measure"]])
     gain = found["r2_search_half"].to_numpy() - usual.reindex(keys).to_numpy()

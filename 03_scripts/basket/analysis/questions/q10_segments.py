@@ -330,7 +330,7 @@ def which_segments(seen: Evidence, settings: Settings) -> Finding:
         "order lines",
         so_what=f"Half of the gaps between their orders are {half_of_gaps(gap)}; an order has "
         f"{size:.1f} lines, and {again:.0%} of their lines are reorders.{buys} Segments are "
-        "made from gaps and lines: in these they differ by definition.",
+        "made from gaps and lines: in these, and in what follows, they differ by definition.",
         action=f"Try offers that keep {most} customers in their rhythm, against a control group.",
         action_basis=HYPOTHESIS,
         touches=(Touch(segment=most, direction=MORE),),

@@ -362,7 +362,7 @@ def _first_to_try(seen: Evidence) -> str:
     first = ready.sort_values(["lift", "customers_per_arm"], kind="stable").iloc[0]
     key = {name: first[name] for name in ("finding", "outcome", "lift")}
     row = seen.row("trial_plan", **key)
-    action = row.cell("action", "first_action").rstrip(".")
+    action = row.cell("action", "first_action").rstrip(".").translate({8220: "‘", 8221: "’"})
     lift, needed = row.cell("lift", "first_lift"), row.cell("customers_per_arm", "first_needed")
     what = "order lines" if first["outcome"] == ORDER_LINES else "orders"
     return (

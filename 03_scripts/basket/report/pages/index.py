@@ -111,9 +111,10 @@ def _story(folders: Folders, settings: Settings, findings: list[dict], figures: 
                 "figure": figure,
             }
         )
+    said = caveat(findings, _completeness(folders)), what_pays(findings, levers)
     return {
         "thought": governing_thought(findings, levers),
-        "caveat": f"{caveat(findings, _completeness(folders))} {what_pays(findings, levers)}",
+        "caveat": " ".join(filter(None, said)),
         "actions": actions,
         "further": spare,
         "leave": [finding["action"] for finding in to_leave(findings)[:MOST_ACTIONS]],

@@ -128,7 +128,8 @@ def what_pays(findings: list[dict], levers: pd.DataFrame) -> str:
         return ""
     paying = [_label(name).lower() for name in open_levers.query("left_after_cost > 0")["lever"]]
     all_pay = len(paying) == len(open_levers)
-    which = "all of this" if all_pay else f"only {listed(paying)}" if paying else "none of this"
+    none, every = "none of the changes sized", "each of the changes sized"
+    which = every if all_pay else f"only {listed(paying)}" if paying else none
     return f"At the preset cost of a contact and margin, guesses of ours, {which} would pay."
 
 
@@ -430,11 +431,11 @@ def _write_levers(page: Page, shown: list[what_if.Lever], levers: pd.DataFrame) 
                 column = place.columns[name]
                 page.formula(row, column, text, formula.result, formula.number_format)
     page.text(
-        "The presets are assumptions of ours. Orders are those of all the time counted, up to a "
-        "year of each customer; lines count as orders of usual size. A day saved is 1/g of an "
-        "order, where g are the mean days between that customer's orders. Each order touched takes "
-        "one contact. "
-        "Customers an arm: needed to see just this change in all orders of those reached.",
+        "The presets are assumptions of ours: as many respond to each, not as easily. Orders are "
+        "those of all the time counted, up to a year of each customer; lines count as orders of "
+        "usual size. A day saved is 1/g of an order, where g are the mean days between that "
+        "customer's orders. Each order touched takes one contact. Customers an arm: needed to see "
+        "just this change in all orders of those reached.",
         colour="muted",
     )
 

@@ -9,6 +9,7 @@ from basket.report.workbook.page import Book, Page
 from basket.report.workbook.ranking import lever_of, ranked, worth
 from basket.report.workbook.sheets import ADVICE, SUMMARY
 from basket.report.workbook.shown_findings import (
+    FACT,
     FigureLinks,
     basis,
     confidence,
@@ -62,12 +63,7 @@ def write_summary(
         page.set_height(row, page.height_of(page.sheet.cell(row, 2).value, 2, bold, 1))
     page.sheet.freeze_panes = page.sheet.cell(place.first, 1)
     page.space(4)
-    page.text(
-        "Fact: ●●● High, the whole interval supports it; ●●○ Medium, it holds here and depends on "
-        "a cut or on invented columns; ●○○ Low, a hint.  Action: to be tried against a control "
-        "group, or a plan.",
-        colour="muted",
-    )
+    page.text(f"{FACT}  Action: to be tried against a control group, or a plan.", colour="muted")
     left = sorted({one["question"] for one in answered[kept:]}, key=number_of)
     if left:
         said = f"Further answers, to {', '.join(left)}, stand on sheet {ADVICE}."

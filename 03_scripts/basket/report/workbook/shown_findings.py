@@ -20,6 +20,10 @@ from basket.report.workbook.values import NOTHING
 BASIS = {HYPOTHESIS: "To be tried", DESIGN: "Plan", NO_ACTION: NOTHING}
 WITHHELD = "Withheld: the answer would describe too few customers"
 CONFIDENCE = {"high": "●●● High", "medium": "●●○ Medium", "low": "●○○ Low"}
+FACT = (
+    "Fact: ●●● High, the whole interval supports it; ●●○ Medium, it holds here and depends on a "
+    "cut or on invented columns; ●○○ Low, a hint."
+)
 
 
 def publishable_findings(

@@ -128,8 +128,9 @@ class Lever:
         self.adds_lines = self.name in (ONE_MORE_LINE, BOTH)
         self.orders = int(row["base_orders"])
         self.gap = float(row["days_per_order"]) if self.is_sooner else None
-        money = row["spend"] if self.adds_lines else row["base_spend"]
-        per = row["change"] * self.orders if self.adds_lines else self.orders
+        money, per = row["base_spend"], self.orders
+        if self.adds_lines:
+            per = per * of_run.lines_per_order
         self.dollars = float(money) / float(per) if per and not pd.isna(money) and money else None
 
     @property
