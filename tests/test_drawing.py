@@ -29,13 +29,13 @@ def bars(name: str, kind: str = "bar") -> figure.Figure:
     )
 
 
-@pytest.mark.slow
 @pytest.fixture(scope="module")
 def beside(settings):
     with closing(Beside(settings, BANNER)) as drawing:
         yield drawing
 
 
+@pytest.mark.slow
 def test_beside_and_at_once_give_what_draw_gives(settings, beside):
     figures = [bars(f"figure {number}") for number in range(3)]
     drawn = [beside.draw(each) for each in figures]
@@ -58,7 +58,6 @@ def test_an_error_is_raised_where_the_figure_is_awaited_and_the_next_is_drawn(be
     assert right.result(SECONDS).startswith(b"\x89PNG")
 
 
-@pytest.mark.slow
 def test_a_process_that_was_killed_is_told_with_the_figure(settings):
     with closing(Beside(settings, BANNER)) as drawing:
         drawing.process.kill()
@@ -69,6 +68,7 @@ def test_a_process_that_was_killed_is_told_with_the_figure(settings):
             drawing.draw(bars("lost")).result(SECONDS)
 
 
+@pytest.mark.slow
 def test_closed_it_draws_all_that_it_was_asked_for_and_ends(settings):
     drawing = Beside(settings, BANNER)
     asked = [drawing.draw(bars(f"{number}")) for number in range(2)]

@@ -607,7 +607,6 @@ def test_region_spend_multiplies_the_baskets_of_one_region(planted, none):
         assert after[~south].sum() / before[~south].sum() == pytest.approx(1, abs=tolerance)
 
 
-@pytest.mark.slow
 def test_night_owls_are_young_people_without_dependants(planted, none):
     customers = planted.customers
     profile = (customers.Age <= 39) & (customers.n_dependants == 0)
@@ -619,6 +618,7 @@ def test_night_owls_are_young_people_without_dependants(planted, none):
     assert before.mean() < 0.005
 
 
+@pytest.mark.slow
 def test_loyal_produce_multiplies_the_share_of_produce_lines(none, tmp_path):
     planted = made(tmp_path, Effects(income=False, loyal_produce=1.2))
     loyal = none.orders.groupby("user_id").size() - 1 > 40
@@ -641,7 +641,6 @@ def test_named_effects_equal_their_objects(tmp_path):
 # Sameness
 
 
-@pytest.mark.slow
 def assert_same_files(left: Path, right: Path) -> None:
     """Every file is the same, byte for byte."""
     assert sorted(path.name for path in left.iterdir()) == sorted(
@@ -651,6 +650,7 @@ def assert_same_files(left: Path, right: Path) -> None:
         assert path.read_bytes() == (right / path.name).read_bytes(), path.name
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_bytes_whatever_the_threads(tmp_path):
     generate(tmp_path / "one", 0.03, seed=7, threads=1)
     generate(tmp_path / "three", 0.03, seed=7, threads=3)

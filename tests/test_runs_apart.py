@@ -75,13 +75,13 @@ def test_a_change_that_no_time_tells_is_found_by_its_hash(run, monkeypatch):
         run.require_same_data({})
 
 
-@pytest.mark.slow
 def test_a_delivery_that_stage_01_saw_otherwise_stops_the_run(run):
     run.require_same_data({"facts": json.loads(json.dumps(run.data.facts))})
     with pytest.raises(BasketError, match=r"/data: has changed while it was read"):
         run.require_same_data({"facts": {**run.data.facts, "synthetic": {"scale": 1}}})
 
 
+@pytest.mark.slow
 def test_customers_replaced_after_hashing_are_not_reported(panel, tmp_path):
     """The attack: another customers.csv of the same size as soon as stage 01 begins."""
     data, out = tmp_path / "data", tmp_path / "out"
@@ -152,7 +152,6 @@ def test_a_data_set_that_is_half_generated_is_marked_as_invented(tmp_path, monke
     assert (tmp_path / "customers.csv").is_file() and (tmp_path / MARKER).is_file()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("given", ["²", "99999999999999999999"])
 def test_a_date_that_is_none_is_one_line(tmp_path, given):
     data = write(tmp_path / "data", COURSE)
@@ -164,6 +163,7 @@ def test_a_date_that_is_none_is_one_line(tmp_path, given):
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_control_characters_of_a_name_are_shown_not_sent(tmp_path):
     """A name may colour, rename or move what a terminal shows."""
     name = "\x1b]0;pwned\x07\x9b31m\u202egnp.csv"
@@ -242,7 +242,6 @@ def test_a_value_is_no_option(front_door):
     assert done.stdout.splitlines()[-2:] == ["--", "--json"]
 
 
-@pytest.mark.slow
 @pytest.fixture
 def slow_python(tmp_path) -> Path:
     """Give a folder of tools with a Python whose virtual environment takes a while to make."""
@@ -261,6 +260,7 @@ def slow_python(tmp_path) -> Path:
     return tools
 
 
+@pytest.mark.slow
 def test_of_two_first_installations_the_second_waits_and_has_nothing_to_do(tmp_path, slow_python):
     folder = copy_of_checkout(tmp_path / "copy")
     command = ["sh", folder / "03_scripts" / "set_up.sh"]
