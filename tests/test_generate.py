@@ -25,6 +25,8 @@ from basket.synthetic.catalogue import fabricate_prices
 from basket.synthetic.generate import NONE, REAL, Effects, generate
 from basket.synthetic.people import fabricate_customers
 
+pytestmark = pytest.mark.slow
+
 SCALE = 0.05
 CUSTOMERS = 10_310
 ALL_CUSTOMERS = 206_209
@@ -618,7 +620,6 @@ def test_night_owls_are_young_people_without_dependants(planted, none):
     assert before.mean() < 0.005
 
 
-@pytest.mark.slow
 def test_loyal_produce_multiplies_the_share_of_produce_lines(none, tmp_path):
     planted = made(tmp_path, Effects(income=False, loyal_produce=1.2))
     loyal = none.orders.groupby("user_id").size() - 1 > 40
@@ -650,7 +651,6 @@ def assert_same_files(left: Path, right: Path) -> None:
         assert path.read_bytes() == (right / path.name).read_bytes(), path.name
 
 
-@pytest.mark.slow
 def test_same_seed_gives_the_same_bytes_whatever_the_threads(tmp_path):
     generate(tmp_path / "one", 0.03, seed=7, threads=1)
     generate(tmp_path / "three", 0.03, seed=7, threads=3)
@@ -693,7 +693,6 @@ def test_prices_do_not_depend_on_the_others_present(real):
     assert (prices[known].to_numpy() == real.products.prices[known.to_numpy()].to_numpy()).all()
 
 
-@pytest.mark.slow
 @pytest.mark.alone
 @pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="peak memory of a process is read from /proc"

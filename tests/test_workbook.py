@@ -35,9 +35,11 @@ from basket.report.workbook import (
     ranking,
     sheet_advice,
     sheet_figures,
+    sheet_monday,
     sheet_notes,
     sheet_record,
     sheet_segments,
+    sheet_title,
     sheet_week,
     values,
     what_if,
@@ -616,13 +618,12 @@ def test_fabricated_columns_are_announced_and_dollars_are_marked_as_invented(fre
         (50, "invented prices, active customers"),
     ],
 )
-def test_the_spend_says_of_how_many_lines_the_price_is_known(fresh, unpriced, said):
-    row = f"active,price_range,{SETTINGS.labels.missing},,,{unpriced}\n"
-    with (fresh.tables / "flags.csv").open("a") as file:
-        file.write(row)
-    build.write_report(fresh, SETTINGS)
-    texts = texts_of(load_workbook(fresh.report)["1. Title Page"])
-    assert said in texts
+def test_the_spend_says_of_how_many_lines_the_price_is_known(unpriced, said):
+    missing, tables = SETTINGS.labels.missing, result_tables()
+    row = frame("population flag label lines", [("active", "price_range", missing, unpriced)])
+    tables["flags"] = pd.concat([tables["flags"], row])
+    notes = {tile.label: tile.note for tile in sheet_title.tiles(tables, missing)}
+    assert notes["Spend (USD)"] == said
 
 
 def test_the_title_page_says_what_the_data_is_and_what_is_missing(fresh):
@@ -1099,15 +1100,19 @@ def test_monday_pulls_no_lever_of_which_a_finding_says_that_no_action_follows(fr
         ({"sooner": 1}, "each of the changes sized would pay"),
     ],
 )
-def test_monday_says_which_levers_would_pay_at_the_presets(fresh, left, said):
-    path = fresh.tables / "prizes.csv"
-    levers = pd.read_csv(path)
+def test_monday_says_which_levers_would_pay_at_the_presets(left, said):
+    levers = prizes()
     for name, dollars in left.items():
         levers.loc[levers["lever"] == name, "left_after_cost"] = dollars
-    levers.to_csv(path, index=False, lineterminator="\n")
-    build.write_report(fresh, SETTINGS)
-    texts = " ".join(texts_of(load_workbook(fresh.report)[rules.MONDAY]))
-    assert f"At the preset cost of a contact and margin, guesses of ours, {said}." in texts
+    found = sheet_monday.what_pays(findings(), ranking.by_worth(levers))
+    assert found == f"At the preset cost of a contact and margin, guesses of ours, {said}."
+
+
+def test_without_prices_nothing_is_said_to_pay(book):
+    unknown = ranking.by_worth(prizes().assign(left_after_cost="", share_of_spend=""))
+    assert sheet_monday.what_pays(findings(), unknown) == ""
+    pays = "At the preset cost of a contact and margin, guesses of ours, only more orders in the"
+    assert any(text.startswith(pays) for text in texts_of(book[rules.MONDAY]))
 
 
 def test_what_is_not_worth_a_tenth_of_a_per_cent_is_not_in_the_governing_thought(fresh):
