@@ -58,6 +58,7 @@ COLUMNS = [
     *("customers_here", "mean_outcome", "sd_outcome", "significance", "power"),
     *("customers_per_arm", "supported", "decision"),
 ]
+QUOTED_WITHIN = str.maketrans("“”", "‘’")
 
 
 @dataclass(frozen=True)
@@ -362,7 +363,7 @@ def _first_to_try(seen: Evidence) -> str:
     first = ready.sort_values(["lift", "customers_per_arm"], kind="stable").iloc[0]
     key = {name: first[name] for name in ("finding", "outcome", "lift")}
     row = seen.row("trial_plan", **key)
-    action = row.cell("action", "first_action").rstrip(".").translate({8220: "‘", 8221: "’"})
+    action = row.cell("action", "first_action").rstrip(".").translate(QUOTED_WITHIN)
     lift, needed = row.cell("lift", "first_lift"), row.cell("customers_per_arm", "first_needed")
     what = "order lines" if first["outcome"] == ORDER_LINES else "orders"
     return (

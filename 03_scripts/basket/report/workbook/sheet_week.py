@@ -6,7 +6,7 @@ import pandas as pd
 
 from basket.analysis.measures import orders_in
 from basket.analysis.privacy import PUBLISHED_POPULATION, SUPPRESSED
-from basket.analysis.words import listed, per_cent
+from basket.analysis.words import listed, per_cent, span
 from basket.project.settings import Settings
 from basket.report.workbook.page import Page
 from basket.tables.sums import HOURS
@@ -168,10 +168,9 @@ def quietest(windows: pd.DataFrame | None, settings: Settings) -> str:
         days = _days(list(rows["day_name"]), settings.day_names)
         fewer = [f"{1 - one:.0%}" for one in (rows["index"].max(), rows["index"].min())]
         said = " to ".join(dict.fromkeys(fewer))
-        span = f"{start:02d}:00–{end:02d}:00"
-        parts.append(f"{days} {span}, {said} fewer than an average waking window")
+        parts.append(f"{days} {span(start, end)}, {said} fewer than an average waking window")
     first, last = settings.waking_hours
     return (
-        f"Quietest while people are awake ({first:02d}:00–{last + 1:02d}:00 by our reading): "
+        f"Quietest while people are awake ({span(first, last + 1)} by our reading): "
         f"{'; '.join(parts)}. Chosen on one half of the customers, measured on the other."
     )

@@ -23,6 +23,12 @@ PER_CENT, DOLLARS = "0.0%", "$#,##0.00"
 CUSTOMERS = '[>=1000000]"over a million";#,##0'
 NEVER = "never"
 LARGEST_COST = 1_000
+INPUT_OF = {  # the cell that sets a lever
+    QUIET_WINDOWS: "more_orders",
+    ONE_MORE_LINE: "one_more_line",
+    BOTH: "add_other",
+    SOONER: "sooner",
+}
 
 
 @dataclass(frozen=True)
@@ -63,10 +69,10 @@ def inputs(levers: pd.DataFrame, settings: Settings) -> list[Input]:
     """List the inputs, preset as settings say: those of this run's levers, then what all share."""
     change, names = settings.what_if, set(levers["lever"])
     of_levers = {
-        QUIET_WINDOWS: ("more_orders", "More orders in the quiet windows", "of those there today"),
-        ONE_MORE_LINE: ("one_more_line", "Orders that gain a line", "share of all orders"),
-        BOTH: ("add_other", "Orders that add the other", "share of those with one of the pair"),
-        SOONER: ("sooner", "Late returns a day sooner", "share of those later than usual"),
+        QUIET_WINDOWS: ("More orders in the quiet windows", "of those there today"),
+        ONE_MORE_LINE: ("Orders that gain a line", "share of all orders"),
+        BOTH: ("Orders that add the other", "share of those with one of the pair"),
+        SOONER: ("Late returns a day sooner", "share of those later than usual"),
     }
     presets = {
         QUIET_WINDOWS: change.more_orders,
@@ -75,7 +81,9 @@ def inputs(levers: pd.DataFrame, settings: Settings) -> list[Input]:
         SOONER: change.late_returns_a_day_sooner,
     }
     found = [
-        Input(*words, presets[lever], 0, 1) for lever, words in of_levers.items() if lever in names
+        Input(INPUT_OF[lever], *words, presets[lever], 0, 1)
+        for lever, words in of_levers.items()
+        if lever in names
     ]
     cost, most = change.contact_dollars, LARGEST_COST
     guess = "put in yours"
@@ -136,10 +144,10 @@ class Lever:
     @property
     def _effect(self) -> tuple[str, float]:
         """How much more of the orders today, as a formula and as a number."""
+        name = INPUT_OF[self.name]
         if self.is_sooner:
-            return "used_sooner/{gap}", self.used["sooner"] / self.gap
-        name = {QUIET_WINDOWS: "more_orders", ONE_MORE_LINE: "one_more_line", BOTH: "add_other"}
-        return f"used_{name[self.name]}", self.used[name[self.name]]
+            return f"used_{name}/{{gap}}", self.used[name] / self.gap
+        return f"used_{name}", self.used[name]
 
     @property
     def _touched(self) -> tuple[str, float]:
